@@ -1,0 +1,58 @@
+"""What a sample of OpenS2V-Eval is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREFIXES = (
+    "singleface", "singlehuman", "singleobj", "multiface", "multihuman", "multiobject", "faceobj", "humanobj",
+)  # fmt: skip
+"""The eight id prefixes of the benchmark."""
+
+PAPER_CATEGORIES = {
+    "singleface": "single-face-to-video",
+    "singlehuman": "single-body-to-video",
+    "singleobj": "single-entity-to-video",
+    "multiface": "multi-face-to-video",
+    "multihuman": "multi-body-to-video",
+    "multiobject": "multi-entity-to-video",
+    "faceobj": "human-entity-to-video",
+    "humanobj": "human-entity-to-video",
+}
+"""The paper's seven categories (arXiv 2505.20292, section 3.1): faceobj and humanobj are one."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A reference of a sample.
+
+    Attributes:
+        label: its class as the benchmark names it, e.g. "Man" or "Cup".
+        path: of its picture, relative to the folder or repo that holds the prompt file.
+    """
+
+    label: str
+    path: str
+
+
+@dataclass(frozen=True)
+class EvalSample:
+    """One prompt of OpenS2V-Eval with its references.
+
+    Attributes:
+        id: e.g. "singleface_3"; a generated video is "<id>.mp4".
+        category: one of `PREFIXES`.
+        paper_category: one of the values of `PAPER_CATEGORIES`.
+        prompt: the text that the video is generated from.
+        synthetic: whether the references are synthesised pictures.
+        subjects: one to three (up to five in the hard-case set) references.
+        metrics: names of the metrics that apply to this sample.
+    """
+
+    id: str
+    category: str
+    paper_category: str
+    prompt: str
+    synthetic: bool
+    subjects: tuple[Subject, ...]
+    metrics: tuple[str, ...]

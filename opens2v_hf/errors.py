@@ -1,0 +1,45 @@
+"""What can go wrong, as one hierarchy.
+
+Every message says what is wrong, with which file, sample or argument, and what to do about it, so that the command
+line can print it as it stands and no user needs to read a traceback.
+"""
+
+
+class OpenS2VError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ArgumentError(OpenS2VError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class VideoError(OpenS2VError):
+    """A video is missing, broken, empty or not a video; the message names the file."""
+
+
+class ImageError(OpenS2VError):
+    """A picture is missing, broken or unusable; the message names the file."""
+
+
+class SampleError(OpenS2VError):
+    """A record of a benchmark or dataset is missing or malformed; the message names its file and id."""
+
+
+class MaskError(OpenS2VError, ValueError):
+    """A run-length encoded mask is malformed or does not fit its picture."""
+
+
+class ModelError(OpenS2VError):
+    """A model or its weights cannot be loaded: a missing file, key or shape, or an architecture that does not fit."""
+
+
+class JudgeError(OpenS2VError):
+    """A judge could not rate a video: no answer, or an answer that is no score."""
+
+
+class ResultError(OpenS2VError):
+    """A result file is missing, malformed or does not fit what is asked of it."""
+
+
+class MissingDependencyError(OpenS2VError, ImportError):
+    """An optional package is needed and not installed; the message gives the command that installs it."""

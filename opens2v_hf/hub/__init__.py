@@ -1,0 +1,1 @@
+"""Bare names, cards and what is published."""

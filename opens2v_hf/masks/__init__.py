@@ -1,0 +1,1 @@
+"""The COCO run-length codec and what one does with a mask."""

@@ -1,0 +1,1 @@
+"""Networks and judges, each loadable from a Hub id or a folder."""

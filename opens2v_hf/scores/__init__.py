@@ -1,0 +1,1 @@
+"""Formulas: numbers in, numbers out. No model and no file in sight."""

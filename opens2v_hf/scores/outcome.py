@@ -1,0 +1,117 @@
+"""What a metric says of one video, and of many.
+
+A video has a value, or it does not apply, or it failed; the three are never mixed up, and a mean always says how many
+videos it rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from opens2v_hf.scores.statistics import bootstrap_interval
+
+
+class Status(StrEnum):
+    """Whether a metric has a value for a video."""
+
+    SCORED = "scored"
+    NOT_APPLICABLE = "not_applicable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class VideoScore:
+    """One metric's outcome for one video.
+
+    Attributes:
+        status: whether there is a value.
+        value: the score in the metric's own range; None unless `status` is `SCORED`.
+        reason: why there is no value, or a remark on the one there is; empty where nothing is to be said.
+        details: what the value was made from (per-frame values, counts, raw replies); JSON-compatible.
+    """
+
+    status: Status
+    value: float | None = None
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.value is not None) != (self.status is Status.SCORED):
+            raise ValueError(f"a value is given exactly when a video is scored (got {self.status=!s}, {self.value=})")
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"a score is a finite number (got {self.value=})")
+
+    @classmethod
+    def scored(cls, value: float, reason: str = "", **details: Any) -> VideoScore:
+        """A video with a value."""
+        return cls(Status.SCORED, float(value), reason, details)
+
+    @classmethod
+    def not_applicable(cls, reason: str, **details: Any) -> VideoScore:
+        """A video that the metric is not defined for; it is left out of means and counted apart."""
+        return cls(Status.NOT_APPLICABLE, None, reason, details)
+
+    @classmethod
+    def failed(cls, reason: str, **details: Any) -> VideoScore:
+        """A video that should have a value and has none."""
+        return cls(Status.FAILED, None, reason, details)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict with `status`, `value`, `reason` and `details`; the last two where not empty."""
+        record: dict[str, Any] = {"status": str(self.status), "value": self.value}
+        if self.reason:
+            record["reason"] = self.reason
+        if self.details:
+            record["details"] = dict(self.details)
+        return record
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The mean of a metric over videos, with what it rests on.
+
+    Attributes:
+        mean: over the scored videos; None where there is none.
+        interval: 95 % percentile bootstrap confidence interval of `mean` over videos; None below two scored videos.
+        num_scored: videos with a value.
+        num_not_applicable: videos that the metric is not defined for.
+        num_failed: videos that should have a value and have none.
+    """
+
+    mean: float | None
+    interval: tuple[float, float] | None
+    num_scored: int
+    num_not_applicable: int
+    num_failed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict of the attributes."""
+        return {
+            "mean": self.mean,
+            "interval": list(self.interval) if self.interval else None,
+            "num_scored": self.num_scored,
+            "num_not_applicable": self.num_not_applicable,
+            "num_failed": self.num_failed,
+        }
+
+
+def summarize(scores: Sequence[VideoScore]) -> Summary:
+    """Summarise the outcomes of one metric.
+
+    Example:
+        >>> summary = summarize([VideoScore.scored(0.25), VideoScore.scored(0.75), VideoScore.failed("no frames")])
+        >>> summary.mean, summary.num_scored, summary.num_failed
+        (0.5, 2, 1)
+    """
+    values = [score.value for score in scores if score.value is not None]
+    return Summary(
+        mean=math.fsum(values) / len(values) if values else None,
+        interval=bootstrap_interval(values) if len(values) > 1 else None,
+        num_scored=len(values),
+        num_not_applicable=sum(score.status is Status.NOT_APPLICABLE for score in scores),
+        num_failed=sum(score.status is Status.FAILED for score in scores),
+    )

@@ -1,0 +1,1 @@
+"""Reading frames: which ones, and exactly."""
