@@ -1,0 +1,1 @@
+"""The metrics: each owns its models and turns a clip into a score."""

@@ -1,0 +1,176 @@
+"""What every metric serves, and how a list of videos becomes the answer of `compute()`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from tqdm import tqdm
+
+from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
+from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.scores.outcome import VideoScore, summarize
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import SamplingRule
+
+_LOGGER = logging.getLogger(__name__)
+
+Reference_contra = TypeVar("Reference_contra", contravariant=True)
+
+
+class Metric(Protocol[Reference_contra]):
+    """A metric with its models loaded.
+
+    Attributes:
+        name: e.g. "gmescore"; the key of its mean in what `compute()` returns.
+        sampling: the frames it looks at; a clip shared by several metrics is opened with all their rules.
+        models: the models that its numbers come from.
+        options: JSON-compatible; everything else that decides its numbers.
+        caveats: why its numbers are not the leaderboard's (another model, another protocol); empty when they are.
+            That a model is an embedded one need not be said here.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def sampling(self) -> SamplingRule: ...  # noqa: D102
+    @property
+    def models(self) -> tuple[ModelInfo, ...]: ...  # noqa: D102
+    @property
+    def options(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def caveats(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def score(self, clip: Clip, reference: Reference_contra) -> VideoScore:
+        """Score one clip against what the metric needs of its sample (a prompt, pictures with labels, or None).
+
+        A broken video and a judge that fails become `VideoScore.failed` with the reason; errors of the caller's
+        arguments and of the program are raised.
+        """
+        ...
+
+
+def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: str = "auto") -> VideoScore:
+    """Open one video and score it; a video that cannot be opened or read is `FAILED` with its reason.
+
+    Args:
+        metric: any metric.
+        video: a path, the bytes of a file, or a dict with "path" or "bytes" (as `datasets` gives undecoded videos).
+        reference: what the metric needs of the sample; None for a metric that needs nothing.
+        backend: of the video reader.
+    """
+    try:
+        return metric.score(Clip(video_source(video), rules=(metric.sampling,), backend=backend), reference)
+    except (VideoError, JudgeError) as error:
+        return VideoScore.failed(str(error))
+
+
+def score_many(
+    metric: Metric[Any],
+    videos: Sequence[Any],
+    references: Sequence[Any] | None = None,
+    *,
+    backend: str = "auto",
+    details: bool = False,
+) -> dict[str, Any]:
+    """Score videos one by one, with progress on standard error, and answer as every `compute()` does.
+
+    Args:
+        metric: any metric.
+        videos: see `score_clip`.
+        references: one for each video, or None for a metric that needs nothing.
+        backend: of the video reader.
+        details: whether the answer also holds each video's details (key "details").
+
+    Returns:
+        See `answer`.
+
+    Raises:
+        ArgumentError: the numbers of videos and references differ.
+    """
+    if references is not None and len(references) != len(videos):
+        raise ArgumentError(
+            f"{metric.name} needs one reference for each video (got {len(videos)} videos, {len(references)} references)"
+        )
+    pairs = list(zip(videos, references if references is not None else [None] * len(videos), strict=True))
+    scores = [
+        score_clip(metric, video, reference, backend=backend)
+        for video, reference in progress(pairs, description=metric.name, unit="video")
+    ]
+    return answer(metric, scores, details=details)
+
+
+def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool = False) -> dict[str, Any]:
+    """The dictionary that `compute()` returns.
+
+    Returns:
+        `<metric name>`: mean over the scored videos, or None where none is; `scores`: value or None, per video;
+        `reasons`: why a video has none, or a remark; `statuses`; `summary`: what the mean rests on; `models` and
+        `options`: what it was made with; `comparable` and `note`: whether it may be set beside the leaderboard's
+        numbers, and why not; `details` on request.
+    """
+    summary = summarize(scores)
+    notes = list(metric.caveats)
+    if any(model.embedded for model in metric.models):
+        notes.insert(0, EMBEDDED_NOTE)
+    result: dict[str, Any] = {
+        metric.name: summary.mean,
+        "scores": [score.value for score in scores],
+        "reasons": [score.reason for score in scores],
+        "statuses": [str(score.status) for score in scores],
+        "summary": summary.to_dict(),
+        "models": [model.to_dict() for model in metric.models],
+        "options": {**metric.options, "sampling": metric.sampling.name},
+        "comparable": not notes,
+        "note": "; ".join(notes),
+    }
+    if details:
+        result["details"] = [dict(score.details) for score in scores]
+    if summary.num_failed:
+        _LOGGER.warning(
+            "%s: %d of %d videos could not be scored and are not in the mean; see `reasons`",
+            metric.name, summary.num_failed, len(scores),
+        )  # fmt: skip
+    return result
+
+
+def video_source(video: Any) -> str | os.PathLike[str] | bytes:
+    """What a video reader opens: a path or the bytes of a file.
+
+    Raises:
+        ArgumentError: `video` is neither, nor a dict with one of them.
+    """
+    if isinstance(video, Mapping):
+        inside = [video.get(key) for key in ("bytes", "path")]
+        video = next((value for value in inside if value is not None), None)
+    if isinstance(video, bytearray | memoryview):
+        return bytes(video)
+    if isinstance(video, str | bytes | Path | os.PathLike):
+        return video
+    raise ArgumentError(
+        f"a video is a path, the bytes of a file, or a dict with 'path' or 'bytes' (got {type(video).__name__})"
+    )
+
+
+_Item = TypeVar("_Item")
+
+
+def progress(items: Sequence[_Item], *, description: str, unit: str) -> Iterable[_Item]:
+    """Iterate with a progress bar on a terminal, and with a line now and then where there is none."""
+    stream = sys.stderr
+    if stream is not None and stream.isatty():
+        return tqdm(items, desc=description, unit=unit, file=stream)
+    return _plain_progress(items, description, unit)
+
+
+def _plain_progress(items: Sequence[_Item], description: str, unit: str) -> Iterable[_Item]:
+    """At most some ten lines on standard error, so that a log file stays readable."""
+    step = max(1, len(items) // 10)
+    for index, item in enumerate(items):
+        yield item
+        if (index + 1) % step == 0 or index + 1 == len(items):
+            print(f"{description}: {index + 1} of {len(items)} {unit}s", file=sys.stderr, flush=True)
