@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test lint format types doctest check wheel bench clean
+
+help: ## list what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## install the package with its development tools into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables, plots and a report
+	$(BIN)/opens2v demo --out demo-output
+
+test: $(INSTALLED) ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## ruff: style, format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## let ruff put the format right
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(INSTALLED) ## mypy
+	$(BIN)/mypy
+
+doctest: $(INSTALLED) ## run the examples in the docstrings
+	$(BIN)/python -m pytest --quiet --doctest-modules opens2v_hf
+
+check: lint types doctest test ## all that CI runs
+
+wheel: $(INSTALLED) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+bench: $(INSTALLED) ## run the benchmarks one after another
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## remove what was made
+	rm -rf $(VENV) dist build demo-output .pytest_cache .mypy_cache .ruff_cache
