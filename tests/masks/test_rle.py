@@ -1,0 +1,148 @@
+"""The codec against pycocotools as the oracle, and against codes written to do harm."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from helpers.masks import masks, oracle_encode, released_masks
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask as oracle
+
+from opens2v_hf.errors import MaskError
+from opens2v_hf.masks.rle import MAX_PIXELS, RLE, decode, encode, from_runs, runs
+
+
+@given(masks())
+def test_encodes_as_pycocotools(mask):
+    assert encode(mask).to_dict() == oracle_encode(mask)
+
+
+@given(masks())
+def test_decodes_what_pycocotools_encoded(mask):
+    decoded = decode(RLE.from_dict(oracle_encode(mask)))
+    assert decoded.dtype == np.bool_
+    np.testing.assert_array_equal(decoded, mask)
+
+
+@given(masks())
+def test_pycocotools_decodes_what_was_encoded(mask):
+    np.testing.assert_array_equal(oracle.decode(encode(mask).to_dict()), mask)
+
+
+def test_long_runs_take_several_characters():
+    mask = np.zeros((700, 900), dtype=bool)
+    mask[100:650, 300:301] = True
+    mask[699, 899] = True
+    assert encode(mask).to_dict() == oracle_encode(mask)
+
+
+def test_released_masks_survive_a_round_trip(shared_data):
+    records = released_masks(shared_data)
+    assert len(records) == 16
+    for record in records:
+        rle = RLE.from_dict(record)
+        np.testing.assert_array_equal(decode(rle), oracle.decode(record))
+        assert encode(decode(rle)).counts == record["counts"]
+
+
+def test_hand_written_code():
+    # 3 x 2 pixels: 1 of background, 2 of subject, 0 of background, 3 of subject (stored as 3 - 2 = 1).
+    rle = RLE((3, 2), "1201")
+    assert runs(rle).tolist() == [1, 2, 0, 3]
+    assert decode(rle).tolist() == [[False, True], [True, True], [True, True]]
+
+
+def test_negative_difference():
+    # 10 = 01010 needs 5 bits (character 58 = ':'); 4 - 10 = -6 = 11010 likewise, 26 + 48 = 74 = 'J'.
+    rle = from_runs((4, 5), np.array([3, 10, 3, 4]))
+    assert rle.counts == "3:3J"
+    assert runs(rle).tolist() == [3, 10, 3, 4]
+
+
+@pytest.mark.parametrize("record", [{"size": [2, 2], "counts": b"22"}, {"size": (2, 2), "counts": [2, 2]}])
+def test_other_forms_of_counts(record):
+    assert RLE.from_dict(record) == RLE((2, 2), "22")
+
+
+HOSTILE = {
+    "runs past the end": ((2, 2), "23", "cover 5 pixels, not 4"),
+    "too short": ((2, 2), "21", "cover 3 pixels, not 4"),
+    "negative run": ((2, 2), "O5", "negative length -1"),
+    "negative by difference": ((2, 2), "221J", "negative length"),
+    "not ascii": ((2, 2), "2é", "not ASCII"),
+    "foreign character": ((2, 2), "2 2", "position 1"),
+    "character above the alphabet": ((2, 2), "2p", "position 1"),
+    "truncated number": ((2, 2), "2R", "middle of a number"),
+    "empty": ((2, 2), "", "empty"),
+    "number of ten characters": ((100, 100), "P" * 9 + "1", "10 characters"),
+    "more characters than pixels": ((1, 1), "0" * 100, "too long"),
+    "a number of six characters": ((2, 2), "PPPPP24", "cover 67108868 pixels"),
+}
+
+
+@pytest.mark.parametrize(("size", "counts", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_codes(size, counts, message):
+    with pytest.raises(MaskError, match=message):
+        decode(RLE(size, counts))
+
+
+def test_a_billion_pixels_are_refused_before_any_allocation():
+    tracemalloc.start()
+    try:
+        with pytest.raises(MaskError, match="larger than any picture"):
+            RLE((40_000, 25_000), "PPPPd81")
+        # A run of 2^29 - 1 pixels in a mask of 2^27: refused by its sum, which costs no more than the code.
+        with pytest.raises(MaskError, match="cover 536870911 pixels"):
+            decode(RLE((MAX_PIXELS // 8, 8), "ooooo?"))
+        with pytest.raises(MaskError, match="at least 1"):
+            RLE((-1, -1), "1")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, -1), (2,), (2, 2, 2), (2.5, 2), ("2", "2")])
+def test_bad_sizes(size):
+    with pytest.raises(MaskError):
+        RLE(size, "4")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        {},
+        {"size": [2, 2]},
+        {"size": "22", "counts": "4"},
+        {"size": 4, "counts": "4"},
+        {"size": [2, 2], "counts": b"\xff"},
+        {"size": [2, 2], "counts": [5]},
+        {"size": [2, 2], "counts": [5, -1]},
+        {"size": [2, 2], "counts": [1.5, 2.5]},
+        {"size": [2, 2], "counts": []},
+        {"size": [2, 2], "counts": None},
+        {"size": [2, 2], "counts": [2**62, 2**62, 2**62, 2**62, 4]},
+    ],
+)
+def test_bad_records(record):
+    with pytest.raises(MaskError):
+        RLE.from_dict(record)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=130), max_size=12), st.integers(1, 9))
+def test_any_text_is_a_mask_or_a_mask_error(counts, height):
+    rle = RLE((height, 7), counts)
+    try:
+        lengths = runs(rle)
+    except MaskError:
+        return
+    assert lengths.min() >= 0
+    assert decode(rle).sum() == lengths[1::2].sum()
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (0, 5)])
+def test_only_pictures_are_encoded(shape):
+    with pytest.raises(MaskError):
+        encode(np.zeros(shape, dtype=bool))
