@@ -1,0 +1,166 @@
+"""NaturalScore: how real a video looks to a judge, on five levels.
+
+A judge answers with an integer from 1 (definitely AI-generated) to 5 (definitely real). The released code (v1.1) asks
+it three times and averages; a local model's answer is instead the expectation over the five digits of its next-token
+probabilities, which is the same every time. Only numbers and texts here: no model, no file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from opens2v_hf.errors import JudgeError
+
+LEVELS = (1, 2, 3, 4, 5)
+"""What a judge may answer, from definitely AI-generated to definitely real."""
+
+NORMALISATION = (1.0, 5.0)
+"""The range that is scaled to 0..1 for the leaderboard's total (released code v1.1)."""
+
+_LABEL = r"(?:(?:the|my|final|overall|naturalness|realism)\s+)*(?:score|rating)\s*(?::|=|-(?=\s)|is\b)?\s*"
+_SHORT = re.compile(r"([0-9]+)(?:\s*/\s*5|\s+out\s+of\s+5)?\s*\.?", re.IGNORECASE)
+_LABELLED = re.compile(_LABEL + _SHORT.pattern, re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"[0-9]+\s*\.")
+_NUMBER_WORD = re.compile(r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|half)\b", re.IGNORECASE)
+_HEADING = re.compile(r"^#{1,6}\s+")
+_DECORATION = str.maketrans("", "", "*_`\"'“”‘’")
+_MAX_REPLY_CHARS = 4_000
+
+
+def read_score(reply: str) -> int:
+    r"""Read the score that a judge's reply states, or refuse.
+
+    A reply is a score only where nothing is left to interpretation. Markdown emphasis and quotes aside, it is
+
+    - one integer 1..5, alone or followed by "/5" or "out of 5", with or without a full stop, or
+    - the same after "score" or "rating" ("Score: 4", "The final rating is 4/5."), or
+    - a JSON object whose only number is an integer under "score" or "rating", or
+    - a longer text that holds such a statement on one line of its own and no other number, in digits or in words.
+
+    Everything else is refused: no number, several ("3 or 4", "between 3 and 4"), fractions ("4.5", "4.0", "7/10"),
+    numbers outside 1..5, numbers inside a sentence.
+
+    Raises:
+        JudgeError: the reply is no score; the message says why.
+
+    Example:
+        >>> read_score("4"), read_score("**Score: 4/5**"), read_score("The face melts away.\nRating: 2")
+        (4, 4, 2)
+        >>> read_score("between 3 and 4")
+        Traceback (most recent call last):
+        ...
+        opens2v_hf.errors.JudgeError: the judge's reply is no score from 1 to 5: 'between 3 and 4'
+    """
+    if not reply.strip():
+        raise JudgeError("the judge's reply is empty")
+    if len(reply) > _MAX_REPLY_CHARS:
+        raise JudgeError(f"the judge's reply is no score: it has {len(reply)} characters")
+    stated = _stated_in_json(reply) if reply.lstrip().startswith("{") else _stated_in_text(reply)
+    if stated is None:
+        raise JudgeError(f"the judge's reply is no score from 1 to 5: {_excerpt(reply)}")
+    if stated not in LEVELS:
+        raise JudgeError(f"the judge's score lies outside 1..5: {_excerpt(reply)}")
+    return stated
+
+
+def expected_score(logits: Sequence[float]) -> float:
+    """Expectation of the score over the five digits.
+
+    Args:
+        logits: of the tokens "1" to "5" as the next token, in this order; log-probabilities serve as well, since
+            a constant added to all five changes nothing.
+
+    Returns:
+        sum of d · p(d), where p is the softmax of `logits` over the five digits alone; in [1, 5].
+
+    Raises:
+        JudgeError: not five finite numbers.
+
+    Example:
+        >>> expected_score([0.0, 0.0, 0.0, 0.0, 0.0])
+        3.0
+        >>> round(expected_score([-1e9, -1e9, -1e9, math.log(0.25), math.log(0.75)]), 6)
+        4.75
+    """
+    return float(np.dot(LEVELS, level_probabilities(logits)))
+
+
+def level_probabilities(logits: Sequence[float]) -> list[float]:
+    """Softmax over the five digits, in float64.
+
+    Raises:
+        JudgeError: not five finite numbers.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if values.shape != (len(LEVELS),) or not np.isfinite(values).all():
+        raise JudgeError(f"the judge's logits of the digits 1 to 5 are not five finite numbers (got {list(logits)})")
+    weights = np.exp(values - values.max())
+    return (weights / weights.sum()).tolist()
+
+
+def mean_of_runs(scores: Sequence[float | None], *, allow_partial: bool = False) -> float:
+    """Average the runs of one video.
+
+    Args:
+        scores: of each run, in [1, 5]; None for a run in which the judge gave no score.
+        allow_partial: average the runs that have a score; otherwise every run must have one.
+
+    Raises:
+        JudgeError: a run has no score and `allow_partial` is not set, or no run has one.
+        ValueError: a score lies outside 1..5.
+
+    Example:
+        >>> mean_of_runs([4, 3, 5])
+        4.0
+    """
+    present = [score for score in scores if score is not None]
+    for score in present:
+        if not LEVELS[0] <= score <= LEVELS[-1]:
+            raise ValueError(f"a judge's score lies in 1..5 (got {score=})")
+    if not present:
+        raise JudgeError(f"the judge gave no score in any of {len(scores)} runs")
+    if len(present) < len(scores) and not allow_partial:
+        raise JudgeError(f"the judge gave a score in {len(present)} of {len(scores)} runs only")
+    return math.fsum(present) / len(present)
+
+
+def _stated_in_text(reply: str) -> int | None:
+    lines = [_HEADING.sub("", line.strip()) for line in reply.translate(_DECORATION).splitlines() if line.strip()]
+    stated: int | None = None
+    for line in lines:
+        match = _LABELLED.fullmatch(line) or _SHORT.fullmatch(line)
+        if match is None:
+            if _mentions_number(line):
+                return None
+        elif stated is not None or (len(lines) > 1 and _LIST_NUMBER.fullmatch(line)):
+            return None
+        else:
+            stated = int(match.group(1))
+    return stated
+
+
+def _mentions_number(line: str) -> bool:
+    return any(character.isnumeric() for character in line) or _NUMBER_WORD.search(line) is not None
+
+
+def _stated_in_json(reply: str) -> int | None:
+    try:
+        # pairs, so that a key given twice is seen
+        pairs = json.loads(reply, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        return None
+    stated = [value for key, value in pairs if key.lower() in ("score", "rating")]
+    rest = [value for key, value in pairs if key.lower() not in ("score", "rating")]
+    if len(stated) != 1 or any(not isinstance(value, str) or _mentions_number(value) for value in rest):
+        return None
+    value = stated[0]
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _excerpt(reply: str, max_chars: int = 200) -> str:
+    return repr(reply if len(reply) <= max_chars else reply[:max_chars] + "…")
