@@ -1,0 +1,1 @@
+"""The project's own sample: small synthetic scenes whose every fact is known."""
