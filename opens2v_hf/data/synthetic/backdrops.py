@@ -21,11 +21,13 @@ def draw_backdrop(background: Background, width: int, height: int) -> np.ndarray
     # The name is part of the seed by its letters, because `hash` differs from process to process.
     rng = np.random.default_rng([background.seed, *background.name.encode()])
     y, x = np.mgrid[:height, :width].astype(np.float32) / height
-    picture = _PAINTERS[background.name](rng, (x, y))
-    picture = picture * rng.uniform(0.9, 1.1, size=3) + _noise(rng, x.shape, 3, 6.0)[..., None]
-    picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
-    picture.flags.writeable = False
-    return picture
+    picture = (
+        _PAINTERS[background.name](rng, (x, y)) * rng.uniform(0.9, 1.1, size=3)
+        + _noise(rng, x.shape, 3, 6.0)[..., None]
+    )
+    pixels = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    pixels.flags.writeable = False
+    return pixels
 
 
 @lru_cache(maxsize=128)
