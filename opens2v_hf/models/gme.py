@@ -1,0 +1,370 @@
+"""GME (general multimodal embedder): texts and pictures as vectors of one space, as the released code computes them.
+
+Facts of the released code (v1.1) that decide numbers here: a picture is resized twice (to multiples of 28 with PIL's
+default filter, then by the Qwen2-VL processor within the pixel bounds), the language model sees plain positions
+0..L-1 on all three rotary axes even across image tokens, and a vector is the normalised hidden state of the last token.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
+from transformers.utils import logging as transformers_logging
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.batching import token_batches
+from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.info import ModelInfo
+
+_LOGGER = logging.getLogger(__name__)
+
+RELEASED_EMBEDDER = "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"
+DEFAULT_INSTRUCTION = "You are a helpful assistant."
+RETRIEVAL_INSTRUCTION = "Find an image that matches the given text."
+"""What the released code asks for when it embeds a text that pictures are compared with."""
+
+MIN_PIXELS = 256 * 28 * 28
+MAX_PIXELS = 1280 * 28 * 28
+MAX_LENGTH = 1800
+BATCH_TOKENS = 8192
+
+_FACTOR = 28
+_FIRST_MIN_PIXELS = 4 * _FACTOR**2
+_FIRST_MAX_PIXELS = 16384 * _FACTOR**2
+_MAX_ASPECT = 200
+_CACHED_TEXTS = 4096
+_IMAGE_PAD = "<|image_pad|>"
+_VISION_TOKENS = f"<|vision_start|>{_IMAGE_PAD}<|vision_end|>"
+_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
+
+Picture = Image.Image | np.ndarray
+
+
+class GmeEmbedder:
+    """Embeds texts and pictures.
+
+    Args:
+        model: the Qwen2-VL network without its head, in evaluation mode.
+        tokenizer: of the model; either padding side.
+        image_processor: the Qwen2-VL processor with the pixel bounds to use.
+        info: provenance of the weights.
+        max_length: longest sequence in tokens; a longer text loses its end, as in the released code.
+        batch_tokens: upper bound of the (padded) tokens computed at a time; it bounds memory and changes no result
+            beyond rounding.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        image_processor: Any,
+        info: ModelInfo,
+        *,
+        max_length: int = MAX_LENGTH,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> None:
+        if batch_tokens < 1:
+            raise ArgumentError(f"a batch holds at least one token (got {batch_tokens=})")
+        if max_length < 1:
+            raise ArgumentError(f"a sequence holds at least one token (got {max_length=})")
+        self.model = model
+        self.tokenizer = tokenizer
+        self.image_processor = image_processor
+        self.info = info
+        self.max_length = max_length
+        self.batch_tokens = batch_tokens
+        self._image_token = model.config.image_token_id
+        self._texts: OrderedDict[tuple[str, str], torch.Tensor] = OrderedDict()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str] = RELEASED_EMBEDDER,
+        *,
+        revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        max_length: int | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+        **model_kwargs: Any,
+    ) -> GmeEmbedder:
+        """Load an embedder.
+
+        Args:
+            model: Hub id, folder, or "embedded".
+            revision: of a Hub repo.
+            device: see `opens2v_hf.models.hub.pick_device`; not used where `device_map` places the model.
+            dtype: see `opens2v_hf.models.hub.pick_dtype`.
+            min_pixels: of a picture as the network sees it; by default what the folder's `opens2v.json` says, else
+                the released 256 * 28 * 28.
+            max_pixels: likewise; released: 1280 * 28 * 28.
+            max_length: likewise; released: 1800 tokens.
+            batch_tokens: see the class.
+            **model_kwargs: passed to the network's `from_pretrained`, e.g. `device_map`, `quantization_config`,
+                `attn_implementation`.
+
+        Raises:
+            ArgumentError: an argument has a value that cannot be used.
+            ModelError: the model cannot be found or loaded, or weights are missing from it.
+        """
+        resolved = resolve_model(model, revision, "embedder")
+        bounds = {
+            "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), MIN_PIXELS),
+            "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), MAX_PIXELS),
+        }
+        if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
+            raise ArgumentError(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
+        placed = "device_map" in model_kwargs
+        target = pick_device(device)
+        network = _load_network(resolved, pick_dtype(dtype, target), model_kwargs)
+        if not placed:
+            network.to(target)
+        tokenizer, image_processor = _load_processors(resolved, bounds)
+        return cls(
+            network.eval(),
+            tokenizer,
+            image_processor,
+            resolved.info(dtype=network.dtype, device=network.device if placed else target),
+            max_length=_first(max_length, resolved.defaults.get("max_length"), MAX_LENGTH),
+            batch_tokens=batch_tokens,
+        )
+
+    @property
+    def options(self) -> dict[str, int]:
+        """What decides the vectors besides the weights, JSON-compatible."""
+        size = self.image_processor.size
+        return {
+            "min_pixels": int(size["shortest_edge"]),
+            "max_pixels": int(size["longest_edge"]),
+            "max_length": self.max_length,
+        }
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.model.config.text_config.hidden_size)
+
+    def embed_texts(self, texts: Sequence[str], instruction: str | None = None) -> torch.Tensor:
+        """Embed texts; each distinct one is computed once, also across calls.
+
+        Args:
+            texts: any number of texts.
+            instruction: of the system turn; by default `DEFAULT_INSTRUCTION`.
+
+        Returns:
+            [N, D], L2-normalised, on the CPU, in the model's dtype.
+        """
+        system = DEFAULT_INSTRUCTION if instruction is None else instruction
+        wanted = dict.fromkeys(texts)
+        known = {text: vector for text in wanted if (vector := self._texts.get((system, text))) is not None}
+        missing = [text for text in wanted if text not in known]
+        rows = [self._text_row(text, system) for text in missing]
+        for batch in token_batches([len(row) for row in rows], self.batch_tokens):
+            vectors = self._last_hidden_states([rows[index] for index in batch])
+            known.update(zip((missing[index] for index in batch), vectors, strict=True))
+        for text in wanted:
+            self._texts[(system, text)] = known[text]
+            self._texts.move_to_end((system, text))
+        while len(self._texts) > _CACHED_TEXTS:
+            self._texts.popitem(last=False)
+        return torch.stack([known[text] for text in texts]) if texts else self._no_vectors()
+
+    def embed_images(self, images: Sequence[Picture], instruction: str | None = None) -> torch.Tensor:
+        """Embed pictures.
+
+        Args:
+            images: PIL images, or uint8 arrays [H, W, 3] in RGB, of any sizes.
+            instruction: of the system turn; by default `DEFAULT_INSTRUCTION`.
+
+        Returns:
+            [N, D], L2-normalised, on the CPU, in the model's dtype.
+
+        Raises:
+            ArgumentError: a picture is of neither kind or has no pixels, or does not fit `max_length`.
+        """
+        system = DEFAULT_INSTRUCTION if instruction is None else instruction
+        template: list[int] = self.tokenizer(_turns(system, _VISION_TOKENS))["input_ids"]
+        if template.count(self._image_token) != 1:
+            raise ArgumentError(f"an instruction must not hold the token {_IMAGE_PAD} (got {instruction!r})")
+        lengths = [len(template) - 1 + self._num_image_tokens(image) for image in images]
+        if lengths and max(lengths) > self.max_length:
+            raise ArgumentError(
+                f"a picture takes {max(lengths)} tokens with its instruction, more than max_length={self.max_length}; "
+                "lower max_pixels or raise max_length"
+            )
+        vectors: list[torch.Tensor] = [torch.empty(0)] * len(images)
+        for batch in token_batches(lengths, self.batch_tokens):
+            pixels = self.image_processor([_first_resize(images[index]) for index in batch], return_tensors="pt")
+            rows = [_with_image_tokens(template, self._image_token, lengths[index]) for index in batch]
+            embedded = self._last_hidden_states(rows, pixels["pixel_values"], pixels["image_grid_thw"])
+            for index, vector in zip(batch, embedded, strict=True):
+                vectors[index] = vector
+        return torch.stack(vectors) if vectors else self._no_vectors()
+
+    def _no_vectors(self) -> torch.Tensor:
+        return torch.empty(0, self.dim, dtype=self.model.dtype)
+
+    def _text_row(self, text: str, instruction: str) -> list[int]:
+        row = self.tokenizer(_turns(instruction, text))["input_ids"]
+        if len(row) > self.max_length:
+            _LOGGER.warning("a text of %d tokens loses what lies beyond the first %d", len(row), self.max_length)
+        return row[: self.max_length]
+
+    def _num_image_tokens(self, image: Picture) -> int:
+        width, height = _first_size(*_size(image))
+        patches = self.image_processor.get_number_of_image_patches(height, width, {})
+        return patches // self.image_processor.merge_size**2
+
+    @torch.inference_mode()
+    def _last_hidden_states(
+        self, rows: list[list[int]], pixel_values: torch.Tensor | None = None, grid: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Vectors [N, D] of token rows, whose image tokens stand for the pictures' patches in order."""
+        padded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        ids, mask = padded["input_ids"].to(self.model.device), padded["attention_mask"].to(self.model.device)
+        inputs = self.model.language_model.embed_tokens(ids)
+        if pixel_values is not None and grid is not None:
+            visual = self.model.visual
+            features = visual(pixel_values.to(visual.device, visual.dtype), grid_thw=grid.to(visual.device))
+            inputs[ids == self._image_token] = features.pooler_output.to(inputs.device, inputs.dtype)
+        positions = (mask.cumsum(-1) - 1).clamp_min(0)
+        hidden = self.model.language_model(
+            inputs_embeds=inputs,
+            # Without padding no mask is needed, and attention kernels that need none take far less memory.
+            attention_mask=None if bool(mask.all()) else mask,
+            position_ids=positions.expand(3, -1, -1),
+            use_cache=False,
+        ).last_hidden_state
+        last = mask.shape[1] - 1 - mask.flip(1).argmax(1)
+        pooled = hidden[torch.arange(len(rows), device=hidden.device), last.to(hidden.device)]
+        return F.normalize(pooled, p=2, dim=1).cpu()
+
+
+def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    """Dot products of normalised vectors in their own dtype, as the released code takes them.
+
+    Args:
+        queries: [..., D].
+        candidates: [..., D]; broadcast against `queries`.
+
+    Returns:
+        [...], in [-1, 1] up to rounding.
+    """
+    return (queries * candidates).sum(-1)
+
+
+def _load_network(resolved: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
+    load: Callable[..., Any] = Qwen2VLModel.from_pretrained
+    arguments = {**_revision(resolved), **model_kwargs}
+    try:
+        with _quiet_report():
+            network, report = load(
+                resolved.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments
+            )
+    except _LOAD_ERRORS as error:
+        raise cannot_load(resolved, error) from error
+    missing = sorted(report["missing_keys"])
+    mismatched = sorted(str(entry) for entry in report["mismatched_keys"])
+    if missing or mismatched:
+        raise ModelError(
+            f"the embedder {resolved.name!r} is no complete Qwen2-VL: {len(missing)} weights are missing "
+            f"({', '.join(missing[:3]) or 'none'}) and {len(mismatched)} have another shape "
+            f"({', '.join(mismatched[:3]) or 'none'}); check the folder or the revision"
+        )
+    return network
+
+
+@contextmanager
+def _quiet_report() -> Iterator[None]:
+    """Keep transformers from reporting that the language-model head, which no vector needs, was not loaded.
+
+    Weights that are missing are an error of our own.
+    """
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+def _revision(resolved: ResolvedModel) -> dict[str, str]:
+    return {} if resolved.hub_revision is None else {"revision": resolved.hub_revision}
+
+
+def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolved.source, **_revision(resolved))
+        # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
+        image_processor = AutoImageProcessor.from_pretrained(
+            resolved.source, backend="pil", **_revision(resolved), **bounds
+        )
+    except _LOAD_ERRORS as error:
+        raise cannot_load(resolved, error) from error
+    return tokenizer, image_processor
+
+
+def _turns(instruction: str, content: str) -> str:
+    return (
+        f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{content}<|im_end|>\n"
+        "<|im_start|>assistant\n<|endoftext|>"
+    )
+
+
+def _with_image_tokens(template: list[int], image_token: int, length: int) -> list[int]:
+    """The template with its one image token repeated until it is `length` tokens long."""
+    start = template.index(image_token)
+    return template[:start] + [image_token] * (length - len(template) + 1) + template[start + 1 :]
+
+
+def _size(image: Picture) -> tuple[int, int]:
+    """Width and height in pixels."""
+    if isinstance(image, Image.Image):
+        width, height = image.size
+    elif isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        height, width = image.shape[:2]
+    else:
+        kind = f"{image.dtype} array of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ArgumentError(f"a picture is a PIL image or a uint8 array [H, W, 3] (got a {kind})")
+    if width < 1 or height < 1:
+        raise ArgumentError(f"a picture needs at least one pixel (got {width}x{height})")
+    return width, height
+
+
+def _first_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height after the first resize: multiples of 28, within 4 * 28^2 to 16384 * 28^2 pixels.
+
+    Sides are rounded to the nearest multiple (half to even); a picture outside the bounds is scaled to keep its aspect,
+    rounding inwards. One side is at most 200 times the other, as the processor that follows demands.
+    """
+    sides = [max(_FACTOR, round(side / _FACTOR) * _FACTOR) for side in (width, height)]
+    if math.prod(sides) > _FIRST_MAX_PIXELS:
+        scale = math.sqrt(width * height / _FIRST_MAX_PIXELS)
+        sides = [max(_FACTOR, math.floor(side / scale / _FACTOR) * _FACTOR) for side in (width, height)]
+    elif math.prod(sides) < _FIRST_MIN_PIXELS:
+        scale = math.sqrt(_FIRST_MIN_PIXELS / (width * height))
+        sides = [math.ceil(side * scale / _FACTOR) * _FACTOR for side in (width, height)]
+    longest = min(sides) * _MAX_ASPECT
+    return min(sides[0], longest), min(sides[1], longest)
+
+
+def _first_resize(image: Picture) -> Image.Image:
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    return picture.convert("RGB").resize(_first_size(*picture.size))
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)

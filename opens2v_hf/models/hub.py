@@ -1,0 +1,213 @@
+"""Where a model comes from: the embedded set, a folder, or the Hub; and which device and dtype it gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.info import EMBEDDED, ModelInfo
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULTS_FILE = "opens2v.json"
+"""A model's folder may hold this JSON object of default values for the arguments of the class that loads it."""
+
+_EMBEDDED_ROOT = Path(__file__).resolve().parent / "embedded"
+_WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that was named by a user, found.
+
+    Attributes:
+        role: what the model does for the metric: "embedder", "judge", ...
+        name: as results show it: "embedded", the folder as it was given, or the Hub id.
+        source: what `from_pretrained` takes: a folder or the Hub id.
+        revision: to ask the Hub for; for a folder "sha256:..." of its weights.
+        is_local: whether `source` is a folder.
+        embedded: whether it is one of the small models of this package.
+        defaults: what the folder's `opens2v.json` says; empty without one.
+    """
+
+    role: str
+    name: str
+    source: str
+    revision: str | None
+    is_local: bool
+    embedded: bool
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hub_revision(self) -> str | None:
+        """The `revision` argument of `from_pretrained`: None for a folder."""
+        return None if self.is_local else self.revision
+
+    def info(self, *, dtype: object = None, device: object = None) -> ModelInfo:
+        """Provenance for results; ask after loading, when the commit of a Hub repo is known."""
+        revision = self.revision if self.is_local else (cached_commit(self.source, self.revision) or self.revision)
+        return ModelInfo(
+            role=self.role,
+            name=self.name,
+            revision=revision,
+            dtype=None if dtype is None else str(dtype).removeprefix("torch."),
+            device=None if device is None else str(device),
+            embedded=self.embedded,
+        )
+
+
+def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str) -> ResolvedModel:
+    """Find the model that a user named. Nothing is loaded or downloaded.
+
+    Args:
+        name: "embedded", a folder, or a Hub id ("org/name").
+        revision: branch, tag or commit of a Hub repo.
+        role: what the model is for; it also names the folder of the embedded model.
+
+    Raises:
+        ArgumentError: a revision is given for something that is not on the Hub.
+        ModelError: the folder does not exist or holds no weights.
+    """
+    text = os.fspath(name)
+    embedded = text == EMBEDDED
+    folder = _EMBEDDED_ROOT / role if embedded else Path(text).expanduser()
+    if not embedded and not folder.is_dir():
+        if not _is_hub_id(text):
+            raise ModelError(
+                f"the {role} {text!r} is neither a folder that exists nor a Hub id of the form 'org/name'; "
+                f"check the path, or give {EMBEDDED!r} for the small model of this package"
+            )
+        return ResolvedModel(role, text, text, revision, is_local=False, embedded=False)
+    if revision is not None:
+        raise ArgumentError(f"a revision belongs to a Hub id, not to {text!r} (got {revision=}); leave it out")
+    if embedded and not folder.is_dir():
+        raise ModelError(f"this installation has no embedded {role} (no folder {folder}); reinstall opens2v-hf")
+    return ResolvedModel(
+        role, text, str(folder), weights_sha256(folder), is_local=True, embedded=embedded, defaults=_defaults(folder)
+    )
+
+
+def weights_sha256(folder: str | os.PathLike[str]) -> str:
+    """What identifies the weights in a folder: "sha256:" and a hexadecimal digest.
+
+    For a single weight file that is its own sha256, as `sha256sum` prints it; for several, the sha256 of the lines
+    that `sha256sum` prints for them in order of their names.
+
+    Raises:
+        ModelError: the folder holds no weight file.
+    """
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _WEIGHT_ENDINGS and path.is_file())
+    # A folder that holds the same weights twice is loaded from safetensors, so only those count.
+    files = [path for path in found if path.suffix == ".safetensors"] or found
+    if not files:
+        raise ModelError(f"the folder {os.fspath(folder)!r} holds no weights (none of {', '.join(_WEIGHT_ENDINGS)})")
+    digests = [(path.name, _file_sha256(path)) for path in files]
+    if len(digests) == 1:
+        return f"sha256:{digests[0][1]}"
+    listing = "".join(f"{digest}  {name}\n" for name, digest in digests)
+    return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()}"
+
+
+def cached_commit(repo_id: str, revision: str | None = None, *, filename: str = "config.json") -> str | None:
+    """The commit of a Hub repo whose file was loaded into the local cache; None where that is not known."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(repo_id, filename, revision=revision)
+    return Path(path).parent.name if isinstance(path, str) else None
+
+
+def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
+    """The error to raise when `from_pretrained` failed: which model, why, and what to do."""
+    if model.is_local:
+        hint = "check that the folder holds the config, tokenizer, preprocessor and weight files of this model"
+    else:
+        hint = (
+            "check the id, the revision, the network and, for a gated repo, `hf auth login`; without a network "
+            f"give a folder that holds the model, or {EMBEDDED!r} for the small model of this package"
+        )
+    return ModelError(f"the {model.role} {model.name!r} cannot be loaded: {error}; {hint}")
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """The device to compute on; None or "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        ArgumentError: the device is unknown or this machine has none of it.
+    """
+    import torch
+
+    if device is None or device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError as error:
+        raise ArgumentError(f"unknown device (got {device=}); use 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'") from error
+    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
+        raise ArgumentError(
+            f"there is no device {str(picked)!r} here ({torch.cuda.device_count()} CUDA devices); use 'auto' or 'cpu'"
+        )
+    if picked.type == "mps" and not torch.backends.mps.is_available():
+        raise ArgumentError("there is no MPS device here; use 'auto' or 'cpu'")
+    return picked
+
+
+def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The dtype of the weights; None or "auto" takes float16 on CUDA (as released) and float32 elsewhere.
+
+    Raises:
+        ArgumentError: the dtype is not one of float16, bfloat16, float32, float64.
+    """
+    import torch
+
+    if dtype is None or dtype == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    known = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+    picked = known.get(str(dtype).removeprefix("torch."))
+    if picked is None:
+        raise ArgumentError(f"unknown dtype (got {dtype=}); known are {', '.join(known)}")
+    return picked
+
+
+def _is_hub_id(text: str) -> bool:
+    """Whether `text` has the form of a Hub id, and not that of a path."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    if text.count("/") != 1:
+        return False
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        return False
+    return True
+
+
+def _defaults(folder: Path) -> dict[str, Any]:
+    path = folder / DEFAULTS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds a {type(content).__name__} where a JSON object is expected")
+    return content
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
