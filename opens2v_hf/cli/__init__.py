@@ -1,0 +1,53 @@
+"""The command line: `opens2v COMMAND ...`, a module for each command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from opens2v_hf._version import __version__
+from opens2v_hf.errors import OpenS2VError
+
+COMMANDS = {
+    "demo": "make a sample, score simulated models on it, write a table, plots and a report",
+    "score": "score the videos of a model",
+    "report": "write an HTML page about one or several results",
+    "doctor": "say what is installed, what will be used and what is missing",
+}
+"""Command to its one-line description; the module opens2v_hf.cli.<command> has `add_arguments` and `run`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after `opens2v`; those of the process by default.
+
+    Returns:
+        The exit code: 0 done, 1 done with something left over that the output names, 2 wrong use or an error that
+        the message explains, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="opens2v", description="OpenS2V-Nexus for the Hugging Face ecosystem")
+    parser.add_argument("--version", action="version", version=f"opens2v-hf {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    module = None
+    for name, help_line in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line[0].upper() + help_line[1:] + ".")
+        if name == chosen:  # only the chosen command's module is imported, so that --help stays quick
+            module = importlib.import_module(f"opens2v_hf.cli.{name}")
+            module.add_arguments(command)
+    arguments = parser.parse_args(words)
+    if module is None:
+        parser.error("name a command")
+    try:
+        return module.run(arguments)
+    except OpenS2VError as error:
+        print(f"opens2v {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"opens2v {arguments.command}: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,132 @@
+"""Scoring the videos of one model on one split: each video is opened once and every metric looks at it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf._version import __version__
+from opens2v_hf.data.sample import EvalSample
+from opens2v_hf.errors import JudgeError, VideoError
+from opens2v_hf.run.metrics.base import Metric, progress
+from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.run.videos import FoundVideos
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
+
+_LIBRARIES = ("torch", "transformers", "numpy", "pillow", "opencv-python-headless", "decord", "av")
+
+
+@dataclass(frozen=True)
+class MetricTask:
+    """A metric and how it gets what it needs of a sample.
+
+    Attributes:
+        metric: with its models loaded.
+        reference: from a sample to what `metric.score` takes beside the clip.
+    """
+
+    metric: Metric[Any]
+    reference: Callable[[EvalSample], Any]
+
+
+def score_found(
+    found: FoundVideos,
+    samples: Sequence[EvalSample],
+    tasks: Sequence[MetricTask],
+    *,
+    model: str,
+    split: str,
+    benchmark: Mapping[str, Any],
+    backend: str = "auto",
+) -> RunResult:
+    """Score every video that was found with every metric.
+
+    A video that cannot be fetched, opened or read, and one that a judge cannot rate, fails with its reason and the
+    run goes on.
+
+    Args:
+        found: the model's videos.
+        samples: all samples of the split.
+        tasks: the metrics, in the order in which the result lists them.
+        model: name of the model, for tables.
+        split: for the record.
+        benchmark: where the samples came from, for the record.
+        backend: of the video reader.
+    """
+    wanted = [sample for sample in samples if sample.id in found.fetch]
+    records: list[VideoRecord] = []
+    scores: dict[str, dict[str, VideoScore]] = {task.metric.name: {} for task in tasks}
+    for sample in progress(wanted, description=f"{model}, {split}", unit="video"):
+        record, by_metric = _score_video(found, sample, tasks, backend)
+        records.append(record)
+        for name, score in by_metric.items():
+            scores[name][sample.id] = score
+    return RunResult(
+        model=model,
+        split=split,
+        benchmark=dict(benchmark),
+        source=found.source,
+        coverage=Coverage(len(samples), len(wanted), found.missing, found.unknown),
+        videos=tuple(records),
+        metrics=tuple(_metric_result(task.metric, scores[task.metric.name]) for task in tasks),
+        package=package_versions(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of this package and of the libraries that decide numbers, as far as they are installed."""
+    versions = {"opens2v-hf": __version__}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def _metric_result(metric: Metric[Any], scores: Mapping[str, VideoScore]) -> MetricResult:
+    return MetricResult(
+        name=metric.name,
+        models=tuple(metric.models),
+        options={**metric.options, "sampling": metric.sampling.name},
+        caveats=tuple(metric.caveats),
+        scores=scores,
+    )
+
+
+def _score_video(
+    found: FoundVideos, sample: EvalSample, tasks: Iterable[MetricTask], backend: str
+) -> tuple[VideoRecord, dict[str, VideoScore]]:
+    record = VideoRecord(sample.id, found.file_names[sample.id], sha256="", category=sample.category)
+    tasks = list(tasks)
+    try:
+        clip = Clip(_fetch(found, sample.id), rules=tuple(task.metric.sampling for task in tasks), backend=backend)
+        record = replace(record, sha256=clip.sha256)
+        record = replace(record, num_frames=clip.num_frames, fps=clip.fps, width=clip.width, height=clip.height)
+    except VideoError as error:
+        return record, {task.metric.name: VideoScore.failed(str(error)) for task in tasks}
+    return record, {task.metric.name: _score_one(task, clip, sample) for task in tasks}
+
+
+def _fetch(found: FoundVideos, sample_id: str) -> Path:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return found.fetch[sample_id]()
+    except (HfHubHTTPError, OSError) as error:
+        raise VideoError(f"cannot download {found.file_names[sample_id]} from {found.source}: {error}") from error
+
+
+def _score_one(task: MetricTask, clip: Clip, sample: EvalSample) -> VideoScore:
+    if task.metric.name not in sample.metrics:
+        return VideoScore.not_applicable(f"the benchmark defines no {task.metric.name} for {sample.id}")
+    try:
+        return task.metric.score(clip, task.reference(sample))
+    except (VideoError, JudgeError) as error:
+        return VideoScore.failed(str(error))

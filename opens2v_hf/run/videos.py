@@ -1,0 +1,119 @@
+"""Which videos of a model are there: in a folder, or in a dataset repo on the Hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from opens2v_hf.errors import ArgumentError
+
+VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".gif")
+"""Endings that are taken for a sample's video; whether the file is one, its content decides."""
+
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class FoundVideos:
+    """The videos of a model that match a split's ids.
+
+    Attributes:
+        source: the folder's name, or "hf://datasets/<repo>@<revision>".
+        fetch: sample id to a function that gives the local file; a Hub file is downloaded when it is called.
+        file_names: sample id to name in the folder or repo.
+        missing: ids without a video, in the split's order.
+        unknown: files that match no id.
+    """
+
+    source: str
+    fetch: dict[str, Callable[[], Path]]
+    file_names: dict[str, str]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def find_videos(videos: str, ids: Iterable[str], *, revision: str | None = None) -> FoundVideos:
+    """Match the files of a folder or of a Hub dataset repo with sample ids by their stem (`<id>.mp4`).
+
+    Args:
+        videos: a folder, or the id of a dataset repo on the Hub ("org/name"); an existing folder wins.
+        ids: of the split, in its order.
+        revision: of the Hub repo.
+
+    Raises:
+        ArgumentError: neither a folder nor a repo that can be listed; no file of the split; two files for one id.
+    """
+    if Path(videos).is_dir():
+        return _in_folder(Path(videos), list(ids))
+    if Path(videos).exists():
+        raise ArgumentError(f"{videos} is a file; give the folder that holds the videos, one <id>.mp4 for each sample")
+    if _REPO_ID.fullmatch(videos):
+        return _in_repo(videos, list(ids), revision)
+    raise ArgumentError(
+        f"there is no folder {videos}; give a folder of <id>.mp4 files or a Hub dataset repo such as org/name"
+    )
+
+
+def _in_folder(folder: Path, ids: list[str]) -> FoundVideos:
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    files, missing, unknown = _match(names, ids, str(folder))
+    return FoundVideos(
+        source=folder.resolve().name,
+        fetch={sample_id: (lambda path=folder / name: path) for sample_id, name in files.items()},
+        file_names=files,
+        missing=missing,
+        unknown=unknown,
+    )
+
+
+def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        info = HfApi().dataset_info(repo_id, revision=revision)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise ArgumentError(
+            f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"
+        ) from error
+    names = sorted(sibling.rfilename for sibling in info.siblings or [] if _is_candidate(sibling.rfilename))
+    files, missing, unknown = _match(names, ids, repo_id)
+
+    def download(name: str) -> Callable[[], Path]:
+        return lambda: Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=info.sha))
+
+    return FoundVideos(
+        source=f"hf://datasets/{repo_id}@{info.sha}",
+        fetch={sample_id: download(name) for sample_id, name in files.items()},
+        file_names=files,
+        missing=missing,
+        unknown=unknown,
+    )
+
+
+def _is_candidate(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in VIDEO_ENDINGS
+
+
+def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """File name of each id in the split's order, ids without a file, files without an id."""
+    known = set(ids)
+    by_id: dict[str, str] = {}
+    unknown = []
+    for name in names:
+        stem = PurePosixPath(name).stem
+        if stem not in known or not _is_candidate(name):
+            unknown.append(name)
+        elif stem in by_id:
+            raise ArgumentError(f"{where} holds two videos of {stem}: {by_id[stem]} and {name}; remove one")
+        else:
+            by_id[stem] = name
+    if not by_id:
+        example = f"{ids[0]}.mp4" if ids else "<id>.mp4"
+        raise ArgumentError(
+            f"{where} holds no video of this split; videos are named after their sample, e.g. {example}"
+        )
+    ordered = {sample_id: by_id[sample_id] for sample_id in ids if sample_id in by_id}
+    return ordered, tuple(sample_id for sample_id in ids if sample_id not in by_id), tuple(unknown)
