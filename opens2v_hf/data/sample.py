@@ -21,6 +21,10 @@ PAPER_CATEGORIES = {
 }
 """The paper's seven categories (arXiv 2505.20292, section 3.1): faceobj and humanobj are one."""
 
+HARD_CASE_PREFIX = "Hard-Case_Dev"
+HARD_CASE_CATEGORY = "hardcase"
+"""Category, in both senses, of the 30 ids of the "hard case" development set, which the paper does not know."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -41,8 +45,8 @@ class EvalSample:
 
     Attributes:
         id: e.g. "singleface_3"; a generated video is "<id>.mp4".
-        category: one of `PREFIXES`.
-        paper_category: one of the values of `PAPER_CATEGORIES`.
+        category: one of `PREFIXES`, or `HARD_CASE_CATEGORY`.
+        paper_category: one of the values of `PAPER_CATEGORIES`, or `HARD_CASE_CATEGORY`.
         prompt: the text that the video is generated from.
         synthetic: whether the references are synthesised pictures.
         subjects: one to three (up to five in the hard-case set) references.

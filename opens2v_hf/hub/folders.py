@@ -19,11 +19,22 @@ def hub_folder(kind: str, name: str) -> Path:
     Raises:
         ArgumentError: there is no such folder.
     """
+    for folder in kind_folders(kind):
+        if (folder / name).is_dir():
+            return folder / name
+    raise ArgumentError(f"there is no {kind} folder named {name!r} in this installation of opens2v-hf")
+
+
+def kind_folders(kind: str) -> list[Path]:
+    """The folders that hold the Hub repos of one kind, best first.
+
+    Args:
+        kind: one of `KINDS`.
+
+    Raises:
+        ArgumentError: there is no such kind.
+    """
     if kind not in KINDS:
         raise ArgumentError(f"unknown kind of Hub folder (got {kind=}); known are {', '.join(KINDS)}")
     package = Path(__file__).resolve().parents[1]
-    for root in (package / "_hub_folders", package.parent):
-        folder = root / kind / name
-        if folder.is_dir():
-            return folder
-    raise ArgumentError(f"there is no {kind} folder named {name!r} in this installation of opens2v-hf")
+    return [root / kind for root in (package / "_hub_folders", package.parent) if (root / kind).is_dir()]
