@@ -38,30 +38,38 @@ def draw_occluder(occluder: Occluder, width: int, height: int) -> tuple[np.ndarr
         premultiplied float32 [h, w, 4] (RGB 0..255, alpha 0..1) with an empty border of a pixel, and the x and y in
         pixels of its left upper corner, border not counted.
     """
-    if occluder.name == "pole":
-        patch_width, patch_height = max(round(0.09 * height), 3), height
-        shade = np.sin(np.linspace(0.25, np.pi - 0.1, patch_width))[None, :, None]
-        colour = np.broadcast_to(shade * np.array([120.0, 122.0, 130.0]), (patch_height, patch_width, 3))
-        alpha = np.ones((patch_height, patch_width, 1))
-    else:
-        patch_width, patch_height = round(0.36 * height), round(0.22 * height)
-        rng = np.random.default_rng(17)
-        mask = np.zeros((patch_height * 4, patch_width * 4), np.uint8)
-        leaves = np.zeros((patch_height * 4, patch_width * 4, 3), np.float32)
-        for _ in range(60):
-            at = rng.uniform([0.15, 0.35], [0.85, 1.0]) * (patch_width * 4, patch_height * 4)
-            centre, radius = (int(at[0]), int(at[1])), int(rng.uniform(0.12, 0.3) * patch_height * 4)
-            cv2.circle(mask, centre, radius, 1, -1)
-            cv2.circle(
-                leaves, centre, radius, tuple(float(c) for c in rng.uniform(0.5, 1.1) * np.array([30, 95, 35])), -1
-            )
-        shrunk = (patch_width, patch_height)
-        alpha = cv2.resize(mask.astype(np.float32), shrunk, interpolation=cv2.INTER_AREA)[..., None]
-        colour = cv2.resize(leaves, shrunk, interpolation=cv2.INTER_AREA) / np.maximum(alpha, 1e-6)
+    colour, alpha = _pole(height) if occluder.name == "pole" else _bush(height)
     patch = np.concatenate([colour * alpha, alpha], axis=2).astype(np.float32)
     patch = np.pad(patch, ((1, 1), (1, 1), (0, 0)))
     patch.flags.writeable = False
+    patch_height, patch_width = alpha.shape[:2]
     return patch, occluder.x * width - patch_width / 2, float(height - patch_height)
+
+
+def _pole(frame_height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Colour [h, w, 3] and alpha [h, w, 1]."""
+    width = max(round(0.09 * frame_height), 3)
+    shade = np.sin(np.linspace(0.25, np.pi - 0.1, width))[None, :, None]
+    colour = np.broadcast_to(shade * np.array([120.0, 122.0, 130.0]), (frame_height, width, 3))
+    return colour, np.ones((frame_height, width, 1))
+
+
+def _bush(frame_height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Colour [h, w, 3] and alpha [h, w, 1]."""
+    width, height, oversampling = round(0.36 * frame_height), round(0.22 * frame_height), 4
+    rng = np.random.default_rng(17)  # all bushes look the same
+    full_size = np.array([width, height]) * oversampling
+    mask = np.zeros((full_size[1], full_size[0]), np.float32)
+    leaves = np.zeros((full_size[1], full_size[0], 3), np.float32)
+    for _ in range(60):
+        at = rng.uniform([0.15, 0.35], [0.85, 1.0]) * full_size
+        centre, radius = (int(at[0]), int(at[1])), int(rng.uniform(0.12, 0.3) * full_size[1])
+        shade = rng.uniform(0.5, 1.1)
+        cv2.circle(mask, centre, radius, 1.0, -1)
+        cv2.circle(leaves, centre, radius, (30 * shade, 95 * shade, 35 * shade), -1)
+    alpha = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)[..., None]
+    colour = cv2.resize(leaves, (width, height), interpolation=cv2.INTER_AREA) / np.maximum(alpha, 1e-6)
+    return colour, alpha
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], cells: int, strength: float) -> np.ndarray:

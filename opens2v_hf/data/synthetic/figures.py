@@ -68,12 +68,15 @@ class _Pen:
 
     def fill(self, area: np.ndarray, colour: words.Rgb | np.ndarray, outlined: bool = False) -> None:
         """Paint an area, with a dark rim inside its border if asked."""
-        self.colour[area] = colour if not isinstance(colour, np.ndarray) else colour[area]
-        self.alpha |= area
+        x, y, width, height = cv2.boundingRect(area.view(np.uint8))
+        window = np.s_[y : y + height, x : x + width]  # most areas are small beside the canvas
+        part, pixels = area[window], self.colour[window]
+        np.copyto(pixels, colour[window] if isinstance(colour, np.ndarray) else colour, where=part[..., None])
+        self.alpha[window] |= part
         if outlined:
             kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * self.outline + 1,) * 2)
-            inner = cv2.erode(area.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-            self.colour[area & ~inner.astype(bool)] *= _OUTLINE_SHADE
+            inner = cv2.erode(part.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+            pixels[part & ~inner.astype(bool)] *= _OUTLINE_SHADE
 
     def premultiplied(self) -> np.ndarray:
         alpha = self.alpha[..., None].astype(np.float32)

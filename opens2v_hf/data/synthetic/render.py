@@ -160,7 +160,7 @@ def _head_box(kind: str, x: float, y: float, width: float, height: float) -> np.
     return np.array([x + x0 * width, y + y0 * height, x + x1 * width, y + y1 * height], np.float32)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _sprite_patch(sprite: Sprite, height_px: float) -> np.ndarray:
     """Premultiplied float32 [h, w, 4] with an empty border of a pixel, so that it can be shifted by less than one."""
     patch = draw_figure(sprite, height_px * ASPECT[sprite.kind], height_px)
