@@ -1,0 +1,130 @@
+"""One video as all metrics see it: decoded once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.reader import Backend, VideoReader, open_video
+from opens2v_hf.video.sampling import SamplingRule, linspace
+from opens2v_hf.video.source import Source
+
+
+class Clip:
+    """A video with the frames that the metrics of a run look at.
+
+    The frames of all rules are decoded together, once, when the first of them is asked for, and each is kept once
+    however many rules name it. The rule `every()` keeps nothing: its frames come by `stream()`; if it is among the
+    rules, the first complete pass of `stream()` serves the other rules too, so that one decode does for all.
+
+    Args:
+        source: a local path, or the content of a video file.
+        rules: the sampling rules that will be asked for.
+        name: for messages and results; by default the path, or "<bytes>".
+        backend: see `open_video`.
+
+    Raises:
+        ArgumentError: if a rule is no rule.
+        VideoError: if there is no such file, or nothing in it; whatever else is wrong is found when it is read.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | bytes,
+        *,
+        rules: Sequence[SamplingRule] = (linspace(32),),
+        name: str | None = None,
+        backend: Backend = "auto",
+    ) -> None:
+        for rule in rules:
+            if not isinstance(rule, SamplingRule):
+                raise ArgumentError(f"frames are sampled by a SamplingRule, e.g. linspace(32) (got {rule!r})")
+        self._source = Source.of(source, name)
+        self._backend = backend
+        self.rules = tuple(dict.fromkeys(rules))
+        self._kept: dict[int, np.ndarray] | None = None
+
+    @property
+    def name(self) -> str:
+        """The path, or what stands for it where bytes were given."""
+        return self._source.name
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that a player shows, at least 1."""
+        return self._reader.num_frames
+
+    @property
+    def fps(self) -> float:
+        """Frames per second on average."""
+        return self._reader.fps
+
+    @property
+    def width(self) -> int:
+        """In pixels, of the upright picture."""
+        return self._reader.width
+
+    @property
+    def height(self) -> int:
+        """In pixels, of the upright picture."""
+        return self._reader.height
+
+    @property
+    def backend(self) -> str:
+        """The decoder that reads this file: "decord" or "pyav"."""
+        return self._reader.backend
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the file's bytes."""
+        return self._source.sha256()
+
+    def frames(self, rule: SamplingRule) -> np.ndarray:
+        """The frames of one of the clip's rules.
+
+        Returns:
+            uint8 [N, H, W, 3] RGB, as many as the rule names, repeated ones repeated.
+
+        Raises:
+            ArgumentError: if the rule is none of the clip's, or takes all frames (use `stream`).
+            VideoError: if the video is broken.
+        """
+        if rule.is_every:
+            raise ArgumentError(f"{self.name}: all frames of a video are not held in memory; use stream()")
+        if rule not in self.rules:
+            raise ArgumentError(
+                f"{self.name}: was opened for the rules {', '.join(known.name for known in self.rules)} and not for "
+                f"{rule.name}; name all rules when it is opened, so that it is decoded once"
+            )
+        if self._kept is None:
+            wanted = self._union()
+            self._kept = dict(zip(wanted, self._reader.iter_frames(wanted), strict=True))
+        return np.stack([self._kept[index] for index in rule.indices(self.num_frames)])
+
+    def stream(self) -> Iterator[np.ndarray]:
+        """All frames in order, uint8 [H, W, 3] RGB, a few in memory at a time; each call decodes the video.
+
+        Frames that a rule of the clip names are kept on the way, so that no other decode is needed for them.
+
+        Raises:
+            VideoError: if the video is broken; frames before the fault have come by then.
+        """
+        wanted = frozenset(self._union()) if self._kept is None else frozenset()
+        kept: dict[int, np.ndarray] = {}
+        for index, frame in enumerate(self._reader.iter_frames()):
+            if index in wanted:
+                kept[index] = frame
+            yield frame
+        if self._kept is None:
+            self._kept = kept
+
+    def _union(self) -> list[int]:
+        return sorted({index for rule in self.rules if not rule.is_every for index in rule.indices(self.num_frames)})
+
+    @cached_property
+    def _reader(self) -> VideoReader:
+        return open_video(self._source.path or self._source.data or b"", backend=self._backend, name=self.name)

@@ -1,0 +1,67 @@
+"""Frames through decord, for the videos whose frames it numbers rightly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import decord
+import numpy as np
+from decord import DECORDError
+
+from opens2v_hf.errors import VideoError
+from opens2v_hf.video.index import VideoIndex
+from opens2v_hf.video.pyav_frames import decode_frames
+from opens2v_hf.video.source import Source
+
+_CODECS = {"h264", "hevc", "vp9"}
+_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
+_FRAMES_AT_A_TIME = 8
+
+decord.logging.set_level(decord.logging.QUIET)
+
+
+def suits(source: Source, index: VideoIndex) -> bool:
+    """Whether decord is known to give the right frames of a video, to the bit.
+
+    Its release (0.6.0 of 2021) confuses frames where keyframes do not part the packets cleanly or an edit list hides
+    some, does not know newer codecs, and converts odd sizes and deep colour by filters that current libraries do not
+    have any more.
+    """
+    if not (
+        index.regular
+        and index.codec in _CODECS
+        and index.pixel_format in _PIXEL_FORMATS
+        and index.width % 2 == 0
+        and index.height % 2 == 0
+    ):
+        return False
+    try:
+        return len(decord.VideoReader(source.for_decoder())) == index.num_frames
+    except (DECORDError, RuntimeError, AssertionError):
+        return False
+
+
+def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    """The frames of the given indices, as `pyav_frames.read_frames` gives them.
+
+    decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
+    decodes the same frames first, without the conversion to RGB, and objects where there is a reason.
+
+    Raises:
+        VideoError: if a frame is damaged, missing or of another size than the first.
+    """
+    sound = decode_frames(source, index, wanted)
+    remaining = iter(wanted)
+    reader: decord.VideoReader | None = None
+    while batch := list(islice(remaining, _FRAMES_AT_A_TIME)):
+        for _ in islice(sound, len(batch)):
+            continue
+        try:
+            reader = reader or decord.VideoReader(source.for_decoder())
+            yield from reader.get_batch(batch).asnumpy()
+        except (DECORDError, RuntimeError, AssertionError, IndexError) as error:
+            raise VideoError(
+                f"{source.name}: decord cannot read frames {batch[0]} to {batch[-1]}; try backend='pyav', "
+                "or re-encode the video to H.264"
+            ) from error

@@ -1,0 +1,95 @@
+"""Decoding frames with PyAV, exact by index, a few frames in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from opens2v_hf.errors import VideoError
+from opens2v_hf.video.container import open_container, video_stream
+from opens2v_hf.video.index import VideoIndex
+from opens2v_hf.video.source import Source
+
+
+def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    """The frames of the given indices.
+
+    Args:
+        source: of the video.
+        index: of the video.
+        wanted: strictly ascending frame indices in 0..num_frames - 1.
+
+    Yields:
+        uint8 [H, W, 3] RGB, upright, in the order of `wanted`.
+
+    Raises:
+        VideoError: if a frame is damaged, missing or of another size than the first.
+    """
+    for frame in decode_frames(source, index, wanted):
+        picture = frame.to_ndarray(format="rgb24")
+        yield np.ascontiguousarray(np.rot90(picture, index.quarter_turns)) if index.quarter_turns else picture
+
+
+def decode_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """As `read_frames`, but as decoded: neither converted to RGB nor rotated."""
+    with open_container(source) as container:
+        video = video_stream(container, source)
+        video.thread_type = "AUTO"
+        if index.timestamps is None:
+            frames = _counted(container, video, wanted)
+        else:
+            frames = _timed(container, video, index, wanted)
+        found = 0
+        for frame in frames:
+            if frame.is_corrupt:
+                raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
+            size = (frame.height, frame.width) if index.quarter_turns % 2 else (frame.width, frame.height)
+            if size != (index.width, index.height):
+                raise VideoError(
+                    f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
+                    f"{index.width}x{index.height}; re-encode it to one size"
+                )
+            yield frame
+            found += 1
+    if found < len(wanted):
+        raise VideoError(
+            f"{source.name}: frame {wanted[found]} of {index.num_frames} cannot be decoded; "
+            "the file is damaged: generate or copy it again"
+        )
+
+
+def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
+    remaining = iter(wanted)
+    target = next(remaining, None)
+    for number, frame in enumerate(container.decode(video)):
+        if target is None:
+            return
+        if number == target:
+            yield frame
+            target = next(remaining, None)
+
+
+def _timed(
+    container: InputContainer, video: VideoStream, index: VideoIndex, wanted: Sequence[int]
+) -> Iterator[av.VideoFrame]:
+    """Frames found by timestamp; stops at the first that does not turn up."""
+    timestamps = index.timestamps
+    if timestamps is None or not len(wanted):
+        return
+    frames = container.decode(video)
+    position = 0  # index that the next decoded frame has at the least
+    for target in wanted:
+        entry = int(index.entries[np.searchsorted(index.entries, target, side="right") - 1])
+        if entry > position:
+            container.seek(int(timestamps[entry]), stream=video, backward=True)
+            frames = container.decode(video)
+        time = int(timestamps[target])
+        frame = next((frame for frame in frames if frame.pts is not None and frame.pts >= time), None)
+        if frame is None or frame.pts != time:
+            return
+        yield frame
+        position = target + 1

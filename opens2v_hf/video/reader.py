@@ -1,0 +1,156 @@
+"""Reading the frames of a video, exact by index, in bounded memory, the same through decord and PyAV."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from types import TracebackType
+from typing import Literal, Self, get_args
+
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError, MissingDependencyError, VideoError
+from opens2v_hf.video import pyav_frames
+from opens2v_hf.video.index import VideoIndex, index_video
+from opens2v_hf.video.source import Source
+
+Backend = Literal["auto", "decord", "pyav"]
+FrameReading = Callable[[Source, VideoIndex, Sequence[int]], Iterator[np.ndarray]]
+
+
+class VideoReader:
+    """A video whose frames can be read; made by `open_video`.
+
+    Attributes:
+        name: for messages: the path, or what stands for it where bytes were given.
+        num_frames: frames that a player shows, at least 1.
+        fps: frames per second on average.
+        width: in pixels, of the upright picture.
+        height: in pixels, of the upright picture.
+        backend: the decoder that reads this file: "decord" or "pyav".
+    """
+
+    def __init__(self, source: Source, index: VideoIndex, backend: str, read_frames: FrameReading) -> None:
+        self.name = source.name
+        self.num_frames = index.num_frames
+        self.fps = index.fps
+        self.width = index.width
+        self.height = index.height
+        self.backend = backend
+        self._source = source
+        self._index = index
+        self._read_frames = read_frames
+        self._closed = False
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Frames by index, in any order, repeated ones decoded once.
+
+        Args:
+            indices: each in 0..num_frames - 1.
+
+        Returns:
+            uint8 [N, H, W, 3] RGB.
+
+        Raises:
+            ArgumentError: if an index is no whole number or out of range.
+            VideoError: if a frame cannot be decoded.
+        """
+        wanted = self._checked(indices)
+        frames = np.empty((len(wanted), self.height, self.width, 3), np.uint8)
+        unique, slots = np.unique(wanted, return_inverse=True)
+        for number, frame in enumerate(self._read_frames(self._source, self._index, unique.tolist())):
+            frames[slots == number] = frame
+        return frames
+
+    def iter_frames(self, indices: Sequence[int] | np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Frames one after another, a few in memory at a time.
+
+        Args:
+            indices: strictly ascending, each in 0..num_frames - 1; by default all.
+
+        Returns:
+            An iterator over uint8 [H, W, 3] RGB.
+
+        Raises:
+            ArgumentError: if an index is no whole number, out of range or not above the one before.
+            VideoError: if a frame cannot be decoded; frames before it have come by then.
+        """
+        wanted: Sequence[int] = range(self.num_frames)
+        if indices is not None:
+            wanted = self._checked(indices)
+            if any(later <= earlier for earlier, later in pairwise(wanted)):
+                raise ArgumentError(f"{self.name}: frames are streamed in strictly ascending order; use read()")
+        self._check_open()
+        return self._read_frames(self._source, self._index, wanted)
+
+    def close(self) -> None:
+        """Let go of the video; reading after it is an error."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise VideoError(f"{self.name}: the reader is closed; open the video again")
+
+    def _checked(self, indices: Sequence[int] | np.ndarray) -> list[int]:
+        self._check_open()
+        wanted = np.asarray(indices)
+        if wanted.ndim != 1 or (wanted.size and not np.issubdtype(wanted.dtype, np.integer)):
+            raise ArgumentError(f"{self.name}: frame indices are a list of whole numbers (got {indices!r})")
+        for number in wanted.tolist():
+            if not 0 <= number < self.num_frames:
+                raise ArgumentError(
+                    f"{self.name}: there is no frame {number}; it has frames 0 to {self.num_frames - 1}"
+                )
+        return [int(number) for number in wanted]
+
+
+def open_video(
+    source: str | os.PathLike[str] | bytes, *, backend: Backend = "auto", name: str | None = None
+) -> VideoReader:
+    """Open a video; what it is is told by its content, never by its name.
+
+    Args:
+        source: a local path, or the content of a video file.
+        backend: "decord", "pyav", or "auto" for decord where it is installed and PyAV elsewhere. The frames are the
+            same to the bit. For videos that decord is not known to read rightly (see `decord_frames.suits`) PyAV steps
+            in; `VideoReader.backend` tells which one reads.
+        name: for messages; by default the path, or "<bytes>".
+
+    Raises:
+        ArgumentError: if `backend` is none of these.
+        MissingDependencyError: if decord is asked for and not installed.
+        VideoError: if there is no such file, or it is no video, empty, cut off or broken.
+    """
+    if backend not in get_args(Backend):
+        raise ArgumentError(f"the backend for reading video is one of {', '.join(get_args(Backend))} (got {backend!r})")
+    if backend == "decord" and not decord_is_installed():
+        raise MissingDependencyError(
+            "decord is not installed, or has no build for this machine: `pip install decord`, or use backend='pyav'"
+        )
+    checked = Source.of(source, name)
+    index = index_video(checked)
+    if backend != "pyav" and decord_is_installed():
+        from opens2v_hf.video import decord_frames
+
+        if decord_frames.suits(checked, index):
+            return VideoReader(checked, index, "decord", decord_frames.read_frames)
+    return VideoReader(checked, index, "pyav", pyav_frames.read_frames)
+
+
+def decord_is_installed() -> bool:
+    """Whether decord can be imported here; it has no wheels for some machines, and then PyAV reads everything."""
+    try:
+        importlib.import_module("decord")
+    except (ImportError, OSError, RuntimeError):  # the latter two from its binary library
+        return False
+    return True
