@@ -1,0 +1,289 @@
+"""A judge that runs here: a vision-language model of the Qwen-VL family through transformers.
+
+Instead of drawing a reply, it is asked for the probabilities of the next token, and the score is their expectation over
+the digits 1 to 5: the same every time, and finer than an integer.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+
+from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
+from opens2v_hf.models.hub import cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.rubric import Rubric
+from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
+
+ARCHITECTURES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+"""Model types that share the layout of pictures in the text: vision start, one token a merged patch, vision end."""
+
+DEFAULT_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
+
+_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
+_VISION_START, _IMAGE, _VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
+_IMAGE_TYPE_ID = 1  # what transformers calls a picture's tokens in `mm_token_type_ids`; text is 0
+
+
+class LocalJudge:
+    """Reads the score of a video from the next-token probabilities of a vision-language model.
+
+    The prompt is the model's own chat layout: the tokenizer's chat template, or the family's plain one (a system turn
+    "You are a helpful assistant.", a user turn, the opening of the assistant's) where the tokenizer has none. The user
+    turn holds the frames in order and then the rubric. Positions are the model's own 3-D ones.
+
+    Args:
+        model: the network with its language-model head.
+        tokenizer: of the model; the digits and the picture markers must be single tokens.
+        image_processor: of the model, with the pixel bounds to use.
+        info: provenance of the weights.
+        min_digit_mass: see `from_pretrained`.
+
+    Raises:
+        ArgumentError: `min_digit_mass` is out of range.
+        ModelError: the tokenizer lacks a token, or its chat template places no pictures.
+    """
+
+    deterministic = True
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        image_processor: Any,
+        *,
+        info: ModelInfo,
+        min_digit_mass: float = 0.0,
+    ) -> None:
+        if not 0.0 <= min_digit_mass < 1.0:
+            raise ArgumentError(f"min_digit_mass lies in [0, 1) (got {min_digit_mass=})")
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+        self._image_processor = image_processor
+        self._info = info
+        self._min_digit_mass = min_digit_mass
+        self._digit_ids = [_single_token(tokenizer, str(level), info.name) for level in LEVELS]
+        self._image_id = _single_token(tokenizer, _IMAGE, info.name)
+        for marker in (_VISION_START, _VISION_END):
+            _single_token(tokenizer, marker, info.name)
+        if self._prompt(2, "").count(_IMAGE) != 2:
+            raise ModelError(
+                f"the chat template of the judge {info.name!r} does not place one {_IMAGE} for each picture; "
+                "use the tokenizer files of the model's own repo"
+            )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        min_digit_mass: float = 0.0,
+        **model_kwargs: Any,
+    ) -> LocalJudge:
+        """Load a judge.
+
+        Args:
+            model: Hub id, folder, or "embedded".
+            revision: of the Hub repo.
+            device: by default CUDA, then MPS, then the CPU.
+            dtype: of the weights; by default bfloat16 on CUDA and float32 elsewhere.
+            min_pixels: least pixels of a frame as the model sees it; by default what the folder's `opens2v.json` says,
+                else what the model's own processor says. Likewise `max_pixels`.
+            max_pixels: most pixels of a frame as the model sees it.
+            min_digit_mass: least probability of the five digits together, below which there is no score; 0 for no
+                bound.
+            **model_kwargs: passed to transformers, e.g. `device_map` or `quantization_config`.
+
+        Raises:
+            ModelError: the model cannot be loaded, or is of another architecture.
+            ArgumentError: an argument has no usable value.
+        """
+        resolved = resolve_model(model, revision, "judge")
+        picked_device = pick_device(device)
+        cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
+        picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
+        revision_argument = {} if resolved.hub_revision is None else {"revision": resolved.hub_revision}
+        try:
+            config = AutoConfig.from_pretrained(resolved.source, **revision_argument)
+            _check_architecture(config.model_type, resolved.name)
+            tokenizer = AutoTokenizer.from_pretrained(resolved.source, **revision_argument)
+            # Pillow's resizing whatever else is installed: the same pixels, and so the same score, everywhere
+            image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **revision_argument)
+            load: Callable[..., Any] = AutoModelForImageTextToText.from_pretrained
+            network, report = load(
+                resolved.source,
+                dtype=picked_dtype,
+                weights_only=True,
+                output_loading_info=True,
+                **revision_argument,
+                **model_kwargs,
+            )
+        except _LOAD_ERRORS as error:
+            raise cannot_load(resolved, error) from error
+        _check_complete(report, resolved.name)
+        bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
+        image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
+        if "device_map" not in model_kwargs:
+            network.to(picked_device)
+        info = resolved.info(dtype=network.dtype, device=network.device)
+        return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model it is."""
+        return self._info
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it is asked."""
+        size = self._image_processor.size
+        return {
+            "min_pixels": size["shortest_edge"],
+            "max_pixels": size["longest_edge"],
+            "min_digit_mass": self._min_digit_mass,
+            "chat_template": "the tokenizer's" if self._tokenizer.chat_template else "plain",
+        }
+
+    def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
+        """See `Judge.rate`; all runs are the same, and the model is run once."""
+        if not frames or runs < 1:
+            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
+        try:
+            rating = self._read(self.next_token_logits(frames, rubric))
+        except JudgeError as error:
+            rating = Rating(None, error=str(error))
+        except torch.OutOfMemoryError as error:
+            rating = Rating(None, error=f"not enough memory for {len(frames)} frames; lower max_pixels ({error})")
+        return [rating] * runs
+
+    @torch.inference_mode()
+    def next_token_logits(self, frames: Sequence[Image.Image], rubric: Rubric) -> torch.Tensor:
+        """Logits of the first token of the answer.
+
+        Returns:
+            Float32 tensor [V] on the CPU.
+
+        Raises:
+            JudgeError: a frame has a form that the model does not take.
+            ArgumentError: the text holds the token that stands for a picture.
+        """
+        inputs = self.encode(frames, rubric.text)
+        outputs = self._model(
+            **{name: value.to(self._model.device) for name, value in inputs.items()}, use_cache=False, logits_to_keep=1
+        )
+        return outputs.logits[0, -1].float().cpu()
+
+    def encode(self, frames: Sequence[Image.Image], text: str) -> dict[str, torch.Tensor]:
+        """The model's inputs for one video.
+
+        Returns:
+            `input_ids`, `attention_mask`, `mm_token_type_ids`: int64 [1, L]; `pixel_values`: [patches, values];
+            `image_grid_thw`: int64 [frames, 3].
+
+        Raises:
+            JudgeError: a frame has a form that the model does not take.
+            ArgumentError: the text holds the token that stands for a picture.
+        """
+        if _IMAGE in text:
+            raise ArgumentError(f"the rubric holds {_IMAGE!r}, which stands for a picture; take it out")
+        try:
+            pictures = self._image_processor(images=[frame.convert("RGB") for frame in frames], return_tensors="pt")
+        except ValueError as error:
+            raise JudgeError(
+                f"the judge cannot take a frame of {frames[0].width}×{frames[0].height}: {error}"
+            ) from error
+        grid = pictures["image_grid_thw"]
+        merged = self._image_processor.merge_size**2
+        pieces = self._prompt(len(frames), text).split(_IMAGE)
+        counts = [int(cells.prod()) // merged for cells in grid]
+        filled = pieces[0] + "".join(_IMAGE * count + piece for count, piece in zip(counts, pieces[1:], strict=True))
+        input_ids = self._tokenizer(filled, return_tensors="pt", add_special_tokens=False)["input_ids"]
+        return {
+            "input_ids": input_ids,
+            "attention_mask": torch.ones_like(input_ids),
+            "mm_token_type_ids": (input_ids == self._image_id).long() * _IMAGE_TYPE_ID,
+            "pixel_values": pictures["pixel_values"],
+            "image_grid_thw": grid,
+        }
+
+    def _prompt(self, num_frames: int, text: str) -> str:
+        if self._tokenizer.chat_template:
+            content = [{"type": "image"}] * num_frames + [{"type": "text", "text": text}]
+            return self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            )
+        pictures = f"{_VISION_START}{_IMAGE}{_VISION_END}" * num_frames
+        return (
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+            f"<|im_start|>user\n{pictures}{text}<|im_end|>\n<|im_start|>assistant\n"
+        )
+
+    def _read(self, logits: torch.Tensor) -> Rating:
+        reply = self._tokenizer.decode([int(logits.argmax())])
+        digits = logits[self._digit_ids].double()
+        mass = float((digits.logsumexp(0) - logits.double().logsumexp(0)).exp())
+        score = expected_score(digits.tolist())
+        probabilities = level_probabilities(digits.tolist())
+        details = {
+            "probabilities": {
+                str(level): probability for level, probability in zip(LEVELS, probabilities, strict=True)
+            },
+            "digit_mass": mass,
+        }
+        if not math.isfinite(mass) or mass < self._min_digit_mass:
+            error = f"the digits 1 to 5 together have a probability of {mass:.3g}, below {self._min_digit_mass=:g}"
+            return Rating(None, reply, error, (reply,), details=details)
+        return Rating(score, reply, replies=(reply,), details=details)
+
+
+def _check_architecture(model_type: str, name: str) -> None:
+    if model_type not in ARCHITECTURES:
+        raise ModelError(
+            f"the judge {name!r} is a {model_type!r} model; local judges are {', '.join(ARCHITECTURES)} models, "
+            "and others can be served behind an endpoint (openai:<model> with base_url)"
+        )
+
+
+def _check_complete(report: Mapping[str, Any], name: str) -> None:
+    absent = sorted(report["missing_keys"])
+    other = sorted(str(entry) for entry in report["mismatched_keys"])
+    if absent or other:
+        raise ModelError(
+            f"the weights of the judge {name!r} are not complete: {len(absent)} are missing "
+            f"({', '.join(absent[:3]) or 'none'}) and {len(other)} have another shape "
+            f"({', '.join(other[:3]) or 'none'}); check the folder or the revision"
+        )
+
+
+def _single_token(tokenizer: Any, text: str, name: str) -> int:
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    if len(ids) != 1 or tokenizer.decode(ids) != text:
+        raise ModelError(
+            f"the tokenizer of the judge {name!r} has no single token for {text!r}; it cannot serve as judge"
+        )
+    return ids[0]
+
+
+def _pixel_bounds(
+    image_processor: Any, defaults: Mapping[str, Any], min_pixels: int | None, max_pixels: int | None
+) -> tuple[int, int]:
+    own = image_processor.size
+    low = min_pixels if min_pixels is not None else defaults.get("min_pixels", own["shortest_edge"])
+    high = max_pixels if max_pixels is not None else defaults.get("max_pixels", own["longest_edge"])
+    if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
+        raise ArgumentError(
+            f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})"
+        )
+    return low, high

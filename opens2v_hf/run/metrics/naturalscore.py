@@ -1,0 +1,151 @@
+"""NaturalScore of a clip: how real a judge finds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.judge.base import Judge
+from opens2v_hf.models.judge.loading import RELEASED_JUDGE
+from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
+from opens2v_hf.scores.natural import mean_of_runs
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import SamplingRule, linspace, stride
+
+NUM_FRAMES = 16
+LONG_SIDE_PX = 512
+RELEASED_RUNS = 3
+
+_LOW_DIGIT_MASS = 0.5
+
+
+class NaturalScore:
+    """Shows frames of a clip to a judge, in one call, and averages its scores over several runs.
+
+    Protocol "released" (released code v1.1): 16 frames at stride max(T // 16, 1) from frame 0, so that the tail of a
+    clip may never be seen; long side 512 px. Protocol "full": 16 frames spread over the whole clip, and a rubric that
+    also asks about pasted-in subjects.
+
+    Args:
+        judge: loaded.
+        protocol: "released" or "full".
+        runs: how many times the judge is asked; a deterministic judge is asked once.
+        rubric: what the judge is told; by default this project's own text for the protocol.
+        allow_partial: average the runs that have a score; otherwise a run without one fails the video.
+
+    Raises:
+        ArgumentError: the protocol is unknown, or `runs` is below 1.
+    """
+
+    name = "naturalscore"
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        protocol: str = RELEASED,
+        runs: int = RELEASED_RUNS,
+        rubric: Rubric | None = None,
+        allow_partial: bool = False,
+    ) -> None:
+        if protocol not in PROTOCOLS:
+            raise ArgumentError(f"unknown protocol (got {protocol=}); known are {', '.join(PROTOCOLS)}")
+        if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
+            raise ArgumentError(f"the judge is asked in a whole number of runs from 1 (got {runs=})")
+        self._judge = judge
+        self._protocol = protocol
+        self._asked_runs = runs
+        self._runs = 1 if judge.deterministic else runs
+        self._rubric = rubric or Rubric.of_protocol(protocol)
+        self._own_rubric = rubric is None
+        self._allow_partial = allow_partial
+
+    @property
+    def sampling(self) -> SamplingRule:
+        """The frames that the judge sees."""
+        return stride(NUM_FRAMES) if self._protocol == RELEASED else linspace(NUM_FRAMES)
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """The judge."""
+        return (self._judge.info,)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the numbers besides the judge's weights."""
+        options: dict[str, Any] = {
+            "protocol": self._protocol,
+            "rubric": self._rubric.version,
+            "runs": self._runs,
+            "allow_partial": self._allow_partial,
+            "long_side_px": LONG_SIDE_PX,
+            "judge": dict(self._judge.options),
+        }
+        if self._runs != self._asked_runs:
+            options["runs_note"] = (
+                f"asked for {self._asked_runs}; this judge is deterministic, so all runs are the same"
+            )
+        return options
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Why the numbers are not the leaderboard's."""
+        caveats = []
+        if self._judge.info.name != RELEASED_JUDGE:
+            caveats.append(f"judged by {self._judge.info.name}, not by {RELEASED_JUDGE}")
+        if self._protocol != RELEASED:
+            caveats.append(f"protocol {self._protocol!r}, not the released one")
+        if self._own_rubric:
+            caveats.append(f"the rubric is this project's own text ({self._rubric.version}), not the released prompt")
+        else:
+            caveats.append(
+                f"the rubric is the user's own ({self._rubric.version}); comparable if it is the released one"
+            )
+        if not self._judge.deterministic and self._runs != RELEASED_RUNS:
+            caveats.append(f"{self._runs} runs, not {RELEASED_RUNS}")
+        if self._allow_partial:
+            caveats.append("runs without a score are left out of a video's mean")
+        return tuple(caveats)
+
+    def score(self, clip: Clip, reference: object = None) -> VideoScore:
+        """Score one clip; nothing but the clip is needed.
+
+        Returns:
+            Scored in [1, 5], or failed with the judge's reason. The details hold every run with its raw replies, and
+            `judge_stopped` where the judge answers no further call, so that going on is of no use.
+
+        Raises:
+            VideoError: the clip cannot be read.
+        """
+        frames = [shown(frame) for frame in clip.frames(self.sampling)]
+        ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
+        details: dict[str, Any] = {"runs": [rating.to_dict() for rating in ratings]}
+        if any(rating.stopped for rating in ratings):
+            details["judge_stopped"] = True
+        errors = list(dict.fromkeys(rating.error for rating in ratings if rating.error))
+        try:
+            value = mean_of_runs([rating.score for rating in ratings], allow_partial=self._allow_partial)
+        except JudgeError as error:
+            return VideoScore.failed("; ".join([str(error), *errors]), **details)
+        remarks = [f"a run is left out: {error}" for error in errors]
+        mass = min((rating.details.get("digit_mass", 1.0) for rating in ratings), default=1.0)
+        if mass < _LOW_DIGIT_MASS:
+            remarks.append(f"the judge hardly meant to answer with a digit (probability {mass:.3g})")
+        return VideoScore.scored(value, "; ".join(remarks), **details)
+
+
+def shown(frame: np.ndarray) -> Image.Image:
+    """A frame as the judge gets it: its long side 512 px (released code v1.1), the other in proportion.
+
+    Args:
+        frame: uint8 [H, W, 3] RGB.
+    """
+    picture = Image.fromarray(frame)
+    scale = LONG_SIDE_PX / max(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
