@@ -1,0 +1,12 @@
+"""A small Hub, in memory and on loopback, for tests of everything that talks to the Hugging Face Hub.
+
+It speaks as much of the protocol as the tests need: creating repos, commits with and without LFS, pull requests, file
+trees, downloads with ranges, community evaluation results and the leaderboards made of them.
+
+    store.py         repos, commits and LFS objects
+    evaluations.py   evaluation results in model repos, leaderboards of datasets
+    answers.py       how the Hub's answers look as JSON
+    routes.py        which handler answers which request
+    __main__.py      `python -m helpers.loopback_hub PORT`: the server
+    fixture.py       the pytest fixture `loopback_hub`
+"""

@@ -1,0 +1,88 @@
+"""The pytest fixture that starts the server, and how tests run code against it.
+
+`huggingface_hub` reads its address and switches when it is imported, so whatever talks to the loopback Hub runs in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[2]
+OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
+
+
+@dataclass(frozen=True)
+class LoopbackHub:
+    """A running server.
+
+    Attributes:
+        url: its address.
+        home: the folder of caches that `run` uses unless told another.
+    """
+
+    url: str
+    home: Path
+
+    def environment(self, home: Path | None = None, *, offline: bool = False) -> dict[str, str]:
+        """Environment variables of a process that talks to this server and to no other."""
+        env = {key: value for key, value in os.environ.items() if key not in OFFLINE_SWITCHES}
+        env |= {
+            "HF_ENDPOINT": self.url,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HOME": str(home or self.home),
+            "HF_TOKEN": "hf_loopback",
+            "NO_PROXY": "127.0.0.1",
+        }
+        return env | dict.fromkeys(OFFLINE_SWITCHES, "1") if offline else env
+
+    def run(
+        self,
+        code: str,
+        *arguments: str | Path,
+        home: Path | None = None,
+        offline: bool = False,
+        cwd: Path | None = None,
+    ) -> str:
+        """Run Python code (with `arguments` as its `sys.argv[1:]`) in a fresh process; returns what it printed."""
+        return run_python(code, *arguments, env=self.environment(home, offline=offline), cwd=cwd)
+
+
+def run_python(
+    code: str,
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    isolated: bool = False,
+) -> str:
+    """Run Python code in a fresh process; a failure shows what it wrote to standard error."""
+    command = [sys.executable, *(["-I"] if isolated else []), "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def loopback_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackHub]:
+    """A Hub on loopback that lives as long as the test session."""
+    folder = tmp_path_factory.mktemp("loopback_hub")
+    with (folder / "stderr.txt").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "helpers.loopback_hub", "--lfs"],
+            cwd=TESTS, stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        assert url, (folder / "stderr.txt").read_text()
+        yield LoopbackHub(url, folder / "home")
+        server.terminate()
+        server.wait(timeout=10)
