@@ -87,7 +87,14 @@ def _encode(
         stream = container.add_stream(
             "libx264",
             rate=rate,
-            options={"crf": str(quality), "preset": "veryfast", "threads": "1", "g": str(keyframe_interval)},
+            options={
+                "crf": str(quality),
+                "preset": "veryfast",
+                "threads": "1",
+                "g": str(keyframe_interval),
+                # x264's fast paths else give other bytes now and then, even for the same frames in one process.
+                "x264-params": "cpu-independent=1",
+            },
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
