@@ -1,0 +1,449 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import logging
+import threading
+from email.utils import formatdate
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.judge_endpoint import (
+    Behaviour,
+    completion,
+    drips,
+    fails,
+    hangs,
+    judge_endpoint,
+    raw,
+    resets,
+    says,
+    truncated,
+)  # fmt: skip
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.chat import retry_after_s
+from opens2v_hf.models.judge.endpoint import EndpointJudge
+from opens2v_hf.models.judge.rubric import Rubric
+
+KEY = "sk-test-0123456789abcdef"
+RUBRIC = Rubric("test", "Rate it from 1 to 5.")
+FRAMES = [Image.fromarray(np.full((24, 32, 3), shade, np.uint8)) for shade in (10, 120, 230)]
+
+
+class Waits(list):
+    """Records what would have been waited."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask(*script: Behaviour, runs: int = 1, **options: Any) -> tuple[list[Rating], Any, Waits]:
+    waits = Waits()
+    with judge_endpoint(*script) as endpoint:
+        options = {"api_key": KEY, "sleep": waits, "timeout_s": 5.0} | options
+        judge = EndpointJudge("openai:gpt-test", base_url=endpoint.base_url, **options)
+        ratings = judge.rate(FRAMES, RUBRIC, runs=runs)
+        judge.close()
+    return ratings, endpoint, waits
+
+
+def test_one_call_holds_the_rubric_and_all_frames_in_order() -> None:
+    [rating], endpoint, waits = ask(says("4"))
+    assert rating.score == 4
+    assert rating.reply == "4"
+    assert waits == []
+    assert endpoint.paths == ["/v1/chat/completions"]
+    [request] = endpoint.requests
+    assert request["model"] == "gpt-test"
+    [message] = request["messages"]
+    assert message["content"][0] == {"type": "text", "text": RUBRIC.text}
+    shades = []
+    for part in message["content"][1:]:
+        assert part["type"] == "image_url"
+        kind, _, data = part["image_url"]["url"].partition(",")
+        assert kind == "data:image/jpeg;base64"
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert (picture.format, picture.size) == ("JPEG", (32, 24))
+        shades.append(np.asarray(picture).mean())
+    assert shades == pytest.approx([10, 120, 230], abs=2)
+
+
+def test_three_runs_are_three_calls_with_a_rating_each() -> None:
+    ratings, endpoint, _ = ask(says("3"), says("4"), says("5"), runs=3, concurrency=1)
+    assert [rating.score for rating in ratings] == [3, 4, 5]
+    assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fails(429), id="429"),
+        pytest.param(fails(500), id="500"),
+        pytest.param(fails(503), id="503"),
+        pytest.param(fails(408), id="408"),
+        pytest.param(resets, id="reset"),
+        pytest.param(truncated, id="truncated"),
+        pytest.param(raw(b'{"choices": ['), id="malformed"),
+        pytest.param(raw(b"<html>hello</html>", content_type="text/html"), id="html"),
+        pytest.param(raw(b""), id="empty-body"),
+        pytest.param(raw(b"[" * 100_000), id="deep"),
+        pytest.param(raw(b'"5"'), id="no-object"),
+        pytest.param(raw(b'{"choices": []}'), id="no-choices"),
+        pytest.param(raw(b'{"choices": [5]}'), id="choice-is-number"),
+        pytest.param(raw(b'{"choices": [{"message": null}]}'), id="no-message"),
+        pytest.param(raw(b'{"error": {"message": "overloaded"}}'), id="error-with-200"),
+        pytest.param(raw(b"\xff\xfe\xfd"), id="no-text"),
+        pytest.param(raw(b"not gzip", Content_Encoding="gzip"), id="bad-gzip"),
+        pytest.param(raw(b" " * (1 << 20) + json.dumps(completion("5")).encode()), id="huge"),
+        pytest.param(
+            raw(gzip.compress(b" " * (50 << 20) + json.dumps(completion("5")).encode()), Content_Encoding="gzip"),
+            id="gzip-bomb",
+        ),
+    ],
+)
+def test_what_may_pass_is_sent_again(fault: Behaviour) -> None:
+    [rating], endpoint, waits = ask(fault, says("2"))
+    assert rating.score == 2
+    assert len(endpoint.requests) == 2
+    assert len(waits) == 1
+    assert len(rating.replies) == 2, "what came instead of a reply is kept"
+
+
+def test_an_endpoint_that_never_recovers_fails_the_rating_after_bounded_attempts() -> None:
+    [rating], endpoint, waits = ask(fails(500, "the kitchen burns"), max_attempts=4)
+    assert rating.score is None
+    assert "500" in rating.error
+    assert "the kitchen burns" in rating.error
+    assert not rating.stopped
+    assert len(endpoint.requests) == 4
+    assert len(rating.replies) == 4
+    # 1, 2, 4 s and up to one second of jitter
+    assert all(base <= wait <= base + 1 for base, wait in zip((1, 2, 4), waits, strict=True))
+
+
+def test_backoff_is_bounded() -> None:
+    _, _, waits = ask(fails(500), max_attempts=6, max_wait_s=3.0)
+    assert max(waits) <= 3.0
+
+
+def test_retry_after_in_seconds_is_honoured() -> None:
+    [rating], _, waits = ask(fails(429, Retry_After="17"), says("5"))
+    assert rating.score == 5
+    assert waits == [17.0]
+
+
+def test_retry_after_as_a_date_is_honoured() -> None:
+    now = 1_700_000_000.0
+    header = formatdate(now + 30, usegmt=True)
+    [rating], _, waits = ask(fails(503, Retry_After=header), says("5"), now=lambda: now)
+    assert rating.score == 5
+    assert waits == [30.0]
+
+
+def test_retry_after_that_asks_too_much_is_not_waited_for() -> None:
+    [rating], endpoint, waits = ask(fails(429, Retry_After="86400"), says("5"))
+    assert rating.score is None
+    assert "86400" in rating.error
+    assert waits == []
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("header", ["soon", "", "-5", "1e400", "nan", "Thu, 99 Foo 2020 00:00:00 GMT", "9" * 400])
+def test_a_retry_after_without_sense_is_ignored(header: str) -> None:
+    assert retry_after_s(header, 0.0) is None
+
+
+def test_a_past_date_means_now() -> None:
+    assert retry_after_s("Thu, 01 Jan 1970 00:00:10 GMT", 50.0) == 0.0
+
+
+def test_a_timeout_is_retried_and_named() -> None:
+    [rating], endpoint, _ = ask(hangs(10), hangs(10), says("3"), timeout_s=0.3)
+    assert rating.score == 3
+    assert len(endpoint.requests) == 3
+    [rating], _, _ = ask(hangs(10), timeout_s=0.2, max_attempts=2)
+    assert "no reply within 0.2 s" in rating.error
+
+
+def test_a_reply_that_drips_times_out_as_a_whole() -> None:
+    [rating], _, _ = ask(drips(20), says("3"), timeout_s=0.4)
+    assert rating.score == 3
+
+
+def test_nobody_listens() -> None:
+    with judge_endpoint(says("1")) as endpoint:
+        gone = endpoint.base_url
+    waits = Waits()
+    judge = EndpointJudge("gpt-test", base_url=gone, sleep=waits, max_attempts=3)
+    [rating] = judge.rate(FRAMES, RUBRIC)
+    assert rating.score is None
+    assert gone in rating.error
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize(
+    "no_score",
+    [
+        pytest.param(says("I'm sorry, I can't help with that."), id="refusal-text"),
+        pytest.param(says(None, refusal="I will not."), id="refusal-field"),
+        pytest.param(says(""), id="empty"),
+        pytest.param(says(None), id="null"),
+        pytest.param(says({"score": 4}), id="object"),
+        pytest.param(says("It is between 3 and 4."), id="between"),
+        pytest.param(says("7"), id="out-of-range"),
+        pytest.param(says("4.5"), id="fraction"),
+        pytest.param(says("4", finish_reason="length"), id="cut-off"),
+        pytest.param(says("4", finish_reason="content_filter"), id="filtered"),
+    ],
+)
+def test_a_reply_that_is_no_score_is_asked_for_again_and_never_guessed(no_score: Behaviour) -> None:
+    [rating], endpoint, waits = ask(no_score, says("2"))
+    assert rating.score == 2
+    assert len(rating.replies) == 2
+    assert rating.replies[1] == rating.reply == "2"
+    assert waits == [], "a reply that is no score needs no wait"
+    [rating], endpoint, _ = ask(no_score, max_reply_attempts=3)
+    assert rating.score is None
+    assert len(endpoint.requests) == len(rating.replies) == 3
+    assert "3 replies" in rating.error
+    assert not rating.stopped
+
+
+def test_content_in_parts_is_read() -> None:
+    [rating], _, _ = ask(says([{"type": "text", "text": "Score: "}, {"type": "text", "text": "4"}]))
+    assert rating.score == 4
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (403, "key"), (404, "base URL")])
+def test_what_cannot_pass_fails_at_once_and_for_good(status: int, hint: str) -> None:
+    waits = Waits()
+    with judge_endpoint(fails(status, f"Incorrect API key provided: {KEY}"), says("5")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, api_key=KEY, sleep=waits)
+        [first] = judge.rate(FRAMES, RUBRIC)
+        [second] = judge.rate(FRAMES, RUBRIC)
+    assert first.score is None
+    assert second.score is None
+    assert first.stopped
+    assert second.stopped
+    assert hint in first.error
+    assert str(status) in first.error
+    assert second.error == first.error
+    assert len(endpoint.requests) == 1
+    assert waits == []
+
+
+def test_an_empty_account_is_not_asked_again() -> None:
+    [rating], endpoint, _ = ask(raw(b'{"error": {"code": "insufficient_quota"}}', status=429), says("5"))
+    assert rating.stopped
+    assert "quota" in rating.error
+    assert len(endpoint.requests) == 1
+
+
+def test_a_redirect_is_not_followed() -> None:
+    [rating], endpoint, _ = ask(raw(b"", status=307, Location="http://127.0.0.1:1/steal"), says("5"))
+    assert rating.stopped
+    assert "redirect" in rating.error
+    assert len(endpoint.requests) == 1
+
+
+def test_a_refused_request_fails_this_video_only() -> None:
+    with judge_endpoint(fails(400, "image too large"), says("5")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits())
+        [first] = judge.rate(FRAMES, RUBRIC)
+        [second] = judge.rate(FRAMES, RUBRIC)
+    assert first.score is None
+    assert "image too large" in first.error
+    assert not first.stopped
+    assert second.score == 5
+
+
+def test_the_budget_in_calls_stops_with_a_clear_message() -> None:
+    with judge_endpoint(says("5")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, max_calls=4, concurrency=1)
+        first = judge.rate(FRAMES, RUBRIC, runs=3)
+        second = judge.rate(FRAMES, RUBRIC, runs=3)
+    assert [rating.score for rating in first] == [5, 5, 5]
+    assert [rating.score for rating in second] == [5, None, None]
+    assert "budget of 4 calls" in second[1].error
+    assert second[1].stopped
+    assert len(endpoint.requests) == 4
+
+
+def test_retries_count_towards_the_budget() -> None:
+    [rating], endpoint, _ = ask(fails(500), max_calls=2)
+    assert len(endpoint.requests) == 2
+    assert "budget of 2 calls" in rating.error
+
+
+def test_concurrent_runs_never_pass_the_budget() -> None:
+    ratings, endpoint, _ = ask(says("5"), runs=8, max_calls=5, concurrency=8)
+    assert sorted(rating.score is None for rating in ratings) == [False] * 5 + [True] * 3
+    assert len(endpoint.requests) == 5
+
+
+def test_the_budget_in_tokens() -> None:
+    ratings, endpoint, _ = ask(says("5", tokens=60), runs=3, max_tokens=100, concurrency=1)
+    # 60 < 100, then 120 >= 100
+    assert [rating.score for rating in ratings] == [5, 5, None]
+    assert "100 tokens" in ratings[2].error
+    assert "120 used" in ratings[2].error
+    assert len(endpoint.requests) == 2
+
+
+def test_a_budget_in_tokens_needs_an_endpoint_that_reports_them() -> None:
+    [rating], _, _ = ask(says("5", tokens=None), max_tokens=100)
+    assert rating.stopped
+    assert "max_calls" in rating.error
+    [rating], _, _ = ask(says("5", tokens=None), max_calls=100)
+    assert rating.score == 5
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_no_more_requests_at_a_time_than_allowed_over_all_threads(concurrency: int) -> None:
+    with judge_endpoint(hangs(0.05)) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, concurrency=concurrency)
+        threads = [threading.Thread(target=judge.rate, args=(FRAMES, RUBRIC), kwargs={"runs": 3}) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(endpoint.requests) == 9
+    assert endpoint.most_at_a_time == concurrency
+
+
+def test_waiting_for_a_retry_leaves_the_way_free_for_others() -> None:
+    waiting, may_go_on = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        waiting.set()
+        may_go_on.wait(10)
+
+    with judge_endpoint(fails(500), says("5")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, concurrency=1, sleep=sleep)
+        slow = threading.Thread(target=judge.rate, args=(FRAMES, RUBRIC))
+        slow.start()
+        assert waiting.wait(10)
+        [rating] = judge.rate(FRAMES, RUBRIC)
+        may_go_on.set()
+        slow.join()
+    assert rating.score == 5
+    assert len(endpoint.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("leak", "level"),
+    [
+        pytest.param(says(f"your key is {KEY}"), logging.DEBUG, id="reply"),
+        pytest.param(says(None, refusal=f"{KEY} may not"), logging.DEBUG, id="refusal"),
+        pytest.param(fails(401, f"Incorrect API key provided: {KEY}"), logging.DEBUG, id="401"),
+        pytest.param(fails(400, f"bad {KEY}"), logging.DEBUG, id="400"),
+        pytest.param(fails(500, f"oops {KEY}"), logging.DEBUG, id="500"),
+        pytest.param(resets, logging.DEBUG, id="reset"),
+        pytest.param(truncated, logging.DEBUG, id="truncated"),
+        # httpcore's debug log prints the headers that an endpoint sends; these endpoints put the key there themselves
+        pytest.param(raw(f"{KEY}".encode(), content_type=f"text/{KEY}"), logging.INFO, id="content-type"),
+        pytest.param(raw(b"", status=307, Location=f"http://127.0.0.1:1/{KEY}"), logging.INFO, id="redirect"),
+    ],
+)
+def test_the_key_is_sent_and_shown_nowhere(leak: Behaviour, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(level)
+    with judge_endpoint(leak) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, api_key=KEY, sleep=Waits(), max_attempts=2)
+        ratings = judge.rate(FRAMES, RUBRIC)
+        shown = [
+            repr(ratings), json.dumps([rating.to_dict() for rating in ratings]), repr(judge), repr(judge.info),
+            json.dumps(judge.options), repr(judge._client), repr(judge._client._http.headers), caplog.text,
+        ]  # fmt: skip
+    assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert not [text for text in shown if KEY in text]
+
+
+def test_the_key_and_the_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with judge_endpoint(says("3")) as endpoint:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY + "\n")
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url + "/")
+        [rating] = EndpointJudge("gpt-test").rate(FRAMES, RUBRIC)
+    assert rating.score == 3
+    assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_without_a_key_none_is_sent() -> None:
+    with judge_endpoint(says("3")) as endpoint:
+        EndpointJudge("gpt-test", base_url=endpoint.base_url).rate(FRAMES, RUBRIC)
+    assert "Authorization" not in endpoint.headers[0]
+
+
+@pytest.mark.parametrize("key", ["sk-secret with space", "sk-secret\nInjected: yes", "sk-secret-ä"])
+def test_a_key_that_is_none_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        EndpointJudge("gpt-test", api_key=key)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "ftp://host/v1",
+        "host/v1",
+        "https://",
+        "http://user:hunter22@host/v1",
+        "https://host/v1?key=hunter22",
+        "http://[::1/v1",
+    ],
+)
+def test_a_base_url_that_is_none_is_refused_without_showing_credentials(base_url: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        EndpointJudge("gpt-test", base_url=base_url)
+    assert "hunter22" not in str(caught.value)
+    assert "https://host/v1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 0}, {"max_reply_attempts": 0}, {"max_attempts": 0}, {"timeout_s": 0}, {"max_wait_s": -1},
+        {"jpeg_quality": 0}, {"max_calls": 0}, {"max_tokens": -5}, {"max_calls": 1.5}, {"max_calls": True},
+        {"extra_body": {"model": "other"}}, {"extra_body": {"seed": {1}}},
+    ],
+)  # fmt: skip
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        EndpointJudge("gpt-test", **options)
+
+
+def test_a_judge_needs_a_name_frames_and_runs() -> None:
+    with pytest.raises(ArgumentError, match="openai:"):
+        EndpointJudge("openai:")
+    judge = EndpointJudge("gpt-test", base_url="http://127.0.0.1:9/v1")
+    for frames, runs in (([], 1), (FRAMES, 0)):
+        with pytest.raises(ArgumentError, match="at least one"):
+            judge.rate(frames, RUBRIC, runs=runs)
+
+
+def test_the_request_can_be_shaped() -> None:
+    _, endpoint, _ = ask(says("3"), temperature=0.0, max_reply_tokens=None, extra_body={"seed": 7})
+    assert endpoint.requests[0]["temperature"] == 0.0
+    assert endpoint.requests[0]["seed"] == 7
+    assert "max_tokens" not in endpoint.requests[0]
+
+
+def test_provenance_names_the_model_and_no_folder() -> None:
+    [rating], _, _ = ask(says("3"))
+    assert rating.details["answered_by"] == "gpt-4o-2024-11-20"
+    judge = EndpointJudge("openai:gpt-test", base_url="http://127.0.0.1:9/v1/")
+    assert judge.info.to_dict() == {
+        "role": "judge", "name": "openai:gpt-test", "revision": None, "dtype": None, "device": None, "embedded": False,
+    }  # fmt: skip
+    assert judge.options["url"] == "http://127.0.0.1:9/v1/chat/completions"
