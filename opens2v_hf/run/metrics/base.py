@@ -15,6 +15,7 @@ from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.scores.outcome import VideoScore, summarize
 from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import SamplingRule
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Metric(Protocol[Reference_contra]):
         ...
 
 
-def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: str = "auto") -> VideoScore:
+def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: Backend = "auto") -> VideoScore:
     """Open one video and score it; a video that cannot be opened or read is `FAILED` with its reason.
 
     Args:
@@ -74,7 +75,7 @@ def score_many(
     videos: Sequence[Any],
     references: Sequence[Any] | None = None,
     *,
-    backend: str = "auto",
+    backend: Backend = "auto",
     details: bool = False,
 ) -> dict[str, Any]:
     """Score videos one by one, with progress on standard error, and answer as every `compute()` does.

@@ -1,0 +1,104 @@
+"""GmeScore of a clip: its frames and its prompt, embedded and compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.scores.gme import gme_score
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import linspace
+
+RELEASED_NUM_FRAMES = 32
+_RELEASED_OPTIONS = {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28, "max_length": 1800}
+
+
+class GmeScore:
+    """Text relevance of a clip: `opens2v_hf.scores.gme.gme_score` over `num_frames` frames.
+
+    Args:
+        embedder: a loaded embedder.
+        num_frames: sampled evenly over the clip; released: 32.
+    """
+
+    name = "gmescore"
+
+    def __init__(self, embedder: GmeEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES) -> None:
+        self.embedder = embedder
+        self.sampling = linspace(num_frames)
+
+    @classmethod
+    def from_pretrained(
+        cls, embedder: str = RELEASED_EMBEDDER, *, num_frames: int = RELEASED_NUM_FRAMES, **embedder_arguments: Any
+    ) -> GmeScore:
+        """Load the embedder; see `GmeEmbedder.from_pretrained` for its arguments and errors."""
+        sampling = linspace(num_frames)  # a bad count shows before a 16 GB model is loaded
+        return cls(GmeEmbedder.from_pretrained(embedder, **embedder_arguments), num_frames=sampling.count)
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """The embedder."""
+        return (self.embedder.info,)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the numbers besides the embedder."""
+        return {"num_frames": self.sampling.count, "instruction": RETRIEVAL_INSTRUCTION, **self.embedder.options}
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Where this differs from how the leaderboard's numbers were made."""
+        found = []
+        if self.embedder.info.name != RELEASED_EMBEDDER and not self.embedder.info.embedded:
+            found.append(f"made with the embedder {self.embedder.info.name}; the leaderboard's is {RELEASED_EMBEDDER}")
+        if self.sampling.count != RELEASED_NUM_FRAMES:
+            found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
+        changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
+        if changed and not self.embedder.info.embedded:
+            found.append(f"made with other values of {', '.join(changed)} than the leaderboard's")
+        return tuple(found)
+
+    def score(self, clip: Clip, reference: str) -> VideoScore:
+        """Score a clip against its prompt.
+
+        Returns:
+            The score, with `similarities` (one a sampled frame) and `frame_indices` among its details; `FAILED` where
+            the video cannot be read or its embedding is no number.
+
+        Raises:
+            ArgumentError: the prompt is empty or no text.
+        """
+        prompt = checked_prompt(reference)
+        try:
+            frames = clip.frames(self.sampling)
+        except VideoError as error:
+            return VideoScore.failed(str(error))
+        indices = self.sampling.indices(clip.num_frames)
+        # A clip of fewer frames than are asked for is sampled with repeats; each frame is embedded once.
+        positions = {index: position for position, index in enumerate(indices)}
+        distinct = list(positions)
+        embedded = self.embedder.embed_images([frames[positions[index]] for index in distinct])
+        compared = similarities(self.embedder.embed_texts([prompt], RETRIEVAL_INSTRUCTION), embedded).tolist()
+        by_index = dict(zip(distinct, compared, strict=True))
+        values = [by_index[index] for index in indices]
+        try:
+            value = gme_score(values)
+        except ArgumentError as error:
+            return VideoScore.failed(f"{clip.name}: {error}; try dtype='float32'")
+        return VideoScore.scored(value, similarities=values, frame_indices=list(indices))
+
+
+def checked_prompt(prompt: object) -> str:
+    """The prompt as it was given.
+
+    Raises:
+        ArgumentError: it is empty or no text.
+    """
+    if not isinstance(prompt, str):
+        raise ArgumentError(f"GmeScore compares a video with its prompt, a text (got {type(prompt).__name__})")
+    if not prompt.strip():
+        raise ArgumentError("GmeScore compares a video with its prompt, and this one is empty (got ''); give its text")
+    return prompt
