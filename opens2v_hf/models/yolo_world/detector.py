@@ -1,0 +1,304 @@
+"""The detector as NexusScore uses it: frames and prompts in, boxes out, each piece of work done once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.hub import ResolvedModel, cached_commit, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.yolo_world.boxes import Detections, decode, select
+from opens2v_hf.models.yolo_world.config import YoloWorldConfig
+from opens2v_hf.models.yolo_world.network import ImageFeatures, YoloWorld
+from opens2v_hf.models.yolo_world.preprocess import Letterbox, letterbox
+from opens2v_hf.models.yolo_world.weights import (
+    CONFIG_NAME,
+    RELEASED_FILE,
+    RELEASED_REPO,
+    WEIGHTS_NAME,
+    build_network,
+    read_weights,
+)
+
+ROLE = "detector"
+MIXED_PRECISION = {"no": None, "fp16": torch.float16, "bf16": torch.bfloat16}
+"""Words for the dtype that convolutions run in, as accelerate spells them."""
+
+_NORM_TOLERANCE = 1e-2  # half-precision prompts are off by less
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFeatures:
+    """What the detector keeps of frames so that further prompts cost no backbone.
+
+    Attributes:
+        features: of the network, batched over the frames.
+        place: of every frame in the network's input.
+    """
+
+    features: ImageFeatures
+    place: Letterbox
+
+    def __len__(self) -> int:
+        return len(self.features.levels.stride8)
+
+
+class YoloWorldDetector:
+    """An image-prompted open-vocabulary detector (YOLO-World-v2-L in the released NexusScore).
+
+    Example:
+        >>> from opens2v_hf.models.yolo_world.network import YoloWorld
+        >>> config = YoloWorldConfig(widen_factor=0.125, deepen_factor=0.33, guide_dim=64, head_embed_dims=64,
+        ...     cls_hidden=32, image_size=64)
+        >>> detector = YoloWorldDetector(YoloWorld(config), info=ModelInfo("detector", "random"))
+        >>> found = detector.detect(np.zeros((2, 48, 64, 3), np.uint8), detector.prompts(torch.ones(3, 64)))
+        >>> len(found), len(found[0])
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        network: YoloWorld,
+        *,
+        info: ModelInfo,
+        device: str | torch.device | None = "cpu",
+        dtype: str | torch.dtype | None = "float32",
+        mixed_precision: str = "no",
+        batch_size: int = 4,
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            network: with its weights.
+            info: provenance.
+            device: see `pick_device`.
+            dtype: of the weights.
+            mixed_precision: "no", "fp16" or "bf16": autocast for the network; boxes are decoded in float32.
+            batch_size: pictures, or pairs of picture and prompt, that pass the network at a time; no result depends on
+                it but for rounding.
+        """
+        if mixed_precision not in MIXED_PRECISION:
+            raise ArgumentError(f"mixed precision is one of {', '.join(MIXED_PRECISION)} (got {mixed_precision=})")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self.network = network.to(self.device, self.dtype).eval()
+        self.info = info
+        self.mixed_precision = mixed_precision
+        self.batch_size = batch_size
+
+    @property
+    def config(self) -> YoloWorldConfig:
+        """Widths and thresholds."""
+        return self.network.config
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str] = RELEASED_REPO,
+        *,
+        revision: str | None = None,
+        filename: str | None = None,
+        config: YoloWorldConfig | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = "float32",
+        mixed_precision: str = "no",
+        batch_size: int = 4,
+    ) -> YoloWorldDetector:
+        """Load a detector.
+
+        Args:
+            model: the Hub repo of the released weights; another Hub repo or a folder with config.json and
+                model.safetensors (as `convert` writes them); a checkpoint file (.pth, .safetensors); or "embedded".
+            revision: of a Hub repo.
+            filename: of the weights in a repo or folder, where it is not the usual one.
+            config: of the weights; by default config.json beside them in a repo or folder, and the released v2-L's for
+                a single file and the released repo.
+            device: see `pick_device`.
+            dtype: of the weights; the released code detects in float32 on every device.
+            mixed_precision: see the class.
+            batch_size: see the class.
+
+        Raises:
+            ModelError: nothing found, or weights that do not fit; the message lists missing keys and wrong shapes.
+            ArgumentError: an unknown device, dtype or mixed precision.
+        """
+        found, weights_path, config = _find(os.fspath(model), revision, filename, config)
+        network = build_network(config, read_weights(weights_path), source=str(weights_path))
+        chosen = pick_device(device)
+        weights_dtype = pick_dtype(dtype, chosen)
+        commit = None if found.is_local else cached_commit(found.source, revision, filename=weights_path.name)
+        info = ModelInfo(
+            role=ROLE,
+            name=found.name,
+            revision=commit or found.revision,
+            dtype=str(weights_dtype).removeprefix("torch."),
+            device=str(chosen),
+            embedded=found.embedded,
+        )
+        return cls(
+            network,
+            info=info,
+            device=chosen,
+            dtype=weights_dtype,
+            mixed_precision=mixed_precision,
+            batch_size=batch_size,
+        )
+
+    @torch.inference_mode()
+    def prompts(self, image_embeds: Tensor | np.ndarray) -> Tensor:
+        """Prompts from picture embeddings, by the detector's own projector.
+
+        Args:
+            image_embeds: [K, D], CLIP's `image_embeds` of the pictures to find.
+
+        Returns:
+            [K, D], L2-normalised, on the detector's device.
+
+        Raises:
+            ArgumentError: another shape, or values that are not finite.
+        """
+        embeds = self._matrix(image_embeds, "picture embeddings")
+        with self._autocast():
+            projected = self.network.image_prompt_encoder(embeds)
+        return torch.nn.functional.normalize(projected.to(self.dtype), dim=-1)
+
+    @torch.inference_mode()
+    def features(self, frames: np.ndarray | Sequence[np.ndarray]) -> FrameFeatures:
+        """Everything that does not depend on a prompt.
+
+        Args:
+            frames: uint8 [N, H, W, 3] RGB, or a list of such frames of one size.
+
+        Raises:
+            ArgumentError: no frame, frames of several sizes, or of another shape or dtype.
+        """
+        sizes = sorted({tuple(frame.shape[:2]) for frame in frames})
+        if len(sizes) != 1:
+            shown = ", ".join("x".join(map(str, size)) for size in sizes) or "none"
+            raise ArgumentError(f"frames of one size are detected together (got {shown}); group them by size first")
+        placed = [letterbox(frame, self.config.image_size) for frame in frames]
+        pictures = torch.from_numpy(np.stack([picture for picture, _ in placed])).to(self.device)
+        with self._autocast():
+            features = self.network.image_features(pictures.permute(0, 3, 1, 2).to(self.dtype) / 255)
+        return FrameFeatures(features, placed[0][1])
+
+    @torch.inference_mode()
+    def detect_features(self, frames: FrameFeatures, prompt_embeds: Tensor | np.ndarray) -> list[list[Detections]]:
+        """Search frames whose features are at hand; see `detect`."""
+        prompts = self._checked_prompts(prompt_embeds)
+        num_frames, num_prompts = len(frames), len(prompts)
+        found: list[Detections] = []
+        pairs = torch.arange(num_frames * num_prompts, device=self.device)
+        for pair in pairs.split(self.batch_size) if num_prompts else ():
+            with self._autocast():
+                output = self.network.predict(
+                    frames.features.select(pair // num_prompts), prompts[pair % num_prompts][:, None]
+                )
+            boxes, scores = decode(output, self.config.reg_max)
+            # one transfer for the batch: what follows picks a few boxes out of thousands
+            boxes, scores = boxes.cpu(), scores[..., 0].cpu()
+            found += [
+                select(*pair_output, frames.place, self.config) for pair_output in zip(boxes, scores, strict=True)
+            ]
+        return [found[frame * num_prompts : (frame + 1) * num_prompts] for frame in range(num_frames)]
+
+    def detect(
+        self, frames: np.ndarray | Sequence[np.ndarray], prompt_embeds: Tensor | np.ndarray
+    ) -> list[list[Detections]]:
+        """Search every frame for every prompt; the backbone sees a frame once.
+
+        Args:
+            frames: uint8 [N, H, W, 3] RGB, or a list of such frames of one size.
+            prompt_embeds: [K, D], L2-normalised, as `prompts` makes them.
+
+        Returns:
+            For each frame, for each prompt: its detections.
+
+        Raises:
+            ArgumentError: frames of several sizes, another shape or dtype, or prompts that are not normalised.
+        """
+        prompts = self._checked_prompts(prompt_embeds)
+        step = max(self.batch_size // max(len(prompts), 1), 1)
+        found: list[list[Detections]] = []
+        for start in range(0, len(frames), step):
+            found += self.detect_features(self.features(frames[start : start + step]), prompts)
+        return found
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        chosen = MIXED_PRECISION[self.mixed_precision]
+        return torch.autocast(self.device.type, dtype=chosen) if chosen is not None else nullcontext()
+
+    def _matrix(self, values: Tensor | np.ndarray, what: str) -> Tensor:
+        matrix = torch.as_tensor(values).to(self.device, self.dtype)
+        if matrix.ndim != 2 or matrix.shape[1] != self.config.guide_dim:
+            raise ArgumentError(f"{what} are [K, {self.config.guide_dim}] for this detector (got {list(matrix.shape)})")
+        if not bool(torch.isfinite(matrix).all()):
+            raise ArgumentError(f"{what} are finite numbers (got some that are not)")
+        return matrix
+
+    def _checked_prompts(self, values: Tensor | np.ndarray) -> Tensor:
+        prompts = self._matrix(values, "prompts")
+        norms = prompts.norm(dim=-1)
+        if len(norms) and float((norms - 1).abs().max()) > _NORM_TOLERANCE:
+            raise ArgumentError(
+                f"prompts are L2-normalised (got norms up to {float(norms.max()):.3g}); make them from picture "
+                "embeddings with the detector's `prompts`"
+            )
+        return prompts
+
+
+def _find(
+    model: str, revision: str | None, filename: str | None, config: YoloWorldConfig | None
+) -> tuple[ResolvedModel, Path, YoloWorldConfig]:
+    """Where the weights lie, and the configuration that goes with them."""
+    if Path(model).is_file():
+        if revision is not None or filename is not None:
+            raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {model}; leave it out")
+        return _single_file(Path(model)), Path(model), config or YoloWorldConfig()
+    found = resolve_model(model, revision, ROLE)
+    if found.is_local:
+        folder = Path(found.source)
+        return found, _weights_in(folder, filename), config or YoloWorldConfig.from_file(folder / CONFIG_NAME)
+    if model == RELEASED_REPO and filename is None:
+        return found, _download(found, RELEASED_FILE), config or YoloWorldConfig()
+    config = config or YoloWorldConfig.from_file(_download(found, CONFIG_NAME))
+    return found, _download(found, filename or WEIGHTS_NAME), config
+
+
+def _single_file(path: Path) -> ResolvedModel:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return ResolvedModel(ROLE, str(path), str(path), f"sha256:{digest}", is_local=True, embedded=False)
+
+
+def _weights_in(folder: Path, filename: str | None) -> Path:
+    if filename is not None:
+        return folder / filename
+    if (folder / WEIGHTS_NAME).is_file():
+        return folder / WEIGHTS_NAME
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.pth")])
+    if len(files) != 1:
+        names = ", ".join(path.name for path in files) or "none"
+        raise ModelError(f"{folder} holds no {WEIGHTS_NAME} and not one other weights file (found: {names})")
+    return files[0]
+
+
+def _download(model: ResolvedModel, filename: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(model.source, filename, revision=model.hub_revision))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise cannot_load(model, error) from error

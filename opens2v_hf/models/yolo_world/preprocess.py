@@ -1,0 +1,79 @@
+"""From a frame to the network's square input, and back to the frame's pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError
+
+PAD_VALUE = 114
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """How a frame lies in the network's input.
+
+    Attributes:
+        frame_height: in px.
+        frame_width: in px.
+        height: of the resized frame, in px.
+        width: of the resized frame, in px.
+        top: rows of padding above it.
+        left: columns of padding left of it.
+    """
+
+    frame_height: int
+    frame_width: int
+    height: int
+    width: int
+    top: int
+    left: int
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Input px per frame px along x and y, each by itself: the resized sides are truncated to whole pixels."""
+        return self.width / self.frame_width, self.height / self.frame_height
+
+
+def fit(frame_height: int, frame_width: int, size: int) -> Letterbox:
+    """Place a frame in a square of `size` px, as the released code does (it also enlarges small frames).
+
+    Example:
+        >>> fit(480, 832, 640)
+        Letterbox(frame_height=480, frame_width=832, height=369, width=640, top=135, left=0)
+    """
+    ratio = min(size / max(frame_height, frame_width), size / min(frame_height, frame_width))
+    height, width = frame_height, frame_width
+    if ratio != 1:
+        # a frame thinner than the ratio would vanish
+        height, width = max(int(frame_height * ratio), 1), max(int(frame_width * ratio), 1)
+    return Letterbox(frame_height, frame_width, height, width, (size - height) // 2, (size - width) // 2)
+
+
+def letterbox(frame: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
+    """Resize and pad one RGB frame for the network.
+
+    Args:
+        frame: uint8 [H, W, 3], RGB.
+        size: side of the square in px.
+
+    Returns:
+        uint8 [size, size, 3] in **BGR** order, which is what the released code feeds its network (it hands RGB frames
+        to a pipeline that reverses the channels); and where the frame lies in it.
+
+    Raises:
+        ArgumentError: `frame` is of another shape or dtype.
+    """
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
+        raise ArgumentError(f"a frame is uint8 [height, width, 3] (got {frame.dtype} {list(frame.shape)})")
+    place = fit(frame.shape[0], frame.shape[1], size)
+    if (place.height, place.width) != frame.shape[:2]:
+        shrinks = place.height < place.frame_height or place.width < place.frame_width
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        frame = cv2.resize(frame, (place.width, place.height), interpolation=method)
+    padded = np.full((size, size, 3), PAD_VALUE, dtype=np.uint8)
+    padded[place.top : place.top + place.height, place.left : place.left + place.width] = frame[..., ::-1]
+    return padded, place

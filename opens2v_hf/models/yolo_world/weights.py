@@ -1,0 +1,183 @@
+"""Reading and converting detector weights.
+
+The released checkpoint holds 1054 tensors; 655 of them detect. These are loaded strictly, and never by running code
+that a file brings along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.yolo_world.config import YoloWorldConfig
+from opens2v_hf.models.yolo_world.network import YoloWorld
+
+RELEASED_REPO = "BestWishYsh/OpenS2V-Weight"
+"""Hub repo of the released weights."""
+RELEASED_FILE = "yolo_world_v2_l_image_prompt_adapter-719a7afb.pth"
+"""The detector's file in it."""
+WEIGHTS_NAME = "model.safetensors"
+CONFIG_NAME = "config.json"
+
+_NAMED_KEYS = 8  # in an error message
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """All tensors of a .safetensors file or a PyTorch checkpoint, on the CPU.
+
+    A checkpoint is either the dict of tensors or holds it under "state_dict". It is read with `weights_only=True`;
+    other objects that a training run left in it (logs, configurations) become inert placeholders: their code never runs.
+
+    Raises:
+        ModelError: the file is missing, broken or holds no tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = _read_checkpoint(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no weights file {path}") from error
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:
+        raise ModelError(
+            f"{path} cannot be read as weights ({type(error).__name__}: {error}); download it again, or give a "
+            ".safetensors file"
+        ) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{path} holds a {type(content).__name__} where tensors by name are expected")
+    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+
+
+class _Inert:
+    """Stands for an object of a checkpoint that is neither tensor nor plain data."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> _Inert:
+        return super().__new__(cls)
+
+    def __setstate__(self, _state: Any) -> None:
+        """Forget what the file says about the object."""
+
+
+def _read_checkpoint(path: Path) -> Any:
+    unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+    with torch.serialization.safe_globals([(_placeholder(name), name) for name in unknown]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _placeholder(name: str) -> type[_Inert]:
+    # one class each: PyTorch tells the allowed ones apart by identity
+    return type(name.rpartition(".")[2], (_Inert,), {})
+
+
+def build_network(config: YoloWorldConfig, weights: Mapping[str, Tensor], *, source: str) -> YoloWorld:
+    """A network in evaluation mode that holds `weights`; tensors it does not need are left aside.
+
+    Args:
+        config: widths and depths.
+        weights: by the released keys.
+        source: of the weights, for messages.
+
+    Raises:
+        ModelError: keys are missing or have another shape; the message lists them.
+    """
+    with torch.device("meta"):
+        network = YoloWorld(config)
+    network.load_state_dict(needed_weights(network, weights, source=source), assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def needed_weights(network: YoloWorld, weights: Mapping[str, Tensor], *, source: str) -> dict[str, Tensor]:
+    """The tensors that `network` needs, checked.
+
+    Raises:
+        ModelError: keys are missing or have another shape; the message lists them.
+    """
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    if missing := [key for key in expected if key not in weights]:
+        raise ModelError(
+            f"{source} lacks {len(missing)} of the {len(expected)} tensors that the detector needs: "
+            f"{_some(missing)}. Give the image-prompt checkpoint ({RELEASED_FILE}), or the config.json that fits"
+        )
+    wrong = [
+        f"{key} is {list(weights[key].shape)} and should be {list(shape)}"
+        for key, shape in expected.items()
+        if tuple(weights[key].shape) != shape
+    ]
+    if wrong:
+        raise ModelError(
+            f"{source} has {len(wrong)} tensors of another shape than the configuration asks for: {_some(wrong)}. "
+            "Weights and config.json belong together"
+        )
+    return {key: weights[key] for key in expected}
+
+
+def _some(items: list[str]) -> str:
+    rest = len(items) - _NAMED_KEYS
+    return ", ".join(items[:_NAMED_KEYS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def convert(
+    checkpoint: str | os.PathLike[str], folder: str | os.PathLike[str], *, config: YoloWorldConfig | None = None
+) -> Path:
+    """Convert a checkpoint to a folder that `YoloWorldDetector.from_pretrained` loads faster and without pickle.
+
+    Writes config.json and model.safetensors with the tensors that detecting needs, unchanged. The weights appear in the
+    folder only when they are complete.
+
+    Args:
+        checkpoint: PyTorch checkpoint or .safetensors file.
+        folder: made where missing.
+        config: of the weights; the released v2-L's by default.
+
+    Returns:
+        The path of model.safetensors.
+
+    Raises:
+        ModelError: see `read_weights` and `needed_weights`; or the folder cannot be written.
+    """
+    config = config or YoloWorldConfig()
+    source = Path(checkpoint)
+    with torch.device("meta"):
+        network = YoloWorld(config)
+    tensors = needed_weights(network, read_weights(source), source=str(source))
+    return save_weights(tensors, config, folder)
+
+
+def save_weights(tensors: Mapping[str, Tensor], config: YoloWorldConfig, folder: str | os.PathLike[str]) -> Path:
+    """Write config.json and model.safetensors; see `convert`.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / CONFIG_NAME).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
+        with tempfile.TemporaryDirectory(dir=target) as scratch:
+            # clones: safetensors refuses tensors that share memory
+            save_file({key: value.clone().contiguous() for key, value in tensors.items()}, Path(scratch) / WEIGHTS_NAME)
+            (Path(scratch) / WEIGHTS_NAME).replace(target / WEIGHTS_NAME)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"the detector cannot be written to {target}: {error}") from error
+    return target / WEIGHTS_NAME
