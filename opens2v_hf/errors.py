@@ -25,6 +25,10 @@ class SampleError(OpenS2VError):
     """A record of a benchmark or dataset is missing or malformed; the message names its file and id."""
 
 
+class SourceError(OpenS2VError):
+    """A file of a dataset is missing, cannot be reached, or is damaged as a whole; the message names it."""
+
+
 class MaskError(OpenS2VError, ValueError):
     """A run-length encoded mask is malformed or does not fit its picture."""
 
