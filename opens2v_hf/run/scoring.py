@@ -17,6 +17,7 @@ from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.videos import FoundVideos
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.reader import Backend
 
 _LIBRARIES = ("torch", "transformers", "numpy", "pillow", "opencv-python-headless", "decord", "av")
 
@@ -42,7 +43,7 @@ def score_found(
     model: str,
     split: str,
     benchmark: Mapping[str, Any],
-    backend: str = "auto",
+    backend: Backend = "auto",
 ) -> RunResult:
     """Score every video that was found with every metric.
 
@@ -101,7 +102,7 @@ def _metric_result(metric: Metric[Any], scores: Mapping[str, VideoScore]) -> Met
 
 
 def _score_video(
-    found: FoundVideos, sample: EvalSample, tasks: Iterable[MetricTask], backend: str
+    found: FoundVideos, sample: EvalSample, tasks: Iterable[MetricTask], backend: Backend
 ) -> tuple[VideoRecord, dict[str, VideoScore]]:
     record = VideoRecord(sample.id, found.file_names[sample.id], sha256="", category=sample.category)
     tasks = list(tasks)
@@ -115,11 +116,11 @@ def _score_video(
 
 
 def _fetch(found: FoundVideos, sample_id: str) -> Path:
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
     try:
         return found.fetch[sample_id]()
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise VideoError(f"cannot download {found.file_names[sample_id]} from {found.source}: {error}") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from opens2v_hf.errors import ArgumentError
@@ -61,7 +62,7 @@ def _in_folder(folder: Path, ids: list[str]) -> FoundVideos:
     files, missing, unknown = _match(names, ids, str(folder))
     return FoundVideos(
         source=folder.resolve().name,
-        fetch={sample_id: (lambda path=folder / name: path) for sample_id, name in files.items()},
+        fetch={sample_id: partial(Path, folder / name) for sample_id, name in files.items()},
         file_names=files,
         missing=missing,
         unknown=unknown,
@@ -70,11 +71,11 @@ def _in_folder(folder: Path, ids: list[str]) -> FoundVideos:
 
 def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 
     try:
         info = HfApi().dataset_info(repo_id, revision=revision)
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
         raise ArgumentError(
             f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"
         ) from error

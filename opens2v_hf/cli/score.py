@@ -1,0 +1,146 @@
+"""`opens2v score`: the videos of a model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    from opens2v_hf.run.registry import METRICS, RELEASED_EMBEDDER, RELEASED_JUDGE
+
+    parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
+    parser.add_argument("--split", default="open-domain", choices=("open-domain", "human-domain", "single-domain"))
+    parser.add_argument(
+        "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
+    )
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where <split>.json is written")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing <split>.json")
+    parser.add_argument("--name", help="of the model, for tables (default: the last part of VIDEOS)")
+    parser.add_argument(
+        "--data-dir", metavar="PLACE", help="folder or hf:// URL of the benchmark (default: its Hub repo)"
+    )
+    parser.add_argument("--revision", help="of the benchmark's Hub repo")
+    parser.add_argument("--videos-revision", help="of the Hub repo of videos")
+    parser.add_argument("--backend", default="auto", choices=("auto", "decord", "pyav"), help="video decoder")
+
+    models = parser.add_argument_group("models", "each a Hub id, a folder, or 'embedded'")
+    models.add_argument(
+        "--models",
+        choices=("embedded",),
+        help="the small models of this package for all roles not named below; not comparable with any leaderboard",
+    )
+    models.add_argument("--embedder", metavar="MODEL", help=f"default: {RELEASED_EMBEDDER}")
+    models.add_argument("--embedder-revision", metavar="REVISION")
+    models.add_argument("--judge", metavar="MODEL", help=f"also openai:<model>; default: {RELEASED_JUDGE}")
+    models.add_argument("--judge-revision", metavar="REVISION")
+    models.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    models.add_argument("--dtype", help="float16, bfloat16, float32 (default: float16 on CUDA, else float32)")
+    models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
+
+    natural = parser.add_argument_group("naturalscore")
+    natural.add_argument("--judge-base-url", metavar="URL", help="of an OpenAI-compatible endpoint")
+    natural.add_argument("--judge-concurrency", type=int, metavar="N", help="requests at a time")
+    natural.add_argument("--judge-max-calls", type=int, metavar="N", help="stop asking after so many requests")
+    natural.add_argument("--protocol", choices=("released", "full"), help="frames and rubric (default: released)")
+    natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
+    natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
+
+    gme = parser.add_argument_group("gmescore")
+    gme.add_argument("--num-frames", type=int, metavar="N", help="default: 32, as released")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score, write the result, print a table; 1 where a video failed or is missing."""
+    import opens2v_hf
+    from opens2v_hf.run.table import format_text
+
+    target = Path(arguments.out) / f"{arguments.split}.json"
+    if target.exists() and not arguments.overwrite:
+        raise ArgumentError(f"{target} exists; choose another --out, or give --overwrite to replace it")
+    metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
+    result = opens2v_hf.score(
+        arguments.videos,
+        split=arguments.split,
+        metrics=metrics,
+        models=_models(arguments, metrics),
+        options=_options(arguments, metrics),
+        name=arguments.name,
+        data_dir=arguments.data_dir,
+        revision=arguments.revision,
+        videos_revision=arguments.videos_revision,
+        backend=arguments.backend,
+    )
+    result.save(target)
+    print(format_text([result]))
+    for note in dict.fromkeys(metric.note for metric in result.metrics if metric.note):
+        print(f"note: {note}")
+    _print_list("without a video", result.coverage.missing)
+    _print_list("files of no sample of this split", result.coverage.unknown)
+    failures = [
+        f"{metric.name} {sample_id}: {score.reason}"
+        for metric in result.metrics
+        for sample_id, score in metric.scores.items()
+        if score.status == "failed"
+    ]
+    _print_list("not scored", failures, separator="\n  ")
+    print(f"wrote {target}")
+    return int(bool(failures or result.coverage.missing))
+
+
+def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most: int = 12) -> None:
+    if items:
+        shown = separator.join(items[:most])
+        rest = f"{separator}... and {len(items) - most} more" if len(items) > most else ""
+        print(f"{title} ({len(items)}):{separator if separator != ', ' else ' '}{shown}{rest}")
+
+
+def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
+    """What the user said of each role that the metrics need."""
+    from opens2v_hf.models.info import EMBEDDED
+    from opens2v_hf.run.registry import METRICS, ModelChoice
+
+    roles = {role: default for name in metrics if name in METRICS for role, default in METRICS[name].models.items()}
+    said = {
+        role: _given(
+            {
+                "revision": getattr(arguments, f"{role}_revision"),
+                "device": arguments.device,
+                "dtype": arguments.dtype,
+                **({"batch_tokens": arguments.batch_tokens} if role == "embedder" else {}),
+            }
+        )
+        for role in roles
+    }
+    choices = {}
+    for role, default in roles.items():
+        name = getattr(arguments, role) or (EMBEDDED if arguments.models == EMBEDDED else default)
+        loading = said[role]
+        if role == "judge" and name.startswith("openai:"):
+            loading = _given(
+                {
+                    "revision": arguments.judge_revision,
+                    "base_url": arguments.judge_base_url,
+                    "concurrency": arguments.judge_concurrency,
+                    "max_calls": arguments.judge_max_calls,
+                }
+            )
+        choices[role] = ModelChoice(name, loading)
+    return choices
+
+
+def _options(arguments: argparse.Namespace, metrics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    every = {
+        "gmescore": _given({"num_frames": arguments.num_frames}),
+        "naturalscore": _given({"protocol": arguments.protocol, "runs": arguments.runs, "rubric": arguments.rubric}),
+    }
+    return {name: options for name, options in every.items() if name in metrics and options}
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

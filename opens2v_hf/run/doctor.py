@@ -1,0 +1,116 @@
+"""What is installed here, what would be used, and what is missing for which metric."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from opens2v_hf._version import __version__
+
+State = Literal["ok", "missing", "note"]
+
+_LIBRARIES = {
+    "torch": "torch",
+    "transformers": "transformers",
+    "accelerate": "accelerate",
+    "datasets": "datasets",
+    "evaluate": "evaluate",
+    "huggingface_hub": "huggingface_hub",
+    "pyarrow": "pyarrow",
+    "opencv-python-headless": "cv2",
+    "matplotlib": "matplotlib",
+}
+_OPTIONAL = {"gradio": ("gradio", "the Spaces", "pip install 'opens2v-hf[spaces]'")}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor.
+
+    Attributes:
+        topic: what the line is about, e.g. "gmescore".
+        state: "ok", "missing" (something does not work without it) or "note".
+        text: what was found and, where something is missing, what to do.
+    """
+
+    topic: str
+    state: State
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Look at this installation; nothing is loaded, downloaded or sent."""
+    return [*_packages(), _device(), _decoder(), *_metrics()]
+
+
+def _packages() -> Iterable[Finding]:
+    yield Finding("opens2v-hf", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform()}")
+    for distribution, module in _LIBRARIES.items():
+        if importlib.util.find_spec(module) is None:
+            yield Finding(distribution, "missing", f"not installed: pip install {distribution}")
+        else:
+            yield Finding(distribution, "ok", importlib.metadata.version(distribution))
+    for distribution, (module, purpose, command) in _OPTIONAL.items():
+        if importlib.util.find_spec(module) is None:
+            yield Finding(distribution, "note", f"not installed, needed for {purpose} only: {command}")
+        else:
+            yield Finding(distribution, "ok", importlib.metadata.version(distribution))
+
+
+def _device() -> Finding:
+    import torch
+
+    from opens2v_hf.models.hub import pick_device, pick_dtype
+
+    device = pick_device()
+    dtype = str(pick_dtype(None, device)).removeprefix("torch.")
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        count = torch.cuda.device_count()
+        return Finding(
+            "device", "ok", f"{count} x {properties.name}, {properties.total_memory / 2**30:.0f} GiB each, {dtype}"
+        )
+    if device.type == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return Finding(
+            "device", "note", f"no GPU: CPU with {cores} cores, {dtype}; the released 7B models are slow here"
+        )
+    return Finding("device", "ok", f"{device.type}, {dtype}")
+
+
+def _decoder() -> Finding:
+    found = [name for name in ("decord", "av") if importlib.util.find_spec(name) is not None]
+    if not found:
+        return Finding("video decoder", "missing", "neither decord nor PyAV is installed: pip install av")
+    used = {"decord": "decord", "av": "PyAV"}[found[0]]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
+    return Finding("video decoder", "ok", f"{used} is used ({versions})")
+
+
+def _metrics() -> Iterable[Finding]:
+    from opens2v_hf.run.registry import METRICS
+
+    for entry in METRICS.values():
+        for role, default in entry.models.items():
+            yield _model(entry.name, role, default)
+
+
+def _model(metric: str, role: str, name: str) -> Finding:
+    from opens2v_hf.models.hub import cached_commit
+
+    topic = f"{metric}: {role}"
+    if name.startswith("openai:"):
+        if os.environ.get("OPENAI_API_KEY"):
+            return Finding(topic, "ok", f"{name}; OPENAI_API_KEY is set")
+        return Finding(
+            topic, "missing", f"{name} needs OPENAI_API_KEY; or name a local model with --{role.replace('_', '-')}"
+        )
+    commit = cached_commit(name)
+    if commit:
+        return Finding(topic, "ok", f"{name} at {commit[:12]} is in the local cache")
+    return Finding(topic, "note", f"{name} is not in the local cache and will be downloaded when it is first used")

@@ -1,0 +1,166 @@
+"""The metrics by name: which models each needs, how it is made, and what it takes of a sample."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opens2v_hf.data.eval_split import EvalSplit
+from opens2v_hf.data.sample import EvalSample
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.run.metrics.base import Metric
+from opens2v_hf.run.scoring import MetricTask
+
+RELEASED_EMBEDDER = "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"
+RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that the user named, with the arguments of the class that loads it.
+
+    Attributes:
+        name: Hub id, folder, "openai:<model>" or "embedded".
+        arguments: e.g. revision, device, dtype; what is not named keeps its default.
+    """
+
+    name: str | os.PathLike[str]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """How one metric is made.
+
+    Attributes:
+        name: of the metric.
+        models: role to the model that is used unless the user names another; the released ones.
+        build: from the loaded models, by role, and the metric's own options to the metric.
+        reference: from a sample and its split to what the metric's `score` takes beside the clip.
+        options: names of the metric's own options.
+    """
+
+    name: str
+    models: Mapping[str, str]
+    build: Callable[[Mapping[str, Any], Mapping[str, Any]], Metric[Any]]
+    reference: Callable[[EvalSample, EvalSplit], Any]
+    options: tuple[str, ...]
+
+
+def _build_gmescore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.gmescore import GmeScore
+
+    return GmeScore(models["embedder"], **options)
+
+
+def _build_naturalscore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.models.judge.rubric import Rubric
+    from opens2v_hf.run.metrics.naturalscore import NaturalScore
+
+    rubric = options.get("rubric")
+    loaded = {**options, "rubric": Rubric.from_file(rubric)} if isinstance(rubric, str | os.PathLike) else options
+    return NaturalScore(models["judge"], **loaded)
+
+
+METRICS: dict[str, MetricEntry] = {
+    entry.name: entry
+    for entry in (
+        MetricEntry(
+            "gmescore",
+            {"embedder": RELEASED_EMBEDDER},
+            _build_gmescore,
+            lambda sample, split: sample.prompt,
+            ("num_frames",),
+        ),
+        MetricEntry(
+            "naturalscore",
+            {"judge": RELEASED_JUDGE},
+            _build_naturalscore,
+            lambda sample, split: None,
+            ("protocol", "runs", "rubric", "allow_partial"),
+        ),
+    )
+}
+"""Every metric that a whole model can be scored with."""
+
+_LOADERS = {
+    "embedder": ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
+    "judge": ("opens2v_hf.models.judge.loading", "load_judge"),
+}
+
+
+def load_tasks(
+    names: Sequence[str],
+    split: EvalSplit,
+    *,
+    models: Mapping[str, ModelChoice] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    embedded: bool = False,
+) -> list[MetricTask]:
+    """Load the models that some metrics need, each once, and make the metrics.
+
+    Args:
+        names: of the metrics.
+        split: that will be scored.
+        models: role to model; the released ones for roles that are not named.
+        options: metric name to its own options.
+        embedded: take the embedded model for every role that `models` does not name.
+
+    Raises:
+        ArgumentError: an unknown metric, role or option.
+        ModelError: a model cannot be loaded.
+    """
+    chosen = dict(models or {})
+    entries = [_entry(name) for name in dict.fromkeys(names)]
+    if not entries:
+        raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
+    _refuse_unknown(entries, chosen, options or {})
+    loaded: dict[str, Any] = {}
+    tasks = []
+    for entry in entries:
+        for role, default in entry.models.items():
+            if role not in loaded:
+                choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else default))
+                loaded[role] = _load(role, choice)
+        metric = entry.build({role: loaded[role] for role in entry.models}, (options or {}).get(entry.name, {}))
+        tasks.append(MetricTask(metric, _bind(entry, split)))
+    return tasks
+
+
+def _entry(name: str) -> MetricEntry:
+    if name not in METRICS:
+        raise ArgumentError(f"there is no metric {name!r} (known are: {', '.join(METRICS)})")
+    return METRICS[name]
+
+
+def _bind(entry: MetricEntry, split: EvalSplit) -> Callable[[EvalSample], Any]:
+    return lambda sample: entry.reference(sample, split)
+
+
+def _refuse_unknown(
+    entries: Sequence[MetricEntry], models: Mapping[str, ModelChoice], options: Mapping[str, Mapping[str, Any]]
+) -> None:
+    roles = {role for entry in entries for role in entry.models}
+    for role in models:
+        if role not in roles:
+            asked = ", ".join(entry.name for entry in entries)
+            raise ArgumentError(f"none of the metrics asked for ({asked}) has use for a model {role!r}")
+    known = {entry.name: entry.options for entry in entries}
+    for name, chosen in options.items():
+        if name not in known:
+            raise ArgumentError(f"options are given for {name!r}, which is not among the metrics asked for")
+        unknown = sorted(set(chosen) - set(known[name]))
+        if unknown:
+            raise ArgumentError(f"{name} has no option {', '.join(unknown)} (it has: {', '.join(known[name])})")
+
+
+def _load(role: str, choice: ModelChoice) -> Any:
+    module_name, attribute = _LOADERS[role]
+    loader: Any = importlib.import_module(module_name)
+    for part in attribute.split("."):
+        loader = getattr(loader, part)
+    return loader(choice.name, **choice.arguments)
