@@ -133,7 +133,8 @@ def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
             "check the id, the revision, the network and, for a gated repo, `hf auth login`; without a network "
             f"give a folder that holds the model, or {EMBEDDED!r} for the small model of this package"
         )
-    return ModelError(f"the {model.role} {model.name!r} cannot be loaded: {error}; {hint}")
+    reason = " ".join(str(error).split())
+    return ModelError(f"the {model.role} {model.name!r} cannot be loaded: {reason}; {hint}")
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:

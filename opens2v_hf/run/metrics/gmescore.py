@@ -35,7 +35,7 @@ class GmeScore:
         cls, embedder: str = RELEASED_EMBEDDER, *, num_frames: int = RELEASED_NUM_FRAMES, **embedder_arguments: Any
     ) -> GmeScore:
         """Load the embedder; see `GmeEmbedder.from_pretrained` for its arguments and errors."""
-        sampling = linspace(num_frames)  # a bad count shows before a 16 GB model is loaded
+        sampling = linspace(num_frames)  # a bad count shows before a model of many gigabytes is loaded
         return cls(GmeEmbedder.from_pretrained(embedder, **embedder_arguments), num_frames=sampling.count)
 
     @property

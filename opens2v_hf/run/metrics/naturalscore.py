@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Judge
-from opens2v_hf.models.judge.loading import RELEASED_JUDGE
+from opens2v_hf.models.judge.loading import RELEASED_JUDGE, load_judge
 from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
 from opens2v_hf.scores.natural import mean_of_runs
 from opens2v_hf.scores.outcome import VideoScore
@@ -64,6 +65,39 @@ class NaturalScore:
         self._rubric = rubric or Rubric.of_protocol(protocol)
         self._own_rubric = rubric is None
         self._allow_partial = allow_partial
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        judge: str | os.PathLike[str] = RELEASED_JUDGE,
+        *,
+        revision: str | None = None,
+        protocol: str = RELEASED,
+        runs: int = RELEASED_RUNS,
+        rubric: Rubric | str | os.PathLike[str] | None = None,
+        allow_partial: bool = False,
+        **judge_options: Any,
+    ) -> NaturalScore:
+        """Load the judge by name; see `load_judge` for its names, options and errors, and the class for the rest.
+
+        Args:
+            judge: "openai:<model>", a Hub id, a folder, or "embedded".
+            revision: of a Hub repo.
+            protocol: see the class.
+            runs: see the class.
+            rubric: a text, or the path of a file that holds one.
+            allow_partial: see the class.
+            **judge_options: e.g. `base_url`, `max_calls`; `device`, `dtype`.
+        """
+        Rubric.of_protocol(protocol)  # a bad name shows before a 16 GB model is loaded
+        text = Rubric.from_file(rubric) if isinstance(rubric, str | os.PathLike) else rubric
+        loaded = load_judge(judge, revision=revision, **judge_options)
+        return cls(loaded, protocol=protocol, runs=runs, rubric=text, allow_partial=allow_partial)
+
+    @property
+    def judge_is_local(self) -> bool:
+        """Whether the judge runs on this machine, with weights that are worth keeping loaded."""
+        return self._judge.info.device is not None
 
     @property
     def sampling(self) -> SamplingRule:
@@ -120,9 +154,12 @@ class NaturalScore:
             `judge_stopped` where the judge answers no further call, so that going on is of no use.
 
         Raises:
-            VideoError: the clip cannot be read.
+            ArgumentError: the rubric holds something that the judge cannot be told.
         """
-        frames = [shown(frame) for frame in clip.frames(self.sampling)]
+        try:
+            frames = [shown(frame) for frame in clip.frames(self.sampling)]
+        except VideoError as error:
+            return VideoScore.failed(str(error))
         ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
         details: dict[str, Any] = {"runs": [rating.to_dict() for rating in ratings]}
         if any(rating.stopped for rating in ratings):
