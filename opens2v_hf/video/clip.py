@@ -117,7 +117,7 @@ class Clip:
         kept: dict[int, np.ndarray] = {}
         for index, frame in enumerate(self._reader.iter_frames()):
             if index in wanted:
-                kept[index] = frame
+                kept[index] = frame.copy()  # of its own: the caller may change the frame, which may be part of more
             yield frame
         if self._kept is None:
             self._kept = kept

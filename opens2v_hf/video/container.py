@@ -22,8 +22,12 @@ Formats of sound are in, so that the message can say that a file holds nothing e
 
 
 @contextmanager
-def open_container(source: Source) -> Iterator[InputContainer]:
+def open_container(source: Source, **options: str) -> Iterator[InputContainer]:
     """Open a file with PyAV; whatever its libraries object to inside the `with` block ends as a VideoError.
+
+    Args:
+        source: of the video.
+        options: of the demuxer, as FFmpeg names them.
 
     Raises:
         VideoError: if the file is no video or is broken.
@@ -31,7 +35,10 @@ def open_container(source: Source) -> Iterator[InputContainer]:
     try:
         # Real files carry tags that are no UTF-8; they are of no interest here.
         with av.open(
-            source.for_decoder(), "r", metadata_errors="ignore", options={"format_whitelist": ",".join(CONTAINERS)}
+            source.for_decoder(),
+            "r",
+            metadata_errors="ignore",
+            options={"format_whitelist": ",".join(CONTAINERS), **options},
         ) as container:
             yield container
     except av.ArgumentError as error:  # what a format outside the whitelist ends in

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 import decord
 import numpy as np
@@ -46,22 +46,17 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
     """The frames of the given indices, as `pyav_frames.read_frames` gives them.
 
     decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
-    decodes the same frames first, without the conversion to RGB, and objects where there is a reason.
+    decodes the same frames first, without the conversion to RGB and keeping none, and objects where there is a reason.
 
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    sound = decode_frames(source, index, wanted)
-    remaining = iter(wanted)
-    reader: decord.VideoReader | None = None
-    while batch := list(islice(remaining, _FRAMES_AT_A_TIME)):
-        for _ in islice(sound, len(batch)):
-            continue
-        try:
-            reader = reader or decord.VideoReader(source.for_decoder())
-            yield from reader.get_batch(batch).asnumpy()
-        except (DECORDError, RuntimeError, AssertionError, IndexError) as error:
-            raise VideoError(
-                f"{source.name}: decord cannot read frames {batch[0]} to {batch[-1]}; try backend='pyav', "
-                "or re-encode the video to H.264"
-            ) from error
+    deque(decode_frames(source, index, wanted), maxlen=0)
+    try:
+        reader = decord.VideoReader(source.for_decoder())
+        for start in range(0, len(wanted), _FRAMES_AT_A_TIME):
+            yield from reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy()
+    except (DECORDError, RuntimeError, AssertionError, IndexError) as error:
+        raise VideoError(
+            f"{source.name}: decord fails on it ({str(error).splitlines()[0]}); use backend='pyav'"
+        ) from error

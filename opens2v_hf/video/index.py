@@ -57,10 +57,14 @@ class VideoIndex:
 
 @dataclass(frozen=True, eq=False)
 class _Packets:
-    """What the packets of a stream say, in file order: times, int64 [P] (None if any is missing), and flags."""
+    """What the packets of a stream say, in file order: times, int64 [P] (None if any is missing), and flags.
+
+    `key` marks what the container calls a keyframe, `whole` those keyframes that need no packet before them.
+    """
 
     times: np.ndarray | None
     key: np.ndarray
+    whole: np.ndarray
     hidden: np.ndarray
 
 
@@ -83,7 +87,10 @@ def index_video(source: Source) -> VideoIndex:
         formats = set(container.format.name.split(","))
         codec = video.codec.canonical_name
         fps = float(video.average_rate or video.guessed_rate or 0)
-        packets = _read_packets(container, video, source, check_count="mov" in formats)
+        packets = _read_packets(container, video, source)
+        announced_frames = video.frames if "mov" in formats else 0
+    if announced_frames > len(packets.key):
+        _check_no_frame_is_missing(source, announced_frames)
     countable = bool(formats & _INDEXED_CONTAINERS) and codec in _ONE_FRAME_A_PACKET
     timestamps, entries, regular = _frames_of(packets) if countable else (None, np.zeros(1, np.int64), False)
 
@@ -106,24 +113,35 @@ def index_video(source: Source) -> VideoIndex:
         )  # fmt: skip
 
 
-def _read_packets(container: InputContainer, video: VideoStream, source: Source, *, check_count: bool) -> _Packets:
+def _read_packets(container: InputContainer, video: VideoStream, source: Source) -> _Packets:
     times: list[int | None] = []
     key: list[bool] = []
+    whole: list[bool] = []
     hidden: list[bool] = []
+    length_bytes = _nal_length_bytes(video)
     for packet in container.demux(video):
         if not packet.size:  # the demuxer's end mark
             continue
         if packet.is_corrupt:
-            raise _cut_off(source, "a whole frame", f"a part of it at frame {len(times)}")
+            raise VideoError(
+                f"{source.name}: packet {len(times)} is damaged or incomplete; generate or copy the video again"
+            )
         times.append(packet.pts)
         key.append(packet.is_keyframe)
+        whole.append(packet.is_keyframe and (not length_bytes or _holds_idr(bytes(packet), length_bytes)))
         hidden.append(packet.is_discard)
-    if check_count and video.frames > len(times):
-        raise _cut_off(source, f"{video.frames} frames", f"{len(times)}")
     if not times:
         raise VideoError(f"{source.name}: has no frame in its video stream; generate or copy it again")
     known = None if any(time is None for time in times) else np.asarray(times, np.int64)
-    return _Packets(known, np.asarray(key), np.asarray(hidden))
+    return _Packets(known, np.asarray(key), np.asarray(whole), np.asarray(hidden))
+
+
+def _check_no_frame_is_missing(source: Source, announced: int) -> None:
+    """An mp4 whose table names more frames than came out: an edit list leaves some out, or the file lacks them."""
+    with open_container(source, ignore_editlist="1") as container:
+        found = sum(1 for packet in container.demux(video_stream(container, source)) if packet.size)
+    if announced > found:
+        raise _cut_off(source, f"{announced} frames", f"{found}")
 
 
 def _frames_of(packets: _Packets) -> tuple[np.ndarray | None, np.ndarray, bool]:
@@ -138,9 +156,31 @@ def _frames_of(packets: _Packets) -> tuple[np.ndarray | None, np.ndarray, bool]:
     latest_before = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(packets.times)[:-1]])
     earliest_after = np.minimum.accumulate(packets.times[::-1])[::-1]
     parts = (latest_before < packets.times) & (earliest_after == packets.times)
-    entries = np.searchsorted(timestamps, packets.times[packets.key & parts])
-    regular = bool(parts[packets.key].all() and packets.key[0])
+    entries = np.searchsorted(timestamps, packets.times[packets.whole & parts])
+    regular = bool((packets.whole & parts)[packets.key].all() and packets.key[0])
     return timestamps, np.union1d(only_start, entries).astype(np.int64), regular
+
+
+def _nal_length_bytes(video: VideoStream) -> int:
+    """Bytes before each unit of an H.264 packet that tell its length (ISO/IEC 14496-15, 5.3.3.1); 0 if not so kept."""
+    extradata = video.codec_context.extradata
+    if video.codec.canonical_name != "h264" or not extradata or len(extradata) < 7 or extradata[0] != 1:
+        return 0
+    return (extradata[4] & 3) + 1
+
+
+def _holds_idr(packet: bytes, length_bytes: int) -> bool:
+    """Whether an H.264 packet can be decoded without any before it.
+
+    Recovery points are marked as keyframes, too; a picture is whole only some frames after one.
+    """
+    position = 0
+    while position + length_bytes < len(packet):
+        start = position + length_bytes
+        if packet[start] & 0x1F == 5:
+            return True
+        position = start + int.from_bytes(packet[position:start], "big")
+    return False
 
 
 def _cut_off(source: Source, announced: str, found: str) -> VideoError:

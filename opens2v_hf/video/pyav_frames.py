@@ -36,30 +36,46 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
 
 def decode_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
     """As `read_frames`, but as decoded: neither converted to RGB nor rotated."""
-    with open_container(source) as container:
-        video = video_stream(container, source)
-        video.thread_type = "AUTO"
-        if index.timestamps is None:
-            frames = _counted(container, video, wanted)
-        else:
-            frames = _timed(container, video, index, wanted)
-        found = 0
-        for frame in frames:
-            if frame.is_corrupt:
-                raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
-            size = (frame.height, frame.width) if index.quarter_turns % 2 else (frame.width, frame.height)
-            if size != (index.width, index.height):
-                raise VideoError(
-                    f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
-                    f"{index.width}x{index.height}; re-encode it to one size"
-                )
-            yield frame
-            found += 1
+    found = 0
+    for frame in _frames(source, index, wanted):
+        if frame.is_corrupt:
+            raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
+        size = (frame.height, frame.width) if index.quarter_turns % 2 else (frame.width, frame.height)
+        if size != (index.width, index.height):
+            raise VideoError(
+                f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
+                f"{index.width}x{index.height}; re-encode it to one size"
+            )
+        yield frame
+        found += 1
     if found < len(wanted):
         raise VideoError(
             f"{source.name}: frame {wanted[found]} of {index.num_frames} cannot be decoded; "
             "the file is damaged: generate or copy it again"
         )
+
+
+def _frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """The wanted frames, up to the first that does not turn up."""
+    if index.timestamps is None:
+        with open_container(source) as container:
+            yield from _counted(container, _threaded(container, source), wanted)
+        return
+    found = 0
+    # Demuxers may seek by decoding times and land one keyframe too late; then all is decoded from the beginning.
+    for entries in (index.entries, index.entries[:1]):
+        if found < len(wanted):
+            with open_container(source) as container:
+                video = _threaded(container, source)
+                for frame in _timed(container, video, index.timestamps, entries, wanted[found:]):
+                    yield frame
+                    found += 1
+
+
+def _threaded(container: InputContainer, source: Source) -> VideoStream:
+    video = video_stream(container, source)
+    video.thread_type = "AUTO"
+    return video
 
 
 def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
@@ -74,16 +90,12 @@ def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int
 
 
 def _timed(
-    container: InputContainer, video: VideoStream, index: VideoIndex, wanted: Sequence[int]
+    container: InputContainer, video: VideoStream, timestamps: np.ndarray, entries: np.ndarray, wanted: Sequence[int]
 ) -> Iterator[av.VideoFrame]:
-    """Frames found by timestamp; stops at the first that does not turn up."""
-    timestamps = index.timestamps
-    if timestamps is None or not len(wanted):
-        return
     frames = container.decode(video)
     position = 0  # index that the next decoded frame has at the least
     for target in wanted:
-        entry = int(index.entries[np.searchsorted(index.entries, target, side="right") - 1])
+        entry = int(entries[np.searchsorted(entries, target, side="right") - 1])
         if entry > position:
             container.seek(int(timestamps[entry]), stream=video, backward=True)
             frames = container.decode(video)
