@@ -1,0 +1,22 @@
+"""`opens2v demo`: the main job on data that this package makes itself."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--out", default="demo-output", metavar="FOLDER", help="where everything is written")
+    parser.add_argument(
+        "--per-category", type=int, default=3, metavar="N", help="samples of each id prefix (default: 3)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the sample, score the simulated models, write the report."""
+    from opens2v_hf.run.demo import run_demo
+
+    run_demo(arguments.out, per_category=arguments.per_category, seed=arguments.seed)
+    return 0

@@ -1,0 +1,110 @@
+"""The main job on data that this package makes itself: a sample, simulated models, their scores, a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from opens2v_hf.data.eval_split import EvalSplit, open_split
+from opens2v_hf.data.synthetic.eval_layout import eval_ids
+from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
+from opens2v_hf.run import plots
+from opens2v_hf.run.registry import load_tasks
+from opens2v_hf.run.report import Picture, write_report
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.scoring import score_found
+from opens2v_hf.run.table import format_text
+from opens2v_hf.run.videos import find_videos
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import linspace
+
+DEMO_METRICS = ("gmescore",)
+SPLIT = "open-domain"
+
+_STRIP_FRAMES = linspace(8)
+
+
+def run_demo(
+    folder: str | os.PathLike[str],
+    *,
+    per_category: int = 3,
+    seed: int = 0,
+    say: Callable[[str], object] = print,
+) -> list[RunResult]:
+    """Make the synthetic sample, stream it, score every simulated model with the embedded models, write a report.
+
+    Args:
+        folder: gets `sample/`, `results/<model>.json` and `report/`.
+        per_category: samples of each of the eight id prefixes.
+        seed: of the sample.
+        say: is told what happens, a line or a table at a time.
+
+    Returns:
+        One result a simulated model.
+
+    Raises:
+        ArgumentError: a number or seed out of range.
+        ResultError: the folder cannot be written.
+    """
+    target = Path(folder)
+    say(f"making a synthetic sample in {target / 'sample'}")
+    with tqdm(desc="sample", unit="file", disable=not sys.stderr.isatty()) as bar:
+        folders = write_sample(
+            target / "sample", per_category=per_category, seed=seed, on_file=lambda path: bar.update()
+        )
+    _stream(folders.benchmark, say)
+
+    split = open_split(SPLIT, data_dir=str(folders.benchmark))
+    tasks = load_tasks(DEMO_METRICS, split, embedded=True)
+    results = []
+    for model, videos in folders.videos.items():
+        found = find_videos(str(videos), [sample.id for sample in split.samples])
+        result = score_found(found, split.samples, tasks, model=model, split=SPLIT, benchmark=split.provenance)
+        result.save(target / "results" / f"{model}.json")
+        results.append(result)
+    say(format_text(results))
+    for note in dict.fromkeys(metric.note for result in results for metric in result.metrics):
+        say(f"note: {note}")
+    page = write_report(
+        results,
+        target / "report",
+        title="Simulated models on the synthetic sample",
+        extra=[_strips(folders, split, per_category)],
+    )
+    say(f"wrote {target / 'results'}, {page}")
+    return results
+
+
+def _stream(benchmark: Path, say: Callable[[str], object]) -> None:
+    """Read the sample as a user would, and show its first row."""
+    from datasets import load_dataset
+
+    rows = load_dataset("opens2v-eval", SPLIT, split="test", data_dir=str(benchmark), streaming=True)
+    first = next(iter(rows))
+    subjects = ", ".join(f"{subject['label']} {subject['image'].size}" for subject in first["subjects"])
+    say(
+        f'load_dataset("opens2v-eval", "{SPLIT}", streaming=True) gives {first["id"]}: "{first["prompt"]}" [{subjects}]'
+    )
+
+
+def _strips(folders: SampleFolders, split: EvalSplit, per_category: int) -> Picture:
+    """Frames of one sample as each simulated model shows it."""
+    sample_id = next(i for i in eval_ids(per_category) if i.startswith("singleobj"))
+    prompt = next(sample.prompt for sample in split.samples if sample.id == sample_id)
+    figure = Figure(figsize=(11, 0.95 * len(folders.videos) + 0.6), layout="constrained")
+    panels = figure.subplots(len(folders.videos), 1)
+    for panel, (model, videos) in zip(np.atleast_1d(panels), folders.videos.items(), strict=True):
+        frames = Clip(videos / f"{sample_id}.mp4", rules=(_STRIP_FRAMES,)).frames(_STRIP_FRAMES)
+        panel.imshow(np.concatenate(list(frames), axis=1))
+        panel.set_ylabel(model, rotation=0, ha="right", va="center")
+        panel.set_xticks([])
+        panel.set_yticks([])
+        panel.spines[:].set_visible(False)
+    figure.suptitle(f"{sample_id}: {prompt}", fontsize=10)
+    return Picture("What the simulated models show", plots.to_png(figure))
