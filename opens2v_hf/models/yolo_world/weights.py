@@ -38,7 +38,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """All tensors of a .safetensors file or a PyTorch checkpoint, on the CPU.
 
     A checkpoint is either the dict of tensors or holds it under "state_dict". It is read with `weights_only=True`;
-    other objects that a training run left in it (logs, configurations) become inert placeholders: their code never runs.
+    other objects that a training run left in it (logs, configurations) become inert placeholders, never run.
 
     Raises:
         ModelError: the file is missing, broken or holds no tensors by name.
