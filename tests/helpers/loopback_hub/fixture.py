@@ -42,6 +42,7 @@ class LoopbackHub:
             "HF_HOME": str(home or self.home),
             "HF_TOKEN": "hf_loopback",
             "NO_PROXY": "127.0.0.1",
+            "USE_TORCH": "0",  # `datasets` imports it with every stream; none of this needs it
         }
         return env | dict.fromkeys(OFFLINE_SWITCHES, "1") if offline else env
 
