@@ -1,0 +1,183 @@
+"""Train the embedded embedder on synthetic scenes and write its folder.
+
+    python -m opens2v_hf.run.training.embedder --out opens2v_hf/models/embedded/embedder --seed 0 --steps 900
+
+Contrastive learning in one space for texts and pictures: frames against captions (with captions and frames that are
+nearly right among the wrong ones), crops of subjects against their reference pictures and their phrases, and crops
+against class labels by a yes-or-no loss whose border lies at the cosine 0.30 that NexusScore asks for. The forward pass
+is that of `models.gme`, so the folder loads as any other GME model does; the evaluation at the end goes that way.
+
+The temperatures are learnt and belong to the training only. The same seed, steps and number of threads give the same
+weights on the same machine; other machines differ in the last bits, which is why the weights are committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from opens2v_hf.run.training.embedder_data import Batch, EmbedderBatches
+from opens2v_hf.run.training.embedder_evaluation import evaluate_embedder
+from opens2v_hf.run.training.embedder_network import (
+    LABELS,
+    MAX_PIXELS,
+    MIN_PIXELS,
+    build_image_processor,
+    build_network,
+    build_tokenizer,
+    embed_token_rows,
+)
+
+LABEL_BORDER = 0.3
+"""Cosine on whose sides right and wrong labels are to lie: NexusScore keeps a box above it (released code v1.1)."""
+
+POSITIVE_FLOOR = 0.6
+"""Cosine that a matching pair should have at least, so that scores are high in absolute terms too."""
+
+_MAX_SCALE = 30.0
+
+
+class ContrastiveLoss(nn.Module):
+    """The losses and their learnt temperatures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.ParameterDict(
+            {name: nn.Parameter(torch.tensor(math.log(10.0))) for name in ("scene", "subject")}
+        )
+
+    def scale(self, name: str) -> torch.Tensor:
+        """Inverse temperature of a kind of pairs."""
+        return self.log_scale[name].exp().clamp(max=_MAX_SCALE)
+
+    def forward(self, network: Any, batch: Batch) -> dict[str, torch.Tensor]:
+        """Each part of the loss, weighted; their sum is to be made small."""
+        frames = embed_token_rows(network, batch.frame_rows.ids, batch.frame_rows.mask, batch.frames)
+        captions = embed_token_rows(network, batch.captions.ids, batch.captions.mask)
+        crops, references = embed_token_rows(network, batch.crop_rows.ids, batch.crop_rows.mask, batch.crops).chunk(2)
+        short = embed_token_rows(network, batch.short_texts.ids, batch.short_texts.mask)
+        phrases, labels = short[: -len(LABELS)], short[-len(LABELS) :]
+        scene, subject = self.scale("scene"), self.scale("subject")
+        return {
+            "captions": scene_loss(frames @ captions.T, batch.num_pairs, scene),
+            "references": match_loss(crops @ references.T, batch.same_subject, subject),
+            "phrases": 0.5 * match_loss(crops @ phrases.T, batch.same_phrase, subject)
+            + 0.5 * match_loss(references @ phrases.T, batch.same_phrase, subject),
+            "labels": label_loss(crops @ labels.T, batch.label_targets)
+            + 0.5 * label_loss(references @ labels.T, batch.label_targets),
+        }
+
+
+def scene_loss(cosines: torch.Tensor, num_pairs: int, scale: torch.Tensor) -> torch.Tensor:
+    """Symmetric InfoNCE of frames [F] against captions [T], whose first `num_pairs` belong together.
+
+    The further frames and captions only ever count as wrong answers.
+    """
+    target = torch.arange(num_pairs)
+    to_text = F.cross_entropy(scale * cosines[:num_pairs], target)
+    to_frame = F.cross_entropy(scale * cosines[:, :num_pairs].T, target)
+    floor = F.relu(POSITIVE_FLOOR - cosines.diagonal()[:num_pairs]).square().mean()
+    return (to_text + to_frame) / 2 + 2 * floor
+
+
+def match_loss(cosines: torch.Tensor, same: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Symmetric InfoNCE of [K] against [K]; matching pairs off the diagonal are no wrong answers."""
+    diagonal = torch.eye(len(cosines), dtype=torch.bool)
+    logits = (scale * cosines).masked_fill(same & ~diagonal, float("-inf"))
+    target = torch.arange(len(cosines))
+    floor = F.relu(POSITIVE_FLOOR - cosines.diagonal()).square().mean()
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2 + 2 * floor
+
+
+def label_loss(cosines: torch.Tensor, targets: torch.Tensor, sharpness: float = 12.0) -> torch.Tensor:
+    """Whether each label holds, as a yes-or-no question with its border at `LABEL_BORDER`; NaN targets are left out."""
+    asked = ~targets.isnan()
+    logits = sharpness * (cosines - LABEL_BORDER)
+    # There are some twenty wrong labels for a right one: the right ones weigh more.
+    weights = torch.where(targets > 0.5, 4.0, 1.0)
+    return F.binary_cross_entropy_with_logits(logits[asked], targets[asked], weight=weights[asked])
+
+
+def train(
+    seed: int, steps: int, num_pairs: int, num_crops: int, learning_rate: float, workers: int
+) -> tuple[Any, Any, list[dict[str, float]]]:
+    """Train a network.
+
+    Returns:
+        The network, its tokenizer, and the parts of the loss at every step.
+    """
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer()
+    network, criterion = build_network(tokenizer), ContrastiveLoss()
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1] + list(criterion.parameters())
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
+        lr=learning_rate,
+        betas=(0.9, 0.98),
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=min(0.1, 50 / steps), div_factor=20, final_div_factor=50
+    )
+    data = EmbedderBatches(tokenizer, seed, steps, num_pairs, num_crops)
+    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=workers)
+    history = []
+    with tqdm(total=steps, unit="step", mininterval=5) as progress:
+        for batch in batches:
+            parts = criterion(network, batch)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack(list(parts.values())).sum().backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            history.append({name: float(part.detach()) for name, part in parts.items()})
+            progress.update()
+            recent = history[-20:]
+            means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
+            progress.set_postfix(means, refresh=False)
+    return network, tokenizer, history
+
+
+def save(network: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a folder that `models.gme.GmeEmbedder.from_pretrained` loads; weights in float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    build_image_processor().save_pretrained(folder)
+    bounds = {"min_pixels": MIN_PIXELS, "max_pixels": MAX_PIXELS}
+    (folder / "opens2v.json").write_text(json.dumps(bounds, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Train the embedded embedder on synthetic scenes.")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
+    parser.add_argument("--steps", type=int, default=900, help="about 1.2 s each on one core")
+    parser.add_argument("--pairs", type=int, default=64, help="frames with captions in a batch")
+    parser.add_argument("--crops", type=int, default=40, help="crops with references in a batch, at most --pairs")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    network, tokenizer, _ = train(
+        options.seed, options.steps, options.pairs, options.crops, options.learning_rate, options.workers
+    )
+    save(network, tokenizer, options.out)
+    for name, value in evaluate_embedder(options.out).items():
+        print(f"{name:32} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()
