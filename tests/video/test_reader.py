@@ -16,6 +16,8 @@ from opens2v_hf.video.writer import write_video
 COUNT = 60
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=12:bframes=3:b-adapt=0"}
 INTRA_REFRESH = {"x264-params": "intra-refresh=1:keyint=12"}
+HEVC = {"x265-params": "log-level=none:keyint=10"}
+CLOSED_HEVC = {"x265-params": "log-level=none:keyint=10:open-gop=0"}
 MANY_KEYFRAMES = {"x264-params": "keyint=3:min-keyint=3:bframes=2:b-pyramid=0:b-adapt=0"}
 
 
@@ -83,7 +85,8 @@ VIDEOS = {
     "a keyframe every 3": (encoded("v.mp4", options=MANY_KEYFRAMES), range(COUNT), (96, 64)),
     "only keyframes": (encoded("v.mp4", options={"g": "1"}), range(COUNT), (96, 64)),
     "interlaced": (encoded("v.mp4", options={"x264-params": "interlaced=1"}), range(COUNT), (96, 64)),
-    "hevc": (encoded("v.mp4", codec="libx265", options={"x265-params": "log-level=none:keyint=10"}), range(COUNT), (96, 64)),
+    "hevc": (encoded("v.mp4", codec="libx265", options=HEVC), range(COUNT), (96, 64)),
+    "hevc with closed groups": (encoded("v.mp4", codec="libx265", options=CLOSED_HEVC), range(COUNT), (96, 64)),
     "vp8 hidden frames": (
         encoded("v.webm", codec="libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16"}), range(COUNT), (96, 64),
     ),
