@@ -17,7 +17,10 @@ import numpy as np
 
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.synthetic.scenes import (
+    ObjectSprite,
+    PersonSprite,
     Scene,
+    Sprite,
     Track,
     other_background,
     other_sprite,
@@ -68,10 +71,14 @@ def flicker(scene: Scene) -> Frames:
 
 
 def wrong_subject(scene: Scene) -> Frames:
-    """Every subject is another one of its kind: not the references', and not the prompt's."""
+    """Every subject is another one of its kind: like none of the references, and like none in the prompt."""
     rng = _generator(scene, "wrong_subject")
-    for index, sprite in enumerate(scene.sprites):
-        scene = with_sprite(scene, index, other_sprite(sprite, rng))
+    asked_for = scene.sprites
+    for index, sprite in enumerate(asked_for):
+        stranger = other_sprite(sprite, rng)
+        while any(_alike(stranger, other) for other in asked_for):
+            stranger = other_sprite(sprite, rng)
+        scene = with_sprite(scene, index, stranger)
     return perfect(scene)
 
 
@@ -89,7 +96,7 @@ def text_ignored(scene: Scene) -> Frames:
     reference too, that reference is not met either.
     """
     background = other_background(scene.background, _generator(scene, "text_ignored"))
-    actors = tuple(replace(actor, track=_other_way(actor.track)) for actor in scene.actors)
+    actors = tuple(replace(actor, track=other_way(actor.track)) for actor in scene.actors)
     return perfect(replace(with_background(scene, background), actors=actors, occluder=None))
 
 
@@ -101,7 +108,7 @@ def corrupted_frames(scene: Scene) -> Frames:
 
 
 def frozen(scene: Scene) -> Frames:
-    """The first frame, again and again."""
+    """The first frame, again and again; no fault where nothing in the scene moves."""
     first = render_frame(scene, 0).image
     for _ in range(scene.num_frames):
         yield first
@@ -139,7 +146,16 @@ def _generator(scene: Scene, model: str) -> np.random.Generator:
     return np.random.default_rng([scene.seed, *model.encode("ascii")])
 
 
-def _other_way(track: Track) -> Track:
+def _alike(a: Sprite, b: Sprite) -> bool:
+    """Whether two sprites share a feature by which their kind is told apart."""
+    if isinstance(a, ObjectSprite) and isinstance(b, ObjectSprite):
+        return a.shape == b.shape or a.colour == b.colour
+    if isinstance(a, PersonSprite) and isinstance(b, PersonSprite):
+        return a.hair == b.hair or a.shirt == b.shirt
+    return False
+
+
+def other_way(track: Track) -> Track:
     """A track within the same part of the frame whose direction is another: back where it came from, or no rest."""
     if track.dx or track.dy:
         return Track(track.x + track.dx, track.y + track.dy, -track.dx, -track.dy)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from opens2v_hf.data.sample import PREFIXES
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, eval_scene, write_eval, write_generated
-from opens2v_hf.data.synthetic.render import environment_picture, reference_picture, render_video
+from opens2v_hf.data.synthetic.render import environment_picture, reference_picture, render_frame, render_video
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED
 from opens2v_hf.data.synthetic.simulated import flickering_frames
 from opens2v_hf.errors import ArgumentError
@@ -160,6 +160,13 @@ def test_scene_seeds_never_meet_each_other_or_training():
     seeds += [eval_scene(f"{name}_999", 99).seed for name in PREFIXES]
     assert len(set(seeds)) == len(seeds)
     assert max(seeds) < FIRST_TRAINING_SEED
+
+
+def test_something_moves_in_every_scene():
+    for sample_id in eval_ids(40):
+        scene = eval_scene(sample_id)
+        first, last = render_frame(scene, 0).image, render_frame(scene, scene.num_frames - 1).image
+        assert (first != last).any(), sample_id
 
 
 @pytest.mark.parametrize("sample_id", ["singleobj", "singleobj_0", "singleobj_x", "cat_1", "_1", "singleobj_1000"])

@@ -1,18 +1,20 @@
 """The faults of the simulated models, measured in pixels against the clean rendering."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.synthetic import simulated
 from opens2v_hf.data.synthetic.render import render_background, render_frame, render_video
-from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, Track, draw_scene
+from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, ObjectSprite, PersonSprite, Track, draw_scene
 from opens2v_hf.data.synthetic.simulated import (
     NOISE_LEVEL,
     SIMULATED_MODELS,
-    _other_way,
     flickering_frames,
+    other_way,
     simulate,
 )
 from opens2v_hf.errors import ArgumentError
@@ -106,12 +108,28 @@ def test_some_of_the_scenes_move():
     [Track(0.2, 0.3, dx=0.5), Track(0.7, 0.3, dx=-0.5), Track(0.5, 0.2, dy=0.4), Track(0.3, 0.5), Track(0.7, 0.5)],
 )
 def test_another_way_has_another_direction(track):
-    other = _other_way(track)
+    other = other_way(track)
     assert other.direction != track.direction
     for progress in (0.0, 1.0):
         x, y = other.position(progress)
         assert 0 < x < 1
         assert 0 < y < 1
+
+
+@pytest.mark.parametrize("category", ["multiobject", "multiface", "multihuman", "humanobj"])
+def test_strangers_look_like_none_of_the_references(category, monkeypatch):
+    """By the words of the scene that is drawn in the end: no shape, colour, hair or shirt of any asked for subject."""
+    drawn = []
+    monkeypatch.setattr(simulated, "perfect", lambda scene: drawn.append(scene))
+    for seed in range(40):
+        scene = draw_scene(seed, category)
+        simulated.wrong_subject(scene)
+        for old, new in itertools.product(scene.sprites, drawn[-1].sprites):
+            if isinstance(old, ObjectSprite) and isinstance(new, ObjectSprite):
+                assert {old.shape, old.colour}.isdisjoint({new.shape, new.colour})
+            elif isinstance(old, PersonSprite) and isinstance(new, PersonSprite):
+                assert old.hair != new.hair
+                assert old.shirt != new.shirt
 
 
 def test_unknown_model():
