@@ -13,12 +13,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 from transformers.utils import logging as transformers_logging
 
@@ -46,7 +48,11 @@ _MAX_ASPECT = 200
 _CACHED_TEXTS = 4096
 _IMAGE_PAD = "<|image_pad|>"
 _VISION_TOKENS = f"<|vision_start|>{_IMAGE_PAD}<|vision_end|>"
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
+# What transformers is known to raise for a missing or broken file, depending on which one it is.
+_LOAD_ERRORS = (
+    OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, UnpicklingError,
+    SafetensorError,
+)  # fmt: skip
 
 Picture = Image.Image | np.ndarray
 

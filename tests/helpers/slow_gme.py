@@ -16,7 +16,7 @@ STD = np.array([0.26862954, 0.26130258, 0.27577711])
 
 
 class SlowGme:
-    """In float64, for a folder written by `save_tiny_qwen2vl`; pictures whose sides are multiples of 28 and in bounds."""
+    """In float64, for a folder of `save_tiny_qwen2vl`; takes pictures whose sides are multiples of 28 and in bounds."""
 
     def __init__(self, folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
