@@ -7,8 +7,10 @@ can be pickled and survives a fork: it opens its file in the process that reads.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, TypeVar, runtime_checkable
 
 import fsspec
 import fsspec.core
@@ -17,6 +19,8 @@ from huggingface_hub import HfFileSystem
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from opens2v_hf.errors import ArgumentError, SourceError
+
+_T = TypeVar("_T")
 
 ATTEMPTS = 5
 """How often a range of a remote file is asked for before giving up."""
@@ -89,16 +93,15 @@ class LocalSource:
 
 
 class RemoteSource:
-    """A file that fsspec knows, e.g. of "hf://datasets/org/name/..." or "https://...", read by range requests.
+    """A file that fsspec knows, e.g. of "hf://datasets/org/name/...", read by range requests.
 
-    A range that fails is asked for again, `ATTEMPTS` times in all.
+    A request that fails for a reason that may pass is made again, `ATTEMPTS` times in all.
     """
 
     def __init__(self, url: str, *, storage_options: dict[str, Any] | None = None, size: int | None = None) -> None:
         self._url = url
         self._storage_options = dict(storage_options or {})
-        self._filesystem: fsspec.AbstractFileSystem | None = None
-        self._path = ""
+        self._connection: Any = None
         self._process = -1
         self._size = -1 if size is None else size
 
@@ -111,14 +114,7 @@ class RemoteSource:
     def size(self) -> int:
         """See `ByteSource.size`."""
         if self._size < 0:
-            filesystem = self._open()
-            try:
-                info = filesystem.info(self._path)
-            except _FAILURES as error:
-                raise SourceError(f"cannot read {self._url}: {_reason(error)}") from error
-            if info.get("size") is None or (self._url.startswith("http") and not info.get("partial")):
-                raise SourceError(f"cannot read {self._url} by ranges: its server sends files only whole")
-            self._size = int(info["size"])
+            self._size = self._persist(f"cannot read {self._url}", self._ask_size)
         return self._size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -126,6 +122,12 @@ class RemoteSource:
         end = min(offset + length, self.size)
         if end <= offset:
             return b""
+        data = self._persist(f"cannot read bytes {offset} to {end} of {self._url}", self._ask_range, offset, end)
+        if len(data) != end - offset:
+            raise SourceError(f"{self._url} ends before byte {end}: it changed while it was read")
+        return data
+
+    def _persist(self, what: str, ask: Callable[..., _T], *arguments: int) -> _T:
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS),
@@ -133,33 +135,67 @@ class RemoteSource:
             reraise=True,
         )
         try:
-            return retrying(self._read_once, offset, end)
-        except _FAILURES as error:
-            raise SourceError(f"cannot read bytes {offset} to {end} of {self._url}: {_reason(error)}") from error
+            return retrying(ask, *arguments)
+        except (OSError, httpx.HTTPError) as error:
+            raise SourceError(f"{what}: {_reason(error)}") from error
 
-    def _read_once(self, offset: int, end: int) -> bytes:
-        filesystem = self._open()
+    def _connected(self) -> Any:
+        """What talks to the server: opened in each process anew, since connections do not survive a fork."""
+        if self._connection is None or self._process != os.getpid():
+            self._connection = self._connect()
+            self._process = os.getpid()
+        return self._connection
+
+    def _connect(self) -> Any:
+        try:
+            return fsspec.core.url_to_fs(self._url, **self._storage_options)
+        except (ValueError, ImportError) as error:
+            raise ArgumentError(f"cannot open {self._url}: {error}") from error
+
+    def _ask_size(self) -> int:
+        filesystem, path = self._connected()
+        return int(filesystem.info(path)["size"])
+
+    def _ask_range(self, offset: int, end: int) -> bytes:
+        filesystem, path = self._connected()
         if isinstance(filesystem, HfFileSystem):
             # The Hub's `cat_file` reads ahead by 5 MB; an uncached file asks for the range and nothing else.
-            with filesystem.open(self._path, "rb", cache_type="none") as file:
-                data = file._fetch_range(offset, end)
-        else:
-            data = filesystem.cat_file(self._path, start=offset, end=end)
-        if len(data) != end - offset:
-            raise OSError(f"the server sent {len(data)} bytes where {end - offset} were asked for")
-        return data
-
-    def _open(self) -> fsspec.AbstractFileSystem:
-        if self._filesystem is None or self._process != os.getpid():
-            try:
-                self._filesystem, self._path = fsspec.core.url_to_fs(self._url, **self._storage_options)
-            except (ValueError, ImportError) as error:
-                raise ArgumentError(f"cannot open {self._url}: {error}") from error
-            self._process = os.getpid()
-        return self._filesystem
+            with filesystem.open(path, "rb", cache_type="none") as file:
+                return file._fetch_range(offset, end)
+        return filesystem.cat_file(path, start=offset, end=end)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_filesystem": None, "_process": -1}
+        return {**self.__dict__, "_connection": None, "_process": -1}
+
+
+class HttpSource(RemoteSource):
+    """A file behind "http://" or "https://", read by range requests.
+
+    A server that answers a range with the whole file, which may have many GB, is refused before the file comes.
+    """
+
+    def _connect(self) -> httpx.Client:
+        return httpx.Client(follow_redirects=True, timeout=60, headers=self._storage_options.get("headers"))
+
+    def _ask_size(self) -> int:
+        with self._get("bytes=0-0") as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return 0
+            return int(response.headers["Content-Range"].rpartition("/")[2])
+
+    def _ask_range(self, offset: int, end: int) -> bytes:
+        with self._get(f"bytes={offset}-{end - 1}") as response:
+            return response.read()
+
+    @contextmanager
+    def _get(self, byte_range: str) -> Iterator[httpx.Response]:
+        with self._connected().stream("GET", self._url, headers={"Range": byte_range}) as response:
+            is_empty = response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+            if response.is_error and not is_empty:
+                response.raise_for_status()
+            if not is_empty and response.status_code != httpx.codes.PARTIAL_CONTENT:
+                raise SourceError(f"cannot read {self._url} by ranges: its server sends files only whole")
+            yield response
 
 
 def open_source(
@@ -176,7 +212,10 @@ def open_source(
         SourceError: a local file is missing.
     """
     text = os.fspath(path)
-    return RemoteSource(text, storage_options=storage_options, size=size) if "://" in text else LocalSource(text)
+    if "://" not in text:
+        return LocalSource(text)
+    kind = HttpSource if text.startswith(("http://", "https://")) else RemoteSource
+    return kind(text, storage_options=storage_options, size=size)
 
 
 def _read_fully(file: BinaryIO, length: int) -> bytes:
@@ -187,27 +226,16 @@ def _read_fully(file: BinaryIO, length: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _client_errors() -> tuple[type[BaseException], ...]:
-    try:
-        import aiohttp
-    except ImportError:  # only fsspec's https:// needs it
-        return ()
-    return (aiohttp.ClientError,)
-
-
 def _may_pass(error: BaseException) -> bool:
     """Whether asking again may help: not where the server says that the request itself is wrong."""
-    if isinstance(error, FileNotFoundError) or not isinstance(error, _FAILURES):
+    if isinstance(error, FileNotFoundError) or not isinstance(error, OSError | httpx.HTTPError):
         return False
-    response = getattr(error, "response", None)
-    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    status = getattr(getattr(error, "response", None), "status_code", None)
     return status is None or status >= 500 or status in (408, 429)
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError):
+    response = getattr(error, "response", None)
+    if isinstance(error, FileNotFoundError) or getattr(response, "status_code", None) == httpx.codes.NOT_FOUND:
         return "there is no such file"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-_FAILURES: tuple[type[BaseException], ...] = (OSError, httpx.HTTPError, TimeoutError, *_client_errors())
