@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import evaluate
+import pytest
+from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+from helpers.videos import encode, numbered_frames
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import linspace
+
+FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "gmescore"
+PROMPTS = ["a number", "another number"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(save_tiny_qwen2vl(tmp_path_factory.mktemp("module") / "model"))
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    return [
+        encode(folder / "one.mp4", numbered_frames(9)),
+        encode(folder / "two.mp4", numbered_frames(12, start=40)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def expected(model, videos):
+    """Scores frame by frame, without the metric's own code."""
+    embedder = GmeEmbedder.from_pretrained(model, device="cpu")
+    scores = []
+    for video, prompt in zip(videos, PROMPTS, strict=True):
+        vector = embedder.embed_texts([prompt], RETRIEVAL_INSTRUCTION)[0]
+        frames = Clip(video, rules=(linspace(4),)).frames(linspace(4))
+        scores.append(sum(float(embedder.embed_images([frame])[0] @ vector) for frame in frames) / 4)
+    return scores
+
+
+@pytest.fixture
+def gmescore(tmp_path):
+    return evaluate.load(str(FOLDER), cache_dir=str(tmp_path / "cache"))
+
+
+def test_compute_takes_paths_and_bytes_mixed(gmescore, model, videos, expected):
+    result = gmescore.compute(
+        predictions=[str(videos[0]), videos[1].read_bytes()], references=PROMPTS, embedder=model, num_frames=4,
+        device="cpu", batch_tokens=64,
+    )  # fmt: skip
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+    assert result["gmescore"] == pytest.approx(sum(expected) / 2, abs=1e-5)
+    assert result["summary"]["num_scored"] == 2
+    assert result["models"][0]["revision"].startswith("sha256:")
+    assert not result["comparable"]
+    json.dumps(result)
+
+
+def test_examples_can_be_added_one_by_one_and_in_batches(gmescore, model, videos, expected):
+    gmescore.add(prediction=videos[0], reference=PROMPTS[0])
+    gmescore.add_batch(predictions=[videos[1].read_bytes()], references=PROMPTS[1:])
+    result = gmescore.compute(embedder=model, num_frames=4, device="cpu")
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_it_can_be_combined(gmescore, model, videos, expected):
+    combined = evaluate.combine([gmescore])
+    result = combined.compute(predictions=videos, references=PROMPTS, embedder=model, num_frames=4, device="cpu")
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_loaded_embedder_will_do(gmescore, model, videos, expected):
+    embedder = GmeEmbedder.from_pretrained(model, device="cpu")
+    result = gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, num_frames=4, details=True)
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+    assert [len(details["similarities"]) for details in result["details"]] == [4, 4]
+    with pytest.raises(ArgumentError, match="takes no device"):
+        gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, device="cpu")
+
+
+def test_a_broken_video_is_counted_and_explained(gmescore, model, videos, expected):
+    result = gmescore.compute(
+        predictions=[videos[0], "/absent/video.mp4", b"no video"], references=[PROMPTS[0]] * 3, embedder=model,
+        num_frames=4, device="cpu",
+    )  # fmt: skip
+    assert result["scores"] == [pytest.approx(expected[0], abs=1e-5), None, None]
+    assert "/absent/video.mp4" in result["reasons"][1]
+    assert result["summary"]["num_failed"] == 2
+
+
+def test_the_model_is_kept_until_another_one_is_asked_for(gmescore, model, videos, monkeypatch):
+    loaded = []
+    original = GmeEmbedder.from_pretrained.__func__
+
+    def counting(cls, *args, **kwargs):
+        loaded.append(args)
+        return original(cls, *args, **kwargs)
+
+    monkeypatch.setattr(GmeEmbedder, "from_pretrained", classmethod(counting))
+    arguments = {"predictions": videos[:1], "references": PROMPTS[:1], "embedder": model, "device": "cpu"}
+    first = gmescore.compute(**arguments, num_frames=1)
+    gmescore.compute(**arguments, num_frames=2)
+    assert len(loaded) == 1
+    with pytest.raises(ModelError):
+        gmescore.compute(**{**arguments, "embedder": "no-such-folder"})
+    assert gmescore.compute(**arguments, num_frames=1)["scores"] == first["scores"]
+    assert len(loaded) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"references": [" "]}, "this one is empty"),
+        ({"num_frames": 0}, "number of frames"),
+        ({"predictions": [3]}, "a video is a path"),
+        ({"embedder": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
+        ({"embedder": "org/unreachable"}, "without a network"),
+        ({"revision": "main"}, "belongs to a Hub id"),
+        ({"dtype": "int8"}, "unknown dtype"),
+    ],
+)
+def test_bad_arguments_are_explained(gmescore, model, videos, changed, message):
+    arguments = {"predictions": videos[:1], "references": PROMPTS[:1], "embedder": model, "device": "cpu"}
+    with pytest.raises((ArgumentError, ModelError), match=message):
+        gmescore.compute(**{**arguments, **changed})
+
+
+def test_the_numbers_of_videos_and_prompts_must_agree(gmescore, model, videos):
+    with pytest.raises(ValueError, match="Mismatch"):
+        gmescore.compute(predictions=videos, references=PROMPTS[:1], embedder=model)
+
+
+def test_the_released_embedder_is_the_default(gmescore, videos):
+    with pytest.raises(ModelError, match="Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"):
+        gmescore.compute(predictions=videos[:1], references=PROMPTS[:1], device="cpu")
+
+
+def test_the_released_number_of_a_real_video(gmescore, shared_data):
+    prompts = json.loads((shared_data / "opens2v-eval" / "Open-Domain_Eval.json").read_text())
+    result = gmescore.compute(
+        predictions=[shared_data / "eval-demo" / "videos" / "singleface_3.mp4"],
+        references=[prompts["singleface_3"]["prompt"]],
+        embedder=str(shared_data / "tiny-gme"),
+        dtype="float32",
+        device="cpu",
+    )
+    assert result["gmescore"] == pytest.approx(0.0036824, abs=3e-4)
