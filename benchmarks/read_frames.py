@@ -24,14 +24,14 @@ import av
 import decord
 import numpy as np
 
-from opens2v_hf.video.reader import open_video
+from opens2v_hf.video.reader import Backend, open_video
 from opens2v_hf.video.sampling import linspace
 from opens2v_hf.video.writer import write_video
 
 Indices = tuple[int, ...]
 
 
-def ours(backend: str) -> Callable[[str, Indices], np.ndarray]:
+def ours(backend: Backend) -> Callable[[str, Indices], np.ndarray]:
     return lambda path, indices: open_video(path, backend=backend).read(indices)
 
 
@@ -45,7 +45,7 @@ def pyav_one_by_one(path: str, indices: Indices) -> np.ndarray:
     with av.open(path, metadata_errors="ignore") as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        times = sorted(packet.pts for packet in container.demux(stream) if packet.size)
+        times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
         for index in indices:
             container.seek(times[index], stream=stream, backward=True)
             frame = next(frame for frame in container.decode(stream) if frame.pts == times[index])

@@ -62,8 +62,8 @@ def _frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterato
             yield from _counted(container, _threaded(container, source), wanted)
         return
     found = 0
-    # A seek may miss: some demuxers go by decoding times and land a keyframe too late, and some keyframes are not whole.
-    # Then all is decoded from the beginning.
+    # A seek may miss: some demuxers go by decoding times and land a keyframe too late, and some keyframes are not
+    # whole. Then all is decoded from the beginning.
     for entries in (index.entries, index.entries[:1]):
         if found < len(wanted):
             with open_container(source) as container:
