@@ -15,12 +15,11 @@ from datasets.builder import Key
 from datasets.fingerprint import Hasher
 from PIL import Image
 
-from opens2v_hf.data.eval_prompts import PROMPT_FILES, parse_eval_prompts
-from opens2v_hf.data.released_files import HubFolder, ReleasedFiles, released_files
+from opens2v_hf.data.eval_prompts import PROMPT_FILES
+from opens2v_hf.data.eval_split import DEFAULT_REPO, open_split
+from opens2v_hf.data.released_files import ReleasedFiles
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError
-
-DEFAULT_REPO = "BestWishYsh/OpenS2V-Eval"
 
 FEATURES = datasets.Features(
     {
@@ -86,22 +85,14 @@ class OpenS2VEval(datasets.GeneratorBasedBuilder):
             raise ArgumentError(
                 "opens2v-eval takes data_dir= (a folder or hf:// URL that holds the prompt files), not data_files="
             )
-        self._files, self._samples = self._read(config)
+        opened = open_split(config.name, data_dir=config.data_dir, revision=config.revision, token=self.token)
+        self._files, self._samples = opened.files, list(opened.samples)
         if config_id is not None:
             return config, default_id
         # The cache is looked up by this id alone, so it must change with the files, wherever the place is named from.
         pictures = [] if config.prompts_only else _picture_paths(self._samples)
         contents = self._files.fingerprint([PROMPT_FILES[config.name], *pictures])
         return config, f"{config.name}-{Hasher.hash((contents, config.prompts_only, custom_features))}"
-
-    def _read(self, config: OpenS2VEvalConfig) -> tuple[ReleasedFiles, list[EvalSample]]:
-        name = PROMPT_FILES[config.name]
-        location = config.data_dir or f"hf://datasets/{DEFAULT_REPO}"
-        files = released_files(location, revision=config.revision, token=self.token)
-        if isinstance(files, HubFolder):
-            files = files.at_commit_of(name)
-        content = files.fetch(name).read_bytes()
-        return files, parse_eval_prompts(content, source=f"{files.where}/{name}", split=config.name)
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(

@@ -13,7 +13,8 @@ from opens2v_hf.data.released_files import HubFolder, ReleasedFiles, released_fi
 from opens2v_hf.data.sample import EvalSample, Subject
 from opens2v_hf.errors import ArgumentError
 
-DEFAULT_LOCATION = "hf://datasets/BestWishYsh/OpenS2V-Eval"
+DEFAULT_REPO = "BestWishYsh/OpenS2V-Eval"
+"""Upstream's dataset repo."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,13 @@ class EvalSplit:
         name: "open-domain", "human-domain" or "single-domain".
         samples: in the order of the prompt file.
         provenance: for results: where the prompt file was read and its sha256.
+        files: the place that also holds the pictures; a Hub repo is fixed at the commit of the prompt file.
     """
 
     name: str
     samples: tuple[EvalSample, ...]
     provenance: Mapping[str, Any]
-    _files: ReleasedFiles
+    files: ReleasedFiles
 
     def picture_path(self, subject: Subject) -> Path:
         """A local copy of a reference's picture.
@@ -37,16 +39,19 @@ class EvalSplit:
         Raises:
             SampleError: it is missing or cannot be downloaded.
         """
-        return self._files.fetch(subject.path)
+        return self.files.fetch(subject.path)
 
 
-def open_split(name: str, *, data_dir: str | None = None, revision: str | None = None) -> EvalSplit:
+def open_split(
+    name: str, *, data_dir: str | None = None, revision: str | None = None, token: str | bool | None = None
+) -> EvalSplit:
     """Read the prompt file of a split in its released layout.
 
     Args:
         name: "open-domain", "human-domain" or "single-domain".
         data_dir: a folder or hf:// URL; upstream's Hub repo by default.
         revision: of a Hub repo.
+        token: for a private Hub repo.
 
     Raises:
         ArgumentError: there is no such split, or `data_dir` is no place.
@@ -54,7 +59,7 @@ def open_split(name: str, *, data_dir: str | None = None, revision: str | None =
     """
     if name not in PROMPT_FILES:
         raise ArgumentError(f"there is no split {name!r} (known are: {', '.join(PROMPT_FILES)})")
-    files = released_files(data_dir or DEFAULT_LOCATION, revision=revision)
+    files = released_files(data_dir or f"hf://datasets/{DEFAULT_REPO}", revision=revision, token=token)
     file_name = PROMPT_FILES[name]
     if isinstance(files, HubFolder):
         files = files.at_commit_of(file_name)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 import datasets
-import httpx
 from datasets.utils import tqdm
 from huggingface_hub import HfApi, constants, hf_hub_download, parse_hf_uri, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HfUriError,
+    HTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
@@ -162,12 +162,14 @@ class HubFolder:
                     local_files_only=_offline(),
                 )
             )
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.TransportError) as error:
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
             raise self._unreachable(path) from error
         except RemoteEntryNotFoundError as error:
             raise SampleError(f"{path} is missing in {self.where}") from error
         except HfHubHTTPError as error:
             raise self._refused(error) from error
+        except HTTPError as error:  # no answer at all, of whichever HTTP library the Hub client stands on
+            raise self._unreachable(path) from error
 
     def fetch_all(self, paths: Sequence[str]) -> None:
         """Download what is not in the cache, several files at once."""
@@ -190,10 +192,10 @@ class HubFolder:
                     self.repo_id, asked, repo_type="dataset", revision=self.revision
                 )
                 found.update(entry.path for entry in answer)
-        except (OfflineModeIsEnabled, httpx.TransportError) as error:
-            raise self._unreachable(absent[0]) from error
         except HfHubHTTPError as error:
             raise self._refused(error) from error
+        except (OfflineModeIsEnabled, HTTPError) as error:
+            raise self._unreachable(absent[0]) from error
         return [path for path in absent if self._in_repo(path) not in found]
 
     def fingerprint(self, paths: Sequence[str]) -> str:
