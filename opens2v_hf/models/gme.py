@@ -46,8 +46,8 @@ _FIRST_MIN_PIXELS = 4 * _FACTOR**2
 _FIRST_MAX_PIXELS = 16384 * _FACTOR**2
 _MAX_ASPECT = 200
 _CACHED_TEXTS = 4096
-_IMAGE_PAD = "<|image_pad|>"
-_VISION_TOKENS = f"<|vision_start|>{_IMAGE_PAD}<|vision_end|>"
+IMAGE_PAD = "<|image_pad|>"
+VISION_TOKENS = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
 # What transformers is known to raise for a missing or broken file, depending on which one it is.
 _LOAD_ERRORS = (
     OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, UnpicklingError,
@@ -202,9 +202,9 @@ class GmeEmbedder:
             ArgumentError: a picture is of neither kind or has no pixels, or does not fit `max_length`.
         """
         system = DEFAULT_INSTRUCTION if instruction is None else instruction
-        template: list[int] = self.tokenizer(_turns(system, _VISION_TOKENS))["input_ids"]
+        template: list[int] = self.tokenizer(conversation(system, VISION_TOKENS))["input_ids"]
         if template.count(self._image_token) != 1:
-            raise ArgumentError(f"an instruction must not hold the token {_IMAGE_PAD} (got {instruction!r})")
+            raise ArgumentError(f"an instruction must not hold the token {IMAGE_PAD} (got {instruction!r})")
         lengths = [len(template) - 1 + self._num_image_tokens(image) for image in images]
         if lengths and max(lengths) > self.max_length:
             raise ArgumentError(
@@ -213,7 +213,7 @@ class GmeEmbedder:
             )
         vectors: list[torch.Tensor] = [torch.empty(0)] * len(images)
         for batch in token_batches(lengths, self.batch_tokens):
-            pixels = self.image_processor([_first_resize(images[index]) for index in batch], return_tensors="pt")
+            pixels = self.image_processor([first_resize(images[index]) for index in batch], return_tensors="pt")
             rows = [_with_image_tokens(template, self._image_token, lengths[index]) for index in batch]
             embedded = self._last_hidden_states(rows, pixels["pixel_values"], pixels["image_grid_thw"])
             for index, vector in zip(batch, embedded, strict=True):
@@ -224,7 +224,7 @@ class GmeEmbedder:
         return torch.empty(0, self.dim, dtype=self.model.dtype)
 
     def _text_row(self, text: str, instruction: str) -> list[int]:
-        row = self.tokenizer(_turns(instruction, text))["input_ids"]
+        row = self.tokenizer(conversation(instruction, text))["input_ids"]
         if len(row) > self.max_length:
             _LOGGER.warning("a text of %d tokens loses what lies beyond the first %d", len(row), self.max_length)
         return row[: self.max_length]
@@ -323,7 +323,8 @@ def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[A
     return tokenizer, image_processor
 
 
-def _turns(instruction: str, content: str) -> str:
+def conversation(instruction: str, content: str) -> str:
+    """The text that is embedded: `content` is a text, or `VISION_TOKENS` for a picture."""
     return (
         f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{content}<|im_end|>\n"
         "<|im_start|>assistant\n<|endoftext|>"
@@ -367,7 +368,8 @@ def _first_size(width: int, height: int) -> tuple[int, int]:
     return min(sides[0], longest), min(sides[1], longest)
 
 
-def _first_resize(image: Picture) -> Image.Image:
+def first_resize(image: Picture) -> Image.Image:
+    """A picture as the released code hands it to the processor: RGB, each side a multiple of 28."""
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     return picture.convert("RGB").resize(_first_size(*picture.size))
 

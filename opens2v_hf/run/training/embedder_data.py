@@ -37,18 +37,22 @@ from opens2v_hf.data.synthetic.scenes import (
     with_hidden,
     with_sprite,
 )
-from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION
+from opens2v_hf.models.gme import (
+    DEFAULT_INSTRUCTION,
+    IMAGE_PAD,
+    RETRIEVAL_INSTRUCTION,
+    VISION_TOKENS,
+    conversation,
+    first_resize,
+)
 from opens2v_hf.run.training.embedder_network import (
-    IMAGE_TEXT,
     LABELS,
     Pictures,
     build_image_processor,
-    conversation,
     num_image_tokens,
     pad_rows,
 )
 
-_FACTOR = 28
 _MIN_VISIBLE_PX = 150
 _UNKNOWN_WORD_SHARE = 0.02
 
@@ -157,20 +161,14 @@ class EmbedderBatches(Dataset[Batch]):
         return Tokens(ids, mask)
 
     def _pictures(self, pictures: Sequence[Image.Image]) -> tuple[Pictures, Tokens]:
-        pixels = self.processor([_to_multiples(picture) for picture in pictures], return_tensors="pt")
-        template: list[int] = self.tokenizer(conversation(DEFAULT_INSTRUCTION, IMAGE_TEXT))["input_ids"]
-        image_id: int = self.tokenizer.get_vocab()["<|image_pad|>"]
+        pixels = self.processor([first_resize(picture) for picture in pictures], return_tensors="pt")
+        template: list[int] = self.tokenizer(conversation(DEFAULT_INSTRUCTION, VISION_TOKENS))["input_ids"]
+        image_id: int = self.tokenizer.get_vocab()[IMAGE_PAD]
         at = template.index(image_id)
         counts = num_image_tokens(pixels["image_grid_thw"])
         rows = [template[:at] + [image_id] * count + template[at + 1 :] for count in counts]
         ids, mask = pad_rows(rows, self.tokenizer.pad_token_id)
         return Pictures(pixels["pixel_values"], pixels["image_grid_thw"]), Tokens(ids, mask)
-
-
-def _to_multiples(picture: Image.Image) -> Image.Image:
-    """GME's first resize, for pictures of this size: each side to the nearest multiple of 28."""
-    width, height = (max(_FACTOR, round(side / _FACTOR) * _FACTOR) for side in picture.size)
-    return picture.resize((width, height))
 
 
 def _worn(image: np.ndarray, rng: np.random.Generator) -> Image.Image:

@@ -39,7 +39,6 @@ _INITIALIZER_RANGE = 0.08
 """About 1 / sqrt(width). With the architecture's usual 0.02 so narrow a network hardly passes on what it sees: all
 vectors start out alike, and learning takes several times as long."""
 
-IMAGE_TEXT = "<|vision_start|><|image_pad|><|vision_end|>"
 LABELS = (
     *(shape.capitalize() for shape in words.SHAPES),
     *(gender.capitalize() for gender in words.GENDERS),
@@ -61,14 +60,6 @@ class Pictures:
 
     patches: torch.Tensor
     grid: torch.Tensor
-
-
-def conversation(instruction: str, content: str) -> str:
-    """The text that GME embeds (released code v1.1)."""
-    return (
-        f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{content}<|im_end|>\n"
-        "<|im_start|>assistant\n<|endoftext|>"
-    )
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
