@@ -1,0 +1,37 @@
+import pytest
+
+from opens2v_hf.cli import main
+from opens2v_hf.run import doctor
+
+
+def test_it_names_versions_device_decoder_and_models(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("opens2v-hf", "torch", "device", "video decoder", "gmescore: embedder", "naturalscore: judge"):
+        assert words in printed
+    assert "sk-secret" not in printed
+
+
+def test_a_missing_key_and_a_missing_decoder_are_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    find_spec = doctor.importlib.util.find_spec
+    monkeypatch.setattr(
+        doctor.importlib.util, "find_spec", lambda name: None if name in ("decord", "av") else find_spec(name)
+    )
+    assert main(["doctor"]) == 1
+    missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSING")]
+    assert len(missing) == 2
+    assert "pip install av" in missing[0]
+    assert "OPENAI_API_KEY" in missing[1]
+
+
+def test_without_decord_pyav_is_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    find_spec = doctor.importlib.util.find_spec
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "decord" else find_spec(name))
+    main(["doctor"])
+    assert "PyAV is used" in capsys.readouterr().out
