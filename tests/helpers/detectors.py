@@ -30,9 +30,11 @@ def random_network(config: YoloWorldConfig = NARROW, seed: int = 0) -> YoloWorld
         elif value.ndim <= 1:
             value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
         else:
-            value.copy_(torch.randn(value.shape, generator=generator) * (1.5 / value[0].numel()) ** 0.5)
+            value.copy_(torch.randn(value.shape, generator=generator) * (2.5 / value[0].numel()) ** 0.5)
         if key.endswith("logit_scale"):
             value.fill_(1.0)
+        if ".reg_preds." in key and key.endswith("2.bias"):
+            value -= 0.7 * torch.arange(config.reg_max).repeat(4)  # near distances, or every box is the whole frame
     return network.eval().requires_grad_(False)
 
 
