@@ -130,7 +130,7 @@ class NaturalScore:
     def caveats(self) -> tuple[str, ...]:
         """Why the numbers are not the leaderboard's."""
         caveats = []
-        if self._judge.info.name != RELEASED_JUDGE:
+        if self._judge.info.name != RELEASED_JUDGE and not self._judge.info.embedded:
             caveats.append(f"judged by {self._judge.info.name}, not by {RELEASED_JUDGE}")
         if self._protocol != RELEASED:
             caveats.append(f"protocol {self._protocol!r}, not the released one")

@@ -12,7 +12,15 @@ import torch
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLForConditionalGeneration
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.judge.local import LocalJudge
@@ -52,7 +60,7 @@ def expectation_by_generation(folder: Path, frames: list[Image.Image], text: str
         turns += "<|vision_start|>" + "<|image_pad|>" * (time * height * width // 4) + "<|vision_end|>"
     turns += f"{text}<|im_end|>\n<|im_start|>assistant\n"
     inputs = tokenizer(turns, return_tensors="pt")
-    model = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     image_id = tokenizer.convert_tokens_to_ids("<|image_pad|>")
     generated = model.generate(
         input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=pixels["pixel_values"],
@@ -80,6 +88,65 @@ def test_the_score_on_another_qwen2_vl(shared_data: Path) -> None:
     expected, mass = expectation_by_generation(other, FRAMES, RUBRIC.text)
     assert rating.score == pytest.approx(expected, abs=1e-4)
     assert rating.details["digit_mass"] == pytest.approx(mass, rel=1e-3)
+
+
+TEXT = {
+    "vocab_size": 300, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "max_position_embeddings": 4096, "head_dim": 16,
+}  # fmt: skip
+VISION = {"depth": 2, "num_heads": 2, "in_channels": 3, "spatial_merge_size": 2, "temporal_patch_size": 2}
+RELATIVES: dict[str, tuple[type, type, dict[str, Any], dict[str, Any]]] = {
+    "qwen2_5_vl": (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        {
+            "hidden_size": 32, "out_hidden_size": 32, "intermediate_size": 48, "patch_size": 14,
+            "fullatt_block_indexes": [1],
+        },
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
+    ),
+    "qwen3_vl": (
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        {
+            "hidden_size": 32, "out_hidden_size": 32, "intermediate_size": 48, "patch_size": 16,
+            "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+        },
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", RELATIVES)
+def test_the_score_on_its_relatives(family: str, folder: Path, tmp_path: Path) -> None:
+    config_type, network_type, vision, text = RELATIVES[family]
+    relative = copied(folder, tmp_path)
+    ids = AutoTokenizer.from_pretrained(folder).get_vocab()
+    names = {
+        "image": "<|image_pad|>",
+        "video": "<|video_pad|>",
+        "vision_start": "<|vision_start|>",
+        "vision_end": "<|vision_end|>",
+    }
+    config = config_type(
+        text_config=TEXT | text,
+        vision_config=VISION | vision,
+        **{f"{key}_token_id": ids[token] for key, token in names.items()},
+    )
+    torch.manual_seed(1)
+    network = network_type(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0.0, 0.2)
+    network.save_pretrained(relative)
+    preprocessor = json.loads((relative / "preprocessor_config.json").read_text())
+    (relative / "preprocessor_config.json").write_text(json.dumps(preprocessor | {"patch_size": vision["patch_size"]}))
+    [rating] = LocalJudge.from_pretrained(relative, device="cpu").rate(FRAMES, RUBRIC)
+    expected, _ = expectation_by_generation(relative, FRAMES, RUBRIC.text)
+    assert rating.score == pytest.approx(expected, abs=1e-4)
+    [other] = LocalJudge.from_pretrained(relative, device="cpu").rate(FRAMES[::-1], RUBRIC)
+    assert other.score != pytest.approx(expected, abs=1e-4)
 
 
 def test_it_says_the_same_every_time_and_runs_once(judge: LocalJudge, monkeypatch: pytest.MonkeyPatch) -> None:
