@@ -9,14 +9,14 @@ import decord
 import numpy as np
 from decord import DECORDError
 
-from opens2v_hf.errors import VideoError
+from opens2v_hf.video import pyav_frames
 from opens2v_hf.video.index import VideoIndex
-from opens2v_hf.video.pyav_frames import decode_frames
 from opens2v_hf.video.source import Source
 
 _CODECS = {"h264", "hevc", "vp9"}
 _PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 _FRAMES_AT_A_TIME = 8
+_DECORD_FAILURES = (DECORDError, RuntimeError, AssertionError, IndexError)
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -26,9 +26,10 @@ def suits(source: Source, index: VideoIndex) -> bool:
 
     Its release (0.6.0 of 2021) confuses frames where keyframes do not part the packets cleanly or an edit list hides
     some, does not know newer codecs, and converts odd sizes and deep colour by filters that current libraries do not
-    have any more.
+    have any more. In memory it follows any offset that a damaged file names, beyond the end of the bytes, and takes
+    the process down; on disk it does not.
     """
-    if not (
+    if source.path is None or not (
         index.regular
         and index.codec in _CODECS
         and index.pixel_format in _PIXEL_FORMATS
@@ -37,8 +38,8 @@ def suits(source: Source, index: VideoIndex) -> bool:
     ):
         return False
     try:
-        return len(decord.VideoReader(source.for_decoder())) == index.num_frames
-    except (DECORDError, RuntimeError, AssertionError):
+        return len(decord.VideoReader(str(source.path))) == index.num_frames
+    except _DECORD_FAILURES:
         return False
 
 
@@ -47,16 +48,18 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
 
     decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
     decodes the same frames first, without the conversion to RGB and keeping none, and objects where there is a reason.
+    Where decord itself fails on what PyAV can read (a damaged seek table, say), PyAV gives the rest.
 
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    deque(decode_frames(source, index, wanted), maxlen=0)
+    deque(pyav_frames.decode_frames(source, index, wanted), maxlen=0)
+    given = 0
     try:
-        reader = decord.VideoReader(source.for_decoder())
+        reader = decord.VideoReader(str(source.path))
         for start in range(0, len(wanted), _FRAMES_AT_A_TIME):
-            yield from reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy()
-    except (DECORDError, RuntimeError, AssertionError, IndexError) as error:
-        raise VideoError(
-            f"{source.name}: decord fails on it ({str(error).splitlines()[0]}); use backend='pyav'"
-        ) from error
+            for frame in reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy():
+                yield frame
+                given += 1
+    except _DECORD_FAILURES:
+        yield from pyav_frames.read_frames(source, index, wanted[given:])

@@ -122,8 +122,8 @@ def open_video(
     Args:
         source: a local path, or the content of a video file.
         backend: "decord", "pyav", or "auto" for decord where it is installed and PyAV elsewhere. The frames are the
-            same to the bit. For videos that decord is not known to read rightly (see `decord_frames.suits`) PyAV steps
-            in; `VideoReader.backend` tells which one reads.
+            same to the bit. For bytes, and videos that decord is not known to read rightly (see `decord_frames.suits`),
+            PyAV steps in; `VideoReader.backend` tells which one reads.
         name: for messages; by default the path, or "<bytes>".
 
     Raises:

@@ -142,8 +142,10 @@ def test_real_videos_are_the_same_to_the_bit_through_both_and_frame_by_frame(sha
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("backend", ["decord", "pyav"])
-def test_rotated_videos_come_upright(plain, turns, backend):
-    video = open_video(rotated(plain.read_bytes(), turns), backend=backend)
+def test_rotated_videos_come_upright(plain, tmp_path, turns, backend):
+    path = tmp_path / "turned.mp4"
+    path.write_bytes(rotated(plain.read_bytes(), turns))
+    video = open_video(path, backend=backend)
     assert video.backend == backend
     assert (video.width, video.height) == ((64, 96) if turns % 2 else (96, 64))
     turned = video.read([7, 21])
@@ -177,7 +179,7 @@ def test_bytes_read_as_the_file_does(plain):
     content = plain.read_bytes()
     for backend in ("decord", "pyav"):
         video = open_video(content, backend=backend)
-        assert video.backend == backend
+        assert video.backend == "pyav"  # decord reads beyond the end of bytes that name a wrong offset
         assert numbers_of(video.read([5, 50, 5])) == [5, 50, 5]
     assert open_video(content).name == "<bytes>"
     assert open_video(content, name="upload.mp4").name == "upload.mp4"

@@ -42,7 +42,12 @@ def copy_of(whole: Path, folder: Path, name: str, **options) -> bytes:
     return (folder / name).read_bytes()
 
 
-def refused(source, backend: str, match: str) -> str:
+def refused(source, backend: str, match: str, folder: Path | None = None) -> str:
+    """Read it all; with a folder, bytes are read as a file there, so that decord sees them, too."""
+    if folder is not None:
+        (folder / "broken.mp4").write_bytes(source)
+        source = folder / "broken.mp4"
+
     def read_all() -> None:
         for _ in open_video(source, backend=backend).iter_frames():
             continue
@@ -141,6 +146,7 @@ def test_cut_off(whole, tmp_path, name, share, backend):
     else:
         content = copy_of(whole, tmp_path, name, container_options={"movflags": movflags} if movflags else None)
     refused(content[: int(len(content) * share)], backend, "<bytes>: ")
+    refused(content[: int(len(content) * share)], backend, r"broken\.mp4: ", tmp_path)
 
 
 def test_cut_off_between_two_frames(whole, tmp_path, backend):
@@ -150,7 +156,7 @@ def test_cut_off_between_two_frames(whole, tmp_path, backend):
         ends = [packet.pos + packet.size for packet in container.demux(video=0) if packet.size]
     start, _ = media_data(content)
     content[start - 8 : start - 4] = (ends[39] - start + 8).to_bytes(4, "big")
-    refused(bytes(content[: ends[39]]), backend, "announces 60 frames and holds 40")
+    refused(bytes(content[: ends[39]]), backend, "announces 60 frames and holds 40", tmp_path)
 
 
 def test_a_live_recording_that_stops_has_the_frames_it_has(whole, backend):
@@ -162,21 +168,23 @@ def test_a_live_recording_that_stops_has_the_frames_it_has(whole, backend):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pictures_overwritten_in_the_middle_are_not_patched_up(whole, seed, backend):
+def test_pictures_overwritten_in_the_middle_are_not_patched_up(whole, tmp_path, seed, backend):
     content = bytearray(whole.read_bytes())
     start, end = media_data(content)
     middle = (start + end) // 2
     content[middle : middle + 2000] = np.random.default_rng(seed).bytes(2000)
-    refused(bytes(content), backend, "damaged")
+    refused(bytes(content), backend, "damaged", tmp_path)
 
 
-def test_frames_before_the_damage_are_still_read(whole, backend):
+def test_frames_before_the_damage_are_still_read(whole, tmp_path, backend):
     content = bytearray(whole.read_bytes())
     _, end = media_data(content)
     content[end - 1500 : end - 500] = bytes(1000)
-    video = open_video(bytes(content), backend=backend)
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    video = open_video(tmp_path / "damaged.mp4", backend=backend)
+    assert video.backend == backend
     assert numbers_of(video.read([0, 5, 20])) == [0, 5, 20]
-    refused(bytes(content), backend, "damaged")
+    refused(bytes(content), backend, "damaged", tmp_path)
 
 
 def test_a_size_that_changes(tmp_path, backend):
@@ -188,3 +196,16 @@ def test_a_size_that_changes(tmp_path, backend):
 def test_a_rotation_by_no_quarter_turn(whole, backend):
     content = with_matrix(whole.read_bytes(), math.cos(0.7), math.sin(0.7))
     refused(content, backend, "no quarter turn")
+
+
+def test_offsets_far_beyond_the_end(whole, tmp_path, backend):
+    """The second fragment says that its pictures lie a terabyte further on: no decoder may follow it in memory."""
+    content = bytearray(copy_of(whole, tmp_path, "v.mp4", container_options={"movflags": "frag_keyframe+empty_moov"}))
+    second = content.index(b"tfhd", content.index(b"tfhd") + 4)
+    base_data_offset = second + 4 + 4 + 4  # after name, version with flags, and track
+    assert content[second + 7] & 1  # the flag that it is there (ISO/IEC 14496-12, 8.8.7)
+    content[base_data_offset : base_data_offset + 8] = (1 << 40).to_bytes(8, "big")
+    (tmp_path / "broken.mp4").write_bytes(content)
+    for source in (bytes(content), tmp_path / "broken.mp4"):
+        video = open_video(source, backend=backend)
+        assert numbers_of(video.iter_frames()) == list(range(12))  # the first fragment
