@@ -27,11 +27,15 @@ GME. Text-relevance metric of [OpenS2V-Eval](https://arxiv.org/abs/2505.20292). 
 """
 
 
+def _on_a_space() -> bool:
+    """Visitors of a Space choose among its models, and not among the folders of the machine it runs on."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
 @functools.lru_cache(maxsize=1)
 def load(embedder: str) -> GmeScore:
     """The metric with an embedder, kept until another one is asked for."""
-    # Visitors of a public Space choose among its models, and not among the folders of the machine it runs on.
-    if os.environ.get("SPACE_ID") and embedder not in [value for _, value in EMBEDDERS]:
+    if _on_a_space() and embedder not in [value for _, value in EMBEDDERS]:
         raise ArgumentError(f"this Space offers no embedder {embedder!r}; choose one of the list")
     return GmeScore.from_pretrained(embedder)
 
@@ -72,14 +76,16 @@ def build() -> gr.Blocks:
                     EMBEDDERS,
                     value=EMBEDDED,
                     label="Embedder",
-                    info="Choose one, or type the id of another GME model on the Hub",
-                    allow_custom_value=True,
+                    info="Choose one" if _on_a_space() else "Choose one, or type another GME model: Hub id or folder",
+                    allow_custom_value=not _on_a_space(),
                 )
                 button = gr.Button("Score", variant="primary")
             with gr.Column():
                 text = gr.Markdown()
                 plot = gr.LinePlot(x="frame", y="similarity", title="Similarity of each sampled frame and the prompt")
-        button.click(score, [video, prompt, embedder], [text, plot], api_name="score")
+        # An old score must not stand beside the error of a new one.
+        cleared = button.click(lambda: ("", None), None, [text, plot], api_visibility="private")
+        cleared.then(score, [video, prompt, embedder], [text, plot], api_name="score")
     return demo
 
 

@@ -28,7 +28,8 @@ Args:
         with the leaderboard), or a loaded `GmeEmbedder`. Default: the released Alibaba-NLP/gme-Qwen2-VL-7B-Instruct.
     revision: branch, tag or commit of the embedder's Hub repo.
     num_frames: sampled evenly over each video. Default (released): 32.
-    batch_tokens: how many tokens are computed at a time; it bounds memory, and changes no score. Default: 8192.
+    batch_tokens: how many tokens are computed at a time; it bounds memory, and changes no score. Default: 8192,
+        and 2048 on a CPU.
     device: "auto" (default), "cuda", "cuda:1", "mps" or "cpu".
     dtype: "auto" (default: float16 on CUDA, float32 elsewhere), "float16", "bfloat16" or "float32".
     backend: decoder of videos: "auto" (default), "decord" or "pyav".
