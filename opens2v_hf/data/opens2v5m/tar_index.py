@@ -116,8 +116,12 @@ class TarIndex:
         return Member(**{column: self._table[column][place].as_py() for column in SCHEMA.names})
 
 
-def load_index(file: Path | BinaryIO) -> TarIndex:
+def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
     """Reads an index.
+
+    Args:
+        file: a path or an open file.
+        name: for messages, where `file` does not say it.
 
     Raises:
         SourceError: it is no index of this package.
@@ -127,7 +131,7 @@ def load_index(file: Path | BinaryIO) -> TarIndex:
         metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         table = table.select(SCHEMA.names).cast(SCHEMA)
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
-        raise SourceError(f"{file} is no index of a split tar: build it again ({error})") from error
+        raise SourceError(f"{name or file} is no index of a split tar: build it again ({error})") from error
     pieces = tuple((name, size) for name, size in metadata["pieces"])
     return TarIndex(table, pieces, tuple(Skipped(**skipped) for skipped in metadata["skipped"]))
 

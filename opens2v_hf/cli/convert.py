@@ -1,0 +1,100 @@
+"""`opens2v convert`: OpenS2V-5M from its released layout to Parquet shards."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+DESCRIPTION = """Converts OpenS2V-5M from its released layout (a folder, or a URL such as
+hf://datasets/BestWishYsh/OpenS2V-5M) to Parquet shards. The same command goes on with a conversion that was stopped,
+however it was. Records that cannot be read are left out and listed in rejected.jsonl."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
+    parser.description = DESCRIPTION
+    parser.add_argument("source", help="the released layout: a folder or a URL that fsspec knows")
+    parser.add_argument("target", type=Path, help="folder of the converted dataset")
+    parser.add_argument(
+        "--videos",
+        choices=("embed", "reference"),
+        default="embed",
+        help="put the videos into the shards, or point to where they lie (default: embed)",
+    )
+    parser.add_argument(
+        "--url-base",
+        metavar="URL",
+        help="with --videos reference: what the pointers begin with instead of SOURCE, where SOURCE is a local copy",
+    )
+    parser.add_argument(
+        "--configs",
+        nargs="+",
+        choices=("regular", "cross_pairs", "views"),
+        default=("regular", "cross_pairs", "views"),
+        help="what to convert (default: all there is)",
+    )
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="parts to convert (default: all)")
+    parser.add_argument(
+        "--subset",
+        choices=("all", "high-quality"),
+        default="all",
+        help="which set of released records (default: all)",
+    )
+    parser.add_argument("--index-dir", metavar="DIR", help="where indices of the split tars lie already")
+    parser.add_argument(
+        "--index-only", action="store_true", help="only build the indices of the split tars, and put them into TARGET"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="shards made at a time (default: one a core)"
+    )
+    parser.add_argument(
+        "--json-bytes",
+        type=int,
+        metavar="N",
+        help="bytes of released JSON in a shard (default: 8 MiB with embedded videos, else 256 MiB)",
+    )
+    parser.add_argument("--verify", action="store_true", help="check the result: counts, checksums, masks that decode")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit status: 0, or 1 where the check has found problems.
+
+    Raises:
+        OpenS2VError: the conversion cannot be done; the message says why.
+    """
+    from opens2v_hf.data.opens2v5m.convert import REJECTED, build_indices, convert
+    from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
+    from opens2v_hf.data.opens2v5m.released import read_layout
+    from opens2v_hf.data.opens2v5m.verify import verify
+
+    layout = read_layout(arguments.source, subset=arguments.subset, index_dir=arguments.index_dir)
+    plan = plan_conversion(
+        layout,
+        videos=arguments.videos,
+        url_base=arguments.url_base,
+        configs=tuple(arguments.configs),
+        parts=None if arguments.parts is None else tuple(arguments.parts),
+        json_step=arguments.json_bytes,
+    )
+    if arguments.index_only:
+        build_indices(plan, arguments.target)
+        print(f"indices of the split tars are in {arguments.target}")
+        return 0
+    done = convert(plan, arguments.target, processes=arguments.processes)
+    for config, rows in done.rows.items():
+        print(f"{config}: {rows} rows")
+    if done.rejected:
+        print(f"{done.rejected} records were left out; {done.folder / REJECTED} says which and why")
+    if not arguments.verify:
+        return 0
+    found = verify(arguments.target)
+    for problem in found.problems:
+        print(problem, file=sys.stderr)
+    print(f"checked {found.shards} shards, {sum(found.rows.values())} rows, {found.masks} masks: ", end="")
+    print(f"{len(found.problems)} problems" if found.problems else "all is well")
+    return 1 if found.problems else 0

@@ -1,0 +1,151 @@
+"""Where the file of a sample lies: in a folder of files, or in a split tar with an index."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from pathlib import Path
+from typing import Any
+
+import fsspec.core
+
+from opens2v_hf.data.opens2v5m.blobs import WITHOUT_INDEX
+from opens2v_hf.data.opens2v5m.byte_source import open_source
+from opens2v_hf.data.opens2v5m.files import whole_file
+from opens2v_hf.data.opens2v5m.split_tar import SplitTar, order_pieces
+from opens2v_hf.data.opens2v5m.tar_index import TarIndex, load_index
+from opens2v_hf.errors import SourceError
+
+INDEX_SUFFIX = ".index.parquet"
+
+
+class Place:
+    """A local folder or a URL that fsspec knows, and what lies in it."""
+
+    def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).resolve())
+        self.storage_options = dict(storage_options or {})
+
+    def join(self, *parts: str) -> Place:
+        """A place within."""
+        return Place("/".join((self.root, *parts)), self.storage_options)
+
+    def files(self) -> dict[str, int]:
+        """Names and sizes in bytes of the files that lie directly here, sorted; empty where there is no folder.
+
+        Raises:
+            SourceError: the place cannot be reached.
+        """
+        return {name: int(entry["size"] or 0) for name, entry in self._entries("file")}
+
+    def folders(self) -> list[str]:
+        """Names of the folders that lie directly here, sorted."""
+        return [name for name, _ in self._entries("directory")]
+
+    def _entries(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        filesystem, path = fsspec.core.url_to_fs(self.root, **self.storage_options)
+        try:
+            entries = filesystem.ls(path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise SourceError(f"cannot list {self.root}: {error}") from error
+        return sorted(
+            (posixpath.basename(entry["name"].rstrip("/")), entry) for entry in entries if entry["type"] == kind
+        )
+
+
+class MediaFolder:
+    """The videos or pictures of one part.
+
+    Either the files themselves lie in the folder, or the pieces of one split tar do; its index then lies beside them
+    or in a folder of indices, as `<name>.index.parquet`.
+    """
+
+    def __init__(self, place: Place, index_name: str, index_dir: str | None = None) -> None:
+        self.place = place
+        self.index_name = index_name
+        self._index_dir = index_dir
+        self._files: dict[str, int] | None = None
+        self._tar: SplitTar | None = None
+        self._index: TarIndex | None = None
+        self._index_url: str | None = None
+
+    def locate(self, name: str) -> dict[str, Any] | None:
+        """The row's value for a file, as `parquet_schema.BLOB`; None if it is not there.
+
+        A file in a tar without an index has no spans, and a path that says so.
+
+        Raises:
+            SourceError: the pieces of the tar are incomplete, or the index is not theirs.
+        """
+        files = self._listed()
+        if name in files:
+            return {"path": f"{self.place.root}/{name}"}
+        if self._tar is None:
+            # Names may have folders, which are not listed.
+            return {"path": f"{self.place.root}/{name}"} if self._lies_deeper(name) else None
+        if self._index is None:
+            return {"path": f"{self.place.root}/{self.index_name}.tar{WITHOUT_INDEX}{name}"}
+        member = self._index.find(name)
+        if member is None:
+            return None
+        offset = self._tar.offset_of(member.piece, member.offset)
+        spans = self._tar.spans(offset, member.length)
+        return {"path": name, "spans": [{"url": s.url, "offset": s.offset, "length": s.length} for s in spans]}
+
+    def tar(self) -> SplitTar | None:
+        """The split tar that lies here, None if there is none."""
+        self._listed()
+        return self._tar
+
+    def has_index(self) -> bool:
+        """Whether an index of the tar was found."""
+        self._listed()
+        return self._index is not None
+
+    def copy_index(self, path: Path) -> None:
+        """Copies the index that was found."""
+        if self._index_url is not None:
+            source = open_source(self._index_url, storage_options=self.place.storage_options)
+            with whole_file(path) as temporary:
+                temporary.write_bytes(source.read(0, source.size))
+
+    def _lies_deeper(self, name: str) -> bool:
+        if "/" not in name or ".." in name.split("/"):
+            return False
+        folder, _, last = name.rpartition("/")
+        return last in self.place.join(folder).files()
+
+    def _listed(self) -> dict[str, int]:
+        if self._files is None:
+            files = self.place.files()
+            pieces = [name for name in files if ".tar.split." in name or name.endswith(".tar")]
+            if pieces:
+                urls = order_pieces(f"{self.place.root}/{name}" for name in pieces)
+                options = self.place.storage_options
+                sizes = {f"{self.place.root}/{name}": files[name] for name in pieces}
+                self._tar = SplitTar([open_source(url, storage_options=options, size=sizes[url]) for url in urls])
+                self._index = self._find_index(files, self._tar)
+            self._files = files
+        return self._files
+
+    def _find_index(self, files: dict[str, int], tar: SplitTar) -> TarIndex | None:
+        name = self.index_name + INDEX_SUFFIX
+        options = self.place.storage_options
+        if self._index_dir is not None and name in Place(self._index_dir, options).files():
+            url = f"{self._index_dir.rstrip('/')}/{name}"
+        elif name in files:
+            url = f"{self.place.root}/{name}"
+        else:
+            return None
+        source = open_source(url, storage_options=options)
+        index = load_index(io.BytesIO(source.read(0, source.size)), name=url)
+        actual = [piece.size for piece in tar.pieces]
+        if [size for _, size in index.pieces] != actual:
+            raise SourceError(f"{url} is the index of other pieces than those in {self.place.root}: build it again")
+        self._index_url = url
+        return index
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_files": None, "_tar": None, "_index": None, "_index_url": None}
