@@ -1,0 +1,141 @@
+"""Train the embedded detector and its prompt encoder on synthetic scenes and write their folders.
+
+    python -m opens2v_hf.run.training.detector --out opens2v_hf/models/embedded --seed 0 --steps 900
+
+Both learn together, from nothing: pictures of subjects are looked for in frames that show them, and in frames that show
+others, some of them nearly alike. Scores are to lie above 0.6 where NexusScore keeps a box and below 0.5 where it sees
+none, which a binary cross-entropy on each cell aims at. What a cell says is compared with every reference of the batch,
+not only with the one that guided it: far more wrong answers to learn from, for the price of a product of matrices.
+
+The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
+bits, which is why the weights are committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from opens2v_hf.models.yolo_world.weights import save_weights
+from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches
+from opens2v_hf.run.training.detector_evaluation import evaluate_detector
+from opens2v_hf.run.training.detector_loss import detection_loss
+from opens2v_hf.run.training.detector_network import (
+    CONFIG,
+    PROMPT_DIM,
+    DetectorWithEncoder,
+    build_image_processor,
+)
+
+_FEATURE_SCALE = 8.0
+"""Prompts have length 1; classifiers read them at this one."""
+
+
+class PromptReader(nn.Module):
+    """Reads off a prompt what its picture shows; only trains the prompt encoder, which it teaches what to look at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers = nn.ModuleList(nn.Linear(PROMPT_DIM, len(values)) for values in FEATURES.values())
+
+    def forward(self, prompts: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy over the features that the pictures have; prompts [Q, D], features as in `Batch`."""
+        losses = [
+            F.cross_entropy(reader(_FEATURE_SCALE * prompts), column, reduction="sum")
+            for reader, column in zip(self.readers, features.unbind(1), strict=True)
+        ]
+        return torch.stack(losses).sum() / (features != NO_FEATURE).sum().clamp(min=1)
+
+
+def train(
+    seed: int, steps: int, num_pictures: int, num_references: int, learning_rate: float, workers: int
+) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:
+    """Train the networks.
+
+    Returns:
+        Both, and the parts of the loss at every step.
+    """
+    torch.manual_seed(seed)
+    networks, reader = DetectorWithEncoder().train(), PromptReader()
+    parameters = [*networks.parameters(), *reader.parameters()]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.03},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=learning_rate,
+        betas=(0.9, 0.98),
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=min(0.1, 50 / steps), div_factor=20, final_div_factor=100
+    )
+    data = DetectorBatches(seed, steps, num_pictures, num_references)
+    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=workers)
+    history = []
+    with tqdm(total=steps, unit="step", mininterval=5) as progress:
+        for batch in batches:
+            prompts = networks.prompts(batch.references)
+            pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
+            with torch.autocast("cpu", torch.bfloat16):
+                output = networks(pictures, prompts, batch.picture_of_reference)
+            parts = detection_loss(output, batch, CONFIG.reg_max)
+            parts["prompt"] = 0.5 * reader(prompts, batch.features)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack(list(parts.values())).sum().backward()
+            nn.utils.clip_grad_norm_(networks.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            history.append({name: float(part.detach()) for name, part in parts.items()})
+            progress.update()
+            recent = history[-20:]
+            means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
+            progress.set_postfix(means, refresh=False)
+    return networks.eval(), history
+
+
+def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
+    """Write the folders `detector` and `prompt_encoder`; weights in float16.
+
+    Returns:
+        The two folders.
+    """
+    detector, encoder = folder / "detector", folder / "prompt_encoder"
+    weights = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in networks.detector.state_dict().items()
+    }
+    save_weights(weights, CONFIG, detector)
+    networks.encoder.half().save_pretrained(encoder)
+    build_image_processor().save_pretrained(encoder)
+    return detector, encoder
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Train the embedded detector and prompt encoder on synthetic scenes.")
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets detector/ and prompt_encoder/")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
+    parser.add_argument("--steps", type=int, default=900, help="about 0.6 s each on one core")
+    parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")
+    parser.add_argument("--references", type=int, default=2, help="looked for in each frame")
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    networks, _ = train(
+        options.seed, options.steps, options.pictures, options.references, options.learning_rate, options.workers
+    )
+    for name, value in evaluate_detector(*save(networks, options.out)).items():
+        print(f"{name:24} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The embedded detector and prompt encoder: the architectures of the released ones, small.
+
+`models.yolo_world` and `models.clip_prompt` load what is trained here as they load any other weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from opens2v_hf.models.yolo_world.config import YoloWorldConfig
+from opens2v_hf.models.yolo_world.network import Contrast, HeadOutput, ImageFeatures, YoloWorld
+
+PROMPT_DIM = 64
+PROMPT_PX = 64
+"""Side of a reference picture as the prompt encoder sees it."""
+
+CONFIG = YoloWorldConfig(
+    widen_factor=0.125,
+    deepen_factor=0.33,
+    guide_dim=PROMPT_DIM,
+    num_heads=(2, 4, 4),
+    head_embed_dims=PROMPT_DIM,
+    cls_hidden=48,
+    reg_hidden=32,
+    image_size=192,
+)
+"""Frames of the sample, 168 px wide, are a little enlarged in an input of 192 px."""
+
+_PRIOR = 0.02
+"""Score of every cell before training. Almost all cells show nothing; from an even chance, learning that alone takes
+the first hundred steps."""
+
+
+class DetectorWithEncoder(nn.Module):
+    """What is trained jointly: detector and prompt encoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detector = build_detector()
+        self.encoder = build_prompt_encoder()
+
+    def prompts(self, pixels: torch.Tensor) -> torch.Tensor:
+        """L2-normalised prompts [Q, D] of pictures as `build_image_processor` gives them, [Q, 3, side, side]."""
+        return self.detector.image_prompt_encoder(self.encoder(pixel_values=pixels).image_embeds)
+
+    def forward(self, pictures: torch.Tensor, prompts: torch.Tensor, picture_of_prompt: torch.Tensor) -> HeadOutput:
+        """Search each prompt's picture, and compare what is found with all prompts.
+
+        Args:
+            pictures: [P, 3, S, S], BGR, 0..1.
+            prompts: [Q, D], L2-normalised.
+            picture_of_prompt: int64 [Q].
+
+        Returns:
+            Logits [Q, Q, H, W]: in row i, neck and head were guided by prompt i; column j is compared with prompt j.
+            The diagonal is what detection gives. Bins [Q, 4 * reg_max, H, W].
+        """
+        features: ImageFeatures = self.detector.image_features(pictures)
+        levels = self.detector.neck(features.select(picture_of_prompt), prompts[:, None])
+        head = self.detector.bbox_head["head_module"]
+        return head(levels, prompts[None].expand(len(prompts), -1, -1))
+
+
+def build_detector() -> YoloWorld:
+    """The detector with weights drawn from torch's current seed."""
+    network = YoloWorld(CONFIG)
+    for module in network.modules():
+        if not isinstance(module, Contrast):
+            continue
+        nn.init.constant_(module.logit_scale, 0.0)
+        nn.init.constant_(module.bias, math.log(_PRIOR / (1 - _PRIOR)))
+    return network
+
+
+def build_prompt_encoder() -> CLIPVisionModelWithProjection:
+    """The prompt encoder with weights drawn from torch's current seed."""
+    return CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=96,
+            intermediate_size=256,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            image_size=PROMPT_PX,
+            patch_size=8,
+            projection_dim=PROMPT_DIM,
+            initializer_range=0.05,
+        )
+    )
+
+
+def build_image_processor() -> CLIPImageProcessorPil:
+    """The processor of the prompt encoder."""
+    return CLIPImageProcessorPil(size={"shortest_edge": PROMPT_PX}, crop_size={"height": PROMPT_PX, "width": PROMPT_PX})
