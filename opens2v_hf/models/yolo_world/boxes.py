@@ -12,6 +12,8 @@ from opens2v_hf.models.yolo_world.config import STRIDES, YoloWorldConfig
 from opens2v_hf.models.yolo_world.network import HeadOutput
 from opens2v_hf.models.yolo_world.preprocess import Letterbox
 
+_BLOCK = 128  # boxes judged together in suppression
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:
@@ -94,23 +96,31 @@ def non_maximum_suppression(boxes: np.ndarray, iou_threshold: float, *, max_kept
         >>> non_maximum_suppression(np.array([[0, 0, 10, 10], [0, 0, 10, 8], [0, 0, 10, 7.0]]), 0.7)
         array([0, 2])
     """
-    # one row per coordinate keeps every operation below on contiguous memory
-    left, top, right, bottom = np.ascontiguousarray(boxes.T)
-    area = (right - left) * (bottom - top)
-    index = np.arange(len(boxes))
-    kept: list[int] = []
-    while len(index) and (max_kept is None or len(kept) < max_kept):
-        first = index[0]
-        kept.append(int(first))
-        width = np.minimum(right, right[0]) - np.maximum(left, left[0])
-        height = np.minimum(bottom, bottom[0]) - np.maximum(top, top[0])
-        overlap = np.maximum(width, 0) * np.maximum(height, 0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            stays = ~(overlap / (area[0] + area - overlap) > iou_threshold)
-        stays[0] = False
-        index = index[stays]
-        left, top, right, bottom, area = left[stays], top[stays], right[stays], bottom[stays], area[stays]
-    return np.asarray(kept, dtype=np.int64)
+    kept = np.empty(0, dtype=np.int64)
+    for start in range(0, len(boxes), _BLOCK):
+        if max_kept is not None and len(kept) >= max_kept:
+            break
+        block = np.arange(start, min(start + _BLOCK, len(boxes)))
+        block = block[~_overlaps(boxes[block], boxes[kept], iou_threshold).any(axis=1)]
+        among = _overlaps(boxes[block], boxes[block], iou_threshold)
+        stays = np.ones(len(block), dtype=bool)
+        for first in np.flatnonzero(np.triu(among, k=1).any(axis=1)):
+            if stays[first]:
+                stays[first + 1 :] &= ~among[first, first + 1 :]
+        kept = np.concatenate([kept, block[stays]])
+    return kept[:max_kept]
+
+
+def _overlaps(first: np.ndarray, second: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether the IoU of each of `first` [n, 4] with each of `second` [m, 4] is above the threshold: [n, m]."""
+    left, top, right, bottom = first.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = second.T[:, None, :]
+    width = np.minimum(right, other_right) - np.maximum(left, other_left)
+    height = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+    both = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return both / (areas - both) > threshold
 
 
 def select(boxes: Tensor, scores: Tensor, place: Letterbox, config: YoloWorldConfig) -> Detections:

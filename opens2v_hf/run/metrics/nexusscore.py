@@ -46,6 +46,8 @@ _RELEASED_MODELS = {
 }
 _CROP_PIXELS = 64_000_000  # held at a time: some 200 MB
 
+_Place = tuple[int, tuple[int, int, int, int]]  # of a crop: its frame, and its corners in it
+
 
 class Detector(Protocol):
     """What is asked of a detector; see `YoloWorldDetector`."""
@@ -247,46 +249,50 @@ class NexusScore:
     ) -> list[list[list[tuple[Any, ...]]]]:
         """For each frame, for each reference, for each box: the values of `NexusBox` after its place."""
         distinct_texts = list(dict.fromkeys(texts))
-        by_text = dict(
-            zip(distinct_texts, self.embedder.embed_texts(distinct_texts, self.label_instruction), strict=True)
-        )
         of_pictures = self.embedder.embed_images(pictures)
+        of_texts = self.embedder.embed_texts(distinct_texts, self.label_instruction)
+        text_columns = [len(pictures) + distinct_texts.index(text) for text in texts]
         box_dtype = next((str(found.scores.dtype) for row in detections for found in row), "float32")
         thresholds = self.thresholds.rounded(
             box_dtype=box_dtype, similarity_dtype=str(of_pictures.dtype).removeprefix("torch.")
         )
-        corners = [[[pixel_corners(box) for box in found.boxes] for found in row] for row in detections]
         wanted = {
-            (frame, place): None
+            (frame, pixel_corners(box)): None
             for frame, row in enumerate(detections)
-            for reference, found in enumerate(row)
-            for place, score in zip(corners[frame][reference], found.scores.tolist(), strict=True)
-            if not is_empty(place) and (self.details or score > thresholds.box_score)
+            for found in row
+            for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True)
+            if self.details or score > thresholds.box_score
         }
-        of_crops = self._embed_crops(frames, list(wanted))
-        compared: list[list[list[tuple[Any, ...]]]] = []
-        for frame, row in enumerate(detections):
-            compared.append([])
-            for reference, found in enumerate(row):
-                values = []
-                for place, box, score in zip(
-                    corners[frame][reference], found.boxes.tolist(), found.scores.tolist(), strict=True
-                ):
-                    crop = of_crops.get((frame, place))
-                    g_i = None if crop is None else float(similarities(crop, of_pictures[reference]))
-                    g_t = None if crop is None else float(similarities(crop, by_text[texts[reference]]))
-                    values.append((tuple(box), score, g_i, g_t, judge(score, place, g_i, g_t, thresholds)))
-                compared[-1].append(values)
-        return compared
+        places = [place for place in wanted if not is_empty(place[1])]
+        compared = self._compare_crops(frames, places, torch.cat([of_pictures, of_texts]))
 
-    def _embed_crops(
-        self, frames: Sequence[np.ndarray], places: Sequence[tuple[int, tuple[int, int, int, int]]]
-    ) -> dict[tuple[int, tuple[int, int, int, int]], torch.Tensor]:
-        """The vector of every crop; a bounded number of crops is held as pixels at a time."""
-        found: dict[tuple[int, tuple[int, int, int, int]], torch.Tensor] = {}
+        def values(frame: int, reference: int, box: list[float], score: float) -> tuple[Any, ...]:
+            corners = pixel_corners(box)
+            row = compared.get((frame, corners))
+            g_i, g_t = (None, None) if row is None else (row[reference], row[text_columns[reference]])
+            return tuple(box), score, g_i, g_t, judge(score, corners, g_i, g_t, thresholds)
+
+        return [
+            [
+                [
+                    values(frame, reference, box, score)
+                    for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True)
+                ]
+                for reference, found in enumerate(row)
+            ]
+            for frame, row in enumerate(detections)
+        ]
+
+    def _compare_crops(
+        self, frames: Sequence[np.ndarray], places: Sequence[_Place], anchors: torch.Tensor
+    ) -> dict[_Place, list[float]]:
+        """The similarities of every crop with each of `anchors` [A, D]; few crops are held as pixels at a time."""
+        found: dict[_Place, list[float]] = {}
         for chunk in _chunks(places):
             crops = [Image.fromarray(frames[frame]).crop(corners) for frame, corners in chunk]
-            found.update(zip(chunk, self.embedder.embed_images(crops), strict=True))
+            vectors = self.embedder.embed_images(crops)
+            columns = [similarities(vectors, anchor).tolist() for anchor in anchors]
+            found.update((place, list(row)) for place, row in zip(chunk, zip(*columns, strict=True), strict=True))
         return found
 
 
@@ -301,17 +307,16 @@ def _remarks(boxes: Sequence[NexusBox]) -> Iterator[str]:
         yield f"{what} a similarity that is not a number and is dropped; try dtype='float32'"
 
 
-def _chunks(
-    places: Sequence[tuple[int, tuple[int, int, int, int]]],
-) -> Iterator[list[tuple[int, tuple[int, int, int, int]]]]:
-    chunk: list[tuple[int, tuple[int, int, int, int]]] = []
+def _chunks(places: Sequence[_Place]) -> Iterator[list[_Place]]:
+    chunk: list[_Place] = []
     pixels = 0
-    for frame, corners in places:
-        area = (corners[2] - corners[0]) * (corners[3] - corners[1])
+    for place in places:
+        left, top, right, bottom = place[1]
+        area = (right - left) * (bottom - top)
         if chunk and pixels + area > _CROP_PIXELS:
             yield chunk
             chunk, pixels = [], 0
-        chunk.append((frame, corners))
+        chunk.append(place)
         pixels += area
     if chunk:
         yield chunk
