@@ -12,7 +12,14 @@ from opens2v_hf.errors import ArgumentError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.run.registry import METRICS, RELEASED_EMBEDDER, RELEASED_JUDGE
+    from opens2v_hf.run.registry import (
+        METRICS,
+        RELEASED_DETECTOR,
+        RELEASED_EMBEDDER,
+        RELEASED_JUDGE,
+        RELEASED_PROMPT_ENCODER,
+    )
+    from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
     parser.add_argument("--split", default="open-domain", choices=("open-domain", "human-domain", "single-domain"))
@@ -39,8 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--embedder-revision", metavar="REVISION")
     models.add_argument("--judge", metavar="MODEL", help=f"also openai:<model>; default: {RELEASED_JUDGE}")
     models.add_argument("--judge-revision", metavar="REVISION")
+    models.add_argument("--detector", metavar="MODEL", help=f"also a checkpoint file; default: {RELEASED_DETECTOR}")
+    models.add_argument("--detector-revision", metavar="REVISION")
+    models.add_argument("--prompt-encoder", metavar="MODEL", help=f"default: {RELEASED_PROMPT_ENCODER}")
+    models.add_argument("--prompt-encoder-revision", metavar="REVISION")
     models.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    models.add_argument("--dtype", help="float16, bfloat16, float32 (default: float16 on CUDA, else float32)")
+    models.add_argument(
+        "--dtype", help="of embedder and judge: float16, bfloat16, float32 (default: float16 on CUDA, else float32)"
+    )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
     natural = parser.add_argument_group("naturalscore")
@@ -51,8 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
     natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
 
-    gme = parser.add_argument_group("gmescore")
-    gme.add_argument("--num-frames", type=int, metavar="N", help="default: 32, as released")
+    frames = parser.add_argument_group("gmescore and nexusscore")
+    frames.add_argument("--num-frames", type=int, metavar="N", help="default: 32, as released")
+
+    nexus = parser.add_argument_group("nexusscore")
+    nexus.add_argument("--variant", choices=VARIANTS, help="definition of the score (default: released)")
+    nexus.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="of the detector (default: no)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,8 +128,9 @@ def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
             {
                 "revision": getattr(arguments, f"{role}_revision"),
                 "device": arguments.device,
-                "dtype": arguments.dtype,
-                **({"batch_tokens": arguments.batch_tokens} if role == "embedder" else {}),
+                "dtype": arguments.dtype if role in ("embedder", "judge") else None,
+                "batch_tokens": arguments.batch_tokens if role == "embedder" else None,
+                "mixed_precision": arguments.mixed_precision if role == "detector" else None,
             }
         )
         for role in roles
@@ -138,6 +156,7 @@ def _options(arguments: argparse.Namespace, metrics: Sequence[str]) -> dict[str,
     every = {
         "gmescore": _given({"num_frames": arguments.num_frames}),
         "naturalscore": _given({"protocol": arguments.protocol, "runs": arguments.runs, "rubric": arguments.rubric}),
+        "nexusscore": _given({"num_frames": arguments.num_frames, "variant": arguments.variant}),
     }
     return {name: options for name, options in every.items() if name in metrics and options}
 

@@ -102,6 +102,7 @@ def _metrics() -> Iterable[Finding]:
 
 def _model(metric: str, role: str, name: str) -> Finding:
     from opens2v_hf.models.hub import cached_commit
+    from opens2v_hf.models.yolo_world.weights import RELEASED_FILE, RELEASED_REPO
 
     topic = f"{metric}: {role}"
     if name.startswith("openai:"):
@@ -110,7 +111,9 @@ def _model(metric: str, role: str, name: str) -> Finding:
         return Finding(
             topic, "missing", f"{name} needs OPENAI_API_KEY; or name a local model with --{role.replace('_', '-')}"
         )
-    commit = cached_commit(name)
+    # the released detector lies in a repo without config.json
+    file_name = RELEASED_FILE if name == RELEASED_REPO else "config.json"
+    commit = cached_commit(name, filename=file_name)
     if commit:
         return Finding(topic, "ok", f"{name} at {commit[:12]} is in the local cache")
     return Finding(topic, "note", f"{name} is not in the local cache and will be downloaded when it is first used")

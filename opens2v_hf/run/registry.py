@@ -13,10 +13,13 @@ from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.metrics.base import Metric
+from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.scoring import MetricTask
 
 RELEASED_EMBEDDER = "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"
 RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
+RELEASED_DETECTOR = "BestWishYsh/OpenS2V-Weight"
+RELEASED_PROMPT_ENCODER = "openai/clip-vit-base-patch32"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,27 @@ def _build_naturalscore(models: Mapping[str, Any], options: Mapping[str, Any]) -
     return NaturalScore(models["judge"], **loaded)
 
 
+def _build_nexusscore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.nexusscore import NexusScore
+    from opens2v_hf.scores.nexus import Thresholds
+
+    chosen = dict(options)
+    bounds = {
+        name: chosen.pop(option)
+        for option, name in (("box_threshold", "box_score"), ("text_threshold", "text_similarity"))
+        if option in chosen
+    }
+    return NexusScore(**models, thresholds=Thresholds(**bounds), **chosen)
+
+
+def _nexus_reference(sample: EvalSample, split: EvalSplit) -> NexusReference:
+    return NexusReference(
+        images=tuple(split.picture_path(subject) for subject in sample.subjects),
+        labels=tuple(subject.label for subject in sample.subjects),
+        id=sample.id,
+    )
+
+
 METRICS: dict[str, MetricEntry] = {
     entry.name: entry
     for entry in (
@@ -83,6 +107,17 @@ METRICS: dict[str, MetricEntry] = {
             lambda sample, split: None,
             ("protocol", "runs", "rubric", "allow_partial"),
         ),
+        MetricEntry(
+            "nexusscore",
+            {
+                "detector": RELEASED_DETECTOR,
+                "prompt_encoder": RELEASED_PROMPT_ENCODER,
+                "embedder": RELEASED_EMBEDDER,
+            },
+            _build_nexusscore,
+            _nexus_reference,
+            ("variant", "num_frames", "box_threshold", "text_threshold", "label_instruction", "details"),
+        ),
     )
 }
 """Every metric that a whole model can be scored with."""
@@ -90,6 +125,8 @@ METRICS: dict[str, MetricEntry] = {
 _LOADERS = {
     "embedder": ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
     "judge": ("opens2v_hf.models.judge.loading", "load_judge"),
+    "detector": ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
+    "prompt_encoder": ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
 }
 
 
@@ -101,11 +138,22 @@ def load_tasks(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     embedded: bool = False,
 ) -> list[MetricTask]:
+    """Load metrics, see `load_metrics`, for the samples of a split."""
+    metrics = load_metrics(names, models=models, options=options, embedded=embedded)
+    return [MetricTask(metric, _bind(METRICS[metric.name], split)) for metric in metrics]
+
+
+def load_metrics(
+    names: Sequence[str],
+    *,
+    models: Mapping[str, ModelChoice] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    embedded: bool = False,
+) -> list[Metric[Any]]:
     """Load the models that some metrics need, each once, and make the metrics.
 
     Args:
         names: of the metrics.
-        split: that will be scored.
         models: role to model; the released ones for roles that are not named.
         options: metric name to its own options.
         embedded: take the embedded model for every role that `models` does not name.
@@ -120,15 +168,14 @@ def load_tasks(
         raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
     _refuse_unknown(entries, chosen, options or {})
     loaded: dict[str, Any] = {}
-    tasks = []
+    metrics = []
     for entry in entries:
         for role, default in entry.models.items():
             if role not in loaded:
                 choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else default))
                 loaded[role] = _load(role, choice)
-        metric = entry.build({role: loaded[role] for role in entry.models}, (options or {}).get(entry.name, {}))
-        tasks.append(MetricTask(metric, _bind(entry, split)))
-    return tasks
+        metrics.append(entry.build({role: loaded[role] for role in entry.models}, (options or {}).get(entry.name, {})))
+    return metrics
 
 
 def _entry(name: str) -> MetricEntry:

@@ -11,7 +11,7 @@ from typing import Any
 
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
-from opens2v_hf.errors import JudgeError, VideoError
+from opens2v_hf.errors import JudgeError, SampleError, VideoError
 from opens2v_hf.run.metrics.base import Metric, progress
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.videos import FoundVideos
@@ -47,8 +47,8 @@ def score_found(
 ) -> RunResult:
     """Score every video that was found with every metric.
 
-    A video that cannot be fetched, opened or read, and one that a judge cannot rate, fails with its reason and the
-    run goes on.
+    A video that cannot be fetched, opened or read, one that a judge cannot rate, and one whose reference pictures
+    cannot be had fails with its reason and the run goes on.
 
     Args:
         found: the model's videos.
@@ -129,5 +129,5 @@ def _score_one(task: MetricTask, clip: Clip, sample: EvalSample) -> VideoScore:
         return VideoScore.not_applicable(f"the benchmark defines no {task.metric.name} for {sample.id}")
     try:
         return task.metric.score(clip, task.reference(sample))
-    except (VideoError, JudgeError) as error:
+    except (VideoError, JudgeError, SampleError) as error:
         return VideoScore.failed(str(error))

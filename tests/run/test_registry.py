@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from helpers.nexus_models import save_nexus_models
+
+from opens2v_hf.data.eval_split import open_split
+from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.clip_prompt import RELEASED_PROMPT_ENCODER
+from opens2v_hf.models.gme import RELEASED_EMBEDDER
+from opens2v_hf.models.judge.loading import RELEASED_JUDGE
+from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
+from opens2v_hf.run.registry import METRICS, ModelChoice, load_metrics, load_tasks
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.scoring import score_found
+from opens2v_hf.run.videos import find_videos
+from opens2v_hf.scores.nexus import Thresholds
+from opens2v_hf.scores.outcome import Status
+
+
+@pytest.fixture(scope="module")
+def choices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelChoice]:
+    folders = save_nexus_models(tmp_path_factory.mktemp("models"))
+    return {role: ModelChoice(folder, {"device": "cpu"}) for role, folder in folders.items()}
+
+
+def test_the_released_models_are_the_defaults() -> None:
+    released = {
+        "embedder": RELEASED_EMBEDDER,
+        "judge": RELEASED_JUDGE,
+        "detector": RELEASED_REPO,
+        "prompt_encoder": RELEASED_PROMPT_ENCODER,
+    }
+    for entry in METRICS.values():
+        assert entry.models == {role: released[role] for role in entry.models}
+
+
+def test_metrics_share_the_models_that_they_have_in_common(choices: dict[str, ModelChoice]) -> None:
+    gme, nexus = load_metrics(["gmescore", "nexusscore"], models=choices)
+    assert nexus.embedder is gme.embedder
+    assert [info.role for info in nexus.models] == ["detector", "prompt_encoder", "embedder"]
+
+
+def test_options_of_nexusscore_reach_it(choices: dict[str, ModelChoice]) -> None:
+    chosen = {"variant": "coverage", "num_frames": 5, "box_threshold": 0.7, "text_threshold": -1.0, "details": True}
+    (metric,) = load_metrics(["nexusscore"], models=choices, options={"nexusscore": chosen})
+    assert (metric.variant, metric.sampling.count, metric.details) == ("coverage", 5, True)
+    assert metric.thresholds == Thresholds(0.7, -1.0)
+    with pytest.raises(ArgumentError, match="no option colour"):
+        load_metrics(["nexusscore"], models=choices, options={"nexusscore": {"colour": 1}})
+
+
+def test_a_split_is_scored_with_its_own_pictures_and_a_missing_picture_fails_one_video(
+    choices: dict[str, ModelChoice], tmp_path: Path
+) -> None:
+    ids = ("singleobj_1", "singleface_1", "humanobj_1")
+    write_eval(tmp_path / "benchmark", per_category=1)
+    write_generated(tmp_path / "videos", "perfect", ids=ids, num_frames=4)
+    split = open_split("open-domain", data_dir=str(tmp_path / "benchmark"))
+    subjects = {sample.id: sample.subjects for sample in split.samples}
+    picture = split.picture_path(subjects["singleobj_1"][0])
+    found = find_videos(str(tmp_path / "videos"), list(subjects))
+    tasks = load_tasks(["nexusscore"], split, models=choices, options={"nexusscore": {"num_frames": 2}})
+
+    def run() -> RunResult:
+        return score_found(found, split.samples, tasks, model="m", split=split.name, benchmark=split.provenance)
+
+    scores = run().metric("nexusscore").scores
+    assert scores["singleobj_1"].status is scores["humanobj_1"].status is Status.SCORED
+    labels = [reference["label"] for reference in scores["humanobj_1"].details["references"]]
+    assert labels == ["human" if s.label in ("Man", "Woman") else s.label for s in subjects["humanobj_1"]]
+    assert "human" in labels
+    assert scores["singleface_1"].status is Status.NOT_APPLICABLE
+
+    picture.unlink()
+    scores = run().metric("nexusscore").scores
+    assert scores["singleobj_1"].status is Status.FAILED
+    assert picture.name in scores["singleobj_1"].reason
+    assert scores["humanobj_1"].status is Status.SCORED
