@@ -102,6 +102,12 @@ class YoloWorldDetector:
         """Widths and thresholds."""
         return self.network.config
 
+    @property
+    def options(self) -> dict[str, int | float | str]:
+        """What decides the boxes besides the weights, JSON-compatible."""
+        names = ("image_size", "score_threshold", "nms_iou", "max_detections")
+        return {**{name: getattr(self.config, name) for name in names}, "mixed_precision": self.mixed_precision}
+
     @classmethod
     def from_pretrained(
         cls,

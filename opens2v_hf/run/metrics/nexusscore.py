@@ -143,7 +143,7 @@ class NexusScore:
             "box_score_threshold": self.thresholds.box_score,
             "text_similarity_threshold": self.thresholds.text_similarity,
             "label_instruction": self.label_instruction,
-            "mixed_precision": getattr(self.detector, "mixed_precision", "no"),
+            "detector": dict(getattr(self.detector, "options", {})),
             **getattr(self.embedder, "options", {}),
         }
 
@@ -157,6 +157,8 @@ class NexusScore:
         ]
         if self.prompt_encoder is None:
             found.append("made with given prompts")
+        if getattr(self.detector, "options", {}).get("mixed_precision", "no") != "no":
+            found.append("made with a detector in mixed precision; the leaderboard's computes in float32")
         if self.variant not in ("released", "paper"):
             found.append(f"the variant {self.variant!r}; the leaderboard's is 'released'")
         if self.sampling.count != RELEASED_NUM_FRAMES:

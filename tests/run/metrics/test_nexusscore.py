@@ -13,7 +13,7 @@ from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from helpers.videos import encode, numbered_frames
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.errors import ArgumentError, ModelError, VideoError
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
 from opens2v_hf.models.info import ModelInfo
@@ -368,6 +368,32 @@ def test_caveats_name_what_differs_from_the_leaderboard(embedder):
     ):
         assert word in notes
     assert [info.role for info in metric.models] == ["detector", "embedder"]
+
+
+def test_options_say_what_decides_the_numbers(embedder):
+    metric = NexusScore(random_detector(config=FEW, mixed_precision="bf16"), embedder, num_frames=4)
+    assert metric.options == {
+        "variant": "released",
+        "num_frames": 4,
+        "box_score_threshold": 0.6,
+        "text_similarity_threshold": 0.3,
+        "label_instruction": "Find an image that matches the given text.",
+        "detector": {
+            "image_size": 128, "score_threshold": 0.5, "nms_iou": 0.7, "max_detections": 3, "mixed_precision": "bf16",
+        },
+        **embedder.options,
+    }  # fmt: skip
+    assert any("mixed precision" in caveat for caveat in metric.caveats)
+
+
+def test_a_video_that_breaks_off_fails_with_its_reason():
+    class Broken(FakeClip):
+        def frames(self, rule):
+            raise VideoError("fake: frame 2 is 10x10, the first is 20x10; re-encode it to one size")
+
+    outcome = known({}).score(Broken(), known_reference())
+    assert outcome.status is Status.FAILED
+    assert outcome.reason.startswith("fake: frame 2 is 10x10")
 
 
 def test_embeddings_are_needed_from_someone(video, embedder):
