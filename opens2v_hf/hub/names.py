@@ -27,7 +27,10 @@ from opens2v_hf._version import __version__
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.folders import hub_folder
 
-DATASET_BUILDERS = {"opens2v-eval": "opens2v_hf.data.eval_builder"}
+DATASET_BUILDERS = {
+    "opens2v-5m": "opens2v_hf.data.opens2v5m.builder",
+    "opens2v-eval": "opens2v_hf.data.eval_builder",
+}
 """Bare name of a dataset -> the module that holds its builder."""
 
 METRICS_PACKAGE = "opens2v_hf.hub.metric_modules"

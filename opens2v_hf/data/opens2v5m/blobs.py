@@ -54,13 +54,14 @@ class LazyVideo:
 
     Attributes:
         path: names the file.
+        blob: how the row stores it.
     """
 
     def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
-        self._blob = dict(blob)
+        self.blob = dict(blob)
         self._token = token
         self._reader: VideoReader | None = None
-        self.path: str | None = self._blob.get("path")
+        self.path: str | None = self.blob.get("path")
 
     def read_bytes(self) -> bytes:
         """The file as it is.
@@ -68,7 +69,7 @@ class LazyVideo:
         Raises:
             SourceError: it cannot be read.
         """
-        return read_blob(self._blob, self._token)
+        return read_blob(self.blob, self._token)
 
     def open(self) -> VideoReader:
         """A reader of its frames, opened once.
@@ -125,12 +126,13 @@ class LazyImage:
 
     Attributes:
         path: names the file.
+        blob: how the row stores it.
     """
 
     def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
-        self._blob = dict(blob)
+        self.blob = dict(blob)
         self._token = token
-        self.path: str | None = self._blob.get("path")
+        self.path: str | None = self.blob.get("path")
 
     def read_bytes(self) -> bytes:
         """The file as it is.
@@ -138,7 +140,7 @@ class LazyImage:
         Raises:
             SourceError: it cannot be read.
         """
-        return read_blob(self._blob, self._token)
+        return read_blob(self.blob, self._token)
 
     def load(self) -> Image.Image:
         """The picture, RGB.

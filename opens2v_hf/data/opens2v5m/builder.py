@@ -1,0 +1,223 @@
+"""OpenS2V-5M as a dataset: what `load_dataset("opens2v-5m", ...)` builds.
+
+By default it reads what is on the Hub today, upstream's repo in its released layout; `repo=` names another, `data_dir=`
+a folder or URL. Both the released layout and converted shards are understood.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+from datasets.builder import Key
+from datasets.fingerprint import Hasher
+from huggingface_hub import HfApi
+
+from opens2v_hf.data.opens2v5m import features
+from opens2v_hf.data.opens2v5m.convert_plan import VIEWS_STEP
+from opens2v_hf.data.opens2v5m.filters import PRESETS, Filters, QualityFilter, row_filter
+from opens2v_hf.data.opens2v5m.json_stream import Malformed, OnError, byte_ranges
+from opens2v_hf.data.opens2v5m.media_folder import Place
+from opens2v_hf.data.opens2v5m.released import JsonFile, ReleasedLayout, Subset, read_layout
+from opens2v_hf.data.opens2v5m.tables import SCHEMAS, Selection, released_tables, shard_tables
+from opens2v_hf.errors import ArgumentError, SourceError
+
+DEFAULT_REPO = "BestWishYsh/OpenS2V-5M"
+
+JSON_STEP = 64 << 20
+"""Bytes of released JSON in a shard of the stream: what a resumed stream reads again at most."""
+
+CITATION = """@article{yuan2025opens2v,
+  title={OpenS2V-Nexus: A Detailed Benchmark and Million-Scale Dataset for Subject-to-Video Generation},
+  author={Yuan, Shenghai and He, Xianyi and Deng, Yufan and Ye, Yang and Huang, Jinfa and Lin, Bin and
+          Luo, Jiebo and Yuan, Li},
+  journal={arXiv preprint arXiv:2505.20292},
+  year={2025}
+}"""
+
+_FEATURES = {
+    "regular": features.regular_features,
+    "cross_pairs": features.cross_pairs_features,
+    "views": features.view_features,
+}
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenS2V5MConfig(datasets.BuilderConfig):
+    """What to read, from where, and how much of it.
+
+    Attributes:
+        repo: a dataset repo on the Hub, instead of upstream's; not together with `data_dir`.
+        revision: of the repo.
+        columns: names of the columns to read, None for all.
+        filters: conditions on plain columns: `[(column, operator, value), ...]`, or a list of such lists, one of which
+            must hold. Row groups of shards that fail them are not read.
+        preset: "high-quality" for the authors' filter (see `filters.QualityFilter`), or a `QualityFilter`.
+        subset: "high-quality" for the authors' smaller set of released records.
+        index_dir: a folder of indices of the split tars, see `opens2v convert --index-only`.
+        on_error: "raise" at a malformed released record, or "skip" it with a warning.
+    """
+
+    repo: str | None = None
+    revision: str | None = None
+    columns: list[str] | None = None
+    filters: Filters | None = None
+    preset: str | QualityFilter | None = None
+    subset: Subset = "all"
+    index_dir: str | None = None
+    on_error: OnError = "raise"
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A Parquet file, or a range of the released layout."""
+
+    url: str
+    file: JsonFile | None = None
+    start: int = 0
+    stop: int = 0
+
+
+class OpenS2V5M(datasets.ArrowBasedBuilder):
+    """Builds one of the configs "regular", "cross_pairs" and "views", each with the split "train".
+
+    Raises, besides what `datasets` raises: SourceError where the dataset is not at its place or a file is damaged,
+    SampleError at a malformed record, ArgumentError where the arguments do not fit.
+    """
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS = OpenS2V5MConfig
+    BUILDER_CONFIGS = [  # noqa: RUF012 - the name and type that `datasets` asks for
+        OpenS2V5MConfig(name="regular", version=VERSION, description="clips with captions, tags, scores and subjects"),
+        OpenS2V5MConfig(name="cross_pairs", version=VERSION, description="the same subject in two clips of a cluster"),
+        OpenS2V5MConfig(name="views", version=VERSION, description="synthesised views of the subjects of some clips"),
+    ]
+    DEFAULT_CONFIG_NAME = "regular"
+    DEFAULT_WRITER_BATCH_SIZE = 64  # a row may hold its video
+
+    def _create_builder_config(
+        self, config_name: str | None = None, custom_features: Any = None, config_id: str | None = None, **kwargs: Any
+    ) -> tuple[datasets.BuilderConfig, str]:
+        config, default_id = super()._create_builder_config(
+            config_name=config_name, custom_features=custom_features, config_id=config_id, **kwargs
+        )
+        if config.data_files is not None:
+            raise ArgumentError("opens2v-5m takes data_dir= (a folder or URL) or repo=, not data_files=")
+        if config.repo is not None and config.data_dir is not None:
+            raise ArgumentError(f"give repo= or data_dir=, not both (got {config.repo=} and {config.data_dir=})")
+        self._selection = _selection(config)
+        options = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
+        self._layout, self._shards = _find(config, options, self.token)
+        if config_id is not None:
+            return config, default_id
+        # The cache is looked up by this id alone, so it must change with the files, wherever the place is named from.
+        asked = (self._shards, self._layout, config.columns, config.filters, config.preset, config.on_error)
+        return config, f"{config.name}-{Hasher.hash((*map(repr, asked), _times(self._shards), custom_features))}"
+
+    def _info(self) -> datasets.DatasetInfo:
+        all_features = _FEATURES[self.config.name]()
+        return datasets.DatasetInfo(
+            description="OpenS2V-5M: clips with subjects, masks, captions and scores for subject-to-video generation.",
+            features=datasets.Features({name: all_features[name] for name in self._selection.columns}),
+            homepage=f"https://huggingface.co/datasets/{DEFAULT_REPO}",
+            license="cc-by-4.0",
+            citation=CITATION,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        return [datasets.SplitGenerator(name=datasets.Split.TRAIN, gen_kwargs={"shards": list(self._shards)})]
+
+    def _generate_shards(self, shards: list[_Shard]) -> Iterator[dict[str, Any]]:
+        for shard in shards:
+            yield {"url": shard.url, "start": shard.start, "stop": shard.stop}
+
+    def _generate_tables(self, shards: list[_Shard]) -> Iterator[tuple[Key, pa.Table]]:
+        for number, shard in enumerate(shards):
+            for count, table in enumerate(self._tables(shard)):
+                yield Key(number, count), table
+
+    def _tables(self, shard: _Shard) -> Iterator[pa.Table]:
+        if self._layout is None:
+            options = {"token": self.token} if self.token and "://" in shard.url else None
+            return shard_tables(shard.url, self._selection, options)
+        return released_tables(
+            self._layout,
+            self.config.name,
+            shard.file,
+            shard.start,
+            shard.stop,
+            self._selection,
+            on_error=self.config.on_error,
+            report=_warn,
+        )
+
+
+def _selection(config: OpenS2V5MConfig) -> Selection:
+    schema = SCHEMAS[config.name]
+    columns = list(schema.names) if config.columns is None else list(config.columns)
+    if unknown := [name for name in columns if name not in schema.names]:
+        raise ArgumentError(f"{config.name} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
+    quality = config.preset
+    if isinstance(quality, str):
+        if quality not in PRESETS:
+            raise ArgumentError(f"there is no preset {quality!r}; there is {', '.join(PRESETS)}")
+        quality = PRESETS[quality]
+    if quality is not None and config.name != "regular":
+        raise ArgumentError(f"a preset is for the config 'regular'; {config.name!r} has no such scores")
+    rows = row_filter(config.filters, quality.conditions if quality else [], schema)
+    return Selection(schema, tuple(name for name in schema.names if name in columns), rows, quality)
+
+
+def _find(
+    config: OpenS2V5MConfig, options: dict[str, Any], token: Any
+) -> tuple[ReleasedLayout | None, tuple[_Shard, ...]]:
+    """What lies at the place: converted shards, or the released layout cut into ranges."""
+    root = config.data_dir or _pinned(config.repo or DEFAULT_REPO, config.revision, token)
+    place = Place(root, options).join("data", config.name)
+    shards = tuple(_Shard(f"{place.root}/{name}") for name in place.files() if name.endswith(".parquet"))
+    if shards:
+        return None, shards
+    layout = read_layout(root, subset=config.subset, index_dir=config.index_dir, storage_options=options)
+    if config.name == "views":
+        count = len(layout.view_ids())
+        ranges = [(start, min(start + VIEWS_STEP, count)) for start in range(0, count, VIEWS_STEP)]
+        shards = tuple(_Shard(layout.place.root, None, start, stop) for start, stop in ranges)
+    else:
+        files = layout.parts if config.name == "regular" else layout.pairs
+        shards = tuple(
+            _Shard(file.url, file, start, stop) for file in files for start, stop in byte_ranges(file.size, JSON_STEP)
+        )
+    if not shards:
+        raise SourceError(f"{layout.place.root} holds OpenS2V-5M, but nothing of the config {config.name!r}")
+    return layout, shards
+
+
+def _pinned(repo: str, revision: str | None, token: Any) -> str:
+    """The URL of the repo at its commit, so that all processes of a run read the same files."""
+    try:
+        info = HfApi(token=token).dataset_info(repo, revision=revision)
+    except OSError as error:
+        raise SourceError(f"cannot reach the dataset {repo} on the Hub: {str(error).splitlines()[0]}") from error
+    return f"hf://datasets/{repo}@{info.sha}"
+
+
+def _times(shards: tuple[_Shard, ...]) -> list[tuple[str, int, int]]:
+    """Sizes and times of local files: with them a cache knows that a file was replaced."""
+    found = []
+    for url in dict.fromkeys(shard.url for shard in shards):
+        path = Path(url)
+        if "://" not in url and path.is_file():
+            stat = path.stat()
+            found.append((url, stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _warn(malformed: Malformed) -> None:
+    _logger.warning("left out: %s", malformed)

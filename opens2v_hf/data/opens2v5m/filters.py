@@ -1,0 +1,155 @@
+"""Which rows and subjects to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.masks import geometry
+from opens2v_hf.masks.rle import RLE
+
+Condition = tuple[str, str, Any]
+Filters = Sequence[Condition] | Sequence[Sequence[Condition]]
+
+
+@dataclass(frozen=True)
+class QualityFilter:
+    """The filter of the authors' high-quality subset (arXiv 2505.20292, thresholds as released).
+
+    A row must satisfy the bounds on its duration and size. Of its subjects those with a low aesthetic score or a small
+    mask are dropped, then of two masks that overlap the smaller, then all but the best `max_subjects` by aesthetic
+    score. A row without a subject left is dropped.
+
+    Attributes:
+        min_duration_s: of the clip, in seconds, inclusive.
+        max_duration_s: likewise.
+        min_short_side_px: of the frame after crop, inclusive.
+        min_aesthetic: of a subject, inclusive; a subject without a score is dropped.
+        min_area: of a subject's mask as a part of the frame, inclusive.
+        max_iou: of two masks, inclusive.
+        max_subjects: that a row keeps.
+    """
+
+    min_duration_s: float = 2.0
+    max_duration_s: float = 10.0
+    min_short_side_px: int = 480
+    min_aesthetic: float = 4.5
+    min_area: float = 1 / 32
+    max_iou: float = 0.8
+    max_subjects: int = 6
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What is asked of a row, as far as its plain columns tell."""
+        return [
+            ("duration_s", ">=", self.min_duration_s),
+            ("duration_s", "<=", self.max_duration_s),
+            ("short_side_px", ">=", self.min_short_side_px),
+        ]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What `keep` looks at."""
+        return ("frame_height", "frame_width", "subjects")
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """The table with its subjects filtered, without the rows that keep none.
+
+        Raises:
+            MaskError: a stored mask is malformed.
+        """
+        heights, widths = table["frame_height"].to_pylist(), table["frame_width"].to_pylist()
+        kept = [
+            self.select(subjects or [], height * width)
+            for subjects, height, width in zip(table["subjects"].to_pylist(), heights, widths, strict=True)
+        ]
+        position = table.schema.get_field_index("subjects")
+        field = table.schema.field(position)
+        table = table.set_column(position, field, pa.array(kept, type=field.type))
+        return table.filter(pa.array([bool(subjects) for subjects in kept], type=pa.bool_()))
+
+    def select(self, subjects: Sequence[dict[str, Any]], frame_pixels: int) -> list[dict[str, Any]]:
+        """The subjects of a row that it keeps, in their order.
+
+        Args:
+            subjects: as the rows hold them.
+            frame_pixels: area of the frame.
+        """
+        candidates = []
+        for subject in subjects:
+            if subject["mask"] is None or subject["aesthetic"] is None or subject["aesthetic"] < self.min_aesthetic:
+                continue
+            mask = RLE.from_dict(subject["mask"])
+            area = geometry.area(mask)
+            if area >= self.min_area * frame_pixels:
+                candidates.append((area, mask, subject))
+        distinct: list[tuple[int, RLE, dict[str, Any]]] = []
+        for candidate in sorted(candidates, key=lambda entry: -entry[0]):
+            if all(geometry.iou(candidate[1], other[1]) <= self.max_iou for other in distinct):
+                distinct.append(candidate)
+        best = sorted((entry[2] for entry in distinct), key=lambda subject: -subject["aesthetic"])[: self.max_subjects]
+        return sorted(best, key=lambda subject: subject["id"])
+
+
+PRESETS = {"high-quality": QualityFilter()}
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Conditions on plain columns, in disjunctive normal form, as pyarrow knows them.
+
+    Attributes:
+        columns: that the conditions look at.
+        expression: the conditions.
+    """
+
+    columns: tuple[str, ...]
+    expression: pc.Expression
+
+
+def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema: pa.Schema) -> RowFilter | None:
+    """Puts together what a user asks for and what a preset asks for.
+
+    Args:
+        filters: `[(column, operator, value), ...]`, all of which must hold, or a list of such lists, one of which must.
+        conditions: which must hold too.
+        schema: of the rows.
+
+    Returns:
+        None where nothing is asked.
+
+    Raises:
+        ArgumentError: a condition is malformed or names no plain column.
+    """
+    alternatives = _alternatives(filters)
+    if not alternatives and not conditions:
+        return None
+    together = [[*alternative, *conditions] for alternative in alternatives or [[]]]
+    names = dict.fromkeys(condition[0] for alternative in together for condition in alternative)
+    for name in names:
+        if name not in schema.names or pa.types.is_nested(schema.field(name).type):
+            plain = [field.name for field in schema if not pa.types.is_nested(field.type)]
+            raise ArgumentError(f"filters cannot use {name!r}; they can use {', '.join(plain)}")
+    try:
+        return RowFilter(tuple(names), pq.filters_to_expression(together))
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise ArgumentError(f"filters={filters!r} cannot be used: {error}") from error
+
+
+def _alternatives(filters: Filters | None) -> list[list[Condition]]:
+    if not filters:
+        return []
+    groups = [filters] if isinstance(filters[0], tuple) else filters
+    for group in groups:
+        if not isinstance(group, Sequence) or isinstance(group, str):
+            raise ArgumentError(f"filters must be a list of (column, operator, value), got {filters!r}")
+        for condition in group:
+            if not isinstance(condition, tuple) or len(condition) != 3 or not isinstance(condition[0], str):
+                raise ArgumentError(f"a filter must be (column, operator, value), got {condition!r}")
+    return [list(group) for group in groups]  # type: ignore[arg-type]

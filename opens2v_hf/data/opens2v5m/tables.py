@@ -1,0 +1,169 @@
+"""Arrow tables of rows, read from converted shards or from the released layout, with no more read than asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec.core
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from opens2v_hf.data.opens2v5m.features import to_blob
+from opens2v_hf.data.opens2v5m.filters import QualityFilter, RowFilter
+from opens2v_hf.data.opens2v5m.json_stream import OnError
+from opens2v_hf.data.opens2v5m.parquet_schema import BLOB, CROSS_PAIRS, REGULAR, VIEWS, to_table
+from opens2v_hf.data.opens2v5m.released import JsonFile, ReleasedLayout, Report, pair_rows, regular_rows, view_row
+from opens2v_hf.errors import SourceError
+
+SCHEMAS = {"regular": REGULAR, "cross_pairs": CROSS_PAIRS, "views": VIEWS}
+
+_MOST_ROWS_OF_A_TABLE = 64
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is wanted of the rows.
+
+    Attributes:
+        schema: of all columns that there are.
+        columns: that are wanted, in the order of the schema.
+        rows: conditions on plain columns, None for all rows.
+        quality: a filter that looks at the subjects, None for none.
+    """
+
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    rows: RowFilter | None
+    quality: QualityFilter | None
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that must be read, in the order of the schema."""
+        names = {
+            *self.columns,
+            *(self.rows.columns if self.rows else ()),
+            *(self.quality.columns if self.quality else ()),
+        }
+        return [name for name in self.schema.names if name in names]
+
+    def apply(self, table: pa.Table) -> pa.Table:
+        """The rows and columns that are wanted, of a table of the columns that are needed."""
+        if self.rows is not None:
+            table = table.filter(self.rows.expression)
+        if self.quality is not None:
+            table = self.quality.keep(table)
+        return conform(table.select(list(self.columns)), self.schema)
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the types of the schema; a file is stored as `BLOB` whatever it was stored as.
+
+    Raises:
+        SourceError: a column has a type that cannot be cast.
+    """
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        wanted = schema.field(name).type
+        try:
+            if wanted == BLOB:
+                column = pa.chunked_array([to_blob(chunk) for chunk in column.chunks], type=BLOB)
+            elif column.type != wanted:
+                column = column.cast(wanted)
+        except pa.ArrowException as error:
+            raise SourceError(f"column {name!r} is {column.type} where {wanted} is expected: {error}") from error
+        columns.append(column)
+    return pa.table(columns, schema=pa.schema([schema.field(name) for name in table.column_names]))
+
+
+def shard_tables(url: str, selection: Selection, storage_options: dict[str, Any] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet shard, a table a row group.
+
+    Row groups that cannot hold a wanted row, as their statistics tell, are not read. Of the others the columns that
+    are filtered by are read first, and the rest only if a row passes.
+
+    Raises:
+        SourceError: the file cannot be read or lacks a column.
+    """
+    filesystem, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
+    try:
+        with filesystem.open(path, "rb") as file:
+            fragment = ds.ParquetFileFormat().make_fragment(file)
+            # The fragment has read the footer, which is not read again.
+            parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
+            missing = set(selection.needed) - set(parquet.schema_arrow.names)
+            if missing:
+                raise SourceError(f"{url} has no column {sorted(missing)[0]!r}: it is no shard of this dataset")
+            if selection.rows is not None:
+                fragment = fragment.subset(selection.rows.expression)
+            for group in (row_group.id for row_group in fragment.row_groups):
+                table = _row_group(parquet, group, selection)
+                if table is not None and table.num_rows:
+                    yield table
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {url}: {error}") from error
+
+
+def _row_group(parquet: pq.ParquetFile, group: int, selection: Selection) -> pa.Table | None:
+    if selection.rows is not None:
+        columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
+        if columns.filter(selection.rows.expression).num_rows == 0:
+            return None
+    return selection.apply(parquet.read_row_group(group, columns=selection.needed))
+
+
+def released_tables(
+    layout: ReleasedLayout,
+    config: str,
+    file: JsonFile | None,
+    start: int,
+    stop: int,
+    selection: Selection,
+    *,
+    on_error: OnError,
+    report: Report,
+) -> Iterator[pa.Table]:
+    """The rows of a range of the released layout; the first table has one row, so that it comes at once.
+
+    Args:
+        layout: where the files are.
+        config: "regular", "cross_pairs" or "views".
+        file: the JSON file; None for views.
+        start: of the range, in bytes of the file or in samples with views.
+        stop: its end.
+        selection: what is wanted.
+        on_error: "raise" at a malformed record, or "skip" it.
+        report: called with each that is skipped.
+
+    Raises:
+        SampleError: a record is malformed.
+        SourceError: a file cannot be read.
+    """
+    rows: Iterator[dict[str, Any]]
+    if file is None:
+        rows = (view_row(layout, sample_id) for sample_id in layout.view_ids()[start:stop])
+    elif config == "cross_pairs":
+        rows = pair_rows(layout, file, start=start, stop=stop, on_error=on_error, report=report)
+    else:
+        with_files = bool({"video", "background"} & set(selection.needed))
+        rows = regular_rows(
+            layout, file, start=start, stop=stop, on_error=on_error, report=report, with_files=with_files
+        )
+    needed = pa.schema([selection.schema.field(name) for name in selection.needed])
+    for batch in _growing_batches(rows):
+        table = selection.apply(to_table(({name: row[name] for name in needed.names} for row in batch), needed))
+        if table.num_rows:
+            yield table
+
+
+def _growing_batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    size, batch = 1, []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size:
+            yield batch
+            size, batch = min(2 * size, _MOST_ROWS_OF_A_TABLE), []
+    if batch:
+        yield batch
