@@ -47,3 +47,7 @@ class ResultError(OpenS2VError):
 
 class MissingDependencyError(OpenS2VError, ImportError):
     """An optional package is needed and not installed; the message gives the command that installs it."""
+
+
+class ProcessError(OpenS2VError):
+    """A run over several processes came to nothing: one of them failed, died, or was given something else to do."""

@@ -34,6 +34,7 @@ Args:
     dtype: "auto" (default: float16 on CUDA, float32 elsewhere), "float16", "bfloat16" or "float32".
     backend: decoder of videos: "auto" (default), "decord" or "pyav".
     details: also return, per video, the similarity of every frame. Default: False.
+    distributed: under `accelerate launch` the processes share the videos; False to score all in each. Default: True.
     Other arguments go to `GmeEmbedder.from_pretrained`: min_pixels, max_pixels, max_length, device_map,
     quantization_config, attn_implementation, ...
 
@@ -81,6 +82,7 @@ class GmeScore(evaluate.Metric):
         dtype=None,
         backend="auto",
         details=False,
+        distributed=True,
         **embedder_arguments,
     ):
         from opens2v_hf.run.metrics.base import score_many
@@ -92,7 +94,7 @@ class GmeScore(evaluate.Metric):
         arguments = {"revision": revision, "device": device, "dtype": dtype, "batch_tokens": batch_tokens}
         given = {name: value for name, value in arguments.items() if value is not None}
         metric = self._loaded(embedder, num_frames, {**given, **embedder_arguments})
-        return score_many(metric, list(predictions), prompts, backend=backend, details=details)
+        return score_many(metric, list(predictions), prompts, backend=backend, details=details, distributed=distributed)
 
     def _loaded(self, embedder, num_frames, embedder_arguments):
         from opens2v_hf.errors import ArgumentError

@@ -23,6 +23,7 @@ Args:
     allow_partial: average the runs that have a score, instead of failing a video for which one has none.
     details: whether the answer holds every raw reply (default True).
     backend: of the video reader: "auto", "decord" or "pyav".
+    distributed: under `accelerate launch` the processes share the videos; False to score all in each. Default: True.
     base_url, api_key, concurrency, max_calls, max_tokens, timeout_s, ...: of a judge behind an endpoint.
     device, dtype, min_pixels, max_pixels, ...: of a local judge.
 Returns:
@@ -64,10 +65,10 @@ class NaturalScore(evaluate.Metric):
             reference_urls=["https://arxiv.org/abs/2505.20292"],
         )
 
-    def _compute(self, predictions, details=True, backend="auto", **options):
+    def _compute(self, predictions, details=True, backend="auto", distributed=True, **options):
         from opens2v_hf.run.metrics.base import score_many
 
-        return score_many(self._metric(options), predictions, backend=backend, details=details)
+        return score_many(self._metric(options), predictions, backend=backend, details=details, distributed=distributed)
 
     def _metric(self, options):
         """The metric with its judge; a local judge stays loaded while the options stay the same."""

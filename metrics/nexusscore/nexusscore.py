@@ -48,6 +48,7 @@ Args:
     batch_tokens: tokens that the embedder computes at a time. Default: 8192.
     backend: decoder of videos: "auto" (default), "decord" or "pyav".
     details: also return the record of every box. Default: False.
+    distributed: under `accelerate launch` the processes share the videos; False to score all in each. Default: True.
     Other arguments go to `GmeEmbedder.from_pretrained`: min_pixels, max_pixels, device_map, quantization_config, ...
 
 Returns:
@@ -111,6 +112,7 @@ class NexusScore(evaluate.Metric):
         batch_tokens=None,
         backend="auto",
         details=False,
+        distributed=True,
         **embedder_arguments,
     ):
         from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION
@@ -145,7 +147,7 @@ class NexusScore(evaluate.Metric):
             label_instruction=RETRIEVAL_INSTRUCTION if label_instruction is None else label_instruction,
             details=details,
         )
-        return score_references(metric, list(predictions), samples, backend=backend)
+        return score_references(metric, list(predictions), samples, backend=backend, distributed=distributed)
 
     def _loaded(self, role, model, revision, arguments, *, device):
         import os

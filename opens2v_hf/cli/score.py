@@ -73,8 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score, write the result, print a table; 1 where a video failed or is missing."""
+    """Score, write the result, print a table; 1 where a video failed or is missing.
+
+    Of several processes under `accelerate launch` the main one writes, prints and has the exit code.
+    """
     import opens2v_hf
+    from opens2v_hf import processes
     from opens2v_hf.run.table import format_text
 
     target = Path(arguments.out) / f"{arguments.split}.json"
@@ -93,6 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         videos_revision=arguments.videos_revision,
         backend=arguments.backend,
     )
+    if not processes.is_main_process():
+        return 0
     result.save(target)
     print(format_text([result]))
     for note in dict.fromkeys(metric.note for metric in result.metrics if metric.note):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opens2v_hf import processes
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.info import EMBEDDED, ModelInfo
 
@@ -140,19 +141,26 @@ def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
 def pick_device(device: str | torch.device | None = None) -> torch.device:
     """The device to compute on; None or "auto" takes CUDA, then Apple's MPS, then the CPU.
 
+    Processes that were launched together take a CUDA device each, by their index on their machine; where
+    `accelerate launch --cpu` asked for the CPU, that is what "auto" is.
+
     Raises:
         ArgumentError: the device is unknown or this machine has none of it.
     """
     import torch
 
     if device is None or device == "auto":
+        if os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("true", "1", "yes"):
+            return torch.device("cpu")
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return _own_cuda_device()
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         picked = torch.device(device)
     except RuntimeError as error:
         raise ArgumentError(f"unknown device (got {device=}); use 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'") from error
+    if str(picked) == "cuda" and torch.cuda.is_available():
+        return _own_cuda_device()
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
         raise ArgumentError(
             f"there is no device {str(picked)!r} here ({torch.cuda.device_count()} CUDA devices); use 'auto' or 'cpu'"
@@ -160,6 +168,13 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     if picked.type == "mps" and not torch.backends.mps.is_available():
         raise ArgumentError("there is no MPS device here; use 'auto' or 'cpu'")
     return picked
+
+
+def _own_cuda_device() -> torch.device:
+    import torch
+
+    local = processes.local_process_index()
+    return torch.device("cuda") if local is None else torch.device("cuda", local % torch.cuda.device_count())
 
 
 def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:

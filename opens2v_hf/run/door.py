@@ -28,8 +28,11 @@ def score(
     revision: str | None = None,
     videos_revision: str | None = None,
     backend: Backend = "auto",
+    distributed: bool = True,
 ) -> RunResult:
     """Score the videos of a model on a split of OpenS2V-Eval.
+
+    Under `accelerate launch` with several processes they share the videos, and each gets the whole result.
 
     Args:
         videos: a folder of `<id>.mp4` files, or a Hub dataset repo that holds them ("org/name").
@@ -44,6 +47,7 @@ def score(
         revision: of the benchmark's Hub repo.
         videos_revision: of the Hub repo of videos.
         backend: of the video reader: "auto", "decord" or "pyav".
+        distributed: False to score all videos in this process, whatever was launched.
 
     Returns:
         Values for every video, what each mean rests on, and what everything was made with.
@@ -52,6 +56,7 @@ def score(
         ArgumentError: an argument has a value that cannot be used.
         SampleError: the benchmark's files are missing or malformed.
         ModelError: a model cannot be loaded.
+        ProcessError: the videos were shared, and a process failed or died.
 
     A video that is broken or cannot be rated raises nothing: it is in the result as failed, with its reason.
     """
@@ -72,6 +77,7 @@ def score(
         split=split,
         benchmark=opened.provenance,
         backend=backend,
+        distributed=distributed,
     )
 
 

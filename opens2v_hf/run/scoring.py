@@ -12,7 +12,9 @@ from typing import Any
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import JudgeError, SampleError, VideoError
-from opens2v_hf.run.metrics.base import Metric, progress
+from opens2v_hf.run.assignment import video_cost
+from opens2v_hf.run.each_video import for_each_video
+from opens2v_hf.run.metrics.base import Metric, setting_of
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.videos import FoundVideos
 from opens2v_hf.scores.outcome import VideoScore
@@ -44,8 +46,11 @@ def score_found(
     split: str,
     benchmark: Mapping[str, Any],
     backend: Backend = "auto",
+    distributed: bool = True,
 ) -> RunResult:
     """Score every video that was found with every metric.
+
+    Under `accelerate launch` with several processes they share the videos, and each gets the whole result.
 
     A video that cannot be fetched, opened or read, one that a judge cannot rate, and one whose reference pictures
     cannot be had fails with its reason and the run goes on.
@@ -58,15 +63,28 @@ def score_found(
         split: for the record.
         benchmark: where the samples came from, for the record.
         backend: of the video reader.
+        distributed: False to score all of them in this process, whatever was launched.
+
+    Raises:
+        ProcessError: the videos were shared, and a process failed, died, or was given other ones.
     """
     wanted = [sample for sample in samples if sample.id in found.fetch]
-    records: list[VideoRecord] = []
-    scores: dict[str, dict[str, VideoScore]] = {task.metric.name: {} for task in tasks}
-    for sample in progress(wanted, description=f"{model}, {split}", unit="video"):
-        record, by_metric = _score_video(found, sample, tasks, backend)
-        records.append(record)
-        for name, score in by_metric.items():
-            scores[name][sample.id] = score
+    outcomes = for_each_video(
+        lambda sample: _score_video(found, sample, tasks, backend),
+        wanted,
+        name=lambda sample: found.file_names[sample.id],
+        cost=lambda sample: _cost(found, sample, tasks),
+        setting=lambda: [found.source, dict(benchmark), *(setting_of(task.metric) for task in tasks)],
+        description=f"{model}, {split}",
+        distributed=distributed,
+    )
+    records = [record for record, _ in outcomes]
+    scores = {
+        task.metric.name: {
+            sample.id: by_metric[task.metric.name] for sample, (_, by_metric) in zip(wanted, outcomes, strict=True)
+        }
+        for task in tasks
+    }
     return RunResult(
         model=model,
         split=split,
@@ -99,6 +117,13 @@ def _metric_result(metric: Metric[Any], scores: Mapping[str, VideoScore]) -> Met
         caveats=tuple(metric.caveats),
         scores=scores,
     )
+
+
+def _cost(found: FoundVideos, sample: EvalSample, tasks: Iterable[MetricTask]) -> float:
+    if found.is_remote:  # no process downloads what another one scores
+        return 1.0
+    rules = [task.metric.sampling for task in tasks if task.metric.name in sample.metrics]
+    return video_cost(found.fetch[sample.id](), rules)
 
 
 def _score_video(

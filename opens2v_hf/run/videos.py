@@ -34,6 +34,11 @@ class FoundVideos:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether `fetch` downloads."""
+        return self.source.startswith("hf://")
+
 
 def find_videos(videos: str, ids: Iterable[str], *, revision: str | None = None) -> FoundVideos:
     """Match the files of a folder or of a Hub dataset repo with sample ids by their stem (`<id>.mp4`).

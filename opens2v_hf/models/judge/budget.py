@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from opens2v_hf import processes
 from opens2v_hf.errors import ArgumentError, JudgeError
 
 
@@ -34,6 +35,21 @@ class Budget:
         self._calls = 0
         self._tokens = 0
         self._lock = threading.Lock()
+
+    @classmethod
+    def of_this_process(cls, max_calls: int | None = None, max_tokens: int | None = None) -> Budget:
+        """The part of a budget that falls to this one of the processes that were launched together.
+
+        Raises:
+            ArgumentError: a cap is no whole number from 1, or too low for each process to have a part.
+        """
+        whole = cls(max_calls, max_tokens)
+        count, index = processes.num_processes(), processes.process_index()
+        caps = {"max_calls": whole.max_calls, "max_tokens": whole.max_tokens}
+        for name, cap in caps.items():
+            if cap is not None and cap < count:
+                raise ArgumentError(f"{name} is divided among {count} processes (got {cap}); raise it, or launch fewer")
+        return cls(*(None if cap is None else processes.share_of(cap, count, index) for cap in caps.values()))
 
     @property
     def calls(self) -> int:

@@ -37,8 +37,8 @@ class EndpointJudge:
         base_url: of the endpoint; see `ChatClient`.
         api_key: see `ChatClient`.
         concurrency: requests at a time, over all threads.
-        max_calls: budget in requests, retries included; None for no cap.
-        max_tokens: budget in tokens as the endpoint reports them; None for no cap.
+        max_calls: budget in requests, retries included; None for no cap. Processes launched together divide it.
+        max_tokens: budget in tokens as the endpoint reports them; None for no cap. Divided likewise.
         max_reply_attempts: replies asked for until one is a score.
         max_attempts: requests sent for one reply until one gets through.
         timeout_s: for one request.
@@ -84,7 +84,7 @@ class EndpointJudge:
                 "a judge behind an endpoint needs concurrency >= 1, max_reply_attempts >= 1 and jpeg_quality in 1..95 "
                 f"(got {concurrency=}, {max_reply_attempts=}, {jpeg_quality=})"
             )
-        self.budget = Budget(max_calls, max_tokens)
+        self.budget = Budget.of_this_process(max_calls, max_tokens)
         self._concurrency = concurrency
         self._max_reply_attempts = max_reply_attempts
         self._jpeg_quality = jpeg_quality

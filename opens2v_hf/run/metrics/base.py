@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tqdm import tqdm
-
+from opens2v_hf import processes
 from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.run.assignment import video_cost
+from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.scores.outcome import VideoScore, summarize
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.reader import Backend
@@ -77,8 +78,11 @@ def score_many(
     *,
     backend: Backend = "auto",
     details: bool = False,
+    distributed: bool = True,
 ) -> dict[str, Any]:
     """Score videos one by one, with progress on standard error, and answer as every `compute()` does.
+
+    Under `accelerate launch` with several processes they share the videos, and each gets the whole answer.
 
     Args:
         metric: any metric.
@@ -86,22 +90,28 @@ def score_many(
         references: one for each video, or None for a metric that needs nothing.
         backend: of the video reader.
         details: whether the answer also holds each video's details (key "details").
+        distributed: False to score all of them in this process, whatever was launched.
 
     Returns:
         See `answer`.
 
     Raises:
         ArgumentError: the numbers of videos and references differ.
+        ProcessError: the videos were shared, and a process failed, died, or was given other ones.
     """
     if references is not None and len(references) != len(videos):
         raise ArgumentError(
             f"{metric.name} needs one reference for each video (got {len(videos)} videos, {len(references)} references)"
         )
-    pairs = list(zip(videos, references if references is not None else [None] * len(videos), strict=True))
-    scores = [
-        score_clip(metric, video, reference, backend=backend)
-        for video, reference in progress(pairs, description=metric.name, unit="video")
-    ]
+    scores = for_each_video(
+        lambda pair: score_clip(metric, *pair, backend=backend),
+        list(zip(videos, references if references is not None else [None] * len(videos), strict=True)),
+        name=lambda pair: _name(pair[0]),
+        cost=lambda pair: video_cost(video_source(pair[0]), [metric.sampling]),
+        setting=lambda: [setting_of(metric), [_told_of(reference) for reference in references or ()]],
+        description=metric.name,
+        distributed=distributed,
+    )
     return answer(metric, scores, details=details)
 
 
@@ -131,12 +141,34 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
     }
     if details:
         result["details"] = [dict(score.details) for score in scores]
-    if summary.num_failed:
+    if summary.num_failed and processes.is_main_process():
         _LOGGER.warning(
             "%s: %d of %d videos could not be scored and are not in the mean; see `reasons`",
             metric.name, summary.num_failed, len(scores),
         )  # fmt: skip
     return result
+
+
+def setting_of(metric: Metric[Any]) -> dict[str, Any]:
+    """What decides a metric's numbers, wherever they are computed: all but the device."""
+    return {
+        "name": metric.name,
+        "sampling": metric.sampling.name,
+        "options": dict(metric.options),
+        "models": [{**model.to_dict(), "device": None} for model in metric.models],
+    }
+
+
+def _told_of(reference: Any) -> Any:
+    """What of a reference is compared across processes: its texts."""
+    return reference if isinstance(reference, str) else [getattr(reference, key, None) for key in ("id", "labels")]
+
+
+def _name(video: Any) -> str:
+    source = video_source(video)
+    if isinstance(source, bytes):
+        return f"<{len(source)} bytes, sha256 {hashlib.sha256(source).hexdigest()[:12]}>"
+    return os.fspath(source)
 
 
 def video_source(video: Any) -> str | os.PathLike[str] | bytes:
@@ -155,23 +187,3 @@ def video_source(video: Any) -> str | os.PathLike[str] | bytes:
     raise ArgumentError(
         f"a video is a path, the bytes of a file, or a dict with 'path' or 'bytes' (got {type(video).__name__})"
     )
-
-
-_Item = TypeVar("_Item")
-
-
-def progress(items: Sequence[_Item], *, description: str, unit: str) -> Iterable[_Item]:
-    """Iterate with a progress bar on a terminal, and with a line now and then where there is none."""
-    stream = sys.stderr
-    if stream is not None and stream.isatty():
-        return tqdm(items, desc=description, unit=unit, file=stream)
-    return _plain_progress(items, description, unit)
-
-
-def _plain_progress(items: Sequence[_Item], description: str, unit: str) -> Iterable[_Item]:
-    """At most some ten lines on standard error, so that a log file stays readable."""
-    step = max(1, len(items) // 10)
-    for index, item in enumerate(items):
-        yield item
-        if (index + 1) % step == 0 or index + 1 == len(items):
-            print(f"{description}: {index + 1} of {len(items)} {unit}s", file=sys.stderr, flush=True)

@@ -347,7 +347,12 @@ def load_model(role: str, model: Any = None, **arguments: Any) -> Any:
 
 
 def score_references(
-    metric: NexusScore, videos: Sequence[Any], references: Sequence[NexusReference], *, backend: Backend = "auto"
+    metric: NexusScore,
+    videos: Sequence[Any],
+    references: Sequence[NexusReference],
+    *,
+    backend: Backend = "auto",
+    distributed: bool = True,
 ) -> dict[str, Any]:
     """Score videos; see `score_many`, whose answer this extends.
 
@@ -355,7 +360,7 @@ def score_references(
         The answer with `references`: for each video the list of its `ReferenceSummary` dicts (empty where it has no
         score); and with `details` if the metric records boxes.
     """
-    result = score_many(metric, videos, references, backend=backend, details=True)
+    result = score_many(metric, videos, references, backend=backend, details=True, distributed=distributed)
     details = result.pop("details")
     result["references"] = [found.get("references", []) for found in details]
     if metric.details:

@@ -9,7 +9,8 @@ from helpers.videos import encode, numbered_frames
 
 from opens2v_hf.errors import ArgumentError, JudgeError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.run.metrics.base import answer, progress, score_many, video_source
+from opens2v_hf.run.metrics.base import answer, score_many, video_source
+from opens2v_hf.run.progress import progress
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.sampling import SamplingRule, linspace
 

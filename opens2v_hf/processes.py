@@ -1,0 +1,70 @@
+"""How many processes a launcher started, and which of them this one is.
+
+Only the environment and what is imported already are looked at, so that a single process pays nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+# What `accelerate launch` and `torchrun` set. All are asked for, because clusters set some of them for lone processes.
+_VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
+
+
+def num_processes(environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes run together, on all machines; 1 for a lone one.
+
+    Example:
+        >>> num_processes({"WORLD_SIZE": "4", "RANK": "1", "LOCAL_RANK": "1"}), num_processes({"WORLD_SIZE": "4"})
+        (4, 1)
+    """
+    group = _group()
+    return group.get_world_size() if group is not None else _launched(environment)["WORLD_SIZE"]
+
+
+def process_index(environment: Mapping[str, str] = os.environ) -> int:
+    """Which of them this is, from 0."""
+    group = _group()
+    return group.get_rank() if group is not None else _launched(environment)["RANK"]
+
+
+def local_process_index(environment: Mapping[str, str] = os.environ) -> int | None:
+    """Which of those on its machine this is, from 0; None for a lone process.
+
+    Example:
+        >>> local_process_index({"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}), local_process_index({})
+        (1, None)
+    """
+    launched = _launched(environment)
+    return launched["LOCAL_RANK"] if launched["WORLD_SIZE"] > 1 else None
+
+
+def is_main_process() -> bool:
+    """Whether this process speaks for all: it shows progress, prints and writes."""
+    return process_index() == 0
+
+
+def share_of(amount: int, count: int, index: int) -> int:
+    """The part of a whole amount that one of `count` processes may spend; all parts together are the amount.
+
+    Example:
+        >>> [share_of(10, 4, index) for index in range(4)]
+        [3, 3, 2, 2]
+    """
+    return amount // count + (index < amount % count)
+
+
+def _launched(environment: Mapping[str, str]) -> dict[str, int]:
+    values = [environment.get(name, "") for name in _VARIABLES]
+    if not all(value.isdecimal() for value in values) or int(values[0]) < 1:
+        values = ["1", "0", "0"]
+    return {name: int(value) for name, value in zip(_VARIABLES, values, strict=True)}
+
+
+def _group() -> Any:
+    """`torch.distributed`, where somebody has set it up already."""
+    module = sys.modules.get("torch.distributed")
+    return module if module is not None and module.is_available() and module.is_initialized() else None
