@@ -46,6 +46,14 @@ class Border:
             place = window.find(self.token, place + 1)
         return None
 
+    def count(self, window: bytes) -> int:
+        """How many entries begin in the window."""
+        count, place = 0, self.find(window, 0)
+        while place is not None:
+            count += 1
+            place = self.find(window, place + 1)
+        return count
+
     def _key_before(self, window: bytes, place: int, begin: int) -> int | None:
         end = place
         for expected in (self.opener, b":", b'"'):
@@ -58,6 +66,13 @@ class Border:
         while quote >= 0 and _is_escaped(window, quote):
             quote = window.rfind(b'"', lowest, quote)
         return quote if quote >= 0 else None
+
+
+RECORD_BORDERS = tuple(Border(token=key) for key in (b'"metadata"', b'"word_tags"', b'"annotation"'))
+"""What released records can begin with."""
+
+LIST_BORDERS = (Border(token=b"[", opener=b""),)
+"""What entries that are lists begin with."""
 
 
 def detect_border(head: bytes, begin: int) -> Border:

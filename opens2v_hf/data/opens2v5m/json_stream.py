@@ -34,6 +34,7 @@ MAX_RECORD_BYTES = 16 << 20
 """A record longer than this is malformed; real ones have some 100 KB."""
 
 FIRST_READ = 1 << 16
+VOTING_BYTES = 1 << 20
 LARGEST_READ = 4 << 20
 """Reads grow from the first, so that the first record comes at once, to the largest."""
 
@@ -95,6 +96,7 @@ def read_object(
     stop: int | None = None,
     on_error: OnError = "raise",
     report: Callable[[Malformed], None] | None = None,
+    borders: tuple[Border, ...] = (),
     max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> Iterator[Entry]:
     """The entries of a file that holds one JSON object, in the file's order.
@@ -108,6 +110,8 @@ def read_object(
         stop: the end of the range, None for the end of the file.
         on_error: "raise" ends at the first malformed entry, "skip" goes on with the one after it.
         report: called with each malformed entry that is skipped.
+        borders: what an entry can begin with; without, that is told from the first entry, and if that one is damaged
+            the others are not found.
         max_record_bytes: no entry may be longer. Memory is bounded by a small multiple of it.
 
     Raises:
@@ -116,7 +120,7 @@ def read_object(
     """
     if on_error not in ("raise", "skip"):
         raise ArgumentError(f"on_error must be 'raise' or 'skip' (got {on_error=})")
-    return _ObjectReader(source, start, stop, on_error, report, max_record_bytes).entries()
+    return _ObjectReader(source, start, stop, on_error, report, borders, max_record_bytes).entries()
 
 
 class _Broken(Exception):  # noqa: N818 - control flow within this module, never seen outside
@@ -139,6 +143,7 @@ class _ObjectReader:
         stop: int | None,
         on_error: OnError,
         report: Callable[[Malformed], None] | None,
+        borders: tuple[Border, ...],
         max_record_bytes: int,
     ) -> None:
         self._source = source
@@ -147,6 +152,7 @@ class _ObjectReader:
         self._on_error = on_error
         self._report = report
         self._max_record_bytes = max_record_bytes
+        self._borders = borders
         self._border = Border()
         self._window = b""
         self._base = 0
@@ -160,7 +166,7 @@ class _ObjectReader:
         if head[opening : opening + 1] != b"{":
             found = "is empty" if opening == len(head) else f"begins with {head[opening : opening + 20]!r}"
             raise SampleError(f"{self._source.url} must hold one JSON object {{id: record, ...}}, but it {found}")
-        self._border = detect_border(head, opening + 1)
+        self._border = self._choose_border(head) if self._borders else detect_border(head, opening + 1)
         if self._start <= opening:
             self._window, self._position = head, skip_space(head, opening + 1)
         else:
@@ -179,6 +185,16 @@ class _ObjectReader:
                     yield entry
         if last == self._source.size and not self._ended:
             self._complain(None, self._position, "the file ends before the object is closed")
+
+    def _choose_border(self, head: bytes) -> Border:
+        """The one that most entries at the beginning of the file have; a damaged entry does not decide it."""
+        if len(self._borders) == 1:
+            return self._borders[0]
+        counts = [border.count(head) for border in self._borders]
+        if sum(count > 0 for count in counts) != 1:
+            head = self._source.read(0, VOTING_BYTES)
+            counts = [border.count(head) for border in self._borders]
+        return self._borders[counts.index(max(counts))]
 
     def _first_of_next_range(self) -> int:
         """Only a look at the bytes behind the range tells where its last entry ends."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opens2v_hf.data.opens2v5m.byte_source import ByteSource, open_source
+from opens2v_hf.data.opens2v5m.json_borders import LIST_BORDERS, RECORD_BORDERS, Border
 from opens2v_hf.data.opens2v5m.json_stream import Entry, Malformed, OnError, read_object
 from opens2v_hf.data.opens2v5m.media_folder import MediaFolder, Place
 from opens2v_hf.data.opens2v5m.parquet_schema import pair_row, regular_row
@@ -159,7 +160,7 @@ def regular_rows(
         video = video or {"path": f"{videos.place.root}/{record.path}"}
         return [regular_row(record, video, backgrounds.locate(f"{record.id}.png"))]
 
-    yield from _rows(layout, part, rows_of, start, stop, on_error, report)
+    yield from _rows(layout, part, RECORD_BORDERS, rows_of, start, stop, on_error, report)
 
 
 def pair_rows(
@@ -176,7 +177,7 @@ def pair_rows(
     def rows_of(entry: Entry) -> list[dict[str, Any]]:
         return [pair_row(pair) for pair in parse_pairs(entry.key, entry.value)]
 
-    yield from _rows(layout, file, rows_of, start, stop, on_error, report)
+    yield from _rows(layout, file, LIST_BORDERS, rows_of, start, stop, on_error, report)
 
 
 def view_row(layout: ReleasedLayout, sample_id: str) -> dict[str, Any]:
@@ -205,6 +206,7 @@ def view_row(layout: ReleasedLayout, sample_id: str) -> dict[str, Any]:
 def _rows(
     layout: ReleasedLayout,
     file: JsonFile,
+    borders: tuple[Border, ...],
     rows_of: Callable[[Entry], list[dict[str, Any]]],
     start: int,
     stop: int | None,
@@ -212,7 +214,7 @@ def _rows(
     report: Report | None,
 ) -> Iterator[dict[str, Any]]:
     source = layout.open(file)
-    for entry in read_object(source, start=start, stop=stop, on_error=on_error, report=report):
+    for entry in read_object(source, start=start, stop=stop, on_error=on_error, report=report, borders=borders):
         try:
             rows = rows_of(entry)
         except SampleError as error:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import tracemalloc
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from opens2v_hf.data.opens2v5m import json_stream
 from opens2v_hf.data.opens2v5m.byte_source import LocalSource
+from opens2v_hf.data.opens2v5m.json_borders import LIST_BORDERS, RECORD_BORDERS
 from opens2v_hf.data.opens2v5m.json_stream import Malformed, byte_ranges, read_object
 from opens2v_hf.errors import ArgumentError, SampleError
 
@@ -256,6 +258,60 @@ def test_the_released_records(shared_data) -> None:
         whole = json.loads(path.read_text())
         if isinstance(whole, dict):
             assert {entry.key: entry.value for entry in read_object(LocalSource(path))} == whole
+
+
+@pytest.mark.parametrize("kind", ["records", "lists"])
+@pytest.mark.parametrize("seed", range(60))
+def test_one_damage_costs_its_neighbours_at_most(kind: str, seed: int) -> None:
+    rng = random.Random(seed)
+    text = 'x[{\\"}]' * rng.randrange(5)
+    records = {
+        f"id{n}": {"metadata": {"a": n, "s": text}, "annotation": {"m": [1, {"z": None}]}}
+        if kind == "records"
+        else [{"cur_id": text, "n": n}, {"cur_id": "y"}]
+        for n in range(8)
+    }
+    data = bytearray(json.dumps(records, indent=rng.choice([None, 2])).encode())
+    place = rng.randrange(1, len(data))
+    damage = rng.randrange(3)
+    if damage == 0:
+        data[place] = rng.randrange(256)
+    elif damage == 1:
+        del data[place : place + rng.randrange(1, 30)]
+    else:
+        data[place:place] = rng.randbytes(rng.randrange(1, 5))
+    borders = RECORD_BORDERS if kind == "records" else LIST_BORDERS
+
+    def good(**options) -> tuple[list[str], list[Malformed]]:
+        reports: list[Malformed] = []
+        entries = read_object(
+            MemorySource(bytes(data)), on_error="skip", report=reports.append, borders=borders, **options
+        )
+        return [entry.key for entry in entries if records.get(entry.key) == entry.value], reports
+
+    keys, reports = good()
+    try:
+        assert keys == [key for key, value in json.loads(data).items() if records.get(key) == value]
+        assert reports == []
+    except ValueError:
+        # Where a brace goes missing, two records become one.
+        assert len(keys) >= len(records) - 2
+        assert reports
+    # Cut anywhere, what is whole comes once.
+    step = rng.randrange(60, 400)
+    in_ranges = [key for start, stop in byte_ranges(len(data), step) for key in good(start=start, stop=stop)[0]]
+    assert len(in_ranges) == len(set(in_ranges))
+    assert set(keys) <= set(in_ranges)
+
+
+def test_the_kind_of_border_that_most_entries_have_is_chosen() -> None:
+    for first in ("metadata", "word_tags", "annotation"):
+        records = {f"id{n}": {first: [n], "z": [{"word_tags": 1}, "metadata"]} for n in range(20)}
+        data = json.dumps(records).encode().replace(f'"{first}"'.encode(), b'"m"', 1)
+        keys = []
+        for start, stop in byte_ranges(len(data), 100):
+            keys += [e.key for e in read_object(MemorySource(data), start=start, stop=stop, borders=RECORD_BORDERS)]
+        assert keys == list(records)
 
 
 def test_arguments() -> None:
