@@ -63,8 +63,8 @@ def video(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def module():
-    return evaluate.load(MODULE)
+def module(tmp_path_factory):
+    return evaluate.load(MODULE, cache_dir=str(tmp_path_factory.mktemp("evaluate")))
 
 
 def clip_of(video, num_frames=4):
@@ -449,6 +449,19 @@ def test_the_module_takes_given_embeddings(module, folders, video, encoder):
     assert given["scores"] == pytest.approx(encoded["scores"], abs=1e-6)
     assert prompts["scores"] == pytest.approx(encoded["scores"], abs=1e-6)
     assert [info["role"] for info in given["models"]] == ["detector", "embedder"]
+
+
+def test_videos_added_one_by_one_are_scored_together(module, video):
+    for _ in range(2):
+        module.add(prediction=str(video), reference={"images": [GREEN], "labels": ["Cup"]})
+    result = module.compute(
+        detector=KnownDetector({}),
+        embedder=KnownEmbedder(TEXTS),
+        prompt_embeds=[np.zeros((1, 2)), np.ones((1, 2))],
+        num_frames=2,
+    )
+    assert result["scores"] == [0.0, 0.0]
+    assert result["reasons"] == ["no reference was detected in any frame"] * 2
 
 
 def test_broken_pictures_and_videos_cost_their_video_only(module, folders, video, tmp_path):
