@@ -118,7 +118,7 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
         if config_id is not None:
             return config, default_id
         # The cache is looked up by this id alone, so it must change with the files, wherever the place is named from.
-        asked = (self._shards, self._layout, config.columns, config.filters, config.preset, config.on_error)
+        asked = (self._shards, config.index_dir, config.columns, config.filters, config.preset, config.on_error)
         return config, f"{config.name}-{Hasher.hash((*map(repr, asked), _times(self._shards), custom_features))}"
 
     def _info(self) -> datasets.DatasetInfo:

@@ -6,11 +6,12 @@ can be pickled and survives a fork: it opens its file in the process that reads.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import fsspec
 import fsspec.core
@@ -63,8 +64,6 @@ class LocalSource:
             self._size = self._path.stat().st_size
         except OSError as error:
             raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
-        self._file: BinaryIO | None = None
-        self._process = -1
 
     @property
     def url(self) -> str:
@@ -79,17 +78,12 @@ class LocalSource:
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read`."""
         try:
-            # A file opened before a fork shares its position with the parent: each process opens its own.
-            if self._file is None or self._process != os.getpid():
-                self._file = self._path.open("rb", buffering=0)
-                self._process = os.getpid()
-            self._file.seek(offset)
-            return _read_fully(self._file, length)
+            # Opened anew: threads and forked processes would share the position of an open file.
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                return _read_fully(file, length)
         except OSError as error:
             raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_process": -1}
 
 
 class RemoteSource:
@@ -218,7 +212,7 @@ def open_source(
     return kind(text, storage_options=storage_options, size=size)
 
 
-def _read_fully(file: BinaryIO, length: int) -> bytes:
+def _read_fully(file: io.FileIO, length: int) -> bytes:
     parts = []
     while length > 0 and (part := file.read(length)):
         parts.append(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Place:
     def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
         self.root = root.rstrip("/") if "://" in root else str(Path(root).resolve())
         self.storage_options = dict(storage_options or {})
+        self._listing: tuple[str, dict[str, int]] | None = None
 
     def join(self, *parts: str) -> Place:
         """A place within."""
@@ -37,6 +39,26 @@ class Place:
             SourceError: the place cannot be reached.
         """
         return {name: int(entry["size"] or 0) for name, entry in self._entries("file")}
+
+    def pieces(self) -> dict[str, int]:
+        """The files that are a tar or a piece of one; the others, of which there may be many, are not looked at."""
+        if "://" in self.root:
+            return {name: size for name, size in self.files().items() if _is_piece(name)}
+        if not os.path.isdir(self.root):
+            return {}
+        with os.scandir(self.root) as entries:
+            return dict(sorted((entry.name, entry.stat().st_size) for entry in entries if _is_piece(entry.name)))
+
+    def has_file(self, name: str) -> bool:
+        """Whether a file of this name lies here or in a folder within."""
+        if not name or ".." in name.split("/"):
+            return False
+        if "://" not in self.root:
+            return os.path.isfile(os.path.join(self.root, name))
+        folder, _, last = name.rpartition("/")
+        if self._listing is None or self._listing[0] != folder:
+            self._listing = (folder, self.join(folder).files() if folder else self.files())
+        return last in self._listing[1]
 
     def folders(self) -> list[str]:
         """Names of the folders that lie directly here, sorted."""
@@ -66,7 +88,7 @@ class MediaFolder:
         self.place = place
         self.index_name = index_name
         self._index_dir = index_dir
-        self._files: dict[str, int] | None = None
+        self._looked = False
         self._tar: SplitTar | None = None
         self._index: TarIndex | None = None
         self._index_url: str | None = None
@@ -79,30 +101,34 @@ class MediaFolder:
         Raises:
             SourceError: the pieces of the tar are incomplete, or the index is not theirs.
         """
-        files = self._listed()
-        if name in files:
-            return {"path": f"{self.place.root}/{name}"}
-        if self._tar is None:
-            # Names may have folders, which are not listed.
-            return {"path": f"{self.place.root}/{name}"} if self._lies_deeper(name) else None
+        tar = self.tar()
+        if tar is None:
+            return {"path": f"{self.place.root}/{name}"} if self.place.has_file(name) else None
         if self._index is None:
             return {"path": f"{self.place.root}/{self.index_name}.tar{WITHOUT_INDEX}{name}"}
         member = self._index.find(name)
         if member is None:
             return None
-        offset = self._tar.offset_of(member.piece, member.offset)
-        spans = self._tar.spans(offset, member.length)
+        offset = tar.offset_of(member.piece, member.offset)
+        spans = tar.spans(offset, member.length)
         return {"path": name, "spans": [{"url": s.url, "offset": s.offset, "length": s.length} for s in spans]}
 
     def tar(self) -> SplitTar | None:
         """The split tar that lies here, None if there is none."""
-        self._listed()
+        if not self._looked:
+            pieces = self.place.pieces()
+            if pieces:
+                options = self.place.storage_options
+                sizes = {f"{self.place.root}/{name}": size for name, size in pieces.items()}
+                tar = SplitTar([open_source(u, storage_options=options, size=sizes[u]) for u in order_pieces(sizes)])
+                self._index = self._find_index(tar)
+                self._tar = tar
+            self._looked = True
         return self._tar
 
     def has_index(self) -> bool:
         """Whether an index of the tar was found."""
-        self._listed()
-        return self._index is not None
+        return self.tar() is not None and self._index is not None
 
     def copy_index(self, path: Path) -> None:
         """Copies the index that was found."""
@@ -111,31 +137,12 @@ class MediaFolder:
             with whole_file(path) as temporary:
                 temporary.write_bytes(source.read(0, source.size))
 
-    def _lies_deeper(self, name: str) -> bool:
-        if "/" not in name or ".." in name.split("/"):
-            return False
-        folder, _, last = name.rpartition("/")
-        return last in self.place.join(folder).files()
-
-    def _listed(self) -> dict[str, int]:
-        if self._files is None:
-            files = self.place.files()
-            pieces = [name for name in files if ".tar.split." in name or name.endswith(".tar")]
-            if pieces:
-                urls = order_pieces(f"{self.place.root}/{name}" for name in pieces)
-                options = self.place.storage_options
-                sizes = {f"{self.place.root}/{name}": files[name] for name in pieces}
-                self._tar = SplitTar([open_source(url, storage_options=options, size=sizes[url]) for url in urls])
-                self._index = self._find_index(files, self._tar)
-            self._files = files
-        return self._files
-
-    def _find_index(self, files: dict[str, int], tar: SplitTar) -> TarIndex | None:
+    def _find_index(self, tar: SplitTar) -> TarIndex | None:
         name = self.index_name + INDEX_SUFFIX
         options = self.place.storage_options
         if self._index_dir is not None and name in Place(self._index_dir, options).files():
             url = f"{self._index_dir.rstrip('/')}/{name}"
-        elif name in files:
+        elif self.place.has_file(name):
             url = f"{self.place.root}/{name}"
         else:
             return None
@@ -148,4 +155,8 @@ class MediaFolder:
         return index
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": None, "_tar": None, "_index": None, "_index_url": None}
+        return {**self.__dict__, "_looked": False, "_tar": None, "_index": None, "_index_url": None}
+
+
+def _is_piece(name: str) -> bool:
+    return ".tar.split." in name or name.endswith(".tar")

@@ -13,7 +13,7 @@ The "foreground" pictures are the frames with their subjects painted out, whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from opens2v_hf.data.opens2v5m.byte_source import ByteSource, open_source
@@ -64,16 +64,23 @@ class ReleasedLayout:
     parts: tuple[JsonFile, ...]
     pairs: tuple[JsonFile, ...]
     index_dir: str | None = None
+    _media: dict[str, MediaFolder] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def videos(self, part: str) -> MediaFolder:
         """The videos of a part."""
         folder = "videos" if self.form == "folder" else "Videos"
-        return MediaFolder(self.place.join(folder, part), part, self.index_dir)
+        return self._media_folder(self.place.join(folder, part), part)
 
     def backgrounds(self, part: str) -> MediaFolder:
         """The pictures of a part's frames with their subjects painted out."""
         folder = "foreground" if self.form == "folder" else "Background"
-        return MediaFolder(self.place.join(folder, part), f"{part}.background", self.index_dir)
+        return self._media_folder(self.place.join(folder, part), f"{part}.background")
+
+    def _media_folder(self, place: Place, index_name: str) -> MediaFolder:
+        """Looked at once in a process: its index may have hundreds of thousands of members."""
+        if index_name not in self._media:
+            self._media[index_name] = MediaFolder(place, index_name, self.index_dir)
+        return self._media[index_name]
 
     def view_ids(self) -> list[str]:
         """The samples that have synthesised views, sorted."""

@@ -305,7 +305,9 @@ def test_a_malformed_record_is_fatal_or_skipped(tmp_path, caplog) -> None:
 def test_the_cache_follows_the_files(tmp_path) -> None:
     shutil.copytree(folder_form(), tmp_path / "copy")
     options = {"data_dir": str(tmp_path / "copy"), "split": "train", "cache_dir": str(tmp_path / "cache")}
-    assert len(load_dataset("opens2v-5m", **options)) == len(ids())
+    first = load_dataset("opens2v-5m", **options)
+    assert len(first) == len(ids())
+    assert load_dataset("opens2v-5m", **options).cache_files == first.cache_files
     path = tmp_path / "copy" / "regular" / "dataset1.json"
     records = json.loads(path.read_text())
     path.write_text(json.dumps(dict(list(records.items())[1:])))
