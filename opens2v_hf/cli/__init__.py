@@ -13,6 +13,7 @@ from opens2v_hf.errors import OpenS2VError
 COMMANDS = {
     "demo": "make a sample, score simulated models on it, write a table, plots and a report",
     "score": "score the videos of a model",
+    "explain": "show why the NexusScore of a video is what it is, as a picture and a page",
     "report": "write an HTML page about one or several results",
     "doctor": "say what is installed, what will be used and what is missing",
 }

@@ -12,7 +12,8 @@ from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.table import metric_names, rows
 from opens2v_hf.scores.outcome import Summary
 
-_PALETTE = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#a16207", "#db2777", "#4b5563")
+PALETTE = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#a16207", "#db2777", "#4b5563")
+"""Colours of models, references and what else stands side by side."""
 _DPI = 110
 
 
@@ -65,7 +66,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def _colors(results: Sequence[RunResult]) -> dict[str, str]:
-    return {result.model: _PALETTE[index % len(_PALETTE)] for index, result in enumerate(results)}
+    return {result.model: PALETTE[index % len(PALETTE)] for index, result in enumerate(results)}
 
 
 def _bar(panel: Axes, position: float, summary: Summary, color: str, *, height: float = 0.7, text: bool = True) -> None:
