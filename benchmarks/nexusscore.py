@@ -37,6 +37,7 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.yolo_world.boxes import decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
+from opens2v_hf.models.yolo_world.preprocess import letterbox
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.metrics.nexusscore import NexusScore
 from opens2v_hf.scores.nexus import Thresholds
@@ -124,7 +125,6 @@ def seconds(work: Callable[[], Any]) -> float:
 def build(width: float, boxes: int, frames: int, folder: Path) -> NexusScore:
     config = replace(YoloWorldConfig(widen_factor=width), max_detections=boxes)
     detector = YoloWorldDetector(random_network(config), info=ModelInfo("detector", "random"))
-    let_some_cells_detect(detector)
     torch.manual_seed(0)
     clip = CLIPVisionModelWithProjection(CLIPVisionConfig(patch_size=32, projection_dim=512)).eval()
     encoder = ClipPromptEncoder(clip, CLIPImageProcessorPil(), ModelInfo("prompt_encoder", "random"))
@@ -133,15 +133,29 @@ def build(width: float, boxes: int, frames: int, folder: Path) -> NexusScore:
     return NexusScore(detector, embedder, encoder, num_frames=frames, thresholds=THRESHOLDS)
 
 
-def let_some_cells_detect(detector: YoloWorldDetector, share: float = 0.02) -> None:
-    """Shift the class logits of random weights so that about this share of cells is a detection."""
-    frame = np.random.default_rng(1).integers(0, 256, (1, 480, 832, 3), dtype=np.uint8)
-    prompts = detector.prompts(torch.randn(1, detector.config.guide_dim, generator=torch.Generator().manual_seed(1)))
-    with torch.inference_mode():
-        output = detector.network.predict(detector.features(frame).features, prompts[:, None])
-        logits = torch.cat([level.flatten() for level in output.logits])
-        for contrast in detector.network.bbox_head["head_module"].cls_contrasts:
-            contrast.bias -= logits.quantile(1 - share)
+@torch.no_grad()
+def make_it_detect(metric: NexusScore, clip: Clip, reference: NexusReference, share: float = 0.02) -> None:
+    """Norm random weights on a frame, and shift their class logits so that about this share of cells is a detection."""
+    network = metric.detector.network
+    frame = clip.frames(metric.sampling)[:1]
+    prompts = metric.detector.prompts(metric.prompt_encoder.embed(reference.images)).clone()
+
+    def logits() -> torch.Tensor:
+        features = network.image_features(pictures)
+        each = features.select(torch.zeros(len(prompts), dtype=torch.long))
+        return torch.cat([level.flatten() for level in network.predict(each, prompts[:, None]).logits])
+
+    picture, _ = letterbox(frame[0], network.config.image_size)
+    pictures = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # the statistics of this frame take the place of random ones
+    network.train()
+    logits()
+    network.eval()
+    shift = logits().quantile(1 - share)
+    for contrast in network.bbox_head["head_module"].cls_contrasts:
+        contrast.bias -= shift
 
 
 def main() -> None:
@@ -153,7 +167,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         metric = build(arguments.width, arguments.boxes, arguments.frames, Path(folder) / "embedder")
-        video = generated_video(Path(folder) / "video.mp4")
+        video = generated_video(Path(folder) / "video.mp4", width=640, height=640)
         rng = np.random.default_rng(0)
         pictures = tuple(Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)) for _ in LABELS)
         reference = NexusReference(pictures, LABELS)
@@ -165,6 +179,7 @@ def main() -> None:
             metric.embedder._texts.clear()  # no label is remembered from the round before
             return metric.score(open_clip(), reference).value
 
+        make_it_detect(metric, open_clip(), reference)
         replay = Replay(metric)
         with replay.recording():
             score = ours()
