@@ -141,10 +141,7 @@ def _do(work: Callable[[_Item], _Result], item: _Item, name: str, board: _Board)
     except ProcessError:  # told to stop in the middle of it
         raise
     except Exception as error:
-        raise board.fail(f"failed at {name}: {type(error).__name__}: {error}") from error
-    except BaseException:
-        board.fail(f"was interrupted at {name}")
-        raise
+        raise board.failure(board.rank, f"failed at {name}: {type(error).__name__}: {error}") from error
 
 
 def _gather(results: list[tuple[int, _Result]], num_items: int, count: int) -> list[_Result]:
@@ -182,7 +179,8 @@ class _Shown:
 class _Board:
     """Where each process of one round of work tells of itself and looks at the others.
 
-    Entering it joins the work; a thread gives signs of life until it is left.
+    Entering it joins the work; a thread gives signs of life until it is left. Whoever leaves it by an error tells all
+    others, so that none of them waits for this process, and all raise the same.
     """
 
     def __init__(self, rank: int, count: int, work: str, patience: Patience) -> None:
@@ -212,6 +210,9 @@ class _Board:
     ) -> None:
         self._left.set()
         self._beating.join()
+        if error is not None:
+            known = isinstance(error, ProcessError)
+            self._tell_failure(error if known else self.failure(self.rank, f"was interrupted ({error!r})"))
 
     def tell(self, **changes: Any) -> None:
         """Change what this process tells of itself.
@@ -223,14 +224,15 @@ class _Board:
             self._own = replace(self._own, **changes)
             self._store.set(str(self.rank), json.dumps(self._own.__dict__))
 
-    def fail(self, what: str) -> ProcessError:
-        """Tell all that this process failed, and get the error for it to raise."""
-        failure = self._failure(self.rank, what)
+    def _tell_failure(self, failure: BaseException) -> None:
         try:
-            self.tell(error=what)
+            self.tell(error=str(failure))
         except ProcessError as error:
             _LOGGER.warning("the other processes cannot be told: %s", error)
-        return failure
+
+    def failure(self, rank: int, what: str) -> ProcessError:
+        """The error for all to raise when one process is at fault."""
+        return ProcessError(f"process {rank} of {self.count} {what}; its videos have no score, so there is no result")
 
     def look(self) -> list[_State | None]:
         """See how far each process is.
@@ -246,7 +248,7 @@ class _Board:
                 self._await_arrival(rank, now)
                 continue
             if state.error:
-                raise self._failure(rank, state.error)
+                raise ProcessError(state.error)
             if state.work != self._own.work:
                 raise ProcessError(
                     f"process {rank} of {self.count} was given other videos, references or settings than process "
@@ -266,7 +268,7 @@ class _Board:
         for rank in range(self.count):
             state = self._read(rank)
             if state is not None and state.error:
-                return self._failure(rank, state.error)
+                return ProcessError(state.error)
         return None
 
     def _read(self, rank: int) -> _State | None:
@@ -291,12 +293,9 @@ class _Board:
     def _check_alive(self, rank: int, now: float) -> None:
         silent, stuck = now - self._last_beat[rank], now - self._last_video[rank]
         if silent > self.patience.dead_after_s:
-            raise self._failure(rank, f"has given no sign of life for {silent:.0f} s")
+            raise self.failure(rank, f"has given no sign of life for {silent:.0f} s")
         if stuck > self.patience.video_s:
-            raise self._failure(rank, f"has been at one video for {stuck:.0f} s")
-
-    def _failure(self, rank: int, what: str) -> ProcessError:
-        return ProcessError(f"process {rank} of {self.count} {what}; its videos have no score, so there is no result")
+            raise self.failure(rank, f"has been at one video for {stuck:.0f} s")
 
     def _beat(self) -> None:
         while not self._left.wait(self.patience.beat_s):

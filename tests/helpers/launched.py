@@ -1,0 +1,79 @@
+"""What each of the processes of a launch does in the tests of sharing work: `launched.py FOLDER`.
+
+Reads the jobs from FOLDER/jobs.json and writes what came of each, and what this process loaded and scored, to
+FOLDER/<rank>.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import evaluate
+
+import opens2v_hf
+from opens2v_hf.cli import main as command_line
+from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.models.gme import GmeEmbedder
+from opens2v_hf.run.metrics.gmescore import GmeScore
+
+
+def run(folder: Path) -> None:
+    jobs = json.loads((folder / "jobs.json").read_text())
+    rank = int(os.environ["RANK"])
+    loaded, scored = count_calls()
+    gmescore = evaluate.load(jobs["module"])
+    report: dict[str, Any] = {}
+
+    def compute(job: str, prompts: list[str], **changed: Any) -> None:
+        start = len(scored)
+        arguments = {"predictions": jobs["videos"], "references": prompts, **jobs["arguments"], **changed}
+        try:
+            report[job] = {"answer": gmescore.compute(**arguments)}
+        except OpenS2VError as error:
+            report[job] = {"error": f"{type(error).__name__}: {error}"}
+        report[job]["scored"] = scored[start:]
+
+    compute("all", jobs["prompts"])
+    compute("one", jobs["prompts"][:1], predictions=jobs["videos"][:1])
+    compute("raises", [*jobs["prompts"][:-1], "trip"])
+    compute("differs", [f"{prompt} {rank}" for prompt in jobs["prompts"]])
+    compute("alone", jobs["prompts"][:1], predictions=jobs["videos"][:1], distributed=False)
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        report["command"] = {"code": command_line(jobs["command"])}
+    report["command"]["printed"] = printed.getvalue()
+    report["loaded"] = loaded
+    report["version"] = opens2v_hf.__version__
+    (folder / f"{rank}.json").write_text(json.dumps(report))
+
+
+def count_calls() -> tuple[list[str], list[str]]:
+    """Names of models as they are loaded and of videos as they are scored; the prompt "trip" raises."""
+    loaded: list[str] = []
+    scored: list[str] = []
+    load, score = GmeEmbedder.from_pretrained.__func__, GmeScore.score
+
+    def counted_load(cls: type, model: Any, **arguments: Any) -> Any:
+        loaded.append(str(model))
+        return load(cls, model, **arguments)
+
+    def counted_score(self: GmeScore, clip: Any, reference: str) -> Any:
+        scored.append(Path(clip.name).name)
+        if reference == "trip":
+            raise ZeroDivisionError("a fault of the program")
+        return score(self, clip, reference)
+
+    GmeEmbedder.from_pretrained = classmethod(counted_load)  # type: ignore[method-assign, assignment]
+    GmeScore.score = counted_score  # type: ignore[method-assign]
+    return loaded, scored
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))
