@@ -1,6 +1,6 @@
 """Train the embedded embedder on synthetic scenes and write its folder.
 
-    python -m opens2v_hf.run.training.embedder --out opens2v_hf/models/embedded/embedder --seed 0 --steps 900
+    python -m opens2v_hf.run.training.embedder --out opens2v_hf/models/embedded/embedder --seed 0
 
 Contrastive learning in one space for texts and pictures: frames against captions (with captions and frames that are
 nearly right among the wrong ones), crops of subjects against their reference pictures and their phrases, and crops
@@ -44,14 +44,23 @@ LABEL_BORDER = 0.3
 POSITIVE_FLOOR = 0.6
 """Cosine that a matching pair should have at least, so that scores are high in absolute terms too."""
 
+FAULT_MARGIN = 0.25
+"""How much less a frame with a fault, or a caption with a wrong word, is to fit than the right one."""
+
 _MAX_SCALE = 30.0
 
 
 class ContrastiveLoss(nn.Module):
-    """The losses and their learnt temperatures."""
+    """The losses and their learnt temperatures.
 
-    def __init__(self) -> None:
+    Args:
+        margin_weight: of `margin_loss`.
+        label_weight: of `label_loss`.
+    """
+
+    def __init__(self, margin_weight: float, label_weight: float) -> None:
         super().__init__()
+        self.margin_weight, self.label_weight = margin_weight, label_weight
         self.log_scale = nn.ParameterDict(
             {name: nn.Parameter(torch.tensor(math.log(10.0))) for name in ("scene", "subject")}
         )
@@ -68,13 +77,18 @@ class ContrastiveLoss(nn.Module):
         short = embed_token_rows(network, batch.short_texts.ids, batch.short_texts.mask)
         phrases, labels = short[: -len(LABELS)], short[-len(LABELS) :]
         scene, subject = self.scale("scene"), self.scale("subject")
+        cosines = frames @ captions.T
         return {
-            "captions": scene_loss(frames @ captions.T, batch.num_pairs, scene),
+            "captions": scene_loss(cosines, batch.num_pairs, scene),
+            "margin": self.margin_weight * margin_loss(cosines, batch.frame_origins, batch.caption_origins),
             "references": match_loss(crops @ references.T, batch.same_subject, subject),
             "phrases": 0.5 * match_loss(crops @ phrases.T, batch.same_phrase, subject)
             + 0.5 * match_loss(references @ phrases.T, batch.same_phrase, subject),
-            "labels": label_loss(crops @ labels.T, batch.label_targets)
-            + 0.5 * label_loss(references @ labels.T, batch.label_targets),
+            "labels": self.label_weight
+            * (
+                label_loss(crops @ labels.T, batch.label_targets)
+                + 0.5 * label_loss(references @ labels.T, batch.label_targets)
+            ),
         }
 
 
@@ -88,6 +102,25 @@ def scene_loss(cosines: torch.Tensor, num_pairs: int, scale: torch.Tensor) -> to
     to_frame = F.cross_entropy(scale * cosines[:, :num_pairs].T, target)
     floor = F.relu(POSITIVE_FLOOR - cosines.diagonal()[:num_pairs]).square().mean()
     return (to_text + to_frame) / 2 + 2 * floor
+
+
+def margin_loss(cosines: torch.Tensor, frame_origins: torch.Tensor, caption_origins: torch.Tensor) -> torch.Tensor:
+    """How far the nearly right stay from lying `FAULT_MARGIN` under the right.
+
+    Args:
+        cosines: of frames [F] and captions [T], the C pairs first.
+        frame_origins: [F - C], the pair that each further frame nearly shows.
+        caption_origins: [T - C], the pair that each further caption nearly describes.
+    """
+    right = cosines.diagonal()
+    num_pairs = len(cosines) - len(frame_origins)
+    faulty_frames = cosines[torch.arange(num_pairs, len(cosines)), frame_origins]
+    faulty_captions = cosines[caption_origins, torch.arange(num_pairs, cosines.shape[1])]
+    short_of = [
+        F.relu(FAULT_MARGIN - right[frame_origins] + faulty_frames),
+        F.relu(FAULT_MARGIN - right[caption_origins] + faulty_captions),
+    ]
+    return sum((gap.square().mean() for gap in short_of), torch.zeros(()))
 
 
 def match_loss(cosines: torch.Tensor, same: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -108,29 +141,38 @@ def label_loss(cosines: torch.Tensor, targets: torch.Tensor, sharpness: float = 
     return F.binary_cross_entropy_with_logits(logits[asked], targets[asked], weight=weights[asked])
 
 
-def train(
-    seed: int, steps: int, num_pairs: int, num_crops: int, learning_rate: float, workers: int
-) -> tuple[Any, Any, list[dict[str, float]]]:
+def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
+
+    Args:
+        options: of the command line, see `main`.
 
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """
-    torch.manual_seed(seed)
-    tokenizer = build_tokenizer()
-    network, criterion = build_network(tokenizer), ContrastiveLoss()
+    torch.manual_seed(options.seed)
+    tokenizer, steps = build_tokenizer(), options.steps
+    network = build_network(tokenizer)
+    if options.start_from is not None:
+        network.load_state_dict(type(network).from_pretrained(options.start_from, dtype=torch.float32).state_dict())
+    criterion = ContrastiveLoss(options.margin_weight, options.label_weight)
     matrices = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1] + list(criterion.parameters())
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=learning_rate,
+        lr=options.learning_rate,
         betas=(0.9, 0.98),
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=steps, pct_start=min(0.1, 50 / steps), div_factor=20, final_div_factor=50
+        optimizer,
+        options.learning_rate,
+        total_steps=steps,
+        pct_start=min(0.1, 50 / steps),
+        div_factor=20,
+        final_div_factor=50,
     )
-    data = EmbedderBatches(tokenizer, seed, steps, num_pairs, num_crops)
-    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=workers)
+    data = EmbedderBatches(tokenizer, options.seed, steps, options.pairs, options.crops)
+    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=options.workers)
     history = []
     with tqdm(total=steps, unit="step", mininterval=5) as progress:
         for batch in batches:
@@ -163,17 +205,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train the embedded embedder on synthetic scenes.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
-    parser.add_argument("--steps", type=int, default=900, help="about 1.2 s each on one core")
-    parser.add_argument("--pairs", type=int, default=64, help="frames with captions in a batch")
-    parser.add_argument("--crops", type=int, default=40, help="crops with references in a batch, at most --pairs")
+    parser.add_argument("--steps", type=int, default=600, help="about a second each on one core")
+    parser.add_argument("--pairs", type=int, default=48, help="frames with captions in a batch")
+    parser.add_argument("--crops", type=int, default=36, help="crops with references in a batch, at most --pairs")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--start-from", type=Path, help="folder of weights to go on from; drawn from the seed if not given"
+    )
+    parser.add_argument("--margin-weight", type=float, default=4.0, help="of the loss for what is nearly right")
+    parser.add_argument("--label-weight", type=float, default=3.0, help="of the loss for class labels")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, tokenizer, _ = train(
-        options.seed, options.steps, options.pairs, options.crops, options.learning_rate, options.workers
-    )
+    network, tokenizer, _ = train(options)
     save(network, tokenizer, options.out)
     for name, value in evaluate_embedder(options.out).items():
         print(f"{name:32} {value:.3f}")

@@ -74,6 +74,8 @@ class Batch:
         frame_rows: their token rows.
         captions: T texts, the first C of which are the frames' captions; the others say nearly that.
         num_pairs: C.
+        frame_origins: int64 [F - C], which pair each further frame nearly shows.
+        caption_origins: int64 [T - C], which pair each further caption nearly describes.
         crops: 2 K pictures: K crops of subjects and backgrounds out of frames, then their K references.
         crop_rows: their token rows.
         short_texts: the crops' K phrases, then all `LABELS`.
@@ -86,6 +88,8 @@ class Batch:
     frame_rows: Tokens
     captions: Tokens
     num_pairs: int
+    frame_origins: torch.Tensor
+    caption_origins: torch.Tensor
     crops: Pictures
     crop_rows: Tokens
     short_texts: Tokens
@@ -125,9 +129,10 @@ class EmbedderBatches(Dataset[Batch]):
         rendered = [render_frame(scene, moment) for scene, moment in zip(scenes, moments, strict=True)]
         frames = [_worn(one.image, rng) for one in rendered]
         texts = [caption(scene) for scene in scenes]
-        for index in range(0, self.num_pairs, 4):
+        frame_origins, caption_origins = range(0, self.num_pairs, 4), range(1, self.num_pairs, 3)
+        for index in frame_origins:
             frames.append(_nearly_right_frame(scenes[index], moments[index], rng))
-        for index in range(1, self.num_pairs, 3):
+        for index in caption_origins:
             texts.append(caption(_edited(scenes[index], rng)))
         instructions = [RETRIEVAL_INSTRUCTION if rng.random() < 0.8 else DEFAULT_INSTRUCTION for _ in texts]
         examples = [_crop_example(scenes[index], rendered[index], rng) for index in range(self.num_crops)]
@@ -143,6 +148,8 @@ class EmbedderBatches(Dataset[Batch]):
             frame_rows=frame_rows,
             captions=self._texts(texts, instructions, rng),
             num_pairs=self.num_pairs,
+            frame_origins=torch.tensor(frame_origins),
+            caption_origins=torch.tensor(caption_origins),
             crops=crop_pictures,
             crop_rows=crop_rows,
             short_texts=self._texts(short, short_instructions, None),

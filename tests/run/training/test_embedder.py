@@ -13,7 +13,7 @@ from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, Background, Ob
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, GmeEmbedder, conversation
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.training import embedder_data
-from opens2v_hf.run.training.embedder import label_loss, main, match_loss, scene_loss
+from opens2v_hf.run.training.embedder import label_loss, main, margin_loss, match_loss, scene_loss
 from opens2v_hf.run.training.embedder_data import EmbedderBatches
 from opens2v_hf.run.training.embedder_network import (
     LABELS,
@@ -96,6 +96,8 @@ def test_the_shapes_of_a_batch(batch):
     # Six pairs; frames 0 and 4 come a second time nearly right, captions 1 and 4 as well.
     assert batch.frames.grid.tolist() == [[1, 8, 12]] * 8
     assert len(batch.captions.ids) == 8
+    assert batch.frame_origins.tolist() == [0, 4]
+    assert batch.caption_origins.tolist() == [1, 4]
     assert len(batch.crops.grid) == len(batch.crop_rows.ids) == 10
     assert len(batch.short_texts.ids) == 5 + len(LABELS)
     assert batch.same_subject.shape == (5, 5)
@@ -138,6 +140,14 @@ def test_the_loss_of_scenes_by_hand():
     assert float(flat) == pytest.approx((math.log(3) + math.log(2)) / 2 + 2 * 0.36, abs=1e-6)
 
 
+def test_what_is_nearly_right_is_to_lie_a_margin_under_the_right():
+    # Frame 2 nearly shows pair 1: 0.8 against 0.9 falls 0.15 short of 0.25. Caption 2 nearly describes pair 0: 0.2
+    # against 0.9 is far enough.
+    cosines = torch.tensor([[0.9, 0.0, 0.2], [0.0, 0.9, 0.9], [0.9, 0.8, 0.9]])
+    loss = margin_loss(cosines, frame_origins=torch.tensor([1]), caption_origins=torch.tensor([0]))
+    assert float(loss) == pytest.approx(0.15**2, abs=1e-6)
+
+
 def test_a_second_picture_of_the_same_subject_is_no_wrong_answer():
     cosines = torch.tensor([[0.8, 0.8, 0.0], [0.8, 0.8, 0.0], [0.0, 0.0, 0.8]])
     same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
@@ -169,6 +179,8 @@ def test_the_command_writes_a_folder_that_loads_as_any_other_model(tmp_path, cap
     assert json.loads((tmp_path / "a" / "opens2v.json").read_text()) == {"min_pixels": 7056, "max_pixels": 18816}
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
     assert weights[0] == weights[1]
+    main(["--out", str(tmp_path / "c"), *arguments, "--start-from", str(tmp_path / "a"), "--learning-rate", "1e-12"])
+    assert (tmp_path / "c" / "model.safetensors").read_bytes() == weights[0]
     embedder = GmeEmbedder.from_pretrained(tmp_path / "a", device="cpu")
     vectors = embedder.embed_images([np.zeros((40, 30, 3), np.uint8)])
     assert vectors.shape == (1, 128)
