@@ -19,6 +19,9 @@ EMBEDDERS = [
     (f"{RELEASED_EMBEDDER}: the leaderboard's, needs a GPU", RELEASED_EMBEDDER),
     ("Alibaba-NLP/gme-Qwen2-VL-2B-Instruct: smaller, not the leaderboard's", "Alibaba-NLP/gme-Qwen2-VL-2B-Instruct"),
 ]
+THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+"""Fonts of the visitor's own machine, so that the page waits for no other server."""
+
 _INTRODUCTION = """
 # GmeScore
 
@@ -66,7 +69,7 @@ def score(video: str | None, prompt: str, embedder: str) -> tuple[str, pd.DataFr
 
 def build() -> gr.Blocks:
     """The interface; nothing is loaded before the first video is scored."""
-    with gr.Blocks(title="GmeScore") as demo:
+    with gr.Blocks(title="GmeScore", analytics_enabled=False) as demo:
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             with gr.Column():
@@ -90,4 +93,4 @@ def build() -> gr.Blocks:
 
 
 if __name__ == "__main__":
-    build().launch()
+    build().launch(theme=THEME)

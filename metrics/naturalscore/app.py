@@ -14,6 +14,8 @@ JUDGES = [
     ("Qwen2.5-VL-7B-Instruct: runs here, needs a GPU", "Qwen/Qwen2.5-VL-7B-Instruct"),
 ]
 MAX_CALLS = 12  # one video, three runs, and a few retries: what a visitor's key can be charged at most
+THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+"""Fonts of the visitor's own machine, so that the page waits for no other server."""
 
 
 def rate(video, judge, protocol, api_key):
@@ -37,7 +39,7 @@ def rate(video, judge, protocol, api_key):
 
 def build():
     """The page."""
-    with gr.Blocks(title="NaturalScore") as page:
+    with gr.Blocks(title="NaturalScore", analytics_enabled=False) as page:
         gr.Markdown(
             "# NaturalScore\nHow real does a video look to a judge? 1 is definitely AI-generated, 5 definitely real."
         )
@@ -59,4 +61,4 @@ def build():
 
 
 if __name__ == "__main__":
-    build().launch()
+    build().launch(theme=THEME)
