@@ -84,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     target = Path(arguments.out) / f"{arguments.split}.json"
     if target.exists() and not arguments.overwrite:
         raise ArgumentError(f"{target} exists; choose another --out, or give --overwrite to replace it")
+    if not processes.is_main_process():
+        _hide_progress()
     metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
     result = opens2v_hf.score(
         arguments.videos,
@@ -114,6 +116,15 @@ def run(arguments: argparse.Namespace) -> int:
     _print_list("not scored", failures, separator="\n  ")
     print(f"wrote {target}")
     return int(bool(failures or result.coverage.missing))
+
+
+def _hide_progress() -> None:
+    """Keep the bars of downloads and of loading weights to the main process."""
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bars()
+    disable_progress_bar()
 
 
 def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most: int = 12) -> None:

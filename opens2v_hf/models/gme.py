@@ -26,7 +26,15 @@ from transformers.utils import logging as transformers_logging
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import token_batches
-from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.hub import (
+    ResolvedModel,
+    cannot_load,
+    pick_device,
+    pick_dtype,
+    quantization_of,
+    resolve_model,
+    with_placement,
+)
 from opens2v_hf.models.info import ModelInfo
 
 _LOGGER = logging.getLogger(__name__)
@@ -135,8 +143,9 @@ class GmeEmbedder:
         }
         if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
             raise ArgumentError(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
-        placed = "device_map" in model_kwargs
         target = pick_device(device)
+        model_kwargs = with_placement(model_kwargs, target)
+        placed = "device_map" in model_kwargs
         network = _load_network(resolved, pick_dtype(dtype, target), model_kwargs)
         if not placed:
             network.to(target)
@@ -145,7 +154,11 @@ class GmeEmbedder:
             network.eval(),
             tokenizer,
             image_processor,
-            resolved.info(dtype=network.dtype, device=network.device if placed else target),
+            resolved.info(
+                dtype=network.dtype,
+                device=network.device if placed else target,
+                quantization=quantization_of(network),
+            ),
             max_length=_first(max_length, resolved.defaults.get("max_length"), MAX_LENGTH),
             batch_tokens=_first(batch_tokens, CPU_BATCH_TOKENS if network.device.type == "cpu" else BATCH_TOKENS),
         )

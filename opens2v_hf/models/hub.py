@@ -52,7 +52,7 @@ class ResolvedModel:
         """The `revision` argument of `from_pretrained`: None for a folder."""
         return None if self.is_local else self.revision
 
-    def info(self, *, dtype: object = None, device: object = None) -> ModelInfo:
+    def info(self, *, dtype: object = None, device: object = None, quantization: str | None = None) -> ModelInfo:
         """Provenance for results; ask after loading, when the commit of a Hub repo is known."""
         revision = self.revision if self.is_local else (cached_commit(self.source, self.revision) or self.revision)
         return ModelInfo(
@@ -62,6 +62,7 @@ class ResolvedModel:
             dtype=None if dtype is None else str(dtype).removeprefix("torch."),
             device=None if device is None else str(device),
             embedded=self.embedded,
+            quantization=quantization,
         )
 
 
@@ -175,6 +176,25 @@ def _own_cuda_device() -> torch.device:
 
     local = processes.local_process_index()
     return torch.device("cuda") if local is None else torch.device("cuda", local % torch.cuda.device_count())
+
+
+def with_placement(model_kwargs: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that put quantised weights on their device as they are loaded.
+
+    Many kinds of them cannot be moved later. A `device_map` of the caller stands, and other weights are left alone.
+    """
+    if model_kwargs.get("quantization_config") is not None and "device_map" not in model_kwargs:
+        return {**model_kwargs, "device_map": {"": device}}
+    return dict(model_kwargs)
+
+
+def quantization_of(network: Any) -> str | None:
+    """The method by which a transformers network was quantised, e.g. "bitsandbytes"; None where it was not."""
+    found = getattr(network.config, "quantization_config", None)
+    if found is None:
+        return None
+    method = found.get("quant_method") if isinstance(found, Mapping) else getattr(found, "quant_method", None)
+    return str(getattr(method, "value", method or type(found).__name__))
 
 
 def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:

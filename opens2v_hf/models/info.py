@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class ModelInfo:
         dtype: of the weights, e.g. "float16"; None for a remote judge.
         device: e.g. "cuda:0" or "cpu"; None for a remote judge.
         embedded: whether this is one of the small models of this package.
+        quantization: the method by which the weights were made smaller, e.g. "bitsandbytes"; None where they were not.
     """
 
     role: str
@@ -33,7 +35,22 @@ class ModelInfo:
     dtype: str | None = None
     device: str | None = None
     embedded: bool = False
+    quantization: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict of the attributes."""
         return asdict(self)
+
+
+def quantization_caveats(models: Iterable[ModelInfo]) -> list[str]:
+    """Why numbers of quantised models are not those of the models themselves; nothing where none is quantised.
+
+    Example:
+        >>> quantization_caveats([ModelInfo("embedder", "org/gme", quantization="bitsandbytes")])
+        ['made with weights of the embedder quantised by bitsandbytes']
+    """
+    return [
+        f"made with weights of the {model.role} quantised by {model.quantization}"
+        for model in models
+        if model.quantization
+    ]

@@ -83,6 +83,21 @@ def test_a_loaded_embedder_will_do(gmescore, model, videos, expected):
         gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, device="cpu")
 
 
+def test_options_of_loading_reach_the_model(gmescore, model, videos, expected, tmp_path):
+    """Half of the layers lie on the disk, as they would where a GPU is too small; the numbers stay the same."""
+    parts = ("embed_tokens", "layers.1", "norm", "rotary_emb")
+    places = {"visual": "cpu", "language_model.layers.0": "disk"} | {f"language_model.{part}": "cpu" for part in parts}
+    result = gmescore.compute(
+        predictions=videos, references=PROMPTS, embedder=model, num_frames=4, device_map=places,
+        offload_folder=str(tmp_path),
+    )  # fmt: skip
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+    network = gmescore._embedder.model
+    assert network.language_model.layers[0].mlp.up_proj.weight.device.type == "meta"
+    assert network.language_model.layers[1].mlp.up_proj.weight.device.type == "cpu"
+    assert result["models"][0]["quantization"] is None
+
+
 def test_a_broken_video_is_counted_and_explained(gmescore, model, videos, expected):
     result = gmescore.compute(
         predictions=[videos[0], "/absent/video.mp4", b"no video"], references=[PROMPTS[0]] * 3, embedder=model,

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import BitsAndBytesConfig
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models import hub
@@ -102,6 +104,39 @@ def test_automatic_device_and_dtype(monkeypatch):
     assert pick_dtype("auto", torch.device("cpu")) is torch.float32
     assert pick_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16
     assert pick_dtype(torch.float64, torch.device("cpu")) is torch.float64
+
+
+def test_launched_processes_take_a_device_each(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for name, value in {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert pick_device() == pick_device("cuda") == torch.device("cuda:1")
+    assert pick_device("cuda:0") == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert pick_device("auto") == torch.device("cuda:0")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    assert pick_device("auto") == torch.device("cpu")
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+
+
+def test_quantised_weights_are_put_on_their_device_as_they_are_loaded():
+    device = torch.device("cuda:1")
+    assert hub.with_placement({"quantization_config": 4}, device) == {
+        "quantization_config": 4, "device_map": {"": device}
+    }  # fmt: skip
+    given = {"quantization_config": 4, "device_map": "auto"}
+    assert hub.with_placement(given, device) == given
+    assert hub.with_placement({"quantization_config": None}, device) == {"quantization_config": None}
+
+
+def test_a_quantisation_is_named():
+    def network(config):
+        return SimpleNamespace(config=SimpleNamespace(**config))
+
+    assert hub.quantization_of(network({})) is None
+    assert hub.quantization_of(network({"quantization_config": {"quant_method": "gptq"}})) == "gptq"
+    assert hub.quantization_of(network({"quantization_config": BitsAndBytesConfig()})) == "bitsandbytes"
 
 
 def test_devices_and_dtypes_that_cannot_be_had_are_refused(monkeypatch):

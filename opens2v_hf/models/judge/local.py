@@ -16,7 +16,14 @@ from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
-from opens2v_hf.models.hub import cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.hub import (
+    cannot_load,
+    pick_device,
+    pick_dtype,
+    quantization_of,
+    resolve_model,
+    with_placement,
+)
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
@@ -112,6 +119,7 @@ class LocalJudge:
         """
         resolved = resolve_model(model, revision, "judge")
         picked_device = pick_device(device)
+        model_kwargs = with_placement(model_kwargs, picked_device)
         cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
         picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
         revision_argument = {} if resolved.hub_revision is None else {"revision": resolved.hub_revision}
@@ -137,7 +145,7 @@ class LocalJudge:
         image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
         if "device_map" not in model_kwargs:
             network.to(picked_device)
-        info = resolved.info(dtype=network.dtype, device=network.device)
+        info = resolved.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
         return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
     @property

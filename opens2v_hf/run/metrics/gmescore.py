@@ -6,7 +6,7 @@ from typing import Any
 
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.scores.gme import gme_score
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
@@ -59,7 +59,7 @@ class GmeScore:
         changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
         if changed and not self.embedder.info.embedded:
             found.append(f"made with other values of {', '.join(changed)} than the leaderboard's")
-        return tuple(found)
+        return (*found, *quantization_caveats(self.models))
 
     def score(self, clip: Clip, reference: str) -> VideoScore:
         """Score a clip against its prompt.

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.loading import RELEASED_JUDGE, load_judge
 from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
@@ -144,7 +144,7 @@ class NaturalScore:
             caveats.append(f"{self._runs} runs, not {RELEASED_RUNS}")
         if self._allow_partial:
             caveats.append("runs without a score are left out of a video's mean")
-        return tuple(caveats)
+        return (*caveats, *quantization_caveats(self.models))
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
         """Score one clip; nothing but the clip is needed.

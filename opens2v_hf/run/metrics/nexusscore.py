@@ -17,7 +17,7 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, similarities
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
 from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
 from opens2v_hf.run.metrics.base import score_many
@@ -167,7 +167,7 @@ class NexusScore:
             found.append("made with other thresholds than the leaderboard's")
         if self.label_instruction != RETRIEVAL_INSTRUCTION:
             found.append("labels embedded with another instruction than the leaderboard's")
-        return tuple(found)
+        return (*found, *quantization_caveats(self.models))
 
     def score(self, clip: Clip, reference: NexusReference) -> VideoScore:
         """Score a clip against its references.

@@ -117,3 +117,9 @@ def test_it_loads_from_a_folder(tmp_path):
     prompt = metric.embedder.embed_texts(["a number"], RETRIEVAL_INSTRUCTION)[0]
     expected = sum(float(vector @ prompt) for vector in vectors) / 4
     assert metric.score(clip, "a number").value == pytest.approx(expected, abs=1e-5)
+
+
+def test_quantised_weights_are_a_caveat():
+    embedder = BrightnessEmbedder()
+    embedder.info = ModelInfo("embedder", RELEASED_EMBEDDER, quantization="bitsandbytes")
+    assert GmeScore(embedder).caveats == ("made with weights of the embedder quantised by bitsandbytes",)
