@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
+from transformers import CLIPVisionModelWithProjection
 
-from opens2v_hf.models.yolo_world.weights import save_weights
-from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches
+from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, read_weights, save_weights
+from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches, draw_references
 from opens2v_hf.run.training.detector_evaluation import evaluate_detector
 from opens2v_hf.run.training.detector_loss import detection_loss
 from opens2v_hf.run.training.detector_network import (
@@ -34,8 +35,13 @@ from opens2v_hf.run.training.detector_network import (
     build_image_processor,
 )
 
-_FEATURE_SCALE = 8.0
+_FEATURE_SCALE = 16.0
 """Prompts have length 1; classifiers read them at this one."""
+
+
+_NUM_REFERENCES = 2400
+_REFERENCE_BATCH = 96
+_ENCODER_LEARNING_RATE = 3e-3
 
 
 class PromptReader(nn.Module):
@@ -54,8 +60,41 @@ class PromptReader(nn.Module):
         return torch.stack(losses).sum() / (features != NO_FEATURE).sum().clamp(min=1)
 
 
+def teach_encoder(networks: DetectorWithEncoder, reader: PromptReader, seed: int, steps: int) -> None:
+    """Show the prompt encoder references alone, until it tells most of what there is to tell.
+
+    A detector that starts with prompts that are all alike learns to find everything first, which takes long to unlearn;
+    and a step without frames costs a tenth of one with them.
+    """
+    pixels, features = draw_references(seed, _NUM_REFERENCES)
+    optimizer = torch.optim.AdamW(
+        [*networks.encoder.parameters(), *networks.detector.image_prompt_encoder.parameters(), *reader.parameters()],
+        lr=_ENCODER_LEARNING_RATE,
+        betas=(0.9, 0.98),
+        weight_decay=0.03,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _ENCODER_LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    with tqdm(total=steps, desc="prompts", unit="step", mininterval=5) as progress:
+        for _ in range(steps):
+            chosen = torch.randint(len(pixels), (_REFERENCE_BATCH,))
+            loss = reader(networks.prompts(pixels[chosen]), features[chosen])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            progress.update()
+            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+
+
 def train(
-    seed: int, steps: int, num_pictures: int, num_references: int, learning_rate: float, workers: int
+    seed: int,
+    steps: int,
+    encoder_steps: int,
+    num_pictures: int,
+    num_references: int,
+    learning_rate: float,
+    workers: int,
+    start_from: Path | None = None,
 ) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:
     """Train the networks.
 
@@ -64,6 +103,12 @@ def train(
     """
     torch.manual_seed(seed)
     networks, reader = DetectorWithEncoder().train(), PromptReader()
+    if start_from is None:
+        teach_encoder(networks, reader, seed, encoder_steps)
+    else:
+        networks.detector.load_state_dict(read_weights(start_from / "detector" / WEIGHTS_NAME))
+        encoder = CLIPVisionModelWithProjection.from_pretrained(start_from / "prompt_encoder", dtype=torch.float32)
+        networks.encoder.load_state_dict(encoder.state_dict())
     parameters = [*networks.parameters(), *reader.parameters()]
     optimizer = torch.optim.AdamW(
         [
@@ -86,7 +131,7 @@ def train(
             with torch.autocast("cpu", torch.bfloat16):
                 output = networks(pictures, prompts, batch.picture_of_reference)
             parts = detection_loss(output, batch, CONFIG.reg_max)
-            parts["prompt"] = 0.5 * reader(prompts, batch.features)
+            parts["prompt"] = reader(prompts, batch.features)
             optimizer.zero_grad(set_to_none=True)
             torch.stack(list(parts.values())).sum().backward()
             nn.utils.clip_grad_norm_(networks.parameters(), 5.0)
@@ -123,6 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder that gets detector/ and prompt_encoder/")
     parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
     parser.add_argument("--steps", type=int, default=900, help="about 0.6 s each on one core")
+    parser.add_argument("--encoder-steps", type=int, default=300, help="before, for the prompt encoder alone")
+    parser.add_argument("--start-from", type=Path, help="folder, as --out, of weights to go on from")
     parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")
     parser.add_argument("--references", type=int, default=2, help="looked for in each frame")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -131,7 +178,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     networks, _ = train(
-        options.seed, options.steps, options.pictures, options.references, options.learning_rate, options.workers
+        options.seed,
+        options.steps,
+        options.encoder_steps,
+        options.pictures,
+        options.references,
+        options.learning_rate,
+        options.workers,
+        options.start_from,
     )
     for name, value in evaluate_detector(*save(networks, options.out)).items():
         print(f"{name:24} {value:.3f}")

@@ -166,6 +166,21 @@ class DetectorBatches(Dataset[Batch]):
         )
 
 
+def draw_references(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """References of random subjects, without frames: `references` and `features` as in `Batch`."""
+    rng = np.random.default_rng([seed, count])
+    references = []
+    for number in range(count):
+        if number % 16 == 0:
+            references.append(Reference(draw_scene(FIRST_TRAINING_SEED + number).background))
+        else:
+            kind = ("object", "face", "object", "human")[number % 4]
+            references.append(_as_reference(draw_sprite(rng, kind), rng))
+    pictures = [draw_picture(reference, rng) for reference in references]
+    pixels = build_image_processor()(pictures, return_tensors="pt")["pixel_values"]
+    return pixels, torch.tensor([_features(reference) for reference in references])
+
+
 def _placed(rendered: Rendered, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The network's input [S, S, 3], and float32 boxes [1 + N, 4] in it: of the frame, then of its actors."""
     height, width = rendered.image.shape[:2]

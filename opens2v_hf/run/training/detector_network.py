@@ -35,6 +35,11 @@ _PRIOR = 0.02
 """Score of every cell before training. Almost all cells show nothing; from an even chance, learning that alone takes
 the first hundred steps."""
 
+_LOGIT_SCALE, _NORM_WEIGHT = 5.0, 0.3
+"""Prompts of subjects that differ in one attribute are close, and only a large product of these two can give them
+unlike scores. The scale is one number, which learns slowly; the norm's weights grow fast enough from a start at which
+no cell is sure of anything."""
+
 
 class DetectorWithEncoder(nn.Module):
     """What is trained jointly: detector and prompt encoder."""
@@ -72,23 +77,29 @@ def build_detector() -> YoloWorld:
     for module in network.modules():
         if not isinstance(module, Contrast):
             continue
-        nn.init.constant_(module.logit_scale, 0.0)
+        nn.init.constant_(module.logit_scale, math.log(_LOGIT_SCALE))
+        nn.init.constant_(module.norm.weight, _NORM_WEIGHT)
         nn.init.constant_(module.bias, math.log(_PRIOR / (1 - _PRIOR)))
     return network
 
 
 def build_prompt_encoder() -> CLIPVisionModelWithProjection:
-    """The prompt encoder with weights drawn from torch's current seed."""
+    """The prompt encoder with weights drawn from torch's current seed.
+
+    Patches of 16 px and twice the usual spread of the first weights: with smaller ones, or patches of 8 px, so narrow a
+    tower still takes all shapes for one after the steps in which this one has learnt them.
+    """
     return CLIPVisionModelWithProjection(
         CLIPVisionConfig(
-            hidden_size=96,
+            hidden_size=128,
             intermediate_size=256,
             num_hidden_layers=3,
             num_attention_heads=4,
             image_size=PROMPT_PX,
-            patch_size=8,
+            patch_size=16,
             projection_dim=PROMPT_DIM,
             initializer_range=0.05,
+            initializer_factor=2.0,
         )
     )
 
