@@ -1,0 +1,185 @@
+"""Any row by its part and id: how the other clip of a pair is found, wherever it lies.
+
+An index says where each row lies: in which shard and row group, or at which byte of a released JSON object. It is
+built in one pass that reads ids only, kept as sorted arrays in a folder, and mapped into memory, so that all workers
+share it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec.core
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
+from opens2v_hf.data.opens2v5m.features import regular_features
+from opens2v_hf.data.opens2v5m.json_borders import RECORD_BORDERS
+from opens2v_hf.data.opens2v5m.json_stream import read_object
+from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR, to_table
+from opens2v_hf.data.opens2v5m.released import regular_rows
+from opens2v_hf.data.opens2v5m.tables import conform
+from opens2v_hf.errors import SourceError
+
+COLUMNS = (
+    "id", "part", "clip", "crop", "frame_height", "frame_width", "tags", "subjects", "video",
+)  # fmt: skip
+"""What the other clip of a pair is asked for."""
+
+_HUB_PREFIX = "hf://datasets/"
+
+_LOCATION = np.dtype([("file", "<i4"), ("group", "<i4"), ("place", "<i8")])
+
+
+def key_of(part: str, sample_id: str) -> int:
+    """64 bits that stand for a sample; of five million samples two share theirs with a chance of one in a million."""
+    return int.from_bytes(hashlib.blake2b(f"{part}/{sample_id}".encode(), digest_size=8).digest(), "little")
+
+
+def write_locations(builder: OpenS2V5M, folder: Path) -> None:
+    """Looks for all rows and writes down where they lie.
+
+    Args:
+        builder: of the config "regular", unfiltered.
+        folder: where the arrays go.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    keys, locations = [], []
+    for file_keys, file_locations in _find_rows(builder):
+        keys.append(file_keys)
+        locations.append(file_locations)
+    all_keys = np.concatenate(keys) if keys else np.empty(0, np.uint64)
+    all_locations = np.concatenate(locations) if locations else np.empty(0, _LOCATION)
+    # Stable, and the first of equal keys counts: where an id comes twice in a part, it is the first row.
+    all_keys, first = np.unique(all_keys, return_index=True)
+    np.save(folder / "keys.npy", all_keys)
+    np.save(folder / "locations.npy", all_locations[first])
+
+
+class RowStore:
+    """Rows by key.
+
+    Args:
+        builder: as for `write_locations`.
+        folder: that it wrote to.
+    """
+
+    def __init__(self, builder: OpenS2V5M, folder: Path) -> None:
+        self._builder = builder
+        self._folder = folder
+        self._arrays: tuple[np.ndarray, np.ndarray] | None = None
+
+    def read(self, key: int) -> dict[str, Any] | None:
+        """The columns `COLUMNS` of a row, files and masks as lazy objects; None where there is no such row.
+
+        Raises:
+            SourceError: the file that holds it cannot be read, or has changed since the index was built.
+        """
+        if self._arrays is None:
+            self._arrays = (
+                np.load(self._folder / "keys.npy", mmap_mode="r"),
+                np.load(self._folder / "locations.npy", mmap_mode="r"),
+            )
+        keys, locations = self._arrays
+        found = int(np.searchsorted(keys, np.uint64(key)))
+        if found == len(keys) or int(keys[found]) != key:
+            return None
+        location = locations[found]
+        row = self._read(int(location["file"]), int(location["group"]), int(location["place"]))
+        if row is None or key_of(row["part"], row["id"]) != key:
+            raise SourceError(f"the index in {self._folder} is of other files than those there now: remove that folder")
+        return _features().decode_example(row, token_per_repo_id=_token_per_repo(self._builder))
+
+    def _read(self, file: int, group: int, place: int) -> dict[str, Any] | None:
+        layout = self._builder._layout
+        if layout is None:
+            table = _row_group(_shard_urls(self._builder)[file], group, _token(self._builder))
+            return table.slice(place, 1).to_pylist()[0] if place < table.num_rows else None
+        rows = regular_rows(layout, layout.parts[file], start=place, stop=place + 1, on_error="skip")
+        row = next(rows, None)
+        if row is None:
+            return None
+        return conform(to_table([{name: row[name] for name in COLUMNS}], _schema()), REGULAR).to_pylist()[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_arrays": None}
+
+
+def _find_rows(builder: OpenS2V5M) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    layout = builder._layout
+    if layout is not None:
+        for number, file in enumerate(layout.parts):
+            entries = read_object(layout.open(file), on_error="skip", borders=RECORD_BORDERS)
+            found = [(key_of(file.name, entry.key), (number, 0, entry.byte_offset)) for entry in entries]
+            yield _as_arrays(found)
+        return
+    for number, url in enumerate(_shard_urls(builder)):
+        found = []
+        with _open(url, _token(builder)) as parquet:
+            for group in range(parquet.num_row_groups):
+                ids = parquet.read_row_group(group, columns=["part", "id"])
+                pairs = zip(ids["part"].to_pylist(), ids["id"].to_pylist(), strict=True)
+                found += [(key_of(*pair), (number, group, place)) for place, pair in enumerate(pairs)]
+        yield _as_arrays(found)
+
+
+def _as_arrays(found: list[tuple[int, tuple[int, int, int]]]) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        np.array([key for key, _ in found], np.uint64),
+        np.array([location for _, location in found], _LOCATION),
+    )
+
+
+def _shard_urls(builder: OpenS2V5M) -> list[str]:
+    return [shard.url for shard in builder._shards]
+
+
+@functools.lru_cache(maxsize=8)
+def _row_group(url: str, group: int, token: str | None) -> pa.Table:
+    """The clips of a cluster lie close together, so the last few row groups are kept."""
+    with _open(url, token) as parquet:
+        return conform(parquet.read_row_group(group, columns=list(COLUMNS)), REGULAR)
+
+
+@contextmanager
+def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
+    options = {"token": token} if token and "://" in url else {}
+    filesystem, path = fsspec.core.url_to_fs(url, **options)
+    try:
+        with filesystem.open(path, "rb") as file:
+            yield pq.ParquetFile(file, pre_buffer=True)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {url}: {error}") from error
+
+
+@functools.cache
+def _features() -> Any:
+    features = regular_features()
+    return type(features)({name: features[name] for name in COLUMNS})
+
+
+@functools.cache
+def _schema() -> pa.Schema:
+    return pa.schema([REGULAR.field(name) for name in COLUMNS])
+
+
+def _token(builder: OpenS2V5M) -> str | None:
+    return builder.token if isinstance(builder.token, str) else None
+
+
+def _token_per_repo(builder: OpenS2V5M) -> dict[str, str]:
+    """By repo, as the features of files ask for it."""
+    token = _token(builder)
+    root = builder.config.data_dir or ""
+    if token is None or not root.startswith(_HUB_PREFIX):
+        return {}
+    return {"/".join(root.removeprefix(_HUB_PREFIX).split("/")[:2]).partition("@")[0]: token}

@@ -1,0 +1,248 @@
+"""The training view: rows in, training samples out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Literal, get_args
+
+import datasets
+import torch
+import torch.utils.data
+from datasets.distributed import split_dataset_by_node
+
+from opens2v_hf.data.training.choose_subjects import Form, SubjectRule
+from opens2v_hf.data.training.clip_frames import FrameRule, Start
+from opens2v_hf.data.training.fit_frames import Fit, Resize, quiet_in_worker
+from opens2v_hf.data.training.make_sample import COLUMNS, SampleMaker
+from opens2v_hf.data.training.pair_index import PairIndex
+from opens2v_hf.data.training.problems import BadSample, Counts, Tally
+from opens2v_hf.data.training.row_stream import Position, RowStream, as_stream
+from opens2v_hf.data.training.sample import Place, TrainingBatch, TrainingSample
+from opens2v_hf.errors import ArgumentError, SourceError
+
+OnBad = Literal["raise", "skip"]
+
+_logger = logging.getLogger(__name__)
+
+
+class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
+    """OpenS2V-5M as training samples; see the package for an example.
+
+    Args:
+        dataset: rows of the config "regular", streamed or not, filtered as you like.
+        num_frames: of a training clip.
+        stride: from one of its frames to the next, in frames of the file.
+        size: (height, width) of its frames in pixels.
+        fit: "crop" keeps the aspect ratio and cuts off what juts out, "stretch" keeps all.
+        start: "random" for a clip that begins anywhere within the bounds of the row's clip, "first" for its beginning.
+        subjects: a `SubjectRule`, or its form: "white", "black", "transparent" or "box"; None for no pictures.
+        pairs: whether pictures come from the other clips of cross-video pairs instead of the clip itself; a `PairIndex`
+            to say which pairs. Samples that no pair names are left out then, and counted.
+        background: whether samples have backgrounds.
+        shuffle: rows of a block that change places, besides the shards, which do so too; 0 to keep the order. As many
+            rows are held in memory, with the bytes of their videos where shards embed them.
+        seed: of everything that is drawn.
+        rank: of this node.
+        world_size: number of nodes; rows are shared as `split_dataset_by_node` does.
+        on_error: "raise" at a bad sample, or "skip" it: it is logged with its reason and counted. A subject that
+            cannot be drawn is left out then, and the sample only if too few are left.
+        most_skipped: bad samples in a row after which it is an error nevertheless: then it is not the samples.
+
+    Raises:
+        ArgumentError: an argument does not fit; the dataset lacks a column or is shuffled through a buffer.
+    """
+
+    def __init__(
+        self,
+        dataset: datasets.Dataset | datasets.IterableDataset,
+        *,
+        num_frames: int,
+        size: tuple[int, int],
+        stride: int = 1,
+        fit: Fit = "crop",
+        start: Start = "random",
+        subjects: SubjectRule | Form | None = "white",
+        pairs: bool | PairIndex = False,
+        background: bool = True,
+        shuffle: int = 0,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        on_error: OnBad = "raise",
+        most_skipped: int = 100,
+    ) -> None:
+        super().__init__()
+        if on_error not in get_args(OnBad):
+            raise ArgumentError(f"on_error is one of {', '.join(get_args(OnBad))} (got {on_error=})")
+        if not 0 <= rank < world_size:
+            raise ArgumentError(f"rank goes from 0 to world_size - 1 (got {rank=}, {world_size=})")
+        if shuffle < 0 or seed < 0 or most_skipped < 1:
+            raise ArgumentError(
+                f"shuffle and seed are at least 0, most_skipped at least 1 (got {shuffle=}, {seed=}, {most_skipped=})"
+            )
+        rule = SubjectRule(subjects) if isinstance(subjects, str) else subjects
+        if rule is None:
+            rule = SubjectRule(max_count=0, min_count=0)
+        if pairs and not rule.max_count:
+            raise ArgumentError("pairs are for pictures of subjects: give subjects= too")
+        stream = as_stream(dataset)
+        _check_columns(stream.column_names, background)
+        self._maker = SampleMaker(
+            frames=FrameRule(num_frames, stride, start),
+            resize=Resize(*size, fit),
+            subjects=rule,
+            pairs=pairs if isinstance(pairs, PairIndex) else PairIndex.of(dataset) if pairs else None,
+            background=background,
+            seed=seed,
+        )
+        if world_size > 1:
+            stream = split_dataset_by_node(stream, rank, world_size)
+        self._rows = RowStream(stream, seed, shuffle)
+        self._on_error = on_error
+        self._most_skipped = most_skipped
+        self._settings = {"seed": seed, "shuffle": shuffle, "rank": rank, "world_size": world_size}
+        # In shared memory, so that the workers of a DataLoader that persist see a new epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._tally = Tally()
+        self._loaded: dict[str, Any] | None = None
+        self._places: dict[int, Place] = {}
+        self._consumers = 1
+        self._next = 0
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch."""
+        return int(self._epoch)
+
+    @property
+    def counts(self) -> Counts:
+        """What came of the rows that were read so far, over all epochs and workers of this node.
+
+        Workers read ahead of what a DataLoader has given.
+        """
+        return self._tally.read()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begins an epoch: another order, other clips and pictures.
+
+        The epoch of a state that was loaded goes on where it was; any other begins at its first sample.
+        """
+        if epoch < 0:
+            raise ArgumentError(f"an epoch is at least 0 (got {epoch=})")
+        self._epoch.fill_(epoch)
+        if self._loaded is None or self._loaded["epoch"] != epoch:
+            self._go_on_from(None)
+
+    def consumed(self, samples: TrainingBatch | TrainingSample) -> None:
+        """Takes note that a batch, or a sample, of a DataLoader with workers was trained on.
+
+        Workers read ahead, so only who takes the samples knows where to go on. Without workers there is no need.
+        """
+        place = samples.place
+        self._consumers = place.consumers
+        self._places[place.consumer] = place
+        self._next = (place.consumer + 1) % place.consumers
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on with the very next sample; JSON can hold it.
+
+        With the workers of a DataLoader it counts what `consumed` was told; the same number of workers must go on. All
+        samples that were not consumed come then; in the same order, too, while no worker has come to its end.
+        """
+        return {
+            "settings": dict(self._settings),
+            "epoch": self.epoch,
+            "consumers": self._consumers,
+            "next": self._next,
+            "positions": {str(consumer): place.position for consumer, place in self._places.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where a state was taken: sets the epoch, and the next iteration begins behind its last sample.
+
+        Raises:
+            ArgumentError: the state is of a view with another seed, shuffle, rank or world size.
+        """
+        for name, value in self._settings.items():
+            if state["settings"][name] != value:
+                raise ArgumentError(f"the state is of a view with {name}={state['settings'][name]}, not {value}")
+        self._epoch.fill_(state["epoch"])
+        self._go_on_from(state)
+
+    def __iter__(self) -> Iterator[TrainingSample]:
+        worker = torch.utils.data.get_worker_info()
+        index, consumers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        quiet_in_worker()
+        epoch = self.epoch
+        consumer, start = self._begin(epoch, index, consumers)
+        if worker is None:
+            self._loaded = None
+        skipped_in_a_row = 0
+        for row, position in self._rows.rows(epoch, consumer, consumers, start):
+            place = Place(epoch, consumer, consumers, position.to_dict())
+            try:
+                sample = self._maker.make(row, place, partial(self._drop, row))
+            except BadSample as error:
+                skipped_in_a_row += 1
+                self._skip(error, row, skipped_in_a_row)
+                continue
+            if sample is None:
+                self._tally.no_pair()
+                continue
+            skipped_in_a_row = 0
+            self._tally.sample()
+            self._places[consumer] = place
+            yield sample
+
+    def _begin(self, epoch: int, index: int, consumers: int) -> tuple[int, Position]:
+        """Which consumer the process with an index is, and where that one goes on."""
+        loaded = self._loaded
+        if loaded is None or loaded["epoch"] != epoch:
+            self._go_on_from(None)
+            self._consumers = consumers
+            return index, Position()
+        if loaded["positions"] and loaded["consumers"] != consumers:
+            raise ArgumentError(
+                f"the state was taken with {loaded['consumers']} reading processes, and {consumers} cannot go on from "
+                "it; give DataLoader the num_workers that it had then"
+            )
+        # The DataLoader asks worker 0 first: it goes on for the one whose turn it was.
+        consumer = (index + loaded["next"]) % consumers
+        position = loaded["positions"].get(str(consumer))
+        return consumer, Position() if position is None else Position(**position)
+
+    def _go_on_from(self, state: dict[str, Any] | None) -> None:
+        self._loaded = state
+        self._consumers = 1 if state is None else state["consumers"]
+        self._next = 0 if state is None else state["next"]
+        self._places = {
+            int(consumer): Place(self.epoch, int(consumer), self._consumers, position)
+            for consumer, position in ({} if state is None else state["positions"]).items()
+        }
+
+    def _drop(self, row: dict[str, Any], error: BadSample) -> None:
+        if self._on_error == "raise":
+            raise error
+        self._tally.drop(error.reason)
+        _logger.warning("%s/%s goes without a subject: %s", row["part"], row["id"], error)
+
+    def _skip(self, error: BadSample, row: dict[str, Any], in_a_row: int) -> None:
+        message = f"{row['part']}/{row['id']}: {error}"
+        if self._on_error == "raise":
+            raise type(error)(message) from error
+        self._tally.skip(error.reason)
+        _logger.warning("left out: %s", message)
+        if in_a_row >= self._most_skipped:
+            raise SourceError(f"{in_a_row} samples in a row were bad, so it may be the source; the last: {message}")
+
+
+def _check_columns(names: list[str] | None, background: bool) -> None:
+    needed = (*COLUMNS, "background") if background else COLUMNS
+    missing = [name for name in needed if names is not None and name not in names]
+    if missing:
+        raise ArgumentError(
+            f"a training view needs the column {missing[0]!r} of the config 'regular'; leave columns= out, or name "
+            f"{', '.join(needed)}"
+        )
