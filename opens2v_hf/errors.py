@@ -51,3 +51,7 @@ class MissingDependencyError(OpenS2VError, ImportError):
 
 class ProcessError(OpenS2VError):
     """A run over several processes came to nothing: one of them failed, died, or was given something else to do."""
+
+
+class HubError(OpenS2VError):
+    """The Hub cannot be reached, knows no such repo, or refuses what is asked of it."""

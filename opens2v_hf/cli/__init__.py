@@ -15,6 +15,9 @@ COMMANDS = {
     "score": "score the videos of a model",
     "explain": "show why the NexusScore of a video is what it is, as a picture and a page",
     "report": "write an HTML page about one or several results",
+    "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
+    "show": "draw a sample of OpenS2V-5M on one sheet: frames, masks, subjects, pairs, views",
+    "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",
     "doctor": "say what is installed, what will be used and what is missing",
 }
 """Command to its one-line description; the module opens2v_hf.cli.<command> has `add_arguments` and `run`."""

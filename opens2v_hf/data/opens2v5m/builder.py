@@ -121,6 +121,11 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
         asked = (self._shards, config.index_dir, config.columns, config.filters, config.preset, config.on_error)
         return config, f"{config.name}-{Hasher.hash((*map(repr, asked), _times(self._shards), custom_features))}"
 
+    @property
+    def layout(self) -> ReleasedLayout | None:
+        """The released layout that it reads; None where it reads converted shards."""
+        return self._layout
+
     def _info(self) -> datasets.DatasetInfo:
         all_features = _FEATURES[self.config.name]()
         return datasets.DatasetInfo(

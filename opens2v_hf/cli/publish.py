@@ -1,0 +1,65 @@
+"""`opens2v publish`: the project's repos on the Hub."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "Creates or updates the project's repos on the Hub: both datasets, the Spaces of the metrics and the other "
+        "Spaces. It shows what it will do first. A second run uploads nothing; one that was stopped is gone on with by "
+        "the same command."
+    )
+    parser.add_argument("--org", required=True, help="user or organisation")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="repos to publish (default: all whose data is given)")
+    parser.add_argument(
+        "--eval",
+        metavar="PLACE",
+        help="the benchmark in its released layout: a folder or an hf:// URL, for opens2v-eval",
+    )
+    parser.add_argument(
+        "--opens2v-5m", type=Path, metavar="FOLDER", help="what `opens2v convert` has written, for opens2v-5m"
+    )
+    parser.add_argument("--private", action="store_true", help="make the repos that are created private")
+    answer = parser.add_mutually_exclusive_group()
+    answer.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+    answer.add_argument("--yes", action="store_true", help="do it without asking")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the plan and carry it out; 1 where it was not carried out."""
+    from huggingface_hub import HfApi
+
+    from opens2v_hf.hub.publish import check_access, plan, publish
+    from opens2v_hf.hub.repo_content import contents
+
+    api = HfApi()
+    if not arguments.dry_run:
+        check_access(api, arguments.org)
+    with tempfile.TemporaryDirectory(prefix="opens2v-publish-") as work:
+        repos, left_out = contents(
+            arguments.org,
+            Path(work),
+            only=arguments.only,
+            eval_source=arguments.eval,
+            converted=arguments.opens2v_5m,
+        )
+        plans = plan(api, repos)
+        for line in (*(entry.describe() for entry in plans), *left_out):
+            print(line)
+        if arguments.dry_run or all(entry.is_done for entry in plans):
+            return 0
+        if not arguments.yes and not _agreed():
+            print("nothing was published; --yes publishes without asking")
+            return 1
+        publish(api, plans, private=arguments.private)
+    return 0
+
+
+def _agreed() -> bool:
+    return sys.stdin.isatty() and input("Publish? [y/N] ").strip().lower() in ("y", "yes")

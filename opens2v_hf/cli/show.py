@@ -1,0 +1,52 @@
+"""`opens2v show`: one sheet about a sample of OpenS2V-5M."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "sample",
+        metavar="SAMPLE",
+        help="its id, or PART/ID, or the number of its row counted from 0; for cross_pairs also the id of a cluster",
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--data-dir", metavar="PLACE", help="folder or URL: the released layout, or converted shards")
+    place.add_argument("--repo", metavar="ORG/NAME", help="dataset repo on the Hub (default: upstream's)")
+    parser.add_argument("--revision", help="of the repo")
+    parser.add_argument("--index-dir", metavar="FOLDER", help="indices of the split tars, see `opens2v convert`")
+    parser.add_argument(
+        "--config",
+        default="regular",
+        choices=("regular", "cross_pairs", "views"),
+        help="the clip with its pairs and views (default), or one of these alone",
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="frames of the clip (default: 8)")
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        metavar="N",
+        help="pairs at most (default: 4; none where the released layout would be read over a network for them)",
+    )
+    parser.add_argument("--out", metavar="FILE.png", help="default: named after the sample")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the sheet and say where it is; 1 where something could not be drawn."""
+    from opens2v_hf.run.show import NUM_FRAMES, Place, fetch, write_sheet
+
+    shown = fetch(
+        Place(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),
+        arguments.sample,
+        config=arguments.config,
+        num_frames=NUM_FRAMES if arguments.frames is None else arguments.frames,
+        most_pairs=arguments.pairs,
+    )
+    path = write_sheet(shown, arguments.out)
+    problems = shown.clip.problems if shown.clip is not None else ()
+    for sentence in (*problems, *shown.notes):
+        print(f"note: {sentence}")
+    print(f"wrote {path}")
+    return int(bool(problems))

@@ -1,0 +1,139 @@
+"""The card of the published OpenS2V-5M: its front matter says what plain `datasets` finds in the shards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import datasets
+import yaml
+
+from opens2v_hf.data.opens2v5m.convert import MANIFEST
+from opens2v_hf.data.opens2v5m.convert_plan import CONFIGS, Videos
+from opens2v_hf.data.opens2v5m.parquet_schema import EMBEDDED, REFERENCED, stored_schema
+from opens2v_hf.data.opens2v5m.tables import SCHEMAS
+from opens2v_hf.errors import ResultError
+
+THIS_REPO = "<this repo>"
+"""Stands in a card for the id of the repo that it is published in."""
+
+CONVERSION_MARK = "<!-- conversion -->"
+"""Stands in the card where it is said what the published shards are."""
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def plain_features(config: str, videos: Videos) -> datasets.Features:
+    """The features of a config's shards for plain `datasets`: nothing of this package is named.
+
+    Args:
+        config: one of `CONFIGS`.
+        videos: "embed" for shards that hold their files, which are then videos and pictures; "reference" for shards
+            that point to them.
+    """
+    schema = stored_schema(SCHEMAS[config], EMBEDDED if videos == "embed" else REFERENCED)
+    features = datasets.Features.from_arrow_schema(schema)
+    if config == "regular" and videos == "embed":
+        features["video"] = datasets.Video()
+        features["background"] = datasets.Image()
+    if config == "views":
+        features["main_image"] = datasets.Image()
+        features["views"].feature["image"] = datasets.Image()
+    return features
+
+
+def front_matter(videos: Videos, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """The part of the front matter that depends on the shards.
+
+    Args:
+        videos: as for `plain_features`.
+        sizes: rows and bytes of the shards of each config that there is, (0, 0) where they are not known.
+
+    Returns:
+        `size_categories`, `configs` and `dataset_info`, as they are written in YAML.
+    """
+    names = [config for config in CONFIGS if config in sizes]
+    configs: list[dict[str, Any]] = []
+    infos = []
+    for name in names:
+        files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
+        configs.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
+        rows, num_bytes = sizes[name]
+        info = datasets.DatasetInfo(features=plain_features(name, videos), config_name=name)
+        if rows:
+            split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows)
+            info.splits = datasets.SplitDict({"train": split})
+            info.download_size = info.dataset_size = num_bytes
+        infos.append({"config_name": name, **info._to_yaml_dict()})
+    rows = sizes.get("regular", (0, 0))[0]
+    category = next((name for bound, name in _SIZES if rows < bound), "1M<n<10M") if rows else "1M<n<10M"
+    return {"size_categories": [category], "configs": configs, "dataset_info": infos}
+
+
+def split_card(text: str) -> tuple[dict[str, Any], str]:
+    """Front matter and body of a card.
+
+    Raises:
+        ResultError: it has no front matter.
+    """
+    _, mark, rest = text.partition("---\n")
+    head, end, body = rest.partition("\n---\n")
+    if not mark or not end:
+        raise ResultError("a card begins with its front matter between two lines of ---")
+    return yaml.safe_load(head), body
+
+
+def join_card(head: Mapping[str, Any], body: str) -> str:
+    """A card of front matter and body."""
+    text = yaml.safe_dump(dict(head), sort_keys=False, allow_unicode=True, width=100)
+    return f"---\n{text}---\n{body}"
+
+
+def read_manifest(converted: Path) -> dict[str, Any]:
+    """The manifest of a converted dataset.
+
+    Raises:
+        ResultError: there is none, the conversion has not ended.
+    """
+    path = converted / MANIFEST
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultError(
+            f"{path} cannot be read ({error}): {converted} is no folder that `opens2v convert` has finished"
+        ) from error
+
+
+def card_of(template: str, converted: Path, repo_id: str) -> str:
+    """The card of a converted dataset.
+
+    Args:
+        template: the card in `dataset_scripts/opens2v-5m`.
+        converted: a folder that `opens2v convert` has finished.
+        repo_id: where it will lie.
+
+    Raises:
+        ResultError: the conversion has not ended, or a shard is missing.
+    """
+    manifest = read_manifest(converted)
+    sizes: dict[str, tuple[int, int]] = {}
+    for shard in manifest["shards"]:
+        path = converted / shard["path"]
+        if not path.is_file():
+            raise ResultError(f"{path} is missing, though {MANIFEST} lists it; convert anew into an empty folder")
+        config = shard["path"].split("/")[1]
+        rows, num_bytes = sizes.get(config, (0, 0))
+        sizes[config] = rows + shard["rows"], num_bytes + path.stat().st_size
+    head, body = split_card(template)
+    body = body.replace(THIS_REPO, repo_id).replace(CONVERSION_MARK, _sentence(manifest, sizes))
+    return join_card({**head, **front_matter(manifest["videos"], sizes)}, body)
+
+
+def _sentence(manifest: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> str:
+    rows = ", ".join(f"{sizes[config][0]:,} rows of `{config}`" for config in CONFIGS if config in sizes)
+    files = "hold their videos" if manifest["videos"] == "embed" else "point to their videos"
+    source = f" from `{manifest['source']}`" if "://" in manifest["source"] else ""
+    left_out = f" {manifest['rejected']:,} malformed records were left out." if manifest["rejected"] else ""
+    return f"Converted{source} by {manifest['written_by']}: {rows}. The shards {files}.{left_out}"
