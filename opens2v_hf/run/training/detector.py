@@ -27,7 +27,7 @@ from transformers import CLIPVisionModelWithProjection
 from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, read_weights, save_weights
 from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches, draw_references
 from opens2v_hf.run.training.detector_evaluation import evaluate_detector
-from opens2v_hf.run.training.detector_loss import detection_loss
+from opens2v_hf.run.training.detector_loss import detection_loss, subject_cells
 from opens2v_hf.run.training.detector_network import (
     CONFIG,
     PROMPT_DIM,
@@ -45,7 +45,10 @@ _ENCODER_LEARNING_RATE = 3e-3
 
 
 class PromptReader(nn.Module):
-    """Reads off a prompt what its picture shows; only trains the prompt encoder, which it teaches what to look at."""
+    """Reads off a prompt what its picture shows, and off a cell what it lies on.
+
+    For the training only: it teaches both networks what to look at, and one language to say it in.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,9 +132,10 @@ def train(
             prompts = networks.prompts(batch.references)
             pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
             with torch.autocast("cpu", torch.bfloat16):
-                output = networks(pictures, prompts, batch.picture_of_reference)
+                output, cells = networks(pictures, prompts, batch.picture_of_reference)
             parts = detection_loss(output, batch, CONFIG.reg_max)
             parts["prompt"] = reader(prompts, batch.features)
+            parts["cell"] = reader(*subject_cells(cells, batch))
             optimizer.zero_grad(set_to_none=True)
             torch.stack(list(parts.values())).sum().backward()
             nn.utils.clip_grad_norm_(networks.parameters(), 5.0)

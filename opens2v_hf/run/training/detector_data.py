@@ -100,6 +100,7 @@ class Batch:
         picture_of_box: int64 [A].
         shown: float32 [Q, A], see `Reference.shows`.
         features: int64 [Q, number of `FEATURES`], the position of the reference's value, or `NO_FEATURE`.
+        features_of_box: int64 [A, number of `FEATURES`], likewise; none of what is all but hidden.
     """
 
     pictures: torch.Tensor
@@ -109,6 +110,7 @@ class Batch:
     picture_of_box: torch.Tensor
     shown: torch.Tensor
     features: torch.Tensor
+    features_of_box: torch.Tensor
 
 
 class DetectorBatches(Dataset[Batch]):
@@ -154,6 +156,8 @@ class DetectorBatches(Dataset[Batch]):
         shown = np.array([[reference.shows(subject) for subject in subjects] for reference in references], np.float32)
         # what is all but hidden need not be found
         shown[(shown == 1) & ~np.array(visible)] = ARGUABLE
+        features_of_box = torch.tensor([_features(Reference(subject)) for subject in subjects])
+        features_of_box[~torch.tensor(visible)] = NO_FEATURE
         drawn = [draw_picture(reference, rng) for reference in references]
         return Batch(
             pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
@@ -163,6 +167,7 @@ class DetectorBatches(Dataset[Batch]):
             picture_of_box=torch.tensor(picture_of_box),
             shown=torch.from_numpy(shown),
             features=torch.tensor([_features(reference) for reference in references]),
+            features_of_box=features_of_box,
         )
 
 

@@ -93,6 +93,23 @@ def detection_loss(output: HeadOutput, batch: Batch, reg_max: int) -> dict[str, 
     }
 
 
+def subject_cells(cells: Levels, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the cells in the middle of boxes are compared by, and what there is to tell of the boxes' subjects.
+
+    Args:
+        cells: of `DetectorWithEncoder`, each [Q, D, H, W].
+        batch: with Q references.
+
+    Returns:
+        [N, D], L2-normalised, and int64 [N, number of features].
+    """
+    flat = torch.cat([level.flatten(2) for level in cells], dim=2).transpose(1, 2)
+    inner, _ = _assign_pictures(batch, *cells_of([(level.shape[2], level.shape[3]) for level in cells], batch.boxes))
+    inner = inner[batch.picture_of_reference]
+    taken = inner >= 0
+    return F.normalize(flat[taken].float(), dim=-1), batch.features_of_box[inner[taken]]
+
+
 def _assign_pictures(batch: Batch, centres: torch.Tensor, strides: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """`assign` for every picture, [P, cells]; positions count over the boxes of the whole batch."""
     inner = torch.full((len(batch.pictures), len(centres)), _NOBODY)
@@ -118,7 +135,7 @@ def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, 
     return torch.where(around, ARGUABLE, padded[reference, inner])
 
 
-def score_loss(logits: torch.Tensor, target: torch.Tensor, focus: float = 1.5) -> torch.Tensor:
+def score_loss(logits: torch.Tensor, target: torch.Tensor, focus: float = 1.0) -> torch.Tensor:
     """Binary cross-entropy, weighted by how wrong the score is, per cell that is to find something.
 
     Args:

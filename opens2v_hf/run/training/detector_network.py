@@ -13,7 +13,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
-from opens2v_hf.models.yolo_world.network import Contrast, HeadOutput, ImageFeatures, YoloWorld
+from opens2v_hf.models.yolo_world.network import Contrast, HeadOutput, ImageFeatures, Levels, YoloWorld
 
 PROMPT_DIM = 64
 PROMPT_PX = 64
@@ -53,7 +53,9 @@ class DetectorWithEncoder(nn.Module):
         """L2-normalised prompts [Q, D] of pictures as `build_image_processor` gives them, [Q, 3, side, side]."""
         return self.detector.image_prompt_encoder(self.encoder(pixel_values=pixels).image_embeds)
 
-    def forward(self, pictures: torch.Tensor, prompts: torch.Tensor, picture_of_prompt: torch.Tensor) -> HeadOutput:
+    def forward(
+        self, pictures: torch.Tensor, prompts: torch.Tensor, picture_of_prompt: torch.Tensor
+    ) -> tuple[HeadOutput, Levels]:
         """Search each prompt's picture, and compare what is found with all prompts.
 
         Args:
@@ -63,12 +65,19 @@ class DetectorWithEncoder(nn.Module):
 
         Returns:
             Logits [Q, Q, H, W]: in row i, neck and head were guided by prompt i; column j is compared with prompt j.
-            The diagonal is what detection gives. Bins [Q, 4 * reg_max, H, W].
+            The diagonal is what detection gives. Bins [Q, 4 * reg_max, H, W]. And what each cell is compared by: its
+            feature in the prompts' space, [Q, D, H, W] a level, times the level's scale.
         """
         features: ImageFeatures = self.detector.image_features(pictures)
         levels = self.detector.neck(features.select(picture_of_prompt), prompts[:, None])
         head = self.detector.bbox_head["head_module"]
-        return head(levels, prompts[None].expand(len(prompts), -1, -1))
+        # compared with the unit vectors, a feature shows itself
+        compared = torch.cat([prompts, torch.eye(prompts.shape[1])])
+        output = head(levels, compared[None].expand(len(prompts), -1, -1))
+        count = len(prompts)
+        contrasts = (module for module in head.modules() if isinstance(module, Contrast))
+        cells = [level[:, count:] - contrast.bias for level, contrast in zip(output.logits, contrasts, strict=True)]
+        return HeadOutput(Levels(*(level[:, :count] for level in output.logits)), output.bins), Levels(*cells)
 
 
 def build_detector() -> YoloWorld:

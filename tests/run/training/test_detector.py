@@ -18,7 +18,7 @@ def train_briefly(monkeypatch):
 
 def test_the_same_seed_gives_the_same_networks(train_briefly):
     (first, history), (second, _), (other, _) = train_briefly(), train_briefly(), train_briefly(seed=1)
-    assert set(history[0]) == {"score", "contrast", "box", "side", "prompt"}
+    assert set(history[0]) == {"score", "contrast", "box", "side", "prompt", "cell"}
     for one, two in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
     key = "detector.neck.top_down_layers.0.main_conv.conv.weight"

@@ -6,7 +6,14 @@ from transformers.loss.loss_for_object_detection import generalized_box_iou
 
 from opens2v_hf.models.yolo_world.network import HeadOutput, Levels
 from opens2v_hf.run.training.detector_data import Batch
-from opens2v_hf.run.training.detector_loss import assign, cells_of, detection_loss, generalized_iou, score_loss
+from opens2v_hf.run.training.detector_loss import (
+    assign,
+    cells_of,
+    detection_loss,
+    generalized_iou,
+    score_loss,
+    subject_cells,
+)
 
 SIZES = [(8, 8), (4, 4), (2, 2)]
 """Cells of an input of 64 px."""
@@ -74,9 +81,9 @@ def test_generalized_iou_agrees_with_an_independent_one():
 
 
 def test_score_loss_by_hand():
-    # scores 0.5, 0.5 and 0.75 with targets 1, 0 and nothing asked: each costs log 2 times 0.5 ** 1.5
+    # scores 0.5, 0.5 and 0.75 with targets 1, 0 and nothing asked: each costs log 2 times 0.5
     loss = score_loss(torch.tensor([0.0, 0.0, 1.0986]), torch.tensor([1.0, 0.0, float("nan")]))
-    assert loss.item() == pytest.approx(2 * np.log(2) * 0.5**1.5, rel=1e-6)
+    assert loss.item() == pytest.approx(2 * np.log(2) * 0.5, rel=1e-6)
 
 
 def batch_of_two():
@@ -89,6 +96,7 @@ def batch_of_two():
         picture_of_box=torch.tensor([0, 1]),
         shown=torch.tensor([[1.0, 0.0], [0.0, 0.0]]),
         features=torch.zeros(2, 1, dtype=torch.long),
+        features_of_box=torch.tensor([[5], [7]]),
     )
 
 
@@ -143,3 +151,15 @@ def test_boxes_cost_what_their_overlap_lacks():
     ring = 8 * shifted(12, 4) + 4 * shifted(12, 12)
     expected = (4 * shifted(4, 4) + 0.25 * ring) / (4 + 0.25 * 12)
     assert detection_loss(output_with([]), batch, 16)["box"].item() == pytest.approx(2 * expected, rel=1e-4)
+
+
+def test_cells_on_subjects_are_read_with_what_there_is_to_tell():
+    batch = batch_of_two()
+    centres, _ = cells()
+    # each cell is compared by its own centre
+    flat = torch.stack([centres.T, 2 * centres.T]).split([64, 16, 4], dim=2)
+    levels = Levels(*(part.reshape(2, 2, *size) for part, size in zip(flat, SIZES, strict=True)))
+    vectors, features = subject_cells(levels, batch)
+    middle = torch.tensor([[28.0, 28], [36, 28], [28, 36], [36, 36]])
+    torch.testing.assert_close(vectors, F.normalize(middle, dim=-1).repeat(2, 1))
+    assert features.tolist() == [[5]] * 4 + [[7]] * 4
