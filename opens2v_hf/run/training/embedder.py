@@ -15,7 +15,7 @@ made in three runs, each going on from the one before; the first knew no margin 
     --out second --seed 1 --steps 350 --start-from first --learning-rate 1.2e-3
     --out third  --seed 2 --steps 400 --start-from second --learning-rate 1e-3
 
-A step takes about a second of one core, and half as much of another that draws the scenes.
+A step takes about a second of one core, and somewhat less of another that draws the scenes.
 """
 
 from __future__ import annotations
