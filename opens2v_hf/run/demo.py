@@ -24,7 +24,7 @@ from opens2v_hf.run.videos import find_videos
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-DEMO_METRICS = ("gmescore",)
+DEMO_METRICS = ("gmescore", "nexusscore", "naturalscore")
 SPLIT = "open-domain"
 
 _STRIP_FRAMES = linspace(8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +92,7 @@ def score_found(
         source=found.source,
         coverage=Coverage(len(samples), len(wanted), found.missing, found.unknown),
         videos=tuple(records),
-        metrics=tuple(_metric_result(task.metric, scores[task.metric.name]) for task in tasks),
+        metrics=tuple(made for task in tasks for made in _metric_results(task.metric, scores[task.metric.name])),
         package=package_versions(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -107,6 +107,23 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return versions
+
+
+def _metric_results(metric: Metric[Any], scores: Mapping[str, VideoScore]) -> Iterator[MetricResult]:
+    """The metric's own result, and that of the definition beside it where the metric has one."""
+    yield _metric_result(metric, scores)
+    beside = getattr(metric, "beside", None)
+    if beside is not None:
+        yield _metric_result(beside, {i: _restated(score, beside.variant) for i, score in scores.items()})
+
+
+def _restated(score: VideoScore, variant: str) -> VideoScore:
+    if score.value is None:
+        return score
+    value = score.details["variants"][variant]
+    if value is None:
+        return VideoScore.failed(f"the score is not a number by the variant {variant!r}")
+    return VideoScore.scored(value, score.reason)
 
 
 def _metric_result(metric: Metric[Any], scores: Mapping[str, VideoScore]) -> MetricResult:

@@ -111,3 +111,32 @@ def test_a_download_that_fails_costs_that_video_only(folder: Path, samples: list
     result = _score(found, samples)
     assert "the line is dead" in result.metric("gmescore").scores["singleobj_2"].reason
     assert result.metric("gmescore").scores["singleobj_1"].status is Status.SCORED
+
+
+class TwoDefinitions(Brightness):
+    """Has a second definition beside it, as NexusScore has."""
+
+    name = "nexusscore"
+    variant = "released"
+
+    def score(self, clip: Clip, prompt: str) -> VideoScore:
+        if "hat" in prompt:
+            return VideoScore.failed("no hats")
+        return VideoScore.scored(0.25, "a remark", variants={"released": 0.25, "coverage": 0.75})
+
+    @property
+    def beside(self) -> "TwoDefinitions":
+        other = TwoDefinitions()
+        other.variant, other.name = "coverage", "nexusscore_coverage"
+        return other
+
+
+def test_the_definition_beside_is_listed_with_its_own_values(folder: Path, samples: list[EvalSample]) -> None:
+    found = find_videos(str(folder), [sample.id for sample in samples])
+    tasks = [MetricTask(TwoDefinitions(), lambda sample: sample.prompt)]
+    result = score_found(found, samples, tasks, model="m", split="open-domain", benchmark={})
+    assert [metric.name for metric in result.metrics] == ["nexusscore", "nexusscore_coverage"]
+    coverage = result.metric("nexusscore_coverage").scores
+    assert coverage["singleobj_1"] == VideoScore.scored(0.75, "a remark")
+    assert coverage["singleobj_2"] == VideoScore.failed("no hats")
+    assert result.metric("nexusscore").scores["singleobj_1"].value == 0.25

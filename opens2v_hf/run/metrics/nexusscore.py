@@ -7,6 +7,7 @@ once.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.metrics.pictures import load_picture
 from opens2v_hf.scores.nexus import (
+    VARIANTS,
     NexusBox,
     Thresholds,
     check_variant,
@@ -129,6 +131,18 @@ class NexusScore:
         self.details = details
 
     @property
+    def beside(self) -> NexusScore:
+        """The definition to be read beside this one, over the same boxes: "coverage", or "released" beside that.
+
+        It is named after its variant, e.g. "nexusscore_coverage"; its value for a video is among the details of this
+        one's score, under "variants".
+        """
+        sibling = copy.copy(self)
+        sibling.variant = "released" if self.variant == "coverage" else "coverage"
+        sibling.name = f"{type(self).name}_{sibling.variant}"
+        return sibling
+
+    @property
     def models(self) -> tuple[ModelInfo, ...]:
         """Detector, prompt encoder (where there is one) and embedder."""
         encoder = () if self.prompt_encoder is None else (self.prompt_encoder.info,)
@@ -176,8 +190,8 @@ class NexusScore:
             The score; `NOT_APPLICABLE` where the label rules leave no reference; `FAILED` where the video or a picture
             cannot be read, or a similarity is no number. A video in which nothing is detected scores 0, and says so
             (the released code stops there and leaves the video out). Details: "references" (`ReferenceSummary`),
-            "frames_detected", "frame_indices", and on request "boxes" (`NexusBox`) in the released loop's order: by
-            frame, by reference, by falling score.
+            "frames_detected", "frame_indices", "variants" (the score by every definition), and on request "boxes"
+            (`NexusBox`) in the released loop's order: by frame, by reference, by falling score.
 
         Raises:
             ArgumentError: embeddings are needed that nobody gives, or do not fit the detector.
@@ -224,9 +238,12 @@ class NexusScore:
         }
         if self.details:
             details["boxes"] = [box.to_dict() for box in boxes]
-        value = nexus_score(
-            self.variant, boxes, num_frames=len(indices), references=[position for position, _ in looked_for]
-        )
+        positions = [position for position, _ in looked_for]
+        by_variant = {
+            variant: nexus_score(variant, boxes, num_frames=len(indices), references=positions) for variant in VARIANTS
+        }
+        value = by_variant[self.variant]
+        details["variants"] = {name: number if math.isfinite(number) else None for name, number in by_variant.items()}
         if not math.isfinite(value):
             return VideoScore.failed(
                 f"{clip.name}: the similarity of a kept box is not a number; try dtype='float32'", **details
