@@ -36,11 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     from huggingface_hub import HfApi
 
     from opens2v_hf.hub.publish import check_access, plan, publish
-    from opens2v_hf.hub.repo_content import contents
 
     api = HfApi()
     if not arguments.dry_run:
         check_access(api, arguments.org)
+    from opens2v_hf.hub.repo_content import contents  # heavy; not before it is known that it is needed
+
     with tempfile.TemporaryDirectory(prefix="opens2v-publish-") as work:
         repos, left_out = contents(
             arguments.org,

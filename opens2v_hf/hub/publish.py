@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, get_token
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.repo_content import RepoContent
+
+if TYPE_CHECKING:
+    from opens2v_hf.hub.repo_content import RepoContent
 
 SPACE_SDK = "gradio"
 
@@ -216,7 +217,7 @@ def _told(api: HfApi) -> Iterator[None]:
             412: "somebody else has changed the repo; run the command again",
         }.get(status, "the Hub answered with an error")
         raise HubError(_without_token(f"{advice} ({str(error).splitlines()[0]})", api)) from error
-    except (httpx.HTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise HubError(_without_token(f"the Hub at {api.endpoint} cannot be reached: {first}", api)) from error
 

@@ -21,6 +21,7 @@ TRAIN = "opens2v-5m"
 CARD = "README.md"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LAYOUT_FOLDER = re.compile(r"/(?:regular|Jsons|cross-frames-pairs|gpt-frames-pairs)(?:/|$)")
 _SPACE_PREFIX = "opens2v-"
 """Before the names of `spaces/`, which alone would say little among the repos of an organisation."""
 
@@ -147,8 +148,9 @@ def _without_folders(rejected: Path) -> bytes:
     entries = [json.loads(line) for line in rejected.read_text("utf-8").splitlines()]
     for entry in entries:
         if "://" not in entry["source"]:
-            folder, entry["source"] = os.path.split(entry["source"])
-            entry["reason"] = entry["reason"].replace(f"{folder}/", "")
+            root = _LAYOUT_FOLDER.split(entry["source"])[0]
+            entry["source"] = entry["source"].removeprefix(f"{root}/")
+            entry["reason"] = entry["reason"].replace(f"{root}/", "")
     return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries).encode()
 
 

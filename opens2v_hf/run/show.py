@@ -54,8 +54,15 @@ class Place:
         """For messages."""
         return self.data_dir or self.repo or DEFAULT_REPO
 
-    def builder(self, config: Config, *, filters: Filters | None = None, columns: list[str] | None = None) -> OpenS2V5M:
-        """The builder of a config.
+    def builder(
+        self,
+        config: Config,
+        *,
+        filters: Filters | None = None,
+        columns: list[str] | None = None,
+        preset: str | None = None,
+    ) -> OpenS2V5M:
+        """The builder of a config; filters, columns and preset are its own.
 
         Raises:
             SourceError: there is no such dataset, or nothing of the config in it.
@@ -63,11 +70,11 @@ class Place:
         """
         options = {"data_dir": self.data_dir, "repo": self.repo, "revision": self.revision, "index_dir": self.index_dir}
         given = {name: value for name, value in options.items() if value is not None}
-        return OpenS2V5M(config_name=config, token=self.token, filters=filters, columns=columns, **given)
+        return OpenS2V5M(config_name=config, token=self.token, filters=filters, columns=columns, preset=preset, **given)
 
-    def rows(self, config: Config, *, filters: Filters | None = None, columns: list[str] | None = None) -> Any:
+    def rows(self, config: Config, **chosen: Any) -> Any:
         """The rows of a config as a stream, a `datasets.IterableDataset`; see `builder`."""
-        return self.builder(config, filters=filters, columns=columns).as_streaming_dataset(split="train")
+        return self.builder(config, **chosen).as_streaming_dataset(split="train")
 
 
 def fetch(
@@ -210,7 +217,9 @@ def _turned(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """By similarity; those first that show another subject or another clip than the ones before."""
-    fresh, rest, seen = [], [], set()
+    fresh: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    seen = set()
     for row in sorted(rows, key=lambda row: -row["image_similarity"]):
         key = (row["current_subject_id"], row["other_part"], row["other_id"])
         (rest if key in seen else fresh).append(row)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from datasets.builder import Key
 from datasets.fingerprint import Hasher
 from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m import features
 from opens2v_hf.data.opens2v5m.convert_plan import VIEWS_STEP
@@ -208,7 +209,7 @@ def _pinned(repo: str, revision: str | None, token: Any) -> str:
     """The URL of the repo at its commit, so that all processes of a run read the same files."""
     try:
         info = HfApi(token=token).dataset_info(repo, revision=revision)
-    except OSError as error:
+    except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client stands on
         raise SourceError(f"cannot reach the dataset {repo} on the Hub: {str(error).splitlines()[0]}") from error
     return f"hf://datasets/{repo}@{info.sha}"
 

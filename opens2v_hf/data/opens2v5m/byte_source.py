@@ -17,11 +17,15 @@ import fsspec
 import fsspec.core
 import httpx
 from huggingface_hub import HfFileSystem
+from huggingface_hub.errors import HTTPError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from opens2v_hf.errors import ArgumentError, SourceError
 
 _T = TypeVar("_T")
+
+_NO_ANSWER = (OSError, httpx.HTTPError, HTTPError)
+"""The last is the Hub client's own, of whichever HTTP library it stands on."""
 
 ATTEMPTS = 5
 """How often a range of a remote file is asked for before giving up."""
@@ -130,7 +134,7 @@ class RemoteSource:
         )
         try:
             return retrying(ask, *arguments)
-        except (OSError, httpx.HTTPError) as error:
+        except _NO_ANSWER as error:
             raise SourceError(f"{what}: {_reason(error)}") from error
 
     def _connected(self) -> Any:
@@ -222,7 +226,7 @@ def _read_fully(file: io.FileIO, length: int) -> bytes:
 
 def _may_pass(error: BaseException) -> bool:
     """Whether asking again may help: not where the server says that the request itself is wrong."""
-    if isinstance(error, FileNotFoundError) or not isinstance(error, OSError | httpx.HTTPError):
+    if isinstance(error, FileNotFoundError) or not isinstance(error, _NO_ANSWER):
         return False
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status is None or status >= 500 or status in (408, 429)

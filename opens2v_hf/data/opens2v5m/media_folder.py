@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec.core
+from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.blobs import WITHOUT_INDEX
 from opens2v_hf.data.opens2v5m.byte_source import open_source
@@ -70,7 +71,7 @@ class Place:
             entries = filesystem.ls(path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as error:
+        except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client stands on
             raise SourceError(f"cannot list {self.root}: {error}") from error
         return sorted(
             (posixpath.basename(entry["name"].rstrip("/")), entry) for entry in entries if entry["type"] == kind

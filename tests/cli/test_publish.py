@@ -1,0 +1,45 @@
+"""What hinders publishing is told in one line; what comes of it is tested in tests/hub."""
+
+import subprocess
+import sys
+
+import pytest
+
+TOKEN = "hf_secretsecretsecret"
+
+
+def call(hub, *arguments, **environment):
+    """Exit code and everything printed."""
+    env = {**hub.environment(), "HF_TOKEN": TOKEN, **environment}
+    command = [sys.executable, "-m", "opens2v_hf", "publish", *arguments]
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "org", "said"),
+    [
+        ({"HF_TOKEN": ""}, "org", "publishing needs a token that may write"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "org", "the Hub at http://127.0.0.1:9 cannot be reached"),
+        ({"HF_HUB_OFFLINE": "1"}, "org", "offline mode is on"),
+        ({}, "others", "cannot publish for 'others', only for org"),
+    ],
+)
+def test_what_hinders_is_told_in_one_line(loopback_hub, environment, org, said):
+    code, printed = call(loopback_hub, "--org", org, "--yes", **environment)
+    assert code == 2
+    assert printed.startswith("opens2v publish: ")
+    assert said in printed
+    assert printed.count("\n") == 1
+    assert TOKEN not in printed
+
+
+def test_without_a_yes_nothing_is_published(loopback_hub):
+    code, printed = call(loopback_hub, "--org", "org", "--only", "naturalscore")
+    if "up to date" not in printed:
+        assert code == 1
+        assert "space org/naturalscore: create; add " in printed
+        assert printed.endswith("nothing was published; --yes publishes without asking\n")
+    assert TOKEN not in printed

@@ -1,0 +1,274 @@
+"""Publishing on a Hub on loopback, and reading back with nothing but `datasets` and `evaluate`."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from helpers.eval_folder import OPEN_IDS, write_eval_folder
+from helpers.opens2v5m import folder_form
+
+from opens2v_hf.data.opens2v5m.convert import convert
+from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.hub.dataset_card import front_matter, split_card
+from opens2v_hf.hub.folders import hub_folder
+from opens2v_hf.hub.repo_content import contents, repo_names
+
+PUBLISH = """
+import sys
+from opens2v_hf.cli import main
+sys.exit(main(["publish", "--org", "org", *sys.argv[1:]]))
+"""
+
+READ = """
+import importlib.abc, json, sys
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "opens2v_hf":
+            raise ModuleNotFoundError(name)
+
+absent = Absent()
+sys.meta_path.insert(0, absent)
+from datasets import Image, Video, get_dataset_config_names, load_dataset
+seen = {"configs": get_dataset_config_names("org/opens2v-5m")}
+stream = load_dataset("org/opens2v-5m", split="train", streaming=True)
+seen["video"] = isinstance(stream.features["video"], Video)
+seen["background"] = isinstance(stream.features["background"], Image)
+rows = list(stream.decode(False))
+seen["ids"] = [row["id"] for row in rows]
+seen["columns"] = sorted(rows[0])
+seen["mask"] = rows[0]["subjects"][0]["mask"]
+seen["video_bytes"] = rows[0]["video"]["bytes"].hex()
+seen["pairs"] = sum(1 for row in load_dataset("org/opens2v-5m", "cross_pairs", split="train", streaming=True))
+views = next(iter(load_dataset("org/opens2v-5m", "views", split="train", streaming=True)))
+seen["view"] = [views["id"], views["main_image"].size]
+seen["map_style"] = load_dataset("org/opens2v-5m", "cross_pairs", split="train").num_rows
+samples = load_dataset("org/opens2v-eval", "open-domain", split="test")
+seen["eval"] = [[sample["id"], sample["subjects"][0]["image"].size] for sample in samples]
+assert "opens2v_hf" not in sys.modules
+sys.meta_path.remove(absent)
+import evaluate
+metric = evaluate.load("org/gmescore")
+seen["metric"] = [type(metric).__name__, "opens2v_hf.models.gme" in sys.modules]
+print(json.dumps(seen))
+"""
+
+LAZILY = """
+import json, sys
+import opens2v_hf
+from datasets import load_dataset
+wanted = [("id", "==", sys.argv[1])]
+rows = load_dataset("opens2v-5m", repo="org/opens2v-5m", split="train", streaming=True, filters=wanted)
+row = next(iter(rows))
+print(json.dumps([row["video"].num_frames, row["subjects"][0]["mask"].area]))
+"""
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from huggingface_hub import HfApi
+from opens2v_hf.hub import publish
+from opens2v_hf.hub.repo_content import RepoContent
+folder, crashes = Path(sys.argv[1]), sys.argv[2] == "crash"
+files = {f"data/{path.name}": path for path in sorted(folder.iterdir())}
+api = HfApi()
+if crashes:
+    api.create_commit = lambda *a, **k: os._exit(0)
+    publish.FILES_AT_A_TIME = 2
+(plan,) = publish.plan(api, [RepoContent("org/crash", "dataset", files, ("data",))])
+print(plan.describe())
+publish.publish(api, [plan])
+(plan,) = publish.plan(api, [RepoContent("org/crash", "dataset", files, ("data",))])
+print(plan.describe())
+"""
+
+
+def convert_to(folder: Path, **options) -> Path:
+    convert(plan_conversion(read_layout(str(folder_form())), **options), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("publish")
+    return write_eval_folder(folder / "benchmark"), convert_to(folder / "converted")
+
+
+@pytest.fixture(scope="module")
+def published(loopback_hub, sources):
+    """What the first run printed."""
+    benchmark, converted = sources
+    return loopback_hub.run(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
+
+
+def changes(hub) -> list[str]:
+    """Requests so far that can change something."""
+    requests = httpx.get(f"{hub.url}/__requests").json()
+    return [r for r in requests if r.startswith("PUT ") or r.endswith(("/repos/create", "/commit/main"))]
+
+
+def test_plain_libraries_read_it_back(loopback_hub, published, sources, tmp_path):
+    seen = json.loads(loopback_hub.run(READ, home=tmp_path / "home", cwd=tmp_path))
+    released = {}
+    for path in sorted((folder_form() / "regular").iterdir()):
+        released |= json.loads(path.read_text())
+    first = next(iter(released.values()))
+    assert seen["configs"] == ["regular", "cross_pairs", "views"]
+    assert (seen["video"], seen["background"]) == (True, True)
+    assert seen["ids"] == list(released)
+    mask = first["annotation"]["mask_annotation"][str(first["annotation"]["ann_frame_data"]["ann_frame_idx"])]["1"]
+    assert seen["mask"] == {"size": mask["size"], "counts": mask["counts"]}
+    video = folder_form() / "videos" / "dataset1" / first["metadata"]["path"]
+    assert bytes.fromhex(seen["video_bytes"]) == video.read_bytes()
+    pairs = json.loads((folder_form() / "cross-frames-pairs" / "cross_frames_pairs.json").read_text())
+    assert seen["pairs"] == seen["map_style"] == sum(map(len, pairs.values()))
+    assert seen["view"][0] in released
+    assert [sample_id for sample_id, _ in seen["eval"]] == OPEN_IDS
+    assert seen["eval"][0][1] == [24, 16]
+    assert seen["metric"][0] == "GmeScore"
+    assert seen["metric"][1] is False
+    row = json.loads(loopback_hub.run(LAZILY, seen["ids"][0], home=tmp_path / "home"))
+    assert row[0] > first["metadata"]["face_cut"][1]
+    assert row[1] > 0
+
+
+def test_a_second_run_uploads_nothing(loopback_hub, published, sources):
+    benchmark, converted = sources
+    assert "dataset org/opens2v-5m: create; add " in published
+    assert "space org/gmescore: create; add " in published
+    before = changes(loopback_hub)
+    assert before
+    again = loopback_hub.run(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
+    assert changes(loopback_hub) == before
+    assert len(again.splitlines()) == len(repo_names())
+    assert all(": up to date, " in line for line in again.splitlines())
+
+
+def test_other_shards_take_the_place_of_the_old_ones_in_one_commit(loopback_hub, published, tmp_path):
+    other = convert_to(tmp_path / "other", json_step=4_000)
+    before = changes(loopback_hub)
+    dry = loopback_hub.run(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--dry-run")
+    assert dry.startswith("dataset org/opens2v-5m: update; add ")
+    assert "delete 2 files" in dry  # a shard of each of the two parts
+    assert changes(loopback_hub) == before
+    loopback_hub.run(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--yes")
+    commits = [request for request in changes(loopback_hub)[len(before) :] if request.endswith("/commit/main")]
+    assert len(commits) == 1
+    tree = httpx.get(f"{loopback_hub.url}/api/datasets/org/opens2v-5m/tree/main/data/regular").json()
+    assert {entry["path"] for entry in tree} == {f"data/regular/{p.name}" for p in (other / "data/regular").iterdir()}
+
+
+def test_a_run_that_was_killed_goes_on_without_sending_again(loopback_hub, tmp_path):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.parquet").write_bytes(bytes([number]) * 1000)
+    start = len(changes(loopback_hub))
+    assert "create; add 5 files, 5 KB" in loopback_hub.run(CRASH, folder, "crash").splitlines()[0]
+    killed = changes(loopback_hub)[start:]
+    assert sum(request.startswith("PUT ") for request in killed) == 5
+    assert not any(request.endswith("/commit/main") for request in killed)
+    lines = loopback_hub.run(CRASH, folder, "finish").splitlines()
+    finished = changes(loopback_hub)[start + len(killed) :]
+    assert finished == ["POST /api/datasets/org/crash/commit/main"]
+    assert lines[0].startswith("dataset org/crash: update; add 5 files")
+    assert lines[-1] == "dataset org/crash: up to date, 5 files"
+
+
+def test_the_spaces_hold_their_folders(loopback_hub, published):
+    names = [name for name, (kind, _) in repo_names().items() if kind != "dataset_scripts"]
+    assert {"gmescore", "nexusscore", "naturalscore", "opens2v-explorer"} <= set(names)
+    for name in names:
+        kind, folder = repo_names()[name]
+        tree = httpx.get(f"{loopback_hub.url}/api/spaces/org/{name}/tree/main", params={"recursive": "true"}).json()
+        held = {entry["path"] for entry in tree if entry["type"] == "file"}
+        assert {"README.md", "app.py", "requirements.txt"} <= held
+        assert not any("__pycache__" in path or path.startswith(".") for path in held)
+        page = f"{loopback_hub.url}/spaces/org/{name}/resolve/main/app.py"
+        assert httpx.get(page).content == (hub_folder(kind, folder) / "app.py").read_bytes()
+
+
+def test_nothing_of_this_machine_is_published(sources, tmp_path):
+    _, converted = sources
+    (content,), _ = contents("org", tmp_path / "work", only=["opens2v-5m"], converted=converted)
+    for path in ("README.md", "conversion.json", "rejected.jsonl"):
+        assert str(folder_form()).encode() not in content.files[path]
+        assert str(converted).encode() not in content.files[path]
+    assert b"<this repo>" not in content.files["README.md"]
+
+
+def test_records_that_were_left_out_are_named_without_folders(tmp_path):
+    source = tmp_path / "secret" / "source"
+    (source / "regular").mkdir(parents=True)
+    released = json.loads((folder_form() / "regular" / "dataset1.json").read_text())
+    for record in released.values():
+        record["metadata"]["path"] = "absent.mp4"
+    (source / "regular" / "dataset1.json").write_text(json.dumps(released))
+    convert(plan_conversion(read_layout(str(source))), tmp_path / "converted")
+    (content,), _ = contents("org", tmp_path / "work", only=["opens2v-5m"], converted=tmp_path / "converted")
+    entries = [json.loads(line) for line in content.files["rejected.jsonl"].splitlines()]
+    assert [entry["key"] for entry in entries] == list(released)
+    assert {entry["source"] for entry in entries} == {"regular/dataset1.json"}
+    assert {entry["reason"] for entry in entries} == {"its video 'absent.mp4' is not in videos/dataset1"}
+    assert b"secret" not in content.files["rejected.jsonl"]
+
+
+def test_pointers_to_local_files_are_refused(tmp_path):
+    with pytest.raises(ResultError, match="convert again with --url-base"):
+        contents("org", tmp_path, converted=convert_to(tmp_path / "local", videos="reference"))
+    options = {"videos": "reference", "url_base": "hf://datasets/BestWishYsh/OpenS2V-5M"}
+    (content,), _ = contents("org", tmp_path, only=["opens2v-5m"], converted=convert_to(tmp_path / "remote", **options))
+    head, body = split_card(content.files["README.md"].decode())
+    features = {feature["name"]: feature for feature in head["dataset_info"][0]["features"]}
+    assert features["video"] == {
+        "name": "video",
+        "struct": [
+            {"name": "path", "dtype": "string"},
+            {
+                "name": "spans",
+                "list": [
+                    {"name": "url", "dtype": "string"},
+                    {"name": "offset", "dtype": "int64"},
+                    {"name": "length", "dtype": "int64"},
+                ],
+            },
+        ],
+    }
+    assert "from `hf://datasets/BestWishYsh/OpenS2V-5M`" in body
+    assert "point to their videos" in body
+
+
+def test_a_card_speaks_of_what_there_is(tmp_path):
+    folder = convert_to(tmp_path / "some", configs=("regular",))
+    (content,), _ = contents("org", tmp_path, only=["opens2v-5m"], converted=folder)
+    head, body = split_card(content.files["README.md"].decode())
+    assert [config["config_name"] for config in head["configs"]] == ["regular"]
+    rows = sum(len(json.loads(path.read_text())) for path in (folder_form() / "regular").iterdir())
+    (split,) = head["dataset_info"][0]["splits"]
+    assert (split["name"], split["num_examples"]) == ("train", rows)
+    assert head["size_categories"] == ["n<1K"]
+    assert head["license"] == "cc-by-4.0"
+    assert f"{rows} rows of `regular`. The shards hold their videos." in body
+
+
+def test_the_card_of_the_folder_is_that_of_shards_that_hold_their_videos():
+    text = (hub_folder("dataset_scripts", "opens2v-5m") / "README.md").read_text()
+    head, _ = split_card(text)
+    expected = front_matter("embed", dict.fromkeys(("regular", "cross_pairs", "views"), (0, 0)))
+    assert {name: head[name] for name in expected} == yaml.safe_load(yaml.safe_dump(expected))
+
+
+def test_wrong_names_and_unfinished_conversions_are_told(tmp_path):
+    with pytest.raises(ArgumentError, match="no repo 'nothing' to publish; there are opens2v-5m, opens2v-eval"):
+        contents("org", tmp_path, only=["nothing"])
+    with pytest.raises(ArgumentError, match="no name of a user"):
+        contents("org/name", tmp_path)
+    with pytest.raises(ResultError, match="no folder that `opens2v convert` has finished"):
+        contents("org", tmp_path, converted=tmp_path)
+    repos, left_out = contents("org", tmp_path)
+    assert [content.kind for content in repos] == ["space"] * (len(repo_names()) - 2)
+    assert [sentence.split()[0] for sentence in left_out] == ["org/opens2v-5m", "org/opens2v-eval"]
