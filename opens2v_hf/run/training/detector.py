@@ -20,11 +20,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 from transformers import CLIPVisionModelWithProjection
 
 from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, read_weights, save_weights
+from opens2v_hf.run.training.detector_calibration import calibrate
 from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches, draw_references
 from opens2v_hf.run.training.detector_evaluation import evaluate_detector
 from opens2v_hf.run.training.detector_loss import detection_loss, subject_cells
@@ -39,6 +40,7 @@ _FEATURE_SCALE = 16.0
 """Prompts have length 1; classifiers read them at this one."""
 
 
+_CALIBRATION_STEPS = 16
 _NUM_REFERENCES = 2400
 _REFERENCE_BATCH = 96
 _ENCODER_LEARNING_RATE = 3e-3
@@ -102,7 +104,7 @@ def train(
     """Train the networks.
 
     Returns:
-        Both, and the parts of the loss at every step.
+        Both, calibrated, and the parts of the loss at every step.
     """
     torch.manual_seed(seed)
     networks, reader = DetectorWithEncoder().train(), PromptReader()
@@ -112,6 +114,20 @@ def train(
         networks.detector.load_state_dict(read_weights(start_from / "detector" / WEIGHTS_NAME))
         encoder = CLIPVisionModelWithProjection.from_pretrained(start_from / "prompt_encoder", dtype=torch.float32)
         networks.encoder.load_state_dict(encoder.state_dict())
+    data = DetectorBatches(seed, steps + _CALIBRATION_STEPS, num_pictures, num_references)
+    batches: Iterable[Batch] = DataLoader(
+        Subset(data, range(steps)), batch_size=None, shuffle=False, num_workers=workers
+    )
+    history = teach_both(networks, reader, batches, steps, learning_rate) if steps else []
+    networks.eval()
+    calibrate(networks, (data[steps + further] for further in range(_CALIBRATION_STEPS)))
+    return networks, history
+
+
+def teach_both(
+    networks: DetectorWithEncoder, reader: PromptReader, batches: Iterable[Batch], steps: int, learning_rate: float
+) -> list[dict[str, float]]:
+    """Train detector and prompt encoder jointly, a step a batch; the parts of the loss at every step."""
     parameters = [*networks.parameters(), *reader.parameters()]
     optimizer = torch.optim.AdamW(
         [
@@ -124,8 +140,6 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=steps, pct_start=min(0.1, 50 / steps), div_factor=20, final_div_factor=100
     )
-    data = DetectorBatches(seed, steps, num_pictures, num_references)
-    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=workers)
     history = []
     with tqdm(total=steps, unit="step", mininterval=5) as progress:
         for batch in batches:
@@ -146,7 +160,7 @@ def train(
             recent = history[-20:]
             means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
             progress.set_postfix(means, refresh=False)
-    return networks.eval(), history
+    return history
 
 
 def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
@@ -171,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train the embedded detector and prompt encoder on synthetic scenes.")
     parser.add_argument("--out", type=Path, required=True, help="folder that gets detector/ and prompt_encoder/")
     parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
-    parser.add_argument("--steps", type=int, default=900, help="about 0.6 s each on one core")
+    parser.add_argument("--steps", type=int, default=900, help="about 0.9 s each on one core; 0 to calibrate only")
     parser.add_argument("--encoder-steps", type=int, default=300, help="before, for the prompt encoder alone")
     parser.add_argument("--start-from", type=Path, help="folder, as --out, of weights to go on from")
     parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")

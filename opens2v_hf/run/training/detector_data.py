@@ -35,7 +35,7 @@ from opens2v_hf.models.yolo_world.preprocess import letterbox
 from opens2v_hf.run.training.detector_network import CONFIG, build_image_processor
 
 Subject: TypeAlias = Sprite | Background
-"""What a reference shows: an object, a person, or the environment, whose box is the whole frame."""
+"""What a reference shows: an object, a person, or an environment, which has no box and is not to be found."""
 
 ARGUABLE = float("nan")
 """Neither there nor absent: such cells are left out of the loss."""
@@ -72,11 +72,9 @@ class Reference:
     subject: Subject
     crop: str = "whole"
 
-    def shows(self, other: Subject) -> float:
+    def shows(self, other: Sprite) -> float:
         """1 where `other` is the subject of this picture, 0 where not, `ARGUABLE` where the picture cannot tell."""
         own = self.subject
-        if isinstance(own, Background) and isinstance(other, Background):
-            return float(own == other) if own == other or own.name != other.name else ARGUABLE
         if isinstance(own, ObjectSprite) and isinstance(other, ObjectSprite):
             return float(replace(own, size=other.size) == other)
         if isinstance(own, PersonSprite) and isinstance(other, PersonSprite):
@@ -143,31 +141,30 @@ class DetectorBatches(Dataset[Batch]):
                 scene = with_hidden(scene, int(rng.integers(len(scene.actors))))
             rendered = render_frame(scene, int(rng.integers(scene.num_frames)))
             picture, found = _placed(rendered, rng)
-            seen = [scene.background, *scene.sprites]
-            enough = [True, *(mask.sum() >= _MIN_VISIBLE_PX for mask in rendered.masks)]
-            some = [i for i, box in enumerate(found) if box[2] > box[0]]
+            enough = [bool(mask.sum() >= _MIN_VISIBLE_PX) for mask in rendered.masks]
+            some = [i for i, mask in enumerate(rendered.masks) if mask.any()]
             pictures.append(picture)
             boxes += [found[i] for i in some]
-            subjects += [seen[i] for i in some]
+            subjects += [scene.sprites[i] for i in some]
             visible += [enough[i] for i in some]
             picture_of_box += [number] * len(some)
-            present = [seen[i] for i in some if enough[i]]
+            present = [scene.sprites[i] for i in some if enough[i]]
             references += [draw_reference(scene, present, k == 0, rng) for k in range(self.num_references)]
         shown = np.array([[reference.shows(subject) for subject in subjects] for reference in references], np.float32)
         # what is all but hidden need not be found
-        shown[(shown == 1) & ~np.array(visible)] = ARGUABLE
-        features_of_box = torch.tensor([_features(Reference(subject)) for subject in subjects])
-        features_of_box[~torch.tensor(visible)] = NO_FEATURE
+        shown[(shown == 1) & ~np.array(visible, bool)] = ARGUABLE
+        hidden = [NO_FEATURE] * len(FEATURES)
+        told = [_features(Reference(s)) if seen else hidden for s, seen in zip(subjects, visible, strict=True)]
         drawn = [draw_picture(reference, rng) for reference in references]
         return Batch(
             pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
             references=self.processor(drawn, return_tensors="pt")["pixel_values"],
             picture_of_reference=torch.arange(self.num_pictures).repeat_interleave(self.num_references),
-            boxes=torch.from_numpy(np.stack(boxes)),
-            picture_of_box=torch.tensor(picture_of_box),
+            boxes=torch.from_numpy(np.array(boxes, np.float32).reshape(-1, 4)),
+            picture_of_box=torch.tensor(picture_of_box, dtype=torch.long),
             shown=torch.from_numpy(shown),
             features=torch.tensor([_features(reference) for reference in references]),
-            features_of_box=features_of_box,
+            features_of_box=torch.tensor(told, dtype=torch.long).reshape(-1, len(FEATURES)),
         )
 
 
@@ -187,13 +184,10 @@ def draw_references(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _placed(rendered: Rendered, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The network's input [S, S, 3], and float32 boxes [1 + N, 4] in it: of the frame, then of its actors."""
-    height, width = rendered.image.shape[:2]
+    """The network's input [S, S, 3], and float32 boxes [N, 4] of the actors in it."""
     picture, place = letterbox(worn(rendered.image, rng), CONFIG.image_size)
-    boxes = np.concatenate([np.array([[0, 0, width, height]], np.float32), rendered.boxes])
-    placed = boxes * np.array(place.scale * 2, np.float32)
-    placed[boxes[:, 2] > boxes[:, 0]] += np.array([place.left, place.top] * 2, np.float32)
-    return picture, placed
+    offset = np.array([place.left, place.top] * 2, np.float32)
+    return picture, rendered.boxes * np.array(place.scale * 2, np.float32) + offset
 
 
 def worn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -210,19 +204,19 @@ def worn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return image
 
 
-def draw_reference(scene: Scene, present: Sequence[Subject], likely: bool, rng: np.random.Generator) -> Reference:
+def draw_reference(scene: Scene, present: Sequence[Sprite], likely: bool, rng: np.random.Generator) -> Reference:
     """Something to look for in a frame.
 
     Args:
         scene: of the frame.
-        present: its environment, then those of its subjects that can be seen.
+        present: those of its subjects that can be seen.
         likely: whether the reference is mostly one of those; otherwise mostly one that is not there.
         rng: where the choices come from.
     """
-    if rng.random() < (0.85 if likely else 0.3):
-        return _as_reference(present[0 if len(present) == 1 or rng.random() < 0.12 else _index(present, rng)], rng)
-    if rng.random() < 0.1:
-        return Reference(other_background(scene.background, rng))
+    if present and rng.random() < (0.85 if likely else 0.3):
+        return _as_reference(present[int(rng.integers(len(present)))], rng)
+    if rng.random() < 0.15:
+        return Reference(scene.background if rng.random() < 0.7 else other_background(scene.background, rng))
     if rng.random() < 0.2:
         return _as_reference(draw_sprite(rng, ("object", "face", "human")[int(rng.integers(3))]), rng)
     sprite = scene.sprites[int(rng.integers(len(scene.sprites)))]
@@ -232,10 +226,6 @@ def draw_reference(scene: Scene, present: Sequence[Subject], likely: bool, rng: 
         changed = rng.permutation(names)[: int(rng.integers(1, 3))]
         other = replace(sprite, **{str(name): getattr(other, name) for name in changed})
     return _as_reference(other, rng)
-
-
-def _index(present: Sequence[Subject], rng: np.random.Generator) -> int:
-    return int(rng.integers(1, len(present)))
 
 
 def _as_reference(subject: Subject, rng: np.random.Generator) -> Reference:

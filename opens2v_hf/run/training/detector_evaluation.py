@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.data.synthetic.render import environment_picture, reference_picture, render_frame
-from opens2v_hf.data.synthetic.scenes import Sprite, draw_scene, draw_sprite, other_background, other_sprite
+from opens2v_hf.data.synthetic.scenes import Sprite, draw_scene, draw_sprite, other_sprite
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
 from opens2v_hf.run.training.detector_data import Reference
@@ -41,10 +41,10 @@ def evaluate_detector(
 
     Returns:
         "recall_<kind>": share of references to visible subjects that have a box above `KEPT_SCORE` with an IoU above
-        `MIN_IOU`, overall ("all"), for scenes with one and with several subjects, by kind, and for the environment;
-        "false_<why>": share of references to absent subjects with a box above `KEPT_SCORE`: "stranger" as the simulated
-        model with the wrong subject draws them, "random" of any kind, "near" (one attribute differs), "environment";
-        "extra": boxes above `KEPT_SCORE` a reference that are not on its subject.
+        `MIN_IOU`, overall ("all"), for scenes with one and with several subjects, and by kind; "false_<why>": share of
+        references to absent subjects with a box above `KEPT_SCORE`: "stranger" as the simulated model with the wrong
+        subject draws them, "random" of any kind, "near" (one attribute differs), "environment" (the scene's own, which
+        has no box); "extra": boxes above `KEPT_SCORE` a reference that are not on its subject.
     """
     finder = YoloWorldDetector.from_pretrained(detector, device="cpu")
     encoder = ClipPromptEncoder.from_pretrained(prompt_encoder, device="cpu")
@@ -59,13 +59,10 @@ def evaluate_detector(
             if mask.sum() >= _MIN_VISIBLE_SHARE * full > 0:
                 kind = "single" if len(scene.sprites) == 1 else "multi"
                 asked.append((_picture(sprite, rng), ("all", kind, sprite.kind), box))
-        background = np.array([0, 0, scene.width, scene.height])
-        asked.append((environment_picture(scene.background), ("environment",), background))
         for why, absent in _absent(scene.sprites, rng).items():
             if not any(Reference(absent).shows(sprite) for sprite in scene.sprites):
                 asked.append((_picture(absent, rng), (f"false_{why}",), None))
-        elsewhere = environment_picture(other_background(scene.background, rng))
-        asked.append((elsewhere, ("false_environment",), None))
+        asked.append((environment_picture(scene.background), ("false_environment",), None))
 
         found = finder.detect(rendered.image[None], finder.prompts(encoder.embed([picture for picture, _, _ in asked])))
         for (_, names, box), detections in zip(asked, found[0], strict=True):

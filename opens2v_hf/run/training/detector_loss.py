@@ -93,6 +93,13 @@ def detection_loss(output: HeadOutput, batch: Batch, reg_max: int) -> dict[str, 
     }
 
 
+def own_targets(output: HeadOutput, batch: Batch) -> torch.Tensor:
+    """The scores [Q, cells] that are wanted for each reference in its own picture: 1, 0, or `ARGUABLE`."""
+    centres, strides = cells_of([(level.shape[2], level.shape[3]) for level in output.logits], batch.boxes)
+    inner, outer = (where[batch.picture_of_reference] for where in _assign_pictures(batch, centres, strides))
+    return _targets(batch.shown, torch.arange(len(inner))[:, None], inner, outer)
+
+
 def subject_cells(cells: Levels, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """What the cells in the middle of boxes are compared by, and what there is to tell of the boxes' subjects.
 
@@ -116,8 +123,9 @@ def _assign_pictures(batch: Batch, centres: torch.Tensor, strides: torch.Tensor)
     outer = inner.clone()
     for picture in range(len(batch.pictures)):
         own = (batch.picture_of_box == picture).nonzero().squeeze(1)
+        position = torch.cat([own, own.new_tensor([_NOBODY])])  # nobody comes last, as position -1
         for into, where in zip((inner, outer), assign(batch.boxes[own], centres, strides), strict=True):
-            into[picture] = torch.where(where >= 0, own[where], _NOBODY)
+            into[picture] = position[where]
     return inner, outer
 
 

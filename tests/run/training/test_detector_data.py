@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from opens2v_hf.data.synthetic.render import render_frame
-from opens2v_hf.data.synthetic.scenes import Background, ObjectSprite, PersonSprite, draw_scene
+from opens2v_hf.data.synthetic.scenes import Background, ObjectSprite, PersonSprite, draw_scene, with_hidden
 from opens2v_hf.models.yolo_world.preprocess import fit
+from opens2v_hf.run.training import detector_data
 from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, DetectorBatches, Reference, _placed
 
 STAR = ObjectSprite("star", "red", "striped", "small")
@@ -31,12 +32,9 @@ def test_a_face_does_not_tell_the_shirt():
     assert face.shows(replace(ANN, shirt="red", hair="blond")) == 0
 
 
-def test_an_environment_is_the_very_one():
-    park = Background("a green park", 3)
-    assert Reference(park).shows(Background("a green park", 3)) == 1
-    assert np.isnan(Reference(park).shows(Background("a green park", 4)))
-    assert Reference(park).shows(Background("a night sky", 3)) == 0
-    assert Reference(park).shows(STAR) == 0
+def test_an_environment_has_no_box():
+    assert Reference(Background("a green park", 3)).shows(STAR) == 0
+    assert Reference(STAR).shows(ANN) == 0
 
 
 def test_a_batch_depends_on_seed_and_step_only():
@@ -57,9 +55,9 @@ def test_a_batch_holds_together():
     assert (batch.boxes[:, 2:] > batch.boxes[:, :2]).all()
     place = fit(112, 168, size)
     frame = torch.tensor([place.left, place.top, place.left + place.width, place.top + place.height])
-    for picture in range(6):
-        own = batch.boxes[batch.picture_of_box == picture]
-        torch.testing.assert_close(own[0], frame.float())  # the environment comes first: it is at the back
+    assert (batch.boxes[:, :2] >= frame[:2]).all()
+    assert (batch.boxes[:, 2:] <= frame[2:]).all()
+    assert batch.features_of_box.shape == (len(batch.boxes), len(FEATURES))
     assert set(batch.shown.nan_to_num(-1).unique().tolist()) >= {0.0, 1.0}
 
 
@@ -89,4 +87,13 @@ def test_boxes_lie_where_the_input_shows_the_subject():
     rows, columns = np.nonzero((red > 150) & (green < 100) & (blue < 100))
     found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
     # a dark outline of some px goes around the red
-    np.testing.assert_allclose(found, boxes[1], atol=6)
+    np.testing.assert_allclose(found, boxes[0], atol=6)
+
+
+def test_pictures_without_subjects_make_a_batch(monkeypatch):
+    empty = with_hidden(draw_scene(3, "singleobj"), 0)
+    monkeypatch.setattr(detector_data, "draw_scene", lambda seed: empty)
+    batch = DetectorBatches(0, 9, 2, 2)[0]
+    assert batch.boxes.shape == (0, 4)
+    assert batch.shown.shape == (4, 0)
+    assert batch.features_of_box.shape == (0, len(FEATURES))
