@@ -1,8 +1,9 @@
 """Work shared by the processes of one `accelerate launch`, so that nothing is lost in silence and nobody waits forever.
 
 While they work, processes see each other on a board in the key-value store through which `torch.distributed` itself
-brought them together: how far each is, that it is alive, and whether it failed. A collective operation, which would
-wait for a dead process, is begun only once all have finished; it carries the results to all of them.
+brought them together: how far each is, that it is alive, and whether it failed. Results are handed over in the same
+store. No collective operation takes part: it would wait for a process that has died until its timeout, half an hour
+or more, and a timeout that is short enough would end runs whose processes finish at different times.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pickle
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +37,8 @@ _LOGGER = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+_PART_BYTES = 4 << 20  # the store takes values of up to 8 MiB
+_HANDED_OVER: list[tuple[Any, str]] = []  # what this process has left in the store in rounds before
 _ROUNDS = itertools.count()  # how often work was shared; the same on all processes as long as they do the same
 
 
@@ -83,7 +87,7 @@ def share(
     """Do a part of the work here and get the results of all processes; each of them must call this.
 
     Args:
-        work: for one item; its results can be pickled.
+        work: for one item; its results, a few MB at most, can be pickled.
         items: the same on each process.
         names: of the items, for messages; compared across processes.
         costs: of the items; they decide who does what, and are compared likewise.
@@ -101,19 +105,22 @@ def share(
     rank, count = _connect()
     mine = assign(costs, count)[rank]
     digest = hashlib.sha256(json.dumps([names, costs, setting], sort_keys=True, default=str).encode()).hexdigest()
-    results: list[tuple[int, _Result]] = []
+    results: dict[int, _Result] = {}
     with _Board(rank, count, digest, patience or Patience()) as board, _answering_sigterm(board):
         shown = _Shown(rank, len(items), description)
         for index in mine:
             shown.update(board.look())
-            results.append((index, _do(work, items[index], names[index], board)))
+            results[index] = _do(work, items[index], names[index], board)
+            board.hand_over(index, results[index])
             board.tell(done=len(results))
         board.tell(finished=True)
         while not all(state is not None and state.finished for state in board.look()):
             shown.update(board.states)
             time.sleep(board.patience.poll_s)
         shown.update(board.states)
-        return _gather(results, len(items), count)
+        found = [results[index] if index in results else board.take(index) for index in range(len(items))]
+        board.clear()
+        return found
 
 
 def _connect() -> tuple[int, int]:
@@ -142,22 +149,6 @@ def _do(work: Callable[[_Item], _Result], item: _Item, name: str, board: _Board)
         raise
     except Exception as error:
         raise board.failure(board.rank, f"failed at {name}: {type(error).__name__}: {error}") from error
-
-
-def _gather(results: list[tuple[int, _Result]], num_items: int, count: int) -> list[_Result]:
-    gathered: list[Any] = [None] * count
-    try:
-        dist.all_gather_object(gathered, results)
-    except (RuntimeError, pickle.PicklingError) as error:
-        raise ProcessError(
-            f"the results of {count} processes cannot be gathered ({error}); there is no result, start again"
-        ) from error
-    by_index = dict(itertools.chain.from_iterable(gathered))
-    if sorted(by_index) != list(range(num_items)) or sum(map(len, gathered)) != num_items:
-        raise ProcessError(
-            f"{count} processes brought {sum(map(len, gathered))} results for {num_items} videos; there is no result"
-        )
-    return [by_index[index] for index in range(num_items)]
 
 
 class _Shown:
@@ -191,6 +182,7 @@ class _Board:
         store = dist.distributed_c10d._get_default_store()
         self._store = dist.PrefixStore(f"opens2v_hf/{next(_ROUNDS)}", store)
         self._own = _State(work)
+        self._keys: list[tuple[Any, str]] = []
         # Entered again by a signal handler that interrupts its holder.
         self._lock = threading.RLock()
         self._left = threading.Event()
@@ -210,6 +202,7 @@ class _Board:
     ) -> None:
         self._left.set()
         self._beating.join()
+        _HANDED_OVER.extend(self._keys)
         if error is not None:
             known = isinstance(error, ProcessError)
             self._tell_failure(error if known else self.failure(self.rank, f"was interrupted ({error!r})"))
@@ -222,7 +215,44 @@ class _Board:
         """
         with self._lock, _store_errors():
             self._own = replace(self._own, **changes)
-            self._store.set(str(self.rank), json.dumps(self._own.__dict__))
+            self._store.set(f"state/{self.rank}", json.dumps(self._own.__dict__))
+
+    def hand_over(self, index: int, result: Any) -> None:
+        """Leave the result of an item for the other processes.
+
+        Raises:
+            ProcessError: the store is gone.
+        """
+        data = zlib.compress(pickle.dumps(result))
+        parts = [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
+        for number, part in enumerate(parts):
+            self._set(f"result/{index}/{number}", part)
+        self._set(f"result/{index}", str(len(parts)))
+
+    def take(self, index: int) -> Any:
+        """The result of an item that another process has handed over.
+
+        Raises:
+            ProcessError: there is none, or the store is gone.
+        """
+        with self._lock, _store_errors():
+            if not self._store.check([f"result/{index}"]):
+                raise ProcessError(f"no process has handed over the result of video {index}; there is no result")
+            count = int(self._store.get(f"result/{index}"))
+            data = b"".join(self._store.get(f"result/{index}/{number}") for number in range(count))
+        return pickle.loads(zlib.decompress(data))  # noqa: S301  the processes are of one launch
+
+    def clear(self) -> None:
+        """Free what this process left in the store in rounds before: all are in this one and have read it."""
+        with self._lock, _store_errors():
+            while _HANDED_OVER:
+                store, key = _HANDED_OVER.pop()
+                store.delete_key(key)
+
+    def _set(self, key: str, value: Any) -> None:
+        with self._lock, _store_errors():
+            self._store.set(key, value)
+        self._keys.append((self._store, key))
 
     def _tell_failure(self, failure: BaseException) -> None:
         try:
@@ -259,7 +289,7 @@ class _Board:
                 self._last_beat[rank] = now
             if before is None or state.done != before.done:
                 self._last_video[rank] = now
-            if rank != self.rank and not state.finished:
+            if rank != self.rank and not state.finished:  # one who has finished has handed everything over
                 self._check_alive(rank, now)
         return self.states
 
@@ -275,9 +305,9 @@ class _Board:
         with self._lock, _store_errors():
             if rank == self.rank:
                 return self._own
-            if not self._store.check([str(rank)]):
+            if not self._store.check([f"state/{rank}"]):
                 return None
-            return _State(**json.loads(self._store.get(str(rank))))
+            return _State(**json.loads(self._store.get(f"state/{rank}")))
 
     def _await_arrival(self, rank: int, now: float) -> None:
         waited = now - self._since

@@ -1,51 +1,73 @@
-"""Two processes that share work with nobody to watch over them: `unlaunched.py FOLDER`, with the usual variables set.
+"""Three processes that share work with nobody to watch over them: `unlaunched.py FOLDER`, with the usual variables set.
 
-The second one is stuck, then dead; the first writes what it was told of that to FOLDER/told.json.
+The second and the third one get stuck and die; the first writes what it was told of that to FOLDER/told.json.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from opens2v_hf.errors import ProcessError
 from opens2v_hf.run.distributed import Patience, share
 
 RANK = int(os.environ["RANK"])
+ITEMS = ["a", "b", "c"]  # of falling cost: one for each process
 
 
-def told(work, **patience: float) -> dict[str, object]:
+def told(work: Callable[[str], Any], **patience: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
-        share(
-            work, ["a", "b"], names=["a.mp4", "b.mp4"], costs=[2.0, 1.0], setting=None, description="test",
+        found = share(
+            work, ITEMS, names=ITEMS, costs=[3.0, 2.0, 1.0], setting=None, description="test",
             patience=Patience(beat_s=0.1, hint_after_s=0.5, **patience),
         )  # fmt: skip
     except ProcessError as error:
         return {"message": str(error), "seconds": time.monotonic() - start}
-    return {"message": "", "seconds": time.monotonic() - start}
+    return {"found": found}
 
 
-def get_stuck(item: str) -> str:
+def large(item: str) -> str:
+    """12 MB that cannot be compressed."""
+    return random.Random(item).randbytes(6_000_000).hex() if item == "b" else item
+
+
+def stuck(item: str) -> str:
     if RANK == 1:
-        time.sleep(5)
+        time.sleep(8)
     return item
 
 
-def get_killed(item: str) -> str:
+def killed_when_done(item: str) -> str:
+    """The third process dies when it has handed over its result, while the first one is still at work."""
+    if RANK == 2:
+        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    if RANK == 0:
+        time.sleep(3)
+    return item
+
+
+def killed(item: str) -> str:
     if RANK == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return item
 
 
 def main(folder: Path) -> None:
+    content = told(large)
     report = {
-        "stuck": told(get_stuck, video_s=1.0),
-        "killed": told(get_killed, dead_after_s=4.0),
+        "large": {"same": content.get("found") == ["a", large("b"), "c"]},
+        "stuck": told(stuck, video_s=3.0),
+        "killed_when_done": told(killed_when_done),
+        "killed": told(killed, dead_after_s=4.0),
         "absent": told(str, arrival_s=1.0),
     }
     (folder / "told.json").write_text(json.dumps(report))

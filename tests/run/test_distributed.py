@@ -23,6 +23,8 @@ from opens2v_hf.models.gme import GmeEmbedder
 from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.gmescore import GmeScore
 
+pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
+
 ROOT = Path(__file__).resolve().parents[2]
 HELPERS = ROOT / "tests" / "helpers"
 LENGTHS = [40, 3, 12, 7, 25, 5]
@@ -78,7 +80,7 @@ def reports(tmp_path_factory, model, videos) -> list[dict[str, Any]]:
     (folder / "jobs.json").write_text(json.dumps(jobs))
     launched = subprocess.run(
         [*LAUNCH, str(HELPERS / "launched.py"), str(folder)], env=environment(HF_HOME=str(folder / "hf")),
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert launched.returncode == 0, launched.stderr[-4000:]
     found = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
@@ -152,8 +154,10 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
         "-m", "opens2v_hf", "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
         "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "600", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    launched = subprocess.Popen([*LAUNCH, *words], env=environment(), stderr=subprocess.PIPE, text=True)
-    watchdog = threading.Timer(120, launched.kill)
+    launched = subprocess.Popen(
+        [*LAUNCH, *words], env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    watchdog = threading.Timer(600, os.killpg, (launched.pid, signal.SIGKILL))
     watchdog.start()
     try:
         lines, killed_at = [], 0.0
@@ -168,9 +172,9 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
         watchdog.cancel()
     said = "".join(lines)
     assert killed_at, said
-    assert code != 0
-    assert seconds < 40
-    assert "opens2v score: process 0 of 2 was told to stop (SIGTERM) before all videos were scored" in said
+    assert code != 0, said
+    assert seconds < 120
+    assert "opens2v score: process 0 of 2 was told to stop (SIGTERM) before all videos were scored" in said, said
     assert "Signal 9 (SIGKILL)" in said
     assert not (tmp_path / "out").exists()
 
@@ -185,7 +189,7 @@ def test_without_a_launcher_the_others_notice(tmp_path):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": "2"}
+    group = {"WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": "3"}
     started = [
         subprocess.Popen(
             [sys.executable, str(HELPERS / "unlaunched.py"), str(tmp_path)],
@@ -193,18 +197,19 @@ def test_without_a_launcher_the_others_notice(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for rank in range(2)
+        for rank in range(3)
     ]
     try:
-        said = [process.communicate(timeout=120)[1] for process in started]
+        said = [process.communicate(timeout=600)[1] for process in started]
     finally:
         for process in started:
             process.kill()
-    assert [process.returncode for process in started] == [0, -signal.SIGKILL], said
+    assert [process.returncode for process in started] == [0, -signal.SIGKILL, -signal.SIGKILL], said
     told = json.loads((tmp_path / "told.json").read_text())
-    assert told["stuck"]["message"].startswith("process 1 of 2 has been at one video for ")
-    assert told["killed"]["message"].startswith("process 1 of 2 has given no sign of life for ")
-    assert "process 1 of 2 has not joined the work within" in told["absent"]["message"]
+    assert told["large"]["same"]
+    assert told["stuck"]["message"].startswith("process 1 of 3 has been at one video for ")
+    assert told["killed_when_done"]["found"] == ["a", "b", "c"]  # nothing was lost with it
+    assert told["killed"]["message"].startswith("process 1 of 3 has given no sign of life for ")
+    assert "process 1 of 3 has not joined the work within" in told["absent"]["message"]
     assert "distributed=False" in told["absent"]["message"]
-    assert "process 1 of 2 has not joined the work yet" in said[0]
-    assert told["stuck"]["seconds"] < 5
+    assert "of 3 has not joined the work yet" in said[0]
