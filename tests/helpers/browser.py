@@ -22,10 +22,14 @@ CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-    "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1400,1600",
+    "--mute-audio", "--disable-extensions",
+    "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1300,1300",
 )  # fmt: skip
+DOWNLOADS = "downloads"
+"""Folder in the browser's profile that gets what is downloaded."""
+
 STARTS_WITHIN_S = 200.0
-ANSWERS_WITHIN_S = 120.0
+ANSWERS_WITHIN_S = 200.0
 
 
 @contextmanager
@@ -81,10 +85,13 @@ def chromium(profile: Path) -> Iterator[Any]:
     if CHROMIUM is None or CHROMEDRIVER is None:
         pytest.skip("chromium and chromedriver are not installed")
     webdriver = pytest.importorskip("selenium.webdriver")
+    (profile / DOWNLOADS).mkdir()
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
+    options.page_load_strategy = "none"  # a page waits for what it needs, and not for all that it loads
+    options.add_experimental_option("prefs", {"download.default_directory": str(profile / DOWNLOADS)})
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
     try:
@@ -101,6 +108,13 @@ class Page:
         self.address = address
         driver.get(address)
         self.wait(lambda: self.find("button") or None, "the page shows no button", seconds=STARTS_WITHIN_S)
+        self.wait(self._is_complete, "the page does not become complete", seconds=STARTS_WITHIN_S)
+        self.driver.set_script_timeout(STARTS_WITHIN_S)
+        # what is put into a field before its listeners are there is lost
+        self.driver.execute_async_script("requestIdleCallback(() => arguments[0]())")
+
+    def _is_complete(self) -> bool | None:
+        return self.driver.execute_script("return document.readyState === 'complete'") or None
 
     def find(self, css: str) -> list[Any]:
         return self.driver.find_elements("css selector", css)
@@ -118,21 +132,35 @@ class Page:
     def upload(self, place: int, file: Path, shown: str) -> None:
         """Put a file into the n-th of the upload fields that are still empty, and wait until the element is there."""
         before = len(self.find(shown))
-        self.find("input[type=file]")[place].send_keys(str(file))
+        fields = self.wait(lambda: self.find("input[type=file]")[place:] or None, "there is no upload field")
+        fields[0].send_keys(str(file))
         self.wait(lambda: True if len(self.find(shown)) > before else None, f"{file.name} did not arrive")
 
     def type_into(self, css: str, text: str) -> None:
-        (field,) = self.find(css)
+        (field,) = self.wait(lambda: self.find(css) or None, f"there is no field {css}")
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
         field.clear()
         field.send_keys(text)
 
     def click(self, text: str) -> None:
-        """Press the button, or choose the option, whose first line is this text."""
+        """Press the button, or choose the option, whose first line is this text; messages on the page are closed."""
+        for close in self.find(".toast-close"):
+            close.click()
+        self.wait(lambda: None if self.find(".toast-close") else True, "a message stays")
         elements = self.find("button, label, li, [role=option]")
         element = next(element for element in elements if element.text.strip().split("\n")[0] == text)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
+
+    def choose(self, field: str, option: str) -> None:
+        """Open the dropdown of this label and choose the option that starts with this text."""
+        (dropdown,) = self.find(f"input[role=listbox][aria-label='{field}']")
+        dropdown.click()
+
+        def offered() -> Any:
+            return next((item for item in self.find("[role=option]") if option in item.text), None)
+
+        self.wait(offered, f"{field} does not offer {option}").click()
 
     def text(self) -> str:
         return self.driver.find_element("css selector", "body").text
@@ -141,8 +169,9 @@ class Page:
         """Wait until all these words are on the page, or an error is; gives the page's text."""
 
         def shown() -> str | None:
+            refused = self.find(".toast-body.error")
             text = self.text()
-            return text if all(word in text for word in words) or self.find(".toast-body.error") else None
+            return text if refused or all(word in text for word in words) else None
 
         text = self.wait(shown, f"{words} did not appear")
         assert all(word in text for word in words), text
@@ -151,7 +180,7 @@ class Page:
     def screenshot(self, path: Path) -> Path:
         """The whole page as a PNG file."""
         height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        self.driver.set_window_size(1400, max(1600, height + 150))
+        self.driver.set_window_size(1300, max(1300, height + 150))
         time.sleep(1.0)  # pictures are laid out anew
         self.driver.save_screenshot(str(path))
         return path
