@@ -202,7 +202,9 @@ def build() -> gr.Blocks:
             interactive=False,
             column_widths=["12%", "10%", "78%"],
         )
-        picture = gr.Image(label="What was found", type="pil", format="png", interactive=False, elem_id="picture")
+        picture = gr.Image(
+            label="What was found", show_label=False, type="pil", format="png", interactive=False, elem_id="picture"
+        )
         page = gr.DownloadButton("Download as a page", visible=False)
         outputs = [text, table, picture, page]
         # An old score must not stand beside the error of a new one.

@@ -153,8 +153,9 @@ class Page:
         element.click()
 
     def choose(self, field: str, option: str) -> None:
-        """Open the dropdown of this label and choose the option that starts with this text."""
-        (dropdown,) = self.find(f"input[role=listbox][aria-label='{field}']")
+        """Open the dropdown of this label and choose the option that has this text in it."""
+        name = f"input[role=combobox][aria-label='{field}']"
+        (dropdown,) = self.wait(lambda: self.find(name) or None, f"there is no dropdown {field}")
         dropdown.click()
 
         def offered() -> Any:
