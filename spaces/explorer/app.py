@@ -1,0 +1,138 @@
+"""OpenS2V-5M in the browser: one sample after another as it streams, with its masks, subjects, pairs and views."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError, OpenS2VError
+from opens2v_hf.run.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of
+from opens2v_hf.run.plots import to_png
+from opens2v_hf.run.show import complete
+from opens2v_hf.run.show_plots import draw_sheet
+
+THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+"""Fonts of the visitor's own machine, so that the page waits for no other server."""
+
+SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.0))
+"""Columns with a slider, and its range; at its lower end it asks for nothing."""
+
+LONGEST_S = 60.0
+
+_INTRODUCTION = """
+# OpenS2V-5M explorer
+
+Samples of [OpenS2V-5M](https://huggingface.co/datasets/BestWishYsh/OpenS2V-5M), the training set for subject-to-video
+generation, as they stream: nothing is downloaded but what is looked at.
+"""
+
+
+def _on_a_space() -> bool:
+    """Visitors of a Space read from the Hub, and not from the machine it runs on."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def wanted_of(tags: str, high_quality: bool, shortest: float, longest: float, *least: float) -> Wanted:
+    """What the filters ask for; those that are left as they were ask for nothing."""
+    return Wanted(
+        tags=tuple(word.strip() for word in tags.split(",") if word.strip()),
+        least={name: value for (name, low, _), value in zip(SCORES, least, strict=True) if value > low},
+        duration_s=(shortest, longest) if shortest > 0 or longest < LONGEST_S else None,
+        high_quality=high_quality,
+    )
+
+
+def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> tuple[Any, Any, str]:
+    """Open a dataset and show its first sample that is wanted; where there is none, nothing is shown but why."""
+    browser = None
+    try:
+        wanted = wanted_of(tags, *filters)
+        browser = Browser(place_of(dataset, hub_only=_on_a_space()), wanted, hub_only=_on_a_space())
+        return browser, *_sheet(browser, browser.next(), with_pairs)
+    except OpenS2VError as error:
+        gr.Warning(html.escape(str(error)))
+        return browser, None, str(error)
+
+
+def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any, Any]:
+    """The next or previous sample as a sheet, and a line about it; where there is none, the current one stays."""
+    try:
+        if browser is None:
+            raise ArgumentError("open a dataset first")
+        return _sheet(browser, browser.next() if forwards else browser.previous(), with_pairs)
+    except OpenS2VError as error:
+        gr.Warning(html.escape(str(error)))
+        return gr.skip(), gr.skip()
+
+
+def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[Image.Image, str]:
+    shown = complete(browser.place, row, most_pairs=None if with_pairs else 0)
+    sheet = Image.open(io.BytesIO(to_png(draw_sheet(shown))))
+    return sheet, f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
+
+
+def build() -> gr.Blocks:
+    """The interface; it opens with the first sample of the default dataset."""
+    default = os.environ.get("OPENS2V_EXPLORER_DATASET") or default_dataset()
+    with gr.Blocks(title="OpenS2V-5M explorer", analytics_enabled=False) as demo:
+        browser = gr.State()
+        gr.Markdown(_INTRODUCTION)
+        with gr.Row():
+            dataset = gr.Textbox(
+                default,
+                label="Dataset",
+                info=f"A repo on the Hub (org/name){'' if _on_a_space() else ', a folder'}, or {SYNTHETIC!r}",
+                elem_id="dataset",
+                scale=3,
+            )
+            tags = gr.Textbox(
+                label="Tags", info="Words that must all be among them, by commas", elem_id="tags", scale=2
+            )
+        with gr.Accordion("More filters", open=False):
+            with gr.Row():
+                least = [
+                    gr.Slider(
+                        low, high, low, step=(high - low) / 100, label=f"{name}, at least", elem_id=f"least-{name}"
+                    )
+                    for name, low, high in SCORES
+                ]
+            with gr.Row():
+                shortest = gr.Number(0, minimum=0, label="Seconds, at least", elem_id="shortest")
+                longest = gr.Number(LONGEST_S, minimum=0, label="Seconds, at most", elem_id="longest")
+                quality = gr.Checkbox(label="Only what the authors' high-quality filter keeps", elem_id="high-quality")
+        with gr.Row():
+            pairs = gr.Checkbox(True, label="With pairs and views")
+            opening = gr.Button("Open", variant="primary")
+            back = gr.Button("Previous")
+            onwards = gr.Button("Next")
+        line = gr.Textbox(show_label=False, interactive=False, container=False, elem_id="line")
+        sheet = gr.Image(
+            type="pil",
+            format="png",
+            show_label=False,
+            interactive=False,
+            buttons=["fullscreen", "download"],
+            elem_id="sheet",
+        )
+        filters = [dataset, pairs, tags, quality, shortest, longest, *least]
+        for event in (opening.click, dataset.submit, tags.submit, demo.load):
+            event(open_dataset, filters, [browser, sheet, line], api_visibility="private")
+        onwards.click(
+            lambda opened, with_pairs: step(opened, True, with_pairs),
+            [browser, pairs], [sheet, line], api_visibility="private",
+        )  # fmt: skip
+        back.click(
+            lambda opened, with_pairs: step(opened, False, with_pairs),
+            [browser, pairs], [sheet, line], api_visibility="private",
+        )  # fmt: skip
+    return demo
+
+
+if __name__ == "__main__":
+    build().launch(theme=THEME)

@@ -1,0 +1,103 @@
+"""The explorer as a visitor meets it, without a network."""
+
+import pytest
+from helpers.browser import ROOT, Page, app_on_loopback, chromium
+
+from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
+
+pytest.importorskip("gradio")
+pytestmark = pytest.mark.browser
+
+FILES = plan_dataset()
+IDS = [clip.id for part in ("dataset1", "dataset2") for file in FILES for clip in file.clips if clip.part == part]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("explorer")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    with (
+        app_on_loopback(ROOT / "spaces" / "explorer" / "app.py", folder / "app.log") as address,
+        chromium(folder / "profile") as driver,
+    ):
+        yield Page(driver, address)
+
+
+def line(page) -> str:
+    (field,) = page.find("#line textarea, #line input")
+    return field.get_property("value")
+
+
+def wait_for_sample(page, number: int, sample_id: str) -> str:
+    """Wait until that sample is shown; gives the address of its sheet."""
+    expected = f"Sample {number} of those that fit: "
+    page.wait(
+        lambda: True if line(page).startswith(expected) and line(page).endswith(sample_id) else None,
+        f"sample {number}, {sample_id}, did not appear",
+    )
+    return page.wait(
+        lambda: next(
+            (img.get_attribute("src") for img in page.find("#sheet img") if img.get_property("naturalWidth") == 1430),
+            None,
+        ),
+        "no sheet",
+    )
+
+
+def test_it_opens_with_the_synthetic_sample(page, folder):
+    wait_for_sample(page, 1, IDS[0])
+    (dataset,) = page.find("#dataset textarea, #dataset input")
+    assert dataset.get_property("value") == "synthetic"
+    assert page.screenshot(folder / "first.png").stat().st_size > 100_000
+    assert page.foreign_requests() == []
+
+
+def test_next_and_previous(page):
+    first = wait_for_sample(page, 1, IDS[0])
+    page.click("Next")
+    assert wait_for_sample(page, 2, IDS[1]) != first
+    page.click("Previous")
+    wait_for_sample(page, 1, IDS[0])
+    page.click("Previous")
+    page.wait(lambda: True if "this is the first sample" in page.text() else None, "no message")
+    wait_for_sample(page, 1, IDS[0])
+
+
+def test_tags(page):
+    page.click("With pairs and views")  # quicker without
+    word = next(file.clips[0] for file in FILES).scene.background.name.partition(" ")[2]
+    fitting = [
+        clip.id
+        for part in ("dataset1", "dataset2")
+        for file in FILES
+        for clip in file.clips
+        if clip.part == part and clip.scene.background.name.endswith(word)
+    ]
+    assert 0 < len(fitting) < len(IDS)
+    page.type_into("#tags textarea, #tags input", word)
+    page.click("Open")
+    wait_for_sample(page, 1, fitting[0])
+    if len(fitting) > 1:
+        page.click("Next")
+        wait_for_sample(page, 2, fitting[1])
+
+    page.type_into("#tags textarea, #tags input", "unicorn")
+    page.click("Open")
+    page.wait(lambda: True if "there is no such sample" in page.text() else None, "no message")
+
+
+def test_a_score_and_a_dataset_that_is_none(page, folder):
+    page.type_into("#tags textarea, #tags input", "")
+    page.click("More filters")
+    page.wait(lambda: page.find("#least-aesthetic input[type=number]") or None, "the filters did not open")
+    page.type_into("#least-aesthetic input[type=number]", "9.5")
+    page.click("Open")
+    page.wait(lambda: True if "there is no such sample" in page.text() else None, "no message")
+    page.type_into("#least-aesthetic input[type=number]", "0")
+    page.type_into("#dataset textarea, #dataset input", "nowhere")
+    page.click("Open")
+    page.wait(lambda: True if "there is no dataset 'nowhere'" in page.text() else None, "no message")
+    assert page.screenshot(folder / "filters.png").stat().st_size > 50_000
