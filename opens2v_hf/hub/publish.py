@@ -148,8 +148,8 @@ def _publish(api: HfApi, entry: RepoPlan, private: bool, report: Callable[[str],
     additions = [CommitOperationAdd(path, _readable_source(entry.content.files[path])) for path in paths]
     with _told(api):
         if entry.commit is None:
-            sdk = {"space_sdk": SPACE_SDK} if kind == "space" else {}
-            api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, **sdk)
+            sdk = SPACE_SDK if kind == "space" else None
+            api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
         for start in range(0, len(additions), FILES_AT_A_TIME):
             # This uploads the large ones and leaves the small ones to the commit; what has arrived is not sent again.
             api.preupload_lfs_files(repo_id, additions[start : start + FILES_AT_A_TIME], repo_type=kind)

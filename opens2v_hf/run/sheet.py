@@ -46,8 +46,8 @@ class Sheet:
 def characters_in(width: float, fontsize: float) -> int:
     """About how many characters fit into a line.
 
-    >>> characters_in(5.6, 10.0)
-    72
+    >>> characters_in(5.7, 10.0)
+    73
 
     Args:
         width: of the line, in inches.

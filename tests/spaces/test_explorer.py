@@ -18,10 +18,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(folder):
+def page(folder, tmp_path_factory):
     with (
         app_on_loopback(ROOT / "spaces" / "explorer" / "app.py", folder / "app.log") as address,
-        chromium(folder / "profile") as driver,
+        chromium(tmp_path_factory.mktemp("profile")) as driver,
     ):
         yield Page(driver, address)
 
