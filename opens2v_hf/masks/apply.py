@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError, MaskError
@@ -40,10 +41,10 @@ def cut_out(image: np.ndarray, rle: RLE, *, background: Background = "white", cr
         if around is None:
             raise MaskError("the mask is empty: there is no subject to cut out")
         image, rle = cut_box(image, around), geometry.crop(rle, around)
-    mask = decode(rle)
-    picture = np.where(mask[:, :, None], image, np.uint8(_LEVELS[background]))
+    mask = np.ascontiguousarray(decode(rle)).view(np.uint8)
+    picture = cv2.copyTo(image, mask, np.full(image.shape, _LEVELS[background], np.uint8))
     if background == "transparent":
-        return np.dstack([picture, mask.astype(np.uint8) * 255])
+        return np.dstack([picture, mask * np.uint8(255)])
     return picture
 
 

@@ -93,19 +93,19 @@ class SampleMaker:
 
     def _read(self, row: Row, indices: tuple[int, ...], *, with_annotated: bool) -> tuple[torch.Tensor, np.ndarray]:
         """The clip, and the frame that masks belong to (empty where it is not wanted), in one pass over the video."""
-        clip = np.empty((len(indices), 3, self.resize.height, self.resize.width), np.uint8)
+        clip = np.empty((len(indices), self.resize.height, self.resize.width, 3), np.uint8)
         slots = {index: slot for slot, index in enumerate(indices)}
         annotated = {annotated_frame(row)} if with_annotated else set()
         kept = [np.empty((0, 0, 3), np.uint8)]
 
         def take(index: int, frame: np.ndarray) -> None:
             if index in slots:
-                clip[slots[index]] = self.resize.apply(frame).transpose(2, 0, 1)
+                self.resize.apply(frame, out=clip[slots[index]])
             if index in annotated:
                 kept.append(frame)
 
         read_frames(row, {*indices, *annotated}, take)
-        return torch.from_numpy(clip), kept[-1]
+        return torch.from_numpy(clip).permute(0, 3, 1, 2), kept[-1]
 
     def _pictures(
         self,

@@ -102,7 +102,10 @@ class RowStore:
     def _read(self, file: int, group: int, place: int) -> dict[str, Any] | None:
         layout = self._builder._layout
         if layout is None:
-            table = _row_group(_shard_urls(self._builder)[file], group, _token(self._builder))
+            urls = _shard_urls(self._builder)
+            if file >= len(urls):
+                return None
+            table = _row_group(urls[file], group, _token(self._builder))
             return table.slice(place, 1).to_pylist()[0] if place < table.num_rows else None
         rows = regular_rows(layout, layout.parts[file], start=place, stop=place + 1, on_error="skip")
         row = next(rows, None)

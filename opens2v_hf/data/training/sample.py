@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -54,7 +55,7 @@ class TrainingSample:
     Attributes:
         id: of the sample.
         part: of the dataset in which it lies.
-        clip: uint8 [T, 3, H, W], RGB.
+        clip: uint8 [T, 3, H, W], RGB; in memory the channels come last, as decoders give them.
         frame_indices: of the clip's frames in the file.
         caption: of the clip.
         subjects: in the order asked for.
@@ -80,7 +81,7 @@ class TrainingBatch:
     Attributes:
         ids: of the samples.
         parts: in which they lie.
-        clips: uint8 [B, T, 3, H, W], RGB.
+        clips: uint8 [B, T, 3, H, W], RGB; in memory the channels come last.
         captions: of the clips.
         subjects: of each sample.
         backgrounds: of each sample, see `TrainingSample.background`.
@@ -101,7 +102,7 @@ def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
     return TrainingBatch(
         ids=tuple(sample.id for sample in samples),
         parts=tuple(sample.part for sample in samples),
-        clips=torch.stack([sample.clip for sample in samples]),
+        clips=torch.stack([sample.clip.permute(0, 2, 3, 1) for sample in samples]).permute(0, 1, 4, 2, 3),
         captions=tuple(sample.caption for sample in samples),
         subjects=tuple(sample.subjects for sample in samples),
         backgrounds=tuple(sample.background for sample in samples),
@@ -109,6 +110,6 @@ def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
     )
 
 
-def channels_first(picture: Any) -> torch.Tensor:
-    """A picture uint8 [H, W, C] as a tensor uint8 [C, H, W] of its own memory."""
-    return torch.from_numpy(picture).permute(2, 0, 1).clone(memory_format=torch.contiguous_format)
+def channels_first(picture: np.ndarray) -> torch.Tensor:
+    """A picture uint8 [H, W, C] as a tensor uint8 [C, H, W], in memory with its channels last; holds no larger one."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
