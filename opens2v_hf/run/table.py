@@ -55,7 +55,7 @@ def format_value(summary: Summary) -> str:
         >>> format_value(Summary(0.5, (0.41, 0.59), num_scored=12, num_not_applicable=0, num_failed=1))
         '0.500 [0.410, 0.590] n=12 (1 failed)'
         >>> format_value(Summary(None, None, num_scored=0, num_not_applicable=3, num_failed=0))
-        'none (3 not applicable)'
+        'none (3 n/a)'
     """
     if summary.mean is None:
         text = "none"
@@ -63,7 +63,7 @@ def format_value(summary: Summary) -> str:
         interval = f" [{summary.interval[0]:.3f}, {summary.interval[1]:.3f}]" if summary.interval else ""
         text = f"{summary.mean:.3f}{interval} n={summary.num_scored}"
     notes = [f"{summary.num_failed} failed"] * bool(summary.num_failed)
-    notes += [f"{summary.num_not_applicable} not applicable"] * bool(summary.num_not_applicable)
+    notes += [f"{summary.num_not_applicable} n/a"] * bool(summary.num_not_applicable)
     return f"{text} ({', '.join(notes)})" if notes else text
 
 
