@@ -3,9 +3,8 @@
     python -m opens2v_hf.run.training.judge --out opens2v_hf/models/embedded/judge --seed 0 --steps 600
 
 It learns to answer 5 for clean videos and less the worse they are broken, with the same prompt that any local judge
-gets. At each part and at the end of each frame it also learns to say how good that part or frame is: nobody asks later,
-but it shows it where to look, and without it far more steps are needed. The folder loads as any other local judge does,
-and the evaluation at the end goes that way.
+gets; at the end of each frame it also learns to say how good that frame is, which nobody asks later, but which shows it
+where to look. The folder loads as any other local judge does, and the evaluation at the end goes that way.
 
 The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
 bits, which is why the weights are committed.
@@ -37,7 +36,6 @@ from opens2v_hf.run.training.judge_network import (
     build_network,
     build_tokenizer,
     clip_logits,
-    start_from_frequencies,
 )
 from opens2v_hf.scores.natural import LEVELS
 
@@ -57,12 +55,7 @@ def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tens
 
 
 def train(
-    seed: int,
-    steps: int,
-    scenes_per_step: int,
-    learning_rate: float,
-    workers: int,
-    start_from: Path | None = None,
+    seed: int, steps: int, scenes_per_step: int, learning_rate: float, workers: int
 ) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
 
@@ -72,8 +65,6 @@ def train(
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     network = build_network(tokenizer)
-    if start_from is not None:
-        network.load_state_dict(type(network).from_pretrained(start_from, dtype=torch.float32).state_dict())
     judge = as_judge(network, tokenizer)
     digit_ids = torch.tensor([tokenizer.convert_tokens_to_ids(str(level)) for level in LEVELS])
 
@@ -98,19 +89,15 @@ def train(
         JudgeBatches(seed, steps, scenes_per_step), batch_size=None, shuffle=False, num_workers=workers
     )
     network.train()
-    history: list[dict[str, float]] = []
+    history = []
     with tqdm(total=steps, unit="step", mininterval=5) as progress:
         for batch in batches:
             input_ids, type_ids = prompt(batch.num_frames, batch.num_lines)
-            if not history:
-                start_from_frequencies(network, batch.pictures.patches)
             logits = clip_logits(network, input_ids, type_ids, batch.pictures)
             frame_ends = (input_ids[0] == network.config.vision_end_token_id).nonzero()[:, 0]
-            cells = (input_ids[0] == network.config.image_token_id).nonzero()[:, 0]
             parts = {
                 "clip": level_loss(logits[:, -1], batch.levels, digit_ids),
                 "frame": level_loss(logits[:, frame_ends].flatten(0, 1), batch.frame_levels.flatten(), digit_ids),
-                "cell": level_loss(logits[:, cells].flatten(0, 1), batch.cell_levels.flatten(), digit_ids),
             }
             optimizer.zero_grad(set_to_none=True)
             torch.stack(list(parts.values())).sum().backward()
@@ -145,17 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--scenes", type=int, default=5, help=f"a step, {CLIPS_PER_SCENE} clips each")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument(
-        "--start-from", type=Path, help="folder of weights to go on from; drawn from the seed if not given"
-    )
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--held-out", type=int, default=40, help="scenes of the evaluation")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, tokenizer, _ = train(
-        options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
-    )
+    network, tokenizer, _ = train(options.seed, options.steps, options.scenes, options.learning_rate, options.workers)
     save(network, tokenizer, options.out)
     for name, value in evaluate_judge(options.out, num_scenes=options.held_out).items():
         print(f"{name:32} {value:.3f}")

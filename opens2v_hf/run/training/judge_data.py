@@ -23,12 +23,6 @@ UNKNOWN = float("nan")
 """The level of a frame that cannot be told from what came before it."""
 
 CLIPS_PER_SCENE = 4
-ROWS, COLUMNS = 2, 3
-"""Image tokens of a frame of the synthetic scenes."""
-
-GROSS_DIFFERENCE = 20.0
-"""Mean difference from the clean frame, in grey levels of 255, from which a cell's level is 1."""
-
 FLICKER = "flicker"
 MIXED = "corrupted_frames"
 KINDS = (*CORRUPTIONS, FLICKER, FLICKER, MIXED)
@@ -41,13 +35,11 @@ class LabelledClip:
 
     Attributes:
         frames: uint8 [T, H, W, 3] RGB.
-        cell_levels: float64 [T, ROWS * COLUMNS] in [1, 5], or NaN: of the parts of each frame, row by row.
-        frame_levels: float64 [T] in [1, 5], or NaN.
+        frame_levels: float32 [T] in [1, 5], or NaN.
         level: of the whole, in [1, 5].
     """
 
     frames: np.ndarray
-    cell_levels: np.ndarray
     frame_levels: np.ndarray
     level: float
 
@@ -58,7 +50,6 @@ class JudgeBatch:
 
     Attributes:
         pictures: of all clips, clip after clip.
-        cell_levels: float32 [B, T, cells] in [1, 5], or NaN; a cell is what one image token shows.
         frame_levels: float32 [B, T] in [1, 5], or NaN.
         levels: float32 [B] in [1, 5].
         num_frames: T.
@@ -66,7 +57,6 @@ class JudgeBatch:
     """
 
     pictures: Pictures
-    cell_levels: torch.Tensor
     frame_levels: torch.Tensor
     levels: torch.Tensor
     num_frames: int
@@ -93,9 +83,7 @@ class JudgeBatches(Dataset[JudgeBatch]):
 
     def __getitem__(self, index: int) -> JudgeBatch:
         rng = np.random.default_rng([self._seed, index])
-        # half of the steps see every other frame, which costs half
-        lengths = (NUM_FRAMES // 2, NUM_FRAMES, int(rng.integers(6, NUM_FRAMES)))
-        num_frames = int(rng.choice(lengths, p=(0.5, 0.4, 0.1)))
+        num_frames = NUM_FRAMES if rng.random() < 0.8 else int(rng.integers(6, NUM_FRAMES))
         clips = [
             clip
             for number in range(self._scenes_per_step)
@@ -107,7 +95,6 @@ class JudgeBatches(Dataset[JudgeBatch]):
         shown = self._processor(images=frames, return_tensors="pt")
         return JudgeBatch(
             pictures=Pictures(shown["pixel_values"], shown["image_grid_thw"]),
-            cell_levels=torch.from_numpy(np.stack([clip.cell_levels[picked] for clip in clips])).float(),
             frame_levels=torch.from_numpy(np.stack([clip.frame_levels[picked] for clip in clips])).float(),
             levels=torch.tensor([clip.level for clip in clips]),
             num_frames=len(clips[0].frames[picked]),
@@ -122,12 +109,12 @@ def labelled_clips(seed: int, rng: np.random.Generator) -> list[LabelledClip]:
         for index in range(len(scene.actors)):
             scene = with_hidden(scene, index)
     frames = render_video(scene)
-    clips = [LabelledClip(frames, cell_levels(frames, frames), np.full(NUM_FRAMES, CLEAN), CLEAN)]
+    clips = [LabelledClip(frames, np.full(NUM_FRAMES, CLEAN), CLEAN)]
     for kind in rng.choice(KINDS, size=CLIPS_PER_SCENE - 1, replace=False):
         if kind != FLICKER:
             clips.append(_broken(scene, frames, str(kind), rng))
         elif not scene.actors[0].hidden:
-            clips.append(_flickering(scene, frames, rng))
+            clips.append(_flickering(scene, rng))
         else:
             clips.append(_broken(scene, frames, str(rng.choice(list(CORRUPTIONS))), rng))
     return clips
@@ -145,27 +132,10 @@ def damage_level(strength: float, share: float) -> float:
     return float(np.clip(4.2 - 3.2 * strength * (0.4 + 0.6 * share), 1.0, 4.0))
 
 
-def cell_levels(frames: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """The level of each part of each frame: 5 where it is as it should be, 1 where it differs grossly.
-
-    Args:
-        frames: uint8 [T, H, W, 3].
-        clean: the same, without the fault.
-
-    Returns:
-        float64 [T, ROWS * COLUMNS].
-    """
-    count, height, width, _ = frames.shape
-    difference = np.abs(frames.astype(np.float64) - clean).mean(-1)
-    cells = difference.reshape(count, ROWS, height // ROWS, COLUMNS, width // COLUMNS).mean((2, 4))
-    return CLEAN - 4.0 * np.minimum(cells.reshape(count, -1) / GROSS_DIFFERENCE, 1.0)
-
-
 def _broken(scene: Scene, frames: np.ndarray, kind: str, rng: np.random.Generator) -> LabelledClip:
     count = len(frames)
     if kind == MIXED:
-        broken = np.stack(list(simulate(MIXED, scene)))
-        return LabelledClip(broken, cell_levels(broken, frames), np.full(count, 1.0), 1.0)
+        return LabelledClip(np.stack(list(simulate(MIXED, scene))), np.full(count, 1.0), 1.0)
     strength, share = float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.3, 1.0))
     size = max(1, round(share * count))
     start = int(rng.integers(count - size + 1))
@@ -173,10 +143,10 @@ def _broken(scene: Scene, frames: np.ndarray, kind: str, rng: np.random.Generato
     levels = np.full(count, CLEAN)
     levels[list(affected)] = damage_level(strength, 1.0)
     broken = corrupt(frames, kind, affected=affected, strength=strength, seed=(scene.seed, int(rng.integers(1 << 30))))
-    return LabelledClip(broken, cell_levels(broken, frames), levels, damage_level(strength, size / count))
+    return LabelledClip(broken, levels, damage_level(strength, size / count))
 
 
-def _flickering(scene: Scene, frames: np.ndarray, rng: np.random.Generator) -> LabelledClip:
+def _flickering(scene: Scene, rng: np.random.Generator) -> LabelledClip:
     """Subjects come and go, in a beat or at random."""
     count = scene.num_frames
     if rng.random() < 0.6:
@@ -192,9 +162,6 @@ def _flickering(scene: Scene, frames: np.ndarray, rng: np.random.Generator) -> L
     for index in who:
         scene = with_hidden(scene, index, hidden)
     levels = np.where(gone, 1.5, CLEAN)
-    broken = render_video(scene)
-    cells = cell_levels(broken, frames)
     # before anybody was there, nobody can be missed
-    unknown = slice(0, int(np.argmin(gone)))
-    levels[unknown] = cells[unknown] = UNKNOWN
-    return LabelledClip(broken, cells, levels, 1.5 if len(list(who)) == len(scene.actors) else 2.5)
+    levels[: int(np.argmin(gone))] = UNKNOWN
+    return LabelledClip(render_video(scene), levels, 1.5 if len(list(who)) == len(scene.actors) else 2.5)

@@ -79,35 +79,6 @@ def build_network(tokenizer: PreTrainedTokenizerFast) -> Qwen2VLForConditionalGe
     return Qwen2VLForConditionalGeneration(config)
 
 
-def start_from_frequencies(network: Qwen2VLForConditionalGeneration, patches: torch.Tensor) -> None:
-    """Let the first layer see low and high spatial frequencies alike.
-
-    Random filters see little but the average of a patch, and noise and torn edges lie in the details. The filters start
-    as cosines (the DCT), each scaled to answer with a standard deviation of 1.
-
-    Args:
-        network: changed in place.
-        patches: float32 [N, 1176] of training frames.
-    """
-    weight = network.model.visual.patch_embed.proj.weight  # [filters, 3 colours, 2 times, 14, 14]
-    filters, _, _, side, _ = weight.shape
-    grid = torch.arange(side) + 0.5
-    cosines = torch.cos(torch.pi / side * grid[None] * torch.arange(side)[:, None])
-    waves = torch.einsum("iy,jx->ijyx", cosines, cosines).flatten(0, 1)
-    order = sorted(range(side * side), key=lambda index: (sum(divmod(index, side)), index))
-    chroma = filters // 10
-    low, high = order[: filters // 2], order[filters // 2 :]
-    details = high[:: max(1, len(high) // (filters - filters // 2 - 2 * chroma))][: filters - filters // 2 - 2 * chroma]
-    grey, blue, red = torch.tensor([[1.0, 1.0, 1.0], [-0.5, -0.5, 1.0], [1.0, -0.5, -0.5]])
-    chosen = [(index, grey) for index in (*low, *details)]
-    chosen += [(index, colour) for colour in (blue, red) for index in order[:chroma]]
-    with torch.no_grad():
-        for number, (index, colour) in enumerate(chosen):
-            weight[number] = (colour[:, None, None, None] * waves[index]).expand(-1, weight.shape[2], -1, -1)
-        deviation = (patches @ weight.flatten(1).T).std(0).clamp(min=1e-3)
-        weight /= deviation[:, None, None, None, None]
-
-
 def build_image_processor() -> Qwen2VLImageProcessorPil:
     """The processor with the embedded model's pixel bounds."""
     return Qwen2VLImageProcessorPil(min_pixels=MIN_PIXELS, max_pixels=MAX_PIXELS)

@@ -12,15 +12,9 @@ from opens2v_hf.models.judge.local import LocalJudge
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.run.training.embedder_network import Pictures
 from opens2v_hf.run.training.judge import level_loss, main
-from opens2v_hf.run.training.judge_data import CLIPS_PER_SCENE, JudgeBatches, cell_levels, damage_level, labelled_clips
+from opens2v_hf.run.training.judge_data import CLIPS_PER_SCENE, JudgeBatches, damage_level, labelled_clips
 from opens2v_hf.run.training.judge_evaluation import HELD_OUT_SEED
-from opens2v_hf.run.training.judge_network import (
-    as_judge,
-    build_network,
-    build_tokenizer,
-    clip_logits,
-    start_from_frequencies,
-)
+from opens2v_hf.run.training.judge_network import as_judge, build_network, build_tokenizer, clip_logits
 
 
 def test_training_computes_what_the_judge_computes() -> None:
@@ -69,35 +63,11 @@ def test_each_scene_gives_a_clean_clip_and_broken_ones() -> None:
             assert (clip.frames[faulty] != clean.frames[faulty]).any()
 
 
-def test_the_level_of_a_part_is_how_much_of_it_differs() -> None:
-    clean = np.full((1, 112, 168, 3), 100, np.uint8)
-    broken = clean.copy()
-    broken[0, :56, 56:112] += 10  # the middle of the upper row: half of the 20 grey levels that are gross
-    broken[0, 56:, :28] += 100  # half of the lower left part, by far more
-    assert cell_levels(broken, clean).tolist() == [[5.0, 3.0, 5.0, 1.0, 5.0, 5.0]]
-
-
-def test_the_first_filters_answer_alike_to_low_and_high_frequencies() -> None:
-    torch.manual_seed(0)
-    network = build_network(build_tokenizer())
-    patches = JudgeBatches(0, steps=1, scenes_per_step=1)[0].pictures.patches
-    start_from_frequencies(network, patches)
-    weight = network.model.visual.patch_embed.proj.weight.detach()
-    answers = patches @ weight.flatten(1).T
-    assert torch.allclose(answers.std(0), torch.ones(len(weight)), atol=1e-3)
-    # the first filter is the mean of a patch, grey and in both of its times
-    assert float(weight[0].std()) == pytest.approx(0.0, abs=1e-6)
-    # each filter is one cosine: no two of one colour overlap
-    grey = torch.nn.functional.normalize(weight[:64].flatten(1), dim=1)
-    assert torch.allclose(grey @ grey.T, torch.eye(64), atol=1e-4)
-
-
 def test_a_batch_is_the_same_each_time_and_held_out_scenes_are_not_in_it() -> None:
     first, again, other = (JudgeBatches(seed, steps=1, scenes_per_step=1)[0] for seed in (0, 0, 1))
     assert torch.equal(first.pictures.patches, again.pictures.patches)
     assert not torch.equal(first.levels, other.levels)
     assert len(first.levels) == CLIPS_PER_SCENE
-    assert first.cell_levels.shape == (CLIPS_PER_SCENE, first.num_frames, 6)
     assert first.frame_levels.shape == (CLIPS_PER_SCENE, first.num_frames)
     assert len(first.pictures.grid) == CLIPS_PER_SCENE * first.num_frames
     assert HELD_OUT_SEED + 100_000 < FIRST_TRAINING_SEED
