@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import opens2v_hf
     from opens2v_hf import processes
+    from opens2v_hf.run.result import notes
     from opens2v_hf.run.table import format_text
 
     target = Path(arguments.out) / f"{arguments.split}.json"
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     result.save(target)
     print(format_text([result]))
-    for note in dict.fromkeys(metric.note for metric in result.metrics if metric.note):
+    for note in notes([result]):
         print(f"note: {note}")
     _print_list("without a video", result.coverage.missing)
     _print_list("files of no sample of this split", result.coverage.unknown)

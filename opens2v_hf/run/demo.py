@@ -17,7 +17,7 @@ from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
 from opens2v_hf.run import plots
 from opens2v_hf.run.registry import load_tasks
 from opens2v_hf.run.report import Picture, write_report
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result import RunResult, notes
 from opens2v_hf.run.scoring import score_found
 from opens2v_hf.run.table import format_text
 from opens2v_hf.run.videos import find_videos
@@ -69,7 +69,7 @@ def run_demo(
         result.save(target / "results" / f"{model}.json")
         results.append(result)
     say(format_text(results))
-    for note in dict.fromkeys(metric.note for result in results for metric in result.metrics):
+    for note in notes(results):
         say(f"note: {note}")
     page = write_report(
         results,

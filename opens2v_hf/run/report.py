@@ -12,7 +12,7 @@ import jinja2
 
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.run import plots, table
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result import RunResult, notes
 from opens2v_hf.scores.outcome import Status
 
 
@@ -66,7 +66,7 @@ def write_report(
         title=title,
         results=results,
         splits=list(dict.fromkeys(result.split for result in results)),
-        notes=list(dict.fromkeys(metric.note for result in results for metric in result.metrics if metric.note)),
+        notes=notes(results),
         metrics=table.metric_names(results),
         rows=table.rows(results),
         format_value=table.format_value,

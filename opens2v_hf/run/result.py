@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,6 +233,13 @@ class RunResult:
             package=record["package"],
             created_at=record["created_at"],
         )
+
+
+def notes(results: Sequence[RunResult]) -> list[str]:
+    """Why numbers of these results may not be set beside the leaderboard's, each reason once."""
+    metrics = [metric for result in results for metric in result.metrics]
+    embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
+    return list(dict.fromkeys([*embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
 
 
 def _score_from_dict(record: Mapping[str, Any]) -> VideoScore:

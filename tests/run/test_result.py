@@ -5,7 +5,8 @@ import pytest
 from helpers.results import make_result
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.run.result import RunResult, write_json
+from opens2v_hf.models.info import EMBEDDED_NOTE
+from opens2v_hf.run.result import RunResult, notes, write_json
 
 
 def test_a_saved_result_is_read_back_equal(tmp_path: Path) -> None:
@@ -82,3 +83,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
         write_json(path, {"new": True})
     assert json.loads(path.read_text()) == {"old": True}
     assert [item.name for item in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_a_reason_that_holds_for_all_results_is_said_once() -> None:
+    assert notes([make_result("a", embedded=True), make_result("b", embedded=True)]) == [EMBEDDED_NOTE]
+    assert notes([make_result()]) == []
