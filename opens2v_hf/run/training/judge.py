@@ -1,6 +1,8 @@
-"""Train the embedded judge on synthetic scenes and write its folder.
+r"""Train the embedded judge on synthetic scenes and write its folder.
 
-    python -m opens2v_hf.run.training.judge --out opens2v_hf/models/embedded/judge --seed 0 --steps 600
+    python -m opens2v_hf.run.training.judge --out FIRST --seed 0 --steps 600
+    python -m opens2v_hf.run.training.judge --out opens2v_hf/models/embedded/judge --start-from FIRST --seed 1 \
+        --steps 650 --learning-rate 1.5e-3
 
 It learns to answer 5 for clean videos and less the worse they are broken, with the same prompt that any local judge
 gets; at the end of each frame it also learns to say how good that frame is, which nobody asks later, but which shows it
@@ -55,7 +57,12 @@ def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tens
 
 
 def train(
-    seed: int, steps: int, scenes_per_step: int, learning_rate: float, workers: int
+    seed: int,
+    steps: int,
+    scenes_per_step: int,
+    learning_rate: float,
+    workers: int,
+    start_from: Path | None = None,
 ) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
 
@@ -65,6 +72,8 @@ def train(
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     network = build_network(tokenizer)
+    if start_from is not None:
+        network.load_state_dict(type(network).from_pretrained(start_from, dtype=torch.float32).state_dict())
     judge = as_judge(network, tokenizer)
     digit_ids = torch.tensor([tokenizer.convert_tokens_to_ids(str(level)) for level in LEVELS])
 
@@ -132,12 +141,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--scenes", type=int, default=5, help=f"a step, {CLIPS_PER_SCENE} clips each")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--start-from", type=Path, help="folder of weights to go on from; drawn from the seed if not given"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--held-out", type=int, default=40, help="scenes of the evaluation")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, tokenizer, _ = train(options.seed, options.steps, options.scenes, options.learning_rate, options.workers)
+    network, tokenizer, _ = train(
+        options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
+    )
     save(network, tokenizer, options.out)
     for name, value in evaluate_judge(options.out, num_scenes=options.held_out).items():
         print(f"{name:32} {value:.3f}")
