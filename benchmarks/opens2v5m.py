@@ -115,7 +115,7 @@ def _source(folder: Path, seed: int) -> tuple[Path, Path, dict[str, Any]]:
         for index in range(FRAMES)
     )
     video, picture = folder / f"source{seed}.mp4", folder / f"source{seed}.png"
-    write_video(video, frames, FPS, quality=20)
+    write_video(video, frames, FPS, quality=24)
     Image.fromarray(render_background(scene)).resize((WIDTH // 2, HEIGHT // 2)).resize((WIDTH, HEIGHT)).save(picture)
     masks = render_frame(scene, 0).masks
     rng = np.random.default_rng(seed)
@@ -231,7 +231,7 @@ def pyarrow_without(places: Places) -> Iterator[Any]:
 
 def _pyarrow(places: Places, columns: list[str] | None) -> Iterator[Any]:
     for path in _shard_files(places):
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, memory_map=True)
         for group in range(file.num_row_groups):
             yield from file.read_row_group(group, columns=columns).to_pylist()
 
@@ -335,12 +335,15 @@ WAYS = (
 )
 
 
-def _measure(read: Callable[[Places], Iterator[Any]], places: Places, answer: Connection) -> None:
+def _measure(read: Callable[[Places], Iterator[Any]], places: Places, seconds: float, answer: Connection) -> None:
+    """Reads all there is, again and again for at least so many seconds."""
     wall, processor = time.perf_counter(), _processor_s()
     rows = read(places)
     next(rows)
     first = time.perf_counter() - wall
     count = 1 + sum(1 for _ in rows)
+    while time.perf_counter() - wall < seconds:
+        count += sum(1 for _ in read(places))
     answer.send(Measured(count, first, time.perf_counter() - wall, _processor_s() - processor))
 
 
@@ -351,10 +354,10 @@ def _processor_s() -> float:
     )
 
 
-def measure(way: Way, places: Places) -> Measured:
+def measure(way: Way, places: Places, seconds: float) -> Measured:
     """One round, in a process of its own; what it imports is not counted."""
     mine, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(way.read, places, theirs))
+    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(way.read, places, seconds, theirs))
     process.start()
     theirs.close()
     try:
@@ -363,12 +366,15 @@ def measure(way: Way, places: Places) -> Measured:
         raise SystemExit(f"{way.name}: the process ended with an error, see above") from None
     finally:
         process.join()
+        if process.exitcode:
+            print(f"{way.name}: its process ended with status {process.exitcode}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=96, help="rows of the dataset, some 2.5 MB each")
     parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
+    parser.add_argument("--seconds", type=float, default=2.0, help="that a round of a way lasts at least")
     parser.add_argument("--folder", type=Path, default=None, help="where the files are written for the time of the run")
     parser.add_argument("--only", default="", help="ways whose names begin so, e.g. 'training'")
     arguments = parser.parse_args()
@@ -400,7 +406,7 @@ def main() -> None:
         rounds: dict[str, list[Measured]] = {way.name: [] for way in ways}
         for _ in range(arguments.rounds):
             for way in ways:
-                rounds[way.name].append(measure(way, places))
+                rounds[way.name].append(measure(way, places, arguments.seconds))
         print_table(ways, rounds)
 
 

@@ -111,5 +111,5 @@ def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
 
 
 def channels_first(picture: np.ndarray) -> torch.Tensor:
-    """A picture uint8 [H, W, C] as a tensor uint8 [C, H, W], in memory with its channels last; holds no larger one."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    """A picture uint8 [H, W, C] as a tensor uint8 [C, H, W], in memory of its own with its channels last."""
+    return torch.from_numpy(np.array(picture, order="C")).permute(2, 0, 1)
