@@ -77,16 +77,17 @@ def test_tags(page):
         if clip.part == part and clip.scene.background.name.endswith(word)
     ]
     assert 0 < len(fitting) < len(IDS)
+    page.type_into("#tags textarea, #tags input", "unicorn")
+    page.click("Open")
+    page.wait(lambda: True if "there is no such sample" in page.text() else None, "no message")
+
+    # now no sample is shown, so that the one waited for cannot be the one from before
     page.type_into("#tags textarea, #tags input", word)
     page.click("Open")
     wait_for_sample(page, 1, fitting[0])
     if len(fitting) > 1:
         page.click("Next")
         wait_for_sample(page, 2, fitting[1])
-
-    page.type_into("#tags textarea, #tags input", "unicorn")
-    page.click("Open")
-    page.wait(lambda: True if "there is no such sample" in page.text() else None, "no message")
 
 
 def test_a_score_and_a_dataset_that_is_none(page, folder):

@@ -248,7 +248,7 @@ def test_a_killed_pass_goes_on_and_ends_in_the_same_bytes(tmp_path, monkeypatch)
         tar_index.FRAGMENT_MEMBERS = 16
         tar = SplitTar([open_source(path) for path in {[piece.url for piece in tar.pieces]!r}])
         def progress(offset):
-            print(offset)
+            print(offset, flush=True)
             if offset > int(sys.argv[1]):
                 os.kill(os.getpid(), signal.SIGKILL)
         tar_index.build_index(tar, tar_index.Path({str(tmp_path / "killed.parquet")!r}), progress=progress)
