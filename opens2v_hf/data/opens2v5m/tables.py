@@ -10,6 +10,7 @@ import fsspec.core
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.features import to_blob
 from opens2v_hf.data.opens2v5m.filters import QualityFilter, RowFilter
@@ -102,7 +103,7 @@ def shard_tables(url: str, selection: Selection, storage_options: dict[str, Any]
                 table = _row_group(parquet, group, selection)
                 if table is not None and table.num_rows:
                     yield table
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, HTTPError) as error:
         raise SourceError(f"cannot read {url}: {error}") from error
 
 

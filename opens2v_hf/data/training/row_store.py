@@ -18,6 +18,7 @@ import fsspec.core
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.features import regular_features
@@ -106,7 +107,11 @@ class RowStore:
             if file >= len(urls):
                 return None
             table = _row_group(urls[file], group, _token(self._builder))
-            return table.slice(place, 1).to_pylist()[0] if place < table.num_rows else None
+            if table is None or place >= table.num_rows:
+                return None
+            return table.slice(place, 1).to_pylist()[0]
+        if file >= len(layout.parts):
+            return None
         rows = regular_rows(layout, layout.parts[file], start=place, stop=place + 1, on_error="skip")
         row = next(rows, None)
         if row is None:
@@ -147,9 +152,14 @@ def _shard_urls(builder: OpenS2V5M) -> list[str]:
 
 
 @functools.lru_cache(maxsize=8)
-def _row_group(url: str, group: int, token: str | None) -> pa.Table:
-    """The clips of a cluster lie close together, so the last few row groups are kept."""
+def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
+    """One row group, None where the file has fewer.
+
+    The clips of a cluster lie close together, so the last few row groups are kept.
+    """
     with _open(url, token) as parquet:
+        if group >= parquet.num_row_groups:
+            return None
         return conform(parquet.read_row_group(group, columns=list(COLUMNS)), REGULAR)
 
 
@@ -160,7 +170,7 @@ def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
     try:
         with filesystem.open(path, "rb") as file:
             yield pq.ParquetFile(file, pre_buffer=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, HTTPError) as error:
         raise SourceError(f"cannot read {url}: {error}") from error
 
 
