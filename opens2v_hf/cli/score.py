@@ -12,13 +12,7 @@ from opens2v_hf.errors import ArgumentError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.run.registry import (
-        METRICS,
-        RELEASED_DETECTOR,
-        RELEASED_EMBEDDER,
-        RELEASED_JUDGE,
-        RELEASED_PROMPT_ENCODER,
-    )
+    from opens2v_hf.run.registry import METRICS, ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
@@ -42,17 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("embedded",),
         help="the small models of this package for all roles not named below; not comparable with any leaderboard",
     )
-    models.add_argument("--embedder", metavar="MODEL", help=f"default: {RELEASED_EMBEDDER}")
-    models.add_argument("--embedder-revision", metavar="REVISION")
-    models.add_argument("--judge", metavar="MODEL", help=f"also openai:<model>; default: {RELEASED_JUDGE}")
-    models.add_argument("--judge-revision", metavar="REVISION")
-    models.add_argument("--detector", metavar="MODEL", help=f"also a checkpoint file; default: {RELEASED_DETECTOR}")
-    models.add_argument("--detector-revision", metavar="REVISION")
-    models.add_argument("--prompt-encoder", metavar="MODEL", help=f"default: {RELEASED_PROMPT_ENCODER}")
-    models.add_argument("--prompt-encoder-revision", metavar="REVISION")
+    for name, role in ROLES.items():
+        flag = f"--{name.replace('_', '-')}"
+        also = f"also {role.also}; " if role.also else ""
+        models.add_argument(flag, metavar="MODEL", help=f"{also}default: {role.released}")
+        models.add_argument(f"{flag}-revision", metavar="REVISION")
     models.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
     models.add_argument(
-        "--dtype", help="of embedder and judge: float16, bfloat16, float32 (default: float16 on CUDA, else float32)"
+        "--dtype",
+        help="of the networks that take one: float16, bfloat16, float32 (default: float16 on CUDA, else float32)",
     )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
@@ -138,35 +130,22 @@ def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most
 def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
     """What the user said of each role that the metrics need."""
     from opens2v_hf.models.info import EMBEDDED
-    from opens2v_hf.run.registry import METRICS, ModelChoice
+    from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice
 
-    roles = {role: default for name in metrics if name in METRICS for role, default in METRICS[name].models.items()}
-    said = {
-        role: _given(
-            {
-                "revision": getattr(arguments, f"{role}_revision"),
-                "device": arguments.device,
-                "dtype": arguments.dtype if role in ("embedder", "judge") else None,
-                "batch_tokens": arguments.batch_tokens if role == "embedder" else None,
-                "mixed_precision": arguments.mixed_precision if role == "detector" else None,
-            }
-        )
-        for role in roles
-    }
+    roles = {role: ROLES[role] for name in metrics if name in METRICS for role in METRICS[name].roles}
     choices = {}
-    for role, default in roles.items():
-        name = getattr(arguments, role) or (EMBEDDED if arguments.models == EMBEDDED else default)
-        loading = said[role]
-        if role == "judge" and name.startswith("openai:"):
-            loading = _given(
-                {
-                    "revision": arguments.judge_revision,
-                    "base_url": arguments.judge_base_url,
-                    "concurrency": arguments.judge_concurrency,
-                    "max_calls": arguments.judge_max_calls,
-                }
-            )
-        choices[role] = ModelChoice(name, loading)
+    for name, role in roles.items():
+        chosen = getattr(arguments, name) or (EMBEDDED if arguments.models == EMBEDDED else role.released)
+        loading = {"revision": getattr(arguments, f"{name}_revision")}
+        loading |= {argument: getattr(arguments, argument) for argument in role.arguments}
+        if name == "judge" and chosen.startswith("openai:"):
+            loading = {
+                "revision": arguments.judge_revision,
+                "base_url": arguments.judge_base_url,
+                "concurrency": arguments.judge_concurrency,
+                "max_calls": arguments.judge_max_calls,
+            }
+        choices[name] = ModelChoice(chosen, _given(loading))
     return choices
 
 

@@ -16,10 +16,49 @@ from opens2v_hf.run.metrics.base import Metric
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.scoring import MetricTask
 
-RELEASED_EMBEDDER = "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"
-RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
-RELEASED_DETECTOR = "BestWishYsh/OpenS2V-Weight"
-RELEASED_PROMPT_ENCODER = "openai/clip-vit-base-patch32"
+
+@dataclass(frozen=True)
+class Role:
+    """What a model does for metrics, whichever model it is.
+
+    Attributes:
+        released: name of the model behind the leaderboard's numbers. Written out here so that a list of the names
+            costs no import of the networks; a test compares it with the default of the class that loads it.
+        loader: module and attribute of the function that loads a model of this role by its name.
+        arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
+        also: what may be named besides a Hub id and a folder.
+    """
+
+    released: str
+    loader: tuple[str, str]
+    arguments: tuple[str, ...] = ("device",)
+    also: str = ""
+
+
+ROLES: dict[str, Role] = {
+    "embedder": Role(
+        "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct",
+        ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
+        ("device", "dtype", "batch_tokens"),
+    ),
+    "judge": Role(
+        "openai:gpt-4o-2024-11-20",
+        ("opens2v_hf.models.judge.loading", "load_judge"),
+        ("device", "dtype"),
+        also="openai:<model>",
+    ),
+    "detector": Role(
+        "BestWishYsh/OpenS2V-Weight",
+        ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
+        ("device", "mixed_precision"),
+        also="a checkpoint file",
+    ),
+    "prompt_encoder": Role(
+        "openai/clip-vit-base-patch32",
+        ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
+    ),
+}
+"""Every role that a metric's models have."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +80,22 @@ class MetricEntry:
 
     Attributes:
         name: of the metric.
-        models: role to the model that is used unless the user names another; the released ones.
+        roles: of the models that it needs.
         build: from the loaded models, by role, and the metric's own options to the metric.
         reference: from a sample and its split to what the metric's `score` takes beside the clip.
         options: names of the metric's own options.
     """
 
     name: str
-    models: Mapping[str, str]
+    roles: tuple[str, ...]
     build: Callable[[Mapping[str, Any], Mapping[str, Any]], Metric[Any]]
     reference: Callable[[EvalSample, EvalSplit], Any]
     options: tuple[str, ...]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Role to the model that is used unless the user names another: the released one."""
+        return {role: ROLES[role].released for role in self.roles}
 
 
 def _build_gmescore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
@@ -95,25 +139,21 @@ METRICS: dict[str, MetricEntry] = {
     for entry in (
         MetricEntry(
             "gmescore",
-            {"embedder": RELEASED_EMBEDDER},
+            ("embedder",),
             _build_gmescore,
             lambda sample, split: sample.prompt,
             ("num_frames",),
         ),
         MetricEntry(
             "naturalscore",
-            {"judge": RELEASED_JUDGE},
+            ("judge",),
             _build_naturalscore,
             lambda sample, split: None,
             ("protocol", "runs", "rubric", "allow_partial"),
         ),
         MetricEntry(
             "nexusscore",
-            {
-                "detector": RELEASED_DETECTOR,
-                "prompt_encoder": RELEASED_PROMPT_ENCODER,
-                "embedder": RELEASED_EMBEDDER,
-            },
+            ("detector", "prompt_encoder", "embedder"),
             _build_nexusscore,
             _nexus_reference,
             ("variant", "num_frames", "box_threshold", "text_threshold", "label_instruction", "details"),
@@ -121,13 +161,6 @@ METRICS: dict[str, MetricEntry] = {
     )
 }
 """Every metric that a whole model can be scored with."""
-
-_LOADERS = {
-    "embedder": ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
-    "judge": ("opens2v_hf.models.judge.loading", "load_judge"),
-    "detector": ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
-    "prompt_encoder": ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
-}
 
 
 def load_tasks(
@@ -170,11 +203,11 @@ def load_metrics(
     loaded: dict[str, Any] = {}
     metrics = []
     for entry in entries:
-        for role, default in entry.models.items():
+        for role in entry.roles:
             if role not in loaded:
-                choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else default))
+                choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released))
                 loaded[role] = _load(role, choice)
-        metrics.append(entry.build({role: loaded[role] for role in entry.models}, (options or {}).get(entry.name, {})))
+        metrics.append(entry.build({role: loaded[role] for role in entry.roles}, (options or {}).get(entry.name, {})))
     return metrics
 
 
@@ -191,7 +224,7 @@ def _bind(entry: MetricEntry, split: EvalSplit) -> Callable[[EvalSample], Any]:
 def _refuse_unknown(
     entries: Sequence[MetricEntry], models: Mapping[str, ModelChoice], options: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    roles = {role for entry in entries for role in entry.models}
+    roles = {role for entry in entries for role in entry.roles}
     for role in models:
         if role not in roles:
             asked = ", ".join(entry.name for entry in entries)
@@ -206,7 +239,7 @@ def _refuse_unknown(
 
 
 def _load(role: str, choice: ModelChoice) -> Any:
-    module_name, attribute = _LOADERS[role]
+    module_name, attribute = ROLES[role].loader
     loader: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
         loader = getattr(loader, part)
