@@ -8,9 +8,12 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from opens2v_hf._version import __version__
+
+if TYPE_CHECKING:
+    from opens2v_hf.run.registry import Role
 
 State = Literal["ok", "missing", "note"]
 
@@ -45,7 +48,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at this installation; nothing is loaded, downloaded or sent."""
-    return [*_packages(), _device(), _decoder(), *_metrics()]
+    return [*_packages(), _device(), _decoder(), *_models()]
 
 
 def _packages() -> Iterable[Finding]:
@@ -92,28 +95,27 @@ def _decoder() -> Finding:
     return Finding("video decoder", "ok", f"{used} is used ({versions})")
 
 
-def _metrics() -> Iterable[Finding]:
+def _models() -> Iterable[Finding]:
+    from opens2v_hf.run.registry import ROLES
+
+    for name, role in ROLES.items():
+        yield _model(name, role)
+
+
+def _model(name: str, role: Role) -> Finding:
+    from opens2v_hf.models.hub import cached_commit
     from opens2v_hf.run.registry import METRICS
 
-    for entry in METRICS.values():
-        for role, default in entry.models.items():
-            yield _model(entry.name, role, default)
-
-
-def _model(metric: str, role: str, name: str) -> Finding:
-    from opens2v_hf.models.hub import cached_commit
-    from opens2v_hf.models.yolo_world.weights import RELEASED_FILE, RELEASED_REPO
-
-    topic = f"{metric}: {role}"
-    if name.startswith("openai:"):
+    metrics = ", ".join(entry.name for entry in METRICS.values() if name in entry.roles)
+    topic = f"{name.replace('_', ' ')} of {metrics}"
+    if role.released.startswith("openai:"):
         if os.environ.get("OPENAI_API_KEY"):
-            return Finding(topic, "ok", f"{name}; OPENAI_API_KEY is set")
-        return Finding(
-            topic, "missing", f"{name} needs OPENAI_API_KEY; or name a local model with --{role.replace('_', '-')}"
-        )
-    # the released detector lies in a repo without config.json
-    file_name = RELEASED_FILE if name == RELEASED_REPO else "config.json"
-    commit = cached_commit(name, filename=file_name)
+            return Finding(topic, "ok", f"{role.released}; OPENAI_API_KEY is set")
+        flag = f"--{name.replace('_', '-')}"
+        return Finding(topic, "missing", f"{role.released} needs OPENAI_API_KEY; or name a local model with {flag}")
+    commit = cached_commit(role.released, filename=role.file)
     if commit:
-        return Finding(topic, "ok", f"{name} at {commit[:12]} is in the local cache")
-    return Finding(topic, "note", f"{name} is not in the local cache and will be downloaded when it is first used")
+        return Finding(topic, "ok", f"{role.released} at {commit[:12]} is in the local cache")
+    return Finding(
+        topic, "note", f"{role.released} is not in the local cache and will be downloaded when it is first used"
+    )

@@ -27,12 +27,14 @@ class Role:
         loader: module and attribute of the function that loads a model of this role by its name.
         arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
         also: what may be named besides a Hub id and a folder.
+        file: that the released model's repo holds and that is in the local cache when the model is.
     """
 
     released: str
     loader: tuple[str, str]
     arguments: tuple[str, ...] = ("device",)
     also: str = ""
+    file: str = "config.json"
 
 
 ROLES: dict[str, Role] = {
@@ -52,6 +54,7 @@ ROLES: dict[str, Role] = {
         ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
         ("device", "mixed_precision"),
         also="a checkpoint file",
+        file="yolo_world_v2_l_image_prompt_adapter-719a7afb.pth",
     ),
     "prompt_encoder": Role(
         "openai/clip-vit-base-patch32",

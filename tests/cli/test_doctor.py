@@ -10,7 +10,14 @@ def test_it_names_versions_device_decoder_and_models(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
-    for words in ("opens2v-hf", "torch", "device", "video decoder", "gmescore: embedder", "naturalscore: judge"):
+    for words in (
+        "opens2v-hf",
+        "torch",
+        "device",
+        "video decoder",
+        "embedder of gmescore, nexusscore",
+        "judge of naturalscore",
+    ):
         assert words in printed
     assert "sk-secret" not in printed
 

@@ -9,8 +9,8 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.clip_prompt import RELEASED_PROMPT_ENCODER
 from opens2v_hf.models.gme import RELEASED_EMBEDDER
 from opens2v_hf.models.judge.loading import RELEASED_JUDGE
-from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
-from opens2v_hf.run.registry import METRICS, ModelChoice, load_metrics, load_tasks
+from opens2v_hf.models.yolo_world.weights import RELEASED_FILE, RELEASED_REPO
+from opens2v_hf.run.registry import ROLES, ModelChoice, load_metrics, load_tasks
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.scoring import score_found
 from opens2v_hf.run.videos import find_videos
@@ -31,8 +31,8 @@ def test_the_released_models_are_the_defaults() -> None:
         "detector": RELEASED_REPO,
         "prompt_encoder": RELEASED_PROMPT_ENCODER,
     }
-    for entry in METRICS.values():
-        assert entry.models == {role: released[role] for role in entry.models}
+    assert {name: role.released for name, role in ROLES.items()} == released
+    assert ROLES["detector"].file == RELEASED_FILE
 
 
 def test_metrics_share_the_models_that_they_have_in_common(choices: dict[str, ModelChoice]) -> None:
