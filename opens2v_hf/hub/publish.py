@@ -7,16 +7,16 @@ it; a run that was stopped goes on after those that have arrived.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, get_token
-from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
+from opens2v_hf.hub.client import told
 
 if TYPE_CHECKING:
     from opens2v_hf.hub.repo_content import RepoContent
@@ -75,7 +75,7 @@ def check_access(api: HfApi, org: str) -> None:
     """
     if not api.token and not get_token():
         raise HubError("publishing needs a token that may write: `hf auth login`, or set HF_TOKEN")
-    with _told(api):
+    with told(api):
         user = api.whoami()
     role = user.get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
@@ -116,7 +116,7 @@ def publish(
 
 def _plan(api: HfApi, content: RepoContent) -> RepoPlan:
     commit, remote = None, {}
-    with _told(api):
+    with told(api):
         try:
             commit = api.repo_info(content.repo_id, repo_type=content.kind).sha
             tree = api.list_repo_tree(content.repo_id, repo_type=content.kind, revision=commit, recursive=True)
@@ -146,7 +146,7 @@ def _publish(api: HfApi, entry: RepoPlan, private: bool, report: Callable[[str],
     repo_id, kind = entry.content.repo_id, entry.content.kind
     paths = (*entry.added, *entry.changed)
     additions = [CommitOperationAdd(path, _readable_source(entry.content.files[path])) for path in paths]
-    with _told(api):
+    with told(api):
         if entry.commit is None:
             sdk = SPACE_SDK if kind == "space" else None
             api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
@@ -198,32 +198,3 @@ def _readable(num_bytes: int) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
-
-
-@contextmanager
-def _told(api: HfApi) -> Iterator[None]:
-    """Turns what the Hub's client raises into one sentence that holds no token."""
-    try:
-        yield
-    except OfflineModeIsEnabled as error:
-        raise HubError("offline mode is on; unset HF_HUB_OFFLINE to publish") from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        advice = {
-            401: "the token is not valid; log in again with `hf auth login`",
-            403: "the token may not do this",
-            404: "there is no such repo, or the token may not see it",
-            409: "somebody else is changing the repo; run the command again",
-            412: "somebody else has changed the repo; run the command again",
-        }.get(status, "the Hub answered with an error")
-        raise HubError(_without_token(f"{advice} ({str(error).splitlines()[0]})", api)) from error
-    except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise HubError(_without_token(f"the Hub at {api.endpoint} cannot be reached: {first}", api)) from error
-
-
-def _without_token(message: str, api: HfApi) -> str:
-    for token in (api.token, get_token()):
-        if isinstance(token, str) and token:
-            message = message.replace(token, "***")
-    return message
