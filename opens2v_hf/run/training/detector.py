@@ -15,14 +15,13 @@ scenes among what is to be found.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from tqdm import tqdm
 from transformers import CLIPVisionModelWithProjection
 
@@ -37,6 +36,7 @@ from opens2v_hf.run.training.detector_network import (
     DetectorWithEncoder,
     build_image_processor,
 )
+from opens2v_hf.run.training.optimisation import loaded, minimise, print_figures, training_parser
 
 _FEATURE_SCALE = 16.0
 """Prompts have length 1; classifiers read them at this one."""
@@ -117,9 +117,7 @@ def train(
         encoder = CLIPVisionModelWithProjection.from_pretrained(start_from / "prompt_encoder", dtype=torch.float32)
         networks.encoder.load_state_dict(encoder.state_dict())
     data = DetectorBatches(seed, steps + _CALIBRATION_STEPS, num_pictures, num_references)
-    batches: Iterable[Batch] = DataLoader(
-        Subset(data, range(steps)), batch_size=None, shuffle=False, num_workers=workers
-    )
+    batches = loaded(Subset(data, range(steps)), workers)
     history = teach_both(networks, reader, batches, steps, learning_rate) if steps else []
     networks.eval()
     calibrate(networks, (data[steps + further] for further in range(_CALIBRATION_STEPS)))
@@ -130,39 +128,27 @@ def teach_both(
     networks: DetectorWithEncoder, reader: PromptReader, batches: Iterable[Batch], steps: int, learning_rate: float
 ) -> list[dict[str, float]]:
     """Train detector and prompt encoder jointly, a step a batch; the parts of the loss at every step."""
-    parameters = [*networks.parameters(), *reader.parameters()]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.03},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=learning_rate,
-        betas=(0.9, 0.98),
+
+    def parts_of(batch: Batch) -> dict[str, torch.Tensor]:
+        prompts = networks.prompts(batch.references)
+        pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            output, cells = networks(pictures, prompts, batch.picture_of_reference)
+        parts = detection_loss(output, batch, CONFIG.reg_max)
+        parts["prompt"] = reader(prompts, batch.features)
+        parts["cell"] = reader(*subject_cells(cells, batch))
+        return parts
+
+    return minimise(
+        parts_of,
+        [*networks.parameters(), *reader.parameters()],
+        batches,
+        steps=steps,
+        learning_rate=learning_rate,
+        weight_decay=0.03,
+        max_norm=5.0,
+        final_div_factor=100,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=steps, pct_start=min(0.1, 50 / steps), div_factor=20, final_div_factor=100
-    )
-    history = []
-    with tqdm(total=steps, unit="step", mininterval=5) as progress:
-        for batch in batches:
-            prompts = networks.prompts(batch.references)
-            pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
-            with torch.autocast("cpu", torch.bfloat16):
-                output, cells = networks(pictures, prompts, batch.picture_of_reference)
-            parts = detection_loss(output, batch, CONFIG.reg_max)
-            parts["prompt"] = reader(prompts, batch.features)
-            parts["cell"] = reader(*subject_cells(cells, batch))
-            optimizer.zero_grad(set_to_none=True)
-            torch.stack(list(parts.values())).sum().backward()
-            nn.utils.clip_grad_norm_(networks.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
-            history.append({name: float(part.detach()) for name, part in parts.items()})
-            progress.update()
-            recent = history[-20:]
-            means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
-            progress.set_postfix(means, refresh=False)
-    return history
 
 
 def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
@@ -184,17 +170,15 @@ def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train the embedded detector and prompt encoder on synthetic scenes.")
-    parser.add_argument("--out", type=Path, required=True, help="folder that gets detector/ and prompt_encoder/")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
-    parser.add_argument("--steps", type=int, default=1800, help="about 0.9 s each on one core; 0 to calibrate only")
+    parser = training_parser(
+        "Train the embedded detector and prompt encoder on synthetic scenes.",
+        steps=1800,
+        steps_help="about 0.9 s each on one core; 0 to calibrate only",
+        learning_rate=3e-3,
+    )
     parser.add_argument("--encoder-steps", type=int, default=300, help="before, for the prompt encoder alone")
-    parser.add_argument("--start-from", type=Path, help="folder, as --out, of weights to go on from")
     parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")
     parser.add_argument("--references", type=int, default=2, help="looked for in each frame")
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     networks, _ = train(
@@ -207,8 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.workers,
         options.start_from,
     )
-    for name, value in evaluate_detector(*save(networks, options.out)).items():
-        print(f"{name:24} {value:.3f}")
+    print_figures(evaluate_detector(*save(networks, options.out)).items())
 
 
 if __name__ == "__main__":

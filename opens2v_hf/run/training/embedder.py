@@ -21,29 +21,25 @@ A step takes about a second of one core, and somewhat less of another that draws
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from opens2v_hf.run.training.embedder_data import Batch, EmbedderBatches
 from opens2v_hf.run.training.embedder_evaluation import evaluate_embedder
 from opens2v_hf.run.training.embedder_network import (
     LABELS,
-    MAX_PIXELS,
-    MIN_PIXELS,
     build_image_processor,
     build_network,
     build_tokenizer,
     embed_token_rows,
 )
+from opens2v_hf.run.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.run.training.small_qwen2vl import save
 
 LABEL_BORDER = 0.3
 """Cosine on whose sides right and wrong labels are to lie: NexusScore keeps a box above it (released code v1.1)."""
@@ -163,72 +159,35 @@ def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]
     if options.start_from is not None:
         network.load_state_dict(type(network).from_pretrained(options.start_from, dtype=torch.float32).state_dict())
     criterion = ContrastiveLoss(options.margin_weight, options.label_weight)
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1] + list(criterion.parameters())
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=options.learning_rate,
-        betas=(0.9, 0.98),
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        options.learning_rate,
-        total_steps=steps,
-        pct_start=min(0.1, 50 / steps),
-        div_factor=20,
+    data = EmbedderBatches(tokenizer, options.seed, steps, options.pairs, options.crops)
+    history = minimise(
+        lambda batch: criterion(network, batch),
+        [*network.parameters(), *criterion.parameters()],
+        loaded(data, options.workers),
+        steps=steps,
+        learning_rate=options.learning_rate,
         final_div_factor=50,
     )
-    data = EmbedderBatches(tokenizer, options.seed, steps, options.pairs, options.crops)
-    batches: Iterable[Batch] = DataLoader(data, batch_size=None, shuffle=False, num_workers=options.workers)
-    history = []
-    with tqdm(total=steps, unit="step", mininterval=5) as progress:
-        for batch in batches:
-            parts = criterion(network, batch)
-            optimizer.zero_grad(set_to_none=True)
-            torch.stack(list(parts.values())).sum().backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            history.append({name: float(part.detach()) for name, part in parts.items()})
-            progress.update()
-            recent = history[-20:]
-            means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
-            progress.set_postfix(means, refresh=False)
     return network, tokenizer, history
-
-
-def save(network: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a folder that `models.gme.GmeEmbedder.from_pretrained` loads; weights in float16."""
-    folder.mkdir(parents=True, exist_ok=True)
-    network.half().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    build_image_processor().save_pretrained(folder)
-    bounds = {"min_pixels": MIN_PIXELS, "max_pixels": MAX_PIXELS}
-    (folder / "opens2v.json").write_text(json.dumps(bounds, indent=2) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train the embedded embedder on synthetic scenes.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
-    parser.add_argument("--steps", type=int, default=600, help="about a second each on one core")
+    parser = training_parser(
+        "Train the embedded embedder on synthetic scenes.",
+        steps=600,
+        steps_help="about a second each on one core",
+        learning_rate=2e-3,
+    )
     parser.add_argument("--pairs", type=int, default=48, help="frames with captions in a batch")
     parser.add_argument("--crops", type=int, default=36, help="crops with references in a batch, at most --pairs")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument(
-        "--start-from", type=Path, help="folder of weights to go on from; drawn from the seed if not given"
-    )
     parser.add_argument("--margin-weight", type=float, default=4.0, help="of the loss for what is nearly right")
     parser.add_argument("--label-weight", type=float, default=3.0, help="of the loss for class labels")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     network, tokenizer, _ = train(options)
-    save(network, tokenizer, options.out)
-    for name, value in evaluate_embedder(options.out).items():
-        print(f"{name:32} {value:.3f}")
+    save(network, tokenizer, build_image_processor(), options.out)
+    print_figures(evaluate_embedder(options.out).items())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     PreTrainedTokenizerFast,
-    Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
 )
@@ -26,18 +25,11 @@ from opens2v_hf.data.sample import PREFIXES
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.scenes import caption, draw_scene
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION
+from opens2v_hf.run.training.small_qwen2vl import SPECIAL_TOKENS, UNKNOWN, as_tokenizer, small_network
 
-SPECIAL_TOKENS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
-    "<|video_pad|>", "<unk>",
-)  # fmt: skip
 MIN_PIXELS = 9 * 28 * 28
 MAX_PIXELS = 24 * 28 * 28
 """Pictures are shown to the network between these bounds: a frame of the sample as it is, crops enlarged."""
-
-_INITIALIZER_RANGE = 0.08
-"""About 1 / sqrt(width). With the architecture's usual 0.02 so narrow a network hardly passes on what it sees: all
-vectors start out alike, and learning takes several times as long."""
 
 LABELS = (
     *(shape.capitalize() for shape in words.SHAPES),
@@ -72,48 +64,15 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
     known = sorted({word for text in texts for word, _ in splitter.pre_tokenize_str(text.lower())})
     ids = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *known))}
-    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=SPECIAL_TOKENS[-1]))
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = splitter
-    roles = {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>", "unk_token": SPECIAL_TOKENS[-1]}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
-    fast.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS[:-1])})
-    return fast
+    return as_tokenizer(tokenizer)
 
 
 def build_network(tokenizer: PreTrainedTokenizerFast) -> Qwen2VLForConditionalGeneration:
     """The network with weights drawn from torch's current seed."""
-    ids = tokenizer.get_vocab()
-    config = Qwen2VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 128,
-            "intermediate_size": 320,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
-            "bos_token_id": ids["<|endoftext|>"],
-            "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
-            "initializer_range": _INITIALIZER_RANGE,
-        },
-        vision_config={
-            "depth": 3,
-            "embed_dim": 80,
-            "hidden_size": 128,
-            "num_heads": 4,
-            "mlp_ratio": 3,
-            "initializer_range": _INITIALIZER_RANGE,
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=True,
-    )
-    return Qwen2VLForConditionalGeneration(config)
+    return small_network(tokenizer, text_layers=2, vision_layers=3)
 
 
 def build_image_processor() -> Qwen2VLImageProcessorPil:

@@ -10,7 +10,6 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     PreTrainedTokenizerFast,
-    Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
 )
@@ -18,65 +17,26 @@ from transformers import (
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.local import LocalJudge
 from opens2v_hf.run.training.embedder_network import Pictures, embed_patches
+from opens2v_hf.run.training.small_qwen2vl import SPECIAL_TOKENS, UNKNOWN, as_tokenizer, small_network
 from opens2v_hf.scores.natural import LEVELS
 
-_UNKNOWN = "<unk>"
-SPECIAL_TOKENS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
-    "<|video_pad|>", _UNKNOWN,
-)  # fmt: skip
 MIN_PIXELS = 4 * 28 * 28
 MAX_PIXELS = 5200
 """A frame of 3:2, at 512 px before the processor, is seen at 84×56: six tokens. The slack above 84·56 keeps the
 processor, which rounds down to multiples of 28, from taking the next smaller size."""
 
-_INITIALIZER_RANGE = 0.08  # about 1 / sqrt(width); from the usual 0.02 so narrow a network learns slowly
-
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of lines."""
     known = (*SPECIAL_TOKENS, *(str(level) for level in LEVELS), "system", "user", "assistant")
-    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(known)}, unk_token=_UNKNOWN))
+    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(known)}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("\n", "removed")
-    roles = {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>", "unk_token": _UNKNOWN}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles)
-    fast.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS[:-1])})
-    return fast
+    return as_tokenizer(tokenizer)
 
 
 def build_network(tokenizer: PreTrainedTokenizerFast) -> Qwen2VLForConditionalGeneration:
     """The network with weights drawn from torch's current seed."""
-    ids = tokenizer.get_vocab()
-    config = Qwen2VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 128,
-            "intermediate_size": 320,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 4096,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
-            "bos_token_id": ids["<|endoftext|>"],
-            "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
-            "initializer_range": _INITIALIZER_RANGE,
-        },
-        vision_config={
-            "depth": 2,
-            "embed_dim": 80,
-            "hidden_size": 128,
-            "num_heads": 4,
-            "mlp_ratio": 3,
-            "initializer_range": _INITIALIZER_RANGE,
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=True,
-    )
-    return Qwen2VLForConditionalGeneration(config)
+    return small_network(tokenizer, text_layers=3, vision_layers=2)
 
 
 def build_image_processor() -> Qwen2VLImageProcessorPil:

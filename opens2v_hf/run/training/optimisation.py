@@ -1,0 +1,104 @@
+"""What the trainings of the embedded models have in common: the loop over batches, and half of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+_Batch = TypeVar("_Batch")
+
+_RECENT = 20  # steps that the loss shown is a mean of
+_FINAL_DIV_FACTOR = 1e4  # torch's own
+
+
+def minimise(
+    parts_of: Callable[[_Batch], dict[str, torch.Tensor]],
+    parameters: Sequence[nn.Parameter],
+    batches: Iterable[_Batch],
+    *,
+    steps: int,
+    learning_rate: float,
+    weight_decay: float = 0.05,
+    max_norm: float = 1.0,
+    final_div_factor: float = _FINAL_DIV_FACTOR,
+) -> list[dict[str, float]]:
+    """Minimise a sum of losses by AdamW, a step a batch, with a warm-up and a cosine descent of the learning rate.
+
+    Args:
+        parts_of: from a batch to the named parts of the loss, scalars.
+        parameters: to be learnt; those of fewer than two dimensions are not decayed.
+        batches: `steps` of them.
+        steps: at least 1.
+        learning_rate: at its highest.
+        weight_decay: of matrices.
+        max_norm: that a step's gradient is clipped to.
+        final_div_factor: how much lower than the first learning rate the last one is.
+
+    Returns:
+        The parts of the loss at every step.
+    """
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=learning_rate,
+        betas=(0.9, 0.98),
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        learning_rate,
+        total_steps=steps,
+        pct_start=min(0.1, 50 / steps),
+        div_factor=20,
+        final_div_factor=final_div_factor,
+    )
+    history: list[dict[str, float]] = []
+    with tqdm(total=steps, unit="step", mininterval=5) as progress:
+        for batch in batches:
+            parts = parts_of(batch)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack(list(parts.values())).sum().backward()
+            nn.utils.clip_grad_norm_(parameters, max_norm)
+            optimizer.step()
+            schedule.step()
+            history.append({name: float(part.detach()) for name, part in parts.items()})
+            progress.update()
+            recent = history[-_RECENT:]
+            means = {name: f"{sum(parts[name] for parts in recent) / len(recent):.3f}" for name in recent[-1]}
+            progress.set_postfix(means, refresh=False)
+    return history
+
+
+def loaded(data: Dataset[_Batch], workers: int) -> Iterator[_Batch]:
+    """The batches of a dataset whose items are batches, in order, drawn by some processes."""
+    return iter(DataLoader(data, batch_size=None, shuffle=False, num_workers=workers))
+
+
+def training_parser(
+    description: str, *, steps: int, learning_rate: float, steps_help: str | None = None
+) -> argparse.ArgumentParser:
+    """A parser with the options that every training has; what is given here are their defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and scenes")
+    parser.add_argument("--steps", type=int, default=steps, help=steps_help)
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument(
+        "--start-from", type=Path, help="folder, as --out, of weights to go on from; drawn from the seed if not given"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    return parser
+
+
+def print_figures(figures: Iterable[tuple[str, float]]) -> None:
+    """What an evaluation found, a line each."""
+    for name, value in figures:
+        print(f"{name:32} {value:.3f}")
