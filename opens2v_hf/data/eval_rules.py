@@ -1,4 +1,7 @@
-"""Which metrics apply to a sample of OpenS2V-Eval, as released (v1.1): decided by its id, labels and paths."""
+"""Which metrics apply to a sample of OpenS2V-Eval: decided by its id, labels and paths.
+
+As released (v1.1), but for `facesim_multi`, which the released code lacks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from opens2v_hf.data.sample import Subject
 GENERAL_METRICS = ("naturalscore", "gmescore", "aesthetics", "motion_amplitude", "motion_smoothness")
 """They look at the video and the prompt alone and apply to every sample."""
 
-METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur")
+METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur", "facesim_multi")
 
 PERSON_LABELS = frozenset({"Man", "Woman"})
 FACESIM_CATEGORIES = frozenset({"singleface", "singlehuman", "faceobj", "humanobj"})
@@ -44,7 +47,16 @@ def facesim_reference(category: str, subjects: Iterable[Subject]) -> Subject | N
     """The reference whose face FaceSim-Cur compares: the first one in a folder of men or women, None without one."""
     if category not in FACESIM_CATEGORIES:
         return None
-    return next((s for s in subjects if any(folder in s.path for folder in FACESIM_FOLDERS)), None)
+    return next((s for s in subjects if _in_a_person_folder(s)), None)
+
+
+def person_references(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+    """The references that show a person, whose faces `facesim_multi` compares: by folder as above, or by label."""
+    return tuple(s for s in subjects if _in_a_person_folder(s) or s.label in PERSON_LABELS)
+
+
+def _in_a_person_folder(subject: Subject) -> bool:
+    return any(folder in subject.path for folder in FACESIM_FOLDERS)
 
 
 def applicable_metrics(
@@ -64,4 +76,6 @@ def applicable_metrics(
         names.add("nexusscore")
     if facesim_reference(category, subjects) is not None:
         names.add("facesim_cur")
+    if person_references(subjects):
+        names.add("facesim_multi")
     return tuple(name for name in METRICS if name in names)

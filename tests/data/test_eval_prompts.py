@@ -151,6 +151,8 @@ def test_released_metrics(released):
     assert count("human-domain", "nexusscore").total() == 0
     assert count("open-domain", "facesim_cur") == {"singleface": 30, "singlehuman": 30, "faceobj": 15, "humanobj": 15}
     assert count("human-domain", "facesim_cur").total() == 60
+    people = {"singleface": 30, "singlehuman": 30, "multiface": 15, "multihuman": 15, "faceobj": 15, "humanobj": 15}
+    assert count("open-domain", "facesim_multi") == people
     assert count("open-domain", "gmescore").total() == 180
 
 

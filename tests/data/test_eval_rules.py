@@ -1,6 +1,13 @@
 import pytest
 
-from opens2v_hf.data.eval_rules import GENERAL_METRICS, METRICS, applicable_metrics, facesim_reference, nexus_label
+from opens2v_hf.data.eval_rules import (
+    GENERAL_METRICS,
+    METRICS,
+    applicable_metrics,
+    facesim_reference,
+    nexus_label,
+    person_references,
+)
 from opens2v_hf.data.sample import Subject
 
 
@@ -41,7 +48,24 @@ def test_a_sample_without_any_reference_left_keeps_the_general_metrics():
         Subject("Man", "Images/multiface/crop_man/1.png"),
         Subject("Woman", "Images/multiface/crop_woman/1.png"),
     ]
-    assert applicable_metrics("multiface_1", "multiface", subjects, "open-domain") == GENERAL_METRICS
+    found = applicable_metrics("multiface_1", "multiface", subjects, "open-domain")
+    assert found == (*GENERAL_METRICS, "facesim_multi")
+
+
+def test_people_are_known_by_folder_or_label():
+    subjects = [
+        Subject("Man", "Images/multihuman/man/1.png"),
+        Subject("Office", "Images/multihuman/scene/1.png"),
+        Subject("Woman", "elsewhere/1.png"),
+        Subject("Person", "Images/multiobject/person/1.png"),
+        Subject("Doctor", "Images/multiface/crop_woman/2.png"),
+    ]
+    assert person_references(subjects) == (subjects[0], subjects[2], subjects[4])
+
+
+def test_nobody_to_recognise_means_no_facesim():
+    subjects = [Subject("Cup", "Images/singleobject/cup/1.png")]
+    assert applicable_metrics("singleobj_1", "singleobj", subjects) == ("nexusscore", *GENERAL_METRICS)
 
 
 def test_human_domain_has_no_nexusscore():
