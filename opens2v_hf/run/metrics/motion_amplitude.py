@@ -1,0 +1,86 @@
+"""MotionAmplitude of a clip: the optical flow between all of its frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.scores.motion_amplitude import (
+    MAGNITUDE,
+    RELEASED,
+    check_variant,
+    motion_amplitude,
+    motion_magnitude,
+    reduced_size,
+)
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.flow import FARNEBACK, farneback_flow
+from opens2v_hf.video.sampling import every
+
+
+class MotionAmplitude:
+    """How much moves in a clip; the formulas are in `opens2v_hf.scores.motion_amplitude`.
+
+    Every frame is looked at, two at a time are in memory, and no model takes part.
+
+    Args:
+        variant: "released" (the leaderboard's: signed components, in pixels per frame, so that opposite motions cancel)
+            or "magnitude" (mean length, in diagonals of the picture per second).
+
+    Raises:
+        ArgumentError: the variant is unknown.
+    """
+
+    name = "motion_amplitude"
+    sampling = every()
+    models: tuple[ModelInfo, ...] = ()
+
+    def __init__(self, *, variant: str = RELEASED) -> None:
+        self.variant = check_variant(variant)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the numbers."""
+        return {"variant": self.variant, "flow": {"method": "farneback", **FARNEBACK}}
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Where this differs from how the leaderboard's numbers were made."""
+        if self.variant == RELEASED:
+            return ()
+        return (f"the variant {self.variant!r}; the leaderboard's is {RELEASED!r}",)
+
+    def score(self, clip: Clip, reference: object = None) -> VideoScore:
+        """Score one clip; nothing but the clip is needed.
+
+        Returns:
+            The score, with the details "pair_means" (signed, px per frame) and "pair_lengths" (px per frame), one for
+            each two consecutive frames, and "variants" (the score by every definition); `FAILED` where the video cannot
+            be read, has one frame only, or is too flat.
+        """
+        means, lengths = [], []
+        try:
+            size = reduced_size(clip.width, clip.height)
+            for flow in farneback_flow(clip.stream()):
+                means.append(float(cv2.resize(flow, size, interpolation=cv2.INTER_AREA).mean(dtype=np.float64)))
+                lengths.append(_mean_length(flow))
+            by_variant = {
+                RELEASED: motion_amplitude(means),
+                MAGNITUDE: motion_magnitude(lengths, fps=clip.fps, width=clip.width, height=clip.height),
+            }
+        except VideoError as error:
+            return VideoScore.failed(str(error))
+        except ArgumentError as error:
+            return VideoScore.failed(f"{clip.name}: {error}")
+        return VideoScore.scored(by_variant[self.variant], pair_means=means, pair_lengths=lengths, variants=by_variant)
+
+
+def _mean_length(flow: np.ndarray) -> float:
+    # cv2.magnitude would do, but its last bits change with where the array lies in memory
+    x, y = (flow[..., axis].astype(np.float64) for axis in range(2))
+    return float(np.sqrt(x * x + y * y).mean())
