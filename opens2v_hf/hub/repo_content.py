@@ -18,6 +18,7 @@ from opens2v_hf.hub.folders import hub_folder, kind_folders
 
 EVAL = "opens2v-eval"
 TRAIN = "opens2v-5m"
+RESULTS = "opens2v-results"
 CARD = "README.md"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -90,6 +91,9 @@ def contents(
         repo_id = f"{org}/{name}"
         if kind != "dataset_scripts":
             repos.append(RepoContent(repo_id, "space", _files_of(folder)))
+        elif name == RESULTS:
+            # No folder of it is owned: what others have submitted since stays.
+            repos.append(RepoContent(repo_id, "dataset", _with_repo_id(_files_of(folder), repo_id)))
         elif name == EVAL and eval_source is not None:
             repos.append(_eval_content(repo_id, folder, eval_source, work / name))
         elif name == TRAIN and converted is not None:

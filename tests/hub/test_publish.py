@@ -270,5 +270,6 @@ def test_wrong_names_and_unfinished_conversions_are_told(tmp_path):
     with pytest.raises(ResultError, match="no folder that `opens2v convert` has finished"):
         contents("org", tmp_path, converted=tmp_path)
     repos, left_out = contents("org", tmp_path)
-    assert [content.kind for content in repos] == ["space"] * (len(repo_names()) - 2)
+    assert [content.repo_id for content in repos if content.kind == "dataset"] == ["org/opens2v-results"]
+    assert len(repos) == len(repo_names()) - 2
     assert [sentence.split()[0] for sentence in left_out] == ["org/opens2v-5m", "org/opens2v-eval"]

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.results.schema import FIELDS, mismatches
+from opens2v_hf.hub.results.schema import mismatches
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.scores.scorecard import COLUMNS, SPLITS
 
 FORMAT = "opens2v-hf/submission/1"
 
 VENUES = ("Open-Source", "Closed-Source")
 KINDS = ("published", "measured")
-SPLITS = ("open-domain", "human-domain", "single-domain")
-VERSIONS = ("v1.1", "v1.0")
-SCORINGS = ("released", "strict")
 
 DATA_FOLDER = "data"
 _SLUG_LENGTH = 64
@@ -58,9 +56,9 @@ class Submission:
         link: the model's page, http(s); may be empty.
         team: who evaluated it.
         venue: one of `VENUES`.
-        split: one of `SPLITS`.
-        version: of the weights of the total, one of `VERSIONS`.
-        scoring: one of `SCORINGS`.
+        split: one of `opens2v_hf.scores.scorecard.SPLITS`.
+        version: of the weights of the total, "v1.1" or "v1.0".
+        scoring: "released" or "strict", see `opens2v_hf.scores.scorecard`.
         columns: normalised values in 0..1 by metric name; the columns that the split does not have are absent.
         total: weighted total in 0..1.
         num_videos: how many videos each column rests on; empty where that was not published.
@@ -89,7 +87,6 @@ class Submission:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as it is written; every field is there, absent columns are None."""
-        names = list(FIELDS["columns"])  # type: ignore[arg-type]
         made = self.provenance
         return {
             "format": FORMAT,
@@ -102,10 +99,10 @@ class Submission:
             "version": self.version,
             "scoring": self.scoring,
             "total": float(self.total),
-            "columns": {name: self.columns.get(name) for name in names},
-            "num_videos": {name: self.num_videos.get(name) for name in names},
+            "columns": {name: self.columns.get(name) for name in COLUMNS},
+            "num_videos": {name: self.num_videos.get(name) for name in COLUMNS},
             "per_video": [
-                {"id": sample_id, **{name: values.get(name) for name in names}}
+                {"id": sample_id, **{name: values.get(name) for name in COLUMNS}}
                 for sample_id, values in self.per_video.items()
             ],
             "provenance": {

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opens2v_hf.data.eval_rules import METRICS
+from opens2v_hf.scores.scorecard import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ FIELDS: Mapping[str, Schema] = {
     "version": TEXT,
     "scoring": TEXT,
     "total": NUMBER,
-    "columns": dict.fromkeys(METRICS, NUMBER_OR_NULL),
-    "num_videos": dict.fromkeys(METRICS, COUNT_OR_NULL),
-    "per_video": [{"id": TEXT, **dict.fromkeys(METRICS, NUMBER_OR_NULL)}],
+    "columns": dict.fromkeys(COLUMNS, NUMBER_OR_NULL),
+    "num_videos": dict.fromkeys(COLUMNS, COUNT_OR_NULL),
+    "per_video": [{"id": TEXT, **dict.fromkeys(COLUMNS, NUMBER_OR_NULL)}],
     "provenance": {
         "kind": TEXT,
         "source": TEXT,
