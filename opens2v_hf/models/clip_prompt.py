@@ -2,116 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
+from typing import ClassVar
 
-import torch
-from PIL import Image
-from torch import Tensor
-from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
-
-from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.clip_image import ClipImageEncoder
 
 RELEASED_PROMPT_ENCODER = "openai/clip-vit-base-patch32"
-ROLE = "prompt_encoder"
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
 
 
-class ClipPromptEncoder:
-    """CLIP's image tower with its projection.
+class ClipPromptEncoder(ClipImageEncoder):
+    """Embeds the reference pictures that the detector looks for; see `ClipImageEncoder`."""
 
-    Args:
-        model: in evaluation mode.
-        image_processor: with a PIL back end.
-        info: provenance.
-        batch_size: pictures that pass the network at a time.
-    """
-
-    def __init__(
-        self, model: CLIPVisionModelWithProjection, image_processor: Any, info: ModelInfo, *, batch_size: int = 32
-    ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
-        self.model = model
-        self.image_processor = image_processor
-        self.info = info
-        self.batch_size = batch_size
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        model: str | os.PathLike[str] = RELEASED_PROMPT_ENCODER,
-        *,
-        revision: str | None = None,
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype | None = "float32",
-        **model_kwargs: Any,
-    ) -> ClipPromptEncoder:
-        """Load an encoder.
-
-        Args:
-            model: Hub id, folder, or "embedded".
-            revision: of a Hub repo.
-            device: see `pick_device`; not used where `device_map` places the model.
-            dtype: see `pick_dtype`; the released code encodes in float32.
-            **model_kwargs: passed to the network's `from_pretrained`.
-
-        Raises:
-            ArgumentError: an argument has a value that cannot be used.
-            ModelError: the model cannot be found or loaded, or weights are missing from it.
-        """
-        found = resolve_model(model, revision, ROLE)
-        target = pick_device(device)
-        network = _load_network(found, pick_dtype(dtype, target), model_kwargs)
-        placed = "device_map" in model_kwargs
-        if not placed:
-            network.to(target)
-        arguments = {} if found.hub_revision is None else {"revision": found.hub_revision}
-        try:
-            # the other back end resizes with other filters, and needs torchvision
-            image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
-        except _LOAD_ERRORS as error:
-            raise cannot_load(found, error) from error
-        info = found.info(dtype=network.dtype, device=network.device if placed else target)
-        return cls(network.eval(), image_processor, info)
-
-    @torch.inference_mode()
-    def embed(self, images: Sequence[Image.Image]) -> Tensor:
-        """Embed pictures.
-
-        Args:
-            images: of any sizes and modes; colours are converted to RGB, transparency is dropped.
-
-        Returns:
-            [N, D] `image_embeds`, not normalised, float32 (float64 from a float64 model), on the CPU.
-        """
-        found = []
-        for start in range(0, len(images), self.batch_size):
-            batch = [image.convert("RGB") for image in images[start : start + self.batch_size]]
-            # named, because in a picture one or three px high the channels would be guessed
-            pixels = self.image_processor(batch, return_tensors="pt", input_data_format="channels_last")["pixel_values"]
-            embeds = self.model(pixel_values=pixels.to(self.model.device, self.model.dtype)).image_embeds
-            found.append(embeds.cpu())
-        if not found:
-            return torch.empty(0, self.model.config.projection_dim)
-        embeds = torch.cat(found)
-        return embeds if embeds.dtype == torch.float64 else embeds.float()
-
-
-def _load_network(found: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
-    arguments = {} if found.hub_revision is None else {"revision": found.hub_revision}
-    load: Any = CLIPVisionModelWithProjection.from_pretrained
-    try:
-        network, report = load(found.source, dtype=dtype, output_loading_info=True, **arguments, **model_kwargs)
-    except _LOAD_ERRORS as error:
-        raise cannot_load(found, error) from error
-    missing = sorted(report["missing_keys"]) + sorted(str(entry) for entry in report["mismatched_keys"])
-    if missing:
-        raise ModelError(
-            f"the prompt encoder {found.name!r} is no complete CLIP image tower: {len(missing)} weights are missing or "
-            f"have another shape ({', '.join(missing[:3])}); check the folder or the revision"
-        )
-    return network
+    role: ClassVar[str] = "prompt_encoder"
+    released: ClassVar[str] = RELEASED_PROMPT_ENCODER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,8 +13,9 @@ import torch
 from torch import Tensor
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.hub import ResolvedModel, cached_commit, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.weights import download_weights, read_weights, single_file
 from opens2v_hf.models.yolo_world.boxes import Detections, decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.network import ImageFeatures, YoloWorld
@@ -26,7 +26,6 @@ from opens2v_hf.models.yolo_world.weights import (
     RELEASED_REPO,
     WEIGHTS_NAME,
     build_network,
-    read_weights,
 )
 
 ROLE = "detector"
@@ -271,21 +270,15 @@ def _find(
     if Path(model).is_file():
         if revision is not None or filename is not None:
             raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {model}; leave it out")
-        return _single_file(Path(model)), Path(model), config or YoloWorldConfig()
+        return single_file(Path(model), ROLE), Path(model), config or YoloWorldConfig()
     found = resolve_model(model, revision, ROLE)
     if found.is_local:
         folder = Path(found.source)
         return found, _weights_in(folder, filename), config or YoloWorldConfig.from_file(folder / CONFIG_NAME)
     if model == RELEASED_REPO and filename is None:
-        return found, _download(found, RELEASED_FILE), config or YoloWorldConfig()
-    config = config or YoloWorldConfig.from_file(_download(found, CONFIG_NAME))
-    return found, _download(found, filename or WEIGHTS_NAME), config
-
-
-def _single_file(path: Path) -> ResolvedModel:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ResolvedModel(ROLE, str(path), str(path), f"sha256:{digest}", is_local=True, embedded=False)
+        return found, download_weights(found, RELEASED_FILE), config or YoloWorldConfig()
+    config = config or YoloWorldConfig.from_file(download_weights(found, CONFIG_NAME))
+    return found, download_weights(found, filename or WEIGHTS_NAME), config
 
 
 def _weights_in(folder: Path, filename: str | None) -> Path:
@@ -298,13 +291,3 @@ def _weights_in(folder: Path, filename: str | None) -> Path:
         names = ", ".join(path.name for path in files) or "none"
         raise ModelError(f"{folder} holds no {WEIGHTS_NAME} and not one other weights file (found: {names})")
     return files[0]
-
-
-def _download(model: ResolvedModel, filename: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(model.source, filename, revision=model.hub_revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise cannot_load(model, error) from error

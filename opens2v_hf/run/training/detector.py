@@ -25,7 +25,8 @@ from torch.utils.data import Subset
 from tqdm import tqdm
 from transformers import CLIPVisionModelWithProjection
 
-from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, read_weights, save_weights
+from opens2v_hf.models.weights import read_weights
+from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, save_weights
 from opens2v_hf.run.training.detector_calibration import calibrate
 from opens2v_hf.run.training.detector_data import FEATURES, NO_FEATURE, Batch, DetectorBatches, draw_references
 from opens2v_hf.run.training.detector_evaluation import evaluate_detector
