@@ -8,11 +8,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.run.fields import Fields, read_json
+from opens2v_hf.run.result_columns import knows_what_is_missing, result_scorecard
 from opens2v_hf.scores.outcome import Status, Summary, VideoScore, summarize
+from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = "opens2v-hf/result/1"
 
@@ -93,12 +99,15 @@ class Coverage:
         found: ids that have a video.
         missing: ids without one.
         unknown: files that belong to no id of the split.
+        applicable: metric to the ids of the split that it applies to, with a video or without; empty where nobody
+            recorded it.
     """
 
     expected: int
     found: int
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
+    applicable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,13 +158,66 @@ class RunResult:
         have = ", ".join(metric.name for metric in self.metrics)
         raise ResultError(f"the result of {self.model!r} holds no {name!r} (it has: {have})")
 
+    def scorecard(self, *, version: str = "v1.1", scoring: str = RELEASED) -> Scorecard:
+        """The leaderboard's columns and total, each with an interval over prompts and by the paper's categories.
+
+        Args:
+            version: of the weights, "v1.1" or "v1.0". The values are the same.
+            scoring: "released", or "strict": a video that failed or was not found counts as the worst.
+
+        Raises:
+            ArgumentError: an unknown version or scoring, or the split is not one of the leaderboard's.
+            ResultError: strict scoring is asked for, and the result does not say what applies to the samples without
+                a video.
+        """
+        return result_scorecard(self, version=version, scoring=scoring)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a sample, with a video or without, indexed by its id.
+
+        Columns: category, file, num_frames, fps, width, height, and for every metric its raw value (NaN where there
+        is none), `<metric>_status` ("scored", "not_applicable", "failed", or "missing" without a video) and
+        `<metric>_reason`.
+        """
+        import pandas as pd
+
+        about = ("id", "category", "file", "num_frames", "fps", "width", "height")
+        rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in about} for video in self.videos]
+        rows += [{"id": i, "category": i.rpartition("_")[0], "file": None} for i in self.coverage.missing]
+        for row in rows:
+            for metric in self.metrics:
+                score = metric.scores.get(row["id"])
+                row[metric.name] = None if score is None else score.value
+                row[f"{metric.name}_status"] = "missing" if score is None else str(score.status)
+                row[f"{metric.name}_reason"] = "" if score is None else score.reason
+        frame = pd.DataFrame(rows, columns=None if rows else list(about)).set_index("id")
+        return frame.astype({metric.name: float for metric in self.metrics if metric.name in frame})
+
+    def push(self, model: str, *, direct: bool = False, dry_run: bool = False, **options: Any) -> Any:
+        """Write the scores into a model's repo on the Hub; see `opens2v_hf.hub.push.push_result`.
+
+        Args:
+            model: of the Hub ("org/name").
+            direct: commit, instead of opening a pull request.
+            dry_run: change nothing and say what would be changed.
+            **options: further ones of `push_result`.
+        """
+        from opens2v_hf.hub.push import push_result  # a door above this layer, opened only when it is asked for
+
+        return push_result(self, model, direct=direct, dry_run=dry_run, **options)
+
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-compatible dict: per-video values, summaries, per-category summaries, provenance, coverage."""
+        """A JSON-compatible dict: scorecards, per-video values, summaries by metric and category, provenance, coverage.
+
+        `scorecard` holds one by "released" and one by "strict" scoring, or None where there is none; what is read back
+        from a file is computed anew from the per-video values.
+        """
         return {
             "format": FORMAT,
             "model": self.model,
             "split": self.split,
             "comparable": self.comparable,
+            "scorecard": {scoring: self._scorecard_to_dict(scoring) for scoring in SCORINGS},
             "benchmark": dict(self.benchmark),
             "source": self.source,
             "coverage": {**asdict(self.coverage), "scored": {m.name: m.summary.num_scored for m in self.metrics}},
@@ -164,6 +226,11 @@ class RunResult:
             "package": dict(self.package),
             "created_at": self.created_at,
         }
+
+    def _scorecard_to_dict(self, scoring: str) -> dict[str, Any] | None:
+        if self.split not in SPLITS or (scoring == STRICT and not knows_what_is_missing(self)):
+            return None
+        return self.scorecard(scoring=scoring).to_dict()
 
     def _metric_to_dict(self, metric: MetricResult) -> dict[str, Any]:
         return {
@@ -191,48 +258,103 @@ class RunResult:
         Raises:
             ResultError: the file is missing, no JSON, or no result of this format.
         """
-        try:
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ResultError(f"cannot read the result {os.fspath(path)}: {error.strerror}") from error
-        except ValueError as error:
-            raise ResultError(
-                f"{os.fspath(path)} is no JSON ({error}); give a file that `opens2v score` wrote"
-            ) from error
+        record = read_json(path)
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise ResultError(
                 f"{os.fspath(path)} is no result of format {FORMAT}; give a file that `opens2v score` wrote"
             )
-        try:
-            return cls._from_dict(record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ResultError(f"{os.fspath(path)} is a malformed result: {error!r}") from error
+        return cls._from_fields(Fields(record, os.fspath(path)))
 
     @classmethod
-    def _from_dict(cls, record: Mapping[str, Any]) -> RunResult:
-        coverage = record["coverage"]
-        return cls(
-            model=record["model"],
-            split=record["split"],
-            benchmark=record["benchmark"],
-            source=record["source"],
+    def _from_fields(cls, fields: Fields) -> RunResult:
+        coverage = fields.child("coverage")
+        result = cls(
+            model=fields.text("model"),
+            split=fields.text("split"),
+            benchmark=fields.mapping("benchmark"),
+            source=fields.text("source"),
             coverage=Coverage(
-                coverage["expected"], coverage["found"], tuple(coverage["missing"]), tuple(coverage["unknown"])
+                coverage.count("expected"),
+                coverage.count("found"),
+                coverage.texts("missing"),
+                coverage.texts("unknown"),
+                {name: coverage.child("applicable").texts(name) for name in coverage.mapping("applicable")},
             ),
-            videos=tuple(VideoRecord(**video) for video in record["videos"]),
-            metrics=tuple(
-                MetricResult(
-                    name=name,
-                    models=tuple(ModelInfo(**model) for model in metric["models"]),
-                    options=metric["options"],
-                    caveats=tuple(metric["caveats"]),
-                    scores={sample_id: _score_from_dict(score) for sample_id, score in metric["scores"].items()},
-                )
-                for name, metric in record["metrics"].items()
-            ),
-            package=record["package"],
-            created_at=record["created_at"],
+            videos=tuple(_video(video) for video in fields.children("videos")),
+            metrics=tuple(_metric(name, metric) for name, metric in fields.child("metrics").items()),
+            package={name: fields.child("package").text(name) for name in fields.mapping("package")},
+            created_at=fields.text("created_at"),
         )
+        _check(result, fields)
+        return result
+
+
+def _video(fields: Fields) -> VideoRecord:
+    return VideoRecord(
+        id=fields.text("id"),
+        file=fields.text("file"),
+        sha256=fields.text("sha256"),
+        category=fields.text("category"),
+        num_frames=fields.count_or_none("num_frames"),
+        fps=fields.number_or_none("fps"),
+        width=fields.count_or_none("width"),
+        height=fields.count_or_none("height"),
+    )
+
+
+def _metric(name: str, fields: Fields) -> MetricResult:
+    return MetricResult(
+        name=name,
+        models=tuple(
+            ModelInfo(
+                role=model.text("role"),
+                name=model.text("name"),
+                revision=model.text_or_none("revision"),
+                dtype=model.text_or_none("dtype"),
+                device=model.text_or_none("device"),
+                embedded=model.flag("embedded"),
+                quantization=model.text_or_none("quantization"),
+            )
+            for model in fields.children("models")
+        ),
+        options=fields.mapping("options"),
+        caveats=fields.texts("caveats"),
+        scores={sample_id: _score(score) for sample_id, score in fields.child("scores").items()},
+    )
+
+
+def _score(fields: Fields) -> VideoScore:
+    try:
+        return VideoScore(
+            Status(fields.text("status")),
+            fields.number_or_none("value"),
+            fields.text("reason", default=""),
+            fields.mapping("details"),
+        )
+    except ValueError as error:
+        raise fields.error(str(error)) from error
+
+
+def _check(result: RunResult, fields: Fields) -> None:
+    """What holds between the parts of a result.
+
+    Raises:
+        ResultError: it does not.
+    """
+    ids = [video.id for video in result.videos]
+    coverage = result.coverage
+    if not result.model.strip():
+        raise fields.error("the model has no name")
+    if len(set(ids) | set(coverage.missing)) < len(ids) + len(coverage.missing):
+        raise fields.error("an id stands twice among `videos` and `coverage.missing`")
+    if (coverage.found, coverage.expected) != (len(ids), len(ids) + len(coverage.missing)):
+        raise fields.error(
+            f"{len(ids)} videos and {len(coverage.missing)} missing ones do not make {coverage.found} found of "
+            f"{coverage.expected}"
+        )
+    for metric in result.metrics:
+        if set(metric.scores) != set(ids):
+            raise fields.error(f"metrics.{metric.name}.scores does not have the ids of `videos`")
 
 
 def notes(results: Sequence[RunResult]) -> list[str]:
@@ -240,10 +362,6 @@ def notes(results: Sequence[RunResult]) -> list[str]:
     metrics = [metric for result in results for metric in result.metrics]
     embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
     return list(dict.fromkeys([*embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
-
-
-def _score_from_dict(record: Mapping[str, Any]) -> VideoScore:
-    return VideoScore(Status(record["status"]), record["value"], record.get("reason", ""), record.get("details", {}))
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> Path:

@@ -16,6 +16,7 @@ from opens2v_hf.run.assignment import video_cost
 from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.run.metrics.base import Metric, setting_of
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.run.result_columns import applicable_ids
 from opens2v_hf.run.videos import FoundVideos
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
@@ -90,7 +91,13 @@ def score_found(
         split=split,
         benchmark=dict(benchmark),
         source=found.source,
-        coverage=Coverage(len(samples), len(wanted), found.missing, found.unknown),
+        coverage=Coverage(
+            len(samples),
+            len(wanted),
+            found.missing,
+            found.unknown,
+            applicable_ids({sample.id: sample.metrics for sample in samples}),
+        ),
         videos=tuple(records),
         metrics=tuple(made for task in tasks for made in _metric_results(task.metric, scores[task.metric.name])),
         package=package_versions(),

@@ -52,8 +52,8 @@ def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, 
     """Percentile interval over resamples; those without a mean (NaN) are left out. None where all are.
 
     Example:
-        >>> interval_of(np.arange(1001.0))
-        (25.0, 975.0)
+        >>> interval_of(np.arange(101.0), confidence=0.5)
+        (25.0, 75.0)
     """
     found = means[np.isfinite(means)]
     if found.size == 0:

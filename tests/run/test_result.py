@@ -1,12 +1,15 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.results import make_result
+from helpers.scorecards import full_result
 
-from opens2v_hf.errors import ResultError
+from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE
-from opens2v_hf.run.result import RunResult, notes, write_json
+from opens2v_hf.run.fields import read_json
+from opens2v_hf.run.result import Coverage, RunResult, notes, write_json
 
 
 def test_a_saved_result_is_read_back_equal(tmp_path: Path) -> None:
@@ -48,11 +51,14 @@ def test_asking_for_a_metric_that_is_not_there_names_those_that_are() -> None:
         ("[]", "no result of format"),
         ('{"format": "other"}', "no result of format"),
         ('{"format": "opens2v-hf/result/1"}', "malformed"),
+        ("[" * 100_000, "no JSON"),
+        ('{"format": NaN}', "NaN is no number"),
+        ("\ud800", "no JSON"),
     ],
 )
 def test_a_file_that_is_no_result_is_refused_by_name(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "bad.json"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(ResultError, match=message) as caught:
         RunResult.load(path)
     assert "bad.json" in str(caught.value)
@@ -88,3 +94,155 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
 def test_a_reason_that_holds_for_all_results_is_said_once() -> None:
     assert notes([make_result("a", embedded=True), make_result("b", embedded=True)]) == [EMBEDDED_NOTE]
     assert notes([make_result()]) == []
+
+
+def _at(record: dict, path: str, value: object) -> dict:
+    *way, last = path.split("/")
+    place = record
+    for step in way:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    if value is DROPPED:
+        del place[last]
+    else:
+        place[int(last) if isinstance(place, list) else last] = value
+    return record
+
+
+DROPPED = object()
+SCORE = "metrics/gmescore/scores/singleobj_1"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("model", 3),
+        ("model", "   "),
+        ("model", None),
+        ("split", DROPPED),
+        ("benchmark", []),
+        ("source", {}),
+        ("coverage", "all"),
+        ("coverage/expected", -1),
+        ("coverage/expected", True),
+        ("coverage/found", 4),
+        ("coverage/missing", "humanobj_1"),
+        ("coverage/missing", [1]),
+        ("coverage/missing", []),
+        ("coverage/missing", ["singleobj_1"]),
+        ("coverage/applicable", {"gmescore": [2]}),
+        ("videos", {}),
+        ("videos/0", "singleobj_1"),
+        ("videos/0/id", ["singleobj_1"]),
+        ("videos/0/id", "faceobj_1"),
+        ("videos/0/width", 1.5),
+        ("videos/0/fps", 10**400),
+        ("metrics", []),
+        ("metrics/gmescore", None),
+        ("metrics/gmescore/caveats", "one"),
+        ("metrics/gmescore/models", {}),
+        ("metrics/gmescore/models/0/embedded", "no"),
+        ("metrics/gmescore/models/0/revision", 7),
+        ("metrics/gmescore/scores", {}),
+        (SCORE, DROPPED),
+        (f"{SCORE}/status", "great"),
+        (f"{SCORE}/status", "failed"),
+        (f"{SCORE}/value", True),
+        (f"{SCORE}/value", "0.5"),
+        (f"{SCORE}/value", 10**400),
+        (f"{SCORE}/reason", 3),
+        (f"{SCORE}/details", []),
+        ("package", {"torch": 2}),
+        ("created_at", DROPPED),
+    ],
+)
+def test_a_field_that_is_not_what_it_should_be_is_refused_by_its_place(
+    tmp_path: Path, path: str, value: object
+) -> None:
+    file = write_json(tmp_path / "r.json", _at(json.loads(json.dumps(make_result().to_dict())), path, value))
+    with pytest.raises(ResultError, match=r"r\.json is a malformed result: ") as caught:
+        RunResult.load(file)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("[" + " " * 100 + "]")
+    with pytest.raises(ResultError, match="102 bytes"):
+        read_json(path, max_bytes=101)
+    assert read_json(path, max_bytes=102) == []
+
+
+def test_the_scorecard_of_a_file_is_computed_anew(tmp_path: Path) -> None:
+    result = full_result()
+    record = json.loads(result.save(tmp_path / "r.json").read_text())
+    assert record["scorecard"]["released"]["total"] == pytest.approx(result.scorecard().total)
+    record["scorecard"]["released"]["total"] = 0.99
+    write_json(tmp_path / "r.json", record)
+    assert RunResult.load(tmp_path / "r.json").scorecard() == result.scorecard()
+
+
+def test_columns_come_from_the_metrics_of_their_name_and_categories_from_the_paper() -> None:
+    result = make_result(values=(0.25, 0.75, None))
+    card = result.scorecard()
+    assert card.columns["gmescore"].normalised == pytest.approx(0.5)
+    # singleobj_1 has 0.25, singleobj_2 failed; faceobj_1 has 0.75 and is of the category human-entity
+    categories = card.columns["gmescore"].by_category
+    assert categories["single-entity-to-video"].normalised == pytest.approx(0.25)
+    assert categories["single-entity-to-video"].num_missing == 1
+    assert categories["human-entity-to-video"].normalised == pytest.approx(0.75)
+    assert card.total is None
+
+
+@pytest.mark.parametrize(
+    ("variants", "raw"),
+    [
+        ({"nexusscore": "released", "nexusscore_coverage": "coverage"}, 0.01),
+        ({"nexusscore": "paper"}, 0.01),
+        ({"nexusscore": "coverage", "nexusscore_released": "released"}, 0.02),
+        ({"nexusscore": "coverage"}, None),
+        ({"nexusscore": "v1.0"}, None),
+    ],
+)
+def test_the_column_of_nexusscore_takes_the_released_definition_alone(
+    variants: dict[str, str], raw: float | None
+) -> None:
+    metrics = tuple(
+        replace(make_result(values=(number / 100,), metric=name).metrics[0], options={"variant": variant})
+        for number, (name, variant) in enumerate(variants.items(), start=1)
+    )
+    column = replace(make_result(values=(0.5,)), metrics=metrics).scorecard().columns["nexusscore"]
+    assert column.raw == pytest.approx(raw)
+
+
+def test_strict_scoring_counts_videos_that_are_not_there() -> None:
+    result = make_result(values=(0.25, 0.75, None))  # humanobj_1 has no video
+    with pytest.raises(ResultError, match="does not say which metrics apply"):
+        result.scorecard(scoring="strict")
+    assert result.to_dict()["scorecard"]["strict"] is None
+    applicable = {"gmescore": ("singleobj_1", "faceobj_1", "singleobj_2", "humanobj_1")}
+    known = replace(result, coverage=replace(result.coverage, applicable=applicable))
+    strict = known.scorecard(scoring="strict").columns["gmescore"]
+    assert strict.normalised == pytest.approx(1.0 / 4)
+    assert strict.num_missing == 2
+    assert strict.by_category["human-entity-to-video"].normalised == pytest.approx(0.75 / 2)
+    assert known.scorecard().columns["gmescore"].num_missing == 2
+
+
+def test_a_split_without_a_leaderboard_has_no_scorecard() -> None:
+    result = replace(make_result(), split="hard-case")
+    assert result.to_dict()["scorecard"] == {"released": None, "strict": None}
+    with pytest.raises(ArgumentError, match="hard-case"):
+        result.scorecard()
+
+
+def test_a_result_as_a_data_frame() -> None:
+    frame = make_result(values=(0.25, 0.75, None)).to_pandas()
+    assert list(frame.index) == ["singleobj_1", "faceobj_1", "singleobj_2", "humanobj_1"]
+    assert frame["gmescore"].mean() == 0.5
+    assert frame.loc["singleobj_2", "gmescore_status"] == "failed"
+    assert frame.loc["singleobj_2", "gmescore_reason"] == "broken file"
+    assert frame.loc["humanobj_1", "gmescore_status"] == "missing"
+    assert frame.loc["humanobj_1", "category"] == "humanobj"
+    assert frame["gmescore"].dtype == float
+    empty = replace(make_result(values=()), coverage=Coverage(0, 0, (), ()))
+    assert list(empty.to_pandas().columns)[:2] == ["category", "file"]

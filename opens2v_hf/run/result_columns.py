@@ -1,0 +1,97 @@
+"""What the scorecard takes of a result: which metric fills a column, and which videos should have a value there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from opens2v_hf.data.sample import HARD_CASE_CATEGORY, HARD_CASE_PREFIX, PAPER_CATEGORIES
+from opens2v_hf.errors import ResultError
+from opens2v_hf.scores.outcome import Status
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, Scorecard, scorecard
+
+if TYPE_CHECKING:
+    from opens2v_hf.run.result import MetricResult, RunResult
+
+_RELEASED_NEXUSSCORE = ("released", "paper")
+"""Variants that give the leaderboard's number."""
+
+
+def column_metrics(result: RunResult) -> dict[str, MetricResult]:
+    """Column of the scorecard to the metric that fills it.
+
+    NexusScore's column takes the released definition alone, be it the metric itself or the one beside it.
+    """
+    found = {}
+    for metric in result.metrics:
+        if metric.name == "nexusscore" and metric.options.get("variant", "released") not in _RELEASED_NEXUSSCORE:
+            continue
+        column = "nexusscore" if metric.name == "nexusscore_released" else metric.name
+        if column in COLUMNS:
+            found[column] = metric
+    return found
+
+
+def column_values(result: RunResult) -> dict[str, dict[str, float | None]]:
+    """Column to sample id to raw value, None for a video that should have one: failed, or never found.
+
+    Videos that a metric does not apply to are absent. Which metrics apply to a sample without a video is known where
+    the result says so (`Coverage.applicable`).
+    """
+    values = {}
+    for column, metric in column_metrics(result).items():
+        values[column] = {
+            sample_id: score.value
+            for sample_id, score in metric.scores.items()
+            if score.status is not Status.NOT_APPLICABLE
+        }
+        applies = set(result.coverage.applicable.get(column, ()))
+        values[column] |= {sample_id: None for sample_id in result.coverage.missing if sample_id in applies}
+    return values
+
+
+def paper_category_of(result: RunResult) -> dict[str, str]:
+    """Every id of the result, with a video or without, to its category in the paper; in the paper's order."""
+    prefixes = {video.id: video.category for video in result.videos}
+    prefixes |= {sample_id: sample_id.rpartition("_")[0] for sample_id in result.coverage.missing}
+    named = {
+        sample_id: HARD_CASE_CATEGORY if prefix == HARD_CASE_PREFIX else PAPER_CATEGORIES.get(prefix, prefix)
+        for sample_id, prefix in prefixes.items()
+    }
+    order = {name: rank for rank, name in enumerate(dict.fromkeys(PAPER_CATEGORIES.values()))}
+    return dict(sorted(named.items(), key=lambda item: order.get(item[1], len(order))))
+
+
+def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str = RELEASED) -> Scorecard:
+    """The scorecard of a result; see `RunResult.scorecard`."""
+    if scoring == STRICT and not knows_what_is_missing(result):
+        raise ResultError(
+            f"the result of {result.model!r} does not say which metrics apply to the {len(result.coverage.missing)} "
+            "samples without a video, so that they cannot be counted as the worst; score the videos again"
+        )
+    return scorecard(
+        column_values(result),
+        split=result.split,
+        category_of=paper_category_of(result),
+        version=version,
+        scoring=scoring,
+    )
+
+
+def knows_what_is_missing(result: RunResult) -> bool:
+    """Whether the result says which metrics apply to the samples that have no video."""
+    return not result.coverage.missing or bool(result.coverage.applicable)
+
+
+def applicable_ids(samples: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Metric to the ids that it applies to, from id to the metrics that apply to it.
+
+    Example:
+        >>> applicable_ids({"a_1": ("gmescore", "facesim_cur"), "a_2": ("gmescore",)})
+        {'gmescore': ('a_1', 'a_2'), 'facesim_cur': ('a_1',)}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for sample_id, metrics in samples.items():
+        for metric in metrics:
+            found[metric] = (*found.get(metric, ()), sample_id)
+    return found
