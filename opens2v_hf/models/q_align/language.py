@@ -1,0 +1,151 @@
+"""The language model of Q-Align: a LLaMA with norms, keys and values of their own for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from opens2v_hf.models.q_align.config import LanguageConfig
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the pictures lie in a sequence: one run of their tokens, with text on both sides.
+
+    Attributes:
+        before: tokens of text in front of the pictures.
+        pictures: tokens of all pictures.
+        after: tokens of text behind them.
+    """
+
+    before: int
+    pictures: int
+    after: int
+
+    @property
+    def length(self) -> int:
+        """Tokens in all."""
+        return self.before + self.pictures + self.after
+
+    def indicator(self) -> Tensor:
+        """int64 [L]: 1 for tokens of pictures, 0 for text."""
+        return torch.tensor([0] * self.before + [1] * self.pictures + [0] * self.after)
+
+
+class Multiway(nn.Module):
+    """One module for text and another of its kind for pictures.
+
+    Args:
+        make: makes such a module.
+    """
+
+    def __init__(self, make: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.multiway = nn.ModuleList([make(), make()])
+
+    def forward(self, tokens: Tensor, layout: Layout) -> Tensor:
+        """[B, L, H] -> [B, L, ...]; each token passes the module of its kind only."""
+        text, picture = self.multiway
+        before, pictures, after = tokens.split([layout.before, layout.pictures, layout.after], dim=1)
+        return torch.cat([text(before), picture(pictures), text(after)], dim=1)
+
+
+class RmsNorm(nn.Module):
+    """Scales tokens to a mean square of one, in float32, and then by channel."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[..., H] -> [..., H]."""
+        exact = tokens.float()
+        scaled = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
+        return self.weight * scaled.to(tokens.dtype)
+
+
+class Rotation:
+    """Rotary positions 0..L-1; channel i turns together with channel i + D / 2 of its head.
+
+    Args:
+        length: L.
+        head_dim: D.
+        theta: base of the frequencies.
+        like: gives device and dtype.
+    """
+
+    def __init__(self, length: int, head_dim: int, theta: float, like: Tensor) -> None:
+        exponents = torch.arange(0, head_dim, 2, device=like.device, dtype=torch.float32) / head_dim
+        angles = torch.outer(torch.arange(length, device=like.device, dtype=torch.float32), 1.0 / theta**exponents)
+        angles = torch.cat([angles, angles], dim=-1)
+        self.cos, self.sin = angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        """[B, heads, L, D] -> [B, heads, L, D]."""
+        first, second = heads.chunk(2, dim=-1)
+        return heads * self.cos + torch.cat([-second, first], dim=-1) * self.sin
+
+
+class CausalSelfAttention(nn.Module):
+    """Every token attends to itself and to those before it, pictures included."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.num_heads = config.num_attention_heads
+
+        def projection() -> nn.Linear:
+            return nn.Linear(width, width, bias=False)
+
+        self.q_proj = projection()
+        self.k_proj = Multiway(projection)
+        self.v_proj = Multiway(projection)
+        self.o_proj = projection()
+
+    def forward(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> Tensor:
+        """[B, L, H] -> [B, L, H]."""
+        query, key, value = (
+            projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for projected in (self.q_proj(tokens), self.k_proj(tokens, layout), self.v_proj(tokens, layout))
+        )
+        context = F.scaled_dot_product_attention(rotation(query), rotation(key), value, is_causal=True)
+        return self.o_proj(context.transpose(1, 2).flatten(2))
+
+
+class SwiGluMlp(nn.Module):
+    """Gated by SiLU."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, L, H] -> [B, L, H]."""
+        return self.down_proj(F.silu(self.gate_proj(tokens)) * self.up_proj(tokens))
+
+
+class DecoderLayer(nn.Module):
+    """Attention and MLP, each behind a norm of the token's kind."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+
+        def norm() -> RmsNorm:
+            return RmsNorm(config.hidden_size, config.rms_norm_eps)
+
+        self.input_layernorm = Multiway(norm)
+        self.self_attn = CausalSelfAttention(config)
+        self.post_attention_layernorm = Multiway(norm)
+        self.mlp = SwiGluMlp(config)
+
+    def forward(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> Tensor:
+        """[B, L, H] -> [B, L, H]."""
+        tokens = tokens + self.self_attn(self.input_layernorm(tokens, layout), layout, rotation)
+        return tokens + self.mlp(self.post_attention_layernorm(tokens, layout))
