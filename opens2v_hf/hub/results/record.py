@@ -35,6 +35,7 @@ class Provenance:
         packages: name to version of the libraries that decide numbers; empty for published figures.
         models: metric to the models that it was made with.
         options: metric to its options, whose values are JSON.
+        caveats: metric to why its numbers are not the leaderboard's; empty where they are.
         benchmark: `source`, `prompt_file` and `sha256` of the benchmark's prompts; empty for published figures.
     """
 
@@ -43,6 +44,7 @@ class Provenance:
     packages: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, tuple[ModelInfo, ...]] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    caveats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     benchmark: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -117,6 +119,11 @@ class Submission:
                     for metric, options in made.options.items()
                     for option, value in options.items()
                 ],
+                "caveats": [
+                    {"metric": metric, "caveat": caveat}
+                    for metric, caveats in made.caveats.items()
+                    for caveat in caveats
+                ],
                 "benchmark": {name: made.benchmark.get(name, "") for name in ("source", "prompt_file", "sha256")},
             },
             "submitted_by": self.submitted_by,
@@ -161,6 +168,9 @@ class Submission:
         options: dict[str, dict[str, Any]] = {}
         for entry in made["options"]:
             options.setdefault(entry["metric"], {})[entry["option"]] = _option_value(entry["value"], source)
+        caveats: dict[str, tuple[str, ...]] = {}
+        for entry in made["caveats"]:
+            caveats[entry["metric"]] = (*caveats.get(entry["metric"], ()), entry["caveat"])
         return cls(
             **{name: record[name] for name in _PLAIN_FIELDS},
             total=float(record["total"]),
@@ -176,6 +186,7 @@ class Submission:
                 packages={entry["name"]: entry["version"] for entry in made["packages"]},
                 models=models,
                 options=options,
+                caveats=caveats,
                 benchmark={name: value for name, value in made["benchmark"].items() if value},
             ),
         )

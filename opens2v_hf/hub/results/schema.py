@@ -74,6 +74,7 @@ FIELDS: Mapping[str, Schema] = {
             }
         ],
         "options": [{"metric": TEXT, "option": TEXT, "value": TEXT}],
+        "caveats": [{"metric": TEXT, "caveat": TEXT}],
         "benchmark": {"source": TEXT, "prompt_file": TEXT, "sha256": TEXT},
     },
     "submitted_by": TEXT,
