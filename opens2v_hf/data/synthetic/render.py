@@ -17,7 +17,7 @@ from PIL import Image
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.backdrops import draw_backdrop, draw_occluder
 from opens2v_hf.data.synthetic.figures import draw_figure
-from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, Actor, Background, Scene, Sprite
+from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, Actor, Background, PersonSprite, Scene, Sprite
 from opens2v_hf.errors import ArgumentError
 
 HEAD_BOXES = {"face": (0.14, 0.04, 0.86, 0.78), "human": (0.24, 0.01, 0.76, 0.27)}
@@ -67,9 +67,7 @@ def render_frame(scene: Scene, frame_index: int) -> Rendered:
         masks[:index] &= ~covered
         masks[index] = covered
         if actor.sprite.kind in HEAD_BOXES:
-            heads[index] = _head_box(actor.sprite.kind, x, y, width, height)
-            left, top, right, bottom = heads[index]
-            landmarks[index] = _LANDMARKS_IN_HEAD * (right - left, bottom - top) + (left, top)
+            heads[index], landmarks[index] = _head(actor.sprite.kind, x, y, width, height)
     if scene.occluder is not None:
         patch, left, top = draw_occluder(scene.occluder, *size)
         masks &= ~_paste(canvas, patch, left, top)
@@ -109,14 +107,7 @@ def reference_picture(
         raise ArgumentError(f"a reference is on white or textured, whole or face (got {background=}, {crop=})")
     if crop == "face" and sprite.kind not in HEAD_BOXES:
         raise ArgumentError(f"an object has no face to crop (got {sprite=})")
-    height = 0.9 * size_px / max(ASPECT[sprite.kind], 1.0)
-    width = height * ASPECT[sprite.kind]
-    left, top = (size_px - width) / 2, (size_px - height) / 2
-    if crop == "face":
-        x0, y0, x1, y1 = HEAD_BOXES[sprite.kind]
-        zoom = 0.9 / max((y1 - y0) * height / size_px, (x1 - x0) * width / size_px)
-        width, height = width * zoom, height * zoom
-        left, top = size_px / 2 - (x0 + x1) / 2 * width, size_px / 2 - (y0 + y1) / 2 * height
+    left, top, _, height = _reference_place(sprite, size_px, crop)
     if background == "white":
         canvas = np.full((size_px, size_px, 3), 255, np.float32)
     else:
@@ -124,6 +115,15 @@ def reference_picture(
         canvas = draw_backdrop(Background(names[seed % len(names)], seed), size_px, size_px).astype(np.float32)
     _paste(canvas, _sprite_patch(sprite, height), left, top)
     return Image.fromarray(_to_uint8(canvas))
+
+
+def reference_face(sprite: PersonSprite, size_px: int = 112, *, crop: str = "whole") -> tuple[np.ndarray, np.ndarray]:
+    """Where the head of a person is in their `reference_picture`.
+
+    Returns:
+        float32 [4] and [5, 2]: the head's box and its landmarks, as in `Rendered`.
+    """
+    return _head(sprite.kind, *_reference_place(sprite, size_px, crop))
 
 
 def environment_picture(background: Background, width: int = 168, height: int = 112) -> Image.Image:
@@ -155,9 +155,23 @@ def _place(actor: Actor, progress: float, frame_width: int, frame_height: int) -
     return x * frame_width - width / 2, y * frame_height - height / 2, width, height
 
 
-def _head_box(kind: str, x: float, y: float, width: float, height: float) -> np.ndarray:
+def _reference_place(sprite: Sprite, size_px: int, crop: str) -> tuple[float, float, float, float]:
+    """Left, top, width and height of a subject in its reference picture, in pixels."""
+    height = 0.9 * size_px / max(ASPECT[sprite.kind], 1.0)
+    width = height * ASPECT[sprite.kind]
+    if crop == "whole":
+        return (size_px - width) / 2, (size_px - height) / 2, width, height
+    x0, y0, x1, y1 = HEAD_BOXES[sprite.kind]
+    zoom = 0.9 / max((y1 - y0) * height / size_px, (x1 - x0) * width / size_px)
+    width, height = width * zoom, height * zoom
+    return size_px / 2 - (x0 + x1) / 2 * width, size_px / 2 - (y0 + y1) / 2 * height, width, height
+
+
+def _head(kind: str, x: float, y: float, width: float, height: float) -> tuple[np.ndarray, np.ndarray]:
+    """Box and landmarks of the head of a person that fills a box (left, top, width, height in pixels)."""
     x0, y0, x1, y1 = HEAD_BOXES[kind]
-    return np.array([x + x0 * width, y + y0 * height, x + x1 * width, y + y1 * height], np.float32)
+    box = np.array([x + x0 * width, y + y0 * height, x + x1 * width, y + y1 * height], np.float32)
+    return box, _LANDMARKS_IN_HEAD * (box[2:] - box[:2]) + box[:2]
 
 
 @lru_cache(maxsize=1024)

@@ -68,7 +68,7 @@ class IrConfig:
             raise ModelError(f"{source} has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         if values.get("architecture", ARCHITECTURE) != ARCHITECTURE:
             raise ModelError(f"{source} describes a {values['architecture']!r}, and no {ARCHITECTURE!r}")
-        read = {
+        read: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
         }
         for key in ("units", "widths"):

@@ -14,6 +14,7 @@ from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.render import (
     environment_picture,
     mask_box,
+    reference_face,
     reference_picture,
     render_background,
     render_frame,
@@ -196,3 +197,23 @@ def test_two_backgrounds_of_a_name_are_alike_and_not_the_same(name):
     ]
     mean_colour_gap = np.abs(first.mean((0, 1)) - second.mean((0, 1))).mean()
     assert mean_colour_gap < np.median([np.abs(first.mean((0, 1)) - other.mean((0, 1))).mean() for other in others])
+
+
+@pytest.mark.parametrize("figure", ["face", "human"])
+@pytest.mark.parametrize("crop", ["whole", "face"])
+def test_the_head_of_a_reference_is_where_it_is_said_to_be(figure, crop):
+    person = PersonSprite(figure, "woman", "black", "green", glasses=True)
+    box, landmarks = reference_face(person, 224, crop=crop)
+    picture = np.asarray(reference_picture(person, 224, crop=crop)).astype(int)
+
+    def colour(x, y):
+        return picture[round(float(y)), round(float(x))]
+
+    lips = (landmarks[3] + landmarks[4]) / 2
+    assert np.abs(colour(*lips) - (180, 40, 50)).max() < 60
+    for eye in landmarks[:2]:
+        assert colour(*eye).max() < 60  # behind dark glasses
+    assert (box[:2] < landmarks).all()
+    assert (landmarks < box[2:]).all()
+    if crop == "face":  # nine tenths of the picture, by the longer side
+        assert (box[2:] - box[:2]).max() == pytest.approx(0.9 * 224, rel=1e-4)

@@ -1,0 +1,106 @@
+"""The embedded face detector: a picture in, its faces out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.faces.face import Face
+from opens2v_hf.models.faces.heatmap_network import HeatmapFaceNetwork
+from opens2v_hf.models.hub import pick_device
+from opens2v_hf.models.info import ModelInfo
+
+PAD_LEVEL = 128
+"""Grey of the input beyond the picture, 0..255."""
+
+
+class HeatmapFaceDetector:
+    """A heat-map network in evaluation mode, with what comes before and after it.
+
+    Args:
+        network: with its weights, float32.
+        info: provenance.
+        device: see `pick_device`.
+    """
+
+    def __init__(
+        self, network: HeatmapFaceNetwork, info: ModelInfo, *, device: str | torch.device | None = "cpu"
+    ) -> None:
+        self.device = pick_device(device)
+        self.network = network.to(self.device).float().eval().requires_grad_(False)
+        self.info = info
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the faces besides the weights."""
+        names = ("input_px", "score_threshold", "nms_iou", "max_faces")
+        return {name: getattr(self.network.config, name) for name in names}
+
+    @torch.inference_mode()
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Find faces.
+
+        Args:
+            image: uint8 [H, W, 3] RGB.
+
+        Returns:
+            At most `max_faces`, by falling score.
+
+        Raises:
+            ArgumentError: a picture of another shape or dtype.
+        """
+        config = self.network.config
+        placed, scale = fit_picture(image, config.input_px)
+        pixels = torch.from_numpy(placed).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        found = self.network(pixels)
+        scores = found.logits[0].sigmoid().flatten()
+        boxes, landmarks = found.boxes[0].flatten(0, 1), found.landmarks[0].flatten(0, 1)
+        likely = (scores >= config.score_threshold).nonzero()[:, 0]
+        order = likely[scores[likely].argsort(descending=True, stable=True)].cpu().numpy()
+        kept = _suppress(boxes.cpu().numpy(), order, config.nms_iou, config.max_faces)
+        return [
+            Face(boxes[i].cpu().numpy() / scale, landmarks[i].cpu().numpy() / scale, float(scores[i])) for i in kept
+        ]
+
+
+def fit_picture(image: np.ndarray, side: int) -> tuple[np.ndarray, np.float32]:
+    """Bring a picture's longer side to `side` px; below or right of it comes grey.
+
+    Returns:
+        uint8 [side, side, 3], and how much larger the picture has become.
+
+    Raises:
+        ArgumentError: a picture of another shape or dtype.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ArgumentError(f"a picture is uint8 [H, W, 3] (got {image.dtype} {list(image.shape)})")
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    placed = np.full((side, side, 3), PAD_LEVEL, np.uint8)
+    placed[: size[1], : size[0]] = resized
+    return placed, np.float32(scale)
+
+
+def _suppress(boxes: np.ndarray, order: np.ndarray, most_iou: float, most: int) -> list[int]:
+    """Of overlapping boxes [N, 4] the first in the order only; at most so many."""
+    kept: list[int] = []
+    for index in order:
+        if len(kept) == most:
+            break
+        if all(_iou(boxes[index], boxes[other]) <= most_iou for other in kept):
+            kept.append(int(index))
+    return kept
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = float(width * height)
+    return shared / (float(np.prod(a[2:] - a[:2])) + float(np.prod(b[2:] - b[:2])) - shared)

@@ -1,0 +1,131 @@
+"""InsightFace's detectors, which the released FaceSim-Cur finds faces with; an extra of this package."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
+from opens2v_hf.models.faces.face import Face
+from opens2v_hf.models.faces.weights import RELEASED_REPO, WeightsFile, find_weights
+from opens2v_hf.models.hub import pick_device
+from opens2v_hf.models.info import ModelInfo
+
+RELEASED_FILE = "face_extractor/models/buffalo_l/det_10g.onnx"
+"""The detector's file in the released weights' repo: the detector of InsightFace's package buffalo_l."""
+
+RELEASED_INPUT_PX = 320
+RELEASED_SCORE_THRESHOLD = 0.5
+INSTALL = "pip install 'opens2v-hf[faces]'"
+ROLE = "face_detector"
+_ENDINGS = (".onnx",)
+
+
+class InsightFaceDetector:
+    """A detector of InsightFace (SCRFD or RetinaFace with landmarks) as an ONNX file.
+
+    Args:
+        model: as `insightface.model_zoo.get_model` returns it, prepared.
+        info: provenance.
+        input_px: side of the input it was prepared with.
+        score_threshold: it was prepared with.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        info: ModelInfo,
+        *,
+        input_px: int = RELEASED_INPUT_PX,
+        score_threshold: float = RELEASED_SCORE_THRESHOLD,
+    ) -> None:
+        self.model = model
+        self.info = info
+        self.options: dict[str, Any] = {"input_px": input_px, "score_threshold": score_threshold}
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str] = RELEASED_REPO,
+        *,
+        revision: str | None = None,
+        filename: str | None = None,
+        device: str | torch.device | None = None,
+        input_px: int = RELEASED_INPUT_PX,
+        score_threshold: float = RELEASED_SCORE_THRESHOLD,
+    ) -> InsightFaceDetector:
+        """Load a detector. Nothing but the named file is downloaded, whatever InsightFace would fetch by itself.
+
+        Args:
+            model: the Hub repo of the released weights; another repo or a folder with one .onnx file; or such a file.
+            revision: of a Hub repo.
+            filename: of the ONNX file in a repo or folder, where it is not the usual one.
+            device: see `pick_device`; CUDA needs onnxruntime-gpu, and without it the CPU computes.
+            input_px: side of the square that pictures are fitted into; released: 320.
+            score_threshold: faces that score below are none; released: 0.5.
+
+        Raises:
+            MissingDependencyError: InsightFace is not installed; the message has the command.
+            ModelError: nothing found, or the file is no face detector with landmarks.
+            ArgumentError: an argument has a value that cannot be used.
+        """
+        if isinstance(input_px, bool) or not isinstance(input_px, int) or input_px < 32 or input_px % 32:
+            raise ArgumentError(f"the detector's input is a multiple of 32 px (got {input_px=})")
+        if not 0.0 < score_threshold < 1.0:
+            raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")
+        get_model = _model_loader()
+        found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
+        chosen = pick_device(device)
+        network = _load(get_model, found, chosen)
+        network.prepare(chosen.index or 0 if chosen.type == "cuda" else -1, input_size=(input_px, input_px),
+                        det_thresh=score_threshold)  # fmt: skip
+        on_cuda = "CUDAExecutionProvider" in network.session.get_providers()
+        info = found.info(dtype="float32", device=str(chosen) if on_cuda else "cpu")
+        return cls(network, info, input_px=input_px, score_threshold=score_threshold)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Find faces in a picture, uint8 [H, W, 3] RGB, by falling score.
+
+        Raises:
+            ModelError: the model gives no landmarks.
+        """
+        boxes, landmarks = self.model.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), max_num=0, metric="default")
+        if landmarks is None:
+            raise ModelError(
+                f"the face detector {self.info.name!r} gives boxes without landmarks; use one that has them"
+            )
+        return [
+            Face(np.asarray(box[:4], np.float32), np.asarray(points, np.float32), float(box[4]))
+            for box, points in zip(boxes, landmarks, strict=True)
+        ]
+
+
+def _model_loader() -> Any:
+    try:
+        return importlib.import_module("insightface.model_zoo").get_model
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"faces are found by InsightFace, which cannot be imported here ({error}): {INSTALL}; or use the small "
+            "detector of this package, 'embedded', which knows synthetic people only"
+        ) from error
+
+
+def _load(get_model: Any, found: WeightsFile, device: torch.device) -> Any:
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device.type == "cuda":
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
+    try:
+        network = get_model(str(found.path), providers=providers)
+    except Exception as error:  # ONNX Runtime's errors have no common base of their own
+        raise ModelError(
+            f"{found.path} cannot be loaded as an ONNX face detector: {' '.join(str(error).split())}; download it again"
+        ) from error
+    if getattr(network, "taskname", None) != "detection":
+        kind = getattr(network, "taskname", "model of no known kind")
+        raise ModelError(f"{found.path} is a {kind}, and no face detector; give e.g. {RELEASED_FILE}")
+    return network
