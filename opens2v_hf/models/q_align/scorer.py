@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, CLIPImageProcessorPil
+from transformers import AutoTokenizer, CLIPImageProcessorPil, PreTrainedConfig
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
@@ -171,7 +171,10 @@ class QAlignScorer:
 def _load_prompt(found: ResolvedModel) -> PromptIds:
     revision = found.hub_revision or "main"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, revision=revision)
+        # transformers does not know this kind of model, and its configuration says nothing about the tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(
+            found.source, config=PreTrainedConfig(), trust_remote_code=False, revision=revision
+        )
     except _LOAD_ERRORS as error:
         raise cannot_load(found, error) from error
     return prompt_ids(tokenizer)
