@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, Self
 
 from tqdm import tqdm
 
-_Item = TypeVar("_Item")
+_PLAIN_LINES = 10
 
 
-def progress(items: Sequence[_Item], *, description: str, unit: str) -> Iterable[_Item]:
-    """Iterate with a progress bar on a terminal, and with a line now and then where there is none."""
-    stream = sys.stderr
-    if stream is not None and stream.isatty():
-        return tqdm(items, desc=description, unit=unit, file=stream)
-    return _plain_progress(items, description, unit)
+class Progress:
+    """A bar on a terminal, and some ten lines where there is none, so that a log file stays readable.
 
+    Args:
+        total: of the things to be done.
+        description: of what is going on.
+        unit: what is counted, in the singular.
+        shown: False to show nothing: of several processes one speaks for all.
+    """
 
-def _plain_progress(items: Sequence[_Item], description: str, unit: str) -> Iterable[_Item]:
-    """At most some ten lines on standard error, so that a log file stays readable."""
-    step = max(1, len(items) // 10)
-    for index, item in enumerate(items):
-        yield item
-        if (index + 1) % step == 0 or index + 1 == len(items):
-            print(f"{description}: {index + 1} of {len(items)} {unit}s", file=sys.stderr, flush=True)
+    def __init__(self, total: int, *, description: str, unit: str, shown: bool = True) -> None:
+        self._total = total
+        self._description = description
+        self._unit = unit
+        self._done = self._told = self._failed = 0
+        self._stream = sys.stderr if shown else None
+        self._bar: Any = None
+        if self._stream is not None and self._stream.isatty():
+            self._bar = tqdm(total=total, desc=description, unit=unit, file=self._stream)
+
+    def update(self, done: int, failed: int = 0) -> None:
+        """Say how many are done so far, and how many of those failed; neither ever goes back."""
+        self._done, before = max(done, self._done), self._done
+        self._failed = max(failed, self._failed)
+        if self._bar is not None:
+            if self._failed:
+                self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+            self._bar.update(self._done - before)
+        elif self._stream is not None and self._done > before:
+            step = max(1, self._total // _PLAIN_LINES)
+            if self._done // step > self._told // step or self._done >= self._total:
+                self._told = self._done
+                failed_note = f", {self._failed} failed" if self._failed else ""
+                line = f"{self._description}: {self._done} of {self._total} {self._unit}s{failed_note}"
+                print(line, file=self._stream, flush=True)
+
+    def say(self, text: str) -> None:
+        """Show a line of text beside the bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._stream)
+        elif self._stream is not None:
+            print(text, file=self._stream, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

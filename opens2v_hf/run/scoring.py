@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import JudgeError, SampleError, VideoError
-from opens2v_hf.run.assignment import video_cost
+from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.run.metrics.base import Metric, setting_of
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
@@ -71,7 +71,7 @@ def score_found(
     """
     wanted = [sample for sample in samples if sample.id in found.fetch]
     outcomes = for_each_video(
-        lambda sample: _score_video(found, sample, tasks, backend),
+        lambda sample: _as_json(*_score_video(found, sample, tasks, backend)),
         wanted,
         name=lambda sample: found.file_names[sample.id],
         cost=lambda sample: _cost(found, sample, tasks),
@@ -79,10 +79,11 @@ def score_found(
         description=f"{model}, {split}",
         distributed=distributed,
     )
-    records = [record for record, _ in outcomes]
+    records = [VideoRecord(**record) for record, _ in outcomes]
     scores = {
         task.metric.name: {
-            sample.id: by_metric[task.metric.name] for sample, (_, by_metric) in zip(wanted, outcomes, strict=True)
+            sample.id: VideoScore.from_dict(by_metric[task.metric.name])
+            for sample, (_, by_metric) in zip(wanted, outcomes, strict=True)
         }
         for task in tasks
     }
@@ -162,6 +163,10 @@ def _score_video(
     except VideoError as error:
         return record, {task.metric.name: VideoScore.failed(str(error)) for task in tasks}
     return record, {task.metric.name: _score_one(task, clip, sample) for task in tasks}
+
+
+def _as_json(record: VideoRecord, scores: Mapping[str, VideoScore]) -> list[Any]:
+    return [asdict(record), {name: score.to_dict() for name, score in scores.items()}]
 
 
 def _fetch(found: FoundVideos, sample_id: str) -> Path:

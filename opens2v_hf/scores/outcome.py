@@ -69,6 +69,16 @@ class VideoScore:
             record["details"] = dict(self.details)
         return record
 
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> VideoScore:
+        """What `to_dict` was called on, as far as JSON can tell (a tuple comes back as a list).
+
+        Example:
+            >>> VideoScore.from_dict(VideoScore.scored(0.5, frames=[1]).to_dict())
+            VideoScore(status=<Status.SCORED: 'scored'>, value=0.5, reason='', details={'frames': [1]})
+        """
+        return cls(Status(record["status"]), record["value"], record.get("reason", ""), record.get("details", {}))
+
 
 @dataclass(frozen=True)
 class Summary:

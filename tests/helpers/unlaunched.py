@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ProcessError
-from opens2v_hf.run.distributed import Patience, share
+from opens2v_hf.run.each_video import for_each_video
+from opens2v_hf.run.team import Patience
 
 RANK = int(os.environ["RANK"])
 ITEMS = ["a", "b", "c"]  # of falling cost: one for each process
@@ -26,8 +27,8 @@ ITEMS = ["a", "b", "c"]  # of falling cost: one for each process
 def told(work: Callable[[str], Any], **patience: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
-        found = share(
-            work, ITEMS, names=ITEMS, costs=[3.0, 2.0, 1.0], setting=None, description="test",
+        found = for_each_video(
+            work, ITEMS, name=str, cost=lambda item: -float(ord(item)), setting=list, description="test",
             patience=Patience(beat_s=0.1, hint_after_s=0.5, **patience),
         )  # fmt: skip
     except ProcessError as error:

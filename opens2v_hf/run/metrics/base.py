@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from opens2v_hf import processes
 from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.run.assignment import video_cost
+from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.scores.outcome import VideoScore, summarize
 from opens2v_hf.video.clip import Clip
@@ -104,7 +104,7 @@ def score_many(
             f"{metric.name} needs one reference for each video (got {len(videos)} videos, {len(references)} references)"
         )
     scores = for_each_video(
-        lambda pair: score_clip(metric, *pair, backend=backend),
+        lambda pair: score_clip(metric, *pair, backend=backend).to_dict(),
         list(zip(videos, references if references is not None else [None] * len(videos), strict=True)),
         name=lambda pair: _name(pair[0]),
         cost=lambda pair: video_cost(video_source(pair[0]), [metric.sampling]),
@@ -112,7 +112,7 @@ def score_many(
         description=metric.name,
         distributed=distributed,
     )
-    return answer(metric, scores, details=details)
+    return answer(metric, [VideoScore.from_dict(score) for score in scores], details=details)
 
 
 def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool = False) -> dict[str, Any]:

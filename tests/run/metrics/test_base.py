@@ -10,7 +10,6 @@ from helpers.videos import encode, numbered_frames
 from opens2v_hf.errors import ArgumentError, JudgeError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.metrics.base import answer, score_many, video_source
-from opens2v_hf.run.progress import progress
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.sampling import SamplingRule, linspace
 
@@ -96,11 +95,3 @@ def test_what_is_no_video_is_refused(value):
 def test_bytes_win_over_a_path():
     assert video_source({"path": "name.mp4", "bytes": b"content"}) == b"content"
     assert video_source(bytearray(b"content")) == b"content"
-
-
-def test_progress_without_a_terminal_is_a_few_lines(capsys):
-    assert list(progress(range(100), description="scoring", unit="video")) == list(range(100))
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "scoring: 10 of 100 videos"
-    assert lines[-1] == "scoring: 100 of 100 videos"
-    assert len(lines) == 10

@@ -1,0 +1,35 @@
+"""About how much work a video is, told before anything of it is decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from opens2v_hf.errors import VideoError
+from opens2v_hf.video.probe import probe
+from opens2v_hf.video.sampling import SamplingRule
+
+# A frame that a model looks at costs some tens of times what it costs to decode one; models scale small frames up
+# and large ones down, so that their work grows with a frame's pixels within bounds only (here the embedder's).
+_MODEL_TO_DECODING = 16
+_MODEL_PIXELS = (256 * 28 * 28, 1280 * 28 * 28)
+
+
+def video_cost(video: str | os.PathLike[str] | bytes, rules: Sequence[SamplingRule]) -> float:
+    """About how much work a video is, in decoded pixels; from its header alone.
+
+    Args:
+        video: a local path, or the bytes of a file.
+        rules: the frames that models look at, a rule for each metric.
+
+    Returns:
+        0 for what cannot be opened: scoring finds that out, and why, at once.
+    """
+    try:
+        header = probe(video)
+    except VideoError:
+        return 0.0
+    pixels = header.width * header.height
+    looked_at = sum(len(set(rule.indices(header.num_frames))) for rule in rules)
+    low, high = _MODEL_PIXELS
+    return float(header.num_frames * pixels + _MODEL_TO_DECODING * looked_at * min(max(pixels, low), high))
