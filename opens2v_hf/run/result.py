@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.fields import Fields, read_json
-from opens2v_hf.run.result_columns import knows_what_is_missing, result_scorecard
+from opens2v_hf.run.result_columns import category_of_id, knows_what_is_missing, result_scorecard
 from opens2v_hf.scores.outcome import Status, Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "opens2v-hf/result/1"
+
+MAX_SAMPLES = 10_000
+"""Of a file that is read; the benchmark's largest split has 180."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ class RunResult:
 
         about = ("id", "category", "file", "num_frames", "fps", "width", "height")
         rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in about} for video in self.videos]
-        rows += [{"id": i, "category": i.rpartition("_")[0], "file": None} for i in self.coverage.missing]
+        rows += [{"id": i, "category": category_of_id(i), "file": None} for i in self.coverage.missing]
         for row in rows:
             for metric in self.metrics:
                 score = metric.scores.get(row["id"])
@@ -343,6 +347,13 @@ def _check(result: RunResult, fields: Fields) -> None:
     """
     ids = [video.id for video in result.videos]
     coverage = result.coverage
+    if len(ids) + len(coverage.missing) > MAX_SAMPLES:
+        raise fields.error(f"it has more than {MAX_SAMPLES} samples")
+    if strangers := [i for i in (*ids, *coverage.missing) if category_of_id(i) is None]:
+        raise fields.error(f"the benchmark has no id {strangers[0][:60]!r}")
+    for video in result.videos:
+        if video.category != category_of_id(video.id):
+            raise fields.error(f"{video.id} is not of the category {video.category[:60]!r}")
     if not result.model.strip():
         raise fields.error("the model has no name")
     if len(set(ids) | set(coverage.missing)) < len(ids) + len(coverage.missing):
@@ -353,6 +364,8 @@ def _check(result: RunResult, fields: Fields) -> None:
             f"{coverage.expected}"
         )
     for metric in result.metrics:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", metric.name):
+            raise fields.error(f"{metric.name[:60]!r} is no name of a metric")
         if set(metric.scores) != set(ids):
             raise fields.error(f"metrics.{metric.name}.scores does not have the ids of `videos`")
 

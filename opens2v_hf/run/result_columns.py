@@ -52,23 +52,34 @@ def column_values(result: RunResult) -> dict[str, dict[str, float | None]]:
 
 def paper_category_of(result: RunResult) -> dict[str, str]:
     """Every id of the result, with a video or without, to its category in the paper; in the paper's order."""
-    prefixes = {video.id: video.category for video in result.videos}
-    prefixes |= {sample_id: sample_id.rpartition("_")[0] for sample_id in result.coverage.missing}
+    categories = {video.id: video.category for video in result.videos}
+    categories |= {sample_id: category_of_id(sample_id) or HARD_CASE_CATEGORY for sample_id in result.coverage.missing}
     named = {
-        sample_id: HARD_CASE_CATEGORY if prefix == HARD_CASE_PREFIX else PAPER_CATEGORIES.get(prefix, prefix)
-        for sample_id, prefix in prefixes.items()
+        sample_id: PAPER_CATEGORIES.get(category, HARD_CASE_CATEGORY) for sample_id, category in categories.items()
     }
     order = {name: rank for rank, name in enumerate(dict.fromkeys(PAPER_CATEGORIES.values()))}
     return dict(sorted(named.items(), key=lambda item: order.get(item[1], len(order))))
 
 
+def category_of_id(sample_id: str) -> str | None:
+    """The category that an id of the benchmark says itself; None for what is no such id.
+
+    Example:
+        >>> category_of_id("singleobj_12"), category_of_id("Hard-Case_Dev_3"), category_of_id("singleobj_x")
+        ('singleobj', 'hardcase', None)
+    """
+    prefix, _, number = sample_id.rpartition("_")
+    if not (number.isascii() and number.isdigit()):
+        return None
+    if prefix == HARD_CASE_PREFIX:
+        return HARD_CASE_CATEGORY
+    return prefix if prefix in PAPER_CATEGORIES else None
+
+
 def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str = RELEASED) -> Scorecard:
     """The scorecard of a result; see `RunResult.scorecard`."""
-    if scoring == STRICT and not knows_what_is_missing(result):
-        raise ResultError(
-            f"the result of {result.model!r} does not say which metrics apply to the {len(result.coverage.missing)} "
-            "samples without a video, so that they cannot be counted as the worst; score the videos again"
-        )
+    if scoring == STRICT:
+        require_known_missing(result)
     return scorecard(
         column_values(result),
         split=result.split,
@@ -81,6 +92,19 @@ def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str =
 def knows_what_is_missing(result: RunResult) -> bool:
     """Whether the result says which metrics apply to the samples that have no video."""
     return not result.coverage.missing or bool(result.coverage.applicable)
+
+
+def require_known_missing(result: RunResult) -> None:
+    """Refuse a result by which videos that are missing cannot be counted.
+
+    Raises:
+        ResultError: samples have no video, and the result does not say which metrics apply to them.
+    """
+    if not knows_what_is_missing(result):
+        raise ResultError(
+            f"the result of {result.model!r} does not say which metrics apply to the {len(result.coverage.missing)} "
+            "samples without a video, so that they cannot be counted as the worst; score the videos again"
+        )
 
 
 def applicable_ids(samples: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

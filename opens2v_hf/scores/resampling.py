@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-
-def draw_counts(num_ids: int, *, num_resamples: int, seed: int) -> np.ndarray:
-    """How often each id is drawn in each resample, with replacement.
-
-    Returns:
-        float64 [R, N] of whole numbers; every row sums to N. The same arguments give the same counts.
-
-    Example:
-        >>> draw_counts(3, num_resamples=2, seed=0).sum(axis=1)
-        array([3., 3.])
-    """
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, num_ids, size=(num_resamples, num_ids))
-    drawn += np.arange(num_resamples)[:, None] * num_ids  # one count over all rows is one pass
-    return np.bincount(drawn.ravel(), minlength=num_resamples * num_ids).reshape(num_resamples, num_ids).astype(float)
+_CHUNK_DRAWS = 4_000_000  # held at a time: 32 MB, and as much again for their counts
 
 
 def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.ndarray:
-    """Means of the columns of a table over resampled rows.
+    """Means of the columns of a table over rows drawn with replacement, as many as there are.
+
+    The same draws serve all columns; tables of as many rows and the same seed get the same draws.
 
     Args:
         table: float [N, K]; NaN where a row has no value in a column.
@@ -41,9 +29,16 @@ def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.n
         return np.full((num_resamples, columns), np.nan)
     has = np.isfinite(table)
     stacked = np.concatenate([np.where(has, table, 0.0), has.astype(float)], axis=1)
-    counts = draw_counts(rows, num_resamples=num_resamples, seed=seed)
+    generator = np.random.default_rng(seed)
+    step = max(1, _CHUNK_DRAWS // rows)
     # einsum without BLAS: the same bits whatever the number of threads
-    sums = np.einsum("rn,nk->rk", counts, stacked, optimize=False)
+    sums = np.concatenate(
+        [
+            np.einsum("rn,nk->rk", _counts(generator, min(step, num_resamples - done), rows), stacked, optimize=False)
+            for done in range(0, num_resamples, step)
+        ]
+        or [np.empty((0, 2 * columns))]
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[:, :columns] / sums[:, columns:]
 
@@ -61,3 +56,11 @@ def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, 
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(found, [tail, 1.0 - tail])
     return float(low), float(high)
+
+
+def _counts(generator: np.random.Generator, num_resamples: int, num_rows: int) -> np.ndarray:
+    """How often each row is drawn in each resample: float64 [R, N], every line of which sums to N."""
+    drawn = generator.integers(0, num_rows, size=(num_resamples, num_rows))
+    drawn += np.arange(num_resamples)[:, None] * num_rows  # one count over all lines is one pass
+    counts = np.bincount(drawn.ravel(), minlength=num_resamples * num_rows)
+    return counts.reshape(num_resamples, num_rows).astype(float)

@@ -1,0 +1,38 @@
+import math
+
+import numpy as np
+import pytest
+
+from opens2v_hf.scores import resampling
+from opens2v_hf.scores.resampling import interval_of, resampled_means
+
+TABLE = np.array([[0.1, 1.0], [0.4, np.nan], [0.7, 2.0], [0.2, 3.0]])
+
+
+def test_means_spread_as_theory_says() -> None:
+    means = resampled_means(TABLE, num_resamples=20_000, seed=3)
+    values = TABLE[:, 0]
+    assert means[:, 0].mean() == pytest.approx(values.mean(), abs=0.005)
+    assert means[:, 0].std() == pytest.approx(values.std() / 2, rel=0.03)
+    # the second column's mean is over the rows that have a value: never below the least, none in (1/4)^4 of all draws
+    assert np.nanmin(means[:, 1]) == 1.0
+    assert np.isnan(means[:, 1]).mean() == pytest.approx(1 / 256, rel=0.3)
+
+
+def test_columns_share_their_draws() -> None:
+    table = np.stack([TABLE[:, 0], 1 - TABLE[:, 0]], axis=1)
+    means = resampled_means(table, num_resamples=500, seed=0)
+    assert means.sum(axis=1) == pytest.approx(np.ones(500))
+
+
+def test_a_seed_gives_the_same_draws_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = resampled_means(TABLE, num_resamples=100, seed=5)
+    monkeypatch.setattr(resampling, "_CHUNK_DRAWS", 28)
+    np.testing.assert_array_equal(resampled_means(TABLE, num_resamples=100, seed=5), whole)
+    assert not np.array_equal(resampled_means(TABLE, num_resamples=100, seed=6), whole, equal_nan=True)
+
+
+def test_without_rows_or_resamples_there_is_nothing() -> None:
+    assert np.isnan(resampled_means(np.empty((0, 2)), num_resamples=3, seed=0)).all()
+    assert resampled_means(TABLE, num_resamples=0, seed=0).shape == (0, 2)
+    assert interval_of(np.array([math.nan])) is None
