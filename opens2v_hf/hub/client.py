@@ -12,8 +12,12 @@ from opens2v_hf.errors import HubError
 
 
 @contextmanager
-def told(api: HfApi) -> Iterator[None]:
+def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
     """Turns what the Hub's client raises into one sentence that holds no token.
+
+    Args:
+        api: that is asked.
+        forbidden: advice for where the Hub forbids it.
 
     Raises:
         HubError: the Hub cannot be reached, refuses, or knows no such repo or file.
@@ -26,7 +30,7 @@ def told(api: HfApi) -> Iterator[None]:
         status = error.response.status_code
         advice = {
             401: "the token is not valid; log in again with `hf auth login`",
-            403: "the token may not do this",
+            403: "the token may not do this" + f"; {forbidden}" * bool(forbidden),
             404: "there is no such repo, or the token may not see it",
             409: "somebody else is changing the repo; run the command again",
             412: "somebody else has changed the repo; run the command again",

@@ -1,0 +1,114 @@
+"""Why a result may not be set beside the leaderboard's numbers, before it is put there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from opens2v_hf.data.eval_ids import PROMPT_SHA256
+from opens2v_hf.data.eval_rules import GENERAL_METRICS
+from opens2v_hf.errors import ResultError
+from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.run.result import MetricResult, RunResult
+from opens2v_hf.run.result_columns import column_metrics
+from opens2v_hf.scores.scorecard import RELEASED, Scorecard
+
+UNAVOIDABLE_CAVEAT = "the rubric is "
+"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: told, not refused."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may be pushed although the leaderboard's numbers are not like that.
+
+    Attributes:
+        partial: columns or videos that are missing.
+        embedded: numbers of the embedded models.
+        not_comparable: other models, options or prompts than the leaderboard's.
+    """
+
+    partial: bool = False
+    embedded: bool = False
+    not_comparable: bool = False
+
+
+def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed) -> None:
+    """Refuse a result that the leaderboard would show for what it is not.
+
+    Args:
+        result: of a scoring run.
+        card: its scorecard.
+        allowed: what is wanted nevertheless.
+
+    Raises:
+        ResultError: it is partial, made with embedded models, or not comparable, and that was not allowed; or it holds
+            no column at all.
+    """
+    if not any(column.normalised is not None for column in card.columns.values()):
+        raise ResultError(f"the result of {result.model!r} has no column of the leaderboard; score with more metrics")
+    found = []
+    if not allowed.embedded and any(metric.embedded for metric in column_metrics(result).values()):
+        found.append(f"it was {EMBEDDED_NOTE} (--allow-embedded)")
+    if not allowed.partial:
+        found += [f"{reason} (--allow-partial)" for reason in partial_reasons(result, card)]
+    if not allowed.not_comparable:
+        found += [f"{reason} (--allow-not-comparable)" for reason in other_reasons(result)]
+    if found:
+        raise ResultError(
+            f"the result of {result.model!r} is not pushed: " + "; ".join(found) + ". The option in brackets pushes it "
+            "all the same, with a note that says so"
+        )
+
+
+def partial_reasons(result: RunResult, card: Scorecard) -> list[str]:
+    """What is missing for a whole row, a sentence each."""
+    found = []
+    if card.missing_columns:
+        found.append(f"it lacks the columns {', '.join(card.missing_columns)}, so there is no total")
+    if result.coverage.missing:
+        found.append(f"{len(result.coverage.missing)} of {result.coverage.expected} samples have no video")
+    if card.scoring == RELEASED:  # strict scoring has counted them
+        found += [
+            f"{column.num_missing} videos have no {column.title}"
+            for name, column in card.columns.items()
+            if name in GENERAL_METRICS and column.num_missing and column.num_videos
+        ]
+    return found
+
+
+def other_reasons(result: RunResult) -> list[str]:
+    """Why the numbers are not the leaderboard's besides embedded models and what is missing, a sentence each."""
+    found = [
+        f"{column}: {caveat}"
+        for column, metric in column_metrics(result).items()
+        for caveat in public_caveats(metric)
+        if not is_unavoidable(column, caveat)
+    ]
+    if result.benchmark.get("sha256") != PROMPT_SHA256.get(result.split):
+        found.append(f"its prompts are not the released ones of {result.split}")
+    return found
+
+
+def is_unavoidable(column: str, caveat: str) -> bool:
+    """Whether every result has such a caveat."""
+    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)
+
+
+def public_caveats(metric: MetricResult) -> tuple[str, ...]:
+    """The caveats of a metric, without folders of the machine that it ran on."""
+    caveats = metric.caveats
+    for model in metric.models:
+        caveats = tuple(caveat.replace(model.name, public_name(model)) for caveat in caveats)
+    return caveats
+
+
+def public_name(model: ModelInfo) -> str:
+    """A model's name without the folder that it lies in.
+
+    Example:
+        >>> public_name(ModelInfo("embedder", "/home/me/models/gme-7b")), public_name(ModelInfo("embedder", "org/gme"))
+        ('gme-7b', 'org/gme')
+    """
+    path = Path(model.name)
+    is_folder = path.is_absolute() or model.name.startswith((".", "~")) or "\\" in model.name or len(path.parts) > 2
+    return model.name.replace("\\", "/").rstrip("/").rpartition("/")[2] if is_folder else model.name

@@ -1,0 +1,175 @@
+"""Scores in a model's repo: `.eval_results/opens2v-eval.yaml`, which the Hub shows on the model's page and ranks.
+
+One entry a column and split, and one for the total. Entries that somebody else has made stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
+
+from opens2v_hf.data.eval_split import DEFAULT_REPO
+from opens2v_hf.errors import ResultError
+from opens2v_hf.hub.comparability import is_unavoidable, other_reasons, partial_reasons, public_caveats, public_name
+from opens2v_hf.models.info import EMBEDDED_NOTE
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result_columns import column_metrics
+from opens2v_hf.scores.scorecard import SPLITS, Scorecard, weights
+
+FILE = ".eval_results/opens2v-eval.yaml"
+BENCHMARK = DEFAULT_REPO
+SOURCE_NAME = "opens2v-hf"
+"""Marks the entries that this package has made, which it may replace."""
+
+TOTAL = "total"
+
+
+def task_id(split: str, column: str) -> str:
+    """The benchmark's task for a column of a split, as its `eval.yaml` registers it.
+
+    Example:
+        >>> task_id("open-domain", "nexusscore")
+        'open_domain_nexusscore'
+    """
+    return f"{split.replace('-', '_')}_{column}"
+
+
+def task_ids() -> dict[str, tuple[str, str]]:
+    """Every task to its split and column, the total of a split before its columns."""
+    return {task_id(split, column): (split, column) for split in SPLITS for column in (TOTAL, *weights("v1.1", split))}
+
+
+def eval_entries(
+    result: RunResult,
+    card: Scorecard,
+    *,
+    benchmark: str = BENCHMARK,
+    revision: str | None = None,
+    source_url: str | None = None,
+    user: str | None = None,
+) -> list[EvalResultEntry]:
+    """The entries of a result: values in percent with two decimals, as the published tables have them.
+
+    Args:
+        result: of a scoring run.
+        card: its scorecard.
+        benchmark: the benchmark's dataset repo.
+        revision: its commit.
+        source_url: page about the evaluation; the benchmark's by default.
+        user: on the Hub, who evaluated.
+
+    Returns:
+        The total first, where there is one, then a column each that has a value.
+    """
+    values: dict[str, tuple[float, tuple[float, float] | None, str]] = {}
+    if card.total is not None:
+        values[TOTAL] = card.total, card.interval, _protocol(result, card)
+    for name, column in card.columns.items():
+        if column.normalised is not None:
+            values[name] = column.normalised, column.interval, _column_protocol(result, card, name)
+    return [
+        EvalResultEntry(
+            dataset_id=benchmark,
+            task_id=task_id(card.split, name),
+            value=round(100 * value, 2),
+            dataset_revision=revision,
+            date=result.created_at[:10] or None,
+            source_url=source_url or f"https://huggingface.co/datasets/{benchmark}",
+            source_name=SOURCE_NAME,
+            source_user=user,
+            notes=_with_interval(notes, interval),
+        )
+        for name, (value, interval, notes) in values.items()
+    ]
+
+
+def merge_entries(present: str, entries: Sequence[EvalResultEntry]) -> str:
+    """The content of the file with these entries in it.
+
+    An entry of the same task that this package made is replaced where it stands; all others stay as they are; new
+    ones come at the end. Content that would say the same is returned unchanged, byte by byte.
+
+    Args:
+        present: the file's content; empty where there is no file.
+        entries: to be in it.
+
+    Raises:
+        ResultError: `present` is no list of entries.
+    """
+    held = _parse(present)
+    kept: list[dict[str, Any]] = []
+    made = {_key(entry): entry for entry in eval_result_entries_to_yaml(list(entries))}
+    for entry in held:
+        if not _is_own(entry):
+            kept.append(entry)
+        elif _key(entry) in made:
+            kept.append(made.pop(_key(entry)))
+        elif _key(entry) not in {_key(other) for other in kept if _is_own(other)}:
+            kept.append(entry)
+    kept += made.values()
+    return present if kept == held else yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _parse(content: str) -> list[dict[str, Any]]:
+    try:
+        entries = yaml.safe_load(content) if content.strip() else []
+    except (yaml.YAMLError, ValueError) as error:
+        raise ResultError(f"{FILE} in the model's repo is no YAML ({str(error)[:200]}); mend it first") from error
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("dataset"), dict) for entry in entries
+    ):
+        raise ResultError(f"{FILE} in the model's repo is no list of evaluation results; mend it first")
+    return entries
+
+
+def _key(entry: dict[str, Any]) -> tuple[Any, Any]:
+    return entry["dataset"].get("id"), entry["dataset"].get("task_id")
+
+
+def _is_own(entry: dict[str, Any]) -> bool:
+    source = entry.get("source")
+    return isinstance(source, dict) and source.get("name") == SOURCE_NAME and "verifyToken" not in entry
+
+
+def _protocol(result: RunResult, card: Scorecard) -> str:
+    """How the total was made, in a line."""
+    parts = [
+        f"OpenS2V-Eval {card.version}, {card.scoring} scoring, in percent",
+        f"{result.coverage.found} of {result.coverage.expected} videos",
+        f"opens2v-hf {result.package.get('opens2v-hf', 'unknown')}",
+    ]
+    if any(metric.embedded for metric in column_metrics(result).values()):
+        parts.append(EMBEDDED_NOTE)
+    parts += [*partial_reasons(result, card), *other_reasons(result)]
+    parts += [f"{column}: {caveat}" for column, caveat in _told(result) if is_unavoidable(column, caveat)]
+    return "; ".join(parts)
+
+
+def _column_protocol(result: RunResult, card: Scorecard, name: str) -> str:
+    """How a column was made, in a line."""
+    metric, column = column_metrics(result)[name], card.columns[name]
+    parts = [
+        f"OpenS2V-Eval {card.version}, {card.scoring} scoring, in percent of the column's range",
+        f"mean of {column.num_videos} videos" + (f", {column.num_missing} without a value" * bool(column.num_missing)),
+        *(
+            f"{model.role} {public_name(model)}" + (f"@{model.revision[:19]}" if model.revision else "")
+            for model in metric.models
+        ),
+        f"opens2v-hf {result.package.get('opens2v-hf', 'unknown')}",
+    ]
+    if metric.embedded:
+        parts.append(EMBEDDED_NOTE)
+    return "; ".join([*parts, *public_caveats(metric)])
+
+
+def _told(result: RunResult) -> list[tuple[str, str]]:
+    return [(column, caveat) for column, metric in column_metrics(result).items() for caveat in public_caveats(metric)]
+
+
+def _with_interval(notes: str, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return notes
+    return f"{notes}; 95 % interval over prompts {100 * interval[0]:.2f} to {100 * interval[1]:.2f}"

@@ -1,0 +1,89 @@
+"""Pushing a result: into the model's own repo, and to the results dataset that the leaderboard is made from."""
+
+from __future__ import annotations
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from opens2v_hf.errors import ArgumentError, HubError, ResultError
+from opens2v_hf.hub.client import told
+from opens2v_hf.hub.comparability import Allowed, check_comparable
+from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
+from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text, user_names
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.scores.scorecard import RELEASED, SPLITS
+
+TITLE = "Add OpenS2V-Eval results"
+"""Of the commit and pull request; an open one of the same user is gone on with."""
+
+
+def push_result(
+    result: RunResult,
+    model: str,
+    *,
+    direct: bool = False,
+    dry_run: bool = False,
+    benchmark: str = BENCHMARK,
+    source_url: str | None = None,
+    version: str = "v1.1",
+    scoring: str = RELEASED,
+    allow_partial: bool = False,
+    allow_embedded: bool = False,
+    allow_not_comparable: bool = False,
+    api: HfApi | None = None,
+) -> Proposal:
+    """Write the scores of a result into the model's repo, where the Hub's own leaderboards read them.
+
+    Entries that this package wrote earlier for the same tasks are replaced, in the user's own pull request where one
+    is still open; all others stay.
+
+    Args:
+        result: of a scoring run.
+        model: repo of the model, "org/name".
+        direct: commit to it, instead of opening a pull request.
+        dry_run: change nothing; the diff is in what is returned.
+        benchmark: the benchmark's dataset repo, whose `eval.yaml` registers the tasks.
+        source_url: page about the evaluation; the benchmark's by default.
+        version: of the weights, "v1.1" or "v1.0".
+        scoring: "released" or "strict".
+        allow_partial: push a result that lacks columns or videos.
+        allow_embedded: push numbers of the embedded models.
+        allow_not_comparable: push numbers made with other models, options or prompts than the leaderboard's.
+        api: with a token; the one that is logged in by default.
+
+    Raises:
+        ArgumentError: `model` is no repo id, or there is no such version or scoring.
+        ResultError: the result is refused, see `opens2v_hf.hub.comparability.check_comparable`; or what is in the repo
+            is no list of evaluation results.
+        HubError: there is no token, no such repo, no right to write, or no way to the Hub.
+    """
+    if model.count("/") != 1 or not all(model.split("/")):
+        raise ArgumentError(f"{model!r} is no repo of a model; give it as org/name")
+    if result.split not in SPLITS:
+        raise ResultError(f"the leaderboard has no split {result.split!r} (it has: {', '.join(SPLITS)})")
+    card = result.scorecard(version=version, scoring=scoring)
+    check_comparable(result, card, Allowed(allow_partial, allow_embedded, allow_not_comparable))
+    api = api or HfApi()
+    user = user_names(api)[0]
+    revision = _revision(api, result, benchmark)
+    target = find_target(api, model, "model", title=TITLE, user=user, direct=direct)
+    entries = eval_entries(result, card, benchmark=benchmark, revision=revision, source_url=source_url, user=user)
+    present = read_text(api, target, FILE)
+    description = f"Scores on {result.split} of [{benchmark}](https://huggingface.co/datasets/{benchmark})."
+    files: dict[str, tuple[str, str | None]] = {FILE: (present, merge_entries(present, entries))}
+    return propose(api, target, files, title=TITLE, description=description, dry_run=dry_run)
+
+
+def _revision(api: HfApi, result: RunResult, benchmark: str) -> str:
+    """The commit of the benchmark's repo: what the prompts were read from, else the present one."""
+    place, _, revision = str(result.benchmark.get("source", "")).removeprefix("hf://datasets/").partition("@")
+    if place == benchmark and revision:
+        return revision.partition("/")[0]
+    with told(api):
+        try:
+            return str(api.repo_info(benchmark, repo_type="dataset").sha)
+        except RepositoryNotFoundError as error:
+            raise HubError(
+                f"there is no dataset {benchmark} on the Hub, or the token may not see it; name the benchmark's repo "
+                "with --benchmark"
+            ) from error
