@@ -1,0 +1,258 @@
+"""Pages and notes as HTML: filled-in templates that escape everything they are given."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from opens2v_hf.hub.leaderboard.boards import Boards, Which
+from opens2v_hf.hub.leaderboard.outside import plain, web_link
+from opens2v_hf.hub.leaderboard.plots import category_bars, history_lines, radar
+from opens2v_hf.hub.leaderboard.ranks import Difference, undecided
+from opens2v_hf.hub.leaderboard.rows import Cell, Row
+from opens2v_hf.hub.leaderboard.table import TITLES, Table, percent, to_csv
+from opens2v_hf.hub.results.record import SPLITS, Submission
+from opens2v_hf.scores.scorecard import NUM_RESAMPLES
+
+HUB = "https://huggingface.co"
+SPLIT_TITLES = {"open-domain": "Open-Domain", "human-domain": "Human-Domain", "single-domain": "Single-Domain"}
+
+
+def header(boards: Boards, *, live: bool, origin: str, origin_short: str, problems: tuple[str, ...] = ()) -> str:
+    """The head of the page: what there is, and from where.
+
+    Args:
+        boards: that are shown.
+        live: whether they were read from the Hub.
+        origin: where they come from, in a sentence.
+        origin_short: the same in two or three words.
+        problems: what went wrong while reading, a sentence each.
+    """
+    return _fill(
+        "header",
+        num_models=len(boards.names()),
+        num_results=len(boards.submissions),
+        num_videos=sum(bool(one.per_video) for one in boards.submissions),
+        live=live,
+        origin=origin,
+        origin_short=origin_short,
+        problems=problems,
+    )
+
+
+def board_note(boards: Boards, which: Which, table: Table, *, view: str) -> str:
+    """What is below a table: how many models it shows, what is left out and why, what is significant.
+
+    Args:
+        boards: that are shown.
+        which: of them.
+        table: that is shown.
+        view: "scores" or "categories".
+    """
+    board, groups = boards.board(which), boards.groups(which)
+    with_videos = sum(row.has_videos for row in board.rows)
+    return _fill(
+        "note",
+        shown=len(table.rows),
+        all=len(board.rows),
+        left_out=board.left_out,
+        view=view,
+        version=board.version,
+        scoring=board.scoring,
+        with_videos=with_videos,
+        num_resamples=f"{NUM_RESAMPLES:,}",
+        undecided=undecided(list(groups.values())),
+        pairs=with_videos * (with_videos - 1) // 2,
+    )
+
+
+def csv_link(table: Table, file_name: str) -> str:
+    """A link that holds the table as a CSV file, so that no file of a visitor is kept anywhere."""
+    content = base64.b64encode(to_csv(table)).decode()
+    return str(
+        Markup('<a class="b-download" download="{}" href="data:text/csv;base64,{}">Download CSV</a>').format(
+            file_name, content
+        )
+    )
+
+
+def model_page(boards: Boards, key: str | None, version: str, scoring: str) -> str:
+    """All about a model: its rows on every split, its history, what its numbers were made with."""
+    names = boards.names()
+    if key not in names:
+        return _fill("message", message="Choose a model, here or by a click on its row in a table.")
+    rows = boards.rows(key, version, scoring)
+    history = boards.history(key)
+    cards = []
+    for split, row in rows.items():
+        which = (split, version, scoring)
+        of = sum(other.rank is not None for other in boards.board(which).rows)
+        source = web_link(row.submission.provenance.source) if row.submission else None
+        cards.append((SPLIT_TITLES[split], row, of, boards.groups(which).get(key), source))
+    detailed = next((row for row in rows.values() if row.has_videos), None)
+    return _fill(
+        "model",
+        name=names[key],
+        about=_about(boards, key),
+        rows=cards,
+        titles=TITLES,
+        categories=_category_plots([detailed]) if detailed else [],
+        plot=_history_plot(history, version, scoring),
+        history=[_history_entry(one, history) for one in history],
+        made_with=_made_with(history),
+    )
+
+
+def compare_page(boards: Boards, which: Which, first: str | None, second: str | None) -> str:
+    """Two models side by side on one board: every column, which differences are significant, plots."""
+    board = boards.board(which)
+    rows = [board.row(key) if key else None for key in (first, second)]
+    if not first or not second or first == second:
+        return _fill("message", message="Choose two models.")
+    one, other = rows
+    if one is None or other is None:
+        missing = [boards.names().get(key, key) for key, row in zip((first, second), rows, strict=True) if row is None]
+        words = f"{' and '.join(missing)} cannot be compared here: no result on this split with this scoring."
+        return _fill("message", message=words)
+    draws = boards.draws(which)
+    total = draws.total_difference(one, other)
+    lines = [_Line("Total", one.total, other.total, total)]
+    for name in one.columns:
+        difference = draws.column_difference(name, one, other)
+        lines.append(_Line(TITLES[name], one.columns[name], other.columns[name], difference))
+    both = one.has_videos and other.has_videos
+    return _fill(
+        "compare",
+        first=one,
+        second=other,
+        lines=lines,
+        verdict=_verdict(one, other, total),
+        radar=Markup(radar([one, other])),  # noqa: S704 - made by matplotlib, which escapes names
+        categories=_category_plots([one, other]) if both else [],
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    title: str
+    first: Cell
+    second: Cell
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class _About:
+    venue: str
+    team: str
+    model_id: str
+    link: str | None
+    repo: str | None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    date: str
+    split: str
+    version: str
+    scoring: str
+    total: float
+    change: float | None
+    kind: str
+    submitted_by: str
+
+
+def _about(boards: Boards, key: str) -> _About:
+    history = boards.history(key)
+    if history:
+        newest = history[0]
+        venue, team, model_id, link = newest.venue, newest.team, newest.model_id, web_link(newest.link)
+    else:
+        row = next(iter(boards.rows(key, "v1.1", "released").values()))
+        venue, team, model_id, link = row.venue, row.team, row.model_id, None
+    repo = web_link(f"{HUB}/{model_id}") if model_id else None
+    return _About(venue, plain(team), plain(model_id), link, repo)
+
+
+def _history_entry(one: Submission, history: list[Submission]) -> _Entry:
+    """A line of the history; the change is against the submission before of the same split, weights and scoring."""
+    like = [o for o in history if (o.split, o.version, o.scoring) == (one.split, one.version, one.scoring)]
+    before = next((o for o in like if o.submitted_at < one.submitted_at), None)
+    return _Entry(
+        date=plain(one.submitted_at),
+        split=SPLIT_TITLES[one.split],
+        version=plain(one.version),
+        scoring=plain(one.scoring),
+        total=one.total,
+        change=None if before is None else one.total - before.total,
+        kind=plain(one.provenance.kind),
+        submitted_by=plain(one.submitted_by),
+    )
+
+
+def _history_plot(history: list[Submission], version: str, scoring: str) -> Markup | None:
+    """Totals over time, where a split has more than one."""
+    totals = {}
+    for split in SPLITS:
+        points = [
+            (plain(one.submitted_at[:10]), one.total)
+            for one in reversed(history)
+            if (one.split, one.version, one.scoring) == (split, version, scoring)
+        ]
+        if len(points) > 1:
+            totals[SPLIT_TITLES[split]] = points
+    return Markup(history_lines(totals)) if totals else None  # noqa: S704 - made by matplotlib
+
+
+def _category_plots(rows: list[Row]) -> list[Markup]:
+    columns = [name for name in rows[0].columns if all(row.by_category.get(name) for row in rows)]
+    return [Markup(category_bars(rows, name)) for name in columns]  # noqa: S704 - made by matplotlib
+
+
+def _made_with(history: list[Submission]) -> list[dict[str, str]]:
+    if not history:
+        return []
+    models = history[0].provenance.models
+    return [
+        {
+            "metric": TITLES.get(metric, plain(metric)),
+            "role": plain(info.role),
+            "name": plain(info.name),
+            "revision": plain(info.revision or "–"),
+        }
+        for metric, infos in models.items()
+        for info in infos
+    ]
+
+
+def _verdict(first: Row, second: Row, total: Difference | None) -> str:
+    if total is None:
+        return "One of the two lacks a column, so that there are no two totals to compare."
+    higher, lower = (first, second) if total.value >= 0 else (second, first)
+    ahead = f"{higher.name} is {100 * abs(total.value):.2f} points above {lower.name}"
+    if total.interval is None:
+        return f"{ahead}. Whether that is more than chance cannot be said: there are no per-video values of both."
+    if total.significant:
+        return f"{ahead}, and the difference is significant: its 95 % interval over prompts leaves out 0."
+    return f"{ahead}, which is not significant: with other prompts it could as well be the other way round."
+
+
+def _fill(template: str, /, **values: Any) -> str:
+    return _environment().get_template(f"{template}.html.j2").render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("opens2v_hf.hub.leaderboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    return environment
