@@ -87,6 +87,20 @@ class NexusScore(evaluate.Metric):
             reference_urls=["https://arxiv.org/abs/2505.20292"],
         )
 
+    def add(self, *, prediction=None, reference=None, **inputs):
+        """Keep one video and its reference for `compute`."""
+        from opens2v_hf.run.metrics.reference_input import exact_pictures
+
+        super().add(prediction=prediction, reference=exact_pictures(reference), **inputs)
+
+    def add_batch(self, *, predictions=None, references=None, **inputs):
+        """Keep several videos and their references for `compute`."""
+        from opens2v_hf.run.metrics.reference_input import exact_pictures
+
+        if isinstance(references, list | tuple):
+            references = [exact_pictures(reference) for reference in references]
+        super().add_batch(predictions=predictions, references=references, **inputs)
+
     def _compute(
         self,
         predictions,

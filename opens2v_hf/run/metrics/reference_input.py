@@ -62,6 +62,18 @@ class ReferenceInput:
         }
 
 
+def exact_pictures(reference: Any) -> Any:
+    """A reference whose PIL images are the bytes of PNG files; anything else stays as it is.
+
+    To be applied before `evaluate` stores a reference: it casts what it is given to plain objects first, and would
+    store a PIL image in the format that it was read from. For a JPEG that is another, lossy JPEG, which moves scores.
+    """
+    if not isinstance(reference, Mapping) or not isinstance(reference.get("images"), list | tuple):
+        return reference
+    images = [_stored(picture) if isinstance(picture, Image.Image) else picture for picture in reference["images"]]
+    return {**reference, "images": images}
+
+
 def _stored(picture: Any) -> dict[str, Any]:
     if isinstance(picture, Mapping):
         return {"path": picture.get("path"), "bytes": picture.get("bytes")}

@@ -1,4 +1,5 @@
 import ast
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -462,6 +463,19 @@ def test_videos_added_one_by_one_are_scored_together(module, video):
     )
     assert result["scores"] == [0.0, 0.0]
     assert result["reasons"] == ["no reference was detected in any frame"] * 2
+
+
+def test_an_open_jpeg_gives_the_score_of_its_file(module, folders, video, tmp_path):
+    """As `datasets` decodes reference pictures: opened from bytes, without a file's name, and with a format."""
+    picture(1).save(tmp_path / "cup.jpg", quality=60)
+    jpeg = (tmp_path / "cup.jpg").read_bytes()
+    arguments = {"num_frames": 2, "box_threshold": 0.5, "text_threshold": -1.0, "device": "cpu", **folders}
+    images = [str(tmp_path / "cup.jpg"), Image.open(io.BytesIO(jpeg))]
+    references = [{"images": [image], "labels": ["Cup"]} for image in images]
+    of_file, of_picture = module.compute(predictions=[str(video)] * 2, references=references, **arguments)["scores"]
+    assert of_file == of_picture != 0
+    module.add(prediction=str(video), reference={"images": [Image.open(io.BytesIO(jpeg))], "labels": ["Cup"]})
+    assert module.compute(**arguments)["scores"] == [of_file]
 
 
 def test_broken_pictures_and_videos_cost_their_video_only(module, folders, video, tmp_path):
