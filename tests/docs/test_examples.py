@@ -25,7 +25,7 @@ FIRST = ROOT / "docs" / "README.md"
 PAGES = [*sorted(ROOT.glob("docs/*.md"), key=lambda page: page != FIRST), ROOT / "README.md"]
 CARDS = sorted(ROOT.glob("metrics/*/README.md")) + sorted(ROOT.glob("dataset_scripts/*/README.md"))
 CARDS += sorted(ROOT.glob("spaces/**/README.md"))
-SHOWN_ONLY = {"bibtex", "json", "text", "yaml"}
+SHOWN_ONLY = {"bibtex", "json", "math", "text", "yaml"}
 """Languages of blocks that nobody runs."""
 
 
