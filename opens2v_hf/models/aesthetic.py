@@ -54,6 +54,8 @@ class AestheticHead:
         [13.6]
     """
 
+    role: ClassVar[str] = "aesthetic_head"
+
     def __init__(self, network: nn.Sequential, info: ModelInfo) -> None:
         self.network = network.eval().requires_grad_(False)
         self.info = info
@@ -90,7 +92,7 @@ class AestheticHead:
         chosen = pick_device(device)
         commit = None if found.is_local else cached_commit(found.source, revision, filename=path.name)
         info = ModelInfo(
-            role="aesthetic_head",
+            role=cls.role,
             name=found.name,
             revision=commit or found.revision,
             dtype="float32",
@@ -163,8 +165,8 @@ def _find(model: str, revision: str | None, filename: str | None) -> tuple[Resol
     if Path(model).is_file():
         if revision is not None or filename is not None:
             raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {model}; leave it out")
-        return single_file(Path(model), "aesthetic_head"), Path(model)
-    found = resolve_model(model, revision, "aesthetic_head")
+        return single_file(Path(model), AestheticHead.role), Path(model)
+    found = resolve_model(model, revision, AestheticHead.role)
     if not found.is_local:
         return found, download_weights(found, filename or RELEASED_FILE)
     folder = Path(found.source)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from opens2v_hf.data.eval_rules import facesim_reference, person_references
 from opens2v_hf.data.eval_split import EvalSplit
-from opens2v_hf.data.sample import EvalSample
+from opens2v_hf.data.sample import EvalSample, Subject
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.metrics.base import Metric
+from opens2v_hf.run.metrics.face_reference import FaceReference
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.scoring import MetricTask
 
@@ -59,6 +61,28 @@ ROLES: dict[str, Role] = {
     "prompt_encoder": Role(
         "openai/clip-vit-base-patch32",
         ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
+    ),
+    "aesthetic_encoder": Role(
+        "openai/clip-vit-large-patch14",
+        ("opens2v_hf.models.aesthetic", "AestheticEncoder.from_pretrained"),
+    ),
+    "aesthetic_head": Role(
+        "BestWishYsh/OpenS2V-Weight",
+        ("opens2v_hf.models.aesthetic", "AestheticHead.from_pretrained"),
+        also="a weights file",
+        file="aesthetic-model.pth",
+    ),
+    "face_detector": Role(
+        "BestWishYsh/OpenS2V-Weight",
+        ("opens2v_hf.models.faces.loading", "load_face_detector"),
+        also="an ONNX file of InsightFace",
+        file="face_extractor/models/buffalo_l/det_10g.onnx",
+    ),
+    "face_embedder": Role(
+        "BestWishYsh/OpenS2V-Weight",
+        ("opens2v_hf.models.faces.embedder", "IrFaceEmbedder.from_pretrained"),
+        also="a weights file",
+        file="glint360k_curricular_face_r101_backbone.bin",
     ),
 }
 """Every role that a metric's models have."""
@@ -129,10 +153,51 @@ def _build_nexusscore(models: Mapping[str, Any], options: Mapping[str, Any]) -> 
     return NexusScore(**models, thresholds=Thresholds(**bounds), **chosen)
 
 
+def _build_aesthetics(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.aesthetics import Aesthetics
+
+    return Aesthetics(models["aesthetic_encoder"], models["aesthetic_head"], **options)
+
+
+def _build_motion_amplitude(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.motion_amplitude import MotionAmplitude
+
+    return MotionAmplitude(**options)
+
+
 def _nexus_reference(sample: EvalSample, split: EvalSplit) -> NexusReference:
     return NexusReference(
         images=tuple(split.picture_path(subject) for subject in sample.subjects),
         labels=tuple(subject.label for subject in sample.subjects),
+        id=sample.id,
+    )
+
+
+def _build_facesim_cur(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.facesim_cur import FaceSimCur
+
+    return FaceSimCur(models["face_detector"], models["face_embedder"], **options)
+
+
+def _build_facesim_multi(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.facesim_multi import FaceSimMulti
+
+    return FaceSimMulti(models["face_detector"], models["face_embedder"], **options)
+
+
+def _first_person(sample: EvalSample, split: EvalSplit) -> FaceReference:
+    first = facesim_reference(sample.category, sample.subjects)
+    return _people(sample, split, () if first is None else (first,))
+
+
+def _all_people(sample: EvalSample, split: EvalSplit) -> FaceReference:
+    return _people(sample, split, person_references(sample.subjects))
+
+
+def _people(sample: EvalSample, split: EvalSplit, subjects: Sequence[Subject]) -> FaceReference:
+    return FaceReference(
+        images=tuple(split.picture_path(subject) for subject in subjects),
+        labels=tuple(subject.label for subject in subjects),
         id=sample.id,
     )
 
@@ -161,6 +226,34 @@ METRICS: dict[str, MetricEntry] = {
             _nexus_reference,
             ("variant", "num_frames", "box_threshold", "text_threshold", "label_instruction", "details"),
         ),
+        MetricEntry(
+            "aesthetics",
+            ("aesthetic_encoder", "aesthetic_head"),
+            _build_aesthetics,
+            lambda sample, split: None,
+            ("num_frames",),
+        ),
+        MetricEntry(
+            "motion_amplitude",
+            (),
+            _build_motion_amplitude,
+            lambda sample, split: None,
+            ("variant",),
+        ),
+        MetricEntry(
+            "facesim_cur",
+            ("face_detector", "face_embedder"),
+            _build_facesim_cur,
+            _first_person,
+            ("num_frames",),
+        ),
+        MetricEntry(
+            "facesim_multi",
+            ("face_detector", "face_embedder"),
+            _build_facesim_multi,
+            _all_people,
+            ("num_frames",),
+        ),
     )
 }
 """Every metric that a whole model can be scored with."""
@@ -185,6 +278,7 @@ def load_metrics(
     models: Mapping[str, ModelChoice] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     embedded: bool = False,
+    loaded: Mapping[str, Any] | None = None,
 ) -> list[Metric[Any]]:
     """Load the models that some metrics need, each once, and make the metrics.
 
@@ -193,25 +287,37 @@ def load_metrics(
         models: role to model; the released ones for roles that are not named.
         options: metric name to its own options.
         embedded: take the embedded model for every role that `models` does not name.
+        loaded: role to a model that is loaded already and is used as it is.
 
     Raises:
         ArgumentError: an unknown metric, role or option.
         ModelError: a model cannot be loaded.
     """
     chosen = dict(models or {})
-    entries = [_entry(name) for name in dict.fromkeys(names)]
-    if not entries:
-        raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
-    _refuse_unknown(entries, chosen, options or {})
-    loaded: dict[str, Any] = {}
+    entries = check_request(names, models=chosen, options=options)
+    at_hand = dict(loaded or {})
     metrics = []
     for entry in entries:
         for role in entry.roles:
-            if role not in loaded:
+            if role not in at_hand:
                 choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released))
-                loaded[role] = _load(role, choice)
-        metrics.append(entry.build({role: loaded[role] for role in entry.roles}, (options or {}).get(entry.name, {})))
+                at_hand[role] = load_model(role, choice)
+        metrics.append(entry.build({role: at_hand[role] for role in entry.roles}, (options or {}).get(entry.name, {})))
     return metrics
+
+
+def check_request(
+    names: Sequence[str],
+    *,
+    models: Mapping[str, ModelChoice] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[MetricEntry]:
+    """Find the metrics that are asked for, and load nothing; see `load_metrics` for arguments and errors."""
+    entries = [_entry(name) for name in dict.fromkeys(names)]
+    if not entries:
+        raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
+    _refuse_unknown(entries, models or {}, options or {})
+    return entries
 
 
 def _entry(name: str) -> MetricEntry:
@@ -241,7 +347,13 @@ def _refuse_unknown(
             raise ArgumentError(f"{name} has no option {', '.join(unknown)} (it has: {', '.join(known[name])})")
 
 
-def _load(role: str, choice: ModelChoice) -> Any:
+def load_model(role: str, choice: ModelChoice) -> Any:
+    """Load the model for a role.
+
+    Raises:
+        ArgumentError: an argument of loading has a value that cannot be used.
+        ModelError: the model cannot be loaded.
+    """
     module_name, attribute = ROLES[role].loader
     loader: Any = importlib.import_module(module_name)
     for part in attribute.split("."):

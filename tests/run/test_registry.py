@@ -1,3 +1,6 @@
+import importlib
+import inspect
+import operator
 from pathlib import Path
 
 import pytest
@@ -6,10 +9,8 @@ from helpers.nexus_models import save_nexus_models
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.clip_prompt import RELEASED_PROMPT_ENCODER
-from opens2v_hf.models.gme import RELEASED_EMBEDDER
-from opens2v_hf.models.judge.loading import RELEASED_JUDGE
-from opens2v_hf.models.yolo_world.weights import RELEASED_FILE, RELEASED_REPO
+from opens2v_hf.models import aesthetic
+from opens2v_hf.models.yolo_world.weights import RELEASED_FILE
 from opens2v_hf.run.registry import ROLES, ModelChoice, load_metrics, load_tasks
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.scoring import score_found
@@ -24,15 +25,18 @@ def choices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelChoice]:
     return {role: ModelChoice(folder, {"device": "cpu"}) for role, folder in folders.items()}
 
 
-def test_the_released_models_are_the_defaults() -> None:
-    released = {
-        "embedder": RELEASED_EMBEDDER,
-        "judge": RELEASED_JUDGE,
-        "detector": RELEASED_REPO,
-        "prompt_encoder": RELEASED_PROMPT_ENCODER,
-    }
-    assert {name: role.released for name, role in ROLES.items()} == released
+@pytest.mark.parametrize("name", ROLES)
+def test_the_released_models_are_the_defaults(name: str) -> None:
+    """What the table of roles says is what the function that loads a model of the role takes by itself."""
+    module, attribute = ROLES[name].loader
+    load = operator.attrgetter(attribute)(importlib.import_module(module))
+    default = next(iter(inspect.signature(load).parameters.values())).default
+    assert ROLES[name].released == (default if default is not None else load.__self__.released)
+
+
+def test_the_files_of_released_weights() -> None:
     assert ROLES["detector"].file == RELEASED_FILE
+    assert ROLES["aesthetic_head"].file == aesthetic.RELEASED_FILE
 
 
 def test_metrics_share_the_models_that_they_have_in_common(choices: dict[str, ModelChoice]) -> None:
@@ -77,3 +81,11 @@ def test_a_split_is_scored_with_its_own_pictures_and_a_missing_picture_fails_one
     assert scores["singleobj_1"].status is Status.FAILED
     assert picture.name in scores["singleobj_1"].reason
     assert scores["humanobj_1"].status is Status.SCORED
+
+
+def test_models_that_are_loaded_already_are_used_as_they_are(choices: dict[str, ModelChoice]) -> None:
+    (first,) = load_metrics(["gmescore"], models={"embedder": choices["embedder"]})
+    (again,) = load_metrics(
+        ["gmescore"], models={"embedder": ModelChoice("no-such-folder")}, loaded={"embedder": first.embedder}
+    )
+    assert again.embedder is first.embedder
