@@ -8,13 +8,11 @@ from pathlib import Path
 from opens2v_hf.data.eval_ids import PROMPT_SHA256
 from opens2v_hf.data.eval_rules import GENERAL_METRICS
 from opens2v_hf.errors import ResultError
+from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.result import MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.scorecard import RELEASED, Scorecard
-
-UNAVOIDABLE_CAVEAT = "the rubric is "
-"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: told, not refused."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,6 @@ def other_reasons(result: RunResult) -> list[str]:
     if result.benchmark.get("sha256") != PROMPT_SHA256.get(result.split):
         found.append(f"its prompts are not the released ones of {result.split}")
     return found
-
-
-def is_unavoidable(column: str, caveat: str) -> bool:
-    """Whether every result has such a caveat."""
-    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)
 
 
 def public_caveats(metric: MetricResult) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from opens2v_hf.data.eval_split import DEFAULT_REPO
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.comparability import is_unavoidable, other_reasons, partial_reasons, public_caveats, public_name
+from opens2v_hf.hub.comparability import other_reasons, partial_reasons, public_caveats, public_name
+from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.result_columns import column_metrics

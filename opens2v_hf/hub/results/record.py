@@ -21,6 +21,9 @@ FORMAT = "opens2v-hf/submission/1"
 VENUES = ("Open-Source", "Closed-Source")
 KINDS = ("published", "measured")
 
+UNAVOIDABLE_CAVEAT = "the rubric is "
+"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: told, not refused."""
+
 DATA_FOLDER = "data"
 _SLUG_LENGTH = 64
 
@@ -195,6 +198,11 @@ class Submission:
 _PLAIN_FIELDS = (
     "model", "model_id", "link", "team", "venue", "split", "version", "scoring", "submitted_by", "submitted_at",
 )  # fmt: skip
+
+
+def is_unavoidable(column: str, caveat: str) -> bool:
+    """Whether every result has such a caveat, so that it is no reason to refuse one."""
+    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)
 
 
 def load_submissions(

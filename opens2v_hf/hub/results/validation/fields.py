@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from opens2v_hf.data.eval_ids import PROMPT_SHA256
-from opens2v_hf.hub.results.record import FORMAT, KINDS, VENUES
+from opens2v_hf.hub.results.record import FORMAT, KINDS, VENUES, is_unavoidable
 from opens2v_hf.hub.results.validation.links import link_problems
 from opens2v_hf.hub.results.validation.names import name_problems
 from opens2v_hf.hub.results.validation.problem import Problem, harmless, shown
@@ -88,8 +88,9 @@ def provenance_problems(record: Mapping[str, Any], *, allow_published: bool) -> 
     if any(entry["embedded"] for entry in made["models"]):
         what = "some numbers were made with the embedded models, which are comparable with nothing"
         yield Problem("embedded", "provenance.models", what, "score with the released models")
-    if made["caveats"]:
-        first = harmless(made["caveats"][0]["caveat"][:TEXT_LENGTH])
+    caveats = [entry["caveat"] for entry in made["caveats"] if not is_unavoidable(entry["metric"], entry["caveat"])]
+    if caveats:
+        first = harmless(caveats[0][:TEXT_LENGTH])
         what = f"the numbers are not the leaderboard's ({first})"
         yield Problem("not_comparable", "provenance.caveats", what, "score with the released models and options")
     expected = PROMPT_SHA256.get(record["split"])

@@ -1,0 +1,77 @@
+"""`opens2v validate`: whether submissions to the results dataset are acceptable."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "Checks submissions to the results dataset: their form, ranges, the total from the columns, the columns from "
+        "the per-video values, ids, names, links and owners. Exit code 1 where one is not acceptable."
+    )
+    parser.add_argument(
+        "targets",
+        nargs="+",
+        metavar="TARGET",
+        help="a file (a record, or the JSON of the released Space), a clone of the results dataset, or a pull request "
+        "as org/opens2v-results#3 or by its address",
+    )
+    parser.add_argument("--results", metavar="ORG/NAME", help="results dataset that files are held against")
+    parser.add_argument("--split", help="that files in the released Space's form are of")
+    parser.add_argument(
+        "--allow-published", action="store_true", help="accept rows of published tables, which have no per-video values"
+    )
+    parser.add_argument("--json", action="store_true", help="print the problems as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print what is wrong; 1 where something is."""
+    from opens2v_hf.errors import ArgumentError
+    from opens2v_hf.hub.results.checking import (
+        Checked,
+        pull_request_of,
+        validate_file,
+        validate_folder,
+        validate_pull_request,
+    )
+    from opens2v_hf.hub.results.record import load_submissions
+    from opens2v_hf.scores.scorecard import SPLITS
+
+    if arguments.split not in (None, *SPLITS):
+        raise ArgumentError(f"there is no split {arguments.split!r} (known are: {', '.join(SPLITS)})")
+    existing = load_submissions(arguments.results) if arguments.results else []
+    checked: Checked = {}
+    for target in arguments.targets:
+        place, pull_request = Path(target), pull_request_of(target)
+        if place.is_dir():
+            checked |= {f"{target}: {file}": problems for file, problems in validate_folder(place).items()}
+        elif pull_request is not None and not place.exists():
+            from huggingface_hub import HfApi
+
+            found = validate_pull_request(HfApi(), *pull_request, allow_published=arguments.allow_published)
+            checked |= {f"{target}: {file}": problems for file, problems in found.items()}
+        else:
+            checked[target] = validate_file(
+                place, split=arguments.split, existing=existing, allow_published=arguments.allow_published
+            )
+    if arguments.json:
+        print(json.dumps({name: [one.to_dict() for one in problems] for name, problems in checked.items()}, indent=2))
+    else:
+        _print(checked)
+    return int(any(checked.values()))
+
+
+def _print(checked: dict[str, list]) -> None:
+    from opens2v_hf.hub.results.validation.problem import harmless
+
+    for name, problems in checked.items():
+        if problems:
+            print(f"{harmless(name)}: not acceptable")
+            for problem in problems:
+                print(f"  {problem}")
+    good = sum(not problems for problems in checked.values())
+    print(f"{good} of {len(checked)} acceptable")

@@ -1,0 +1,156 @@
+"""Validating whole places: files, a clone of the results dataset, a pull request to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from opens2v_hf.errors import ArgumentError, HubError
+from opens2v_hf.hub.client import told
+from opens2v_hf.hub.pull_requests import OPEN
+from opens2v_hf.hub.results.record import DATA_FOLDER, Submission
+from opens2v_hf.hub.results.released_form import is_released_form, released_form_problems
+from opens2v_hf.hub.results.remote import changes_of, read_existing
+from opens2v_hf.hub.results.validation.problem import Problem, harmless
+from opens2v_hf.hub.results.validation.reading import MAX_BYTES, parse, read_file, too_large
+from opens2v_hf.hub.results.validation.submission import validate_submission
+
+MAX_FILES = 20
+"""Records in one pull request."""
+
+_PULL_REQUEST = re.compile(
+    r"(?:https?://[^/]+/datasets/)?(?P<repo>[\w.-]+/[\w.-]+)(?:#|/discussions/)(?P<number>\d{1,9})/?"
+)
+
+Checked = dict[str, list[Problem]]
+"""File to what is wrong with it; an empty list where nothing is."""
+
+
+def pull_request_of(text: str) -> tuple[str, int] | None:
+    """Repo and number of a pull request given as `org/name#3` or by its page's address; None for anything else.
+
+    Example:
+        >>> pull_request_of("org/opens2v-results#3")
+        ('org/opens2v-results', 3)
+    """
+    found = _PULL_REQUEST.fullmatch(text)
+    return (found["repo"], int(found["number"])) if found else None
+
+
+def validate_file(
+    path: Path, *, split: str | None = None, existing: Sequence[Submission] = (), allow_published: bool = False
+) -> list[Problem]:
+    """What is wrong with a file: a record of the results dataset, or the released Space's form.
+
+    Args:
+        path: of the file.
+        split: that a file in the released form is of; by default human-domain without a NexusScore, else open-domain,
+            which has the weights of single-domain.
+        existing: the records that are there already.
+        allow_published: whether a record may be of a published table.
+    """
+    content, problems = read_file(path)
+    if content is None:
+        return problems
+    record, _ = parse(content)
+    if is_released_form(record):
+        assumed = "open-domain" if "nexus_score" in record else "human-domain"
+        return list(released_form_problems(record, split or assumed))
+    return validate_submission(content, existing=existing, allow_published=allow_published)
+
+
+def validate_folder(folder: Path) -> Checked:
+    """Every record in a clone of the results dataset, against those that were submitted before it.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    files = sorted(path for path in (folder / DATA_FOLDER).rglob("*") if path.is_file())
+    if not files:
+        raise ArgumentError(f"{folder} holds no results: there is no file in {DATA_FOLDER}/")
+    contents = {path.relative_to(folder).as_posix(): read_file(path) for path in files}
+    ordered = sorted(contents, key=lambda name: (_submitted_at(contents[name][0]), name))
+    checked: Checked = {}
+    accepted: list[Submission] = []
+    for name in ordered:
+        content, problems = contents[name]
+        if content is not None:
+            problems = _with_record(content, name, accepted, authors=None, allow_published=True)
+        checked[name] = problems
+    return dict(sorted(checked.items()))
+
+
+def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_published: bool = False) -> Checked:
+    """Everything that a pull request to the results dataset would change.
+
+    It may add records of its author, and do nothing else. Files are measured before they are downloaded.
+
+    Args:
+        api: a token is needed for private repos alone.
+        repo_id: of the results dataset.
+        number: of the pull request.
+        allow_published: whether its records may be of a published table.
+
+    Raises:
+        HubError: the Hub cannot be reached, has no such pull request, or it is closed.
+        ResultError: a record that is in the dataset already is malformed.
+    """
+    with told(api):
+        discussion = api.get_discussion_details(repo_id, number, repo_type="dataset")
+    if not discussion.is_pull_request or discussion.status not in OPEN:
+        raise HubError(f"{repo_id}#{number} is no open pull request")
+    authors = _names_of(api, discussion.author)
+    revision = f"refs/pr/{number}"
+    changes = changes_of(api, repo_id, revision)
+    checked: Checked = {}
+    remedy = "a submission adds its record and leaves everything else as it is"
+    for verb, paths in (("changes", changes.changed), ("deletes", changes.deleted)):
+        for path in paths:
+            checked[path] = [Problem("touches_others", "", f"the pull request {verb} {harmless(path)}", remedy)]
+    if not changes.added:
+        checked["."] = [Problem("nothing_added", "", "the pull request adds no record", remedy)]
+    if len(changes.added) > MAX_FILES:
+        what = f"the pull request adds {len(changes.added)} files"
+        checked["."] = [Problem("too_many_files", "", what, f"add at most {MAX_FILES}")]
+        return checked
+    existing = read_existing(api, repo_id)
+    for path, num_bytes in changes.added.items():
+        if not path.startswith(f"{DATA_FOLDER}/"):
+            what = f"the pull request adds {harmless(path)}, outside {DATA_FOLDER}/"
+            checked[path] = [Problem("touches_others", "", what, remedy)]
+        elif num_bytes > MAX_BYTES:
+            checked[path] = [too_large(num_bytes)]
+        else:
+            with told(api):
+                local = api.hf_hub_download(repo_id, path, repo_type="dataset", revision=revision)
+            content = Path(local).read_bytes()
+            checked[path] = _with_record(content, path, existing, authors=authors, allow_published=allow_published)
+    return checked
+
+
+def _with_record(
+    content: bytes, path: str, accepted: list[Submission], *, authors: Collection[str] | None, allow_published: bool
+) -> list[Problem]:
+    """The problems of a record; one without any joins those that the next ones are held against."""
+    problems = validate_submission(
+        content, existing=accepted, authors=authors, path=path, allow_published=allow_published
+    )
+    if not problems:
+        accepted.append(Submission.from_dict(parse(content)[0], source=path))
+    return problems
+
+
+def _submitted_at(content: bytes | None) -> str:
+    """The time in a record, so that who came first can be found; records without one come last."""
+    record = parse(content)[0] if content is not None else None
+    when = record.get("submitted_at") if isinstance(record, dict) else None
+    return when if isinstance(when, str) else "\uffff"
+
+
+def _names_of(api: HfApi, user: str) -> list[str]:
+    with told(api):
+        overview = api.get_user_overview(user)
+    return [user, *(org.name for org in overview.orgs or ())]
