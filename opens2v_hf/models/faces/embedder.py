@@ -90,7 +90,9 @@ class IrFaceEmbedder:
             ArgumentError: an argument has a value that cannot be used.
         """
         found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
-        network = IrNetwork(IrConfig() if found.config is None else IrConfig.from_file(found.config))
+        config = IrConfig() if found.config is None else IrConfig.from_file(found.config)
+        with torch.device("meta"):
+            network = IrNetwork(config)
         fit_weights(network, read_weights(found.path), source=found.path, what="face embedder")
         chosen = pick_device(device)
         weights_dtype = pick_dtype(dtype, chosen)

@@ -53,7 +53,8 @@ def _load_heatmap(model: str, revision: str | None, device: str | torch.device |
     from opens2v_hf.models.yolo_world.weights import read_weights
 
     found = find_weights(model, revision, ROLE, released_file=WEIGHTS_NAME, endings=(".safetensors",))
-    network = HeatmapFaceNetwork(HeatmapConfig.from_file(found.path.parent / CONFIG_NAME))
+    with torch.device("meta"):
+        network = HeatmapFaceNetwork(HeatmapConfig.from_file(found.path.parent / CONFIG_NAME))
     fit_weights(network, read_weights(found.path), source=found.path, what="face detector")
     chosen = pick_device(device)
     return HeatmapFaceDetector(network, found.info(dtype="float32", device=str(chosen)), device=chosen)

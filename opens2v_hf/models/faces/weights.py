@@ -95,7 +95,13 @@ def find_weights(
 
 
 def fit_weights(network: nn.Module, weights: Mapping[str, Tensor], *, source: Path, what: str) -> None:
-    """Load weights into a network; all that it needs must be there, and tensors that it does not need are left aside.
+    """Give a network its weights, in their own dtype; all that it needs must be there, other tensors are left aside.
+
+    Args:
+        network: may be on the meta device, where making it costs nothing.
+        weights: by key.
+        source: of the weights, for messages.
+        what: the network is, for messages.
 
     Raises:
         ModelError: keys are missing or have another shape; the message names some.
@@ -108,7 +114,7 @@ def fit_weights(network: nn.Module, weights: Mapping[str, Tensor], *, source: Pa
             f"{source} is no {what} of this size: {len(wrong)} of its {len(expected)} tensors are missing or have "
             f"another shape ({shown}); weights and config.json belong together"
         )
-    network.load_state_dict({key: weights[key] for key in expected})
+    network.load_state_dict({key: weights[key] for key in expected}, assign=True)
 
 
 def _in_folder(folder: Path, role: str, released_file: str, endings: Sequence[str], filename: str | None) -> Path:
