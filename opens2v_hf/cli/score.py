@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.errors import ArgumentError
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -20,8 +18,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where <split>.json is written")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing <split>.json")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="gets <split>.json and the journal from which the same command goes on after it was stopped or killed",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a <split>.json that this run does not go on from: another model's, or one with more metrics",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="forget what earlier runs finished there, and score everything anew"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="try again also what failed for a reason that lies in the video"
+    )
     parser.add_argument("--name", help="of the model, for tables (default: the last part of VIDEOS)")
     parser.add_argument(
         "--data-dir", metavar="PLACE", help="folder or hf:// URL of the benchmark (default: its Hub repo)"
@@ -45,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument(
         "--dtype",
         help="of the networks that take one: float16, bfloat16, float32 (default: float16 on CUDA, else float32)",
+    )
+    models.add_argument(
+        "--memory",
+        default="keep",
+        choices=("keep", "low"),
+        help="low: load one group of models after another, and decode the videos once for each (default: keep)",
     )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
@@ -74,9 +93,6 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.run.result import notes
     from opens2v_hf.run.table import format_text
 
-    target = Path(arguments.out) / f"{arguments.split}.json"
-    if target.exists() and not arguments.overwrite:
-        raise ArgumentError(f"{target} exists; choose another --out, or give --overwrite to replace it")
     if not processes.is_main_process():
         _hide_progress()
     metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
@@ -91,10 +107,14 @@ def run(arguments: argparse.Namespace) -> int:
         revision=arguments.revision,
         videos_revision=arguments.videos_revision,
         backend=arguments.backend,
+        out=arguments.out,
+        overwrite=arguments.overwrite,
+        fresh=arguments.fresh,
+        retry_failed=arguments.retry_failed,
+        memory=arguments.memory,
     )
     if not processes.is_main_process():
         return 0
-    result.save(target)
     print(format_text([result]))
     for note in notes([result]):
         print(f"note: {note}")
@@ -107,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         if score.status == "failed"
     ]
     _print_list("not scored", failures, separator="\n  ")
-    print(f"wrote {target}")
+    print(f"wrote {Path(arguments.out) / arguments.split}.json")
     return int(bool(failures or result.coverage.missing))
 
 

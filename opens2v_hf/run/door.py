@@ -9,9 +9,11 @@ from typing import Any
 
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.registry import METRICS, ModelChoice, load_tasks
+from opens2v_hf.run.output import Output
+from opens2v_hf.run.passes import Memory, plan_passes
+from opens2v_hf.run.registry import METRICS, ModelChoice
 from opens2v_hf.run.result import RunResult
-from opens2v_hf.run.scoring import score_found
+from opens2v_hf.run.scoring import Run, score_passes
 from opens2v_hf.run.videos import find_videos
 from opens2v_hf.video.reader import Backend
 
@@ -29,10 +31,19 @@ def score(
     videos_revision: str | None = None,
     backend: Backend = "auto",
     distributed: bool = True,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    fresh: bool = False,
+    retry_failed: bool = False,
+    memory: Memory = "keep",
 ) -> RunResult:
     """Score the videos of a model on a split of OpenS2V-Eval.
 
     Under `accelerate launch` with several processes they share the videos, and each gets the whole result.
+
+    With `out`, every score is written down as soon as it is there. The same call after a crash, or after whatever else
+    ended it, goes on from there, with any number of processes, and comes to the same result. What has changed since
+    (a video, a prompt or picture, a model's revision, an option, a library) is scored anew, and nothing else.
 
     Args:
         videos: a folder of `<id>.mp4` files, or a Hub dataset repo that holds them ("org/name").
@@ -48,6 +59,15 @@ def score(
         videos_revision: of the Hub repo of videos.
         backend: of the video reader: "auto", "decord" or "pyav".
         distributed: False to score all videos in this process, whatever was launched.
+        out: folder for `<split>.json` (the result), `<split>.journal/` and `<split>.thumbnails/`; nothing is written
+            by default. One run at a time can use it.
+        overwrite: replace a result in `out` that this run does not go on from: another model's, one without a
+            journal, or one with more metrics.
+        fresh: forget what earlier runs in `out` finished, and score everything anew.
+        retry_failed: try again also what failed in earlier runs for a reason that lies in the video. Other failures
+            (no answer from a judge, a download that broke off) are tried again anyway.
+        memory: "keep" loads all models together and decodes each video once; "low" loads one group of models after
+            another, lets go of each, and decodes each video once for each group.
 
     Returns:
         Values for every video, what each mean rests on, and what everything was made with.
@@ -56,29 +76,30 @@ def score(
         ArgumentError: an argument has a value that cannot be used.
         SampleError: the benchmark's files are missing or malformed.
         ModelError: a model cannot be loaded.
+        ResultError: another run uses `out`, or it cannot be written (a full disk); what is finished is kept.
         ProcessError: the videos were shared, and a process failed or died.
 
     A video that is broken or cannot be rated raises nothing: it is in the result as failed, with its reason.
     """
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
     found = find_videos(os.fspath(videos), [sample.id for sample in opened.samples], revision=videos_revision)
-    tasks = load_tasks(
-        list(METRICS) if metrics is None else metrics,
-        opened,
-        models=_choices(models),
-        options=options,
-        embedded=models == "embedded",
+    names = tuple(dict.fromkeys(METRICS if metrics is None else metrics))
+    passes = plan_passes(
+        names, opened, models=_choices(models), options=options, embedded=models == "embedded", memory=memory
     )
-    return score_found(
+    run = Run(
         found,
         opened.samples,
-        tasks,
         model=name or Path(os.fspath(videos)).resolve().name,
         split=split,
         benchmark=opened.provenance,
         backend=backend,
         distributed=distributed,
     )
+    output = None
+    if out is not None:
+        output = Output(out, split, overwrite=overwrite, fresh=fresh, retry_failed=retry_failed)
+    return score_passes(run, passes, names, output=output, known_metrics=tuple(METRICS))
 
 
 def _choices(

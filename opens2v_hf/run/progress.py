@@ -32,9 +32,9 @@ class Progress:
             self._bar = tqdm(total=total, desc=description, unit=unit, file=self._stream)
 
     def update(self, done: int, failed: int = 0) -> None:
-        """Say how many are done so far, and how many of those failed; neither ever goes back."""
+        """Say how many are done so far, which never goes back, and how many of those failed."""
         self._done, before = max(done, self._done), self._done
-        self._failed = max(failed, self._failed)
+        self._failed = failed
         if self._bar is not None:
             if self._failed:
                 self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
@@ -46,13 +46,6 @@ class Progress:
                 failed_note = f", {self._failed} failed" if self._failed else ""
                 line = f"{self._description}: {self._done} of {self._total} {self._unit}s{failed_note}"
                 print(line, file=self._stream, flush=True)
-
-    def say(self, text: str) -> None:
-        """Show a line of text beside the bar."""
-        if self._bar is not None:
-            self._bar.write(text, file=self._stream)
-        elif self._stream is not None:
-            print(text, file=self._stream, flush=True)
 
     def __enter__(self) -> Self:
         return self

@@ -19,13 +19,16 @@ class Clip:
 
     The frames of all rules are decoded together, once, when the first of them is asked for, and each is kept once
     however many rules name it. The rule `every()` keeps nothing: its frames come by `stream()`; if it is among the
-    rules, the first complete pass of `stream()` serves the other rules too, so that one decode does for all.
+    rules, the first complete pass of `stream()` serves the other rules too, so that one decode does for all. Where
+    several callers stream, `max_kept_bytes` lets that pass serve the later ones as well.
 
     Args:
         source: a local path, or the content of a video file.
         rules: the sampling rules that will be asked for.
         name: for messages and results; by default the path, or "<bytes>".
         backend: see `open_video`.
+        max_kept_bytes: what all frames of the video may take in memory for `stream()` to keep them; a longer video is
+            decoded anew by each call.
 
     Raises:
         ArgumentError: if a rule is no rule.
@@ -39,12 +42,14 @@ class Clip:
         rules: Sequence[SamplingRule] = (linspace(32),),
         name: str | None = None,
         backend: Backend = "auto",
+        max_kept_bytes: int = 0,
     ) -> None:
         for rule in rules:
             if not isinstance(rule, SamplingRule):
                 raise ArgumentError(f"frames are sampled by a SamplingRule, e.g. linspace(32) (got {rule!r})")
         self._source = Source.of(source, name)
         self._backend = backend
+        self._max_kept_bytes = max_kept_bytes
         self.rules = tuple(dict.fromkeys(rules))
         self._kept: dict[int, np.ndarray] | None = None
 
@@ -108,18 +113,23 @@ class Clip:
     def stream(self) -> Iterator[np.ndarray]:
         """All frames in order, uint8 [H, W, 3] RGB, a few in memory at a time; each call decodes the video.
 
-        Frames that a rule of the clip names are kept on the way, so that no other decode is needed for them.
+        Frames that a rule of the clip names are kept on the way, so that no other decode is needed for them; all
+        frames are, if they fit into `max_kept_bytes`.
 
         Raises:
             VideoError: if the video is broken; frames before the fault have come by then.
         """
-        wanted = frozenset(self._union()) if self._kept is None else frozenset()
+        if self._kept is not None and len(self._kept) == self.num_frames:
+            yield from (self._kept[index].copy() for index in range(self.num_frames))
+            return
+        keeps_all = self.num_frames * self.height * self.width * 3 <= self._max_kept_bytes
+        wanted = frozenset(range(self.num_frames) if keeps_all else self._union() if self._kept is None else ())
         kept: dict[int, np.ndarray] = {}
         for index, frame in enumerate(self._reader.iter_frames()):
             if index in wanted:
                 kept[index] = frame.copy()  # of its own: the caller may change the frame, which may be part of more
             yield frame
-        if self._kept is None:
+        if keeps_all or self._kept is None:
             self._kept = kept
 
     def _union(self) -> list[int]:

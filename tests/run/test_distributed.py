@@ -141,7 +141,7 @@ def test_the_main_process_alone_prints_and_writes(reports):
     assert list(reports[0]["result"]["metrics"]["gmescore"]["scores"]) == OPEN_IDS
     lines = reports[0]["stderr"].splitlines()
     assert lines.count("gmescore: 6 of 6 videos") == 1
-    assert lines.count("own, open-domain: 4 of 4 videos") == 1
+    assert lines.count("own, open-domain: 4 of 4 scores") == 1
 
 
 def test_a_killed_process_ends_the_run(model, tmp_path):
@@ -163,7 +163,7 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
         lines, killed_at = [], 0.0
         for line in launched.stderr:
             lines.append(line)
-            if not killed_at and "1 of 4 videos" in line:
+            if not killed_at and " of 4 scores" in line:
                 process_of_rank(launched.pid, "1").send_signal(signal.SIGKILL)
                 killed_at = time.monotonic()
         code = launched.wait()
@@ -176,7 +176,12 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
     assert seconds < 120
     assert "opens2v score: process 0 of 2 was told to stop (SIGTERM) before all videos were scored" in said, said
     assert "Signal 9 (SIGKILL)" in said
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "open-domain.json").exists()
+    kept = [path.read_text().count('"metric":"gmescore"') for path in (tmp_path / "out").glob("**/*.jsonl")]
+    assert 1 <= sum(kept) < 4
+    alone = subprocess.run([sys.executable, *words], env=environment(), capture_output=True, text=True, check=False)
+    assert alone.returncode == 0, alone.stderr[-4000:]
+    assert f"videos, open-domain: 4 of 4 scored, {sum(kept)} taken from the journal" in alone.stderr
 
 
 def process_of_rank(launcher: int, rank: str) -> psutil.Process:

@@ -23,7 +23,6 @@ def test_leaps_and_a_last_step_are_told_once(capsys):
 def test_nothing_is_shown_where_another_process_speaks(capsys):
     with Progress(2, description="alpha", unit="score", shown=False) as progress:
         progress.update(2)
-        progress.say("a line")
     assert capsys.readouterr().err == ""
 
 
@@ -39,8 +38,6 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     with Progress(4, description="alpha", unit="score") as progress:
         progress.update(2, 1)
-        progress.say("a line")
         progress.update(4, 1)
     assert "4/4" in terminal.getvalue()
     assert "1 failed" in terminal.getvalue()
-    assert "a line" in terminal.getvalue()

@@ -136,3 +136,20 @@ def test_a_long_clip_is_not_held(long_clip, backend):
     sparse.frames(linspace(32))
     peak = max(peak, process.memory_info().rss)
     assert peak - before < 120e6
+
+
+def test_one_decode_serves_several_streams_where_all_frames_fit(path, decoded):
+    num_bytes = COUNT * 96 * 64 * 3
+    clip = Clip(path, rules=(every(), linspace(4)), backend="pyav", max_kept_bytes=num_bytes)
+    for _ in range(2):
+        for number, frame in enumerate(clip.stream()):
+            assert numbers_of([frame]) == [number]
+            frame[:] = 0  # the frame is the caller's own
+    assert numbers_of(clip.frames(linspace(4))) == [0, 26, 53, 80]
+    assert decoded == list(range(COUNT))
+
+
+def test_frames_that_do_not_all_fit_are_decoded_anew_by_each_stream(path, decoded):
+    clip = Clip(path, rules=(every(),), backend="pyav", max_kept_bytes=COUNT * 96 * 64 * 3 - 1)
+    assert sum(1 for _ in clip.stream()) + sum(1 for _ in clip.stream()) == 2 * COUNT
+    assert decoded == [*range(COUNT), *range(COUNT)]
