@@ -5,19 +5,34 @@ from __future__ import annotations
 import argparse
 
 from opens2v_hf.run.result import RunResult
+from opens2v_hf.scores.scorecard import VERSIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("results", nargs="+", metavar="RESULT", help="JSON file that `opens2v score` wrote")
+    parser.add_argument(
+        "results",
+        nargs="+",
+        metavar="RESULT",
+        help="JSON file that `opens2v score` wrote; thumbnails in the folder <split>.thumbnails beside it are shown",
+    )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where report.html and its pictures are written")
     parser.add_argument("--title", default="Subject-to-video scores", help="of the page")
+    parser.add_argument("--version", choices=VERSIONS, default=VERSIONS[0], help="of the weights (default: v1.1)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and say where it is."""
+    """Write the page, say where it is, and print the table."""
     from opens2v_hf.run.report import write_report
+    from opens2v_hf.run.table import format_text
+    from opens2v_hf.run.thumbnails import find_thumbnails
 
-    page = write_report([RunResult.load(path) for path in arguments.results], arguments.out, title=arguments.title)
+    results = [RunResult.load(path) for path in arguments.results]
+    thumbnails = {
+        (result.model, result.split): find_thumbnails(path)
+        for result, path in zip(results, arguments.results, strict=True)
+    }
+    page = write_report(results, arguments.out, title=arguments.title, version=arguments.version, thumbnails=thumbnails)
+    print(format_text(results, version=arguments.version))
     print(f"wrote {page}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,11 @@ from typing import Any, Self
 from opens2v_hf.errors import ResultError
 
 MAX_BYTES = 1 << 30
+MAX_LINE = 1000
+_A_LINE = f"a string of at most {MAX_LINE} printable characters"
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what moves the cursor, hides or turns text around."""
+
 _MAX_COUNT = 2**53
 _MAX_SHOWN = 60
 
@@ -30,7 +36,11 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> An
     try:
         if place.stat().st_size > max_bytes:
             raise ResultError(f"{place} has {place.stat().st_size} bytes; more than {max_bytes} are not read")
-        return json.loads(place.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        text = place.read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:  # half of a surrogate pair, which only an escape can hold, cannot be written anywhere
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except OSError as error:
         raise ResultError(f"cannot read the result {place}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -74,10 +84,14 @@ class Fields:
         value = self._get(name) if default is None else self._value.get(name, default)
         return value if isinstance(value, str) else self._refuse(name, "a string", value)
 
-    def text_or_none(self, name: str) -> str | None:
-        """A string or null; an absent field is null."""
-        value = self._value.get(name)
-        return None if value is None else self.text(name)
+    def line(self, name: str) -> str:
+        """A string that can be printed: one line, no control characters, not without end."""
+        value = self.text(name)
+        return value if _is_line(value) else self._refuse(name, _A_LINE, value)
+
+    def line_or_none(self, name: str) -> str | None:
+        """A string that can be printed, or null; an absent field is null."""
+        return None if self._value.get(name) is None else self.line(name)
 
     def count(self, name: str) -> int:
         """A whole number from 0."""
@@ -111,6 +125,13 @@ class Fields:
             self._refuse(name, "a list of strings", value)
         return tuple(value)
 
+    def lines(self, name: str) -> tuple[str, ...]:
+        """A list of strings that can be printed."""
+        value = self._get(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) and _is_line(item) for item in value):
+            self._refuse(name, f"a list, each {_A_LINE}", value)
+        return tuple(value)
+
     def mapping(self, name: str) -> dict[str, Any]:
         """An object as it is; empty where the field is absent."""
         value = self._value.get(name, {})
@@ -142,6 +163,10 @@ class Fields:
 
     def _refuse(self, name: str, wanted: str, value: object) -> Any:
         raise self.error(f"{self._inside(name)} should be {wanted} (got {_shown(value)})")
+
+
+def _is_line(value: str) -> bool:
+    return len(value) <= MAX_LINE and not any(unicodedata.category(letter) in _UNPRINTABLE for letter in value)
 
 
 def _is_finite(value: int | float) -> bool:

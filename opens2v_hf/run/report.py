@@ -2,82 +2,90 @@
 
 from __future__ import annotations
 
-import base64
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
+from opens2v_hf._version import __version__
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.run import plots, table
+from opens2v_hf.run import compare_text, table
+from opens2v_hf.run.report_sections import Picture, section
 from opens2v_hf.run.result import RunResult, notes
-from opens2v_hf.scores.outcome import Status
+from opens2v_hf.scores.scorecard import COLUMNS
 
+TITLE = "Subject-to-video scores"
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture of the page.
-
-    Attributes:
-        title: its heading.
-        png: the bytes of a PNG file.
-    """
-
-    title: str
-    png: bytes
-
-    @property
-    def base64(self) -> str:
-        """The picture as it stands in a data URL."""
-        return base64.b64encode(self.png).decode("ascii")
+MAX_LISTED = 200
+"""Failures and missing samples that the page lists; it counts the others."""
 
 
 def write_report(
     results: Sequence[RunResult],
     folder: str | os.PathLike[str],
     *,
-    title: str = "Subject-to-video scores",
+    title: str = TITLE,
+    version: str = "v1.1",
     extra: Sequence[Picture] = (),
+    thumbnails: Mapping[tuple[str, str], Mapping[str, Path]] | None = None,
 ) -> Path:
-    """Write `report.html` and its pictures as PNG files.
+    """Write `report.html`, which holds all that it shows, and its plots as PNG files beside it.
 
     Args:
-        results: at least one; the table is sorted by the first metric of the first.
+        results: at least one; those of each split are shown together, best total first.
         folder: made if missing.
         title: of the page.
+        version: of the weights.
         extra: further pictures, shown before the plots.
+        thumbnails: (model, split) to sample id to JPEG file, see `find_thumbnails`.
 
     Returns:
         Path of the page.
 
     Raises:
-        ArgumentError: no result, or two of the same model name.
-        ResultError: the folder cannot be written.
+        ArgumentError: no result, two of the same model and split, or an unknown version.
+        ResultError: the folder cannot be written, or a thumbnail cannot be read.
     """
     if not results:
         raise ArgumentError("a report needs at least one result")
-    names = [result.model for result in results]
-    if len(set(names)) < len(names):
-        raise ArgumentError(f"each result in a report needs its own model name (got {', '.join(names)})")
-    drawn = _plots(results)
+    by_split: dict[str, list[RunResult]] = {}
+    for result in results:
+        if result.model in (other.model for other in by_split.setdefault(result.split, [])):
+            raise ArgumentError(
+                f"each result of a split in a report needs its own model name, and {result.model!r} stands twice on "
+                f"{result.split}; score with another --name"
+            )
+        by_split[result.split].append(result)
+    sections = [
+        section(
+            split,
+            group,
+            version=version,
+            thumbnails={model: found for (model, of_split), found in (thumbnails or {}).items() if of_split == split},
+            prefix=f"{_slug(split)}-" if len(by_split) > 1 else "",
+        )
+        for split, group in by_split.items()
+    ]
     page = _environment().get_template("report.html.j2").render(
         title=title,
         results=results,
-        splits=list(dict.fromkeys(result.split for result in results)),
+        sections=sections,
         notes=notes(results),
-        metrics=table.metric_names(results),
-        rows=table.rows(results),
-        format_value=table.format_value,
-        pictures=[*extra, *drawn.values()],
-        unscored=_unscored(results),
+        extra=extra,
+        version=version,
+        package_version=__version__,
+        columns=COLUMNS,
+        max_listed=MAX_LISTED,
+        table=table,
+        words=compare_text,
     )  # fmt: skip
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for file_name, picture in drawn.items():
-            (target / file_name).write_bytes(picture.png)
+        for picture in (p for one in sections for p in (*one.pictures, *one.category_pictures)):
+            (target / picture.file_name).write_bytes(picture.png)
         (target / "report.html").write_text(page, encoding="utf-8")
     except OSError as error:
         raise ResultError(f"cannot write the report into {target}: {error.strerror}") from error
@@ -86,25 +94,22 @@ def write_report(
 
 def _environment() -> jinja2.Environment:
     # Names of models, files and reasons come from outside: everything is escaped.
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("opens2v_hf.run"), autoescape=True, undefined=jinja2.StrictUndefined
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("opens2v_hf.run"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["partial_note"] = table.partial_note
+    environment.filters["breakable"] = _breakable
+    return environment
 
 
-def _plots(results: Sequence[RunResult]) -> dict[str, Picture]:
-    drawn = {"metrics.png": Picture("Metrics", plots.to_png(plots.metric_bars(results)))}
-    for name in table.metric_names(results):
-        drawn[f"categories-{name}.png"] = Picture(
-            f"{name} by category", plots.to_png(plots.category_bars(results, name))
-        )
-    return drawn
+def _slug(split: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", split.lower())[:40].strip("-") or "split"
 
 
-def _unscored(results: Sequence[RunResult]) -> list[Mapping[str, str]]:
-    return [
-        {"model": result.model, "metric": metric.name, "sample": sample_id, "reason": score.reason}
-        for result in results
-        for metric in result.metrics
-        for sample_id, score in metric.scores.items()
-        if score.status is Status.FAILED
-    ]
+def _breakable(name: str) -> str:
+    """A name that a narrow column may break between its words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)", "\u200b", name)

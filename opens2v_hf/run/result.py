@@ -273,21 +273,21 @@ class RunResult:
     def _from_fields(cls, fields: Fields) -> RunResult:
         coverage = fields.child("coverage")
         result = cls(
-            model=fields.text("model"),
-            split=fields.text("split"),
+            model=fields.line("model"),
+            split=fields.line("split"),
             benchmark=fields.mapping("benchmark"),
-            source=fields.text("source"),
+            source=fields.line("source"),
             coverage=Coverage(
                 coverage.count("expected"),
                 coverage.count("found"),
-                coverage.texts("missing"),
+                coverage.lines("missing"),
                 coverage.texts("unknown"),
-                {name: coverage.child("applicable").texts(name) for name in coverage.mapping("applicable")},
+                {name: coverage.child("applicable").lines(name) for name in coverage.mapping("applicable")},
             ),
             videos=tuple(_video(video) for video in fields.children("videos")),
             metrics=tuple(_metric(name, metric) for name, metric in fields.child("metrics").items()),
-            package={name: fields.child("package").text(name) for name in fields.mapping("package")},
-            created_at=fields.text("created_at"),
+            package={name: fields.child("package").line(name) for name in fields.mapping("package")},
+            created_at=fields.line("created_at"),
         )
         _check(result, fields)
         return result
@@ -295,10 +295,10 @@ class RunResult:
 
 def _video(fields: Fields) -> VideoRecord:
     return VideoRecord(
-        id=fields.text("id"),
+        id=fields.line("id"),
         file=fields.text("file"),
-        sha256=fields.text("sha256"),
-        category=fields.text("category"),
+        sha256=fields.line("sha256"),
+        category=fields.line("category"),
         num_frames=fields.count_or_none("num_frames"),
         fps=fields.number_or_none("fps"),
         width=fields.count_or_none("width"),
@@ -311,18 +311,18 @@ def _metric(name: str, fields: Fields) -> MetricResult:
         name=name,
         models=tuple(
             ModelInfo(
-                role=model.text("role"),
-                name=model.text("name"),
-                revision=model.text_or_none("revision"),
-                dtype=model.text_or_none("dtype"),
-                device=model.text_or_none("device"),
+                role=model.line("role"),
+                name=model.line("name"),
+                revision=model.line_or_none("revision"),
+                dtype=model.line_or_none("dtype"),
+                device=model.line_or_none("device"),
                 embedded=model.flag("embedded"),
-                quantization=model.text_or_none("quantization"),
+                quantization=model.line_or_none("quantization"),
             )
             for model in fields.children("models")
         ),
         options=fields.mapping("options"),
-        caveats=fields.texts("caveats"),
+        caveats=fields.lines("caveats"),
         scores={sample_id: _score(score) for sample_id, score in fields.child("scores").items()},
     )
 
@@ -330,7 +330,7 @@ def _metric(name: str, fields: Fields) -> MetricResult:
 def _score(fields: Fields) -> VideoScore:
     try:
         return VideoScore(
-            Status(fields.text("status")),
+            Status(fields.line("status")),
             fields.number_or_none("value"),
             fields.text("reason", default=""),
             fields.mapping("details"),
@@ -380,6 +380,8 @@ def notes(results: Sequence[RunResult]) -> list[str]:
 def write_json(path: str | os.PathLike[str], record: Any) -> Path:
     """Write JSON through a temporary file beside `path`, so that a reader sees the old file or the new one.
 
+    What UTF-8 cannot hold, e.g. bytes of a file's name that are no text, becomes a question mark.
+
     Raises:
         ResultError: the file cannot be written, e.g. because the disk is full.
     """
@@ -389,7 +391,7 @@ def write_json(path: str | os.PathLike[str], record: Any) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
+            "w", encoding="utf-8", errors="replace", dir=target.parent, prefix=f".{target.name}.", delete=False
         ) as file:
             temporary = file.name
             file.write(text)

@@ -1,4 +1,8 @@
-"""Results of several models side by side, as text."""
+"""Results as text: the scorecard of one model, or several models side by side.
+
+Columns of the leaderboard are in percent of their range with two decimals, as its tables have them; metrics that the
+leaderboard does not know stand beside them in their own units.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result_columns import column_metrics, knows_what_is_missing
 from opens2v_hf.scores.outcome import Summary
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, ColumnScore, Scorecard
+
+PARTIAL_MARK = "*"
 
 
 @dataclass(frozen=True)
@@ -15,41 +23,91 @@ class Row:
 
     Attributes:
         model: its name.
-        cells: metric name to summary; a metric that the result does not hold is absent.
+        card: by released scoring; None for a split that has no leaderboard.
+        strict: by strict scoring; None as above, and where the result does not say what is missing.
+        extras: the metrics that fill no column of the scorecard, by name.
         found: videos that were found, and how many the split asks for.
     """
 
     model: str
-    cells: dict[str, Summary]
+    card: Scorecard | None
+    strict: Scorecard | None
+    extras: dict[str, Summary]
     found: tuple[int, int]
 
 
-def rows(results: Sequence[RunResult], *, sort_by: str | None = None) -> list[Row]:
-    """A row for each result, best first by the metric `sort_by` (by default the first metric of the first result).
+def row(result: RunResult, *, version: str = "v1.1") -> Row:
+    """The row of one result."""
+    on_board = result.split in SPLITS
+    used = {metric.name for column, metric in column_metrics(result).items() if on_board}
+    card = result.scorecard(version=version) if on_board else None
+    if card is not None and "nexusscore" not in card.columns:
+        used -= {"nexusscore", "nexusscore_released"}
+    return Row(
+        model=result.model,
+        card=card,
+        strict=result.scorecard(version=version, scoring=STRICT) if card and knows_what_is_missing(result) else None,
+        extras={metric.name: metric.summary for metric in result.metrics if metric.name not in used},
+        found=(result.coverage.found, result.coverage.expected),
+    )
 
-    Every metric here is better when it is higher; models without a value come last.
+
+def rows(results: Sequence[RunResult], *, version: str = "v1.1") -> list[Row]:
+    """A row for each result of one split, best total first.
+
+    Partial totals are compared only where all results lack the same columns; else results that have a total come
+    first, and the others follow in the order given. Where nothing is weighed at all, the first metric decides.
     """
-    made = [
-        Row(r.model, {metric.name: metric.summary for metric in r.metrics}, (r.coverage.found, r.coverage.expected))
-        for r in results
-    ]
-    names = metric_names(results)
-    key = sort_by or (names[0] if names else "")
+    made = [row(result, version=version) for result in results]
+    lacking = {one.card.missing_columns for one in made if one.card and one.card.partial_total is not None}
 
-    def rank(row: Row) -> float:
-        mean = row.cells[key].mean if key in row.cells else None
-        return float("inf") if mean is None else -mean
+    def rank(one: Row) -> tuple[int, float]:
+        if one.card is None or one.card.partial_total is None:
+            mean = next((summary.mean for summary in one.extras.values()), None)
+            return (2, 0.0) if mean is None else (1, -mean)
+        if one.card.total is not None:
+            return (0, -one.card.total)
+        return (1, -(one.card.partial_total if len(lacking) == 1 else 0.0))
 
     return sorted(made, key=rank)
 
 
-def metric_names(results: Sequence[RunResult]) -> list[str]:
-    """All metrics of the results, in the order in which they first appear."""
-    return list(dict.fromkeys(metric.name for result in results for metric in result.metrics))
+def shown_columns(made: Sequence[Row]) -> list[str]:
+    """The columns that at least one row has anything to say of, in the order of the published tables."""
+    return [
+        name
+        for name in COLUMNS
+        if any(one.card and name in one.card.columns and _asked(one.card.columns[name]) for one in made)
+    ]
+
+
+def extra_names(made: Sequence[Row]) -> list[str]:
+    """Metrics beside the scorecard, in the order in which they first appear."""
+    return list(dict.fromkeys(name for one in made for name in one.extras))
+
+
+def percent(value: float | None) -> str:
+    """A value in 0..1 as the published tables write it.
+
+    Example:
+        >>> percent(0.4502), percent(None)
+        ('45.02', 'none')
+    """
+    return "none" if value is None else f"{100 * value:.2f}"
+
+
+def percent_interval(interval: tuple[float, float] | None) -> str:
+    """An interval in 0..1 in percent, empty where there is none.
+
+    Example:
+        >>> percent_interval((0.41, 0.59))
+        '[41.00, 59.00]'
+    """
+    return "" if interval is None else f"[{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
 
 
 def format_value(summary: Summary) -> str:
-    """Mean, interval, and how many videos it rests on.
+    """Mean in the metric's own units, interval, and how many videos it rests on.
 
     Example:
         >>> format_value(Summary(0.5, (0.41, 0.59), num_scored=12, num_not_applicable=0, num_failed=1))
@@ -67,13 +125,118 @@ def format_value(summary: Summary) -> str:
     return f"{text} ({', '.join(notes)})" if notes else text
 
 
-def format_text(results: Sequence[RunResult], *, sort_by: str | None = None) -> str:
-    """An aligned table for a terminal: model, a column a metric, videos found of expected."""
-    names = metric_names(results)
-    lines = [["model", *names, "videos"]]
-    for row in rows(results, sort_by=sort_by):
-        cells = [format_value(row.cells[name]) if name in row.cells else "-" for name in names]
-        lines.append([row.model, *cells, f"{row.found[0]}/{row.found[1]}"])
+def partial_note(card: Scorecard) -> str:
+    """What a partial scorecard lacks, in a sentence; empty for a whole one.
+
+    Example:
+        >>> from opens2v_hf.scores.scorecard import scorecard
+        >>> card = scorecard({"gmescore": {"a_1": 0.5}}, split="human-domain", category_of={"a_1": "a"})
+        >>> partial_note(card).partition(";")[0]
+        'no total without Aesthetics, MotionSmoothness, MotionAmplitude, FaceSim, NaturalScore'
+    """
+    if not card.partial:
+        return ""
+    lacking = ", ".join(COLUMNS[name].title for name in card.missing_columns)
+    low, high = card.total_bounds
+    between = f"the total lies between {percent(low)} and {percent(high)}"
+    if card.partial_total is None:
+        return f"no total without {lacking}; {between}"
+    weight = f"{100 * card.weight_present:.0f} % of the weight"
+    return f"no total without {lacking}; {percent(card.partial_total)} is the mean of the rest ({weight}); {between}"
+
+
+def not_scored(column: ColumnScore) -> str:
+    """The videos that a column's mean leaves out, or that count as the worst; empty where there is none."""
+    words = [f"{column.num_missing} missing"] * bool(column.num_missing)
+    words += [f"{column.num_skipped} of 0 left out"] * bool(column.num_skipped)
+    return ", ".join(words)
+
+
+def format_text(results: Sequence[RunResult], *, version: str = "v1.1") -> str:
+    """Tables for a terminal: the scorecard of one result, or the models of each split side by side."""
+    if len(results) == 1:
+        return _format_card(results[0], version)
+    parts = []
+    splits = list(dict.fromkeys(result.split for result in results))
+    for split in splits:
+        text = _format_models([result for result in results if result.split == split], version)
+        parts.append(f"{split}\n{text}" if len(splits) > 1 else text)
+    return "\n\n".join(parts)
+
+
+def _format_card(result: RunResult, version: str) -> str:
+    one = row(result, version=version)
+    lines = [["column", "percent", "95 % interval", "raw", "videos", "not scored"]]
+    if one.card is not None:
+        mark = PARTIAL_MARK if one.card.partial else ""
+        interval = percent_interval(one.card.interval)
+        lines.append([f"Total{mark}", percent(one.card.partial_total), interval, "", "", ""])
+        if one.strict is not None:
+            value, interval = percent(one.strict.partial_total), percent_interval(one.strict.interval)
+            lines.append([f"Total, strict{PARTIAL_MARK if one.strict.partial else ''}", value, interval, "", "", ""])
+        lines += [_column_line(one.card.columns[name]) for name in shown_columns([one])]
+    for name, summary in one.extras.items():
+        interval = "" if summary.interval is None else f"[{summary.interval[0]:.3f}, {summary.interval[1]:.3f}]"
+        raw = "none" if summary.mean is None else f"{summary.mean:.4f}"
+        failed = f"{summary.num_failed} failed" if summary.num_failed else ""
+        lines.append([name, "", interval, raw, str(summary.num_scored), failed])
+    found = f"{one.found[0]}/{one.found[1]} videos"
+    title = f"{one.model}, {result.split}: {found}, {RELEASED} scoring, weights of {version}"
+    notes = [f"{PARTIAL_MARK} {partial_note(one.card)}"] if one.card is not None and one.card.partial else []
+    return "\n".join([title, aligned(lines), *notes])
+
+
+def _column_line(column: ColumnScore) -> list[str]:
+    raw = "none" if column.raw is None else f"{column.raw:.4f}"
+    interval = percent_interval(column.interval)
+    return [column.title, percent(column.normalised), interval, raw, str(column.num_videos), not_scored(column)]
+
+
+def _format_models(results: Sequence[RunResult], version: str) -> str:
+    made = rows(results, version=version)
+    columns, extras = shown_columns(made), extra_names(made)
+    total = ["Total"] * any(one.card for one in made)
+    lines = [["model", *total, *(COLUMNS[name].title for name in columns), *extras, "videos"]]
+    for one in made:
+        line = [one.model]
+        if one.card is not None:
+            mark = PARTIAL_MARK if one.card.partial else ""
+            line.append(_short(one.card.partial_total, one.card.interval, mark=mark))
+        elif total:
+            line.append("-")
+        for name in columns:
+            column = one.card.columns.get(name) if one.card else None
+            line.append("-" if column is None else _short(column.normalised, column.interval, count=column.num_videos))
+        line += [format_value(one.extras[name]) if name in one.extras else "-" for name in extras]
+        lines.append([*line, f"{one.found[0]}/{one.found[1]}"])
+    legend = (
+        ["in percent of a column's range, ± half the 95 % interval, (n) videos; released scoring"] if columns else []
+    )
+    partial = {partial_note(one.card).partition("; ")[0] for one in made if one.card is not None and one.card.partial}
+    marks = [f"{PARTIAL_MARK} {note}; the number is the mean of the rest by weight" for note in sorted(partial)]
+    return "\n".join([aligned(lines), *legend, *marks])
+
+
+def _short(
+    value: float | None, interval: tuple[float, float] | None, *, mark: str = "", count: int | None = None
+) -> str:
+    width = "" if interval is None else f" ±{50 * (interval[1] - interval[0]):.2f}"
+    return f"{percent(value)}{mark}{width}" + ("" if count is None else f" ({count})")
+
+
+def _asked(column: ColumnScore) -> bool:
+    return bool(column.num_videos or column.num_missing or column.num_skipped)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as columns of text, a rule below the first.
+
+    Example:
+        >>> print(aligned([["a", "bc"], ["def", "g"]]))
+        a    bc
+        ---  --
+        def  g
+    """
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))

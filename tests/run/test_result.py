@@ -118,6 +118,12 @@ SCORE = "metrics/gmescore/scores/singleobj_1"
         ("model", 3),
         ("model", "   "),
         ("model", None),
+        ("model", "a\x1b[2Jb"),
+        ("model", "a\u202eb"),
+        ("model", "a\nb"),
+        ("model", "a" * 1001),
+        ("metrics/gmescore/models/0/name", "a\x07"),
+        ("metrics/gmescore/caveats", ["a\x07"]),
         ("split", DROPPED),
         ("benchmark", []),
         ("source", {}),
@@ -174,6 +180,28 @@ def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="102 bytes"):
         read_json(path, max_bytes=101)
     assert read_json(path, max_bytes=102) == []
+
+
+def test_half_a_character_cannot_come_in(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83dpha"'))
+    with pytest.raises(ResultError, match="no JSON"):
+        RunResult.load(path)
+    path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83d\\ude00pha"'))
+    assert RunResult.load(path).model == "al😀pha"
+
+
+def test_a_file_whose_name_is_no_text_does_not_lose_the_result(tmp_path: Path) -> None:
+    result = make_result()
+    odd = replace(result, coverage=replace(result.coverage, unknown=("notes\udcff.txt", "a\x1b.txt")))
+    assert RunResult.load(odd.save(tmp_path / "r.json")).coverage.unknown == ("notes?.txt", "a\x1b.txt")
+
+
+def test_a_metric_of_no_sensible_name_is_refused(tmp_path: Path) -> None:
+    record = make_result().to_dict()
+    record["metrics"]["../gmescore"] = record["metrics"].pop("gmescore")
+    with pytest.raises(ResultError, match="no name of a metric"):
+        RunResult.load(write_json(tmp_path / "r.json", record))
 
 
 def test_the_scorecard_of_a_file_is_computed_anew(tmp_path: Path) -> None:

@@ -1,0 +1,177 @@
+"""Two models on the same prompts: which differences are real, and in which videos they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from opens2v_hf.errors import ResultError
+from opens2v_hf.run.result import MetricResult, RunResult, notes
+from opens2v_hf.run.result_columns import column_metrics, column_values, require_known_missing
+from opens2v_hf.scores.paired import Difference, PairedComparison, compare_values
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class PromptDifference:
+    """One video of each model for the same prompt.
+
+    Attributes:
+        id: of the sample.
+        a: raw value of the first model's video.
+        b: of the second one's.
+        difference: of the normalised values, `a - b`.
+    """
+
+    id: str
+    a: float
+    b: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class ResultComparison:
+    """Two results of one split.
+
+    Attributes:
+        a: name of the first model.
+        b: name of the second one.
+        split: of both.
+        version: of the weights.
+        scoring: "released" or "strict".
+        paired: what the bootstrap says.
+        prompts: column to the prompts in which the videos differ most, largest first.
+        only_a: ids that only the first model has a video for.
+        only_b: the second one.
+        warnings: why the two may not be set side by side as they are.
+    """
+
+    a: str
+    b: str
+    split: str
+    version: str
+    scoring: str
+    paired: PairedComparison
+    prompts: Mapping[str, tuple[PromptDifference, ...]]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The total, where there is one, and the columns."""
+        total = [] if self.paired.total is None else [self.paired.total]
+        return [*total, *self.paired.columns.values()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict of the attributes."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            "split": self.split,
+            "version": self.version,
+            "scoring": self.scoring,
+            "partial": self.paired.partial,
+            "missing_columns": list(self.paired.missing_columns),
+            "total": None if self.paired.total is None else self.paired.total.to_dict(),
+            "columns": {name: difference.to_dict() for name, difference in self.paired.columns.items()},
+            "prompts": {name: [asdict(prompt) for prompt in prompts] for name, prompts in self.prompts.items()},
+            "only_a": list(self.only_a),
+            "only_b": list(self.only_b),
+            "warnings": list(self.warnings),
+        }
+
+
+def compare_results(
+    a: RunResult, b: RunResult, *, version: str = "v1.1", scoring: str = RELEASED, top: int = TOP
+) -> ResultComparison:
+    """Compare two results of the same split.
+
+    Args:
+        a: of the first model.
+        b: of the second one.
+        version: of the weights.
+        scoring: "released" or "strict".
+        top: how many prompts are named for each column.
+
+    Raises:
+        ResultError: the splits differ or have no leaderboard, nothing is common to both, or strict scoring is asked for
+            and a result does not say what applies to its missing videos.
+        ArgumentError: an unknown version or scoring.
+    """
+    if a.split != b.split:
+        raise ResultError(
+            f"{a.model!r} was scored on {a.split} and {b.model!r} on {b.split}; compare results of one split"
+        )
+    if a.split not in SPLITS:
+        raise ResultError(f"{a.split!r} is no split of the leaderboard (known are: {', '.join(SPLITS)})")
+    if scoring == STRICT:
+        for result in (a, b):
+            require_known_missing(result)
+    values = [column_values(result) for result in (a, b)]
+    paired = compare_values(*values, split=a.split, version=version, scoring=scoring)
+    if not paired.columns:
+        raise ResultError(f"{a.model!r} and {b.model!r} have no column and prompt in common; score both alike first")
+    ids = [{video.id for video in result.videos} for result in (a, b)]
+    return ResultComparison(
+        a=a.model,
+        b=b.model,
+        split=a.split,
+        version=version,
+        scoring=scoring,
+        paired=paired,
+        prompts={name: _most_different(name, values[0][name], values[1][name], top) for name in paired.columns},
+        only_a=tuple(video.id for video in a.videos if video.id not in ids[1]),
+        only_b=tuple(video.id for video in b.videos if video.id not in ids[0]),
+        warnings=tuple(_warnings(a, b, paired)),
+    )
+
+
+def _most_different(
+    column: str, a: Mapping[str, float | None], b: Mapping[str, float | None], top: int
+) -> tuple[PromptDifference, ...]:
+    normalise = COLUMNS[column].normalise
+    found = [
+        PromptDifference(sample_id, mine, other, normalise(mine) - normalise(other))
+        for sample_id, mine in a.items()
+        if mine is not None and (other := b.get(sample_id)) is not None
+    ]
+    return tuple(sorted(found, key=lambda prompt: (-abs(prompt.difference), prompt.id))[:top])
+
+
+def _warnings(a: RunResult, b: RunResult, paired: PairedComparison) -> Iterator[str]:
+    if a.benchmark.get("sha256") != b.benchmark.get("sha256"):
+        yield "the prompt files differ: the same id may stand for another prompt"
+    if [video.sha256 for video in a.videos] == [video.sha256 for video in b.videos] and a.videos:
+        yield "both results are of the very same video files"
+    mine, other = column_metrics(a), column_metrics(b)
+    for name in paired.columns:
+        yield from _unlike(COLUMNS[name].title, mine[name], other[name])
+    for name in dict.fromkeys([*mine, *other]):
+        if (name in mine) != (name in other):
+            owner = a.model if name in mine else b.model
+            yield f"only the result of {owner!r} has {COLUMNS[name].title}"
+    yield from notes([a, b])
+
+
+def _unlike(title: str, a: MetricResult, b: MetricResult) -> Iterator[str]:
+    models = [{model.role: _identity(model.to_dict()) for model in metric.models} for metric in (a, b)]
+    for role in dict.fromkeys([*models[0], *models[1]]):
+        mine, other = (found.get(role, "none") for found in models)
+        if mine != other:
+            yield f"{title} was made with another {role}: {mine} against {other}"
+    changed = sorted(option for option in {**a.options, **b.options} if a.options.get(option) != b.options.get(option))
+    if changed:
+        yield f"{title} was made with other options: " + ", ".join(
+            f"{option} {a.options.get(option)!r} against {b.options.get(option)!r}" for option in changed
+        )
+
+
+def _identity(model: Mapping[str, Any]) -> str:
+    """What makes a model's numbers: all but the device, shortened for reading."""
+    revision = f"@{model['revision'][:12]}" if model["revision"] else ""
+    more = [str(model[name]) for name in ("dtype", "quantization") if model[name]]
+    return f"{model['name']}{revision}" + (f" ({', '.join(more)})" if more else "")
