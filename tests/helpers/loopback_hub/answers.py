@@ -67,13 +67,14 @@ def tree(store: Store, files: Mapping[str, bytes], folder: str, *, recursive: bo
 
 def discussion_info(repo: Repo, discussion: Discussion) -> dict[str, Any]:
     return {
-        "num": discussion.number, "title": discussion.title, "status": discussion.status, "author": {"name": "org"},
+        "num": discussion.number, "title": discussion.title, "status": discussion.status,
+        "author": {"name": discussion.author},
         "isPullRequest": discussion.is_pull_request, "createdAt": NOW, "repo": {"name": repo.id, "type": repo.kind},
     }  # fmt: skip
 
 
 def discussion_details(repo: Repo, discussion: Discussion) -> dict[str, Any]:
-    author = {"name": "org"}
+    author = {"name": discussion.author}
     comment = {
         "id": "comment", "type": "comment", "createdAt": NOW, "author": author,
         "data": {

@@ -32,15 +32,17 @@ class LoopbackHub:
     url: str
     home: Path
 
-    def environment(self, home: Path | None = None, *, offline: bool = False) -> dict[str, str]:
-        """Environment variables of a process that talks to this server and to no other."""
+    def environment(
+        self, home: Path | None = None, *, offline: bool = False, user: str | None = None
+    ) -> dict[str, str]:
+        """Environment variables of a process that talks to this server and to no other, as a user of it."""
         env = {key: value for key, value in os.environ.items() if key not in OFFLINE_SWITCHES}
         env |= {
             "HF_ENDPOINT": self.url,
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HOME": str(home or self.home),
-            "HF_TOKEN": "hf_loopback",
+            "HF_TOKEN": f"hf_loopback_{user}" if user else "hf_loopback",
             "NO_PROXY": "127.0.0.1",
             "USE_TORCH": "0",  # `datasets` imports it with every stream; none of this needs it
         }
@@ -53,9 +55,10 @@ class LoopbackHub:
         home: Path | None = None,
         offline: bool = False,
         cwd: Path | None = None,
+        user: str | None = None,
     ) -> str:
         """Run Python code (with `arguments` as its `sys.argv[1:]`) in a fresh process; returns what it printed."""
-        return run_python(code, *arguments, env=self.environment(home, offline=offline), cwd=cwd)
+        return run_python(code, *arguments, env=self.environment(home, offline=offline, user=user), cwd=cwd)
 
 
 def run_python(

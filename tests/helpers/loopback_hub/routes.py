@@ -8,13 +8,19 @@ from urllib.parse import unquote
 
 from helpers.loopback_hub import answers
 from helpers.loopback_hub.evaluations import leaderboard
-from helpers.loopback_hub.store import Repo, Store, blob_id
+from helpers.loopback_hub.store import Repo, Store, blob_id, commit_header
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 _REPO = r"(?:(?P<kind>dataset|space)s/)?(?P<repo_id>[^/]+/[^/]+?)"
+_KEEPER = "org"
+"""Whose token is any that names nobody else; it may do everything."""
+
+_TOKEN = re.compile(r"Bearer hf_loopback_(?P<user>[a-z0-9-]+)")
+"""A token of another user, who may write to their own repos and propose to the others."""
+
 _LFS_ID = r"(?P<lfs_id>[0-9a-f]{64})"
 
 
@@ -29,6 +35,7 @@ class Hub:
         table: list[tuple[str, Callable[..., Awaitable[Response]]]] = [
             (r"/__requests", self.requests),
             (r"/api/whoami-v2", self.whoami),
+            (r"/api/users/(?P<name>[^/]+)/overview", self.user_overview),
             (r"/api/validate-yaml", self.validate_yaml),
             (r"/api/repos/create", self.create_repo),
             (r"/api/repos/delete", self.delete_repo),
@@ -58,7 +65,11 @@ class Hub:
 
     async def whoami(self, request: Request) -> Response:
         token = {"type": "access_token", "accessToken": {"displayName": "token", "role": "write"}}
-        return JSONResponse({"type": "user", "name": "org", "fullname": "org", "orgs": [], "auth": token})
+        name = _user(request)
+        return JSONResponse({"type": "user", "name": name, "fullname": name, "orgs": [], "auth": token})
+
+    async def user_overview(self, request: Request, name: str) -> Response:
+        return JSONResponse({"user": name, "fullname": name, "avatarUrl": "", "isPro": False, "orgs": []})
 
     async def validate_yaml(self, request: Request) -> Response:
         return JSONResponse({"errors": [], "warnings": []})
@@ -138,7 +149,7 @@ class Hub:
             case None | "revision":
                 return JSONResponse(answers.repo_info(repo, commit))
             case "commits":
-                return self._commits(repo)
+                return self._commits(repo, commit)
             case "tree":
                 return self._tree(request, repo, commit, unquote(path))
             case "paths-info":
@@ -158,10 +169,12 @@ class Hub:
         ]
         return JSONResponse({"branches": [main], "converts": [], "tags": [], "pullRequests": pull_requests})
 
-    def _commits(self, repo: Repo) -> Response:
-        commits = reversed(repo.commits.items())
+    def _commits(self, repo: Repo, head: str) -> Response:
         return JSONResponse(
-            [{"id": sha, "title": c.message, "message": "", "date": answers.NOW, "authors": []} for sha, c in commits]
+            [
+                {"id": sha, "title": repo.commits[sha].message, "message": "", "date": answers.NOW, "authors": []}
+                for sha in repo.history(head)
+            ]
         )
 
     def _tree(self, request: Request, repo: Repo, commit: str, folder: str) -> Response:
@@ -194,13 +207,21 @@ class Hub:
         return JSONResponse({"files": modes})
 
     async def _commit(self, request: Request, repo: Repo, ref: str, parent: str) -> Response:
-        files, message = self.store.changed_files(repo.commits[parent].files, await request.body())
+        body = await request.body()
+        header = commit_header(body)
+        message, named = header["summary"], header.get("parentCommit")
         page = answers.repo_page(str(request.base_url), repo)
         pull_request = {}
         if request.query_params.get("create_pr") in ("1", "true"):
-            discussion = repo.open_discussion(message, is_pull_request=True, status="open")
+            parent = named or parent
+            discussion = repo.open_discussion(message, is_pull_request=True, status="open", author=_user(request))
             ref = discussion.ref
             pull_request = {"pullRequestUrl": f"{page}/discussions/{discussion.number}"}
+        elif not _may_write(request, repo, ref):
+            return answers.error("", 403, "You don't have the rights to write here")
+        elif named not in (None, parent):
+            return answers.error("", 412, "A commit has happened since")
+        files = self.store.changed_files(repo.commits[parent].files, body)
         commit = repo.commit(ref, files, message, parent)
         answer = {"success": True, "commitOid": commit, "commitUrl": f"{page}/commit/{commit}", "hookOutput": ""}
         return JSONResponse({**answer, **pull_request})
@@ -209,19 +230,28 @@ class Hub:
         if not rest:
             if request.method == "POST":
                 return await self._open_discussion(request, repo)
-            all_of_them = [answers.discussion_info(repo, discussion) for discussion in repo.discussions.values()]
-            return JSONResponse({"discussions": all_of_them, "count": len(all_of_them), "start": 0})
+            author, kind = request.query_params.get("author"), request.query_params.get("type")
+            found = [
+                answers.discussion_info(repo, discussion)
+                for discussion in repo.discussions.values()
+                if author in (None, discussion.author) and (kind != "pull_request" or discussion.is_pull_request)
+            ]
+            return JSONResponse({"discussions": found, "count": len(found), "start": 0})
         number, _, action = rest.partition("/")
-        discussion = repo.discussions[int(number)]
+        discussion = repo.discussions.get(int(number))
+        if discussion is None:
+            return answers.error("", 404, "Discussion not found")
         if request.method == "GET":
             return JSONResponse(answers.discussion_details(repo, discussion))
+        if action in ("merge", "status") and not _may_write(request, repo, "main"):
+            return answers.error("", 403, "You don't have the rights to do this")
         if action == "merge":
             repo.merge(discussion)
             return JSONResponse({})
         if action == "status":
             discussion.status = (await request.json())["status"]
         event = {
-            "id": "event", "type": "status-change", "createdAt": answers.NOW, "author": {"name": "org"},
+            "id": "event", "type": "status-change", "createdAt": answers.NOW, "author": {"name": _user(request)},
             "data": {"status": discussion.status},
         }  # fmt: skip
         return JSONResponse({"newStatus": event})
@@ -234,8 +264,21 @@ class Hub:
             is_pull_request=is_pull_request,
             status="draft" if is_pull_request else "open",
             description=wanted.get("description", ""),
+            author=_user(request),
         )
         if is_pull_request:
             repo.refs[discussion.ref] = repo.refs["main"]
         url = f"{answers.repo_page(str(request.base_url), repo)}/discussions/{discussion.number}"
         return JSONResponse({"num": discussion.number, "pullRequest": is_pull_request, "url": url})
+
+
+def _user(request: Request) -> str:
+    token = _TOKEN.fullmatch(request.headers.get("authorization", ""))
+    return token["user"] if token else _KEEPER
+
+
+def _may_write(request: Request, repo: Repo, ref: str) -> bool:
+    """To one's own repos, and to one's own pull requests anywhere."""
+    user = _user(request)
+    own = {discussion.ref for discussion in repo.discussions.values() if discussion.author == user}
+    return user in (_KEEPER, repo.id.split("/")[0]) or ref in own

@@ -32,6 +32,7 @@ class Discussion:
     is_pull_request: bool
     status: str
     description: str = ""
+    author: str = "org"
 
     @property
     def is_open_pull_request(self) -> bool:
@@ -40,6 +41,11 @@ class Discussion:
     @property
     def ref(self) -> str:
         return f"refs/pr/{self.number}"
+
+
+def commit_header(payload: bytes) -> dict[str, Any]:
+    """The header of a commit request: `summary`, `description`, and `parentCommit` where the client names it."""
+    return json.loads(payload.splitlines()[0])["value"]
 
 
 class Repo:
@@ -63,14 +69,33 @@ class Repo:
         """The commit of a branch, pull request or commit id."""
         return revision if revision in self.commits else self.refs.get(revision)
 
-    def open_discussion(self, title: str, *, is_pull_request: bool, status: str, description: str = "") -> Discussion:
-        discussion = Discussion(len(self.discussions) + 1, title, is_pull_request, status, description)
+    def open_discussion(
+        self, title: str, *, is_pull_request: bool, status: str, description: str = "", author: str = "org"
+    ) -> Discussion:
+        discussion = Discussion(len(self.discussions) + 1, title, is_pull_request, status, description, author)
         self.discussions[discussion.number] = discussion
         return discussion
 
+    def history(self, commit: str | None) -> list[str]:
+        """A commit and those before it, newest first."""
+        found = []
+        while commit is not None:
+            found.append(commit)
+            commit = self.commits[commit].parent
+        return found
+
     def merge(self, discussion: Discussion) -> None:
+        """What the pull request has changed since it left the main branch is changed there; the rest stays."""
+        head, main = self.refs[discussion.ref], self.refs["main"]
+        on_main = set(self.history(main))
+        base = next(commit for commit in self.history(head) if commit in on_main)
+        before, after = self.commits[base].files, self.commits[head].files
+        files = {
+            path: content for path, content in self.commits[main].files.items() if path in after or path not in before
+        }
+        files |= {path: content for path, content in after.items() if before.get(path) != content}
         discussion.status = "merged"
-        self.refs["main"] = self.refs[discussion.ref]
+        self.commit("main", files, f"Merge {discussion.ref}", main)
 
 
 @dataclass
@@ -95,15 +120,13 @@ class Store:
         sha256 = hashlib.sha256(content).hexdigest()
         return sha256 if sha256 in self.lfs else None
 
-    def changed_files(self, files: Mapping[str, bytes], payload: bytes) -> tuple[dict[str, bytes], str]:
-        """Apply the body of a commit request (one JSON operation a line); returns the new files and the message."""
-        changed, message = dict(files), ""
+    def changed_files(self, files: Mapping[str, bytes], payload: bytes) -> dict[str, bytes]:
+        """Apply the body of a commit request (one JSON operation a line) to files."""
+        changed = dict(files)
         for line in filter(bytes.strip, payload.splitlines()):
             operation: dict[str, Any] = json.loads(line)
             value = operation["value"]
             match operation["key"]:
-                case "header":
-                    message = value["summary"]
                 case "file":
                     changed[value["path"]] = base64.b64decode(value["content"])
                 case "lfsFile":
@@ -113,4 +136,4 @@ class Store:
                 case "deletedFolder":
                     folder = value["path"].rstrip("/") + "/"
                     changed = {path: content for path, content in changed.items() if not path.startswith(folder)}
-        return changed, message
+        return changed
