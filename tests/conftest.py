@@ -13,6 +13,11 @@ import pytest
 
 pytest_plugins = ["helpers.loopback_hub.fixture"]
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=50, help="how often runs are killed in tests/run/test_kills.py")
+
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -1,0 +1,262 @@
+"""Runs with cheap metrics that can be killed, starved and disturbed: `fault_run.py` forks one for each job on stdin.
+
+A job is a line of JSON (see `run_job`); the answer is the exit status of the process that did it, as `waitpid` gives
+it. The forks share what is imported, so that starting a run costs next to nothing. No torch takes part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opens2v_hf.data.eval_prompts import parse_eval_prompts
+from opens2v_hf.data.sample import EvalSample
+from opens2v_hf.errors import OpenS2VError, VideoError
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.run.output import Output
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.retries import Retries
+from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.run.videos import find_videos
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import SamplingRule, every, linspace, stride
+from opens2v_hf.video.writer import write_video
+
+SPLIT = "open-domain"
+IDS = ("singleobj_1", "singleobj_2", "singleobj_3", "singleface_1", "multiobject_1", "humanobj_1")
+BROKEN = "singleobj_2"
+RULES: dict[str, SamplingRule] = {"gmescore": linspace(4), "naturalscore": stride(2), "motion_amplitude": every()}
+UNITS = {(id_, name) for id_ in IDS for name in RULES}
+SCORABLE = {(id_, name) for id_, name in UNITS if id_ != BROKEN}
+
+Hook = Callable[[str, Clip], None]
+
+
+def unhooked(name: str, clip: Clip) -> None:
+    """Nothing happens while a metric is at a clip."""
+
+
+@dataclass
+class Cheap:
+    """A metric of a frame's brightness, whose details are all that JSON makes hard."""
+
+    name: str
+    sampling: SamplingRule
+    log: Path
+    pause_s: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=lambda: {"scale": 7})
+    models: tuple[ModelInfo, ...] = (ModelInfo("embedder", "cheap", "c0ffee", "float32", "cpu"),)
+    caveats: tuple[str, ...] = ("a test",)
+    hook: Hook = unhooked
+
+    def score(self, clip: Clip, reference: Any) -> VideoScore:
+        """The name and the clip are logged before anything is done."""
+        with self.log.open("a") as log:
+            log.write(f"{Path(clip.name).stem} {self.name}\n")
+        self.hook(self.name, clip)
+        try:
+            frames = np.stack(list(clip.stream())) if self.sampling.is_every else clip.frames(self.sampling)
+        except VideoError as error:
+            return VideoScore.failed(str(error))
+        time.sleep(self.pause_s)
+        means = frames.mean(axis=(1, 2, 3))
+        return VideoScore.scored(
+            float(np.sqrt(means.mean() + 1)) / self.options["scale"],
+            "größer als ☃",
+            means=tuple(float(mean) / 3 for mean in means),
+            by_index={10: means[0], 2: float(means[-1])},
+            none=float("nan"),
+            told=str(reference),
+        )
+
+
+def write_videos(folder: Path, *, seed: int = 0) -> Path:
+    """A video for each id, one of them broken."""
+    generator = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for id_ in IDS:
+        frames = generator.integers(0, 256, (4, 4, 6, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+        write_video(folder / f"{id_}.mp4", frames, 8)
+    (folder / f"{BROKEN}.mp4").write_bytes(b"this is no video")
+    return folder
+
+
+def samples(**prompts: str) -> list[EvalSample]:
+    records = {
+        id_: {
+            "img_paths": ["Images/a.png"],
+            "prompt": prompts.get(id_, f"prompt of {id_}"),
+            "synthesis_flag": "wrong",
+            "class_label": ["Cup"],
+        }
+        for id_ in IDS
+    }
+    return parse_eval_prompts(json.dumps(records), source="test", split=SPLIT)
+
+
+def score(
+    videos: Path,
+    out: Path | None,
+    *,
+    memory: str = "keep",
+    pause_s: float = 0.0,
+    prompts: Mapping[str, str] | None = None,
+    metrics: Mapping[str, Mapping[str, Any]] | None = None,
+    hook: Hook = unhooked,
+    retries: Retries | None = None,
+    rules: Mapping[str, SamplingRule] = RULES,
+    model: str = "cheap",
+    **output: bool,
+) -> RunResult:
+    """Score a folder; `metrics` holds other values of `Cheap` by metric. Scored units are logged beside the videos."""
+    split = samples(**(prompts or {}))
+
+    def load(names: tuple[str, ...]) -> list[MetricTask]:
+        log = videos.parent / f"{videos.name}.log"
+        return [
+            MetricTask(
+                Cheap(name, rules[name], log, **{"pause_s": pause_s, "hook": hook, **(metrics or {}).get(name, {})}),
+                lambda sample, name=name: sample.prompt if name == "gmescore" else None,
+            )
+            for name in names
+        ]
+
+    names = tuple(rules)
+    groups = [names] if memory == "keep" else [names[:1], names[1:]]
+    found = find_videos(str(videos), [sample.id for sample in split])
+    run = Run(found, split, model, SPLIT, {"source": "test"}, "pyav", retries or Retries(sleep=lambda seconds: None))
+    return score_passes(
+        run,
+        [MetricPass(group, lambda group=group: load(group)) for group in groups],
+        names,
+        output=None if out is None else Output(out, SPLIT, **output),
+        known_metrics=("gmescore", "naturalscore", "motion_amplitude"),
+    )
+
+
+def logged(videos: Path) -> Counter[tuple[str, str]]:
+    """How often each unit was scored."""
+    log = videos.parent / f"{videos.name}.log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return Counter(tuple(line.split()) for line in lines)  # type: ignore[misc]
+
+
+def clear_log(videos: Path) -> None:
+    (videos.parent / f"{videos.name}.log").unlink(missing_ok=True)
+
+
+def result_bytes(out: Path) -> bytes:
+    """The result without its time."""
+    content = (out / f"{SPLIT}.json").read_bytes()
+    assert content.count(b'"created_at"') == 1
+    return re.sub(rb'"created_at": "[^"]+"', b"", content)
+
+
+def run_job(job: Mapping[str, Any]) -> int:
+    """Do one job: `videos`, `out`, `memory`, `pause_s`, and what is to go wrong.
+
+    `kill`: {"at": "write" | "sync" | "replace", "count": n, "bytes": k} kills the process at its n-th call of that
+    function, after the first k bytes of it are written. `max_bytes` limits the size of files.
+    """
+    if "max_bytes" in job:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (job["max_bytes"], resource.RLIM_INFINITY))
+    if "at" in job.get("kill", {}):
+        _arm(job["kill"])
+    try:
+        score(Path(job["videos"]), Path(job["out"]), memory=job["memory"], pause_s=job["pause_s"])
+    except OpenS2VError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+def _arm(kill: Mapping[str, Any]) -> None:
+    name = {"write": "write", "sync": "fsync", "replace": "replace"}[kill["at"]]
+    real = getattr(os, name)
+    calls = iter(range(1, 1 << 30))
+
+    def deadly(*arguments: Any) -> Any:
+        if next(calls) == kill["count"]:
+            if kill["at"] == "write":
+                real(arguments[0], arguments[1][: kill["bytes"]])
+            elif kill["bytes"]:
+                real(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments)
+
+    setattr(os, name, deadly)
+
+
+class Runs:
+    """Does jobs in processes of their own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, job: Mapping[str, Any]) -> int:
+        """The job's exit code, or minus the signal that ended it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return os.waitstatus_to_exitcode(int(self._process.stdout.readline()))
+
+
+@contextmanager
+def forked_runs(stderr: Path) -> Iterator[Runs]:
+    """Start the process that forks; what the jobs say on standard error goes to a file."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    with (
+        stderr.open("a") as said,
+        subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env=environment,
+        ) as process,
+    ):
+        try:
+            yield Runs(process)
+        finally:
+            process.kill()
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = run_job(job)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        if "after_s" in job.get("kill", {}):
+            time.sleep(job["kill"]["after_s"])
+            os.kill(child, signal.SIGKILL)  # not yet waited for, so the id is still its own
+        print(os.waitpid(child, 0)[1], flush=True)
+
+
+if __name__ == "__main__":
+    serve()
