@@ -28,7 +28,10 @@ _LIBRARIES = {
     "opencv-python-headless": "cv2",
     "matplotlib": "matplotlib",
 }
-_OPTIONAL = {"gradio": ("gradio", "the Spaces", "pip install 'opens2v-hf[spaces]'")}
+_OPTIONAL = {
+    "gradio": ("gradio", "the Spaces", "pip install 'opens2v-hf[spaces]'"),
+    "insightface": ("insightface", "facesim_cur and facesim_multi", "pip install 'opens2v-hf[faces]'"),
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -73,16 +72,14 @@ class FaceSimMulti:
         by_reference: for each reference the mean over frames of its similarity.
         frames_found: for each reference the number of frames in which a face was assigned to it.
         assignments: for each frame, for each reference: which face of the frame, or None.
+        similarities: for each frame, for each reference: that of its face, 0 without one.
     """
 
     value: float
     by_reference: tuple[float, ...]
     frames_found: tuple[int, ...]
     assignments: tuple[tuple[int | None, ...], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-compatible dict of what is told of each reference."""
-        return {"by_reference": list(self.by_reference), "frames_found": list(self.frames_found)}
+    similarities: tuple[tuple[float, ...], ...]
 
 
 def facesim_multi(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num_references: int) -> FaceSimMulti:
@@ -111,20 +108,19 @@ def facesim_multi(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num
         raise ArgumentError(
             f"identity needs frames and references (got {len(cosines)} frames, {num_references} references)"
         )
-    totals: list[list[float]] = [[] for _ in range(num_references)]
-    assignments = []
+    assignments, similarities = [], []
     for number, frame in enumerate(cosines):
         gains = _gains(frame, num_references, number)
         chosen = tuple(best_matching(gains.T, num_columns=len(gains)))
         assignments.append(chosen)
-        for reference, face in enumerate(chosen):
-            totals[reference].append(0.0 if face is None else float(gains[face, reference]))
-    by_reference = tuple(math.fsum(values) / len(cosines) for values in totals)
+        similarities.append(tuple(0.0 if face is None else float(gains[face, k]) for k, face in enumerate(chosen)))
+    by_reference = tuple(math.fsum(row[k] for row in similarities) / len(cosines) for k in range(num_references))
     return FaceSimMulti(
         value=math.fsum(by_reference) / num_references,
         by_reference=by_reference,
         frames_found=tuple(sum(row[k] is not None for row in assignments) for k in range(num_references)),
         assignments=tuple(assignments),
+        similarities=tuple(similarities),
     )
 
 

@@ -10,6 +10,7 @@ from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models import aesthetic
+from opens2v_hf.models.faces import embedder, insightface_detector
 from opens2v_hf.models.yolo_world.weights import RELEASED_FILE
 from opens2v_hf.run.registry import ROLES, ModelChoice, load_metrics, load_tasks
 from opens2v_hf.run.result import RunResult
@@ -37,6 +38,8 @@ def test_the_released_models_are_the_defaults(name: str) -> None:
 def test_the_files_of_released_weights() -> None:
     assert ROLES["detector"].file == RELEASED_FILE
     assert ROLES["aesthetic_head"].file == aesthetic.RELEASED_FILE
+    assert ROLES["face_detector"].file == insightface_detector.RELEASED_FILE
+    assert ROLES["face_embedder"].file == embedder.RELEASED_FILE
 
 
 def test_metrics_share_the_models_that_they_have_in_common(choices: dict[str, ModelChoice]) -> None:

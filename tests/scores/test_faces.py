@@ -25,6 +25,7 @@ def test_what_cannot_be_averaged_is_refused(cosines):
 def test_each_reference_gets_its_own_face_whatever_their_order():
     score = facesim_multi([[[0.9, 0.2], [0.1, 0.8]], [[0.0, 0.6], [0.7, 0.1]]], 2)
     assert score.assignments == ((0, 1), (1, 0))
+    assert score.similarities == ((0.9, 0.8), (0.7, 0.6))
     assert score.by_reference == pytest.approx((0.8, 0.7))
     assert score.value == pytest.approx(0.75)
 

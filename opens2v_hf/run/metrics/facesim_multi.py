@@ -60,8 +60,8 @@ class FaceSimMulti:
             The score; `NOT_APPLICABLE` where no reference is a person; `FAILED` where the video or a picture cannot be
             read, no face is found in any of the pictures, or a vector is no number. A reference picture without a face
             is left out, the same for every video, and said. Details: "references" (for each that counts its
-            "position", "label", "similarity" and "frames_found"), "faces_found" (one number a sampled frame),
-            "frame_indices".
+            "position", "label", "similarity" and "frames_found"), "similarities" (for each sampled frame, for each of
+            those), "faces_found" (one number a sampled frame), "frame_indices".
         """
         if not reference.images:
             return VideoScore.not_applicable("no reference of the sample is a person")
@@ -93,6 +93,7 @@ class FaceSimMulti:
                 {"position": i, "label": reference.labels[i], "similarity": similarity, "frames_found": count}
                 for i, similarity, count in told
             ],
+            similarities=[list(row) for row in found.similarities],
             faces_found=[len(frame.embeds) for frame in frames],
             frame_indices=list(self.sampling.indices(clip.num_frames)),
         )
