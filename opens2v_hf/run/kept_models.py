@@ -11,7 +11,10 @@ from opens2v_hf.run.registry import ROLES, ModelChoice, load_model
 
 
 class KeptModels:
-    """At most one model a role, kept while the name and the arguments that choose it stay the same."""
+    """At most one model a role, kept while the name and the arguments that choose it stay the same.
+
+    A judge behind an endpoint is made anew each time: its budget and its key are those of one computation.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, Any]] = {}
@@ -40,5 +43,8 @@ class KeptModels:
         if role not in self._kept or self._kept[role][0] != chosen:
             # two large models need not fit in memory at once, and one that fails to load leaves none behind
             self._kept.pop(role, None)
-            self._kept[role] = (chosen, load_model(role, ModelChoice(*chosen)))
+            loaded = load_model(role, ModelChoice(*chosen))
+            if loaded.info.device is None:
+                return loaded
+            self._kept[role] = (chosen, loaded)
         return self._kept[role][1]

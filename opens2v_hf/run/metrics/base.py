@@ -106,7 +106,7 @@ def score_many(
     scores = for_each_video(
         lambda pair: score_clip(metric, *pair, backend=backend).to_dict(),
         list(zip(videos, references if references is not None else [None] * len(videos), strict=True)),
-        name=lambda pair: _name(pair[0]),
+        name=lambda pair: video_name(pair[0]),
         cost=lambda pair: video_cost(video_source(pair[0]), [metric.sampling]),
         setting=lambda: [setting_of(metric), [_told_of(reference) for reference in references or ()]],
         description=metric.name,
@@ -164,7 +164,12 @@ def _told_of(reference: Any) -> Any:
     return reference if isinstance(reference, str) else [getattr(reference, key, None) for key in ("id", "labels")]
 
 
-def _name(video: Any) -> str:
+def video_name(video: Any) -> str:
+    """What identifies a video in messages and across processes: its path, or the digest of its bytes.
+
+    Raises:
+        ArgumentError: see `video_source`.
+    """
     source = video_source(video)
     if isinstance(source, bytes):
         return f"<{len(source)} bytes, sha256 {hashlib.sha256(source).hexdigest()[:12]}>"
