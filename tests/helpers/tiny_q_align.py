@@ -7,14 +7,10 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import CLIPImageProcessorPil, PreTrainedTokenizerFast
 
 from opens2v_hf.models.q_align.config import AbstractorConfig, LanguageConfig, QAlignConfig, VisionConfig
 from opens2v_hf.models.q_align.network import QAlign
-from opens2v_hf.scores.motion_smoothness import LEVELS
-
-WORDS = ("USER", "How", "would", "you", "rate", "the", "quality", "of", "this", "video", "ASSISTANT", "The", "is")
+from opens2v_hf.run.training.quality_scorer_network import build_image_processor, build_tokenizer
 
 
 def tiny_config() -> QAlignConfig:
@@ -34,22 +30,13 @@ def tiny_network(seed: int = 0) -> QAlign:
     return network
 
 
-def save_processors(folder: Path, side: int = 28) -> None:
-    vocabulary = ["<unk>", "<s>", "</s>", ":", "?", *WORDS, *LEVELS]
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(vocabulary)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
-    fast.save_pretrained(folder)
-    size = {"height": side, "width": side}
-    CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size=size).save_pretrained(folder)
-
-
 def save_tiny_q_align(folder: Path, *, layout: str = "safetensors", seed: int = 0) -> QAlign:
     """Write a folder: "safetensors", "bin", or either in two "shards"; returns the network in it."""
     network = tiny_network(seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(network.config.to_dict()))
-    save_processors(folder)
+    build_tokenizer().save_pretrained(folder)
+    build_image_processor(network.config.vision.image_size).save_pretrained(folder)
     state = {key: value.contiguous() for key, value in network.state_dict().items()}
     base, save = ("pytorch_model", torch.save) if "bin" in layout else ("model", save_file)
     ending = "bin" if "bin" in layout else "safetensors"

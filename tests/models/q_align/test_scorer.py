@@ -55,8 +55,8 @@ def test_scores_are_those_of_windows_scored_alone(folder: Path, count: int, batc
     scorer = QAlignScorer.from_pretrained(folder, device="cpu", batch_tokens=batch_tokens)
     frames = some_frames(count)
     expected = scored_alone(scorer, frames)
-    assert count < 3 or np.ptp(expected) > 1e-3  # else nothing would be told apart
-    np.testing.assert_allclose(scorer.score_frames(iter(frames)), expected, atol=1e-5)
+    assert count < 3 or np.ptp(expected) > 1e-4  # else nothing would be told apart
+    np.testing.assert_allclose(scorer.score_frames(iter(frames)), expected, atol=2e-6)
 
 
 def test_the_fixture_clip_scores_as_its_windows(shared_data: Path) -> None:
@@ -163,9 +163,9 @@ def test_half_precision_gives_half_precision_scores(folder: Path) -> None:
 
 
 def test_the_prompt_is_cut_at_the_frames_and_begins_once(scorer: QAlignScorer) -> None:
-    # ids of the tiny tokenizer: 0 <unk>, 1 <s>, 2 </s>, 3 ":", 4 "?", then the words in order, then the levels
-    assert scorer.prompt.before == (1, 5, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14, 4)
-    assert scorer.prompt.after == (15, 3, 16, 11, 12, 10, 14, 17)
+    # ids of the tiny tokenizer: <unk>, <s>, </s>, then words and signs in the order of the text, then the levels
+    assert scorer.prompt.before == (1, *range(3, 15))  # <s> USER : How would you rate the quality of this video ?
+    assert scorer.prompt.after == (15, 4, 16, 10, 11, 9, 13, 17)  # ASSISTANT : The quality of the video is
     assert scorer.prompt.levels == (18, 19, 20, 21, 22)
 
 
