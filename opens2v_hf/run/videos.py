@@ -111,7 +111,8 @@ def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str]
     for name in names:
         stem = PurePosixPath(name).stem
         if stem not in known or not _is_candidate(name):
-            unknown.append(name)
+            # a name may hold bytes that are no text, and results are text
+            unknown.append(name.encode("utf-8", "replace").decode())
         elif stem in by_id:
             raise ArgumentError(f"{where} holds two videos of {stem}: {by_id[stem]} and {name}; remove one")
         else:

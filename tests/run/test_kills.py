@@ -53,7 +53,7 @@ def _some_kill(generator: random.Random) -> dict[str, Any]:
         return {"after_s": generator.uniform(0, SOME_MOMENT_S)}
     most = {"write": 22, "sync": 24, "replace": 7}[at]
     num_bytes = generator.choice([0, 1, 16, 17, generator.randrange(500)]) if at == "write" else generator.randrange(2)
-    return {"at": at, "count": generator.randint(1, most), "bytes": num_bytes}
+    return {"at": at, "count": generator.randint(1, generator.choice([5, most])), "bytes": num_bytes}
 
 
 @pytest.mark.timeout(3600)
