@@ -12,13 +12,17 @@ _RESULT_FILE = re.compile(r"\.eval_results/[^/]+\.ya?ml")
 
 
 def eval_results(repo: Repo, commit: str, pull_request: int | None = None) -> list[dict[str, Any]]:
+    """Entries of all result files of a commit; a file that is no list of entries is one entry with an `error`."""
     marker = {"pullRequest": pull_request} if pull_request else {}
-    return [
-        {"filename": path, "verified": False, "data": entry, **marker}
-        for path, content in repo.commits[commit].files.items()
-        if _RESULT_FILE.fullmatch(path)
-        for entry in yaml.safe_load(content)
-    ]
+    found: list[dict[str, Any]] = []
+    for path, content in repo.commits[commit].files.items():
+        if _RESULT_FILE.fullmatch(path):
+            entries = yaml.safe_load(content)
+            if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+                found += [{"filename": path, "verified": False, "data": entry, **marker} for entry in entries]
+            else:
+                found.append({"filename": path, "error": "not a list of evaluation results", **marker})
+    return found
 
 
 def leaderboard(store: Store, dataset_id: str, task_id: str | None) -> list[dict[str, Any]]:
@@ -32,8 +36,8 @@ def leaderboard(store: Store, dataset_id: str, task_id: str | None) -> list[dict
             if discussion.is_open_pull_request:
                 results += eval_results(repo, repo.refs[discussion.ref], discussion.number)
         for result in results:
-            data = result["data"]
-            if data["dataset"]["id"] == dataset_id and task_id in (None, data["dataset"]["task_id"]):
+            data = result.get("data")
+            if data and data["dataset"]["id"] == dataset_id and task_id in (None, data["dataset"]["task_id"]):
                 rows.setdefault((repo.id, result["filename"]), _row(repo, result))
     ranked = sorted(rows.values(), key=lambda row: -row["value"])
     return [{**row, "rank": rank} for rank, row in enumerate(ranked, start=1)]

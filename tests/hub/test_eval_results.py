@@ -1,0 +1,124 @@
+"""The entries of a model's repo: what they say, and how they live with those of others."""
+
+import pytest
+import yaml
+from helpers.submissions import HUMAN_WEIGHTS, OPEN_WEIGHTS, columns_of, make_whole_result, raw_values
+from huggingface_hub import EvalResultEntry, parse_eval_result_entries
+
+from opens2v_hf.errors import ResultError
+from opens2v_hf.hub.dataset_card import split_card
+from opens2v_hf.hub.eval_results import eval_entries, merge_entries, task_id, task_ids
+from opens2v_hf.hub.folders import hub_folder
+
+
+def entries_of(split="open-domain", **options):
+    result = make_whole_result(split, **options)
+    return eval_entries(result, result.scorecard(), revision="c0ffee", user="org")
+
+
+def test_a_task_for_each_column_of_each_split_and_the_totals():
+    folder = hub_folder("dataset_scripts", "opens2v-eval")
+    registered = yaml.safe_load((folder / "eval.yaml").read_text())
+    card, _ = split_card((folder / "README.md").read_text())
+    configs = {config["config_name"]: {files["split"] for files in config["data_files"]} for config in card["configs"]}
+    assert [task["id"] for task in registered["tasks"]] == list(task_ids())
+    assert len(registered["tasks"]) == 3 + 7 + 6 + 7  # totals, and columns of open, human and single
+    for task in registered["tasks"]:
+        assert task["split"] in configs[task["config"]]
+        assert task["id"] == task_id(task["config"], task_ids()[task["id"]][1])
+    assert {"name", "description", "evaluation_framework"} <= set(registered)
+
+
+@pytest.mark.parametrize(("split", "weights"), [("open-domain", OPEN_WEIGHTS), ("human-domain", HUMAN_WEIGHTS)])
+def test_values_are_percent_of_the_columns(split, weights):
+    columns, counts = columns_of(raw_values(split, 0))
+    total = sum(weight * columns[name] for name, weight in weights.items())
+    entries = entries_of(split)
+    assert entries[0].task_id == f"{split.replace('-', '_')}_total"
+    assert entries[0].value == pytest.approx(100 * total, abs=0.006)
+    by_task = {entry.task_id: entry for entry in entries[1:]}
+    assert len(by_task) == len(columns)
+    for name, value in columns.items():
+        entry = by_task[task_id(split, name)]
+        assert entry.value == pytest.approx(100 * value, abs=0.006)
+        assert f"mean of {counts[name]} videos" in entry.notes
+    for entry in entries:
+        assert (entry.dataset_id, entry.dataset_revision) == ("BestWishYsh/OpenS2V-Eval", "c0ffee")
+        assert (entry.date, entry.source_name, entry.source_user) == ("2026-01-01", "opens2v-hf", "org")
+        assert "OpenS2V-Eval v1.1, released scoring" in entry.notes
+        assert "95 % interval over prompts" in entry.notes
+    assert "embedder Alibaba-NLP/gme-Qwen2-VL-7B-Instruct@c0ffee" in by_task[task_id(split, "gmescore")].notes
+    assert "the rubric is this project's own text" in entries[0].notes
+
+
+def test_a_partial_result_has_no_total():
+    result = make_whole_result()
+    partial = type(result)(**{**vars(result), "metrics": result.metrics[:3]})
+    tasks = {entry.task_id for entry in eval_entries(partial, partial.scorecard())}
+    assert len(tasks) == 3
+    assert "open_domain_total" not in tasks
+
+
+def test_embedded_numbers_say_so_in_every_entry():
+    for entry in entries_of(embedded=True):
+        if "motion_amplitude" not in entry.task_id:  # which has no model
+            assert "not comparable with any leaderboard" in entry.notes
+
+
+def test_the_hubs_client_reads_what_is_written():
+    entries = entries_of()
+    assert parse_eval_result_entries(yaml.safe_load(merge_entries("", entries))) == entries
+
+
+FOREIGN = """\
+# kept with this comment as long as nothing changes
+- dataset: {id: cais/hle, task_id: default, revision: abc}
+  value: 20.9
+  verifyToken: secret
+  unknown: field
+- dataset: {id: BestWishYsh/OpenS2V-Eval, task_id: open_domain_total}
+  value: 1.5
+  source: {url: https://example.org, name: somebody}
+"""
+
+
+def test_own_entries_are_replaced_and_foreign_ones_kept():
+    foreign = yaml.safe_load(FOREIGN)
+    first = merge_entries(FOREIGN, entries_of(seed=1))
+    second = merge_entries(first, entries_of(seed=2))
+    held = yaml.safe_load(second)
+    assert held[:2] == foreign
+    assert len(held) == 2 + 8
+    tasks = [entry["dataset"]["task_id"] for entry in held[2:]]
+    assert len(set(tasks)) == 8
+    assert held[2]["value"] == entries_of(seed=2)[0].value != entries_of(seed=1)[0].value
+    both = yaml.safe_load(merge_entries(second, entries_of("human-domain")))
+    assert both[:10] == held
+    assert len(both) == 10 + 7
+
+
+def test_the_same_again_changes_no_byte():
+    once = merge_entries("", entries_of())
+    commented = "# a comment\n" + once
+    assert merge_entries(commented, entries_of()) == commented
+
+
+def test_doubles_of_ones_own_become_one():
+    once = merge_entries("", entries_of(seed=1))
+    assert len(yaml.safe_load(merge_entries(once + once, entries_of(seed=2)))) == 8
+    other = EvalResultEntry("BestWishYsh/OpenS2V-Eval", "human_domain_total", 1.0)
+    assert len(yaml.safe_load(merge_entries(once + once, [other]))) == 9
+
+
+def test_a_verified_entry_is_nobodys_to_replace():
+    verified = yaml.safe_load(merge_entries("", entries_of(seed=1)))
+    verified[0]["verifyToken"] = "token"
+    held = yaml.safe_load(merge_entries(yaml.safe_dump(verified), entries_of(seed=2)))
+    assert held[0] == verified[0]
+    assert len(held) == 9
+
+
+@pytest.mark.parametrize("content", ["a: [", "just: a mapping", "- 3", "- {value: 3}", "- {dataset: hle}"])
+def test_a_file_that_is_no_list_of_entries_is_told_and_not_overwritten(content):
+    with pytest.raises(ResultError, match="mend it first"):
+        merge_entries(content, entries_of())

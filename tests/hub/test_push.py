@@ -1,0 +1,172 @@
+"""Pushing to model repos on a Hub on loopback."""
+
+import json
+
+import httpx
+import pytest
+import yaml
+from helpers.hub_commands import opens2v
+from helpers.submissions import make_whole_result
+
+FILE = ".eval_results/opens2v-eval.yaml"
+BENCHMARK = "org/benchmark"
+
+PREPARE = """
+import json, sys
+from huggingface_hub import HfApi
+api = HfApi()
+for kind, repo_id, files in json.loads(sys.argv[1]):
+    api.create_repo(repo_id, repo_type=kind, exist_ok=True)
+    for path, content in files.items():
+        api.upload_file(path_or_fileobj=content.encode(), path_in_repo=path, repo_id=repo_id, repo_type=kind)
+"""
+
+BOARD = """
+import json, sys
+from huggingface_hub import HfApi
+rows = HfApi().get_dataset_leaderboard(sys.argv[1])
+print(json.dumps([[row.rank, row.model_id, row.value, row.pull_request, row.notes] for row in rows]))
+results = HfApi().model_info(sys.argv[2], expand=["evalResults"]).eval_results
+print(json.dumps([[entry.task_id, entry.value] for entry in results]))
+"""
+
+
+def write(folder, name="result", **options):
+    return make_whole_result(**options).save(folder / f"{name}.json")
+
+
+def prepare(hub, *repos):
+    hub.run(PREPARE, json.dumps([["dataset", BENCHMARK, {"README.md": "benchmark"}], *repos]))
+
+
+def file_of(hub, model, revision="main"):
+    answer = httpx.get(f"{hub.url}/{model}/resolve/{revision.replace('/', '%2F')}/{FILE}")
+    return yaml.safe_load(answer.text) if answer.status_code == 200 else None
+
+
+def pull_requests(hub, model):
+    return httpx.get(f"{hub.url}/api/models/{model}/discussions").json()["discussions"]
+
+
+def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
+    hub, model = loopback_hub, "bob/push-model"
+    foreign = [{"dataset": {"id": "cais/hle", "task_id": "default"}, "value": 20.9}]
+    prepare(hub, ["model", model, {FILE: yaml.safe_dump(foreign)}])
+    first, second = write(tmp_path, seed=1), write(tmp_path, "second", seed=2)
+    human = write(tmp_path, "human", split="human-domain", seed=1)
+    to_model = ["--model", model, "--benchmark", BENCHMARK]
+    answers = opens2v(
+        hub,
+        ["push", first, *to_model, "--dry-run"],
+        ["push", first, *to_model],
+        ["push", first, *to_model],
+        ["push", second, *to_model, "--dry-run"],
+        ["push", second, *to_model],
+        ["push", human, *to_model],
+        user="alice",
+    )
+    assert [code for code, _ in answers] == [0] * 6
+    dry, opened, again, dry_update, updated, added = (printed for _, printed in answers)
+    assert dry.splitlines()[0] == f"--- a/{FILE}"
+    assert "+    task_id: open_domain_total" in dry
+    assert dry.splitlines()[-1] == f"{model}: would open a pull request"
+    assert opened.startswith(f"{model}: opened a pull request, {hub.url}/{model}/discussions/1")
+    assert again == f"{model}: up to date, nothing to push\n"
+    assert dry_update.splitlines()[-1] == f"{model}: would update pull request 1"
+    assert updated.startswith(f"{model}: updated pull request 1, ")
+    assert added.startswith(f"{model}: updated pull request 1, ")
+    (discussion,) = pull_requests(hub, model)
+    assert (discussion["num"], discussion["author"]["name"]) == (1, "alice")
+    assert file_of(hub, model) == foreign
+    proposed = file_of(hub, model, "refs/pr/1")
+    assert proposed[0] == foreign[0]
+    assert len(proposed) == 1 + 8 + 7
+    assert proposed[1]["source"]["user"] == "alice"
+    assert proposed[1]["value"] == pytest.approx(
+        100 * make_whole_result(seed=2).scorecard(scoring="released").total, abs=0.01
+    )
+    assert proposed[1]["dataset"]["id"] == BENCHMARK
+    assert len(proposed[1]["dataset"]["revision"]) == 40
+
+    # somebody else's push is another pull request; the owner's, directly, is a commit
+    (other, direct, direct_again) = (
+        *opens2v(hub, ["push", first, *to_model], user="carol"),
+        *opens2v(hub, ["push", first, *to_model, "--direct"], ["push", first, *to_model, "--direct"], user="bob"),
+    )
+    assert "opened a pull request" in other[1]
+    assert direct[1].startswith(f"{model}: committed, ")
+    assert "up to date" in direct_again[1]
+    assert len(pull_requests(hub, model)) == 2
+    assert len(file_of(hub, model)) == 1 + 8
+    rows, results = map(json.loads, hub.run(BOARD, BENCHMARK, model).splitlines())
+    total = round(100 * make_whole_result(seed=1).scorecard().total, 2)
+    assert rows[0][:4] == [1, model, total, None]
+    assert "180 of 180 videos" in rows[0][4]
+    assert ["open_domain_total", total] in results
+
+
+def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
+    hub, model = loopback_hub, "bob/refused-model"
+    prepare(hub, ["model", model, {}], ["model", "bob/broken-model", {FILE: "just: text"}])
+    embedded, partial = write(tmp_path, embedded=True), write(tmp_path, "partial", missing=3)
+    good = write(tmp_path, "good")
+    answers = opens2v(
+        hub,
+        ["push", embedded, "--model", model, "--benchmark", BENCHMARK],
+        ["push", partial, "--model", model, "--benchmark", BENCHMARK],
+        ["push", good, "--model", model, "--benchmark", BENCHMARK, "--direct"],
+        ["push", good, "--model", "bob/nothing", "--benchmark", BENCHMARK],
+        ["push", good, "--model", model, "--benchmark", "bob/nothing"],
+        ["push", good, "--model", "nothing"],
+        ["push", good, "--model", "bob/broken-model", "--benchmark", BENCHMARK],
+        ["push", good],
+        ["push", good, "--model", model, "--scoring", "kind"],
+        ["push", tmp_path / "none.json", "--model", model],
+        user="alice",
+    )
+    said = [
+        "(--allow-embedded)",
+        "3 of 180 samples have no video (--allow-partial)",
+        "the token may not do this; a pull request needs no right to write: leave --direct out",
+        "there is no model bob/nothing on the Hub",
+        "there is no dataset bob/nothing on the Hub",
+        "'nothing' is no repo of a model",
+        "is no list of evaluation results; mend it first",
+        "say where to push",
+        "there is no scoring 'kind'",
+        "none.json",
+    ]
+    for (code, printed), expected in zip(answers, said, strict=True):
+        assert code == 2, printed
+        assert expected in printed
+        assert printed.startswith("opens2v push: ")
+        assert printed.count("\n") == 1
+        assert "hf_loopback" not in printed
+    assert pull_requests(hub, model) == []
+    assert file_of(hub, model) is None
+    told = opens2v(hub, ["push", embedded, "--model", model, "--benchmark", BENCHMARK, "--allow-embedded", "--dry-run"])
+    assert told[0][0] == 0
+    assert "not comparable" in told[0][1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"HF_TOKEN": ""}, "this needs a token of the Hub"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "the Hub at http://127.0.0.1:9 cannot be reached"),
+        ({"HF_HUB_OFFLINE": "1"}, "offline mode is on"),
+    ],
+)
+def test_no_token_and_no_network_are_told_in_a_line(loopback_hub, tmp_path, environment, said):
+    import subprocess
+    import sys
+
+    path = write(tmp_path)
+    command = [sys.executable, "-m", "opens2v_hf", "push", str(path), "--model", "bob/x"]
+    env = {**loopback_hub.environment(user="secret-name"), **environment}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "secret-name" not in done.stderr
