@@ -7,8 +7,8 @@ from typing import Any
 from opens2v_hf.hub.leaderboard.rows import Cell
 from opens2v_hf.hub.leaderboard.table import MODEL, RANK, TEAM, TOTAL, Table, Value, percent
 
-_WIDTHS = {RANK: 54, MODEL: 178, TOTAL: 92, TEAM: 140}
-_NARROW, _PER_CHARACTER, _AROUND = 84, 8, 44
+_WIDTHS = {RANK: 46, MODEL: 176, TOTAL: 92, TEAM: 140}
+_NARROW, _PER_CHARACTER, _AROUND = 80, 8, 30
 _INTERVAL = 96
 
 
@@ -20,10 +20,11 @@ def to_dataframe(table: Table, *, with_intervals: bool) -> dict[str, Any]:
 
     Args:
         table: that is shown.
-        with_intervals: whether the intervals stand beside the numbers.
+        with_intervals: whether the intervals stand beside all numbers, and not beside the total alone.
     """
+    spelt = {place for place in table.scores if with_intervals or table.headings[place] == TOTAL}
     best = {place: _best(table, place) for place in table.scores}
-    shown = [[_shown(value, with_intervals) for value in row] for row in table.rows]
+    shown = [[_shown(value, place in spelt) for place, value in enumerate(row)] for row in table.rows]
     styles = [
         [_style(value, best[place]) if isinstance(value, Cell) else "" for place, value in enumerate(row)]
         for row in table.rows
@@ -50,7 +51,7 @@ def widths(table: Table, *, with_intervals: bool) -> list[str]:
     for place, heading in enumerate(table.headings):
         width = _WIDTHS.get(heading, max(_NARROW, _PER_CHARACTER * len(heading) + _AROUND))
         has_interval = any(isinstance(row[place], Cell) and row[place].interval for row in table.rows)  # type: ignore[union-attr]
-        found.append(f"{width + (_INTERVAL if has_interval and with_intervals else 0)}px")
+        found.append(f"{width + (_INTERVAL if has_interval and (with_intervals or heading == TOTAL) else 0)}px")
     return found
 
 
@@ -60,12 +61,12 @@ def _sortable(value: Value) -> str | int | float | None:
     return value
 
 
-def _shown(value: Value, with_intervals: bool) -> str:
+def _shown(value: Value, with_interval: bool) -> str:
     if isinstance(value, Cell):
         if value.value is None:
             return "–"
-        low_high = f"  [{percent(value.interval[0])}, {percent(value.interval[1])}]" if value.interval else ""
-        return percent(value.value) + (low_high if with_intervals else "")
+        low_high = f" [{percent(value.interval[0])}, {percent(value.interval[1])}]" if value.interval else ""
+        return percent(value.value) + (low_high if with_interval else "")
     return "–" if value is None or value == "" else str(value)
 
 

@@ -14,34 +14,33 @@ from opens2v_hf.hub.leaderboard.boards import Boards, Which
 from opens2v_hf.hub.leaderboard.outside import plain, web_link
 from opens2v_hf.hub.leaderboard.plots import category_bars, history_lines, radar
 from opens2v_hf.hub.leaderboard.ranks import Difference, undecided
-from opens2v_hf.hub.leaderboard.rows import Cell, Row
+from opens2v_hf.hub.leaderboard.rows import Cell, Row, make_board
+from opens2v_hf.hub.leaderboard.source import Origin
+from opens2v_hf.hub.leaderboard.submit import Checked
 from opens2v_hf.hub.leaderboard.table import TITLES, Table, percent, to_csv
 from opens2v_hf.hub.results.record import SPLITS, Submission
-from opens2v_hf.scores.scorecard import NUM_RESAMPLES
+from opens2v_hf.hub.results.validation.names import look
+from opens2v_hf.scores.scorecard import NUM_RESAMPLES, weights
 
 HUB = "https://huggingface.co"
 SPLIT_TITLES = {"open-domain": "Open-Domain", "human-domain": "Human-Domain", "single-domain": "Single-Domain"}
 
 
-def header(boards: Boards, *, live: bool, origin: str, origin_short: str, problems: tuple[str, ...] = ()) -> str:
+def header(boards: Boards, origin: Origin, results: str | None) -> str:
     """The head of the page: what there is, and from where.
 
     Args:
         boards: that are shown.
-        live: whether they were read from the Hub.
-        origin: where they come from, in a sentence.
-        origin_short: the same in two or three words.
-        problems: what went wrong while reading, a sentence each.
+        origin: where they come from.
+        results: id of the results dataset on the Hub, if there is one.
     """
     return _fill(
         "header",
         num_models=len(boards.names()),
         num_results=len(boards.submissions),
         num_videos=sum(bool(one.per_video) for one in boards.submissions),
-        live=live,
         origin=origin,
-        origin_short=origin_short,
-        problems=problems,
+        results=f"{HUB}/datasets/{results}" if results else None,
     )
 
 
@@ -85,7 +84,7 @@ def model_page(boards: Boards, key: str | None, version: str, scoring: str) -> s
     """All about a model: its rows on every split, its history, what its numbers were made with."""
     names = boards.names()
     if key not in names:
-        return _fill("message", message="Choose a model, here or by a click on its row in a table.")
+        return message_page("Choose a model, here or by a click on its name in a table.")
     rows = boards.rows(key, version, scoring)
     history = boards.history(key)
     cards = []
@@ -113,12 +112,12 @@ def compare_page(boards: Boards, which: Which, first: str | None, second: str | 
     board = boards.board(which)
     rows = [board.row(key) if key else None for key in (first, second)]
     if not first or not second or first == second:
-        return _fill("message", message="Choose two models.")
+        return message_page("Choose two models.")
     one, other = rows
     if one is None or other is None:
         missing = [boards.names().get(key, key) for key, row in zip((first, second), rows, strict=True) if row is None]
         words = f"{' and '.join(missing)} cannot be compared here: no result on this split with this scoring."
-        return _fill("message", message=words)
+        return message_page(words)
     draws = boards.draws(which)
     total = draws.total_difference(one, other)
     lines = [_Line("Total", one.total, other.total, total)]
@@ -135,6 +134,66 @@ def compare_page(boards: Boards, which: Which, first: str | None, second: str | 
         radar=Markup(radar([one, other])),  # noqa: S704 - made by matplotlib, which escapes names
         categories=_category_plots([one, other]) if both else [],
     )
+
+
+def preview_page(boards: Boards, checked: Checked) -> str:
+    """What an upload would become: its problems, its numbers, and the place it would take."""
+    one = checked.submission
+    if one is None:
+        return _fill("preview", problems=checked.problems, submission=None)
+    which = (one.split, one.version, one.scoring)
+    like = [other for other in boards.submissions if other.split == one.split and look(other.model) != look(one.model)]
+    board = make_board([*like, one], split=one.split, version=one.version, scoring=one.scoring)
+    row = board.row(look(one.model))
+    if row is None:
+        return _fill("preview", problems=checked.problems, submission=None)
+    return _fill(
+        "preview",
+        problems=checked.problems,
+        submission=one,
+        name=row.name,
+        row=row,
+        titles=TITLES,
+        split=SPLIT_TITLES[which[0]],
+        place=row.rank,
+        of=sum(other.rank is not None for other in board.rows),
+    )
+
+
+def sent_page(url: str) -> str:
+    """That a submission was sent, with a link to its pull request."""
+    return _fill("sent", link=url if url.startswith(("https://", "http://")) else None)
+
+
+def message_page(message: str) -> str:
+    """One sentence."""
+    return _fill("message", message=message)
+
+
+def about_page() -> str:
+    """What is measured, where the numbers mislead, how a row gets here."""
+    weighings = [(version, split) for version in ("v1.1", "v1.0") for split in ("open-domain", "human-domain")]
+    columns = [
+        {
+            "title": TITLES[name],
+            "about": about,
+            "weights": [weights(version, split).get(name) for version, split in weighings],
+        }
+        for name, about in _ABOUT_COLUMNS.items()
+    ]
+    words = [(version, "Human" if split == "human-domain" else "Open, Single") for version, split in weighings]
+    return _fill("about", weighings=words, columns=columns, num_resamples=f"{NUM_RESAMPLES:,}")
+
+
+_ABOUT_COLUMNS = {
+    "nexusscore": "whether the subjects look like their pictures, where a detector finds them",
+    "naturalscore": "how real the video looks to a judge: physics, common sense, artefacts",
+    "gmescore": "how well the frames fit the prompt, as an embedding model sees both",
+    "facesim_cur": "whether the face is that of the reference",
+    "aesthetics": "how beautiful the frames are to a model of people's ratings",
+    "motion_amplitude": "how much moves",
+    "motion_smoothness": "how few frames jump in quality",
+}
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ def radar(rows: Sequence[Row]) -> str:
     """The columns of one or two models around a circle, 0 to 100, with intervals as bands where there are any."""
     names = [name for name in rows[0].columns if all(row.columns[name].value is not None for row in rows)]
     with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(4.6, 3.7), layout="constrained")
-        panel = figure.add_subplot(projection="polar")
+        figure = Figure(figsize=(5.6, 4.0))
+        panel = figure.add_axes((0.22, 0.1, 0.56, 0.8), projection="polar")
         assert isinstance(panel, PolarAxes)  # noqa: S101 - for the type checker
         angles = [2 * math.pi * i / len(names) for i in range(len(names))]
         closed = [*angles, angles[0]]
@@ -53,7 +53,11 @@ def radar(rows: Sequence[Row]) -> str:
                 panel.fill(closed, [_percent(cell) for cell in cells], color=color, alpha=0.10, linewidth=0)
         panel.set_theta_offset(math.pi / 2)
         panel.set_theta_direction(-1)
-        panel.set_xticks(angles, [TITLES[name] for name in names])
+        panel.set_xticks(angles, [])
+        for angle, name in zip(angles, names, strict=True):
+            side = math.sin(angle)
+            anchor = "center" if abs(side) < 0.1 else "left" if side > 0 else "right"
+            panel.text(angle, 108, TITLES[name], ha=anchor, va="center")
         panel.set_ylim(0, 100)
         panel.set_yticks([25, 50, 75, 100], ["25", "50", "75", ""])
         panel.tick_params(axis="y", labelsize=7)

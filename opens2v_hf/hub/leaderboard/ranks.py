@@ -26,15 +26,18 @@ class RankGroup:
     Attributes:
         best: place if it beat every model that is not significantly better.
         worst: place if every model that is not significantly worse beat it.
+        of: how many models there are to be compared.
         tied: keys of the other models from which it does not differ significantly, in the order of the board.
     """
 
     best: int
     worst: int
+    of: int
     tied: tuple[str, ...]
 
     def __str__(self) -> str:
-        return str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
+        places = str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
+        return f"{places} of {self.of}"
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,10 @@ class Draws:
         }
 
     def groups(self) -> dict[str, RankGroup]:
-        """Model to its rank group, for the models with per-video values."""
+        """Model to its rank group, for the models with per-video values; none where there is but one."""
         keys = list(self._rows)
+        if len(keys) < 2:
+            return {}
         better = {
             (one, other)
             for one in keys
@@ -88,7 +93,7 @@ class Draws:
             above = sum((other, key) in better for other in keys)
             below = sum((key, other) in better for other in keys)
             tied = tuple(o for o in keys if o != key and (o, key) not in better and (key, o) not in better)
-            groups[key] = RankGroup(1 + above, len(keys) - below, tied)
+            groups[key] = RankGroup(1 + above, len(keys) - below, len(keys), tied)
         return groups
 
     def total_difference(self, first: Row, second: Row) -> Difference | None:

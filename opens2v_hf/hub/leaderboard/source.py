@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,7 +61,10 @@ class Repos:
 
 
 def repos_of_the_space() -> Repos:
-    """The results dataset and the benchmark beside this Space; `OPENS2V_RESULTS` and `OPENS2V_BENCHMARK` name others."""
+    """The results dataset and the benchmark of this Space's owner; environment variables name others.
+
+    They are `OPENS2V_RESULTS` and `OPENS2V_BENCHMARK`.
+    """
     owner = os.environ.get("SPACE_ID", "").partition("/")[0]
     beside = Repos(f"{owner}/{RESULTS_NAME}", f"{owner}/{BENCHMARK_NAME}") if owner else Repos()
     return Repos(
@@ -115,15 +117,15 @@ class Source:
         try:
             boards, origin = self._from_hub()
         except OpenS2VError as error:
-            words = f"The Hub does not answer, so nothing can be submitted; {self._copy} ({error})"
+            words = f"{self._copy} The Hub does not answer: {plain(str(error), longest=200)}"
             with self._lock:
-                self._origin, self._read_at = Origin(False, words, "Hub away"), self._clock()
+                self._origin, self._read_at = Origin(False, words, "the Hub is away"), self._clock()
             return
         with self._lock:
             if (boards.submissions, boards.hub) != (self._boards.submissions, self._boards.hub):
                 self._boards = boards
             self._origin, self._read_at = origin, self._clock()
-            self._copy = f"shown is what was there on {_now()}"
+            self._copy = f"Shown is what was there on {_now()}."
 
     def _from_hub(self) -> tuple[Boards, Origin]:
         assert self.repos.results is not None  # noqa: S101 - for the type checker; `read` is not called without
@@ -160,10 +162,11 @@ def read_hub_scores(benchmark: str, *, token: str | bool | None = None) -> list[
     for task, (split, column) in task_ids().items():
         for entry in _leaderboard(api, benchmark, task):
             model_id, value = entry.get("modelId"), entry.get("value")
-            if not isinstance(model_id, str) or not _is_percent(value) or EMBEDDED_NOTE in str(entry.get("notes")):
+            fraction = _fraction(value)
+            if not isinstance(model_id, str) or fraction is None or EMBEDDED_NOTE in str(entry.get("notes")):
                 continue
             place = (model_id, split)
-            values.setdefault(place, {})[column] = float(value) / 100
+            values.setdefault(place, {})[column] = fraction
             number = entry.get("pullRequest")
             proposed[place] = number if isinstance(number, int) else proposed.get(place)
     return [
@@ -200,13 +203,15 @@ def _leaderboard(api: HfApi, benchmark: str, task: str) -> list[dict[str, Any]]:
 def _shipped(snapshot: Path) -> tuple[Boards, Origin]:
     submissions: list[Submission] = load_submissions(snapshot)
     newest = max(one.submitted_at for one in submissions)[:10]
-    words = f"shown is the copy that came with this page, with results up to {newest}"
-    return Boards(submissions), Origin(False, words[0].upper() + words[1:] + ".", f"copy of {newest}")
+    words = f"Shown is the copy that came with this page, with results up to {newest}."
+    return Boards(submissions), Origin(False, words, f"copy of {newest}")
 
 
-def _is_percent(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 <= value <= 100  # type: ignore[arg-type, operator]
+def _fraction(percent: object) -> float | None:
+    """A value in percent as one in 0..1; None for what is none."""
+    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        return None
+    return percent / 100
 
 
 def _now() -> str:

@@ -24,7 +24,7 @@ from opens2v_hf.hub.leaderboard.rows import (
 )
 from opens2v_hf.scores.scorecard import COLUMNS
 
-RANK, GROUP, MODEL, TOTAL = "#", "Places", "Model", "Total"
+RANK, GROUP, MODEL, TOTAL = "#", "Rank group", "Model", "Total"
 ACCESS, TEAM, SOURCE, VIDEOS, DATE = "Access", "Evaluated by", "Source", "Videos", "Date"
 DETAILS = (ACCESS, TEAM, SOURCE, VIDEOS, DATE)
 """Columns beside the scores."""

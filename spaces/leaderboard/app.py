@@ -1,0 +1,342 @@
+"""The leaderboard of OpenS2V-Eval: tables, models, comparisons, submissions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from opens2v_hf.errors import HubError, OpenS2VError
+from opens2v_hf.hub.leaderboard import pages
+from opens2v_hf.hub.leaderboard.boards import Boards, Which
+from opens2v_hf.hub.leaderboard.dataframe import datatypes, to_dataframe, widths
+from opens2v_hf.hub.leaderboard.rows import CLOSED, OPEN, split_columns
+from opens2v_hf.hub.leaderboard.source import Source, repos_of_the_space
+from opens2v_hf.hub.leaderboard.submit import Details, check_upload, send
+from opens2v_hf.hub.leaderboard.table import (
+    DETAILS,
+    GROUP,
+    MODEL,
+    TITLES,
+    TOTAL,
+    Table,
+    Wanted,
+    category_table,
+    score_table,
+)
+from opens2v_hf.hub.results.record import SPLITS, VENUES, Submission
+from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
+
+STYLE = Path(__file__).with_name("style.css")
+THEME = gr.themes.Base(
+    primary_hue="indigo",
+    neutral_hue="slate",
+    radius_size="lg",
+    font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+"""Fonts of the visitor's own machine, so that the page waits for no other server."""
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""What the page does for itself is no API, and shows no veil over what is there."""
+
+ALL, OPEN_ONLY, CLOSED_ONLY = "All", "Open", "Closed"
+VENUE_OF = {ALL: "", OPEN_ONLY: OPEN, CLOSED_ONLY: CLOSED}
+SCORES, CATEGORIES = "Columns", "Categories"
+METRICS = [(TITLES[name], name) for name in split_columns("open-domain")]
+CHOOSABLE = (GROUP, *TITLES.values(), *DETAILS)
+SHOWN_FIRST = [name for name in CHOOSABLE if name not in DETAILS[1:]]
+
+CITATION = """@article{yuan2025opens2v,
+  title={OpenS2V-Nexus: A Detailed Benchmark and Million-Scale Dataset for Subject-to-Video Generation},
+  author={Yuan, Shenghai and He, Xianyi and Deng, Yufan and Ye, Yang and Huang, Jinfa and Lin, Bin and Luo, Jiebo and Yuan, Li},
+  journal={arXiv preprint arXiv:2505.20292},
+  year={2025}
+}"""  # noqa: E501
+HOW_TO_SUBMIT = """
+1. Score the videos: `opens2v score videos/ --split open-domain --out results/`
+2. Sign in, and upload the result file `results/open-domain.json`. It is checked and shown; nothing is sent yet.
+3. Send it. It becomes a pull request to the results dataset in your name, and a row once it is merged.
+"""
+
+
+class Leaderboard:
+    """What the page's controls do.
+
+    Args:
+        source: of the boards.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def boards(self) -> Boards:
+        """What there is to be shown."""
+        return self.source.current()[0]
+
+    def open_page(self, request: gr.Request) -> tuple[Any, ...]:
+        """Head, models to choose from, and the model that the address asks for."""
+        boards, origin = self.source.current()
+        head = pages.header(boards, origin, self.source.repos.results)
+        choices = [(name, key) for key, name in boards.names().items()]
+        asked = request.query_params.get("model")
+        known = asked if asked in boards.names() else None
+        best = [row.key for row in boards.board((SPLITS[0], VERSIONS[0], SCORINGS[0])).rows[:2]]
+        first, second = (*best, None, None)[:2]
+        return (
+            head,
+            gr.Dropdown(choices=choices, value=known or first),
+            gr.Dropdown(choices=choices, value=first),
+            gr.Dropdown(choices=choices, value=second),
+            gr.Tabs(selected="models" if known else "board"),
+        )
+
+    def tables(
+        self, words: str, access: str, view: str, version: str, scoring: str, metric: str, sort_by: str,
+        shown: list[str], with_intervals: bool,
+    ) -> list[Any]:  # fmt: skip
+        """Table, note and CSV file of every split."""
+        boards, answer = self.boards, []
+        wanted = Wanted(words, VENUE_OF[access], sort_by)
+        for split in SPLITS:
+            which = (split, version, scoring)
+            table = self._table(boards, which, view, metric, wanted, shown)
+            answer += [
+                gr.Dataframe(
+                    to_dataframe(table, with_intervals=with_intervals),
+                    datatype=datatypes(table),  # type: ignore[arg-type]
+                    column_widths=widths(table, with_intervals=with_intervals),  # type: ignore[arg-type]
+                ),
+                pages.board_note(boards, which, table, view="scores" if view == SCORES else "categories"),
+                pages.csv_link(table, f"opens2v-eval-{split}-{version}-{scoring}.csv"),
+            ]
+        return answer
+
+    def _table(self, boards: Boards, which: Which, view: str, metric: str, wanted: Wanted, shown: list[str]) -> Table:
+        board = boards.board(which)
+        if view == CATEGORIES:
+            names = split_columns(board.split)
+            return category_table(board, metric if metric in names else names[0], wanted)
+        return score_table(board, boards.groups(which), wanted, shown)
+
+    def model(self, key: str | None, version: str, scoring: str) -> str:
+        """The page of a model."""
+        return pages.model_page(self.boards, key, version, scoring)
+
+    def compare(self, first: str | None, second: str | None, split: str, version: str, scoring: str) -> str:
+        """Two models side by side."""
+        return pages.compare_page(self.boards, (split, version, scoring), first, second)
+
+    def chosen(self, event: gr.SelectData) -> tuple[Any, Any]:
+        """Go to the page of the model whose name was clicked on."""
+        place = event.index[1] if isinstance(event.index, list | tuple) else None
+        key = next((key for key, name in self.boards.names().items() if name == event.value), None)
+        if place != 1 or key is None:
+            return gr.skip(), gr.skip()
+        return gr.Tabs(selected="models"), gr.Dropdown(value=key)
+
+    def check(
+        self, file: str | None, model: str, model_id: str, link: str, team: str, venue: str, scoring: str,
+        submitted_by: str, profile: gr.OAuthProfile | None,
+    ) -> tuple[str, Submission | None, Any]:  # fmt: skip
+        """Read an upload, and show what would be sent."""
+        if not file:
+            return pages.message_page("Choose the result file first."), None, gr.Button(interactive=False)
+        sender = submitted_by or (profile.username if profile else "")
+        details = Details(model, team, venue, sender, model_id, link, scoring)
+        checked = check_upload(Path(file), details, self.boards.submissions)
+        ready = checked.acceptable and self.source.repos.results is not None
+        page = pages.preview_page(self.boards, checked)
+        return page, checked.submission if checked.acceptable else None, gr.Button(interactive=ready)
+
+    def submit(self, submission: Submission | None, token: gr.OAuthToken | None) -> tuple[str, Any]:
+        """Send what was checked, as the visitor."""
+        kept, done = gr.Button(interactive=True), gr.Button(interactive=False)
+        if submission is None or self.source.repos.results is None:
+            return pages.message_page("There is nothing to send: check a file first."), done
+        if token is None:
+            return pages.message_page("Sign in first: it is sent in your name."), kept
+        try:
+            return pages.sent_page(send(submission, self.source.repos.results, token.token)), done
+        except HubError as error:
+            return pages.message_page(f"It was not sent: {error}"), kept
+        except OpenS2VError as error:
+            return pages.message_page(f"It was not sent: {error}"), done
+
+
+def build(source: Source, *, sign_in: bool) -> gr.Blocks:
+    """The interface.
+
+    Args:
+        source: of the boards.
+        sign_in: whether there is something to sign in at: a Space, or a machine with a token.
+    """
+    board = Leaderboard(source)
+    with gr.Blocks(title="OpenS2V-Eval leaderboard", analytics_enabled=False, fill_width=True) as demo:
+        head = gr.HTML(elem_id="head", apply_default_css=False)
+        with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
+            with gr.Tab("Leaderboard", id="board"):
+                controls, outputs = _board_tab(board)
+                version, scoring = controls[3], controls[4]
+            with gr.Tab("Models", id="models"):
+                with gr.Row(elem_classes="b-choice"):
+                    model = gr.Dropdown(label="Model", elem_id="model")
+                model_page = gr.HTML(elem_id="model-page", apply_default_css=False)
+            with gr.Tab("Compare", id="compare"):
+                with gr.Row(elem_classes="b-choice"):
+                    first = gr.Dropdown(label="First model", elem_id="first", min_width=150)
+                    second = gr.Dropdown(label="Second model", elem_id="second", min_width=150)
+                    split = gr.Dropdown(
+                        [(pages.SPLIT_TITLES[name], name) for name in SPLITS],
+                        label="Split",
+                        elem_id="split",
+                        min_width=150,
+                    )
+                compare_page = gr.HTML(elem_id="compare-page", apply_default_css=False)
+            with gr.Tab("Submit", id="submit"):
+                _submit_tab(board, sign_in=sign_in)
+            with gr.Tab("About", id="about"):
+                gr.HTML(pages.about_page(), elem_id="about-page", apply_default_css=False)
+                gr.Code(CITATION, label="Citation", language=None, interactive=False, elem_id="citation")
+
+        for control in controls:
+            (control.submit if isinstance(control, gr.Textbox) else control.input)(
+                board.tables, controls, outputs, **PRIVATE
+            )
+        for table in outputs[::3]:
+            table.select(board.chosen, None, [tabs, model], **PRIVATE)
+        for control in (model, version, scoring):
+            control.change(board.model, [model, version, scoring], model_page, **PRIVATE)
+        sides = [first, second, split, version, scoring]
+        for control in sides:
+            control.change(board.compare, sides, compare_page, **PRIVATE)
+        demo.load(board.open_page, None, [head, model, first, second, tabs], **PRIVATE)
+        demo.load(board.tables, controls, outputs, **PRIVATE)
+    return demo
+
+
+def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
+    """The controls in the order of `Leaderboard.tables`' arguments, and what it fills."""
+    with gr.Row(elem_id="controls"):
+        words = gr.Textbox(
+            placeholder="Search: vace, phantom", max_lines=1, show_label=False, container=False, elem_id="search",
+            min_width=240, scale=3,
+        )  # fmt: skip
+        access = gr.Radio(
+            [ALL, OPEN_ONLY, CLOSED_ONLY],
+            value=ALL,
+            label="Models",
+            elem_id="access",
+            elem_classes="b-switch",
+            min_width=190,
+        )
+        view = gr.Radio(
+            [SCORES, CATEGORIES], value=SCORES, label="View", elem_id="view", elem_classes="b-switch", min_width=190
+        )
+        version = gr.Radio(
+            list(VERSIONS),
+            value=VERSIONS[0],
+            label="Weights",
+            elem_id="version",
+            elem_classes="b-switch",
+            min_width=130,
+        )
+        scoring = gr.Radio(
+            [(name.capitalize(), name) for name in SCORINGS],
+            value=SCORINGS[0],
+            label="Scoring",
+            elem_id="scoring",
+            elem_classes="b-switch",
+            min_width=170,
+        )
+        metric = gr.Dropdown(
+            METRICS, value="naturalscore", label="Column by category", show_label=False, visible=False, elem_id="metric"
+        )
+    with gr.Accordion("Columns, order, intervals", open=False, elem_id="more"):
+        shown = gr.CheckboxGroup(list(CHOOSABLE), value=SHOWN_FIRST, label="Columns", elem_id="columns")
+        with gr.Row():
+            sort_by = gr.Dropdown(
+                [TOTAL, MODEL, *CHOOSABLE], value=TOTAL, label="Order by", elem_id="order", min_width=150
+            )
+            intervals = gr.Checkbox(False, label="Intervals beside all numbers", elem_id="intervals", min_width=150)
+    outputs = []
+    with gr.Tabs(elem_id="splits", overflow_behavior="wrap"):
+        for split in SPLITS:
+            with gr.Tab(pages.SPLIT_TITLES[split], id=split):
+                table = gr.Dataframe(
+                    interactive=False, pinned_columns=2, max_height=1200, show_label=False, buttons=[],
+                    elem_id=f"table-{split}", elem_classes="b-table",
+                )  # fmt: skip
+                note = gr.HTML(elem_id=f"note-{split}", apply_default_css=False)
+                outputs += [table, note, gr.HTML(elem_id=f"csv-{split}", apply_default_css=False)]
+    view.input(lambda chosen: gr.Dropdown(visible=chosen == CATEGORIES), view, metric, **PRIVATE)
+    return [words, access, view, version, scoring, metric, sort_by, shown, intervals], outputs
+
+
+def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:
+    gr.Markdown(HOW_TO_SUBMIT, elem_classes="b-page")
+    if sign_in:
+        gr.LoginButton(elem_id="sign-in", size="md")
+    else:
+        gr.HTML(
+            pages.message_page("Signing in works on the Hub, and on a machine with a token of the Hub."),
+            apply_default_css=False,
+        )
+    with gr.Row():
+        with gr.Column(min_width=300):
+            file = gr.File(label="Result file", file_types=[".json"], elem_id="file", height=130)
+            with gr.Row():
+                name = gr.Textbox(label="Model", elem_id="submit-model", max_length=80, min_width=140)
+                team = gr.Textbox(label="Evaluated by", elem_id="submit-team", max_length=120, min_width=140)
+            with gr.Row():
+                model_id = gr.Textbox(
+                    label="Repo on the Hub", placeholder="org/name", elem_id="submit-id", min_width=140
+                )
+                link = gr.Textbox(label="Project page", placeholder="https://", elem_id="submit-link", min_width=140)
+            with gr.Row():
+                venue = gr.Radio(
+                    list(VENUES), value=VENUES[0], label="Weights of the model", elem_id="submit-venue", min_width=140
+                )
+                scoring = gr.Radio(
+                    list(SCORINGS), value=SCORINGS[0], label="Scoring", elem_id="submit-scoring", min_width=140
+                )
+            sender = gr.Textbox(
+                label="Submit as", info="You, or an organisation of yours; you if left empty", elem_id="submit-as"
+            )
+            with gr.Row():
+                check = gr.Button("Check", variant="secondary", elem_id="check")
+                sending = gr.Button("Send as a pull request", variant="primary", interactive=False, elem_id="send")
+        with gr.Column(min_width=300):
+            preview = gr.HTML(
+                pages.message_page("What you upload is checked and shown here."),
+                elem_id="preview",
+                apply_default_css=False,
+            )
+    checked = gr.State()
+    fields = [file, name, model_id, link, team, venue, scoring, sender]
+    check.click(board.check, fields, [preview, checked, sending], api_visibility="private")
+    sending.click(board.submit, checked, [preview, sending], api_visibility="private")
+
+
+def can_sign_in() -> bool:
+    """Whether gradio has somebody to sign in: always on a Space with OAuth, else who is logged in on this machine."""
+    from huggingface_hub import get_token, whoami
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    if os.environ.get("SPACE_ID"):
+        return bool(os.environ.get("OAUTH_CLIENT_ID"))
+    if get_token() is None:
+        return False
+    try:
+        return whoami().get("type") == "user"
+    except (HfHubHTTPError, HTTPError, OfflineModeIsEnabled, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    build(Source(repos_of_the_space()), sign_in=can_sign_in()).launch(
+        theme=THEME, css_paths=STYLE, max_file_size="64mb", footer_links=["gradio", "settings"]
+    )
