@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page, say where it is, and print the table."""
+    """Write the page and say where it is."""
     from opens2v_hf.run.report import write_report
-    from opens2v_hf.run.table import format_text
     from opens2v_hf.run.thumbnails import find_thumbnails
 
     results = [RunResult.load(path) for path in arguments.results]
@@ -33,6 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
         for result, path in zip(results, arguments.results, strict=True)
     }
     page = write_report(results, arguments.out, title=arguments.title, version=arguments.version, thumbnails=thumbnails)
-    print(format_text(results, version=arguments.version))
     print(f"wrote {page}")
     return 0

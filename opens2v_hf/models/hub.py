@@ -97,6 +97,11 @@ def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str)
     )
 
 
+def has_embedded(role: str) -> bool:
+    """Whether this installation has an embedded model of a role."""
+    return (_EMBEDDED_ROOT / role).is_dir()
+
+
 def weights_sha256(folder: str | os.PathLike[str]) -> str:
     """What identifies the weights in a folder: "sha256:" and a hexadecimal digest.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,20 @@ from tqdm import tqdm
 from opens2v_hf.data.eval_split import EvalSplit, open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
+from opens2v_hf.models.hub import has_embedded
 from opens2v_hf.run import plots
-from opens2v_hf.run.registry import load_tasks
-from opens2v_hf.run.report import Picture, write_report
+from opens2v_hf.run.output import Output
+from opens2v_hf.run.registry import METRICS, load_tasks
+from opens2v_hf.run.report import write_report
+from opens2v_hf.run.report_sections import Picture
 from opens2v_hf.run.result import RunResult, notes
-from opens2v_hf.run.scoring import score_found
+from opens2v_hf.run.scoring import MetricPass, Run, score_passes
 from opens2v_hf.run.table import format_text
+from opens2v_hf.run.thumbnails import find_thumbnails
 from opens2v_hf.run.videos import find_videos
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-DEMO_METRICS = ("gmescore", "nexusscore", "naturalscore")
 SPLIT = "open-domain"
 
 _STRIP_FRAMES = linspace(8)
@@ -35,14 +38,17 @@ def run_demo(
     *,
     per_category: int = 3,
     seed: int = 0,
+    metrics: Sequence[str] | None = None,
     say: Callable[[str], object] = print,
 ) -> list[RunResult]:
     """Make the synthetic sample, stream it, score every simulated model with the embedded models, write a report.
 
     Args:
-        folder: gets `sample/`, `results/<model>.json` and `report/`.
+        folder: gets `sample/`, `results/<model>/open-domain.json` and `report/`. Scores that an earlier demo of the
+            same sample left there are not computed again.
         per_category: samples of each of the eight id prefixes.
         seed: of the sample.
+        metrics: names of the metrics; by default all that work with embedded models alone.
         say: is told what happens, a line or a table at a time.
 
     Returns:
@@ -61,13 +67,20 @@ def run_demo(
     _stream(folders.benchmark, say)
 
     split = open_split(SPLIT, data_dir=str(folders.benchmark))
-    tasks = load_tasks(DEMO_METRICS, split, embedded=True)
-    results = []
+    names = tuple(embedded_metrics() if metrics is None else metrics)
+    tasks = load_tasks(names, split, embedded=True)
+    results, thumbnails = [], {}
     for model, videos in folders.videos.items():
         found = find_videos(str(videos), [sample.id for sample in split.samples])
-        result = score_found(found, split.samples, tasks, model=model, split=SPLIT, benchmark=split.provenance)
-        result.save(target / "results" / f"{model}.json")
+        output = Output(target / "results" / model, SPLIT, overwrite=True)
+        result = score_passes(
+            Run(found, split.samples, model=model, split=SPLIT, benchmark=split.provenance),
+            [MetricPass(names, lambda: tasks)],
+            names,
+            output=output,
+        )
         results.append(result)
+        thumbnails[model, SPLIT] = find_thumbnails(output.result)
     say(format_text(results))
     for note in notes(results):
         say(f"note: {note}")
@@ -76,9 +89,15 @@ def run_demo(
         target / "report",
         title="Simulated models on the synthetic sample",
         extra=[_strips(folders, split, per_category)],
+        thumbnails=thumbnails,
     )
     say(f"wrote {target / 'results'}, {page}")
     return results
+
+
+def embedded_metrics() -> list[str]:
+    """Names of the metrics that need no model beyond the embedded ones."""
+    return [name for name, entry in METRICS.items() if all(has_embedded(role) for role in entry.roles)]
 
 
 def _stream(benchmark: Path, say: Callable[[str], object]) -> None:
@@ -107,4 +126,5 @@ def _strips(folders: SampleFolders, split: EvalSplit, per_category: int) -> Pict
         panel.set_yticks([])
         panel.spines[:].set_visible(False)
     figure.suptitle(f"{sample_id}: {prompt}", fontsize=10)
-    return Picture("What the simulated models show", plots.to_png(figure))
+    shows = f"Frames of the videos for the prompt: {prompt}"
+    return Picture("What the simulated models show", plots.to_png(figure), shows)

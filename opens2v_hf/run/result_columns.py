@@ -13,21 +13,23 @@ from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, Scorecard, sc
 if TYPE_CHECKING:
     from opens2v_hf.run.result import MetricResult, RunResult
 
-_RELEASED_NEXUSSCORE = ("released", "paper")
-"""Variants that give the leaderboard's number."""
+_RELEASED_VARIANTS = ("released", "paper")
+"""Definitions of a metric that give the leaderboard's number."""
+
+_RELEASED_SUFFIX = "_released"
+"""Of the released definition's name where it stands beside another one."""
 
 
 def column_metrics(result: RunResult) -> dict[str, MetricResult]:
     """Column of the scorecard to the metric that fills it.
 
-    NexusScore's column takes the released definition alone, be it the metric itself or the one beside it.
+    A metric that has several definitions (its option "variant") fills its column by the released one alone, be that
+    the metric itself or the one beside it.
     """
     found = {}
     for metric in result.metrics:
-        if metric.name == "nexusscore" and metric.options.get("variant", "released") not in _RELEASED_NEXUSSCORE:
-            continue
-        column = "nexusscore" if metric.name == "nexusscore_released" else metric.name
-        if column in COLUMNS:
+        column = metric.name.removesuffix(_RELEASED_SUFFIX)
+        if column in COLUMNS and metric.options.get("variant", "released") in _RELEASED_VARIANTS:
             found[column] = metric
     return found
 

@@ -39,10 +39,9 @@ class Row:
 def row(result: RunResult, *, version: str = "v1.1") -> Row:
     """The row of one result."""
     on_board = result.split in SPLITS
-    used = {metric.name for column, metric in column_metrics(result).items() if on_board}
     card = result.scorecard(version=version) if on_board else None
-    if card is not None and "nexusscore" not in card.columns:
-        used -= {"nexusscore", "nexusscore_released"}
+    filling = column_metrics(result).items() if card is not None else ()
+    used = {metric.name for column, metric in filling if card is not None and column in card.columns}
     return Row(
         model=result.model,
         card=card,

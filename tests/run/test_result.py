@@ -246,6 +246,12 @@ def test_the_column_of_nexusscore_takes_the_released_definition_alone(
     assert column.raw == pytest.approx(raw)
 
 
+def test_another_definition_of_motion_does_not_fill_its_column() -> None:
+    metric = replace(make_result(values=(0.5,), metric="motion_amplitude").metrics[0], options={"variant": "magnitude"})
+    card = replace(make_result(values=(0.5,)), metrics=(metric,)).scorecard()
+    assert card.columns["motion_amplitude"].normalised is None
+
+
 def test_strict_scoring_counts_videos_that_are_not_there() -> None:
     result = make_result(values=(0.25, 0.75, None))  # humanobj_1 has no video
     with pytest.raises(ResultError, match="does not say which metrics apply"):
