@@ -46,7 +46,8 @@ Returns:
     partial, missing_columns: whether and which columns are missing.
     scorecard: every column clipped, averaged and normalised, with its weight, its 95 % bootstrap interval, how many
         videos it rests on, and its values by category; the total with its interval and bounds.
-    columns: for each column what its own module returns: scores, statuses, reasons, summary, models, options, ...
+    columns: for each column what its own module returns: scores, statuses, reasons, summary, models, options, ...; and
+        the same for the definition beside it where it has one (nexusscore_coverage, motion_amplitude_magnitude).
     num_videos: how many were given.
     comparable, note: whether the total can be set beside the leaderboard's, and why not.
 

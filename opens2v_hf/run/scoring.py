@@ -341,12 +341,7 @@ def _score(metric: _Described, sample: EvalSample, scores: Mapping[str, VideoSco
     if metric.asked not in scores:
         return VideoScore.not_applicable(f"the benchmark defines no {metric.asked} for {sample.id}")
     score = scores[metric.asked]
-    if metric.variant is None or score.value is None:
-        return score
-    value = score.details["variants"][metric.variant]
-    if value is None:
-        return VideoScore.failed(f"the score is not a number by the variant {metric.variant!r}")
-    return VideoScore.scored(value, score.reason)
+    return score if metric.variant is None else score.by_variant(metric.variant)
 
 
 def _count(outcomes: Sequence[Sequence[VideoOutcome]]) -> str:

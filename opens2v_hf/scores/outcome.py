@@ -60,6 +60,20 @@ class VideoScore:
         """A video that should have a value and has none."""
         return cls(Status.FAILED, None, reason, details)
 
+    def by_variant(self, variant: str) -> VideoScore:
+        """The same by another definition, whose value is among the details under "variants".
+
+        Example:
+            >>> VideoScore.scored(0.5, "a remark", variants={"released": 0.5, "coverage": 0.25}).by_variant("coverage")
+            VideoScore(status=<Status.SCORED: 'scored'>, value=0.25, reason='a remark', details={})
+        """
+        if self.value is None:
+            return self
+        value = self.details["variants"][variant]
+        if value is None:
+            return VideoScore.failed(f"the score is not a number by the variant {variant!r}")
+        return VideoScore.scored(value, self.reason)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict with `status`, `value`, `reason` and `details`; the last two where not empty."""
         record: dict[str, Any] = {"status": str(self.status), "value": self.value}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.data.eval_ids import split_ids
@@ -123,7 +123,8 @@ def score_composite(
 
     Returns:
         `opens2v_eval`: the total in 0..1, or None where a column is missing; `partial` and `missing_columns`;
-        `scorecard`: as `Scorecard.to_dict` gives it; `columns`: metric name to what its own module answers;
+        `scorecard`: as `Scorecard.to_dict` gives it; `columns`: metric name to what its own module answers, and the
+        same for the definition beside it where it has one (`nexusscore_coverage`, `motion_amplitude_magnitude`);
         `num_videos`; `comparable` and `note`: whether the total may be set beside the leaderboard's, and why not.
 
     Raises:
@@ -143,9 +144,12 @@ def score_composite(
         distributed=distributed,
     )
     outcomes = {
-        metric.name: [VideoScore.from_dict(by_metric[metric.name]) for by_metric in found] for metric in metrics
+        made.name: (made, [score if variant is None else score.by_variant(variant) for score in scores])
+        for metric in metrics
+        for scores in [[VideoScore.from_dict(by_metric[metric.name]) for by_metric in found]]
+        for made, variant in _definitions(metric)
     }
-    result = _result([video_name(video) for video in videos], samples, metrics, outcomes, split)
+    result = _result([video_name(video) for video in videos], samples, outcomes.values(), split)
     card = result.scorecard(version=version, scoring=scoring)
     reasons = [*_notes(result), *_coverage_notes(samples, split)]
     return {
@@ -153,7 +157,7 @@ def score_composite(
         "partial": card.partial,
         "missing_columns": list(card.missing_columns),
         "scorecard": card.to_dict(),
-        "columns": {metric.name: _answer(metric, outcomes[metric.name], details=details) for metric in metrics},
+        "columns": {name: _answer(*outcome, details=details) for name, outcome in outcomes.items()},
         "num_videos": len(videos),
         "comparable": not reasons and not card.partial,
         "note": "; ".join(reasons),
@@ -202,6 +206,14 @@ def _told_of(sample: GivenSample) -> list[Any]:
     return [sample.given_id, sample.sample.prompt, [subject.label for subject in sample.sample.subjects]]
 
 
+def _definitions(metric: Metric[Any]) -> Iterator[tuple[Metric[Any], str | None]]:
+    """The metric itself, and the definition beside it, by its variant, where it has one."""
+    yield metric, None
+    beside = getattr(metric, "beside", None)
+    if beside is not None:
+        yield beside, beside.variant
+
+
 def _answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool) -> dict[str, Any]:
     found = answer(metric, scores, details=details)
     if any("references" in score.details for score in scores):  # what NexusScore's own module says of each
@@ -212,8 +224,7 @@ def _answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool)
 def _result(
     names: Sequence[str],
     samples: Sequence[GivenSample],
-    metrics: Sequence[Metric[Any]],
-    outcomes: Mapping[str, Sequence[VideoScore]],
+    outcomes: Iterable[tuple[Metric[Any], Sequence[VideoScore]]],
     split: str,
 ) -> RunResult:
     """The same as a record of a run. Videos are told apart by their place, since an id may have several."""
@@ -234,9 +245,9 @@ def _result(
                 models=tuple(metric.models),
                 options=dict(metric.options),
                 caveats=tuple(metric.caveats),
-                scores=dict(zip(keys, outcomes[metric.name], strict=True)),
+                scores=dict(zip(keys, scores, strict=True)),
             )
-            for metric in metrics
+            for metric, scores in outcomes
         ),
     )
 

@@ -36,12 +36,23 @@ class MotionAmplitude:
         ArgumentError: the variant is unknown.
     """
 
-    name = "motion_amplitude"
     sampling = every()
     models: tuple[ModelInfo, ...] = ()
 
     def __init__(self, *, variant: str = RELEASED) -> None:
+        self.name = "motion_amplitude"
         self.variant = check_variant(variant)
+
+    @property
+    def beside(self) -> MotionAmplitude:
+        """The definition to be read beside this one, over the same flow: "magnitude", or "released" beside that.
+
+        It is named after its variant, e.g. "motion_amplitude_magnitude"; its value for a video is among the details of
+        this one's score, under "variants".
+        """
+        sibling = MotionAmplitude(variant=RELEASED if self.variant == MAGNITUDE else MAGNITUDE)
+        sibling.name = f"{self.name}_{sibling.variant}"
+        return sibling
 
     @property
     def options(self) -> dict[str, Any]:

@@ -108,6 +108,19 @@ def test_every_column_gets_what_its_own_metric_takes(videos):
     assert natural is None
 
 
+def test_the_definition_beside_a_column_is_told_and_the_scorecard_takes_the_released_one(videos):
+    for variant, other in (("released", "magnitude"), ("magnitude", "released")):
+        metric = MotionAmplitude(variant=variant)
+        result = run([metric], videos[:1], [record("singleobj_1", "Cup")], details=True)
+        assert list(result["columns"]) == ["motion_amplitude", f"motion_amplitude_{other}"]
+        by_variant = result["columns"]["motion_amplitude"]["details"][0]["variants"]
+        assert result["columns"][f"motion_amplitude_{other}"]["scores"] == [by_variant[other]]
+        assert result["columns"]["motion_amplitude"]["scores"] == [by_variant[variant]]
+        assert result["scorecard"]["columns"]["motion_amplitude"]["raw"] == pytest.approx(
+            min(by_variant["released"], 1)
+        )
+
+
 def test_a_missing_column_leaves_no_total(videos):
     result = run([Constant("gmescore", 0.7)], videos[:1], [record("singlehuman_1")])
     assert result["opens2v_eval"] is None

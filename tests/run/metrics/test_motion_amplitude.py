@@ -132,3 +132,12 @@ def test_only_the_released_definition_is_without_caveats():
     assert "magnitude" in caveat
     with pytest.raises(ArgumentError, match="unknown variant"):
         MotionAmplitude(variant="none")
+
+
+@pytest.mark.parametrize(("variant", "other"), [("released", "magnitude"), ("magnitude", "released")])
+def test_the_other_definition_stands_beside(tmp_path, variant, other):
+    metric = MotionAmplitude(variant=variant)
+    assert (metric.name, metric.beside.name) == ("motion_amplitude", f"motion_amplitude_{other}")
+    assert metric.beside.variant == other
+    path = encode(tmp_path / "v.mp4", panning(3, 1))
+    assert score(path, variant=variant).by_variant(other).value == score(path, variant=other).value
