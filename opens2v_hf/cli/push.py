@@ -52,9 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError("say where to push: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
     result = RunResult.load(arguments.result)
     if arguments.space_json:
+        from opens2v_hf.hub.comparability import Allowed, check_comparable
         from opens2v_hf.hub.results.released_form import write_released_form
 
         card = result.scorecard(version=arguments.version, scoring=arguments.scoring)
+        allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
+        check_comparable(result, card, allowed)  # the form has no room for a note
         if arguments.dry_run:
             print(f"would write {arguments.space_json}")
         else:
