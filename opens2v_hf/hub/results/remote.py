@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, RepoFile
+from tqdm.auto import tqdm
 
 from opens2v_hf.errors import HubError
 from opens2v_hf.hub.client import told
@@ -71,10 +73,21 @@ def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
     )
 
 
+class _BarInTerminal(tqdm):
+    """No bar where nobody watches it: what a command prints is read by programs, too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or None})
+
+
 def _download(api: HfApi, repo_id: str, revision: str | None) -> Path:
     with told(api):
         folder = api.snapshot_download(
-            repo_id, repo_type="dataset", revision=revision, allow_patterns=[f"{DATA_FOLDER}/**/*.json"]
+            repo_id,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=[f"{DATA_FOLDER}/**/*.json"],
+            tqdm_class=_BarInTerminal,
         )
     return Path(folder)
 
