@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from opens2v_hf._version import __version__
 from opens2v_hf.errors import ArgumentError, ResultError
@@ -101,7 +102,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["partial_note"] = table.partial_note
     environment.filters["breakable"] = _breakable
     return environment
 
@@ -110,6 +110,6 @@ def _slug(split: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", split.lower())[:40].strip("-") or "split"
 
 
-def _breakable(name: str) -> str:
-    """A name that a narrow column may break between its words."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)", "\u200b", name)
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break between its words; escaped."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])(?=[^_-])", name))

@@ -99,6 +99,7 @@ class Section:
         rows: models, best first.
         columns: names of the columns shown.
         extras: names of the metrics beside the scorecard.
+        partial_notes: why totals are missing, and whose.
         best: column, "total" or metric to the models that have its highest value.
         pictures: totals, radar, columns.
         category_pictures: one a column.
@@ -113,6 +114,7 @@ class Section:
     rows: list[table.Row]
     columns: list[str]
     extras: list[str]
+    partial_notes: list[str]
     best: dict[str, set[str]]
     pictures: list[Picture]
     category_pictures: list[Picture]
@@ -152,6 +154,7 @@ def section(
         rows=rows,
         columns=table.shown_columns(rows),
         extras=table.extra_names(rows),
+        partial_notes=_partial_notes(rows),
         best=_best(rows),
         pictures=drawn,
         category_pictures=by_category,
@@ -201,6 +204,18 @@ def _matrix(
         return MatrixCell(f"{signed_percent(difference)}{mark}", total.real, difference > 0)
 
     return [[cell(a.model, b.model) for b in ranked] for a in ranked]
+
+
+def _partial_notes(rows: Sequence[table.Row]) -> list[str]:
+    cards = [(one.model, one.card) for one in rows if one.card is not None and one.card.partial]
+    if len(rows) == 1:
+        return [table.partial_note(card) for _, card in cards]
+    models: dict[str, list[str]] = {}
+    for model, card in cards:
+        weight = f"{100 * card.weight_present:.0f} % of the weight"
+        why = f"{table.partial_note(card).partition('; ')[0]}; the number is the mean of the rest ({weight})"
+        models.setdefault(why, []).append(model)
+    return [f"{', '.join(named)}: {why}" for why, named in models.items()]
 
 
 def _best(rows: Sequence[table.Row]) -> dict[str, set[str]]:

@@ -117,6 +117,7 @@ def test_markup_in_names_and_reasons_stays_text(tmp_path: Path) -> None:
     assert policy["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")  # where no font for the script is installed
 def test_formulas_and_hidden_labels_in_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     write_report([full_result("$\\frac{$"), full_result("_hidden"), full_result("模型" * 40)], tmp_path)
     assert (tmp_path / "radar.png").exists()
