@@ -1,0 +1,44 @@
+"""One of several processes that share a run of cheap metrics: `fault_ranks.py JOBS`, with the usual variables set.
+
+JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out` (or `outs`, one a rank), `die_at`
+(for each rank the number of scores after which it kills itself). What came of each is written to JOBS.<rank>.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from helpers.fault_run import result_bytes, score
+
+from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.video.clip import Clip
+
+RANK = int(os.environ["RANK"])
+
+
+def do(job: dict[str, Any]) -> dict[str, Any]:
+    scored: list[str] = []
+    die_at = job.get("die_at", [0] * 9)[RANK]
+
+    def hook(name: str, clip: Clip) -> None:
+        scored.append(f"{Path(clip.name).stem} {name}")
+        if len(scored) == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    out = Path(job["outs"][RANK] if "outs" in job else job["out"])
+    try:
+        result = score(Path(job["videos"]), out, pause_s=0.02, hook=hook, memory=job.get("memory", "keep"))
+    except OpenS2VError as error:
+        return {"error": f"{type(error).__name__}: {error}", "scored": scored}
+    result.save(Path(f"{sys.argv[1]}.{RANK}.result") / "open-domain.json")
+    return {"result": result_bytes(Path(f"{sys.argv[1]}.{RANK}.result")).decode(), "scored": scored}
+
+
+if __name__ == "__main__":
+    done = [do(job) for job in json.loads(Path(sys.argv[1]).read_text())]
+    Path(f"{sys.argv[1]}.{RANK}").write_text(json.dumps(done))

@@ -1,0 +1,104 @@
+"""Several processes that share a run, are killed, and are resumed in another number."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.fault_run import RULES, SCORABLE, SPLIT, clear_log, logged, result_bytes, score, write_videos
+
+from opens2v_hf.run.journal.lock import only_run
+
+pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def together(jobs: list[dict[str, Any]], count: int, file: Path) -> tuple[list[int], list[list[Any]], list[str]]:
+    """Exit codes, what each rank wrote (nothing where it was killed), and standard errors."""
+    file.write_text(json.dumps(jobs))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(TESTS / "helpers" / "fault_ranks.py"), str(file)],
+            env={**os.environ, **group, **own, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    try:
+        said = [process.communicate(timeout=600)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    told = [Path(f"{file}.{rank}") for rank in range(count)]
+    written = [json.loads(path.read_text()) if path.exists() else [] for path in told]
+    return [process.returncode for process in started], written, said
+
+
+def test_two_are_killed_and_one_or_three_go_on(tmp_path: Path) -> None:
+    videos = write_videos(tmp_path / "videos")
+    score(videos, tmp_path / "undisturbed")
+    undisturbed = result_bytes(tmp_path / "undisturbed")
+    clear_log(videos)
+
+    job = {"videos": str(videos), "out": str(tmp_path / "two"), "die_at": [4, 3]}
+    codes, _, said = together([job], 2, tmp_path / "killed.json")
+    assert codes == [-signal.SIGKILL] * 2, said
+    before = logged(videos)
+    assert before.total() == 7
+    assert len(list((tmp_path / "two").glob("*.journal/*.jsonl"))) == 2
+    assert not (tmp_path / "two" / f"{SPLIT}.json").exists()
+
+    # one goes on
+    shutil.copytree(tmp_path / "two", tmp_path / "one")
+    clear_log(videos)
+    score(videos, tmp_path / "one")
+    assert result_bytes(tmp_path / "one") == undisturbed
+    assert logged(videos).total() == len(SCORABLE) - (before.total() - 2)  # what the two were at is done again
+
+    # three go on; then they find what lies in folders that only one of them sees; then the folder is taken
+    apart = [str(tmp_path / f"node {rank}") for rank in range(3)]
+    for place, name in zip(apart, RULES, strict=False):
+        if name != "motion_amplitude":
+            score(videos, Path(place), rules={name: RULES[name]})
+            Path(place, f"{SPLIT}.json").unlink()
+    clear_log(videos)
+    jobs: list[dict[str, Any]] = [
+        {"videos": str(videos), "out": str(tmp_path / "two")},
+        {"videos": str(videos), "outs": apart, "memory": "low"},
+        {"videos": str(videos), "out": str(tmp_path / "taken")},
+    ]
+    with only_run(tmp_path / "taken" / f"{SPLIT}.journal"):
+        codes, written, said = together(jobs, 3, tmp_path / "three.json")
+    assert codes == [0, 0, 0], said
+    went_on, found, refused = zip(*written, strict=True)
+
+    assert [outcome["result"].encode() == undisturbed for outcome in went_on] == [True] * 3
+    assert result_bytes(tmp_path / "two") == undisturbed
+    scored = [unit for outcome in went_on for unit in outcome["scored"]]
+    assert len(scored) == len(set(scored)) == len(SCORABLE) - (before.total() - 2)
+
+    assert [outcome["result"].encode() == undisturbed for outcome in found] == [True] * 3
+    assert result_bytes(Path(apart[0])) == undisturbed
+    scored = [unit for outcome in found for unit in outcome["scored"]]
+    assert sorted(scored) == sorted(f"{id_} {name}" for id_, name in SCORABLE if name == "motion_amplitude")
+
+    messages = [outcome["error"] for outcome in refused]
+    assert messages[0].startswith(f"ResultError: another run (process {os.getpid()} on ")
+    for message in messages[1:]:
+        assert message.startswith("ProcessError: process 0 of 3 stopped: another run (process ")
+    assert not any(outcome["scored"] for outcome in refused)
