@@ -13,7 +13,7 @@ from opens2v_hf.hub.leaderboard import pages
 from opens2v_hf.hub.leaderboard.boards import Boards, Which
 from opens2v_hf.hub.leaderboard.dataframe import datatypes, to_dataframe, widths
 from opens2v_hf.hub.leaderboard.rows import CLOSED, OPEN, split_columns
-from opens2v_hf.hub.leaderboard.source import Source, repos_of_the_space
+from opens2v_hf.hub.leaderboard.source import MAX_AGE_S, Source, repos_of_the_space
 from opens2v_hf.hub.leaderboard.submit import Details, check_upload, send
 from opens2v_hf.hub.leaderboard.table import (
     DETAILS,
@@ -148,7 +148,7 @@ class Leaderboard:
         sender = submitted_by or (profile.username if profile else "")
         details = Details(model, team, venue, sender, model_id, link, scoring)
         checked = check_upload(Path(file), details, self.boards.submissions)
-        ready = checked.acceptable and self.source.repos.results is not None
+        ready = checked.acceptable and self.source.current()[1].live
         page = pages.preview_page(self.boards, checked)
         return page, checked.submission if checked.acceptable else None, gr.Button(interactive=ready)
 
@@ -337,6 +337,7 @@ def can_sign_in() -> bool:
 
 
 if __name__ == "__main__":
-    build(Source(repos_of_the_space()), sign_in=can_sign_in()).launch(
+    age = float(os.environ.get("OPENS2V_MAX_AGE_S") or MAX_AGE_S)
+    build(Source(repos_of_the_space(), max_age_s=age), sign_in=can_sign_in()).launch(
         theme=THEME, css_paths=STYLE, max_file_size="64mb", footer_links=["gradio", "settings"]
     )

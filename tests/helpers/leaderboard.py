@@ -18,11 +18,11 @@ HOSTILE_TEAM = "=HYPERLINK(\"https://example.org\")</td><script>document.title='
 
 
 def measured(model: str, shift: float, split: str = "open-domain", seed: int = 0, **changes) -> Submission:
-    """A submission whose every raw value lies `shift` of its range above that of the others of this seed."""
-    values = {
-        name: {i: value + shift * (RANGES[name][1] - RANGES[name][0]) for i, value in given.items()}
-        for name, given in raw_values(split, seed).items()
-    }
+    """A submission whose every raw value lies `shift` of its range above that of the others of this seed, within it."""
+    values = {}
+    for name, given in raw_values(split, seed).items():
+        low, high = RANGES[name]
+        values[name] = {i: min(max(value + shift * (high - low), low), high) for i, value in given.items()}
     columns, counts = columns_of(values)
     return replace(
         make_submission(split, seed),

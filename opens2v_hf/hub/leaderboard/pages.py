@@ -143,7 +143,7 @@ def preview_page(boards: Boards, checked: Checked) -> str:
         return _fill("preview", problems=checked.problems, submission=None)
     which = (one.split, one.version, one.scoring)
     like = [other for other in boards.submissions if other.split == one.split and look(other.model) != look(one.model)]
-    board = make_board([*like, one], split=one.split, version=one.version, scoring=one.scoring)
+    board = make_board([*like, one], boards.hub, split=one.split, version=one.version, scoring=one.scoring)
     row = board.row(look(one.model))
     if row is None:
         return _fill("preview", problems=checked.problems, submission=None)

@@ -21,7 +21,7 @@ from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard.boards import Boards
 from opens2v_hf.hub.leaderboard.outside import plain
 from opens2v_hf.hub.leaderboard.rows import HubScores
-from opens2v_hf.hub.results.record import Submission, load_submissions
+from opens2v_hf.hub.results.record import DATA_FOLDER, Submission, load_submissions
 from opens2v_hf.models.info import EMBEDDED_NOTE
 
 RESULTS_NAME, BENCHMARK_NAME = "opens2v-results", "opens2v-eval"
@@ -129,8 +129,15 @@ class Source:
 
     def _from_hub(self) -> tuple[Boards, Origin]:
         assert self.repos.results is not None  # noqa: S101 - for the type checker; `read` is not called without
-        problems: list[str] = []
-        submissions = load_submissions(self.repos.results, on_error=problems.append)
+        api, problems = HfApi(), list[str]()
+        with told(api):
+            # asked first, because a download that fails falls back on what was downloaded once, and does not say so
+            info = api.dataset_info(self.repos.results, timeout=_PATIENCE_S)
+        submissions = load_submissions(self.repos.results, revision=info.sha, on_error=problems.append)
+        names = [file.rfilename for file in info.siblings or ()]
+        expected = sum(name.startswith(f"{DATA_FOLDER}/") and name.endswith(".json") for name in names)
+        if len(submissions) + len(problems) != expected:
+            raise HubError(f"only {len(submissions) + len(problems)} of {expected} records could be downloaded")
         told_problems = [plain(problem, longest=200) for problem in problems[:_MOST_PROBLEMS]]
         if len(problems) > _MOST_PROBLEMS:
             told_problems.append(f"{len(problems) - _MOST_PROBLEMS} more files of the results dataset cannot be read.")
