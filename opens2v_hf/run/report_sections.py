@@ -15,7 +15,7 @@ from opens2v_hf.run.compare_text import signed_percent, summary
 from opens2v_hf.run.extremes import extremes
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.scores.outcome import Status
-from opens2v_hf.scores.scorecard import COLUMNS
+from opens2v_hf.scores.scorecard import COLUMNS, SPLITS, weights
 
 MAX_MATRIX_MODELS = 8
 """With more than these the page has no matrix of all pairs."""
@@ -98,6 +98,7 @@ class Section:
         split: its name.
         rows: models, best first.
         columns: names of the columns shown.
+        weights: of the columns that count towards the total; empty for a split without a leaderboard.
         extras: names of the metrics beside the scorecard.
         partial_notes: why totals are missing, and whose.
         best: column, "total" or metric to the models that have its highest value.
@@ -113,6 +114,7 @@ class Section:
     split: str
     rows: list[table.Row]
     columns: list[str]
+    weights: dict[str, float]
     extras: list[str]
     partial_notes: list[str]
     best: dict[str, set[str]]
@@ -153,6 +155,7 @@ def section(
         split=split,
         rows=rows,
         columns=table.shown_columns(rows),
+        weights=weights(version, split) if split in SPLITS else {},
         extras=table.extra_names(rows),
         partial_notes=_partial_notes(rows),
         best=_best(rows),

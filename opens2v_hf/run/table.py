@@ -206,11 +206,12 @@ def _format_models(results: Sequence[RunResult], version: str) -> str:
         for name in columns:
             column = one.card.columns.get(name) if one.card else None
             line.append("-" if column is None else _short(column.normalised, column.interval, count=column.num_videos))
-        line += [format_value(one.extras[name]) if name in one.extras else "-" for name in extras]
+        line += [_short_raw(one.extras[name]) if name in one.extras else "-" for name in extras]
         lines.append([*line, f"{one.found[0]}/{one.found[1]}"])
-    legend = (
-        ["in percent of a column's range, ± half the 95 % interval, (n) videos; released scoring"] if columns else []
-    )
+    legend = ["± half the 95 % interval, (n) videos"]
+    if columns:
+        legend = [f"in percent of a column's range, {legend[0]}; {RELEASED} scoring"]
+        legend += [f"in units of their own: {', '.join(extras)}"] if extras else []
     partial = {partial_note(one.card).partition("; ")[0] for one in made if one.card is not None and one.card.partial}
     marks = [f"{PARTIAL_MARK} {note}; the number is the mean of the rest by weight" for note in sorted(partial)]
     return "\n".join([aligned(lines), *legend, *marks])
@@ -221,6 +222,13 @@ def _short(
 ) -> str:
     width = "" if interval is None else f" ±{50 * (interval[1] - interval[0]):.2f}"
     return f"{percent(value)}{mark}{width}" + ("" if count is None else f" ({count})")
+
+
+def _short_raw(summary: Summary) -> str:
+    if summary.mean is None:
+        return format_value(summary)
+    width = "" if summary.interval is None else f" ±{(summary.interval[1] - summary.interval[0]) / 2:.3f}"
+    return f"{summary.mean:.3f}{width} ({summary.num_scored})"
 
 
 def _asked(column: ColumnScore) -> bool:

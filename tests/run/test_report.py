@@ -50,6 +50,8 @@ def test_the_page_is_self_contained_and_names_models_values_and_failures(tmp_pat
         f"[{100 * card.interval[0]:.2f}, {100 * card.interval[1]:.2f}]",
         f"raw {card.columns['naturalscore'].raw:.4f}",
         "n=30",
+        f"strict {100 * results[0].scorecard(scoring='strict').columns['gmescore'].normalised:.2f}",
+        "weight 24 %",
         "singleobj_2.mp4 is cut short",
         "Without a video: humanobj_1",
         "beta is ahead in the total by",
@@ -132,6 +134,13 @@ def test_a_partial_total_is_marked_and_explained(tmp_path: Path) -> None:
     assert "50.00*" in parsed.text
     assert "no total without Aesthetics" in parsed.text
     assert "the total lies between 6.00 and 94.00" in parsed.text
+
+
+def test_a_column_that_a_version_does_not_weigh_is_shown_as_such(tmp_path: Path) -> None:
+    text = _parse(write_report([full_result()], tmp_path, version="v1.0")).text
+    assert text.count("not weighed") == 1
+    assert "weights of v1.0" in text
+    assert f"{100 * full_result().scorecard(version='v1.0').total:.2f}" in text
 
 
 def test_a_metric_without_any_value_is_shown_as_such(tmp_path: Path) -> None:

@@ -284,3 +284,16 @@ def test_a_result_as_a_data_frame() -> None:
     assert frame["gmescore"].dtype == float
     empty = replace(make_result(values=()), coverage=Coverage(0, 0, (), ()))
     assert list(empty.to_pandas().columns)[:2] == ["category", "file"]
+
+
+def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_result()
+    asked: list[tuple[object, ...]] = []
+
+    def push_result(*args: object, **options: object) -> str:
+        asked.append((*args, options))
+        return "a proposal"
+
+    monkeypatch.setattr("opens2v_hf.hub.push.push_result", push_result)
+    assert result.push("org/name", dry_run=True, scoring="strict") == "a proposal"
+    assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})]

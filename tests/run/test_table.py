@@ -65,7 +65,9 @@ def test_models_side_by_side() -> None:
     gme = results[1].scorecard().columns["gmescore"]
     half = 50 * (gme.interval[1] - gme.interval[0])
     assert lines[2][6] == f"{100 * gme.normalised:.2f} ±{half:.2f} (32)"
-    assert "n=28" in lines[2][9]
+    coverage = results[1].metric("nexusscore_coverage").summary
+    half = (coverage.interval[1] - coverage.interval[0]) / 2
+    assert lines[2][9] == f"{coverage.mean:.3f} ±{half:.3f} (28)"
     assert lines[2][-1] == "32/32"
 
 
@@ -100,5 +102,5 @@ def test_a_split_without_a_leaderboard_shows_metrics_in_their_own_units() -> Non
     )
     lines = _cells(text)
     assert lines[0] == ["model", "gmescore", "videos"]
-    assert lines[2] == ["a", "0.500 [0.250, 0.750] n=2", "2/3"]
+    assert lines[2] == ["a", "0.500 ±0.250 (2)", "2/3"]
     assert lines[3] == ["b", "none (1 failed)", "1/2"]
