@@ -42,13 +42,14 @@ _ROUNDS = itertools.count()  # how often work was shared; the same on all proces
 class _State:
     """What a process tells of itself: its work's digest, units done and failed, whether that is all, and its failure.
 
-    `beat` counts its signs of life.
+    `left` says that it has taken all it needs from the store; `beat` counts its signs of life.
     """
 
     work: str
     done: int = 0
     failed: int = 0
     finished: bool = False
+    left: bool = False
     error: str = ""
     beat: int = 0
 
@@ -99,6 +100,8 @@ class Together:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            self._part()
         self._left.set()
         self._beating.join()
         _HANDED_OVER.extend(self._keys)
@@ -180,6 +183,19 @@ class Together:
             while _HANDED_OVER:
                 store, key = _HANDED_OVER.pop()
                 store.delete_key(key)
+
+    def _part(self) -> None:
+        """Leave when nobody needs this process any more: the main one may keep the store that the others read from."""
+        try:
+            self._tell(left=True)
+            until = time.monotonic() + self._patience.dead_after_s
+            while self.rank == 0 and time.monotonic() < until:
+                states = [self._read(rank) for rank in range(self.count)]
+                if all(state is not None and state.left for state in states):
+                    return
+                time.sleep(self._patience.poll_s)
+        except ProcessError:
+            return  # the store has gone, and this process has what it came for
 
     def published_failure(self) -> ProcessError | None:
         """The failure that some process told of, if any."""

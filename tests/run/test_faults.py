@@ -32,6 +32,7 @@ from opens2v_hf.run.retries import Retries
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import every, linspace
+from opens2v_hf.video.source import Source
 
 
 @pytest.fixture(scope="module")
@@ -417,3 +418,23 @@ def test_a_file_name_that_is_no_text_does_no_harm(videos: Path, out: Path) -> No
 def test_every_readable_video_has_a_thumbnail(videos: Path, out: Path) -> None:
     score(videos, out)
     assert {path.stem for path in (out / f"{SPLIT}.thumbnails").iterdir()} == set(IDS) - {BROKEN}
+
+
+def test_a_file_that_changes_while_it_is_hashed_counts_as_changed(
+    videos: Path, others: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Source.sha256
+    done: list[str] = []
+
+    def slowly(self: Source) -> str:
+        digest = hashed(self)
+        if "humanobj_1" in self.name and not done:
+            done.append(self.name)
+            shutil.copy(others / "humanobj_1.mp4", videos)
+        return digest
+
+    monkeypatch.setattr(Source, "sha256", slowly)
+    score(videos, out)
+    monkeypatch.undo()
+    score(videos, tmp_path / "undisturbed")
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
