@@ -119,14 +119,22 @@ def build() -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 video = gr.Video(label="Video", sources=["upload"])
-                prompt = gr.Textbox(label="Prompt", lines=3, placeholder="The text that the video was generated from")
+                prompt = gr.Textbox(
+                    label="Prompt", lines=3, placeholder="The text that the video was generated from", elem_id="prompt"
+                )
                 pictures, labels = [], []
                 for number in range(1, MOST_REFERENCES + 1):
                     with gr.Row():
                         pictures.append(
                             gr.Image(label=f"Reference {number}", type="filepath", sources=["upload"], height=160)
                         )
-                        labels.append(gr.Textbox(label=f"Label {number}", placeholder="Man, Woman, Cup, Dog, ..."))
+                        labels.append(
+                            gr.Textbox(
+                                label=f"Label {number}",
+                                placeholder="Man, Woman, Cup, Dog, ...",
+                                elem_id=f"label-{number}",
+                            )
+                        )
                 models = gr.Radio(CHOICES, value=EMBEDDED, label="Models")
                 columns = gr.CheckboxGroup(
                     [(COLUMNS[name].title, name) for name in columns_of(EMBEDDED)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from opens2v_hf.run.metrics.base import Metric, answer, setting_of, video_name, 
 from opens2v_hf.run.metrics.given_sample import GivenSample
 from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice, load_metrics
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord, notes
+from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, weights
 from opens2v_hf.video.clip import Clip
@@ -253,8 +255,10 @@ def _result(
 
 
 def _notes(result: RunResult) -> Iterator[str]:
-    yield from notes([result])
-    for metric in result.metrics:
+    """Why the columns are not the leaderboard's; a definition that fills no column has no part in that."""
+    filling = dataclasses.replace(result, metrics=tuple(column_metrics(result).values()))
+    yield from notes([filling])
+    for metric in filling.metrics:
         if count := sum(score.status is Status.FAILED for score in metric.scores.values()):
             yield f"{metric.name}: {count} of {len(metric.scores)} videos could not be scored"
 

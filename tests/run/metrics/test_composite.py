@@ -178,7 +178,10 @@ def test_a_video_that_fails_is_counted_and_costs_something_by_strict_scoring(vid
 
 def test_only_a_whole_split_with_the_released_models_is_comparable(columns, videos, monkeypatch):
     monkeypatch.setattr(composite, "split_ids", lambda split: {"singlehuman_1": "singlehuman"})
-    assert run(columns, videos[:1], [record("singlehuman_1")])["comparable"]
+    with_sibling = [MotionAmplitude() if column.name == "motion_amplitude" else column for column in columns]
+    for metrics in (columns, with_sibling):  # that another definition is told, too, takes nothing from the total
+        result = run(metrics, videos[:1], [record("singlehuman_1")])
+        assert (result["comparable"], result["note"]) == (True, "")
     twice = run(columns, videos, [record("singlehuman_1")] * 2)
     assert (twice["comparable"], twice["note"]) == (False, "some samples have several videos")
     stranger = run(columns, videos, [record("singlehuman_1"), {**record("x"), "id": None}])
