@@ -1,4 +1,6 @@
+import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -191,3 +193,49 @@ def test_bad_names_are_explained(folders, tmp_path):
         AestheticHead.from_pretrained(device="cpu")
     with pytest.raises(ModelError, match=r"openai/clip-vit-large-patch14.*without a network"):
         AestheticEncoder.from_pretrained(device="cpu")
+
+
+FROM_HUB = """
+    import os, sys
+    os.environ["USE_TORCH"] = "1"
+    import torch
+    from huggingface_hub import HfApi
+    from opens2v_hf.models.aesthetic import AestheticEncoder, AestheticHead
+    from PIL import Image
+
+    api, folder = HfApi(), sys.argv[1]
+    repos = {"aesthetic_encoder": "openai/clip-vit-large-patch14", "aesthetic_head": "BestWishYsh/OpenS2V-Weight"}
+    for role, repo in repos.items():
+        api.create_repo(repo)
+        commit = api.upload_folder(repo_id=repo, folder_path=f"{folder}/{role}").oid
+        print(commit)
+    encoder, head = AestheticEncoder.from_pretrained(device="cpu"), AestheticHead.from_pretrained(device="cpu")
+    print(encoder.info.revision)
+    print(head.info.revision)
+    print(head.rate(encoder.embed([Image.new("RGB", (40, 32), "red")]))[0])
+"""
+
+
+def test_the_released_names_load_from_a_hub(folders, head, tmp_path, loopback_hub):
+    told = loopback_hub.run(FROM_HUB, folders["aesthetic_head"].parent, home=tmp_path / "home").splitlines()
+    assert told[:2] == told[2:4]
+    encoder = AestheticEncoder.from_pretrained(folders["aesthetic_encoder"], device="cpu")
+    wanted = head.rate(encoder.embed([Image.new("RGB", (40, 32), "red")]))[0]
+    assert float(told[4]) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_the_released_form_of_a_preprocessor_is_read(folders, tmp_path):
+    """The released encoder's repo describes it as CLIP's old feature extractor, with sizes that are numbers."""
+    shutil.copytree(folders["aesthetic_encoder"], tmp_path / "encoder")
+    config = {
+        "feature_extractor_type": "CLIPFeatureExtractor", "do_resize": True, "size": 32, "resample": 3,
+        "do_center_crop": True, "crop_size": 32, "do_normalize": True, "image_mean": MEAN.tolist(),
+        "image_std": STD.tolist(),
+    }  # fmt: skip
+    (tmp_path / "encoder" / "preprocessor_config.json").write_text(json.dumps(config))
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (48, 83, 3), dtype=np.uint8))
+    wanted, found = (
+        AestheticEncoder.from_pretrained(folder, device="cpu").embed([picture])
+        for folder in (folders["aesthetic_encoder"], tmp_path / "encoder")
+    )
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
