@@ -12,6 +12,8 @@ from opens2v_hf.run.result import RunResult
 if TYPE_CHECKING:
     from opens2v_hf.hub.pull_requests import Proposal
 
+_LONGEST_LINE = 300
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -113,6 +115,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
 
 
 def _print(proposal: Proposal) -> None:
-    if not proposal.done and proposal.diff:
-        print(proposal.diff, end="")
+    if not proposal.done:
+        for line in proposal.diff.splitlines():  # a record is one line of some 40 KB
+            print(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
     print(proposal.describe())

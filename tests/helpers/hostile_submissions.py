@@ -351,6 +351,8 @@ def _provenance(base: Submission, draw: random.Random) -> Iterator[Hostile]:
     yield Hostile("a package with markup", made(lambda p: p["packages"][0].update(version="<b>")), "package")
     yield Hostile("source javascript", made(lambda p: p.update(source="javascript://%0aalert")), "link_scheme")
     yield Hostile("source local", made(lambda p: p.update(source="http://localhost/x")), "link_host")
+    yield Hostile("source that escapes", made(lambda p: p.update(source="hf://datasets/../../x")), "hub_place")
+    yield Hostile("source elsewhere", made(lambda p: p.update(source="hf://buckets/<b>")), "hub_place")
     yield Hostile("source with markup", made(lambda p: p.update(source="<b>")), "markup")
     option = {"metric": "gmescore", "option": "num_frames", "value": "32"}
     for name, change, code in (

@@ -149,6 +149,23 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
     assert "not comparable" in told[0][1]
 
 
+PUSH = """
+import sys
+from opens2v_hf import RunResult
+result = RunResult.load(sys.argv[1])
+planned = result.push("bob/python-model", dry_run=True, benchmark="org/benchmark")
+print(planned.done, planned.is_needed, planned.url == "")
+print(result.push("bob/python-model", direct=True, benchmark="org/benchmark").done)
+"""
+
+
+def test_a_result_pushes_itself(loopback_hub, tmp_path):
+    prepare(loopback_hub, ["model", "bob/python-model", {}])
+    printed = loopback_hub.run(PUSH, write(tmp_path, split="human-domain"), user="bob")
+    assert printed.split() == ["False", "True", "True", "True"]
+    assert len(file_of(loopback_hub, "bob/python-model")) == 7
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

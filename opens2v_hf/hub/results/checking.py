@@ -63,14 +63,19 @@ def validate_file(
 
 
 def validate_folder(folder: Path) -> Checked:
-    """Every record in a clone of the results dataset, against those that were submitted before it.
+    """Every record in a folder, against those that were submitted before it.
+
+    Args:
+        folder: a clone of the results dataset, whose records lie where they belong; or any folder of JSON files.
 
     Raises:
-        ArgumentError: there is none.
+        ArgumentError: there is no file to check.
     """
-    files = sorted(path for path in (folder / DATA_FOLDER).rglob("*") if path.is_file())
+    is_clone = (folder / DATA_FOLDER).is_dir()
+    pattern = f"{DATA_FOLDER}/**/*" if is_clone else "**/*.json"
+    files = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not files:
-        raise ArgumentError(f"{folder} holds no results: there is no file in {DATA_FOLDER}/")
+        raise ArgumentError(f"{folder} holds no results: there is no file {pattern} in it")
     contents = {path.relative_to(folder).as_posix(): read_file(path) for path in files}
     ordered = sorted(contents, key=lambda name: (_submitted_at(contents[name][0]), name))
     checked: Checked = {}
@@ -78,7 +83,8 @@ def validate_folder(folder: Path) -> Checked:
     for name in ordered:
         content, problems = contents[name]
         if content is not None:
-            problems = _with_record(content, name, accepted, authors=None, allow_published=True)
+            path = name if is_clone else None
+            problems = _with_record(content, path, accepted, authors=None, allow_published=True)
         checked[name] = problems
     return dict(sorted(checked.items()))
 
@@ -132,14 +138,19 @@ def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_publis
 
 
 def _with_record(
-    content: bytes, path: str, accepted: list[Submission], *, authors: Collection[str] | None, allow_published: bool
+    content: bytes,
+    path: str | None,
+    accepted: list[Submission],
+    *,
+    authors: Collection[str] | None,
+    allow_published: bool,
 ) -> list[Problem]:
     """The problems of a record; one without any joins those that the next ones are held against."""
     problems = validate_submission(
         content, existing=accepted, authors=authors, path=path, allow_published=allow_published
     )
     if not problems:
-        accepted.append(Submission.from_dict(parse(content)[0], source=path))
+        accepted.append(Submission.from_dict(parse(content)[0]))
     return problems
 
 

@@ -18,6 +18,8 @@ from opens2v_hf.scores.scorecard import RELEASED, SPLITS
 _INTERNAL_OPTION = "url"
 """The address of somebody's own endpoint is nobody else's business."""
 
+_BENCHMARK_FIELDS = ("source", "prompt_file", "sha256")
+
 
 def make_submission(
     result: RunResult,
@@ -81,14 +83,16 @@ def make_submission(
 
 
 def _provenance(result: RunResult, metrics: Mapping[str, MetricResult]) -> Provenance:
-    benchmark = {name: str(result.benchmark.get(name, "")) for name in ("source", "prompt_file", "sha256")}
-    if "://" not in benchmark["source"]:
-        benchmark["source"] = ""  # a folder, whose name says nothing to others; the sha256 says all
+    benchmark = {name: str(result.benchmark[name]) for name in _BENCHMARK_FIELDS if result.benchmark.get(name)}
+    if "://" not in benchmark.get("source", ""):
+        benchmark.pop("source", None)  # a folder, whose name says nothing to others; the sha256 says all
     return Provenance(
         kind="measured",
         source=result.source if "://" in result.source else "",
         packages=dict(result.package),
-        models={name: tuple(_public(model) for model in metric.models) for name, metric in metrics.items()},
+        models={
+            name: tuple(_public(model) for model in metric.models) for name, metric in metrics.items() if metric.models
+        },
         options={name: _public_options(metric.options) for name, metric in metrics.items()},
         caveats={name: public_caveats(metric) for name, metric in metrics.items() if metric.caveats},
         benchmark=benchmark,

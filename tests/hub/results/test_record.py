@@ -117,8 +117,17 @@ def test_a_submission_of_a_result_is_acceptable_and_tells_nothing_of_the_machine
     assert b"10.0.0.7" not in submission.to_json()
     assert submission.provenance.options["naturalscore"] == {"judge": {"request": {"temperature": 0}}, "runs": 3}
     assert validate_submission(submission) == []
+    assert Submission.from_dict(json.loads(submission.to_json())) == submission
     assert submission.total == pytest.approx(make_submission().total)
     assert dict(submission.columns) == pytest.approx(dict(make_submission().columns))
+
+
+def test_videos_from_the_hub_are_named():
+    result = replace(make_whole_result(), source="hf://datasets/org/videos@c0ffee")
+    submission = from_result(result, **ABOUT)
+    assert submission.provenance.source == "hf://datasets/org/videos@c0ffee"
+    assert submission.provenance.benchmark["source"] == "hf://datasets/BestWishYsh/OpenS2V-Eval@c0ffee"
+    assert validate_submission(submission) == []
 
 
 def test_strict_scoring_is_submitted_with_what_is_missing():

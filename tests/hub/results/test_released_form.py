@@ -73,6 +73,9 @@ def test_the_command_line_writes_and_checks(tmp_path, capsys):
     assert main(["push", str(result), "--space-json", str(tmp_path / "space.json"), "--dry-run"]) == 0
     assert not (tmp_path / "space.json").exists()
     assert main(["push", str(result), "--space-json", str(tmp_path / "space.json")]) == 0
+    embedded = make_whole_result(embedded=True).save(tmp_path / "embedded.json")
+    assert main(["push", str(embedded), "--space-json", str(tmp_path / "embedded-space.json")]) == 2
+    assert not (tmp_path / "embedded-space.json").exists()
     record = tmp_path / "record.json"
     record.write_bytes(make_submission().to_json())
     capsys.readouterr()
@@ -115,8 +118,13 @@ def test_who_came_first_owns_the_name_in_a_folder(tmp_path):
     checked = validate_folder(tmp_path)
     assert checked[first.path] == []
     assert [problem.code for problem in checked[later.path]] == ["not_the_owner"]
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "a.json").write_bytes(first.to_json())
+    (tmp_path / "loose" / "b.json").write_bytes(later.to_json())
+    loose = validate_folder(tmp_path / "loose")
+    assert {name: len(problems) for name, problems in loose.items()} == {"a.json": 0, "b.json": 1}
     with pytest.raises(ArgumentError, match="holds no results"):
-        validate_folder(tmp_path / "data")
+        validate_folder(hub_folder("metrics", "gmescore"))
 
 
 @pytest.mark.parametrize(

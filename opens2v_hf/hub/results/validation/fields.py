@@ -31,6 +31,7 @@ OPTION_LENGTH = 4000
 MAX_ENTRIES = 200
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_HUB_PLACE = re.compile(r"hf://datasets/\w[\w.-]*/\w[\w.-]*(?:@\w[\w.-]*)?(?:/\w[\w.-]*)*", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _PACKAGE_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,63}")
@@ -100,13 +101,9 @@ def provenance_problems(record: Mapping[str, Any], *, allow_published: bool) -> 
 
 
 def _provenance_text_problems(made: Mapping[str, Any]) -> Iterator[Problem]:
-    if "://" in made["source"]:
-        yield from link_problems("provenance.source", made["source"])
-    else:
-        yield from text_problems("provenance.source", made["source"], longest=TEXT_LENGTH)
-    for name in ("source", "prompt_file"):
-        place, text = f"provenance.benchmark.{name}", made["benchmark"][name]
-        yield from (text_problems(place, text.replace("://", ":", 1), longest=TEXT_LENGTH))
+    yield from _place_problems("provenance.source", made["source"])
+    yield from _place_problems("provenance.benchmark.source", made["benchmark"]["source"])
+    yield from text_problems("provenance.benchmark.prompt_file", made["benchmark"]["prompt_file"], longest=TEXT_LENGTH)
     for index, entry in enumerate(made["packages"]):
         if not _WORD.fullmatch(entry["name"]) or not _PACKAGE_VERSION.fullmatch(entry["version"]):
             what = f"{shown(entry['name'])} {shown(entry['version'])} is no package with its version"
@@ -131,6 +128,19 @@ def _provenance_text_problems(made: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _doubles("packages", ((entry["name"],) for entry in made["packages"]))
     yield from _doubles("models", ((entry["metric"], entry["role"]) for entry in made["models"]))
     yield from _doubles("options", ((entry["metric"], entry["option"]) for entry in made["options"]))
+
+
+def _place_problems(where: str, place: str) -> Iterator[Problem]:
+    """A page, a repo of the Hub, or a name."""
+    if place.startswith("hf://"):
+        if len(place) > TEXT_LENGTH or not _HUB_PLACE.fullmatch(place):
+            yield Problem(
+                "hub_place", where, f"{shown(place)} is no dataset repo", "give hf://datasets/org/name@commit"
+            )
+    elif "://" in place:
+        yield from link_problems(where, place)
+    else:
+        yield from text_problems(where, place, longest=TEXT_LENGTH)
 
 
 def _metric_problems(where: str, metric: str) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from confusable_homoglyphs import categories, confusables
 
@@ -14,6 +15,7 @@ _SAME_LOOK = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l"})
 _SEPARATOR = re.compile(r"(?<!\d)\.|\.(?!\d)|[^\w.]|_")
 
 
+@lru_cache(maxsize=4096)
 def look(name: str) -> str:
     """What a name looks like: two names with the same look are taken for one another.
 

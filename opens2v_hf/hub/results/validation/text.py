@@ -23,7 +23,7 @@ def text_problems(where: str, text: str, *, longest: int, shortest: int = 0, mar
         text: its value.
         longest: characters that it may have.
         shortest: characters that it must have.
-        markup: whether to refuse what a page or a spreadsheet may act on, too.
+        markup: whether to refuse unusual forms of characters, and what a page or a spreadsheet may act on, too.
     """
     if not shortest <= len(text) <= longest:
         yield Problem("length", where, f"has {len(text)} characters", f"use {shortest} to {longest}")
@@ -31,7 +31,7 @@ def text_problems(where: str, text: str, *, longest: int, shortest: int = 0, mar
     if hidden := next((c for c in text if _is_hidden(c)), None):
         code = hidden.encode("unicode_escape", "surrogatepass").decode()
         yield Problem("hidden_character", where, f"holds the invisible or control character {code}", "remove it")
-    elif unicodedata.normalize("NFKC", text) != text:
+    elif markup and unicodedata.normalize("NFKC", text) != text:
         what = f"{shown(text)} is not in Unicode's normal form NFKC"
         yield Problem("not_normalised", where, what, f"write {shown(unicodedata.normalize('NFKC', text))}")
     if not markup:
