@@ -9,7 +9,7 @@ from typing import Any
 from opens2v_hf.errors import ResultError
 from opens2v_hf.run.result import MetricResult, RunResult, notes
 from opens2v_hf.run.result_columns import column_metrics, column_values, require_known_missing
-from opens2v_hf.scores.paired import Difference, PairedComparison, compare_values
+from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_values
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT
 
 TOP = 5
@@ -147,6 +147,9 @@ def _warnings(a: RunResult, b: RunResult, paired: PairedComparison) -> Iterator[
         yield "the prompt files differ: the same id may stand for another prompt"
     if [video.sha256 for video in a.videos] == [video.sha256 for video in b.videos] and a.videos:
         yield "both results are of the very same video files"
+    few = [f"{d.title} ({d.num_prompts})" for d in paired.columns.values() if d.num_prompts < FEW_PROMPTS]
+    if few:
+        yield f"fewer than {FEW_PROMPTS} prompts, so that p is somewhat too small: {', '.join(few)}"
     mine, other = column_metrics(a), column_metrics(b)
     for name in paired.columns:
         yield from _unlike(COLUMNS[name].title, mine[name], other[name])

@@ -30,6 +30,10 @@ from opens2v_hf.scores.scorecard import (
 ALPHA = 0.05
 """A difference is called real below it."""
 
+FEW_PROMPTS = 20
+"""With fewer the bootstrap calls more differences real than it should: of equal models 9 % with 8 prompts, 7 % with 15,
+5 % from 30 on (simulated with normally distributed differences)."""
+
 
 @dataclass(frozen=True)
 class Difference:

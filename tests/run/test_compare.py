@@ -86,13 +86,18 @@ def test_what_makes_two_results_unlike_is_warned_of() -> None:
 
 
 def test_the_same_models_on_other_devices_are_alike() -> None:
-    a, b = full_result("a"), full_result("b")
+    a, b = full_result("a", per_prefix=6), full_result("b", per_prefix=6)
     b = replace(
         b,
         metrics=tuple(replace(m, models=tuple(replace(i, device="cuda:1") for i in m.models)) for m in b.metrics),
         videos=tuple(replace(video, sha256="cd" * 32) for video in b.videos),
     )
     assert compare_results(a, b).warnings == ()
+
+
+def test_few_prompts_are_warned_of() -> None:
+    warnings = compare_results(full_result("a"), full_result("b")).warnings
+    assert "fewer than 20 prompts, so that p is somewhat too small: FaceSim (16)" in warnings
 
 
 def test_the_text_names_all_of_it() -> None:
