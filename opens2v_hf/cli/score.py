@@ -75,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
     natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
 
-    frames = parser.add_argument_group("gmescore and nexusscore")
+    looking = ", ".join(name for name, entry in METRICS.items() if "num_frames" in entry.options)
+    frames = parser.add_argument_group(looking)
     frames.add_argument("--num-frames", type=int, metavar="N", help="default: 32, as released")
 
     nexus = parser.add_argument_group("nexusscore")
@@ -170,12 +171,19 @@ def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
 
 
 def _options(arguments: argparse.Namespace, metrics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    every = {
-        "gmescore": _given({"num_frames": arguments.num_frames}),
-        "naturalscore": _given({"protocol": arguments.protocol, "runs": arguments.runs, "rubric": arguments.rubric}),
-        "nexusscore": _given({"num_frames": arguments.num_frames, "variant": arguments.variant}),
+    """What the user said of the metrics' own options, for those asked for."""
+    from opens2v_hf.run.registry import METRICS
+
+    own = {
+        "naturalscore": {"protocol": arguments.protocol, "runs": arguments.runs, "rubric": arguments.rubric},
+        "nexusscore": {"variant": arguments.variant},
     }
-    return {name: options for name, options in every.items() if name in metrics and options}
+    found = {}
+    for name in metrics:
+        takes_frames = name in METRICS and "num_frames" in METRICS[name].options
+        frames = {"num_frames": arguments.num_frames} if takes_frames else {}
+        found[name] = _given({**frames, **own.get(name, {})})
+    return {name: options for name, options in found.items() if options}
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,14 @@ def test_an_existing_result_is_kept_unless_asked(
     assert record["metrics"]["gmescore"]["options"]["num_frames"] == 4
 
 
+def test_the_number_of_frames_is_that_of_every_metric_that_samples_them(place: Path, tmp_path: Path) -> None:
+    words = ("--metrics", "aesthetics,motion_amplitude", "--models", "embedded", "--num-frames", "3")
+    main(_words(place, tmp_path, *words))
+    metrics = json.loads((tmp_path / "open-domain.json").read_text())["metrics"]
+    assert metrics["aesthetics"]["options"]["sampling"] == "linspace-3"
+    assert metrics["motion_amplitude"]["options"]["sampling"] == "all"
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
