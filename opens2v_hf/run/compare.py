@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from opens2v_hf.errors import ResultError
@@ -157,7 +157,7 @@ def _warnings(a: RunResult, b: RunResult, paired: PairedComparison) -> Iterator[
         if (name in mine) != (name in other):
             owner = a.model if name in mine else b.model
             yield f"only the result of {owner!r} has {COLUMNS[name].title}"
-    yield from notes([a, b])
+    yield from notes([replace(result, metrics=tuple(column_metrics(result).values())) for result in (a, b)])
 
 
 def _unlike(title: str, a: MetricResult, b: MetricResult) -> Iterator[str]:

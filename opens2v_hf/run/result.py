@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.fields import Fields, read_json
-from opens2v_hf.run.result_columns import category_of_id, knows_what_is_missing, result_scorecard
+from opens2v_hf.run.result_columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
 from opens2v_hf.scores.outcome import Status, Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
 
@@ -142,8 +142,11 @@ class RunResult:
 
     @property
     def comparable(self) -> bool:
-        """Whether all numbers may be set beside the leaderboard's."""
-        return not any(metric.note for metric in self.metrics)
+        """Whether the numbers may be set beside the leaderboard's.
+
+        A metric that fills no column of the leaderboard has no part in that, unless there is no other.
+        """
+        return not any(metric.note for metric in (column_metrics(self).values() or self.metrics))
 
     @property
     def category_of(self) -> dict[str, str]:

@@ -39,6 +39,14 @@ def test_a_result_made_with_embedded_models_says_so() -> None:
     assert make_result().comparable
 
 
+def test_what_stands_beside_the_columns_has_no_part_in_their_being_comparable() -> None:
+    (column,) = make_result().metrics
+    beside = replace(column, name="nexusscore_coverage", caveats=("the variant 'coverage'",))
+    assert replace(make_result(), metrics=(column, beside)).comparable
+    assert not replace(make_result(), metrics=(replace(column, caveats=("other",)), beside)).comparable
+    assert not replace(make_result(), metrics=(beside,)).comparable
+
+
 def test_asking_for_a_metric_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(ResultError, match=r"no 'nexusscore'.*gmescore"):
         make_result().metric("nexusscore")
