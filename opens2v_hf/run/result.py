@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.run.fields import Fields, read_json
 from opens2v_hf.run.result_columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
-from opens2v_hf.scores.outcome import Status, Summary, VideoScore, summarize
+from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "opens2v-hf/result/1"
-
-MAX_SAMPLES = 10_000
-"""Of a file that is read; the benchmark's largest split has 180."""
 
 
 @dataclass(frozen=True)
@@ -265,112 +260,9 @@ class RunResult:
         Raises:
             ResultError: the file is missing, no JSON, or no result of this format.
         """
-        record = read_json(path)
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            raise ResultError(
-                f"{os.fspath(path)} is no result of format {FORMAT}; give a file that `opens2v score` wrote"
-            )
-        return cls._from_fields(Fields(record, os.fspath(path)))
+        from opens2v_hf.run.result_reading import read_result  # it makes what is defined here
 
-    @classmethod
-    def _from_fields(cls, fields: Fields) -> RunResult:
-        coverage = fields.child("coverage")
-        result = cls(
-            model=fields.line("model"),
-            split=fields.line("split"),
-            benchmark=fields.mapping("benchmark"),
-            source=fields.line("source"),
-            coverage=Coverage(
-                coverage.count("expected"),
-                coverage.count("found"),
-                coverage.lines("missing"),
-                coverage.texts("unknown"),
-                {name: coverage.child("applicable").lines(name) for name in coverage.mapping("applicable")},
-            ),
-            videos=tuple(_video(video) for video in fields.children("videos")),
-            metrics=tuple(_metric(name, metric) for name, metric in fields.child("metrics").items()),
-            package={name: fields.child("package").line(name) for name in fields.mapping("package")},
-            created_at=fields.line("created_at"),
-        )
-        _check(result, fields)
-        return result
-
-
-def _video(fields: Fields) -> VideoRecord:
-    return VideoRecord(
-        id=fields.line("id"),
-        file=fields.text("file"),
-        sha256=fields.line("sha256"),
-        category=fields.line("category"),
-        num_frames=fields.count_or_none("num_frames"),
-        fps=fields.number_or_none("fps"),
-        width=fields.count_or_none("width"),
-        height=fields.count_or_none("height"),
-    )
-
-
-def _metric(name: str, fields: Fields) -> MetricResult:
-    return MetricResult(
-        name=name,
-        models=tuple(
-            ModelInfo(
-                role=model.line("role"),
-                name=model.line("name"),
-                revision=model.line_or_none("revision"),
-                dtype=model.line_or_none("dtype"),
-                device=model.line_or_none("device"),
-                embedded=model.flag("embedded"),
-                quantization=model.line_or_none("quantization"),
-            )
-            for model in fields.children("models")
-        ),
-        options=fields.mapping("options"),
-        caveats=fields.lines("caveats"),
-        scores={sample_id: _score(score) for sample_id, score in fields.child("scores").items()},
-    )
-
-
-def _score(fields: Fields) -> VideoScore:
-    try:
-        return VideoScore(
-            Status(fields.line("status")),
-            fields.number_or_none("value"),
-            fields.text("reason", default=""),
-            fields.mapping("details"),
-        )
-    except ValueError as error:
-        raise fields.error(str(error)) from error
-
-
-def _check(result: RunResult, fields: Fields) -> None:
-    """What holds between the parts of a result.
-
-    Raises:
-        ResultError: it does not.
-    """
-    ids = [video.id for video in result.videos]
-    coverage = result.coverage
-    if len(ids) + len(coverage.missing) > MAX_SAMPLES:
-        raise fields.error(f"it has more than {MAX_SAMPLES} samples")
-    if strangers := [i for i in (*ids, *coverage.missing) if category_of_id(i) is None]:
-        raise fields.error(f"the benchmark has no id {strangers[0][:60]!r}")
-    for video in result.videos:
-        if video.category != category_of_id(video.id):
-            raise fields.error(f"{video.id} is not of the category {video.category[:60]!r}")
-    if not result.model.strip():
-        raise fields.error("the model has no name")
-    if len(set(ids) | set(coverage.missing)) < len(ids) + len(coverage.missing):
-        raise fields.error("an id stands twice among `videos` and `coverage.missing`")
-    if (coverage.found, coverage.expected) != (len(ids), len(ids) + len(coverage.missing)):
-        raise fields.error(
-            f"{len(ids)} videos and {len(coverage.missing)} missing ones do not make {coverage.found} found of "
-            f"{coverage.expected}"
-        )
-    for metric in result.metrics:
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", metric.name):
-            raise fields.error(f"{metric.name[:60]!r} is no name of a metric")
-        if set(metric.scores) != set(ids):
-            raise fields.error(f"metrics.{metric.name}.scores does not have the ids of `videos`")
+        return read_result(path)
 
 
 def notes(results: Sequence[RunResult]) -> list[str]:

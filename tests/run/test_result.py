@@ -8,7 +8,6 @@ from helpers.scorecards import full_result
 
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE
-from opens2v_hf.run.fields import read_json
 from opens2v_hf.run.result import Coverage, RunResult, notes, write_json
 
 
@@ -52,39 +51,6 @@ def test_asking_for_a_metric_that_is_not_there_names_those_that_are() -> None:
         make_result().metric("nexusscore")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "no JSON"),
-        ("[]", "no result of format"),
-        ('{"format": "other"}', "no result of format"),
-        ('{"format": "opens2v-hf/result/1"}', "malformed"),
-        ("[" * 100_000, "no JSON"),
-        ('{"format": NaN}', "NaN is no number"),
-        ("\ud800", "no JSON"),
-    ],
-)
-def test_a_file_that_is_no_result_is_refused_by_name(tmp_path: Path, content: str, message: str) -> None:
-    path = tmp_path / "bad.json"
-    path.write_text(content, encoding="utf-8", errors="surrogatepass")
-    with pytest.raises(ResultError, match=message) as caught:
-        RunResult.load(path)
-    assert "bad.json" in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ResultError, match=r"absent\.json"):
-        RunResult.load(tmp_path / "absent.json")
-
-
-def test_a_value_outside_its_status_is_malformed(tmp_path: Path) -> None:
-    record = make_result().to_dict()
-    record["metrics"]["gmescore"]["scores"]["singleobj_1"]["value"] = None
-    write_json(tmp_path / "r.json", record)
-    with pytest.raises(ResultError, match="malformed"):
-        RunResult.load(tmp_path / "r.json")
-
-
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "r.json"
     write_json(path, {"old": True})
@@ -102,114 +68,6 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
 def test_a_reason_that_holds_for_all_results_is_said_once() -> None:
     assert notes([make_result("a", embedded=True), make_result("b", embedded=True)]) == [EMBEDDED_NOTE]
     assert notes([make_result()]) == []
-
-
-def _at(record: dict, path: str, value: object) -> dict:
-    *way, last = path.split("/")
-    place = record
-    for step in way:
-        place = place[int(step)] if isinstance(place, list) else place[step]
-    if value is DROPPED:
-        del place[last]
-    else:
-        place[int(last) if isinstance(place, list) else last] = value
-    return record
-
-
-DROPPED = object()
-SCORE = "metrics/gmescore/scores/singleobj_1"
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("model", 3),
-        ("model", "   "),
-        ("model", None),
-        ("model", "a\x1b[2Jb"),
-        ("model", "a\u202eb"),
-        ("model", "a\nb"),
-        ("model", "a" * 1001),
-        ("metrics/gmescore/models/0/name", "a\x07"),
-        ("metrics/gmescore/caveats", ["a\x07"]),
-        ("split", DROPPED),
-        ("benchmark", []),
-        ("source", {}),
-        ("coverage", "all"),
-        ("coverage/expected", -1),
-        ("coverage/expected", True),
-        ("coverage/found", 4),
-        ("coverage/missing", "humanobj_1"),
-        ("coverage/missing", [1]),
-        ("coverage/missing", []),
-        ("coverage/missing", ["singleobj_1"]),
-        ("coverage/applicable", {"gmescore": [2]}),
-        ("videos", {}),
-        ("coverage/missing", ["../../etc_1"]),
-        ("videos/0/category", "<b>new</b>"),
-        ("videos/0/category", "faceobj"),
-        ("metrics/..", {}),
-        ("videos/0", "singleobj_1"),
-        ("videos/0/id", ["singleobj_1"]),
-        ("videos/0/id", "faceobj_1"),
-        ("videos/0/width", 1.5),
-        ("videos/0/fps", 10**400),
-        ("metrics", []),
-        ("metrics/gmescore", None),
-        ("metrics/gmescore/caveats", "one"),
-        ("metrics/gmescore/models", {}),
-        ("metrics/gmescore/models/0/embedded", "no"),
-        ("metrics/gmescore/models/0/revision", 7),
-        ("metrics/gmescore/scores", {}),
-        (SCORE, DROPPED),
-        (f"{SCORE}/status", "great"),
-        (f"{SCORE}/status", "failed"),
-        (f"{SCORE}/value", True),
-        (f"{SCORE}/value", "0.5"),
-        (f"{SCORE}/value", 10**400),
-        (f"{SCORE}/reason", 3),
-        (f"{SCORE}/details", []),
-        ("package", {"torch": 2}),
-        ("created_at", DROPPED),
-    ],
-)
-def test_a_field_that_is_not_what_it_should_be_is_refused_by_its_place(
-    tmp_path: Path, path: str, value: object
-) -> None:
-    file = write_json(tmp_path / "r.json", _at(json.loads(json.dumps(make_result().to_dict())), path, value))
-    with pytest.raises(ResultError, match=r"r\.json is a malformed result: ") as caught:
-        RunResult.load(file)
-    assert len(str(caught.value)) < 400
-
-
-def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "r.json"
-    path.write_text("[" + " " * 100 + "]")
-    with pytest.raises(ResultError, match="102 bytes"):
-        read_json(path, max_bytes=101)
-    assert read_json(path, max_bytes=102) == []
-
-
-def test_half_a_character_cannot_come_in(tmp_path: Path) -> None:
-    path = tmp_path / "r.json"
-    path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83dpha"'))
-    with pytest.raises(ResultError, match="no JSON"):
-        RunResult.load(path)
-    path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83d\\ude00pha"'))
-    assert RunResult.load(path).model == "al😀pha"
-
-
-def test_a_file_whose_name_is_no_text_does_not_lose_the_result(tmp_path: Path) -> None:
-    result = make_result()
-    odd = replace(result, coverage=replace(result.coverage, unknown=("notes\udcff.txt", "a\x1b.txt")))
-    assert RunResult.load(odd.save(tmp_path / "r.json")).coverage.unknown == ("notes?.txt", "a\x1b.txt")
-
-
-def test_a_metric_of_no_sensible_name_is_refused(tmp_path: Path) -> None:
-    record = make_result().to_dict()
-    record["metrics"]["../gmescore"] = record["metrics"].pop("gmescore")
-    with pytest.raises(ResultError, match="no name of a metric"):
-        RunResult.load(write_json(tmp_path / "r.json", record))
 
 
 def test_the_scorecard_of_a_file_is_computed_anew(tmp_path: Path) -> None:
