@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -94,4 +95,7 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
 
 
-register_feature(ReferenceInput, "ReferenceInput")
+with warnings.catch_warnings():
+    # datasets calls its registry experimental, which is no news to who scores videos.
+    warnings.simplefilter("ignore", UserWarning)
+    register_feature(ReferenceInput, "ReferenceInput")
