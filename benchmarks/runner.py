@@ -1,0 +1,238 @@
+"""What the runner costs beside its metrics, what a second process brings, and what `--memory low` saves.
+
+    OMP_NUM_THREADS=1 python benchmarks/runner.py
+    OMP_NUM_THREADS=1 python benchmarks/runner.py --per-category 6 --rounds 5
+
+- Overhead: a run with its journal, fsyncs, thumbnails and result beside bare calls of the same metrics on the same
+  clips. Rounds alternate, and the best of each side counts. The values are compared before anything is timed.
+- Processes: two against one, one thread each, from the moment that models are loaded to the result. Wall clock, and
+  beside it the processor time of the busier process, which others on the machine disturb less: that is how evenly the
+  work is divided, not how fast it is.
+- Memory: the peak of a whole process above what it takes to import everything, with an embedder and a judge of random
+  weights, `keep` against `low`.
+
+The metrics are those of the package's sample with the embedded models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+from opens2v_hf.data.eval_split import EvalSplit, open_split
+from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.run.output import Output
+from opens2v_hf.run.passes import plan_passes
+from opens2v_hf.run.registry import ModelChoice, load_tasks
+from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.run.videos import find_videos
+from opens2v_hf.video.clip import Clip
+
+SPLIT = "open-domain"
+METRICS = ("gmescore", "nexusscore", "naturalscore", "aesthetics", "motion_amplitude")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_of(place: Path, split: EvalSplit) -> Run:
+    found = find_videos(str(place / "videos"), [sample.id for sample in split.samples])
+    return Run(found, split.samples, "perfect", SPLIT, split.provenance)
+
+
+def scored(run: Run, tasks: Sequence[MetricTask], out: Path) -> RunResult:
+    names = [task.metric.name for task in tasks]
+    return score_passes(run, [MetricPass(tuple(names), lambda: tasks)], names, output=Output(out, SPLIT))
+
+
+def bare(run: Run, tasks: Sequence[MetricTask]) -> dict[tuple[str, str], float | None]:
+    """What somebody would write who wants the numbers and nothing else."""
+    values = {}
+    for sample in run.wanted:
+        applying = [task for task in tasks if task.metric.name in sample.metrics]
+        # a metric that looks at all frames comes first, so that here, too, one decode serves all
+        applying.sort(key=lambda task: not task.metric.sampling.is_every)
+        clip = Clip(run.found.fetch[sample.id](), rules=[task.metric.sampling for task in applying])
+        for task in applying:
+            values[sample.id, task.metric.name] = task.metric.score(clip, task.reference(sample)).value
+    return values
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def overhead(place: Path, rounds: int) -> None:
+    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
+    run = run_of(place, split)
+    tasks = load_tasks(METRICS, split, embedded=True)
+    with tempfile.TemporaryDirectory() as folder:
+        result = scored(run, tasks, Path(folder) / "first")
+        for (sample_id, name), value in bare(run, tasks).items():
+            if result.metric(name).scores[sample_id].value != value:
+                raise SystemExit(f"the two sides do not compute the same for {name} of {sample_id}")
+        outs = (Path(folder) / str(number) for number in range(rounds))
+        times = [
+            (timed(lambda: bare(run, tasks)), timed(lambda: scored(run, tasks, next(outs)))) for _ in range(rounds)
+        ]
+    (plain_wall, plain_cpu), (runner_wall, runner_cpu) = (
+        (min(wall for wall, _ in side), min(cpu for _, cpu in side)) for side in zip(*times, strict=True)
+    )
+    print(f"overhead    {len(run.wanted)} videos, {len(METRICS)} metrics, best of {rounds} rounds")
+    print(f"  bare      {plain_wall:.2f} s wall, {plain_cpu:.2f} s of processor")
+    print(f"  runner    {runner_wall:.2f} s wall, {runner_cpu:.2f} s of processor")
+    print(f"  ratio     {runner_wall / plain_wall:.3f} by the wall, {runner_cpu / plain_cpu:.3f} by the processor")
+
+
+def worker(place: Path, out: Path) -> None:
+    """One of the processes that are compared; prints its seconds."""
+    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
+    run = run_of(place, split)
+    tasks = load_tasks(METRICS, split, embedded=True)
+    warm = Clip(run.found.fetch[run.wanted[0].id](), rules=[task.metric.sampling for task in tasks])
+    for task in tasks:
+        if task.metric.name in run.wanted[0].metrics:
+            task.metric.score(warm, task.reference(run.wanted[0]))
+    # nobody's clock starts before all have come this far
+    (out / f"ready {os.environ.get('RANK', '0')}").touch()
+    while len(list(out.glob("ready *"))) < int(os.environ.get("WORLD_SIZE", "1")):
+        time.sleep(0.01)
+    wall, cpu = timed(lambda: scored(run, tasks, out / "out"))
+    print(json.dumps({"wall": wall, "cpu": cpu}))
+
+
+def launched(place: Path, out: Path, count: int) -> tuple[float, float]:
+    """Wall seconds of the main process, and processor seconds of the busiest one."""
+    out.mkdir()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    started = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--worker", str(place), str(out)],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )
+        for rank in range(count)
+    ]  # fmt: skip
+    told = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    return told[0]["wall"], max(seconds["cpu"] for seconds in told)
+
+
+def processes(place: Path, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        times = [
+            [launched(place, Path(folder) / f"{number} {count}", count) for count in (1, 2)] for number in range(rounds)
+        ]
+    (one_wall, one_cpu), (two_wall, two_cpu) = (
+        (min(wall for wall, _ in side), min(cpu for _, cpu in side)) for side in zip(*times, strict=True)
+    )
+    print(f"processes   one thread each, best of {rounds} rounds")
+    print(f"  one       {one_wall:.2f} s wall, {one_cpu:.2f} s of processor")
+    print(f"  two       {two_wall:.2f} s wall, {two_cpu:.2f} s of processor in the busier one")
+    print(f"  ratio     {one_wall / two_wall:.2f} by the wall, {one_cpu / two_cpu:.2f} by the processor")
+
+
+def save_random_model(folder: Path) -> Path:
+    """A Qwen2-VL of some 330 MB with random weights."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+
+    save_tiny_qwen2vl(folder)
+    config = Qwen2VLConfig.from_pretrained(folder)
+    config.text_config.update(
+        {
+            "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 24, "num_attention_heads": 8,
+            "num_key_value_heads": 2, "layer_types": ["full_attention"] * 24,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
+        }
+    )  # fmt: skip
+    config.vision_config.hidden_size = 512
+    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def hungry(place: Path, how: str) -> None:
+    """Score one video with an embedder and a judge; prints the peak above that of a process that loads nothing."""
+    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
+    run = run_of(place, split)
+    run = replace(run, found=replace(run.found, fetch=dict(list(run.found.fetch.items())[:1])))
+    choices = {role: ModelChoice(place / role, {"device": "cpu"}) for role in ("embedder", "judge")}
+    names = ("gmescore", "naturalscore")
+    memory: Any = how
+    before = peak_mb()
+    passes = plan_passes(names, split, models=choices, options={"gmescore": {"num_frames": 2}}, memory=memory)
+    score_passes(run, passes, names)
+    print(peak_mb() - before)
+
+
+def peak_mb() -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise SystemExit("this kernel does not tell the peak of a process's memory")
+    return int(found[1]) / 1000
+
+
+def memory(place: Path) -> None:
+    for role in ("embedder", "judge"):
+        save_random_model(place / role)
+    weights = [path.stat().st_size / 1e6 for path in place.glob("*/model.safetensors")]
+    peaks = {}
+    for how in ("keep", "low"):
+        printed = subprocess.run(
+            [sys.executable, __file__, "--hungry", str(place), how],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
+        ).stdout  # fmt: skip
+        peaks[how] = float(printed.splitlines()[-1])
+    print(f"memory      peak above the imports; two models of {weights[0]:.0f} MB")
+    print(f"  keep      {peaks['keep']:.0f} MB")
+    print(f"  low       {peaks['low']:.0f} MB")
+    print(f"  ratio     {peaks['keep'] / peaks['low']:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-category", type=int, default=3, help="videos of each of the eight categories")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("overhead", "processes", "memory"))
+    parser.add_argument("--worker", nargs=2, metavar=("PLACE", "OUT"), help=argparse.SUPPRESS)
+    parser.add_argument("--hungry", nargs=2, metavar=("PLACE", "HOW"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(*map(Path, arguments.worker))
+        return
+    if arguments.hungry:
+        hungry(Path(arguments.hungry[0]), arguments.hungry[1])
+        return
+    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write_eval(place / "benchmark", per_category=arguments.per_category)
+        write_generated(place / "videos", "perfect", per_category=arguments.per_category)
+        if arguments.only in (None, "overhead"):
+            overhead(place, arguments.rounds)
+        if arguments.only in (None, "processes"):
+            processes(place, arguments.rounds)
+        if arguments.only in (None, "memory"):
+            memory(place)
+
+
+if __name__ == "__main__":
+    main()
