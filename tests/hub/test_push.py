@@ -6,7 +6,7 @@ import httpx
 import pytest
 import yaml
 from helpers.hub_commands import opens2v
-from helpers.submissions import make_whole_result
+from helpers.submissions import make_whole_result, total_of_seed
 
 FILE = ".eval_results/opens2v-eval.yaml"
 BENCHMARK = "org/benchmark"
@@ -32,7 +32,7 @@ print(json.dumps([[entry.task_id, entry.value] for entry in results]))
 
 
 def write(folder, name="result", **options):
-    return make_whole_result(**options).save(folder / f"{name}.json")
+    return make_whole_result(**{"split": "human-domain", **options}).save(folder / f"{name}.json")
 
 
 def prepare(hub, *repos):
@@ -53,7 +53,7 @@ def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
     foreign = [{"dataset": {"id": "cais/hle", "task_id": "default"}, "value": 20.9}]
     prepare(hub, ["model", model, {FILE: yaml.safe_dump(foreign)}])
     first, second = write(tmp_path, seed=1), write(tmp_path, "second", seed=2)
-    human = write(tmp_path, "human", split="human-domain", seed=1)
+    other_split = write(tmp_path, "single", split="single-domain", seed=1)
     to_model = ["--model", model, "--benchmark", BENCHMARK]
     answers = opens2v(
         hub,
@@ -62,13 +62,13 @@ def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
         ["push", first, *to_model],
         ["push", second, *to_model, "--dry-run"],
         ["push", second, *to_model],
-        ["push", human, *to_model],
+        ["push", other_split, *to_model],
         user="alice",
     )
     assert [code for code, _ in answers] == [0] * 6
     dry, opened, again, dry_update, updated, added = (printed for _, printed in answers)
     assert dry.splitlines()[0] == f"--- a/{FILE}"
-    assert "+    task_id: open_domain_total" in dry
+    assert "+    task_id: human_domain_total" in dry
     assert dry.splitlines()[-1] == f"{model}: would open a pull request"
     assert opened.startswith(f"{model}: opened a pull request, {hub.url}/{model}/discussions/1")
     assert again == f"{model}: up to date, nothing to push\n"
@@ -80,11 +80,9 @@ def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
     assert file_of(hub, model) == foreign
     proposed = file_of(hub, model, "refs/pr/1")
     assert proposed[0] == foreign[0]
-    assert len(proposed) == 1 + 8 + 7
+    assert len(proposed) == 1 + 7 + 8
     assert proposed[1]["source"]["user"] == "alice"
-    assert proposed[1]["value"] == pytest.approx(
-        100 * make_whole_result(seed=2).scorecard(scoring="released").total, abs=0.01
-    )
+    assert proposed[1]["value"] == round(100 * total_of_seed("human-domain", 2), 2)
     assert proposed[1]["dataset"]["id"] == BENCHMARK
     assert len(proposed[1]["dataset"]["revision"]) == 40
 
@@ -97,12 +95,12 @@ def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
     assert direct[1].startswith(f"{model}: committed, ")
     assert "up to date" in direct_again[1]
     assert len(pull_requests(hub, model)) == 2
-    assert len(file_of(hub, model)) == 1 + 8
+    assert len(file_of(hub, model)) == 1 + 7
     rows, results = map(json.loads, hub.run(BOARD, BENCHMARK, model).splitlines())
-    total = round(100 * make_whole_result(seed=1).scorecard().total, 2)
+    total = round(100 * total_of_seed("human-domain", 1), 2)
     assert rows[0][:4] == [1, model, total, None]
-    assert "180 of 180 videos" in rows[0][4]
-    assert ["open_domain_total", total] in results
+    assert "60 of 60 videos" in rows[0][4]
+    assert ["human_domain_total", total] in results
 
 
 def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
@@ -126,7 +124,7 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
     )
     said = [
         "(--allow-embedded)",
-        "3 of 180 samples have no video (--allow-partial)",
+        "3 of 60 samples have no video (--allow-partial)",
         "the token may not do this; a pull request needs no right to write: leave --direct out",
         "there is no model bob/nothing on the Hub",
         "there is no dataset bob/nothing on the Hub",
@@ -161,7 +159,7 @@ print(result.push("bob/python-model", direct=True, benchmark="org/benchmark").do
 
 def test_a_result_pushes_itself(loopback_hub, tmp_path):
     prepare(loopback_hub, ["model", "bob/python-model", {}])
-    printed = loopback_hub.run(PUSH, write(tmp_path, split="human-domain"), user="bob")
+    printed = loopback_hub.run(PUSH, write(tmp_path), user="bob")
     assert printed.split() == ["False", "True", "True", "True"]
     assert len(file_of(loopback_hub, "bob/python-model")) == 7
 
