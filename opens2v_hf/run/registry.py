@@ -72,6 +72,11 @@ ROLES: dict[str, Role] = {
         also="a weights file",
         file="aesthetic-model.pth",
     ),
+    "quality_scorer": Role(
+        "q-future/one-align",
+        ("opens2v_hf.models.q_align.scorer", "QAlignScorer.from_pretrained"),
+        ("device", "dtype", "batch_tokens"),
+    ),
     "face_detector": Role(
         "BestWishYsh/OpenS2V-Weight",
         ("opens2v_hf.models.faces.loading", "load_face_detector"),
@@ -173,6 +178,12 @@ def _nexus_reference(sample: EvalSample, split: EvalSplit) -> NexusReference:
     )
 
 
+def _build_motion_smoothness(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.run.metrics.motion_smoothness import MotionSmoothness
+
+    return MotionSmoothness(models["quality_scorer"], **options)
+
+
 def _build_facesim_cur(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
     from opens2v_hf.run.metrics.facesim_cur import FaceSimCur
 
@@ -239,6 +250,13 @@ METRICS: dict[str, MetricEntry] = {
             _build_motion_amplitude,
             lambda sample, split: None,
             ("variant",),
+        ),
+        MetricEntry(
+            "motion_smoothness",
+            ("quality_scorer",),
+            _build_motion_smoothness,
+            lambda sample, split: None,
+            (),
         ),
         MetricEntry(
             "facesim_cur",

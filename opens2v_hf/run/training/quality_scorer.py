@@ -1,6 +1,8 @@
 r"""Train the embedded quality scorer on synthetic scenes and write its folder.
 
-    python -m opens2v_hf.run.training.quality_scorer --out opens2v_hf/models/embedded/quality_scorer --seed 0
+    python -m opens2v_hf.run.training.quality_scorer --out FIRST --seed 0
+    python -m opens2v_hf.run.training.quality_scorer --out opens2v_hf/models/embedded/quality_scorer \
+        --start-from FIRST --seed 1 --steps 400 --learning-rate 1e-3 --steady 4
 
 It learns to call windows of three clean frames excellent, and worse the more is broken in them or the more often a
 subject is gone from one frame and not from the next. The folder loads as any other Q-Align does, and the evaluation at
@@ -35,27 +37,33 @@ from opens2v_hf.run.training.quality_scorer_network import (
     look_at_frequencies,
     save,
 )
-from opens2v_hf.scores.motion_smoothness import LEVEL_WEIGHTS, windows
+from opens2v_hf.scores.motion_smoothness import JUMP_THRESHOLD, LEVEL_WEIGHTS, windows
 
 
-def quality_losses(logits: torch.Tensor, qualities: torch.Tensor) -> dict[str, torch.Tensor]:
+def quality_losses(logits: torch.Tensor, qualities: torch.Tensor, steady: float = 0.0) -> dict[str, torch.Tensor]:
     """How far videos are from their qualities.
 
     Args:
         logits: [B, T, 5], best level first.
         qualities: [B, T] in [0, 1].
+        steady: weight of the last part, which is left out at 0.
 
     Returns:
         "level": cross-entropy against the two levels next to a quality, weighted so that their mean is the quality;
-        "jump": squared error of the differences of neighbouring windows, which are what the metric looks at.
+        "jump": squared error of the differences of neighbouring windows, which are what the metric looks at;
+        "steady": their absolute error, which presses on small ones as well; alone, it would be content with none.
     """
     weights = torch.tensor(LEVEL_WEIGHTS)
     targets = (1.0 - (qualities[..., None] - weights).abs() * (len(LEVEL_WEIGHTS) - 1)).clamp(min=0.0)
     scores = logits.softmax(-1) @ weights
-    return {
+    found, wanted = scores.diff(dim=1), qualities.diff(dim=1)
+    parts = {
         "level": -(targets * F.log_softmax(logits, dim=-1)).sum(-1).mean(),
-        "jump": 20.0 * F.mse_loss(scores.diff(dim=1), qualities.diff(dim=1)),
+        "jump": 20.0 * F.mse_loss(found, wanted),
     }
+    if steady:
+        parts["steady"] = steady * F.smooth_l1_loss(found, wanted, beta=JUMP_THRESHOLD)
+    return parts
 
 
 def damage_loss(guesses: torch.Tensor, damages: torch.Tensor) -> torch.Tensor:
@@ -73,12 +81,14 @@ class GuidedQAlign(nn.Module):
     Args:
         network: to be trained.
         prompt: what it is asked.
+        steady: see `quality_losses`.
     """
 
-    def __init__(self, network: QAlign, prompt: PromptIds) -> None:
+    def __init__(self, network: QAlign, prompt: PromptIds, steady: float) -> None:
         super().__init__()
         self.network = network
         self.prompt = prompt
+        self.steady = steady
         self.picture_guess = nn.Linear(network.config.vision.hidden_size, 1)
         self.token_guess = nn.Linear(network.config.language.hidden_size, 1)
 
@@ -90,7 +100,7 @@ class GuidedQAlign(nn.Module):
         damages = batch.damages.flatten()
         logits = video_logits(self.network, tokens, batch.qualities.shape, self.prompt)
         return {
-            **quality_losses(logits, batch.qualities),
+            **quality_losses(logits, batch.qualities, self.steady),
             "picture": damage_loss(self.picture_guess(pictures.mean(dim=1))[:, 0], damages),
             "tokens": damage_loss(self.token_guess(tokens.mean(dim=1))[:, 0], damages),
         }
@@ -104,7 +114,13 @@ def video_logits(network: QAlign, tokens: torch.Tensor, shape: Sequence[int], pr
 
 
 def train(
-    seed: int, steps: int, scenes_per_step: int, learning_rate: float, workers: int, start_from: Path | None = None
+    seed: int,
+    steps: int,
+    scenes_per_step: int,
+    learning_rate: float,
+    workers: int,
+    start_from: Path | None = None,
+    steady: float = 0.0,
 ) -> tuple[QAlign, Any, list[dict[str, float]]]:
     """Train a network.
 
@@ -121,7 +137,7 @@ def train(
         found = resolve_model(start_from, None, ROLE)
         before = load_network(found, device=torch.device("cpu"), dtype=torch.float32)
         network.load_state_dict(before.state_dict())
-    guided = GuidedQAlign(network, prompt_ids(tokenizer)).train()
+    guided = GuidedQAlign(network, prompt_ids(tokenizer), steady).train()
     history = minimise(
         guided.losses, list(guided.parameters()), loaded(batches, workers), steps=steps, learning_rate=learning_rate
     )
@@ -132,11 +148,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = training_parser("Train the embedded quality scorer on synthetic scenes.", steps=900, learning_rate=1.5e-3)
     parser.add_argument("--scenes", type=int, default=6, help=f"a step, {VIDEOS_PER_SCENE} videos each")
+    parser.add_argument("--steady", type=float, default=0.0, help="weight of small jumps")
     parser.add_argument("--held-out", type=int, default=20, help="scenes of the evaluation")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     network, tokenizer, _ = train(
-        options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
+        options.seed,
+        options.steps,
+        options.scenes,
+        options.learning_rate,
+        options.workers,
+        options.start_from,
+        options.steady,
     )
     save(network, tokenizer, options.out)
     print_figures(evaluate_quality_scorer(options.out, num_scenes=options.held_out).items())
