@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
 
 from opens2v_hf.errors import HubError
 
@@ -26,6 +26,8 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
         yield
     except OfflineModeIsEnabled as error:
         raise HubError("offline mode is on; unset HF_HUB_OFFLINE") from error
+    except HFValidationError as error:
+        raise HubError(f"that is no name on the Hub: {_first_line(error)}") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         advice = {
@@ -35,10 +37,14 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
             409: "somebody else is changing the repo; run the command again",
             412: "somebody else has changed the repo; run the command again",
         }.get(status, "the Hub answered with an error")
-        raise HubError(_without_token(f"{advice} ({str(error).splitlines()[0]})", api)) from error
+        raise HubError(_without_token(f"{advice} ({_first_line(error)})", api)) from error
     except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise HubError(_without_token(f"the Hub at {api.endpoint} cannot be reached: {first}", api)) from error
+        message = f"the Hub at {api.endpoint} cannot be reached: {_first_line(error)}"
+        raise HubError(_without_token(message, api)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _without_token(message: str, api: HfApi) -> str:

@@ -10,6 +10,7 @@ from opens2v_hf.hub.client import told
 from opens2v_hf.hub.comparability import Allowed, check_comparable
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
 from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text, user_names
+from opens2v_hf.hub.results.validation.links import link_problems
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.scores.scorecard import RELEASED, SPLITS
 
@@ -52,13 +53,15 @@ def push_result(
         api: with a token; the one that is logged in by default.
 
     Raises:
-        ArgumentError: `model` is no repo id, or there is no such version or scoring.
+        ArgumentError: `model` is no repo id, `source_url` no public page, or there is no such version or scoring.
         ResultError: the result is refused, see `opens2v_hf.hub.comparability.check_comparable`; or what is in the repo
             is no list of evaluation results.
         HubError: there is no token, no such repo, no right to write, or no way to the Hub.
     """
     if model.count("/") != 1 or not all(model.split("/")):
         raise ArgumentError(f"{model!r} is no repo of a model; give it as org/name")
+    if source_url is not None and (problems := list(link_problems("the source", source_url))):
+        raise ArgumentError("; ".join(map(str, problems)))
     if result.split not in SPLITS:
         raise ResultError(f"the leaderboard has no split {result.split!r} (it has: {', '.join(SPLITS)})")
     card = result.scorecard(version=version, scoring=scoring)

@@ -116,6 +116,8 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         ["push", good, "--model", "bob/nothing", "--benchmark", BENCHMARK],
         ["push", good, "--model", model, "--benchmark", "bob/nothing"],
         ["push", good, "--model", "nothing"],
+        ["push", good, "--model", "bob/two words", "--benchmark", BENCHMARK],
+        ["push", good, "--model", model, "--source", "javascript:alert"],
         ["push", good, "--model", "bob/broken-model", "--benchmark", BENCHMARK],
         ["push", good],
         ["push", good, "--model", model, "--scoring", "kind"],
@@ -129,6 +131,8 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         "there is no model bob/nothing on the Hub",
         "there is no dataset bob/nothing on the Hub",
         "'nothing' is no repo of a model",
+        "that is no name on the Hub",
+        "the source: 'javascript:alert' is no web page",
         "is no list of evaluation results; mend it first",
         "say where to push",
         "there is no scoring 'kind'",
@@ -145,6 +149,29 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
     told = opens2v(hub, ["push", embedded, "--model", model, "--benchmark", BENCHMARK, "--allow-embedded", "--dry-run"])
     assert told[0][0] == 0
     assert "not comparable" in told[0][1]
+
+
+RACE = """
+from huggingface_hub import HfApi
+from opens2v_hf.errors import HubError
+from opens2v_hf.hub.pull_requests import find_target, propose
+
+api, repo_id = HfApi(), "bob/raced-model"
+target = find_target(api, repo_id, "model", title="A title", user="bob", direct=True)
+api.upload_file(path_or_fileobj=b"theirs", path_in_repo="file.txt", repo_id=repo_id)
+try:
+    propose(api, target, {"file.txt": ("", "ours")}, title="A title", description="")
+except HubError as error:
+    print(error)
+print(open(api.hf_hub_download(repo_id, "file.txt")).read())
+"""
+
+
+def test_what_somebody_else_has_written_meanwhile_stays(loopback_hub):
+    prepare(loopback_hub, ["model", "bob/raced-model", {}])
+    told, content = loopback_hub.run(RACE, user="bob").splitlines()
+    assert told.startswith("somebody else has changed the repo; run the command again")
+    assert content == "theirs"
 
 
 PUSH = """
