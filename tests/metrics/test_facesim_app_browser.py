@@ -31,8 +31,6 @@ def place(tmp_path_factory):
 def test_one_person_is_looked_for(driver, place):
     with app_on_loopback(ROOT / "metrics" / "facesim_cur" / "app.py", place / "cur.log") as address:
         page = Page(driver, address)
-        page.click("Score")
-        page.wait_for_text("Upload a video and a picture")
         page.upload(0, place / "clip.mp4", "video")
         page.upload(0, place / "person0.png", PICTURES)
         page.click("Score")

@@ -142,7 +142,8 @@ class HeatmapFaceNetwork(nn.Module):
             if above is not None:
                 merged = merged + F.interpolate(above, scale_factor=2.0, mode="nearest")
             above = smooth(merged)
-        return _read(self.head(above).permute(0, 2, 3, 1))
+        # places are told in fractions of a px, for which lower precisions are too coarse
+        return _read(self.head(above).permute(0, 2, 3, 1).float())
 
 
 def _read(cells: Tensor) -> FaceMap:
