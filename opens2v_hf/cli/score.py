@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,23 +98,27 @@ def run(arguments: argparse.Namespace) -> int:
     if not processes.is_main_process():
         _hide_progress()
     metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
-    result = opens2v_hf.score(
-        arguments.videos,
-        split=arguments.split,
-        metrics=metrics,
-        models=_models(arguments, metrics),
-        options=_options(arguments, metrics),
-        name=arguments.name,
-        data_dir=arguments.data_dir,
-        revision=arguments.revision,
-        videos_revision=arguments.videos_revision,
-        backend=arguments.backend,
-        out=arguments.out,
-        overwrite=arguments.overwrite,
-        fresh=arguments.fresh,
-        retry_failed=arguments.retry_failed,
-        memory=arguments.memory,
-    )
+    try:
+        result = opens2v_hf.score(
+            arguments.videos,
+            split=arguments.split,
+            metrics=metrics,
+            models=_models(arguments, metrics),
+            options=_options(arguments, metrics),
+            name=arguments.name,
+            data_dir=arguments.data_dir,
+            revision=arguments.revision,
+            videos_revision=arguments.videos_revision,
+            backend=arguments.backend,
+            out=arguments.out,
+            overwrite=arguments.overwrite,
+            fresh=arguments.fresh,
+            retry_failed=arguments.retry_failed,
+            memory=arguments.memory,
+        )
+    except KeyboardInterrupt:
+        print(f"what was finished is kept in {arguments.out}; the same command goes on from there", file=sys.stderr)
+        raise
     if not processes.is_main_process():
         return 0
     print(format_text([result]))

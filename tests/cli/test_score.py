@@ -10,7 +10,10 @@ from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.run.metrics.gmescore import GmeScore
 from opens2v_hf.run.result import RunResult
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.clip import Clip
 
 IDS = ("singleobj_1", "singleface_1")
 
@@ -94,6 +97,36 @@ def test_the_number_of_frames_is_that_of_every_metric_that_samples_them(place: P
     metrics = json.loads((tmp_path / "open-domain.json").read_text())["metrics"]
     assert metrics["aesthetics"]["options"]["sampling"] == "linspace-3"
     assert metrics["motion_amplitude"]["options"]["sampling"] == "all"
+
+
+def test_the_same_command_goes_on_from_its_journal(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = _words(place, tmp_path, "--metrics", "gmescore,motion_amplitude", "--embedder", str(place / "embedder"))
+    score = GmeScore.score
+    scored: list[str] = []
+
+    def interrupted(self: GmeScore, clip: Clip, reference: str) -> VideoScore:
+        scored.append(Path(clip.name).stem)
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return score(self, clip, reference)
+
+    monkeypatch.setattr(GmeScore, "score", interrupted)
+    assert main(words) == 130
+    assert f"what was finished is kept in {tmp_path}" in capsys.readouterr().err
+    assert main([*words, "--memory", "low"]) == 1  # six of eight samples have no video
+    # by the order of the benchmark; the interrupted one is scored again
+    assert scored == ["singleface_1", "singleobj_1", "singleobj_1"]
+    assert "videos, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
+    before = json.loads((tmp_path / "open-domain.json").read_text())
+    assert main(words) == 1
+    assert len(scored) == 3
+    after = json.loads((tmp_path / "open-domain.json").read_text())
+    assert {**after, "created_at": ""} == {**before, "created_at": ""}
+    assert main([*words, "--fresh"]) == 1
+    assert len(scored) == 5
+    assert {path.stem for path in (tmp_path / "open-domain.thumbnails").iterdir()} == set(IDS)
 
 
 @pytest.mark.parametrize(
