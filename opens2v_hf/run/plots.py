@@ -154,7 +154,7 @@ def category_bars(rows: Sequence[Row], column: str, color_of: Mapping[str, str])
 def extra_bars(rows: Sequence[Row], metric: str, color_of: Mapping[str, str]) -> Figure:
     """A metric beside the scorecard in its own units: a bar a model."""
     found = {one.model: one.extras[metric] for one in rows if metric in one.extras}
-    groups = {metric: {model: _mean_and_interval(summary) for model, summary in found.items()}}
+    groups = {"": {model: _mean_and_interval(summary) for model, summary in found.items()}}
     return _grouped(groups, color_of, list(found), percent_scale=False)
 
 
