@@ -54,19 +54,18 @@ def row(result: RunResult, *, version: str = "v1.1") -> Row:
 def rows(results: Sequence[RunResult], *, version: str = "v1.1") -> list[Row]:
     """A row for each result of one split, best total first.
 
-    Partial totals are compared only where all results lack the same columns; else results that have a total come
-    first, and the others follow in the order given. Where nothing is weighed at all, the first metric decides.
+    Partial totals are compared only among results that lack the same columns: those that lack less weight come first,
+    and whatever has no column at all comes last.
     """
     made = [row(result, version=version) for result in results]
-    lacking = {one.card.missing_columns for one in made if one.card and one.card.partial_total is not None}
+    lacking = list(dict.fromkeys(one.card.missing_columns for one in made if one.card))
 
-    def rank(one: Row) -> tuple[int, float]:
+    def rank(one: Row) -> tuple[float, int, float]:
         if one.card is None or one.card.partial_total is None:
             mean = next((summary.mean for summary in one.extras.values()), None)
-            return (2, 0.0) if mean is None else (1, -mean)
-        if one.card.total is not None:
-            return (0, -one.card.total)
-        return (1, -(one.card.partial_total if len(lacking) == 1 else 0.0))
+            return (0.0, len(lacking), float("inf") if mean is None else -mean)
+        weight = round(one.card.weight_present, 9)  # equal sums of weights must not differ in their last bits
+        return (-weight, lacking.index(one.card.missing_columns), -one.card.partial_total)
 
     return sorted(made, key=rank)
 

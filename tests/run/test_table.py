@@ -22,9 +22,13 @@ def test_a_partial_result_never_stands_above_a_whole_one() -> None:
     # alike in what they lack, they are compared with each other
     less = full_result("less", quality=0.4, metrics=("gmescore",))
     assert [row.model for row in table.rows([less, some])] == ["some", "less"]
-    # not alike: in the order given
+    # not alike: more weight first (.24 against .12), each by itself
     other = full_result("other", quality=0.1, metrics=("naturalscore",))
-    assert [row.model for row in table.rows([other, some])] == ["other", "some"]
+    assert [row.model for row in table.rows([less, some, other])] == ["other", "some", "less"]
+    # as much weight (.20 each): in the order given
+    face, nexus = (full_result(name, quality=0.5, metrics=(name,)) for name in ("facesim_cur", "nexusscore"))
+    assert [row.model for row in table.rows([nexus, face])] == ["nexusscore", "facesim_cur"]
+    assert [row.model for row in table.rows([face, nexus])] == ["facesim_cur", "nexusscore"]
 
 
 def test_a_model_without_any_value_comes_last() -> None:
