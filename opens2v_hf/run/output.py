@@ -70,7 +70,10 @@ class Output:
         remedy = "choose another --out, or give --overwrite to replace it"
         if not journal_files(self.journal):
             raise ArgumentError(f"{self.result} exists, and no journal is beside it to go on from; {remedy}")
-        before = RunResult.load(self.result)
+        try:
+            before = RunResult.load(self.result)
+        except ResultError as error:
+            raise ArgumentError(f"{error}; {remedy}") from error
         if (before.model, _place(before.source)) != (model, _place(source)):
             raise ArgumentError(f"{self.result} is the result of {before.model!r} ({before.source}); {remedy}")
         lost = [metric.name for metric in before.metrics if metric.name in known - metrics]

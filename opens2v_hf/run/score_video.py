@@ -187,7 +187,10 @@ class VideoScorer:
                 to_do.append((task, reference, key))
             else:
                 units[task.metric.name] = UnitOutcome(known, new=False)
-        clip = self._clip(path, [task for task, _, _ in to_do])
+        try:
+            clip = self._clip(path, [task for task, _, _ in to_do])
+        except VideoError as error:  # it was hashed a moment ago
+            raise _ChangedError from error
         header = self._header(clip, file)
         if "error" in header:
             stands = header.get("stands", FINAL)

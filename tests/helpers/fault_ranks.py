@@ -1,7 +1,8 @@
 """One of several processes that share a run of cheap metrics: `fault_ranks.py JOBS`, with the usual variables set.
 
-JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out` (or `outs`, one a rank), `die_at`
-(for each rank the number of scores after which it kills itself). What came of each is written to JOBS.<rank>.
+JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out` (or `outs`, one a rank), `die_at` (for
+each rank the number of scores after which it kills itself, once the others have come as far). What came of each is
+written to JOBS.<rank>.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from helpers.fault_run import result_bytes, score
+from helpers.fault_run import logged, result_bytes, score
 
 from opens2v_hf.errors import OpenS2VError
 from opens2v_hf.video.clip import Clip
@@ -28,6 +30,9 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     def hook(name: str, clip: Clip) -> None:
         scored.append(f"{Path(clip.name).stem} {name}")
         if len(scored) == die_at:
+            # whoever went first would take the store, and with it the others, along
+            while logged(Path(job["videos"])).total() < sum(job["die_at"]):
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
     out = Path(job["outs"][RANK] if "outs" in job else job["out"])

@@ -146,6 +146,9 @@ def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: P
     with pytest.raises(ArgumentError, match=r"the result of 'cheap' \(videos\)"):
         score(videos, out, model="other")
     score(videos, out, model="other", overwrite=True)
+    (out / f"{SPLIT}.json").write_text("{}")
+    with pytest.raises(ArgumentError, match=r"is no result.*--overwrite"):
+        score(videos, out)
     assert set(logged(videos).values()) == {1}
 
 
@@ -234,6 +237,21 @@ def test_a_video_deleted_before_its_turn_is_listed_and_scored_when_it_is_back(
     assert set(logged(videos)) == gone
     # the broken video's reason names its folder
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed").replace(bytes(pristine), bytes(videos))
+
+
+def test_a_video_deleted_while_it_is_opened_is_listed(videos: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = Source.sha256
+
+    def deleted_afterwards(self: Source) -> str:
+        digest = hashed(self)
+        if "humanobj_1" in self.name:
+            Path(self.name).unlink()
+        return digest
+
+    monkeypatch.setattr(Source, "sha256", deleted_afterwards)
+    reasons = failed(score(videos, out))
+    assert {unit for unit in reasons if unit[0] != BROKEN} == {("humanobj_1", name) for name in RULES}
+    assert "there is no such file" in reasons["humanobj_1", "gmescore"]
 
 
 @pytest.mark.parametrize("by_rename", [True, False])

@@ -85,7 +85,9 @@ class JournalWriter:
         # In order of time, and no two alike: neither other processes nor other machines write to it.
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{self._rank}-{secrets.token_hex(4)}{_ENDING}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        # Windows would put a carriage return before each line's end
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        file = os.open(self._folder / name, flags, 0o666)
         try:
             _write_whole(file, _line({"format": FORMAT}))
             _sync_folder(self._folder)
