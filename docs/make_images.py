@@ -15,8 +15,7 @@ from PIL import Image
 
 from opens2v_hf import cli
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
-from opens2v_hf.data.synthetic.sample import write_sample
-from opens2v_hf.run.demo import run_demo
+from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
@@ -56,6 +55,26 @@ def strips(videos: dict[str, Path], sample_id: str) -> Image.Image:
     return Image.open(buffer)
 
 
+def score(work: Path, folders: SampleFolders, model: str) -> str:
+    """Score a simulated model; the path of its result."""
+    out = work / "results" / model
+    place = ["--data-dir", str(folders.benchmark), "--models", "embedded", "--out", str(out)]
+    cli.main(["score", str(folders.videos[model]), *place])
+    return str(out / "open-domain.json")
+
+
+def beside(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures in a row, as high as the lowest."""
+    height = min(picture.height for picture in pictures)
+    scaled = [picture.resize((round(picture.width * height / picture.height), height)) for picture in pictures]
+    row = Image.new("RGB", (sum(picture.width for picture in scaled), height), "white")
+    left = 0
+    for picture in scaled:
+        row.paste(picture, (left, 0))
+        left += picture.width
+    return row
+
+
 def main() -> None:
     """Make everything in a temporary folder, and the pictures of it in `docs/images`."""
     with tempfile.TemporaryDirectory() as name:
@@ -70,9 +89,9 @@ def main() -> None:
         place = ["--data-dir", str(folders.benchmark), "--models", "embedded", "--out", str(work / "why")]
         cli.main(["explain", video, *place])
         save(Image.open(work / "why" / f"{sample_id}.png"), "explain")
-        run_demo(work / "demo")
-        for picture in sorted((work / "demo" / "report").glob("*.png")):
-            print(picture.name, Image.open(picture).size)
+        results = [score(work, folders, model) for model in ("perfect", "flicker")]
+        cli.main(["report", *results, "--out", str(work / "report")])
+        save(beside([Image.open(work / "report" / f"{name}.png") for name in ("columns", "radar")]), "report")
 
 
 if __name__ == "__main__":
