@@ -27,6 +27,7 @@ from opens2v_hf.hub.leaderboard.table import (
     score_table,
 )
 from opens2v_hf.hub.results.record import SPLITS, VENUES, Submission
+from opens2v_hf.hub.results.validation.names import look
 from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
 
 STYLE = Path(__file__).with_name("style.css")
@@ -38,6 +39,15 @@ THEME = gr.themes.Base(
     font_mono=["ui-monospace", "monospace"],
 )
 """Fonts of the visitor's own machine, so that the page waits for no other server."""
+
+PAGES = ("board", "models", "compare", "submit", "about")
+_NAME_THE_PAGE = """() => {
+  const address = new URL(window.location);
+  address.searchParams.set("tab", "%s");
+  address.searchParams.delete("model");
+  window.history.replaceState(null, "", address);
+}"""
+"""So that who signs in, or sends the address to somebody, comes back to the same page."""
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """What the page does for itself is no API, and shows no veil over what is there."""
@@ -82,8 +92,9 @@ class Leaderboard:
         boards, origin = self.source.current()
         head = pages.header(boards, origin, self.source.repos.results)
         choices = [(name, key) for key, name in boards.names().items()]
-        asked = request.query_params.get("model")
-        known = asked if asked in boards.names() else None
+        asked = request.query_params.get("model", "")
+        known = next((key for key in (asked, look(asked)) if key in boards.names()), None)
+        tab = request.query_params.get("tab")
         best = [row.key for row in boards.board((SPLITS[0], VERSIONS[0], SCORINGS[0])).rows[:2]]
         first, second = (*best, None, None)[:2]
         return (
@@ -91,7 +102,7 @@ class Leaderboard:
             gr.Dropdown(choices=choices, value=known or first),
             gr.Dropdown(choices=choices, value=first),
             gr.Dropdown(choices=choices, value=second),
-            gr.Tabs(selected="models" if known else "board"),
+            gr.Tabs(selected="models" if known else tab if tab in PAGES else PAGES[0]),
         )
 
     def tables(
@@ -178,14 +189,14 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
     with gr.Blocks(title="OpenS2V-Eval leaderboard", analytics_enabled=False, fill_width=True) as demo:
         head = gr.HTML(elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
-            with gr.Tab("Leaderboard", id="board"):
+            with gr.Tab("Leaderboard", id="board") as tab_board:
                 controls, outputs = _board_tab(board)
                 version, scoring = controls[3], controls[4]
-            with gr.Tab("Models", id="models"):
+            with gr.Tab("Models", id="models") as tab_models:
                 with gr.Row(elem_classes="b-choice"):
                     model = gr.Dropdown(label="Model", elem_id="model")
                 model_page = gr.HTML(elem_id="model-page", apply_default_css=False)
-            with gr.Tab("Compare", id="compare"):
+            with gr.Tab("Compare", id="compare") as tab_compare:
                 with gr.Row(elem_classes="b-choice"):
                     first = gr.Dropdown(label="First model", elem_id="first", min_width=150)
                     second = gr.Dropdown(label="Second model", elem_id="second", min_width=150)
@@ -196,12 +207,14 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
                         min_width=150,
                     )
                 compare_page = gr.HTML(elem_id="compare-page", apply_default_css=False)
-            with gr.Tab("Submit", id="submit"):
+            with gr.Tab("Submit", id="submit") as tab_submit:
                 _submit_tab(board, sign_in=sign_in)
-            with gr.Tab("About", id="about"):
+            with gr.Tab("About", id="about") as tab_about:
                 gr.HTML(pages.about_page(), elem_id="about-page", apply_default_css=False)
                 gr.Code(CITATION, label="Citation", language=None, interactive=False, elem_id="citation")
 
+        for name, tab in zip(PAGES, (tab_board, tab_models, tab_compare, tab_submit, tab_about), strict=True):
+            tab.select(None, None, None, js=_NAME_THE_PAGE % name)
         for control in controls:
             (control.submit if isinstance(control, gr.Textbox) else control.input)(
                 board.tables, controls, outputs, **PRIVATE

@@ -66,7 +66,8 @@ class Hub:
     async def whoami(self, request: Request) -> Response:
         token = {"type": "access_token", "accessToken": {"displayName": "token", "role": "write"}}
         name = _user(request)
-        return JSONResponse({"type": "user", "name": name, "fullname": name, "orgs": [], "auth": token})
+        user = {"type": "user", "name": name, "fullname": name, "avatarUrl": "", "orgs": []}
+        return JSONResponse({**user, "auth": token})
 
     async def user_overview(self, request: Request, name: str) -> Response:
         return JSONResponse({"user": name, "fullname": name, "avatarUrl": "", "isPro": False, "orgs": []})
