@@ -82,5 +82,6 @@ def _style(cell: Cell, best: float | None) -> str:
 
 
 def _best(table: Table, place: int) -> float | None:
-    values = [row[place].value for row in table.rows if isinstance(row[place], Cell)]  # type: ignore[union-attr]
+    """The best value among the rows that have a rank."""
+    values = [row[place].value for row in table.rows if row[0] is not None]  # type: ignore[union-attr]
     return max((value for value in values if value is not None), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from opens2v_hf.data.eval_ids import applicable_ids, split_ids
@@ -11,6 +11,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.leaderboard.outside import plain
 from opens2v_hf.hub.results.record import Submission
 from opens2v_hf.hub.results.validation.names import look
+from opens2v_hf.hub.results.validation.values import TOTAL_TOLERANCE
 from opens2v_hf.scores.scorecard import RELEASED, Scorecard, scorecard, total_of, weights
 
 OPEN, CLOSED = "Open-Source", "Closed-Source"
@@ -70,7 +71,7 @@ class Row:
         model_id: on the Hub; may be empty.
         kind: "published", "measured" or "hub".
         date: of the submission, "2025-10-01"; empty where it is not known.
-        rank: by total, from 1; None without a total.
+        rank: by total, from 1; None without a total, and for what is not merged yet.
         submission: that the row is made of; None for what only the Hub's own leaderboard lists.
         proposed_in: number of the pull request in the model's repo that is not merged yet.
     """
@@ -104,7 +105,7 @@ class Board:
         split: of the benchmark.
         version: of the weights.
         scoring: "released" or "strict".
-        rows: ranked; those without a total come last.
+        rows: ranked; those without a rank come last.
         left_out: why models are not on this board, to how many there are.
     """
 
@@ -245,7 +246,7 @@ def _hub_row(entry: HubScores, key: str, name: str) -> Row:
     return Row(
         key=key,
         name=name,
-        total=Cell(entry.total),
+        total=Cell(_hub_total(entry)),
         columns={name: Cell(entry.columns.get(name)) for name in split_columns(entry.split)},
         by_category={},
         venue=OPEN,
@@ -258,10 +259,23 @@ def _hub_row(entry: HubScores, key: str, name: str) -> Row:
     )
 
 
-def _ranked(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Best first; rows of equal totals share a rank, and the next one's counts them all."""
-    best_first = sorted(rows, key=lambda row: (-(row.total.value if row.total.value is not None else -1.0), row.key))
+def _hub_total(entry: HubScores) -> float | None:
+    """The total that follows from a model repo's columns; None where one is missing, or it says another total."""
+    try:
+        total = total_of(entry.columns, entry.split)
+    except ArgumentError:
+        return None
+    return total if entry.total is None or abs(entry.total - total) <= TOTAL_TOLERANCE else None
+
+
+def _ranked(rows: Collection[Row]) -> tuple[Row, ...]:
+    """Best first; rows of equal totals share a rank, and the next one's counts them all.
+
+    A row without a total has no rank, and neither has one that is still a proposal to a model's owner; they come last.
+    """
+    counts = [row for row in rows if row.total.value is not None and row.proposed_in is None]
+    best_first = sorted(counts, key=lambda row: (-(row.total.value or 0.0), row.key))
     totals = [row.total.value for row in best_first]
-    return tuple(
-        replace(row, rank=None if row.total.value is None else totals.index(row.total.value) + 1) for row in best_first
-    )
+    ranked = [replace(row, rank=totals.index(row.total.value) + 1) for row in best_first]
+    kept = {row.key for row in counts}
+    return (*ranked, *sorted((row for row in rows if row.key not in kept), key=lambda row: row.key))

@@ -57,7 +57,8 @@ class Wanted:
         words: every word must be found in a row's name, team or Hub id, whatever the case; of alternatives parted by
             commas one is enough.
         venue: "Open-Source", "Closed-Source", or "" for both.
-        sort_by: heading of a column; numbers come largest first, words in their order, what is missing last.
+        sort_by: heading of a column; numbers come largest first, words in their order, then what is missing, and rows
+            without a rank last.
     """
 
     words: str = ""
@@ -203,13 +204,13 @@ def _sorted(rows: Iterable[Row], by: str, columns: Mapping[str, Callable[[Row], 
     if value_of is None:
         return list(rows)
 
-    def place(row: Row) -> tuple[bool, float, str]:
+    def place(row: Row) -> tuple[bool, bool, float, str]:
         value = value_of(row)
         number = value.value if isinstance(value, Cell) else value
         if number is None or number == "":
-            return True, 0.0, ""
+            return row.rank is None, True, 0.0, ""
         if isinstance(number, str):
-            return False, 0.0, number.casefold()
-        return False, float(number if by == RANK else -number), ""
+            return row.rank is None, False, 0.0, number.casefold()
+        return row.rank is None, False, float(number if by == RANK else -number), ""
 
     return sorted(rows, key=place)

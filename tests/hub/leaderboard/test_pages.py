@@ -80,6 +80,7 @@ def test_a_published_row_says_what_it_lacks(boards):
 def test_a_row_from_a_model_repo_says_so(boards):
     page = Read(pages.model_page(boards, key(boards, "org/delta"), "v1.1", "released"))
     assert "proposed in pull request 7 and not merged" in page.words
+    assert "not ranked" in page.words
     assert "No submission to the results dataset" in page.words
 
 
@@ -116,7 +117,7 @@ def test_nothing_from_outside_acts_on_a_page(boards):
         read = Read(page)
         assert read.tags.isdisjoint({"img", "script", "iframe", "b onclick", "object", "form"})
         assert read.handlers == []
-        allowed = ("https://", "data:text/csv;base64,", "?model=")
+        allowed = ("https://", "data:text/csv;base64,", "?model=", "#")
         assert [link for link in read.links if not link.startswith(allowed)] == []
     assert "<img src=x onerror=" in Read(pages.model_page(boards, evil, "v1.1", "released")).words
 
@@ -137,7 +138,7 @@ def test_the_note_below_a_table(boards):
 
 def test_a_preview_shows_the_place_that_would_be_taken(boards):
     page = Read(pages.preview_page(boards, Checked(measured("New", 0.2, seed=4), ())))
-    assert "place 1 of 17" in page.words
+    assert "place 1 of 16" in page.words  # 11 published, 4 and this one
     assert "Nothing has been sent yet" in page.words
     refused = Read(pages.preview_page(boards, Checked(None, (Problem("c", "total", "is wrong", "mend it"),))))
     assert "Not acceptable yet: 1 problem total is wrong" in refused.words

@@ -107,14 +107,26 @@ def test_what_the_hub_lists_comes_beside_the_submissions():
     values = dict.fromkeys(split_columns("open-domain"), 0.9)
     hub = [
         HubScores("org/alpha", "open-domain", values, 0.9),  # has a submission: that one counts
-        HubScores("org/beta", "open-domain", values, 0.7, pull_request=4),
-        HubScores("org/gamma", "open-domain", {"gmescore": 0.5}, None),
+        HubScores("org/beta", "open-domain", values, 0.9001),
         HubScores("org/delta", "human-domain", values, 0.9),
+        HubScores("org/gamma", "open-domain", {"gmescore": 0.5}, 0.99),  # a total out of nothing
+        HubScores("org/liar", "open-domain", values, 0.95),  # a total that its columns do not give
+        HubScores("org/proposed", "open-domain", values, 0.9, pull_request=4),
+        HubScores("org/silent", "open-domain", dict.fromkeys(values, 0.1), None),
     ]
     alpha = measured("Alpha", 0.0, model_id="Org/Alpha")
     board = make_board([alpha], hub, split="open-domain")
-    assert [(row.name, row.rank) for row in board.rows] == [("org/beta", 1), ("Alpha", 2), ("org/gamma", None)]
-    assert board.rows[0].proposed_in == 4
+    assert [(row.name, row.rank) for row in board.rows] == [
+        ("org/beta", 1),
+        ("Alpha", 2),
+        ("org/silent", 3),
+        ("org/gamma", None),
+        ("org/liar", None),
+        ("org/proposed", None),
+    ]
+    assert [board.rows[place].total.value for place in (0, 2)] == pytest.approx([0.9, 0.1])
+    assert [row.total.value for row in board.rows[3:5]] == [None, None]
+    assert board.rows[5].proposed_in == 4
     assert board.rows[0].kind == "hub"
     assert board.rows[1].total.value == pytest.approx(alpha.total)
     assert [row.name for row in make_board([alpha], hub, split="open-domain", scoring="strict").rows] == ["Alpha"]
