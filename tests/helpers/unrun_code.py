@@ -66,8 +66,9 @@ class Checker:
             signature = inspect.signature(function)
         except ValueError:  # written in C
             return
+        positional = [None for a in call.args if not (isinstance(a, ast.Constant) and a.value is ...)]  # "and so on"
         try:
-            signature.bind_partial(*[None] * len(call.args), **dict.fromkeys(map(str, given)))
+            signature.bind_partial(*positional, **dict.fromkeys(map(str, given)))
         except TypeError as error:
             raise TypeError(f"{ast.unparse(call.func)}: {error}") from error
         self.num_calls += 1
