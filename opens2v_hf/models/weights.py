@@ -43,14 +43,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ValueError,
     ) as error:
         raise ModelError(
-            f"{path} cannot be read as weights ({type(error).__name__}: {error}); download it again, or give a "
-            ".safetensors file"
+            f"{path} cannot be read as weights ({_why(error)}); download it again, or give a .safetensors file"
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds a {type(content).__name__} where tensors by name are expected")
     return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):  # PyTorch's own words advise to run what is in the file
+        return "it is no checkpoint, or holds more than tensors and plain data"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class _Inert:

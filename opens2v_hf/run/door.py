@@ -9,6 +9,7 @@ from typing import Any
 
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.run.fields import as_line
 from opens2v_hf.run.output import Output
 from opens2v_hf.run.passes import Memory, plan_passes
 from opens2v_hf.run.registry import METRICS, ModelChoice
@@ -83,6 +84,8 @@ def score(
     """
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
     found = find_videos(os.fspath(videos), [sample.id for sample in opened.samples], revision=videos_revision)
+    if isinstance(metrics, str):
+        raise ArgumentError(f"metrics is a list of names (got {metrics!r}); write [{metrics!r}]")
     names = tuple(dict.fromkeys(METRICS if metrics is None else metrics))
     passes = plan_passes(
         names, opened, models=_choices(models), options=options, embedded=models == "embedded", memory=memory
@@ -90,7 +93,7 @@ def score(
     run = Run(
         found,
         opened.samples,
-        model=name or Path(os.fspath(videos)).resolve().name,
+        model=name or as_line(Path(os.fspath(videos)).resolve().name),
         split=split,
         benchmark=opened.provenance,
         backend=backend,
@@ -109,4 +112,7 @@ def _choices(
         return {}
     if not isinstance(models, Mapping):
         raise ArgumentError(f"models is 'embedded' or a mapping of role to model (got {models!r})")
+    for role, choice in models.items():
+        if not isinstance(choice, str | os.PathLike | ModelChoice):
+            raise ArgumentError(f"the model of {role!r} is named, or given as a ModelChoice (got {choice!r})")
     return {role: choice if isinstance(choice, ModelChoice) else ModelChoice(choice) for role, choice in models.items()}

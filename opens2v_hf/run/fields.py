@@ -14,7 +14,7 @@ from opens2v_hf.errors import ResultError
 
 MAX_BYTES = 1 << 30
 MAX_LINE = 1000
-_A_LINE = f"a string of at most {MAX_LINE} printable characters"
+A_LINE = f"a string of at most {MAX_LINE} printable characters"
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's categories of what moves the cursor, hides or turns text around."""
 
@@ -87,7 +87,7 @@ class Fields:
     def line(self, name: str) -> str:
         """A string that can be printed: one line, no control characters, not without end."""
         value = self.text(name)
-        return value if _is_line(value) else self._refuse(name, _A_LINE, value)
+        return value if is_line(value) else self._refuse(name, A_LINE, value)
 
     def line_or_none(self, name: str) -> str | None:
         """A string that can be printed, or null; an absent field is null."""
@@ -128,8 +128,8 @@ class Fields:
     def lines(self, name: str) -> tuple[str, ...]:
         """A list of strings that can be printed."""
         value = self._get(name)
-        if not isinstance(value, list) or not all(isinstance(item, str) and _is_line(item) for item in value):
-            self._refuse(name, f"a list, each {_A_LINE}", value)
+        if not isinstance(value, list) or not all(isinstance(item, str) and is_line(item) for item in value):
+            self._refuse(name, f"a list, each {A_LINE}", value)
         return tuple(value)
 
     def mapping(self, name: str) -> dict[str, Any]:
@@ -165,8 +165,23 @@ class Fields:
         raise self.error(f"{self._inside(name)} should be {wanted} (got {_shown(value)})")
 
 
-def _is_line(value: str) -> bool:
-    return len(value) <= MAX_LINE and not any(unicodedata.category(letter) in _UNPRINTABLE for letter in value)
+def is_line(value: str) -> bool:
+    """Whether a string can be printed in one line: no control characters, no half characters, not without end."""
+    return len(value) <= MAX_LINE and not any(map(_is_unprintable, value))
+
+
+def as_line(value: str) -> str:
+    r"""A string as one that can be printed in one line.
+
+    Example:
+        >>> as_line("bell\x07 and\nbreak")
+        'bell? and?break'
+    """
+    return "".join("?" if _is_unprintable(letter) else letter for letter in value[:MAX_LINE])
+
+
+def _is_unprintable(letter: str) -> bool:
+    return unicodedata.category(letter) in _UNPRINTABLE
 
 
 def _is_finite(value: int | float) -> bool:

@@ -13,6 +13,7 @@ from opens2v_hf.data.eval_split import EvalSplit
 from opens2v_hf.data.sample import EvalSample, Subject
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.run.fields import A_LINE, is_line
 from opens2v_hf.run.metrics.base import Metric
 from opens2v_hf.run.metrics.face_reference import FaceReference
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
@@ -357,6 +358,8 @@ def _refuse_unknown(
             asked = ", ".join(entry.name for entry in entries)
             raise ArgumentError(f"none of the metrics asked for ({asked}) has use for a model {role!r}")
     known = {entry.name: entry.options for entry in entries}
+    if not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values()):
+        raise ArgumentError(f"options is a mapping of metric to its options by name (got {options!r})")
     for name, chosen in options.items():
         if name not in known:
             raise ArgumentError(f"options are given for {name!r}, which is not among the metrics asked for")
@@ -372,6 +375,8 @@ def load_model(role: str, choice: ModelChoice) -> Any:
         ArgumentError: an argument of loading has a value that cannot be used.
         ModelError: the model cannot be loaded.
     """
+    if not is_line(os.fspath(choice.name)):
+        raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {os.fspath(choice.name)!r})")
     module_name, attribute = ROLES[role].loader
     loader: Any = importlib.import_module(module_name)
     for part in attribute.split("."):

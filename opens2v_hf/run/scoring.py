@@ -12,8 +12,10 @@ from typing import Any
 
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
+from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.cost import video_cost
+from opens2v_hf.run.fields import A_LINE, is_line
 from opens2v_hf.run.journal.book import Journal, open_journal
 from opens2v_hf.run.metrics.base import Metric, setting_of
 from opens2v_hf.run.output import Output
@@ -57,6 +59,9 @@ class Run:
         backend: of the video reader.
         retries: of what may pass.
         distributed: False to score everything in this process, whatever was launched.
+
+    Raises:
+        ArgumentError: the model's name is blank or cannot be printed in one line, so that no result with it can be read.
     """
 
     found: FoundVideos
@@ -67,6 +72,12 @@ class Run:
     backend: Backend = "auto"
     retries: Retries = Retries()  # noqa: RUF009  it is frozen
     distributed: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip() or not is_line(self.model):
+            raise ArgumentError(
+                f"the model's name is {A_LINE}, not only blanks (got {self.model!r:.80}); choose another"
+            )
 
     @property
     def wanted(self) -> list[EvalSample]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.run.fields import as_line
 
 VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".gif")
 """Endings that are taken for a sample's video; whether the file is one, its content decides."""
@@ -21,7 +22,7 @@ class FoundVideos:
     """The videos of a model that match a split's ids.
 
     Attributes:
-        source: the folder's name, or "hf://datasets/<repo>@<revision>".
+        source: the folder's name as a printable line, or "hf://datasets/<repo>@<revision>".
         fetch: sample id to a function that gives the local file; a Hub file is downloaded when it is called.
         file_names: sample id to name in the folder or repo.
         missing: ids without a video, in the split's order.
@@ -66,7 +67,7 @@ def _in_folder(folder: Path, ids: list[str]) -> FoundVideos:
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     files, missing, unknown = _match(names, ids, str(folder))
     return FoundVideos(
-        source=folder.resolve().name,
+        source=as_line(folder.resolve().name),
         fetch={sample_id: partial(Path, folder / name) for sample_id, name in files.items()},
         file_names=files,
         missing=missing,

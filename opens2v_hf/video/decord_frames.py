@@ -16,7 +16,7 @@ from opens2v_hf.video.source import Source
 _CODECS = {"h264", "hevc", "vp9"}
 _PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 _FRAMES_AT_A_TIME = 8
-_DECORD_FAILURES = (DECORDError, RuntimeError, AssertionError, IndexError)
+_DECORD_FAILURES = (DECORDError, RuntimeError, AssertionError, IndexError, UnicodeEncodeError)  # the last: of paths
 
 decord.logging.set_level(decord.logging.QUIET)
 

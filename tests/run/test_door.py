@@ -1,0 +1,89 @@
+"""What `opens2v_hf.score` makes of its arguments; names that are no text and hostile ones among them."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import opens2v_hf
+from opens2v_hf.cli import main
+from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.run.registry import ModelChoice
+from opens2v_hf.run.result import RunResult
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("door")
+    write_eval(folder / "benchmark", per_category=1)
+    write_generated(folder / "videos", "perfect", ids=["singleobj_1"], num_frames=4)
+    return folder
+
+
+def score(place: Path, videos: Any = None, **arguments: Any) -> RunResult:
+    given = {"data_dir": place / "benchmark", "metrics": ["motion_amplitude"]} | arguments
+    return opens2v_hf.score(place / "videos" if videos is None else videos, **given)
+
+
+@pytest.mark.parametrize("name", ["bell\x07", "two\nlines", "turned \u202e round", "half \ud800", " ", "x" * 1001, 5])
+def test_a_name_that_no_result_can_have_is_refused_before_anything_is_scored(
+    place: Path, tmp_path: Path, name: Any
+) -> None:
+    with pytest.raises(ArgumentError, match="the model's name is a string of at most 1000 printable characters"):
+        score(place, name=name, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line_refuses_such_a_name(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--metrics", "motion_amplitude", "--name", "a\x1b[2Jb"]) == 2
+    assert r"(got 'a\x1b[2Jb')" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("folder", "shown"), [("two\nlines\x1b", "two?lines?"), ("half \udcff", "half ?")])
+def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path, folder: str, shown: str) -> None:
+    try:
+        shutil.copytree(place / "videos", tmp_path / folder)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    found = score(place, tmp_path / folder, out=tmp_path / "out")
+    assert (found.model, found.source) == (shown, shown)
+    assert found.metrics[0].summary.num_scored == 1
+    assert RunResult.load(tmp_path / "out" / "open-domain.json").to_dict() == found.to_dict()
+    again = score(place, tmp_path / folder, out=tmp_path / "out")
+    assert again.metrics == found.metrics
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"metrics": "gmescore"}, r"metrics is a list of names \(got 'gmescore'\)"),
+        ({"metrics": []}, "name at least one metric"),
+        ({"options": {"motion_amplitude": None}}, "options is a mapping of metric to its options"),
+        ({"options": ["motion_amplitude"]}, "options is a mapping of metric to its options"),
+        ({"options": {"gmescore": {}}}, "not among the metrics asked for"),
+        ({"models": "gme"}, "'embedded' or a mapping"),
+        ({"metrics": ["gmescore"], "models": {"embedder": None}}, "the model of 'embedder' is named"),
+        ({"metrics": ["gmescore"], "models": {"embedder": "a\nb"}}, "the name of a model is"),
+        ({"metrics": ["gmescore"], "models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
+    ],
+)
+def test_arguments_that_are_none(place: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        score(place, **arguments)
+
+
+def test_an_undecodable_folder_is_read_like_any_other(place: Path, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/\xff\xfe"
+    try:
+        shutil.copytree(os.fsencode(place / "videos"), folder)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    values = [
+        [outcome.value for outcome in score(place, videos).metrics[0].scores.values()]
+        for videos in (os.fsdecode(folder), place / "videos")
+    ]
+    assert values[0] == values[1] != [None]
