@@ -9,8 +9,8 @@ cosines with a margin (CosFace, arXiv 1801.09414).
 
 The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
 bits, which is why the weights are committed. Those were trained with `--steps 1500 --embedder-steps 500`, in float32
-throughout: 16 minutes of a busy core, after which all heads in sight of 200 held-out frames are found and nothing else. The
-defaults take 7 minutes of such a core, find 96 % of them with 5 % of false ones, and tell people apart as well.
+throughout: 16 minutes of a busy core, after which all heads in sight of 200 held-out frames are found and nothing else.
+The defaults take 7 minutes of such a core, find 96 % of them with 5 % of false ones, and tell people apart as well.
 """
 
 from __future__ import annotations
