@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -27,7 +28,6 @@ from opens2v_hf.hub.leaderboard.table import (
     score_table,
 )
 from opens2v_hf.hub.results.record import SPLITS, VENUES, Submission
-from opens2v_hf.hub.results.validation.names import look
 from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
 
 STYLE = Path(__file__).with_name("style.css")
@@ -41,13 +41,17 @@ THEME = gr.themes.Base(
 """Fonts of the visitor's own machine, so that the page waits for no other server."""
 
 PAGES = ("board", "models", "compare", "submit", "about")
+_KEEP_ADDRESS = "<script>window.boardAddress = window.location.search;</script>"
+_GIVE_ADDRESS = "() => [window.boardAddress]"
 _NAME_THE_PAGE = """() => {
+  if (!window.boardIsOpen) return;  // the first tab is chosen as the page is built, whatever the address says
   const address = new URL(window.location);
   address.searchParams.set("tab", "%s");
-  address.searchParams.delete("model");
+  if ("%s" != "models") address.searchParams.delete("model");
   window.history.replaceState(null, "", address);
 }"""
 """So that who signs in, or sends the address to somebody, comes back to the same page."""
+_IS_OPEN = "() => { window.boardIsOpen = true; }"
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """What the page does for itself is no API, and shows no veil over what is there."""
@@ -87,14 +91,18 @@ class Leaderboard:
         """What there is to be shown."""
         return self.source.current()[0]
 
-    def open_page(self, request: gr.Request) -> tuple[Any, ...]:
-        """Head, models to choose from, and the model that the address asks for."""
+    def open_page(self, address: str | None) -> tuple[Any, ...]:
+        """Head, models to choose from, and the page that the address asks for.
+
+        Args:
+            address: what follows the question mark of the page's address, with it.
+        """
         boards, origin = self.source.current()
         head = pages.header(boards, origin, self.source.repos.results)
         choices = [(name, key) for key, name in boards.names().items()]
-        asked = request.query_params.get("model", "")
-        known = next((key for key in (asked, look(asked)) if key in boards.names()), None)
-        tab = request.query_params.get("tab")
+        asked = dict(parse_qsl((address or "").removeprefix("?")))
+        wanted, tab = asked.get("model", ""), asked.get("tab")
+        known = next((key for key, name in boards.names().items() if wanted and wanted in (key, name)), None)
         best = [row.key for row in boards.board((SPLITS[0], VERSIONS[0], SCORINGS[0])).rows[:2]]
         first, second = (*best, None, None)[:2]
         return (
@@ -187,6 +195,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
     """
     board = Leaderboard(source)
     with gr.Blocks(title="OpenS2V-Eval leaderboard", analytics_enabled=False, fill_width=True) as demo:
+        address = gr.Textbox(visible=False)
         head = gr.HTML(elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
             with gr.Tab("Leaderboard", id="board") as tab_board:
@@ -214,7 +223,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
                 gr.Code(CITATION, label="Citation", language=None, interactive=False, elem_id="citation")
 
         for name, tab in zip(PAGES, (tab_board, tab_models, tab_compare, tab_submit, tab_about), strict=True):
-            tab.select(None, None, None, js=_NAME_THE_PAGE % name)
+            tab.select(None, None, None, js=_NAME_THE_PAGE % (name, name))
         for control in controls:
             (control.submit if isinstance(control, gr.Textbox) else control.input)(
                 board.tables, controls, outputs, **PRIVATE
@@ -226,7 +235,8 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         sides = [first, second, split, version, scoring]
         for control in sides:
             control.change(board.compare, sides, compare_page, **PRIVATE)
-        demo.load(board.open_page, None, [head, model, first, second, tabs], **PRIVATE)
+        opened = demo.load(board.open_page, address, [head, model, first, second, tabs], js=_GIVE_ADDRESS, **PRIVATE)
+        opened.then(None, None, None, js=_IS_OPEN)
         demo.load(board.tables, controls, outputs, **PRIVATE)
     return demo
 
@@ -352,5 +362,5 @@ def can_sign_in() -> bool:
 if __name__ == "__main__":
     age = float(os.environ.get("OPENS2V_MAX_AGE_S") or MAX_AGE_S)
     build(Source(repos_of_the_space(), max_age_s=age), sign_in=can_sign_in()).launch(
-        theme=THEME, css_paths=STYLE, max_file_size="64mb", footer_links=["gradio", "settings"]
+        theme=THEME, css_paths=STYLE, head=_KEEP_ADDRESS, max_file_size="64mb", footer_links=["gradio", "settings"]
     )
