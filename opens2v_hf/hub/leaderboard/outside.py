@@ -19,8 +19,10 @@ def plain(text: str, *, longest: int = LONGEST_NAME) -> str:
         >>> plain("VACE\u202e-14B\n\x00"), plain("x" * 100, longest=5)
         ('VACE-14B', 'xxxx…')
     """
-    spaced = " ".join(text.split())
-    seen = "".join(character for character in spaced if not unicodedata.category(character).startswith("C"))
+    seen = "".join(
+        character for character in text if character.isspace() or not unicodedata.category(character).startswith("C")
+    )
+    seen = " ".join(seen.split())
     return seen if len(seen) <= longest else f"{seen[: longest - 1]}…"
 
 

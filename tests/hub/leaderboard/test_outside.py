@@ -8,6 +8,7 @@ from opens2v_hf.hub.leaderboard.outside import plain, spreadsheet_text, web_link
 
 def test_plain_text_is_one_line_of_characters_that_are_seen():
     assert plain("a\u202eb\u200bc\n\td\x00") == "abc d"
+    assert plain("a \x00") == "a"
     assert plain("多主体 S2V") == "多主体 S2V"
     assert plain("x" * 81) == "x" * 79 + "…"
 
