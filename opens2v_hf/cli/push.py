@@ -93,7 +93,7 @@ def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal
 def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Proposal:
     from huggingface_hub import HfApi
 
-    from opens2v_hf.hub.pull_requests import user_names
+    from opens2v_hf.hub.client import who_am_i
     from opens2v_hf.hub.results.from_result import make_submission
     from opens2v_hf.hub.results.submit import submit
 
@@ -107,7 +107,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
         link=arguments.link,
         team=arguments.team,
         venue=arguments.venue,
-        submitted_by=arguments.owner or user_names(api)[0],
+        submitted_by=arguments.owner or who_am_i(api).names[0],
         version=arguments.version,
         scoring=arguments.scoring,
     )

@@ -4,11 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
 
 from opens2v_hf.errors import HubError
+
+TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+
+
+@dataclass(frozen=True)
+class HubUser:
+    """Who a token is of.
+
+    Attributes:
+        names: the user's name, then those of their organisations.
+        may_write: whether the token is not for reading alone; what it may do in each repo only the Hub knows.
+    """
+
+    names: tuple[str, ...]
+    may_write: bool
+
+
+def who_am_i(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubUser:
+    """Who the token is of.
+
+    Args:
+        api: with a token, or for the one that is logged in.
+        purpose: of the token, for the message where there is none, e.g. "publishing needs a token that may write".
+
+    Raises:
+        HubError: there is no token, it is not valid, or the Hub cannot be reached.
+    """
+    if not api.token and not get_token():
+        raise HubError(f"{purpose}: `hf auth login`, or set HF_TOKEN")
+    with told(api):
+        user = api.whoami()
+        names = (user["name"], *(entry["name"] for entry in user.get("orgs", ())))
+        role = user.get("auth", {}).get("accessToken", {}).get("role")
+    return HubUser(names, may_write=role != "read")
 
 
 @contextmanager
@@ -20,7 +55,7 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
         forbidden: advice for where the Hub forbids it.
 
     Raises:
-        HubError: the Hub cannot be reached, refuses, or knows no such repo or file.
+        HubError: the Hub cannot be reached, refuses, knows no such repo or file, or does not answer as a Hub does.
     """
     try:
         yield
@@ -41,6 +76,13 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
     except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
         message = f"the Hub at {api.endpoint} cannot be reached: {_first_line(error)}"
         raise HubError(_without_token(message, api)) from error
+    except UnicodeEncodeError as error:
+        raise HubError("the token holds characters that no token has; log in again with `hf auth login`") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # the client trusts the form of an answer
+        raise HubError(
+            f"what answers at {api.endpoint} does not answer as a Hub does, perhaps a proxy or a login page; check the "
+            f"network and HF_ENDPOINT ({type(error).__name__}: {_without_token(_first_line(error), api)})"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

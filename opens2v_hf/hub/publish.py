@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import TOKENS_PAGE, told, who_am_i
 
 if TYPE_CHECKING:
     from opens2v_hf.hub.repo_content import RepoContent
@@ -73,16 +73,12 @@ def check_access(api: HfApi, org: str) -> None:
     Raises:
         HubError: there is none, it is not valid, may only read, or is that of somebody else.
     """
-    if not api.token and not get_token():
-        raise HubError("publishing needs a token that may write: `hf auth login`, or set HF_TOKEN")
-    with told(api):
-        user = api.whoami()
-    role = user.get("auth", {}).get("accessToken", {}).get("role")
-    if role == "read":
-        raise HubError("the token may only read; make one that may write at https://huggingface.co/settings/tokens")
-    names = [user["name"], *(entry["name"] for entry in user.get("orgs", ()))]
-    if org not in names:
-        raise HubError(f"the token is of {user['name']}, who cannot publish for {org!r}, only for {', '.join(names)}")
+    user = who_am_i(api, "publishing needs a token that may write")
+    if not user.may_write:
+        raise HubError(f"the token may only read; make one that may write at {TOKENS_PAGE}")
+    if org not in user.names:
+        owner, names = user.names[0], ", ".join(user.names)
+        raise HubError(f"the token is of {owner}, who cannot publish for {org!r}, only for {names}")
 
 
 def plan(api: HfApi, repos: Sequence[RepoContent]) -> list[RepoPlan]:

@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, Discussion, HfApi, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, Discussion, HfApi
 from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import TOKENS_PAGE, told
 
 OPEN = ("open", "draft")
 
@@ -68,19 +68,6 @@ class Proposal:
             number = target.revision.rpartition("/")[2]
             how = f"updated pull request {number}" if self.done else f"would update pull request {number}"
         return f"{target.repo_id}: {how}" + (f", {self.url}" if self.url else "")
-
-
-def user_names(api: HfApi) -> list[str]:
-    """The user's name and those of their organisations.
-
-    Raises:
-        HubError: there is no token, it is not valid, or the Hub cannot be reached.
-    """
-    if not api.token and not get_token():
-        raise HubError("this needs a token of the Hub: `hf auth login`, or set HF_TOKEN")
-    with told(api):
-        user = api.whoami()
-    return [user["name"], *(entry["name"] for entry in user.get("orgs", ()))]
 
 
 def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: str, direct: bool) -> Target:
@@ -150,7 +137,13 @@ def propose(
         CommitOperationDelete(path) if new is None else CommitOperationAdd(path, new.encode())
         for path, (_, new) in changes.items()
     ]
-    with told(api, "a pull request needs no right to write: leave --direct out"):
+    is_direct = target.revision == "main" and not target.new_pull_request
+    advice = (
+        "a pull request needs no right to write to the repo: leave --direct out"
+        if is_direct
+        else f"a token that may only read opens no pull request, make another at {TOKENS_PAGE}"
+    )
+    with told(api, advice):
         commit = api.create_commit(
             target.repo_id,
             operations,

@@ -6,10 +6,10 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import told, who_am_i
 from opens2v_hf.hub.comparability import Allowed, check_comparable
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
-from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text, user_names
+from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text
 from opens2v_hf.hub.results.validation.links import link_problems
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.scores.scorecard import RELEASED, SPLITS
@@ -67,7 +67,7 @@ def push_result(
     card = result.scorecard(version=version, scoring=scoring)
     check_comparable(result, card, Allowed(allow_partial, allow_embedded, allow_not_comparable))
     api = api or HfApi()
-    user = user_names(api)[0]
+    user = who_am_i(api).names[0]
     revision = _revision(api, result, benchmark)
     target = find_target(api, model, "model", title=TITLE, user=user, direct=direct)
     entries = eval_entries(result, card, benchmark=benchmark, revision=revision, source_url=source_url, user=user)

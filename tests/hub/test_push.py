@@ -1,6 +1,10 @@
 """Pushing to model repos on a Hub on loopback."""
 
 import json
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import httpx
 import pytest
@@ -127,7 +131,7 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
     said = [
         "(--allow-embedded)",
         "3 of 60 samples have no video (--allow-partial)",
-        "the token may not do this; a pull request needs no right to write: leave --direct out",
+        "the token may not do this; a pull request needs no right to write to the repo: leave --direct out",
         "there is no model bob/nothing on the Hub",
         "there is no dataset bob/nothing on the Hub",
         "'nothing' is no repo of a model",
@@ -197,12 +201,33 @@ def test_a_result_pushes_itself(loopback_hub, tmp_path):
         ({"HF_TOKEN": ""}, "this needs a token of the Hub"),
         ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "the Hub at http://127.0.0.1:9 cannot be reached"),
         ({"HF_HUB_OFFLINE": "1"}, "offline mode is on"),
+        ({"HF_TOKEN": "hf_secret-name\N{SNOWMAN}"}, "the token holds characters that no token has"),
     ],
 )
 def test_no_token_and_no_network_are_told_in_a_line(loopback_hub, tmp_path, environment, said):
-    import subprocess
-    import sys
+    check_that_it_is_told(loopback_hub, tmp_path, environment, said)
 
+
+@pytest.mark.parametrize("answer", [b"<html>Please log in to the network</html>", b"{}", b"[]"])
+def test_an_answer_that_no_hub_gives_is_told_in_a_line(loopback_hub, tmp_path, answer):
+    class Portal(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *args):
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as portal:
+        Thread(target=portal.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{portal.server_port}"
+        check_that_it_is_told(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"{url} does not answer as a Hub does")
+        portal.shutdown()
+
+
+def check_that_it_is_told(loopback_hub, tmp_path, environment, said):
     path = write(tmp_path)
     command = [sys.executable, "-m", "opens2v_hf", "push", str(path), "--model", "bob/x"]
     env = {**loopback_hub.environment(user="secret-name"), **environment}

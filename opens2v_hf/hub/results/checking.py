@@ -22,7 +22,7 @@ MAX_FILES = 20
 """Records in one pull request."""
 
 _PULL_REQUEST = re.compile(
-    r"(?:https?://[^/]+/datasets/)?(?P<repo>[\w.-]+/[\w.-]+)(?:#|/discussions/)(?P<number>\d{1,9})/?"
+    r"(?:https?://[^/]+/datasets/)?(?P<repo>[\w.-]+/[\w.-]+)(?:#|/discussions/)(?P<number>[1-9]\d{0,8})/?"
 )
 
 Checked = dict[str, list[Problem]]

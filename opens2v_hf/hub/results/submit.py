@@ -5,7 +5,8 @@ from __future__ import annotations
 from huggingface_hub import HfApi
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text, user_names
+from opens2v_hf.hub.client import who_am_i
+from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text
 from opens2v_hf.hub.results.record import DATA_FOLDER, Submission
 from opens2v_hf.hub.results.remote import changes_of, read_existing
 from opens2v_hf.hub.results.validation.submission import validate_submission
@@ -36,7 +37,7 @@ def submit(
         HubError: there is no token, no such repo, no right to write, or no way to the Hub.
     """
     api = api or HfApi()
-    names = user_names(api)
+    names = who_am_i(api).names
     title = f"Add {submission.model} ({submission.split}, {submission.scoring} {submission.version})"
     existing = read_existing(api, repo_id)
     problems = validate_submission(submission, existing=existing, authors=names)
