@@ -8,8 +8,8 @@ from typing import Any
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.run.result import MetricResult, RunResult, notes
-from opens2v_hf.run.result_columns import column_metrics, column_values, require_known_missing
-from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_values
+from opens2v_hf.run.result_columns import beside_metrics, column_metrics, column_values, require_known_missing
+from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_beside, compare_values
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT
 
 TOP = 5
@@ -37,12 +37,13 @@ class ResultComparison:
     """Two results of one split.
 
     Attributes:
-        a: name of the first model.
-        b: name of the second one.
+        a: name of the first model; " (A)" is added where both have the same.
+        b: name of the second one, with " (B)".
         split: of both.
         version: of the weights.
         scoring: "released" or "strict".
         paired: what the bootstrap says.
+        beside: the same of metrics that fill no column, in units of their own; they have no part in the total.
         prompts: column to the prompts in which the videos differ most, largest first.
         only_a: ids that only the first model has a video for.
         only_b: the second one.
@@ -55,6 +56,7 @@ class ResultComparison:
     version: str
     scoring: str
     paired: PairedComparison
+    beside: Mapping[str, Difference]
     prompts: Mapping[str, tuple[PromptDifference, ...]]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
@@ -78,6 +80,7 @@ class ResultComparison:
             "missing_columns": list(self.paired.missing_columns),
             "total": None if self.paired.total is None else self.paired.total.to_dict(),
             "columns": {name: difference.to_dict() for name, difference in self.paired.columns.items()},
+            "beside": {name: difference.to_dict() for name, difference in self.beside.items()},
             "prompts": {name: [asdict(prompt) for prompt in prompts] for name, prompts in self.prompts.items()},
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
@@ -113,21 +116,31 @@ def compare_results(
             require_known_missing(result)
     values = [column_values(result) for result in (a, b)]
     paired = compare_values(*values, split=a.split, version=version, scoring=scoring)
-    if not paired.columns:
+    beside = compare_beside(*(_beside_values(result) for result in (a, b)))
+    if not paired.columns and not beside:
         raise ResultError(f"{a.model!r} and {b.model!r} have no column and prompt in common; score both alike first")
     ids = [{video.id for video in result.videos} for result in (a, b)]
+    names = (a.model, b.model) if a.model != b.model else (f"{a.model} (A)", f"{b.model} (B)")
     return ResultComparison(
-        a=a.model,
-        b=b.model,
+        a=names[0],
+        b=names[1],
         split=a.split,
         version=version,
         scoring=scoring,
         paired=paired,
+        beside=beside,
         prompts={name: _most_different(name, values[0][name], values[1][name], top) for name in paired.columns},
         only_a=tuple(video.id for video in a.videos if video.id not in ids[1]),
         only_b=tuple(video.id for video in b.videos if video.id not in ids[0]),
-        warnings=tuple(_warnings(a, b, paired)),
+        warnings=tuple(_warnings(a, b, names, paired, beside)),
     )
+
+
+def _beside_values(result: RunResult) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {sample_id: score.value for sample_id, score in metric.scores.items()}
+        for name, metric in beside_metrics(result).items()
+    }
 
 
 def _most_different(
@@ -142,21 +155,26 @@ def _most_different(
     return tuple(sorted(found, key=lambda prompt: (-abs(prompt.difference), prompt.id))[:top])
 
 
-def _warnings(a: RunResult, b: RunResult, paired: PairedComparison) -> Iterator[str]:
+def _warnings(
+    a: RunResult, b: RunResult, names: tuple[str, str], paired: PairedComparison, beside: Mapping[str, Difference]
+) -> Iterator[str]:
     if a.benchmark.get("sha256") != b.benchmark.get("sha256"):
         yield "the prompt files differ: the same id may stand for another prompt"
     if [video.sha256 for video in a.videos] == [video.sha256 for video in b.videos] and a.videos:
         yield "both results are of the very same video files"
-    few = [f"{d.title} ({d.num_prompts})" for d in paired.columns.values() if d.num_prompts < FEW_PROMPTS]
+    compared = [*paired.columns.values(), *beside.values()]
+    few = [f"{d.title} ({d.num_prompts})" for d in compared if d.num_prompts < FEW_PROMPTS]
     if few:
         yield f"fewer than {FEW_PROMPTS} prompts, so that p is somewhat too small: {', '.join(few)}"
-    mine, other = column_metrics(a), column_metrics(b)
-    for name in paired.columns:
-        yield from _unlike(COLUMNS[name].title, mine[name], other[name])
-    for name in dict.fromkeys([*mine, *other]):
+    filling, standing = ([of(a), of(b)] for of in (column_metrics, beside_metrics))
+    for (mine, other), differences in ((filling, paired.columns), (standing, beside)):
+        for name, difference in differences.items():
+            yield from _unlike(difference.title, mine[name], other[name])
+    mine, other = ({**standing[side], **filling[side]} for side in (0, 1))
+    for name in dict.fromkeys([*filling[0], *filling[1], *mine, *other]):
         if (name in mine) != (name in other):
-            owner = a.model if name in mine else b.model
-            yield f"only the result of {owner!r} has {COLUMNS[name].title}"
+            owner = names[0] if name in mine else names[1]
+            yield f"only the result of {owner!r} has {COLUMNS[name].title if name in COLUMNS else name}"
     yield from notes([replace(result, metrics=tuple(column_metrics(result).values())) for result in (a, b)])
 
 

@@ -7,6 +7,19 @@ from opens2v_hf.run.table import PARTIAL_MARK, aligned, percent
 from opens2v_hf.scores.paired import ALPHA, Difference
 from opens2v_hf.scores.scorecard import COLUMNS
 
+BESIDE = "beside the columns, in units of their own; no part of the total, and not the leaderboard's:"
+"""Stands above the metrics that fill no column."""
+
+
+def signed(value: float) -> str:
+    """A difference in a metric's own units.
+
+    Example:
+        >>> signed(0.03125), signed(-0.0)
+        ('+0.0312', '+0.0000')
+    """
+    return f"{value + 0.0:+.4f}"
+
 
 def signed_percent(value: float) -> str:
     """A difference of two values in 0..1, in percent points.
@@ -37,16 +50,17 @@ def format_p(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict(comparison: ResultComparison, difference: Difference) -> str:
+def verdict(comparison: ResultComparison, difference: Difference, *, word: str = "better") -> str:
     """Which model is really better, by name; or that nobody can say.
 
-    A difference without a p rests on fewer than two prompts.
+    A difference without a p rests on fewer than two prompts. Of a metric beside the columns nobody says that more is
+    better: it is "higher".
     """
     if difference.p is None:
         return "too few prompts"
     if not difference.real:
         return "not significant"
-    return f"{comparison.a if difference.difference > 0 else comparison.b} is better"
+    return f"{comparison.a if difference.difference > 0 else comparison.b} is {word}"
 
 
 def summary(comparison: ResultComparison) -> str:
@@ -56,7 +70,8 @@ def summary(comparison: ResultComparison) -> str:
         if difference.real:
             better[comparison.a if difference.difference > 0 else comparison.b].append(difference.title)
     said = [f"{model} is better in {', '.join(titles)}" for model, titles in better.items() if titles]
-    columns = "; ".join(said) if said else "no column differs significantly"
+    none = "no column differs significantly" if comparison.paired.columns else "no column is common to both"
+    columns = "; ".join(said) if said else none
     total = comparison.paired.total
     if total is None:
         return f"{columns}."
@@ -89,11 +104,14 @@ def format_comparison(comparison: ResultComparison) -> str:
     text = [
         f"{comparison.a} against {comparison.b} on {comparison.split}, in percent; {comparison.scoring} scoring, "
         f"weights of {comparison.version}, over the prompts that both have",
-        aligned(lines),
     ]
-    if comparison.paired.partial:
+    if comparison.paired.columns:
+        text.append(aligned(lines))
+    if comparison.paired.total is not None and comparison.paired.partial:
         lacking = ", ".join(COLUMNS[name].title for name in comparison.paired.missing_columns)
         text.append(f"{PARTIAL_MARK} no total: not both have {lacking}; the mean of the other columns by their weights")
+    if comparison.beside:
+        text += ["", BESIDE, aligned(_beside_lines(comparison))]
     text += [
         "",
         summary(comparison),
@@ -118,6 +136,25 @@ def format_comparison(comparison: ResultComparison) -> str:
         if ids:
             text.append(f"only {model} has a video for {_some(ids)}")
     return "\n".join([*text, *(f"warning: {warning}" for warning in comparison.warnings)])
+
+
+def _beside_lines(comparison: ResultComparison) -> list[list[str]]:
+    lines = [["", comparison.a, comparison.b, "difference", "95 % interval", "p", "p (Holm)", "prompts", ""]]
+    for difference in comparison.beside.values():
+        lines.append(
+            [
+                difference.title,
+                f"{difference.a:.4f}",
+                f"{difference.b:.4f}",
+                signed(difference.difference),
+                "" if difference.interval is None else f"[{', '.join(signed(end) for end in difference.interval)}]",
+                format_p(difference.p),
+                format_p(difference.p_adjusted),
+                str(difference.num_prompts),
+                verdict(comparison, difference, word="higher"),
+            ]
+        )
+    return lines
 
 
 def _some(ids: tuple[str, ...], most: int = 12) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opens2v_hf.data.sample import HARD_CASE_CATEGORY, HARD_CASE_PREFIX, PAPER_CATEGORIES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.scores.outcome import Status
-from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, Scorecard, scorecard
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, VERSIONS, Scorecard, scorecard, weights
 
 if TYPE_CHECKING:
     from opens2v_hf.run.result import MetricResult, RunResult
@@ -32,6 +32,13 @@ def column_metrics(result: RunResult) -> dict[str, MetricResult]:
         if column in COLUMNS and metric.options.get("variant", "released") in _RELEASED_VARIANTS:
             found[column] = metric
     return found
+
+
+def beside_metrics(result: RunResult) -> dict[str, MetricResult]:
+    """Name to metric, for those that fill no column of the split's scorecard; in the result's order."""
+    on_board = weights(VERSIONS[0], result.split) if result.split in SPLITS else {}
+    filling = {metric.name for column, metric in column_metrics(result).items() if column in on_board}
+    return {metric.name: metric for metric in result.metrics if metric.name not in filling}
 
 
 def column_values(result: RunResult) -> dict[str, dict[str, float | None]]:

@@ -61,7 +61,7 @@ class Run:
         distributed: False to score everything in this process, whatever was launched.
 
     Raises:
-        ArgumentError: the model's name is blank or cannot be printed in one line, so that no result with it can be read.
+        ArgumentError: the model's name is blank or cannot be printed in one line; a result with it could not be read.
     """
 
     found: FoundVideos

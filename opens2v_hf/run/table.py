@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opens2v_hf.run.result import RunResult
-from opens2v_hf.run.result_columns import column_metrics, knows_what_is_missing
+from opens2v_hf.run.result_columns import beside_metrics, knows_what_is_missing
 from opens2v_hf.scores.outcome import Summary
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, ColumnScore, Scorecard
 
@@ -40,13 +40,11 @@ def row(result: RunResult, *, version: str = "v1.1") -> Row:
     """The row of one result."""
     on_board = result.split in SPLITS
     card = result.scorecard(version=version) if on_board else None
-    filling = column_metrics(result).items() if card is not None else ()
-    used = {metric.name for column, metric in filling if card is not None and column in card.columns}
     return Row(
         model=result.model,
         card=card,
         strict=result.scorecard(version=version, scoring=STRICT) if card and knows_what_is_missing(result) else None,
-        extras={metric.name: metric.summary for metric in result.metrics if metric.name not in used},
+        extras={name: metric.summary for name, metric in beside_metrics(result).items()},
         found=(result.coverage.found, result.coverage.expected),
     )
 

@@ -37,17 +37,18 @@ FEW_PROMPTS = 20
 
 @dataclass(frozen=True)
 class Difference:
-    """One column, or the total, of two models over the prompts that both have.
+    """One column, or the total, or a metric beside them, of two models over the prompts that both have.
 
     Attributes:
         name: of the column's metric, or "total".
-        title: as the published tables spell it.
-        a: the first model's normalised mean over the common prompts, in 0..1.
+        title: as the published tables spell it; the name of a metric beside them.
+        a: the first model's normalised mean over the common prompts, in 0..1; in units of its own for a metric beside
+            the columns.
         b: the second one's.
         difference: `a - b`.
         interval: 95 % bootstrap interval of `difference`; None below two prompts.
         p: two-sided; None as above.
-        p_adjusted: `p` by Holm's method over the columns; `p` itself for the total.
+        p_adjusted: `p` by Holm's method over the columns, or over the metrics beside them; `p` itself for the total.
         num_prompts: that both have a value for; for the total, for any column.
     """
 
@@ -161,6 +162,43 @@ def compare_values(
         total=total,
         missing_columns=tuple(name for name in counted if name not in found),
     )
+
+
+def compare_beside(
+    a: Mapping[str, Mapping[str, float | None]],
+    b: Mapping[str, Mapping[str, float | None]],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """Compare metrics that fill no column, in units of their own: no total has a part of them.
+
+    They have no worst value that a failure could count as, so each is compared over the prompts for which both have a
+    value, whatever the columns are scored by.
+
+    Args:
+        a: metric to sample id to raw value, None for a video that has none.
+        b: the same of the other model.
+        num_resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        Those that both have a common prompt in, in the order of `a`.
+
+    Example:
+        >>> compare_beside({"own": {"x": 0.75, "y": 3.0}}, {"own": {"x": 0.5, "z": 1.0}})["own"].difference
+        0.25
+    """
+    found = {}
+    for name in a:
+        ids = sorted(_common(a[name], b.get(name, {}), RELEASED))
+        if not ids:
+            continue
+        tables = [np.array([[values[name][sample_id]] for sample_id in ids], dtype=float) for values in (a, b)]
+        drawn = [resampled_means(table, num_resamples=num_resamples, seed=seed)[:, 0] for table in tables]
+        means = [_mean(table[:, 0]) for table in tables]
+        found[name] = _difference(name, name, *means, drawn[0] - drawn[1], len(ids))
+    return _corrected(found)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

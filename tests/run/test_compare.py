@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,8 @@ from helpers.scorecards import full_result
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.run.compare import compare_results
-from opens2v_hf.run.compare_text import format_comparison, summary
+from opens2v_hf.run.compare_text import BESIDE, format_comparison, summary
+from opens2v_hf.scores.scorecard import COLUMNS
 
 
 def test_a_better_model_is_told_from_one_that_only_looks_so() -> None:
@@ -126,3 +128,62 @@ def test_a_comparison_is_json() -> None:
     assert record["total"]["real"] is True
     assert record["columns"]["gmescore"]["difference"] == comparison.paired.columns["gmescore"].difference
     assert len(record["prompts"]["gmescore"]) == 5
+
+
+COMPANIONS = (*COLUMNS, "nexusscore_coverage", "facesim_multi", "motion_amplitude_magnitude")
+
+
+def test_companions_are_compared_beside_the_total_and_change_nothing_in_it() -> None:
+    pair = [full_result(name, quality=q, metrics=COMPANIONS) for name, q in (("alpha", 0.6), ("beta", 0.45))]
+    plain = [full_result(name, quality=q, metrics=tuple(COLUMNS)) for name, q in (("alpha", 0.6), ("beta", 0.45))]
+    found, without = compare_results(*pair), compare_results(*plain)
+    assert list(found.beside) == list(COMPANIONS[7:])
+    assert without.beside == {}
+    values = [[s.value for s in r.metric("nexusscore_coverage").scores.values() if s.value is not None] for r in pair]
+    means = [math.fsum(of_model) / len(of_model) for of_model in values]
+    coverage = found.beside["nexusscore_coverage"]
+    assert (coverage.a, coverage.b) == pytest.approx(means)
+    assert coverage.num_prompts == 28  # singleface has no NexusScore
+    assert list(found.paired.columns) == list(COLUMNS)
+    assert found.paired.total.num_prompts == without.paired.total.num_prompts
+    text = format_comparison(found)
+    beside = text[text.index(BESIDE) :]
+    assert "alpha is higher" in beside[: beside.index("alpha is better")]
+    assert json.loads(json.dumps(found.to_dict()))["beside"]["facesim_multi"]["real"] is True
+
+
+def test_only_what_both_have_beside_the_columns_is_compared() -> None:
+    a, b = full_result("a", metrics=COMPANIONS), full_result("b", metrics=COMPANIONS[:8])
+    found = compare_results(a, b)
+    assert list(found.beside) == ["nexusscore_coverage"]
+    assert "only the result of 'a' has facesim_multi" in found.warnings
+    changed = replace(b, metrics=(*b.metrics[:-1], replace(b.metrics[-1], options={"sampling": "linspace-8"})))
+    assert (
+        "nexusscore_coverage was made with other options: sampling 'linspace-32' against 'linspace-8'"
+        in compare_results(a, changed).warnings
+    )
+
+
+def test_results_with_companions_alone_are_compared() -> None:
+    found = compare_results(*(full_result(name, metrics=("facesim_multi",)) for name in ("a", "b")))
+    assert (found.paired.columns, found.paired.total) == ({}, None)
+    text = format_comparison(found)
+    assert "facesim_multi" in text
+    assert "no column is common to both." in text
+    assert "Total" not in text
+
+
+def test_nexusscore_of_human_domain_stands_beside_its_columns() -> None:
+    found = compare_results(*(full_result(name, split="human-domain", metrics=tuple(COLUMNS)) for name in ("a", "b")))
+    assert "nexusscore" not in found.paired.columns
+    assert list(found.beside) == ["nexusscore"]
+    assert not any("only the result" in warning for warning in found.warnings)
+
+
+def test_two_models_of_one_name_are_told_apart() -> None:
+    found = compare_results(
+        full_result("videos", quality=0.6), full_result("videos", quality=0.45, absent=("faceobj_1",))
+    )
+    assert (found.a, found.b) == ("videos (A)", "videos (B)")
+    assert summary(found).startswith("videos (A) is better in ")
+    assert "only videos (A) has a video for" in format_comparison(found)

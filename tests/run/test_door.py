@@ -24,7 +24,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def score(place: Path, videos: Any = None, **arguments: Any) -> RunResult:
-    given = {"data_dir": place / "benchmark", "metrics": ["motion_amplitude"]} | arguments
+    given: dict[str, Any] = {"data_dir": place / "benchmark", "metrics": ["motion_amplitude"]} | arguments
     return opens2v_hf.score(place / "videos" if videos is None else videos, **given)
 
 
@@ -77,13 +77,13 @@ def test_arguments_that_are_none(place: Path, arguments: dict[str, Any], message
 
 
 def test_an_undecodable_folder_is_read_like_any_other(place: Path, tmp_path: Path) -> None:
-    folder = os.fsencode(tmp_path) + b"/\xff\xfe"
+    folder = tmp_path / os.fsdecode(b"\xff\xfe")
     try:
-        shutil.copytree(os.fsencode(place / "videos"), folder)
+        shutil.copytree(place / "videos", folder)
     except OSError:
         pytest.skip("this file system has no such names")
     values = [
         [outcome.value for outcome in score(place, videos).metrics[0].scores.values()]
-        for videos in (os.fsdecode(folder), place / "videos")
+        for videos in (folder, place / "videos")
     ]
     assert values[0] == values[1] != [None]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.scores.paired import compare_values, holm
+from opens2v_hf.scores.paired import compare_beside, compare_values, holm
 from opens2v_hf.scores.scorecard import COLUMNS
 
 
@@ -148,3 +148,32 @@ def test_both_directions_say_the_same(a: dict, b: dict, scoring: str) -> None:
         assert (one.p, one.p_adjusted, one.num_prompts) == (other.p, other.p_adjusted, other.num_prompts)
         if one.interval:
             assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=1e-12)
+
+
+def test_metrics_beside_the_columns_are_compared_in_units_of_their_own() -> None:
+    """Values are not clipped to a range, and only prompts that both have a value for count."""
+    a = {"own": {"x": 3.0, "y": -1.0, "failed": None, "only_a": 9.0}, "a_alone": {"x": 1.0}}
+    b = {"own": {"x": 1.0, "y": -2.0, "failed": 0.5}, "b_alone": {"x": 1.0}, "apart": {"z": 1.0}}
+    found = compare_beside(a | {"apart": {"x": 1.0}}, b)
+    assert list(found) == ["own"]
+    own = found["own"]
+    assert (own.a, own.b, own.difference) == (1.0, -0.5, 1.5)
+    # the differences are 2 and 1: two draws of two give 1, 1.5 (twice) and 2
+    assert own.interval == (1.0, 2.0)
+    assert (own.p, own.num_prompts) == (0.5, 2)
+
+
+def test_metrics_beside_the_columns_are_a_family_of_their_own() -> None:
+    a = {"one": _model(3, shift=0.013), "two": _model(4, shift=0.012)}
+    b = {"one": _model(5), "two": _model(6)}
+    found = compare_beside(a, b)
+    raw = [found[name].p for name in ("one", "two")]
+    assert 0 < min(raw) < 0.5
+    lower, higher = sorted(raw)
+    assert sorted(d.p_adjusted for d in found.values()) == pytest.approx(
+        [min(1.0, 2 * lower), max(min(1.0, 2 * lower), higher)]
+    )
+    # more of them take nothing from what is said of one
+    assert compare_beside({"one": a["one"]}, b)["one"].p == found["one"].p
+    back = compare_beside(b, a)
+    assert [d.difference for d in back.values()] == [-d.difference for d in found.values()]
