@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -51,10 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if module is None:
         parser.error("name a command")
     try:
-        return module.run(arguments)
+        code = module.run(arguments)
+        sys.stdout.flush()
+        return code
     except OpenS2VError as error:
         print(f"opens2v {arguments.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who read the output has gone, as `head` does; nothing more can be printed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print(f"opens2v {arguments.command}: interrupted", file=sys.stderr)
         return 130

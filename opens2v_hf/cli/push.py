@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     allow.add_argument("--allow-partial", action="store_true", help="columns or videos are missing")
     allow.add_argument("--allow-embedded", action="store_true", help="numbers of the embedded models")
     allow.add_argument(
-        "--allow-not-comparable", action="store_true", help="other models, options or prompts than the leaderboard's"
+        "--allow-not-comparable",
+        action="store_true",
+        help="other models, options, prompts, weights or scoring than the leaderboard's",
     )
     model = parser.add_argument_group("with --model")
     model.add_argument("--benchmark", metavar="ORG/NAME", help="dataset repo of the benchmark (default: upstream's)")

@@ -12,7 +12,7 @@ from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.result import MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
-from opens2v_hf.scores.scorecard import RELEASED, Scorecard
+from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Allowed:
     Attributes:
         partial: columns or videos that are missing.
         embedded: numbers of the embedded models.
-        not_comparable: other models, options or prompts than the leaderboard's.
+        not_comparable: other models, options, prompts, weights or scoring than the leaderboard's.
     """
 
     partial: bool = False
@@ -30,13 +30,15 @@ class Allowed:
     not_comparable: bool = False
 
 
-def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed) -> None:
+def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, has_protocol: bool = False) -> None:
     """Refuse a result that the leaderboard would show for what it is not.
 
     Args:
         result: of a scoring run.
         card: its scorecard.
         allowed: what is wanted nevertheless.
+        has_protocol: whether the place that it goes to keeps weights and scoring apart, as the results dataset does;
+            elsewhere a total by other weights, or a strict column, would stand among released ones.
 
     Raises:
         ResultError: it is partial, made with embedded models, or not comparable, and that was not allowed; or it holds
@@ -50,11 +52,12 @@ def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed) -> No
     if not allowed.partial:
         found += [f"{reason} (--allow-partial)" for reason in partial_reasons(result, card)]
     if not allowed.not_comparable:
-        found += [f"{reason} (--allow-not-comparable)" for reason in other_reasons(result)]
+        reasons = other_reasons(result) + ([] if has_protocol else _protocol_reasons(card))
+        found += [f"{reason} (--allow-not-comparable)" for reason in reasons]
     if found:
         raise ResultError(
             f"the result of {result.model!r} is not pushed: " + "; ".join(found) + ". The option in brackets pushes it "
-            "all the same, with a note that says so"
+            "all the same"
         )
 
 
@@ -84,6 +87,15 @@ def other_reasons(result: RunResult) -> list[str]:
     ]
     if result.benchmark.get("sha256") != PROMPT_SHA256.get(result.split):
         found.append(f"its prompts are not the released ones of {result.split}")
+    return found
+
+
+def _protocol_reasons(card: Scorecard) -> list[str]:
+    found = []
+    if card.version != VERSIONS[0]:
+        found.append(f"its total is by the weights of {card.version}, the leaderboard's by those of {VERSIONS[0]}")
+    if card.scoring != RELEASED:
+        found.append(f"it is scored {card.scoring}, the leaderboard {RELEASED}")
     return found
 
 

@@ -49,7 +49,8 @@ def push_result(
         scoring: "released" or "strict".
         allow_partial: push a result that lacks columns or videos.
         allow_embedded: push numbers of the embedded models.
-        allow_not_comparable: push numbers made with other models, options or prompts than the leaderboard's.
+        allow_not_comparable: push numbers made with other models, options, prompts, weights or scoring than the
+            leaderboard's.
         api: with a token; the one that is logged in by default.
 
     Raises:

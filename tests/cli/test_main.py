@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -39,3 +40,12 @@ def test_an_error_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str
     assert err.startswith("opens2v report: ")
     assert "absent.json" in err
     assert err.count("\n") == 1
+
+
+def test_a_reader_that_has_gone_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "opens2v_hf", "validate", "absent.json"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

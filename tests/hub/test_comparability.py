@@ -11,8 +11,9 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.scores.outcome import VideoScore
 
 
-def check(result, scoring="released", **allowed):
-    check_comparable(result, result.scorecard(scoring=scoring), Allowed(**allowed))
+def check(result, scoring="released", version="v1.1", has_protocol=False, **allowed):
+    card = result.scorecard(scoring=scoring, version=version)
+    check_comparable(result, card, Allowed(**allowed), has_protocol=has_protocol)
 
 
 def without(result, column):
@@ -62,7 +63,21 @@ def test_a_face_that_was_not_found_is_no_failure_as_released():
 
 
 def test_strict_scoring_has_counted_failures():
-    check(with_failure(make_whole_result(), "gmescore"), scoring="strict")
+    check(with_failure(make_whole_result(), "gmescore"), scoring="strict", has_protocol=True)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ({"version": "v1.0"}, r"by the weights of v1\.0, the leaderboard's by those of v1\.1"),
+        ({"scoring": "strict"}, "it is scored strict, the leaderboard released"),
+    ],
+)
+def test_another_protocol_is_pushed_where_it_is_told_from_the_leaderboards(protocol, said):
+    with pytest.raises(ResultError, match=rf"{said} \(--allow-not-comparable\)"):
+        check(make_whole_result(), **protocol)
+    check(make_whole_result(), **protocol, not_comparable=True)
+    check(make_whole_result(), **protocol, has_protocol=True)
 
 
 def test_no_column_at_all_is_never_pushed():

@@ -91,7 +91,7 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
             return Checked(_as_submission(record, problems), tuple(problems))
     try:
         result = RunResult.load(file)
-        check_comparable(result, result.scorecard(scoring=details.scoring), Allowed())
+        check_comparable(result, result.scorecard(scoring=details.scoring), Allowed(), has_protocol=True)
         submission = make_submission(
             result,
             model=details.model.strip(),
