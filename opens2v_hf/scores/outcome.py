@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from opens2v_hf.scores.statistics import bootstrap_interval
+from opens2v_hf.scores.resampling import bootstrap_interval
 
 
 class Status(StrEnum):

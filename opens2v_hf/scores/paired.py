@@ -196,8 +196,8 @@ def compare_beside(
             continue
         tables = [np.array([[values[name][sample_id]] for sample_id in ids], dtype=float) for values in (a, b)]
         drawn = [resampled_means(table, num_resamples=num_resamples, seed=seed)[:, 0] for table in tables]
-        means = [_mean(table[:, 0]) for table in tables]
-        found[name] = _difference(name, name, *means, drawn[0] - drawn[1], len(ids))
+        mine, other = (_mean(table[:, 0]) for table in tables)
+        found[name] = _difference(name, name, mine, other, drawn[0] - drawn[1], len(ids))
     return _corrected(found)
 
 

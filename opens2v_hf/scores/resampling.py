@@ -6,6 +6,8 @@ Percentile intervals of few prompts are somewhat narrow: a nominal 95 % interval
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _CHUNK_DRAWS = 4_000_000  # held at a time: 32 MB, and as much again for their counts
@@ -47,13 +49,46 @@ def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.n
         return sums[:, :columns] / sums[:, columns:]
 
 
+def bootstrap_interval(
+    values: Sequence[float], *, confidence: float = 0.95, num_resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap confidence interval of a mean.
+
+    Args:
+        values: at least one finite number.
+        confidence: coverage in (0, 1).
+        num_resamples: how many times the values are drawn anew, with replacement.
+        seed: of the generator, so that the same values give the same interval.
+
+    Returns:
+        Lower and upper bound.
+
+    Raises:
+        ValueError: no value, or `confidence` out of range.
+
+    Example:
+        >>> bootstrap_interval([0.5, 0.5, 0.5])
+        (0.5, 0.5)
+    """
+    table = np.asarray(values, dtype=np.float64)[:, None]
+    interval = interval_of(resampled_means(table, num_resamples=num_resamples, seed=seed), confidence=confidence)
+    if interval is None:
+        raise ValueError("a confidence interval needs at least one value")
+    return interval
+
+
 def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, float] | None:
     """Percentile interval over resamples; those without a mean (NaN) are left out. None where all are.
+
+    Raises:
+        ValueError: `confidence` does not lie between 0 and 1.
 
     Example:
         >>> interval_of(np.arange(101.0), confidence=0.5)
         (25.0, 75.0)
     """
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence lies between 0 and 1 (got {confidence=})")
     found = means[np.isfinite(means)]
     if found.size == 0:
         return None
