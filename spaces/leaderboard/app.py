@@ -53,6 +53,9 @@ _NAME_THE_PAGE = """() => {
 """So that who signs in, or sends the address to somebody, comes back to the same page."""
 _IS_OPEN = "() => { window.boardIsOpen = true; }"
 
+KEEP_UPLOADS_S = (3600, 3600)
+"""How often uploads are looked through, and after how long they are deleted."""
+
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """What the page does for itself is no API, and shows no veil over what is there."""
 
@@ -194,7 +197,9 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         sign_in: whether there is something to sign in at: a Space, or a machine with a token.
     """
     board = Leaderboard(source)
-    with gr.Blocks(title="OpenS2V-Eval leaderboard", analytics_enabled=False, fill_width=True) as demo:
+    with gr.Blocks(
+        title="OpenS2V-Eval leaderboard", analytics_enabled=False, fill_width=True, delete_cache=KEEP_UPLOADS_S
+    ) as demo:
         address = gr.Textbox(visible=False)
         head = gr.HTML(elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:

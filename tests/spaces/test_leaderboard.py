@@ -323,6 +323,7 @@ def test_submitting(page, hub, folder):
     page.click("Check")
     wait_for(page, "preview", "Fresh-7B", "of 21", "submitted by org", "Nothing has been sent yet")
     page.wait(lambda: True if page.find("#send")[0].is_enabled() else None, "it cannot be sent")
+    assert page.screenshot(folder / "submit.png").stat().st_size > 50_000
     page.click("Send as a pull request")
     wait_for(page, "preview", "Sent: the pull request")
     (request,) = discussions(hub[1])

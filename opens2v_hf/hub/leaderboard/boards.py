@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import RLock
 
-from opens2v_hf.hub.leaderboard.ranks import Draws, RankGroup
+from opens2v_hf.hub.leaderboard.ranks import RankGroup, rank_groups
 from opens2v_hf.hub.leaderboard.rows import Board, HubScores, Row, make_board, names_of
 from opens2v_hf.hub.results.record import SPLITS, Submission
 from opens2v_hf.hub.results.validation.names import look
@@ -21,7 +21,7 @@ class Boards:
     Args:
         submissions: of all splits.
         hub: what the Hub's own leaderboard of the benchmark lists.
-        num_resamples: of the bootstrap of differences.
+        num_resamples: of the bootstrap of rank groups.
     """
 
     def __init__(
@@ -31,7 +31,6 @@ class Boards:
         self.hub = tuple(hub)
         self._num_resamples = num_resamples
         self._boards: dict[Which, Board] = {}
-        self._draws: dict[Which, Draws] = {}
         self._groups: dict[Which, Mapping[str, RankGroup]] = {}
         self._lock = RLock()
 
@@ -45,18 +44,11 @@ class Boards:
                 )
             return self._boards[which]
 
-    def draws(self, which: Which) -> Draws:
-        """The models of a board over resampled prompts."""
-        with self._lock:
-            if which not in self._draws:
-                self._draws[which] = Draws(self.board(which), num_resamples=self._num_resamples)
-            return self._draws[which]
-
     def groups(self, which: Which) -> Mapping[str, RankGroup]:
         """The rank groups of a board."""
         with self._lock:
             if which not in self._groups:
-                self._groups[which] = self.draws(which).groups()
+                self._groups[which] = rank_groups(self.board(which), num_resamples=self._num_resamples)
             return self._groups[which]
 
     def names(self) -> dict[str, str]:

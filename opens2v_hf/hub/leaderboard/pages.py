@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,13 +14,14 @@ from markupsafe import Markup
 from opens2v_hf.hub.leaderboard.boards import Boards, Which
 from opens2v_hf.hub.leaderboard.outside import plain, web_link
 from opens2v_hf.hub.leaderboard.plots import category_bars, history_lines, radar
-from opens2v_hf.hub.leaderboard.ranks import Difference, undecided
-from opens2v_hf.hub.leaderboard.rows import Cell, Row, make_board
+from opens2v_hf.hub.leaderboard.ranks import undecided
+from opens2v_hf.hub.leaderboard.rows import Cell, Row, make_board, raw_values
 from opens2v_hf.hub.leaderboard.source import Origin
 from opens2v_hf.hub.leaderboard.submit import Checked
 from opens2v_hf.hub.leaderboard.table import TITLES, Table, percent, to_csv
 from opens2v_hf.hub.results.record import SPLITS, Submission
 from opens2v_hf.hub.results.validation.names import look
+from opens2v_hf.scores.paired import Difference, compare_values
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, weights
 
 HUB = "https://huggingface.co"
@@ -118,21 +120,30 @@ def compare_page(boards: Boards, which: Which, first: str | None, second: str | 
         missing = [boards.names().get(key, key) for key, row in zip((first, second), rows, strict=True) if row is None]
         words = f"{' and '.join(missing)} cannot be compared here: no result on this split with this scoring."
         return message_page(words)
-    draws = boards.draws(which)
-    total = draws.total_difference(one, other)
-    lines = [_Line("Total", one.total, other.total, total)]
-    for name in one.columns:
-        difference = draws.column_difference(name, one, other)
-        lines.append(_Line(TITLES[name], one.columns[name], other.columns[name], difference))
-    both = one.has_videos and other.has_videos
+    found: Mapping[str, Difference] = {}
+    if one.submission is not None and other.submission is not None and one.has_videos and other.has_videos:
+        compared = compare_values(
+            raw_values(one.submission),
+            raw_values(other.submission),
+            split=board.split,
+            version=board.version,
+            scoring=board.scoring,
+        )
+        found = {**compared.columns, **({"total": compared.total} if compared.total else {})}
+    total = _Line("Total", one.total, other.total, found.get("total"))
+    lines = [
+        total,
+        *(_Line(TITLES[name], one.columns[name], other.columns[name], found.get(name)) for name in one.columns),
+    ]
     return _fill(
         "compare",
         first=one,
         second=other,
         lines=lines,
         verdict=_verdict(one, other, total),
+        tested=bool(found),
         radar=Markup(radar([one, other])),  # noqa: S704 - made by matplotlib, which escapes names
-        categories=_category_plots([one, other]) if both else [],
+        categories=_category_plots([one, other]) if found else [],
     )
 
 
@@ -198,10 +209,19 @@ _ABOUT_COLUMNS = {
 
 @dataclass(frozen=True)
 class _Line:
+    """A number of two models; `test` is over the prompts that both have, None without per-video values of both."""
+
     title: str
     first: Cell
     second: Cell
-    difference: Difference | None
+    test: Difference | None
+
+    @property
+    def difference(self) -> float | None:
+        if self.test is not None:
+            return self.test.difference
+        values = self.first.value, self.second.value
+        return None if values[0] is None or values[1] is None else values[0] - values[1]
 
 
 @dataclass(frozen=True)
@@ -288,15 +308,15 @@ def _made_with(history: list[Submission]) -> list[dict[str, str]]:
     ]
 
 
-def _verdict(first: Row, second: Row, total: Difference | None) -> str:
-    if total is None:
+def _verdict(first: Row, second: Row, total: _Line) -> str:
+    if total.difference is None:
         return "One of the two lacks a column, so that there are no two totals to compare."
-    higher, lower = (first, second) if total.value >= 0 else (second, first)
-    ahead = f"{higher.name} is {100 * abs(total.value):.2f} points above {lower.name}"
-    if total.interval is None:
+    higher, lower = (first, second) if total.difference >= 0 else (second, first)
+    ahead = f"{higher.name} is {100 * abs(total.difference):.2f} points above {lower.name}"
+    if total.test is None:
         return f"{ahead}. Whether that is more than chance cannot be said: there are no per-video values of both."
-    if total.significant:
-        return f"{ahead}, and the difference is significant: its 95 % interval over prompts leaves out 0."
+    if total.test.real:
+        return f"{ahead}, and the difference is significant: other prompts would hardly turn it round."
     return f"{ahead}, which is not significant: with other prompts it could as well be the other way round."
 
 

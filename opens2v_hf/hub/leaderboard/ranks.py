@@ -1,8 +1,8 @@
 """Rank groups: between which places a model may stand, given that a benchmark is a sample of prompts.
 
 Prompts are drawn anew with replacement, the same draw for all models, and every total is computed again from the
-per-video values. Two models differ where the 95 % interval of the difference of their totals leaves out 0. Pairs are
-judged one by one: among twenty pairs of equal models one will look different.
+per-video values. Two models differ where the 95 % interval of the difference of their totals, as they stand on the
+board, leaves out 0. Pairs are judged one by one: among twenty pairs of equal models one will look different.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opens2v_hf.data.eval_ids import applicable_ids, split_ids
-from opens2v_hf.hub.leaderboard.rows import Board, Row, split_columns
+from opens2v_hf.hub.leaderboard.rows import Board, split_columns
 from opens2v_hf.hub.results.record import Submission
 from opens2v_hf.scores.resampling import interval_of, resampled_means
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, counted_value, weights
@@ -40,82 +40,39 @@ class RankGroup:
         return f"{places} of {self.of}"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How much higher one model scores than another.
-
-    Attributes:
-        value: first minus second, of values in 0..1.
-        interval: 95 % paired bootstrap interval; None where one of them has no per-video values.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-
-    @property
-    def significant(self) -> bool | None:
-        """Whether the interval leaves out 0; None where there is no interval."""
-        return None if self.interval is None else not self.interval[0] <= 0.0 <= self.interval[1]
-
-
-class Draws:
-    """Totals and columns of models over resampled prompts, the same prompts for all.
+def rank_groups(board: Board, *, num_resamples: int = NUM_RESAMPLES) -> dict[str, RankGroup]:
+    """Key of each model to its rank group, for the models with per-video values; none where there is but one.
 
     Args:
-        board: whose models with per-video values are drawn.
+        board: of a split, by its version and scoring.
         num_resamples: of the bootstrap.
     """
+    columns = split_columns(board.split)
+    counted = weights(board.version, board.split)
+    places, by_weight = [columns.index(name) for name in counted], np.array(list(counted.values()))
+    drawn = {
+        row.key: resampled_means(_table(row.submission, board.scoring), num_resamples=num_resamples, seed=0)[:, places]
+        @ by_weight
+        for row in board.rows
+        if row.submission is not None and row.has_videos
+    }
+    if len(drawn) < 2:
+        return {}
+    better = {(one, other) for one in drawn for other in drawn if one != other and _is_above(drawn[one], drawn[other])}
+    return {
+        key: RankGroup(
+            best=1 + sum((other, key) in better for other in drawn),
+            worst=len(drawn) - sum((key, other) in better for other in drawn),
+            of=len(drawn),
+            tied=tuple(o for o in drawn if o != key and (o, key) not in better and (key, o) not in better),
+        )
+        for key in drawn
+    }
 
-    def __init__(self, board: Board, *, num_resamples: int = NUM_RESAMPLES) -> None:
-        self.board = board
-        self._columns = split_columns(board.split)
-        self._weights = weights(board.version, board.split)
-        self._rows = {row.key: row for row in board.rows if row.has_videos}
-        self._means = {
-            key: resampled_means(_table(row.submission, board.scoring), num_resamples=num_resamples, seed=0)
-            for key, row in self._rows.items()
-            if row.submission is not None
-        }
 
-    def groups(self) -> dict[str, RankGroup]:
-        """Model to its rank group, for the models with per-video values; none where there is but one."""
-        keys = list(self._rows)
-        if len(keys) < 2:
-            return {}
-        better = {
-            (one, other)
-            for one in keys
-            for other in keys
-            if one != other and (found := self._total_interval(one, other)) is not None and found[0] > 0
-        }
-        groups = {}
-        for key in keys:
-            above = sum((other, key) in better for other in keys)
-            below = sum((key, other) in better for other in keys)
-            tied = tuple(o for o in keys if o != key and (o, key) not in better and (key, o) not in better)
-            groups[key] = RankGroup(1 + above, len(keys) - below, len(keys), tied)
-        return groups
-
-    def total_difference(self, first: Row, second: Row) -> Difference | None:
-        """Of the totals; None where one of them has none."""
-        return _difference(first.total.value, second.total.value, self._total_interval(first.key, second.key))
-
-    def column_difference(self, column: str, first: Row, second: Row) -> Difference | None:
-        """Of a column; None where one of them has no value there."""
-        interval = None
-        if first.key in self._means and second.key in self._means:
-            place = self._columns.index(column)
-            interval = interval_of(self._means[first.key][:, place] - self._means[second.key][:, place])
-        return _difference(first.columns[column].value, second.columns[column].value, interval)
-
-    def _total_interval(self, one: str, other: str) -> tuple[float, float] | None:
-        if one not in self._means or other not in self._means:
-            return None
-        return interval_of(self._totals(one) - self._totals(other))
-
-    def _totals(self, key: str) -> np.ndarray:
-        places = [self._columns.index(name) for name in self._weights]
-        return self._means[key][:, places] @ np.array(list(self._weights.values()))
+def _is_above(totals: np.ndarray, others: np.ndarray) -> bool:
+    interval = interval_of(totals - others)
+    return interval is not None and interval[0] > 0
 
 
 def _table(submission: Submission, scoring: str) -> np.ndarray:
@@ -130,10 +87,6 @@ def _table(submission: Submission, scoring: str) -> np.ndarray:
                 counts = counted_value(name, submission.per_video.get(sample_id, {}).get(name), scoring)
                 table[row, place] = np.nan if counts is None else counts
     return table
-
-
-def _difference(first: float | None, second: float | None, interval: tuple[float, float] | None) -> Difference | None:
-    return None if first is None or second is None else Difference(first - second, interval)
 
 
 def undecided(groups: Sequence[RankGroup]) -> int:

@@ -184,18 +184,24 @@ def names_of(submissions: Iterable[Submission]) -> dict[str, str]:
     return shown
 
 
+def raw_values(submission: Submission) -> dict[str, dict[str, float | None]]:
+    """Column to every id that it applies to, to the raw value; None for a video that has none."""
+    return {
+        name: {i: submission.per_video.get(i, {}).get(name) for i in sorted(applicable_ids(name, submission.split))}
+        for name in split_columns(submission.split)
+    }
+
+
 def per_video_scorecard(submission: Submission, version: str, scoring: str) -> Scorecard:
     """A submission's scorecard from its per-video values, by the paper's categories."""
-    split = submission.split
-    applicable = {name: applicable_ids(name, split) for name in split_columns(split)}
-    values = {name: {i: submission.per_video.get(i, {}).get(name) for i in ids} for name, ids in applicable.items()}
+    values = raw_values(submission)
     return scorecard(
         values,
-        split=split,
-        category_of={i: PAPER_CATEGORIES[prefix] for i, prefix in split_ids(split).items()},
+        split=submission.split,
+        category_of={i: PAPER_CATEGORIES[prefix] for i, prefix in split_ids(submission.split).items()},
         version=version,
         scoring=scoring,
-        applicable=applicable,
+        applicable={name: tuple(ids) for name, ids in values.items()},
     )
 
 

@@ -88,9 +88,12 @@ def test_two_models_side_by_side(boards):
     page = Read(pages.compare_page(boards, OPEN, key(boards, "Alpha"), key(boards, "Gamma")))
     alpha, gamma = (boards.board(OPEN).row(key(boards, name)).total.value for name in ("Alpha", "Gamma"))
     assert f"Alpha is {100 * (alpha - gamma):.2f} points above Gamma, and the difference is significant" in page.words
+    assert page.words.count("significant") >= 1 + 8  # the verdict, and a word for each line
+    assert "Holm" in page.words
     close = Read(pages.compare_page(boards, OPEN, key(boards, "Alpha"), key(boards, "Beta")))
     assert "not significant" in close.words
     unknown = Read(pages.compare_page(boards, OPEN, key(boards, "BindWeave"), key(boards, "VACE-14B")))
+    assert "Holm" not in unknown.words
     assert "BindWeave is 0.06 points above VACE-14B. Whether that is more than chance cannot be said" in unknown.words
 
 
