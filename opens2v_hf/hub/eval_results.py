@@ -117,8 +117,9 @@ def merge_entries(present: str, entries: Sequence[EvalResultEntry]) -> str:
 def _parse(content: str) -> list[dict[str, Any]]:
     try:
         entries = yaml.safe_load(content) if content.strip() else []
-    except (yaml.YAMLError, ValueError) as error:
-        raise ResultError(f"{FILE} in the model's repo is no YAML ({str(error)[:200]}); mend it first") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ResultError(f"{FILE} in the model's repo is no YAML ({why}); mend it first") from error
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and isinstance(entry.get("dataset"), dict) for entry in entries
     ):
@@ -132,7 +133,12 @@ def _key(entry: dict[str, Any]) -> tuple[Any, Any]:
 
 def _is_own(entry: dict[str, Any]) -> bool:
     source = entry.get("source")
-    return isinstance(source, dict) and source.get("name") == SOURCE_NAME and "verifyToken" not in entry
+    return (
+        isinstance(source, dict)
+        and source.get("name") == SOURCE_NAME
+        and "verifyToken" not in entry
+        and all(isinstance(part, str) for part in _key(entry))
+    )
 
 
 def _protocol(result: RunResult, card: Scorecard) -> str:

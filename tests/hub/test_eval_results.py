@@ -118,7 +118,21 @@ def test_a_verified_entry_is_nobodys_to_replace():
     assert len(held) == 9
 
 
-@pytest.mark.parametrize("content", ["a: [", "just: a mapping", "- 3", "- {value: 3}", "- {dataset: hle}"])
+def test_an_entry_that_names_no_task_stays():
+    odd = "- dataset: {id: [1], task_id: {a: b}}\n  value: 1\n  source: {name: opens2v-hf}\n"
+    held = yaml.safe_load(merge_entries(odd, entries_of()))
+    assert held[0] == yaml.safe_load(odd)[0]
+    assert len(held) == 1 + 8
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: [", "just: a mapping", "- 3", "- {value: 3}", "- {dataset: hle}", "[" * 50_000, "- {dataset: {id: a}}\n---\n3",
+        "- !!python/object/apply:os.getcwd []", "- {dataset: {id: a}, date: 2026-13-45}",
+    ],
+)  # fmt: skip
 def test_a_file_that_is_no_list_of_entries_is_told_and_not_overwritten(content):
-    with pytest.raises(ResultError, match="mend it first"):
+    with pytest.raises(ResultError, match="mend it first") as told:
         merge_entries(content, entries_of())
+    assert "\n" not in str(told.value)
