@@ -128,8 +128,9 @@ def test_an_entry_that_names_no_task_stays():
 @pytest.mark.parametrize(
     "content",
     [
-        "a: [", "just: a mapping", "- 3", "- {value: 3}", "- {dataset: hle}", "[" * 50_000, "- {dataset: {id: a}}\n---\n3",
-        "- !!python/object/apply:os.getcwd []", "- {dataset: {id: a}, date: 2026-13-45}",
+        "a: [", "just: a mapping", "- 3", "- {value: 3}", "- {dataset: hle}", "[" * 50_000,
+        "- {dataset: {id: a}}\n---\n3", "- !!python/object/apply:os.getcwd []",
+        "- {dataset: {id: a}, date: 2026-13-45}",
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_list_of_entries_is_told_and_not_overwritten(content):
