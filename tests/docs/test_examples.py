@@ -64,7 +64,7 @@ class _Page:
         printed = StringIO()
         with redirect_stdout(printed):
             exec(compile("\n" * block.line + block.text, ROOT / block.page, "exec"), self.names)
-        shown = "\n".join(re.findall(r"^ *#> ?(.*)$", block.text, flags=re.MULTILINE))
+        shown = "\n".join(re.findall(r"^ *# > ?(.*)$", block.text, flags=re.MULTILINE))
         if shown:
             assert not (wrong := difference(shown, printed.getvalue())), f"{block.place}: {wrong}"
 
