@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 
@@ -20,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file (a record, or the JSON of the released Space), a clone of the results dataset, or a pull request "
         "as org/opens2v-results#3 or by its address",
     )
-    parser.add_argument("--results", metavar="ORG/NAME", help="results dataset that files are held against")
+    parser.add_argument(
+        "--results", metavar="ORG/NAME", help="results dataset that files and loose folders are held against"
+    )
     parser.add_argument("--split", help="that files in the released Space's form are of")
     parser.add_argument(
         "--allow-published", action="store_true", help="accept rows of published tables, which have no per-video values"
@@ -47,9 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     checked: Checked = {}
     for target in arguments.targets:
         place, pull_request = Path(target), pull_request_of(target)
-        if place.is_dir():
-            checked |= {f"{target}: {file}": problems for file, problems in validate_folder(place).items()}
-        elif pull_request is not None and not place.exists():
+        if os.path.isdir(place):  # pathlib raises for a name that is too long
+            found = validate_folder(place, existing=existing)
+            checked |= {f"{target}: {file}": problems for file, problems in found.items()}
+        elif pull_request is not None and not os.path.exists(place):
             from huggingface_hub import HfApi
 
             found = validate_pull_request(HfApi(), *pull_request, allow_published=arguments.allow_published)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from opens2v_hf.hub.results.validation.links import link_problems
 
 LONGEST_NAME = 80
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "|", "%")
+_FORMULA_START = re.compile(r"(?:^|(?<=;))(\s*)(?=[=+\-@＝＋－＠−|%])")
+"""Where a spreadsheet takes what follows for a formula: a cell begins, or does where semicolons part the cells."""
 
 
 def plain(text: str, *, longest: int = LONGEST_NAME) -> str:
@@ -44,6 +46,7 @@ def spreadsheet_text(text: str) -> str:
     Example:
         >>> spreadsheet_text("=HYPERLINK(1)"), spreadsheet_text("VACE-14B")
         ("'=HYPERLINK(1)", 'VACE-14B')
+        >>> spreadsheet_text("VACE;=1+1")
+        "VACE;'=1+1"
     """
-    shown = plain(text, longest=500)
-    return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
+    return _FORMULA_START.sub(r"\1'", plain(text, longest=500))

@@ -62,11 +62,12 @@ def validate_file(
     return validate_submission(content, existing=existing, allow_published=allow_published)
 
 
-def validate_folder(folder: Path) -> Checked:
+def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Checked:
     """Every record in a folder, against those that were submitted before it.
 
     Args:
         folder: a clone of the results dataset, whose records lie where they belong; or any folder of JSON files.
+        existing: the records that are there already; a clone holds them itself.
 
     Raises:
         ArgumentError: there is no file to check.
@@ -79,7 +80,7 @@ def validate_folder(folder: Path) -> Checked:
     contents = {path.relative_to(folder).as_posix(): read_file(path) for path in files}
     ordered = sorted(contents, key=lambda name: (_submitted_at(contents[name][0]), name))
     checked: Checked = {}
-    accepted: list[Submission] = []
+    accepted = [] if is_clone else list(existing)
     for name in ordered:
         content, problems = contents[name]
         if content is not None:

@@ -93,7 +93,10 @@ def released_form_problems(record: Any, split: str) -> Iterator[Problem]:
     sound = True
     for key in wanted:
         value = record.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if key not in record:
+            sound = False
+            yield Problem("form", key, "is missing", "give the normalised value in 0..1")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
             sound = False
             yield Problem("form", key, f"should be a number, not {shown(value)}", "give the normalised value in 0..1")
         elif not 0.0 <= value <= 1.0:

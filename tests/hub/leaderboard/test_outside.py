@@ -39,6 +39,13 @@ def test_what_a_spreadsheet_would_run_is_text(text):
     assert "\n" not in safe
 
 
+@pytest.mark.parametrize(
+    ("text", "safe"), [("VACE;=1+1", "VACE;'=1+1"), ("a; @SUM(A1);-1", "a; '@SUM(A1);'-1"), ("a; b-c", "a; b-c")]
+)
+def test_where_semicolons_part_cells_no_formula_begins_after_one(text, safe):
+    assert spreadsheet_text(text) == safe
+
+
 def test_text_stays_as_it_is_in_a_csv_file():
     buffer = io.StringIO()
     csv.writer(buffer).writerow([spreadsheet_text('Kling1.6 "pro", new')])

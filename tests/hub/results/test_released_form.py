@@ -127,6 +127,19 @@ def test_who_came_first_owns_the_name_in_a_folder(tmp_path):
         validate_folder(hub_folder("metrics", "gmescore"))
 
 
+def test_a_loose_folder_is_held_against_what_is_there(tmp_path, capsys):
+    (tmp_path / "a.json").write_bytes(make_submission(model="VACE 14B").to_json())
+    assert main(["validate", str(tmp_path)]) == 0
+    there = hub_folder("dataset_scripts", "opens2v-results")
+    assert main(["validate", str(tmp_path), "--results", str(there)]) == 1
+    assert "[look_alike]" in capsys.readouterr().out
+
+
+def test_a_name_that_no_file_can_have_is_told(capsys):
+    assert main(["validate", "x" * 5000]) == 1
+    assert capsys.readouterr().out.endswith("[unreadable]\n0 of 1 acceptable\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -135,6 +148,7 @@ def test_who_came_first_owns_the_name_in_a_folder(tmp_path):
         ("org/opens2v-results", None),
         ("file.json", None),
         ("a/b/c#1", None),
+        ("org/opens2v-results#0", None),
     ],
 )
 def test_pull_requests_are_named_in_two_ways(text, expected):

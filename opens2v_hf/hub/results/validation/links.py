@@ -15,7 +15,7 @@ _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
 _ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.I)
 _LOCAL_SUFFIXES = (
     ".localhost", ".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".corp", ".private", ".arpa",
-    ".test", ".invalid", ".onion", ".nip.io", ".sslip.io", ".xip.io", "localtest.me", "lvh.me",
+    ".test", ".invalid", ".onion", ".nip.io", ".sslip.io", ".xip.io", "localtest.me", "lvh.me", ".vcap.me",
 )  # fmt: skip
 
 

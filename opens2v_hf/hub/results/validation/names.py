@@ -10,8 +10,10 @@ from functools import lru_cache
 from confusable_homoglyphs import categories, confusables
 
 from opens2v_hf.hub.results.validation.problem import Problem, shown
+from opens2v_hf.hub.results.validation.text import is_hidden
 
 _SAME_LOOK = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l"})
+_POINT = re.compile(r"(?<=\d)[,:;·‧∙⋅](?=\d)")
 _SEPARATOR = re.compile(r"(?<!\d)\.|\.(?!\d)|[^\w.]|_")
 
 
@@ -20,7 +22,7 @@ def look(name: str) -> str:
     """What a name looks like: two names with the same look are taken for one another.
 
     Case, accents, separators and letters of other scripts that look like Latin ones make no difference; a point
-    between digits does.
+    between digits does, and is the same as a comma, a colon or a raised point there.
 
     Examples:
         >>> look("VACE-14B") == look("Vасе 14b")  # the second with Cyrillic letters
@@ -49,7 +51,8 @@ def name_problems(where: str, name: str) -> Iterator[Problem]:
 def _reduce(name: str) -> Iterator[str]:
     twins = "".join(_latin_twin(character) or character for character in name)
     plain = unicodedata.normalize("NFKD", twins.casefold())
-    kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
+    kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me") and not is_hidden(c))
+    kept = _POINT.sub(".", kept)
     yield from "".join(_latin_twin(character) or character for character in _SEPARATOR.sub("", kept)).casefold()
 
 
