@@ -22,6 +22,7 @@ DEFAULTS_FILE = "opens2v.json"
 
 _EMBEDDED_ROOT = Path(__file__).resolve().parent / "embedded"
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
+_SETTING_ENDINGS = (".json", ".txt", ".model", ".jinja")
 _READ_BYTES = 1 << 20
 
 
@@ -121,6 +122,16 @@ def weights_sha256(folder: str | os.PathLike[str]) -> str:
         return f"sha256:{digests[0][1]}"
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests)
     return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()}"
+
+
+def settings_sha256(folder: str | os.PathLike[str]) -> str:
+    """What identifies all else in a model's folder that decides its outputs: configuration, tokenizer, preprocessor.
+
+    The sha256 of the lines that `sha256sum` prints for those files, in order of their names.
+    """
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _SETTING_ENDINGS and path.is_file())
+    listing = "".join(f"{_file_sha256(path)}  {path.name}\n" for path in found)
+    return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
 
 
 def cached_commit(repo_id: str, revision: str | None = None, *, filename: str = "config.json") -> str | None:

@@ -18,7 +18,7 @@ import numpy as np
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ImageError, JudgeError, OpenS2VError, SampleError, VideoError
 from opens2v_hf.run.journal.book import Journal
-from opens2v_hf.run.journal.keys import unit_key, video_key
+from opens2v_hf.run.journal.keys import model_folders, unit_key, video_key
 from opens2v_hf.run.metrics.base import Metric
 from opens2v_hf.run.retries import Retries, free_memory, is_out_of_memory, may_pass
 from opens2v_hf.run.thumbnails import STRIP_FRAMES, write_thumbnail
@@ -140,6 +140,7 @@ class VideoScorer:
         self._found = found
         # The first metric that looks at all frames decodes them for those that look at some.
         self._tasks = sorted(tasks, key=lambda task: not task.metric.sampling.is_every)
+        self._folders = {task.metric.name: model_folders(task.metric) for task in tasks}
         self._journal = journal
         self._versions = versions
         self._backend = backend
@@ -230,7 +231,14 @@ class VideoScorer:
             raise VideoError(f"cannot download {name} from {self._found.source}: {error}") from error
 
     def _key(self, task: MetricTask, reference: Any, sample: EvalSample, file: _HashedFile) -> str:
-        return unit_key(task.metric, reference, sample_id=sample.id, video_sha256=file.sha256, versions=self._versions)
+        return unit_key(
+            task.metric,
+            reference,
+            sample_id=sample.id,
+            video_sha256=file.sha256,
+            versions=self._versions,
+            folders=self._folders[task.metric.name],
+        )
 
     def _known(self, key: str) -> Any:
         score = self._journal.get(key)

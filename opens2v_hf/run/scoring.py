@@ -166,7 +166,7 @@ def score_passes(
         gather(
             lambda: [[found.file_names[sample.id] for sample in wanted], found.source, dict(run.benchmark), metrics],
             num_items=len(wanted),
-            num_units=len(wanted) * len(metrics),
+            num_units=sum(len(set(metrics) & set(sample.metrics)) for sample in wanted),
             description=f"{run.model}, {run.split}",
             unit="score",
             distributed=run.distributed,
@@ -267,7 +267,7 @@ def _score_pass(
         outcome = score(index)
         if outcome.worth_another_try:
             failed_in_passing[index] = outcome.num_failed
-        shown.add(len(tasks), outcome.num_failed)
+        shown.add(len(outcome.units), outcome.num_failed)
     for index, num_failed in failed_in_passing.items():
         shown.add(0, score(index).num_failed - num_failed)
 

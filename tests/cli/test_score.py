@@ -1,6 +1,7 @@
 """The main job from the command line, with tiny models and a judge on loopback."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,21 @@ def test_the_same_command_goes_on_from_its_journal(
     assert main([*words, "--fresh"]) == 1
     assert len(scored) == 5
     assert {path.stem for path in (tmp_path / "open-domain.thumbnails").iterdir()} == set(IDS)
+
+
+def test_another_configuration_of_a_model_in_a_folder_is_noticed(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedder = shutil.copytree(place / "embedder", tmp_path / "embedder")
+    words = _words(place, tmp_path / "out", "--metrics", "gmescore,motion_amplitude", "--embedder", str(embedder))
+    assert main(words) == 1
+    assert "4 of 4 scored, 0 taken" in capsys.readouterr().err
+    assert main(words) == 1
+    assert "4 of 4 scored, 4 taken" in capsys.readouterr().err
+    config = json.loads((embedder / "config.json").read_text())
+    (embedder / "config.json").write_text(json.dumps({**config, "remark": "not the same bytes"}))
+    assert main(words) == 1
+    assert "4 of 4 scored, 2 taken" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,24 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from opens2v_hf.models.hub import settings_sha256
 from opens2v_hf.run.metrics.base import Metric, setting_of
 
 
 def unit_key(
-    metric: Metric[Any], reference: Any, *, sample_id: str, video_sha256: str, versions: Mapping[str, str]
+    metric: Metric[Any],
+    reference: Any,
+    *,
+    sample_id: str,
+    video_sha256: str,
+    versions: Mapping[str, str],
+    folders: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """The key of one metric's outcome for one sample.
 
@@ -27,6 +35,7 @@ def unit_key(
         sample_id: of the sample.
         video_sha256: of the video's bytes.
         versions: of the libraries that compute.
+        folders: see `model_folders`.
 
     Returns:
         64 hexadecimal digits.
@@ -40,8 +49,19 @@ def unit_key(
         "sample": sample_id,
         "video": video_sha256,
         "versions": dict(versions),
+        "folders": dict(folders),
     }
     return _digest(parts)
+
+
+def model_folders(metric: Metric[Any]) -> dict[str, str]:
+    """Role to what a folder holds beside the weights, for models that came from one.
+
+    The revision of such a model is a digest of its weights, and a changed configuration gives other numbers, too. (That
+    of a model on the Hub is a commit, and the embedded ones come with the version of this package.)
+    """
+    folders = {model.role: Path(model.name).expanduser() for model in metric.models if not model.embedded}
+    return {role: settings_sha256(folder) for role, folder in folders.items() if folder.is_dir()}
 
 
 def video_key(video_sha256: str, versions: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.journal.keys import digest_of, unit_key, video_key
+from opens2v_hf.run.journal.keys import digest_of, model_folders, unit_key, video_key
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.video.sampling import SamplingRule, linspace
 
@@ -54,6 +54,7 @@ def test_the_same_unit_has_the_same_key() -> None:
         key(sample_id="singleobj_2"),
         key(video_sha256="cd" * 32),
         key(versions={"torch": "2.14.0"}),
+        key(folders={"embedder": "ab" * 32}),
         key(replace(METRIC, name="nexusscore")),
         key(replace(METRIC, sampling=linspace(5))),
         key(replace(METRIC, options={"runs": 4})),
@@ -66,6 +67,24 @@ def test_the_same_unit_has_the_same_key() -> None:
 )
 def test_whatever_decides_the_outcome_changes_the_key(changed: str) -> None:
     assert changed != key()
+
+
+def test_a_folder_counts_with_all_that_its_model_is_set_up_by(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"rms_norm_eps": 1e-6}')
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    metric = with_model(name=str(tmp_path))
+    before = model_folders(metric)
+    assert list(before) == ["embedder"]
+    (tmp_path / "README.md").write_text("of no consequence")
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")  # these the revision tells of
+    assert model_folders(metric) == before
+    (tmp_path / "config.json").write_text('{"rms_norm_eps": 1e-5}')
+    after = model_folders(metric)
+    assert after != before
+    (tmp_path / "config.json").rename(tmp_path / "other.json")
+    assert model_folders(metric) not in (before, after)
+    assert model_folders(METRIC) == {}
+    assert model_folders(with_model(name="embedded", embedded=True)) == {}
 
 
 def test_it_does_not_matter_which_of_several_gpus_computes() -> None:
