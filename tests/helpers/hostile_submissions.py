@@ -258,6 +258,7 @@ def _numbers(base: Submission, draw: random.Random) -> Iterator[Hostile]:
     yield Hostile("half a video", _changed(base, lambda r: r["num_videos"].update(gmescore=0.5)), "form")
     yield Hostile("huge count", _changed(base, lambda r: r["num_videos"].update(gmescore=10**30)), "form")
     yield Hostile("value where none applies", video(_put("nexusscore", 0.01)), "not_applicable")
+    yield Hostile("the best faces alone, all else follows", _best_faces(base).to_json(), "values_missing")
     yield Hostile("no per-video values", _changed(base, _put("per_video", [])), "no_per_video")
     yield Hostile("an id left out", _changed(base, lambda r: r["per_video"].pop(3)), "ids_missing")
     yield Hostile("an id twice", _changed(base, lambda r: r["per_video"].append(r["per_video"][3])), "ids_duplicate")
@@ -270,6 +271,21 @@ def _numbers(base: Submission, draw: random.Random) -> Iterator[Hostile]:
     name, where = draw.choice(columns), draw.choice(ids)
     value = json.dumps(base.per_video[where].get(name)).encode()
     yield Hostile("a NaN among the videos", base.to_json().replace(b": " + value, b": NaN", 1), "not_finite")
+
+
+def _best_faces(base: Submission) -> Submission:
+    """Of all faces the best twenty of sixty, and columns, counts and a total that follow from them."""
+    from helpers.submissions import columns_of, weights_of
+
+    best = sorted(base.per_video, key=lambda i: base.per_video[i]["facesim_cur"])[-20:]
+    per_video = {
+        i: {name: value for name, value in values.items() if name != "facesim_cur" or i in best}
+        for i, values in base.per_video.items()
+    }
+    given = {name: {i: v[name] for i, v in per_video.items() if name in v} for name in base.columns}
+    columns, counts = columns_of(given)
+    total = sum(weight * columns[name] for name, weight in weights_of(SPLIT).items())
+    return replace(base, per_video=per_video, columns=columns, num_videos=counts, total=total)
 
 
 def _left_out(name: str) -> str:

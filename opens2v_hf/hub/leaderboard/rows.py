@@ -11,7 +11,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.leaderboard.outside import plain
 from opens2v_hf.hub.results.record import Submission
 from opens2v_hf.hub.results.validation.names import look
-from opens2v_hf.hub.results.validation.values import TOTAL_TOLERANCE
+from opens2v_hf.hub.results.validation.values import TOTAL_TOLERANCE, released_gaps
 from opens2v_hf.scores.scorecard import RELEASED, Scorecard, scorecard, total_of, weights
 
 OPEN, CLOSED = "Open-Source", "Closed-Source"
@@ -19,6 +19,7 @@ PUBLISHED, MEASURED, ON_THE_HUB = "published", "measured", "hub"
 
 NO_VIDEOS = "have no per-video values"
 NO_COLUMNS = "lack a column that these weights need"
+TOO_FEW = "lack values of too many videos for released scoring, which leaves those out"
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ def make_board(
     """The leaderboard of a split.
 
     Of each model the newest submission that says something under this version and scoring is shown. Submissions with
-    per-video values are scored anew from them, so that they stand on every board; the others stand under their own
-    scoring, and under the weights of another version where they have its columns.
+    per-video values are scored anew from them, so that they stand on every board, but on the released one only if it
+    leaves out no more of their videos than it may (`released_gaps`); the others stand under their own scoring, and
+    under the weights of another version where they have its columns.
 
     Args:
         submissions: of all splits.
@@ -208,6 +210,8 @@ def per_video_scorecard(submission: Submission, version: str, scoring: str) -> S
 def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Row | str:
     """The row of a submission, or why there is none."""
     by_category: Mapping[str, Mapping[str, Cell]] = {}
+    if one.per_video and scoring == RELEASED and released_gaps(one):
+        return TOO_FEW
     if one.per_video:
         card = per_video_scorecard(one, version, scoring)
         if card.partial:

@@ -6,7 +6,15 @@ from helpers.leaderboard import measured
 
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard.boards import Boards
-from opens2v_hf.hub.leaderboard.rows import NO_COLUMNS, NO_VIDEOS, HubScores, make_board, names_of, split_columns
+from opens2v_hf.hub.leaderboard.rows import (
+    NO_COLUMNS,
+    NO_VIDEOS,
+    TOO_FEW,
+    HubScores,
+    make_board,
+    names_of,
+    split_columns,
+)
 from opens2v_hf.hub.results.record import load_submissions
 
 TABLES = {"open-domain": "Open-Domain", "human-domain": "Human-Domain", "single-domain": "Single-Domain"}
@@ -51,16 +59,52 @@ def test_strict_boards_leave_out_what_has_no_per_video_values(published):
 
 def test_a_failure_costs_under_strict_scoring_alone():
     one = measured("Alpha", 0.0, "human-domain")
-    failed = {i: {} if i == "singleface_1" else values for i, values in one.per_video.items()}
-    gme = [min(max(values["gmescore"], 0), 1) for i, values in one.per_video.items() if i != "singleface_1"]
+    failed = {
+        i: {name: value for name, value in values.items() if (i, name) != ("singleface_1", "facesim_cur")}
+        for i, values in one.per_video.items()
+    }
+    faces = [values["facesim_cur"] for values in failed.values() if "facesim_cur" in values]
     rows = {
         scoring: make_board([replace(one, per_video=failed)], split="human-domain", scoring=scoring).rows[0]
         for scoring in ("released", "strict")
     }
-    assert rows["released"].columns["gmescore"].value == pytest.approx(sum(gme) / 59)
-    assert rows["strict"].columns["gmescore"].value == pytest.approx(sum(gme) / 60)
-    assert rows["released"].columns["gmescore"].num_videos == 59
-    assert rows["strict"].columns["gmescore"].num_videos == 60
+    assert rows["released"].columns["facesim_cur"].value == pytest.approx(sum(faces) / 59)
+    assert rows["strict"].columns["facesim_cur"].value == pytest.approx(sum(faces) / 60)
+    assert rows["released"].columns["facesim_cur"].num_videos == 59
+    assert rows["strict"].columns["facesim_cur"].num_videos == 60
+
+
+def with_the_best_alone(one, columns, keep):
+    """Of these columns only the `keep` best values, as somebody would submit it who hopes that the rest is left out."""
+    best = {
+        name: sorted((values[name], i) for i, values in one.per_video.items() if name in values)[-keep:]
+        for name in columns
+    }
+    kept = {(i, name) for name, values in best.items() for _, i in values}
+    videos = {
+        i: {name: value for name, value in values.items() if name not in columns or (i, name) in kept}
+        for i, values in one.per_video.items()
+    }
+    return replace(one, per_video=videos, scoring="strict")
+
+
+@pytest.mark.parametrize(
+    ("columns", "keep", "stands"),
+    [
+        (split_columns("open-domain"), 1, False),
+        (("gmescore",), 179, False),  # of 180: it applies to all
+        (("nexusscore",), 70, False),  # of 141
+        (("nexusscore",), 71, True),
+        (("facesim_cur",), 44, False),  # of 90
+        (("facesim_cur",), 45, True),
+    ],
+)
+def test_who_keeps_the_best_videos_alone_stands_on_the_strict_board_alone(columns, keep, stands):
+    sly = with_the_best_alone(measured("Sly", 0.0), columns, keep)
+    assert [row.name for row in make_board([sly], split="open-domain", scoring="strict").rows] == ["Sly"]
+    released = make_board([sly], split="open-domain")
+    assert [row.name for row in released.rows] == ["Sly"] * stands
+    assert released.left_out == ({} if stands else {TOO_FEW: 1})
 
 
 def test_per_video_values_give_intervals_and_categories():

@@ -11,7 +11,7 @@ from opens2v_hf.data.eval_ids import applicable_ids, split_ids
 from opens2v_hf.data.eval_rules import GENERAL_METRICS
 from opens2v_hf.hub.results.record import Submission
 from opens2v_hf.hub.results.validation.problem import Problem, shown
-from opens2v_hf.scores.scorecard import COLUMNS, STRICT, scorecard, total_of, weights
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, counted_value, scorecard, total_of, weights
 
 TOTAL_TOLERANCE = 0.0002
 """0.02 points: as far as published totals are from what their rounded columns give."""
@@ -28,6 +28,10 @@ RAW_RANGES: Mapping[str, tuple[float, float]] = {
     "facesim_cur": (0.0, 1.0),
 }
 """What a metric can give for one video: cosines, ratings, shares; for the LAION head and the flow, generous bounds."""
+
+RELEASED_SHARE = 0.5
+"""Released scoring leaves out videos in which no subject or no face is found. A column that leaves out more than half
+of the videos that it applies to says little of the benchmark: who keeps the best few alone would lead it."""
 
 _FEW = 3
 
@@ -77,6 +81,32 @@ def id_problems(record: Mapping[str, Any], split: str) -> Iterator[Problem]:
             yield Problem(code, "per_video", f"{what}: {first}, {len(ids)} in all", remedy)
 
 
+def released_gaps(submission: Submission) -> dict[str, tuple[int, int]]:
+    """Columns whose released mean would leave out videos that it may not leave out.
+
+    A metric that applies to every sample needs a value for all of them; NexusScore and FaceSim count for at least
+    `RELEASED_SHARE` of theirs.
+
+    Args:
+        submission: with per-video values.
+
+    Returns:
+        Column to how many videos do not count in it, and to how many it applies.
+    """
+    gaps = {}
+    for name in weights("v1.1", submission.split):
+        ids = applicable_ids(name, submission.split)
+        needed = len(ids) if name in GENERAL_METRICS else RELEASED_SHARE * len(ids)
+        counted = sum(_counts(name, submission.per_video.get(i, {}).get(name)) for i in ids)
+        if counted < needed:
+            gaps[name] = len(ids) - counted, len(ids)
+    return gaps
+
+
+def _counts(name: str, value: float | None) -> bool:
+    return value is not None and counted_value(name, value, RELEASED) is not None
+
+
 def per_video_problems(submission: Submission) -> Iterator[Problem]:
     """Raw values that cannot be, and columns that do not follow from them.
 
@@ -89,7 +119,6 @@ def per_video_problems(submission: Submission) -> Iterator[Problem]:
         values = {i: given[name] for i, given in submission.per_video.items() if name in given}
         wrong = [i for i, value in values.items() if not (math.isfinite(value) and low <= value <= high)]
         stray = [i for i in values if i not in applies[name]]
-        absent = applies[name] - set(values)
         if wrong:
             sound = False
             what = f"{shown(values[wrong[0]])} lies outside {low:g}..{high:g}, {len(wrong)} such values"
@@ -98,8 +127,9 @@ def per_video_problems(submission: Submission) -> Iterator[Problem]:
             sound = False
             what = f"has a value where {name} does not apply, {len(stray)} such values"
             yield Problem("not_applicable", f"per_video[{stray[0]}].{name}", what, "leave it null")
-        if name in GENERAL_METRICS and name in submission.columns and absent and submission.scoring != STRICT:
-            what = f"{len(absent)} of {len(applies[name])} videos have no value"
+    if submission.scoring != STRICT:
+        for name, (num_without, num_applicable) in released_gaps(submission).items():
+            what = f"{num_without} of {num_applicable} videos have no value that counts"
             yield Problem("values_missing", f"per_video.{name}", what, "score them, or submit strict scoring")
     if not sound:
         return
