@@ -58,14 +58,15 @@ class Output:
             ArgumentError: a result is there that this run would replace by something else.
             ResultError: another run is writing to the folder, or it cannot be written.
         """
-        if not self._overwrite:
-            self._refuse_to_lose(model, source, set(metrics), set(known_metrics))
+        self._refuse_to_lose(model, source, set(metrics), set(known_metrics))  # and leave no folder behind
         with only_run(self.journal):
+            # another run may have written one between the two
+            self._refuse_to_lose(model, source, set(metrics), set(known_metrics))
             self._remove_leftovers()
             yield
 
     def _refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
-        if not self.result.exists():
+        if self._overwrite or not self.result.exists():
             return
         remedy = "choose another --out, or give --overwrite to replace it"
         if not journal_files(self.journal):
