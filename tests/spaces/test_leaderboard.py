@@ -191,7 +191,7 @@ def test_splits_weights_and_scoring(page):
     page.click("Strict")
     strict = rows(page, "open-domain", lambda table: len(table) == 4)
     assert strict[0][1] == "Aurora-14B"
-    wait_for(page, "note-open-domain", "11 not shown: they have no per-video values")
+    wait_for(page, "note-open-domain", "11 not shown, without per-video values")
     page.click("Released")
     rows(page, "open-domain", lambda table: len(table) == 16)
 

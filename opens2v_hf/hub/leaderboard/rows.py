@@ -17,9 +17,9 @@ from opens2v_hf.scores.scorecard import RELEASED, Scorecard, scorecard, total_of
 OPEN, CLOSED = "Open-Source", "Closed-Source"
 PUBLISHED, MEASURED, ON_THE_HUB = "published", "measured", "hub"
 
-NO_VIDEOS = "have no per-video values"
-NO_COLUMNS = "lack a column that these weights need"
-TOO_FEW = "lack values of too many videos for released scoring, which leaves those out"
+NO_VIDEOS = "without per-video values"
+NO_COLUMNS = "without a column that these weights need"
+TOO_FEW = "without values of too many videos, which released scoring would leave out"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Row:
         model_id: on the Hub; may be empty.
         kind: "published", "measured" or "hub".
         date: of the submission, "2025-10-01"; empty where it is not known.
-        rank: by total, from 1; None without a total, and for what is not merged yet.
+        rank: by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by.
         submission: that the row is made of; None for what only the Hub's own leaderboard lists.
         proposed_in: number of the pull request in the model's repo that is not merged yet.
     """
@@ -281,11 +281,13 @@ def _hub_total(entry: HubScores) -> float | None:
 def _ranked(rows: Collection[Row]) -> tuple[Row, ...]:
     """Best first; rows of equal totals share a rank, and the next one's counts them all.
 
-    A row without a total has no rank, and neither has one that is still a proposal to a model's owner; they come last.
+    A row without a total has no rank, and neither has one of a model's own repo: anybody can write any number there,
+    and nothing in it could be recomputed. They come last.
     """
-    counts = [row for row in rows if row.total.value is not None and row.proposed_in is None]
+    counts = [row for row in rows if row.total.value is not None and row.kind != ON_THE_HUB]
     best_first = sorted(counts, key=lambda row: (-(row.total.value or 0.0), row.key))
     totals = [row.total.value for row in best_first]
     ranked = [replace(row, rank=totals.index(row.total.value) + 1) for row in best_first]
     kept = {row.key for row in counts}
-    return (*ranked, *sorted((row for row in rows if row.key not in kept), key=lambda row: row.key))
+    others = sorted((row for row in rows if row.key not in kept), key=lambda row: (-(row.total.value or 0.0), row.key))
+    return (*ranked, *others)

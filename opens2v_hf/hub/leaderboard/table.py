@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ CATEGORIES = {
 }
 """The paper's seven categories by their short titles."""
 
+_NUMBER = re.compile(r"\d+")
+"""In words that are ordered: 2–4 of 12 comes before 10 of 12."""
 
 Value = str | int | Cell | None
 """What stands in a table: a `Cell` in the columns of scores."""
@@ -210,7 +213,7 @@ def _sorted(rows: Iterable[Row], by: str, columns: Mapping[str, Callable[[Row], 
         if number is None or number == "":
             return row.rank is None, True, 0.0, ""
         if isinstance(number, str):
-            return row.rank is None, False, 0.0, number.casefold()
+            return row.rank is None, False, 0.0, _NUMBER.sub(lambda found: found[0].zfill(6), number.casefold())
         return row.rank is None, False, float(number if by == RANK else -number), ""
 
     return sorted(rows, key=place)

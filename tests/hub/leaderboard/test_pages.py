@@ -136,7 +136,7 @@ def test_the_note_below_a_table(boards):
     assert "No interval and no rank groups on this split" in Read(without).words
     strict = ("human-domain", "v1.1", "strict")
     left_out = pages.board_note(boards, strict, score_table(boards.board(strict), {}), view="scores")
-    assert "20 not shown: they have no per-video values" in Read(left_out).words
+    assert "20 not shown, without per-video values" in Read(left_out).words
 
 
 def test_a_preview_shows_the_place_that_would_be_taken(boards):

@@ -161,16 +161,16 @@ def test_what_the_hub_lists_comes_beside_the_submissions():
     alpha = measured("Alpha", 0.0, model_id="Org/Alpha")
     board = make_board([alpha], hub, split="open-domain")
     assert [(row.name, row.rank) for row in board.rows] == [
-        ("org/beta", 1),
-        ("Alpha", 2),
-        ("org/silent", 3),
+        ("Alpha", 1),  # nothing of a model's own repo is ranked
+        ("org/beta", None),
+        ("org/proposed", None),
+        ("org/silent", None),
         ("org/gamma", None),
         ("org/liar", None),
-        ("org/proposed", None),
     ]
-    assert [board.rows[place].total.value for place in (0, 2)] == pytest.approx([0.9, 0.1])
-    assert [row.total.value for row in board.rows[3:5]] == [None, None]
-    assert board.rows[5].proposed_in == 4
-    assert board.rows[0].kind == "hub"
-    assert board.rows[1].total.value == pytest.approx(alpha.total)
+    assert [row.total.value for row in board.rows[1:4]] == pytest.approx([0.9, 0.9, 0.1])
+    assert [row.total.value for row in board.rows[4:]] == [None, None]
+    assert board.rows[2].proposed_in == 4
+    assert board.rows[1].kind == "hub"
+    assert board.rows[0].total.value == pytest.approx(alpha.total)
     assert [row.name for row in make_board([alpha], hub, split="open-domain", scoring="strict").rows] == ["Alpha"]

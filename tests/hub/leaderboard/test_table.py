@@ -7,6 +7,7 @@ from helpers.leaderboard import HOSTILE_NAME, hostile, measured
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard.dataframe import datatypes, to_dataframe, widths
+from opens2v_hf.hub.leaderboard.ranks import RankGroup
 from opens2v_hf.hub.leaderboard.rows import HubScores, make_board
 from opens2v_hf.hub.leaderboard.table import Wanted, category_table, score_table, to_csv
 from opens2v_hf.hub.results.record import load_submissions
@@ -59,6 +60,13 @@ def test_order(board):
     assert by_name == sorted(by_name, key=str.casefold)
     by_rank = score_table(board, {}, Wanted(sort_by="#"))
     assert [row[0] for row in by_rank.rows[:3]] == [1, 2, 3]
+
+
+def test_rank_groups_are_ordered_by_their_places(board):
+    keys = [row.key for row in board.rows[:3]]
+    groups = dict(zip(keys, (RankGroup(10, 11, 12, ()), RankGroup(2, 4, 12, ()), RankGroup(2, 3, 12, ())), strict=True))
+    ordered = score_table(board, groups, Wanted(sort_by="Rank group"))
+    assert [row[3] for row in ordered.rows[:4]] == ["2–3 of 12", "2–4 of 12", "10–11 of 12", ""]
 
 
 def test_ranks_stay_those_of_the_whole_board(board):
