@@ -49,7 +49,7 @@ def published(released, tmp_path_factory):
 
 
 def test_nothing_else_is_left_in_the_folder(published):
-    assert sorted(path.name for path in published.iterdir()) == ["README.md", "data"]
+    assert sorted(path.name for path in published.iterdir()) == ["README.md", "data", "eval.yaml"]
 
 
 def test_pictures_are_inside_byte_for_byte(published, released):
