@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils import get_session
 
 from opens2v_hf.errors import HubError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+
+PATIENCE_S = 120.0
+"""How long the Hub may be silent. Its client alone would wait for ever."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,9 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
     Raises:
         HubError: the Hub cannot be reached, refuses, knows no such repo or file, or does not answer as a Hub does.
     """
+    session = get_session()  # one for the whole process
+    if session.timeout.read is None:
+        session.timeout = PATIENCE_S
     try:
         yield
     except OfflineModeIsEnabled as error:

@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
+from huggingface_hub import HfApi, get_token
 
 from opens2v_hf.errors import HubError, OpenS2VError
+from opens2v_hf.hub.client import told
 from opens2v_hf.hub.leaderboard import pages
 from opens2v_hf.hub.leaderboard.boards import Boards, Which
 from opens2v_hf.hub.leaderboard.dataframe import datatypes, to_dataframe, widths
@@ -351,16 +353,15 @@ def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:
 
 def can_sign_in() -> bool:
     """Whether gradio has somebody to sign in: always on a Space with OAuth, else who is logged in on this machine."""
-    from huggingface_hub import get_token, whoami
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
-
     if os.environ.get("SPACE_ID"):
         return bool(os.environ.get("OAUTH_CLIENT_ID"))
     if get_token() is None:
         return False
+    api = HfApi()
     try:
-        return whoami().get("type") == "user"
-    except (HfHubHTTPError, HTTPError, OfflineModeIsEnabled, OSError):
+        with told(api):
+            return api.whoami().get("type") == "user"
+    except HubError:
         return False
 
 

@@ -1,6 +1,7 @@
 """Pushing to model repos on a Hub on loopback."""
 
 import json
+import socket
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import yaml
 from helpers.hub_commands import opens2v
+from helpers.loopback_hub.fixture import run_python
 from helpers.submissions import make_whole_result, total_of_seed
 
 FILE = ".eval_results/opens2v-eval.yaml"
@@ -225,6 +227,22 @@ def test_an_answer_that_no_hub_gives_is_told_in_a_line(loopback_hub, tmp_path, a
         url = f"http://127.0.0.1:{portal.server_port}"
         check_that_it_is_told(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"{url} does not answer as a Hub does")
         portal.shutdown()
+
+
+IMPATIENT = """
+import sys
+from opens2v_hf.cli import main
+from opens2v_hf.hub import client
+client.PATIENCE_S = 0.5
+print(main(["push", sys.argv[1], "--model", "bob/x"]))
+"""
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(loopback_hub, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = {**loopback_hub.environment(), "HF_ENDPOINT": url}
+        assert run_python(IMPATIENT, write(tmp_path), env=environment) == "2\n"
 
 
 def check_that_it_is_told(loopback_hub, tmp_path, environment, said):
