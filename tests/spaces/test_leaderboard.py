@@ -350,6 +350,12 @@ def test_a_phone_in_the_dark(page, folder):
         assert width <= 390, f"{tab} is {width} px wide"
         assert phone.driver.save_screenshot(str(folder / f"phone-{tab}.png"))
     rows(phone, "open-domain")
+    ends = phone.driver.execute_script(
+        "const text = document.createRange();"
+        'const cell = document.querySelector(\'#table-open-domain [data-row="0"][data-col="2"] span\');'
+        "text.setStart(cell.firstChild, 0); text.setEnd(cell.firstChild, 5); return text.getBoundingClientRect().right"
+    )
+    assert 0 < ends < 390 - 20  # the total stands beside the name, before anything is moved
     left = phone.driver.execute_script(
         "const view = document.querySelector('#table-open-domain .virtual-table-viewport'); view.scrollLeft = 400;"
         "return new Promise(done => setTimeout(() => done(document.querySelector("
