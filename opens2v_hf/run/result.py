@@ -278,9 +278,11 @@ def write_json(path: str | os.PathLike[str], record: Any) -> Path:
     What UTF-8 cannot hold, e.g. bytes of a file's name that are no text, becomes a question mark.
 
     Raises:
-        ResultError: the file cannot be written, e.g. because the disk is full.
+        ResultError: the file cannot be written, e.g. because the disk is full, or is no regular file.
     """
     target = Path(path)
+    if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe would be replaced
+        raise ResultError(f"cannot write {target}: it is there, and is no file; name another")
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     temporary = ""
     try:

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,3 +164,13 @@ def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("opens2v_hf.hub.push.push_result", push_result)
     assert result.push("org/name", dry_run=True, scoring="strict") == "a proposal"
     assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})]
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(ResultError, match="is no file; name another"):
+            write_json(place, {})
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
