@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Tests run in as many processes; each computes with one thread.
+WORKERS ?= 2
 
 .PHONY: help install demo test lint format types doctest check wheel bench clean
 
@@ -21,7 +23,7 @@ demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables,
 	$(BIN)/opens2v demo --out demo-output
 
 test: $(INSTALLED) ## run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED) ## ruff: style, format
 	$(BIN)/ruff check .

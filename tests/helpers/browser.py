@@ -106,6 +106,8 @@ class Page:
     def __init__(self, driver: Any, address: str) -> None:
         self.driver = driver
         self.address = address
+        driver.get("about:blank")
+        driver.get_log("performance")  # what a page before this one asked for
         driver.get(address)
         self.wait(lambda: self.find("button") or None, "the page shows no button", seconds=STARTS_WITHIN_S)
         self.wait(self._is_complete, "the page does not become complete", seconds=STARTS_WITHIN_S)

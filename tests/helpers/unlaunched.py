@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     report = {
         "large": {"same": content.get("found") == ["a", large("b"), "c"]},
         "stuck": told(stuck, video_s=3.0),
-        "killed_when_done": told(killed_when_done),
+        "killed_when_done": told(killed_when_done, dead_after_s=6.0),
         "killed": told(killed, dead_after_s=4.0),
         "absent": told(str, arrival_s=1.0),
     }

@@ -134,7 +134,7 @@ def test_a_broken_video_leaves_the_rest_of_the_sheet(tmp_path):
     assert shown.clip.problems[0].startswith("No frames: ")
     assert shown.clip.subjects[0].mask.any()
     assert any(note.startswith("No views: ") for note in shown.notes)
-    assert Image.open(write_sheet(shown, tmp_path / "sheet.png")).width == 1430
+    assert Image.open(write_sheet(shown, tmp_path / "sheet.png")).width == 1950
 
 
 def test_a_pair_that_names_another_subject_shows_no_wrong_picture(tmp_path):
@@ -156,7 +156,7 @@ def test_the_sheet_is_a_png_file(tmp_path):
     shown = fetch(Place(str(folder_form())), NAME)
     path = write_sheet(shown, tmp_path / "new" / "sheet.png")
     picture = np.asarray(Image.open(path).convert("RGB"))
-    assert picture.shape[1] == 1430
+    assert picture.shape[1] == 1950
     blue = np.array([0x25, 0x63, 0xEB])  # of the first subject: its box, outline, label and card
     assert (np.abs(picture.astype(int) - blue).max(axis=2) < 8).sum() > 2000
     with pytest.raises(ArgumentError, match=r"ends in \.png"):
