@@ -67,7 +67,8 @@ class ChatClient:
 
     Args:
         base_url: up to and without "/chat/completions"; by default `OPENAI_BASE_URL`, else OpenAI's own.
-        api_key: by default `OPENAI_API_KEY`; without either no key is sent (many local servers want none).
+        api_key: by default `OPENAI_API_KEY`; without either no key is sent (many local servers want none). OpenAI's own
+            endpoint wants one, and that it is missing shows at once.
         timeout_s: for the whole of one attempt.
         max_attempts: for one call.
         max_wait_s: longest wait between two attempts; an endpoint that asks for more is given up.
@@ -77,8 +78,8 @@ class ChatClient:
         now: the time in seconds since 1970, to which a `Retry-After` date is compared.
 
     Raises:
-        ArgumentError: the base URL is none, or holds credentials; the key has characters that no key has; a number is
-            out of range.
+        ArgumentError: the base URL is none, or holds credentials; the key is missing where there must be one, or has
+            characters that no key has; a number is out of range.
     """
 
     def __init__(
@@ -103,6 +104,11 @@ class ChatClient:
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ArgumentError("the API key holds spaces or characters that no key has; copy it anew")
         self.url = _completions_url(base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
+        if not key and self.url == _completions_url(DEFAULT_BASE_URL):
+            raise ArgumentError(
+                f"{DEFAULT_BASE_URL} wants a key, and there is none; set OPENAI_API_KEY or give api_key, name another "
+                "endpoint (OPENAI_BASE_URL, base_url), or a judge that runs here (a Hub id or folder)"
+            )
         self._secret = key if len(key) >= _MIN_SECRET_CHARS else ""
         self._timeout_s = timeout_s
         self._max_wait_s = max_wait_s

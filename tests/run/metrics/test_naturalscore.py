@@ -285,9 +285,12 @@ def test_the_page_says_what_is_wrong(app: ModuleType, tmp_path: Path) -> None:
     assert "Upload" in app.rate(None, "embedded", "released", "")[0]
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    verdict, _ = app.rate(str(broken), "openai:gpt-4o-2024-11-20", "released", "")
+    verdict, _ = app.rate(str(broken), "openai:gpt-4o-2024-11-20", "released", "sk-of-the-visitor")
     assert "No score" in verdict
     assert "broken.mp4" in verdict
+    verdict, _ = app.rate(str(broken), "openai:gpt-4o-2024-11-20", "released", "")
+    assert "No score" in verdict
+    assert "wants a key" in verdict
 
 
 def test_the_card_names_the_right_files() -> None:
