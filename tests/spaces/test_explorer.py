@@ -40,7 +40,7 @@ def wait_for_sample(page, number: int, sample_id: str) -> str:
     )
     return page.wait(
         lambda: next(
-            (img.get_attribute("src") for img in page.find("#sheet img") if img.get_property("naturalWidth") == 1430),
+            (img.get_attribute("src") for img in page.find("#sheet img") if img.get_property("naturalWidth") == 1950),
             None,
         ),
         "no sheet",
