@@ -93,6 +93,10 @@ ROLES: dict[str, Role] = {
 }
 """Every role that a metric's models have."""
 
+_LOADED_FIRST = ("judge", "face_detector")
+"""Their released models want what this package does not bring (a key, InsightFace). That it is missing is to show
+before models of many gigabytes are loaded."""
+
 
 @dataclass(frozen=True)
 class ModelChoice:
@@ -315,14 +319,15 @@ def load_metrics(
     chosen = dict(models or {})
     entries = check_request(names, models=chosen, options=options)
     at_hand = dict(loaded or {})
-    metrics = []
-    for entry in entries:
-        for role in entry.roles:
-            if role not in at_hand:
-                choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released))
-                at_hand[role] = load_model(role, choice)
-        metrics.append(entry.build({role: at_hand[role] for role in entry.roles}, (options or {}).get(entry.name, {})))
-    return metrics
+    needed = dict.fromkeys(role for entry in entries for role in entry.roles)
+    for role in sorted(needed, key=lambda role: role not in _LOADED_FIRST):
+        if role not in at_hand:
+            choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released))
+            at_hand[role] = load_model(role, choice)
+    return [
+        entry.build({role: at_hand[role] for role in entry.roles}, (options or {}).get(entry.name, {}))
+        for entry in entries
+    ]
 
 
 def check_request(

@@ -8,10 +8,11 @@ from helpers.nexus_models import save_nexus_models
 
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, MissingDependencyError
 from opens2v_hf.models import aesthetic
 from opens2v_hf.models.faces import embedder, insightface_detector
 from opens2v_hf.models.yolo_world.weights import RELEASED_FILE
+from opens2v_hf.run import registry
 from opens2v_hf.run.registry import ROLES, ModelChoice, load_metrics, load_tasks
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.scoring import score_found
@@ -92,3 +93,20 @@ def test_models_that_are_loaded_already_are_used_as_they_are(choices: dict[str, 
         ["gmescore"], models={"embedder": ModelChoice("no-such-folder")}, loaded={"embedder": first.embedder}
     )
     assert again.embedder is first.embedder
+
+
+@pytest.mark.parametrize("missing", ["judge", "face_detector"])
+def test_what_is_missing_shows_before_large_models_are_loaded(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(role: str, choice: ModelChoice) -> object:
+        asked.append(role)
+        if role == missing:
+            raise MissingDependencyError("it is not here")
+        return object()
+
+    monkeypatch.setattr(registry, "load_model", load)
+    with pytest.raises(MissingDependencyError):
+        load_metrics(["gmescore", "nexusscore", "naturalscore", "facesim_cur"])
+    assert asked[-1] == missing
+    assert not {"embedder", "detector", "prompt_encoder", "face_embedder"} & set(asked)
