@@ -144,7 +144,7 @@ def partial_note(card: Scorecard) -> str:
 def not_scored(column: ColumnScore) -> str:
     """The videos that a column's mean leaves out, or that count as the worst; empty where there is none."""
     words = [f"{column.num_missing} missing"] * bool(column.num_missing)
-    words += [f"{column.num_skipped} of 0 left out"] * bool(column.num_skipped)
+    words += [f"{column.num_skipped} scored 0, left out"] * bool(column.num_skipped)
     return ", ".join(words)
 
 
