@@ -6,7 +6,6 @@ nets of the same make have fewer and narrower ones.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.config_file import read_config
 
 ARCHITECTURE = "ir_face_embedder"
 _STAGES = 4
@@ -83,13 +83,7 @@ class IrConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read as the configuration of a face embedder: {error}") from error
-        if not isinstance(values, dict):
-            raise ModelError(f"{path} holds no JSON object")
-        return cls.from_dict(values, source=str(path))
+        return cls.from_dict(read_config(path, "a face embedder"), source=str(path))
 
 
 class IrUnit(nn.Module):

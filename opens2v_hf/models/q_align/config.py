@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.config_file import read_config
 
 _Part = TypeVar("_Part", "VisionConfig", "AbstractorConfig", "LanguageConfig")
 
@@ -177,13 +177,7 @@ class QAlignConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read as the configuration of a quality scorer: {error}") from error
-        if not isinstance(values, dict):
-            raise ModelError(f"{path} holds no JSON object")
-        return cls.from_dict(values, source=str(path))
+        return cls.from_dict(read_config(path, "a quality scorer"), source=str(path))
 
 
 def _section(values: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:

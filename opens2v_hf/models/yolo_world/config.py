@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.config_file import read_config
 
 STRIDES = (8, 16, 32)
 """Pixels of the network's input a cell of each level."""
@@ -149,13 +149,7 @@ class YoloWorldConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read as the configuration of a detector: {error}") from error
-        if not isinstance(values, dict):
-            raise ModelError(f"{path} holds no JSON object")
-        return cls.from_dict(values, source=str(path))
+        return cls.from_dict(read_config(path, "a detector"), source=str(path))
 
 
 _RELEASED_KEYS = ("img_scale", "test_cfg", "post")
