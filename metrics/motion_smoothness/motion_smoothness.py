@@ -78,26 +78,11 @@ class MotionSmoothness(evaluate.Metric):
         details=False,
         distributed=True,
     ):
+        from opens2v_hf.run.kept_models import KeptModels
         from opens2v_hf.run.metrics.base import score_many
         from opens2v_hf.run.metrics.motion_smoothness import MotionSmoothness as Metric
 
         arguments = {"revision": revision, "device": device, "dtype": dtype, "batch_tokens": batch_tokens}
-        given = {name: value for name, value in arguments.items() if value is not None}
-        metric = Metric(self._loaded(quality_scorer, given))
+        kept = self.__dict__.setdefault("_kept", KeptModels())
+        metric = Metric(kept.get("quality_scorer", quality_scorer, arguments))
         return score_many(metric, list(predictions), backend=backend, details=details, distributed=distributed)
-
-    def _loaded(self, quality_scorer, arguments):
-        from opens2v_hf.errors import ArgumentError
-        from opens2v_hf.models.q_align.scorer import RELEASED_QUALITY_SCORER, QAlignScorer
-
-        if isinstance(quality_scorer, QAlignScorer):
-            if arguments:
-                raise ArgumentError(f"a loaded scorer takes no {', '.join(sorted(arguments))}; leave them out")
-            return quality_scorer
-        chosen = (quality_scorer or RELEASED_QUALITY_SCORER, arguments)
-        if getattr(self, "_chosen", None) != chosen:
-            # Two large models need not fit in memory at once, and one that fails to load leaves none behind.
-            self._chosen, self._scorer = None, None
-            self._scorer = QAlignScorer.from_pretrained(chosen[0], **arguments)
-            self._chosen = chosen
-        return self._scorer

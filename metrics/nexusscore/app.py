@@ -20,9 +20,9 @@ from opens2v_hf.run.explain_plots import draw
 from opens2v_hf.run.explain_words import headline, reckonings, why
 from opens2v_hf.run.explanation import Explanation
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
-from opens2v_hf.run.metrics.nexusscore import NexusScore, load_model
+from opens2v_hf.run.metrics.nexusscore import NexusScore
 from opens2v_hf.run.plots import to_png
-from opens2v_hf.run.registry import METRICS
+from opens2v_hf.run.registry import METRICS, ModelChoice, load_model
 from opens2v_hf.scores.nexus import VARIANTS
 
 RELEASED = "released"
@@ -70,7 +70,7 @@ def chosen_models(model_set: str, *named: str | None) -> dict[str, str]:
 @functools.lru_cache(maxsize=1)
 def load(*names: str) -> dict[str, Any]:
     """The three models in the order of `ROLES`, kept until others are asked for."""
-    return {role: load_model(role, name) for role, name in zip(ROLES, names, strict=True)}
+    return {role: load_model(role, ModelChoice(name)) for role, name in zip(ROLES, names, strict=True)}
 
 
 def references(pictures: list[str | None], labels: list[str | None], sample_id: str | None) -> NexusReference:

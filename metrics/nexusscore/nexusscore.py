@@ -130,6 +130,7 @@ class NexusScore(evaluate.Metric):
         **embedder_arguments,
     ):
         from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION
+        from opens2v_hf.run.kept_models import KeptModels
         from opens2v_hf.run.metrics.nexus_reference import references_of
         from opens2v_hf.run.metrics.nexusscore import NexusScore as Metric
         from opens2v_hf.run.metrics.nexusscore import score_references
@@ -141,18 +142,20 @@ class NexusScore(evaluate.Metric):
         linspace(num_frames)
         thresholds = Thresholds(box_threshold, text_threshold)
         samples = references_of(references, ids, image_embeds=image_embeds, prompt_embeds=prompt_embeds)
-        detector_arguments = {"mixed_precision": mixed_precision, "batch_size": detector_batch_size}
-        wanted = {
-            "detector": (detector, detector_revision, detector_arguments),
-            "embedder": (
-                embedder,
-                embedder_revision,
-                {"dtype": dtype, "batch_tokens": batch_tokens} | embedder_arguments,
-            ),
+        kept = self.__dict__.setdefault("_kept", KeptModels())
+        of_detector = {
+            "revision": detector_revision,
+            "mixed_precision": mixed_precision,
+            "batch_size": detector_batch_size,
+        }
+        of_embedder = {"revision": embedder_revision, "dtype": dtype, "batch_tokens": batch_tokens} | embedder_arguments
+        models = {
+            "detector": kept.get("detector", detector, of_detector, device=device),
+            "embedder": kept.get("embedder", embedder, of_embedder, device=device),
         }
         if prompt_encoder is not None or any(sample.needs_encoder for sample in samples):
-            wanted["prompt_encoder"] = (prompt_encoder, prompt_encoder_revision, {})
-        models = {role: self._loaded(role, *choice, device=device) for role, choice in wanted.items()}
+            of_encoder = {"revision": prompt_encoder_revision}
+            models["prompt_encoder"] = kept.get("prompt_encoder", prompt_encoder, of_encoder, device=device)
         metric = Metric(
             **models,
             variant=variant,
@@ -162,24 +165,3 @@ class NexusScore(evaluate.Metric):
             details=details,
         )
         return score_references(metric, list(predictions), samples, backend=backend, distributed=distributed)
-
-    def _loaded(self, role, model, revision, arguments, *, device):
-        import os
-
-        from opens2v_hf.errors import ArgumentError
-        from opens2v_hf.run.metrics.nexusscore import load_model
-
-        given = {**arguments, "revision": revision, "device": device}
-        given = {name: value for name, value in given.items() if value is not None}
-        if model is not None and not isinstance(model, str | os.PathLike):
-            given.pop("device", None)  # says where models are put that are loaded here
-            if given:
-                raise ArgumentError(f"a loaded {role} takes no {', '.join(sorted(given))}; leave them out")
-            return model
-        kept = self.__dict__.setdefault("_models", {})
-        chosen = (model, given)
-        if role not in kept or kept[role][0] != chosen:
-            # two large models need not fit in memory at once, and one that fails to load leaves none behind
-            kept.pop(role, None)
-            kept[role] = (chosen, load_model(role, model, **given))
-        return kept[role][1]

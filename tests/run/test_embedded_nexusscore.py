@@ -5,7 +5,8 @@ import pytest
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, write_eval, write_generated
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
-from opens2v_hf.run.metrics.nexusscore import NexusScore, load_model
+from opens2v_hf.run.metrics.nexusscore import NexusScore
+from opens2v_hf.run.registry import ModelChoice, load_model
 from opens2v_hf.scores.nexus import NexusBox, Verdict, released
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.video.clip import Clip
@@ -27,7 +28,10 @@ def scores(tmp_path_factory):
     split = open_split("open-domain", data_dir=str(write_eval(folder / "eval", per_category=PER_CATEGORY, seed=SEED)))
     samples = {sample.id: sample for sample in split.samples}
     ids = [i for i in eval_ids(PER_CATEGORY) if i.rpartition("_")[0] in CATEGORIES]
-    models = [load_model(role, "embedded", device="cpu") for role in ("detector", "embedder", "prompt_encoder")]
+    models = [
+        load_model(role, ModelChoice("embedded", {"device": "cpu"}))
+        for role in ("detector", "embedder", "prompt_encoder")
+    ]
     metric = NexusScore(*models, variant="coverage", num_frames=NUM_FRAMES, details=True)
     found = {}
     for model in MODELS:

@@ -341,28 +341,6 @@ def _chunks(places: Sequence[_Place]) -> Iterator[list[_Place]]:
         yield chunk
 
 
-def load_model(role: str, model: Any = None, **arguments: Any) -> Any:
-    """Load one of the three models by its role.
-
-    Args:
-        role: "detector", "prompt_encoder" or "embedder".
-        model: Hub id, folder or "embedded"; None for the released one.
-        **arguments: of the class's `from_pretrained`.
-
-    Raises:
-        ArgumentError: an argument has a value that cannot be used.
-        ModelError: the model cannot be loaded.
-    """
-    # each class imports a library of its own, and a caller may bring the others already loaded
-    if role == "detector":
-        from opens2v_hf.models.yolo_world.detector import YoloWorldDetector as Model
-    elif role == "prompt_encoder":
-        from opens2v_hf.models.clip_prompt import ClipPromptEncoder as Model  # type: ignore[assignment]
-    else:
-        from opens2v_hf.models.gme import GmeEmbedder as Model  # type: ignore[assignment]
-    return Model.from_pretrained(**({} if model is None else {"model": model}), **arguments)
-
-
 def score_references(
     metric: NexusScore,
     videos: Sequence[Any],
