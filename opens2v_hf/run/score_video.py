@@ -19,7 +19,7 @@ from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ImageError, JudgeError, OpenS2VError, SampleError, VideoError
 from opens2v_hf.run.journal.book import Journal
 from opens2v_hf.run.journal.keys import model_folders, unit_key, video_key
-from opens2v_hf.run.metrics.base import Metric
+from opens2v_hf.run.metrics.base import Metric, kept_bytes
 from opens2v_hf.run.retries import Retries, free_memory, is_out_of_memory, may_pass
 from opens2v_hf.run.thumbnails import STRIP_FRAMES, write_thumbnail
 from opens2v_hf.run.videos import FoundVideos
@@ -33,7 +33,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_CHANGES = 3
 _THUMBNAIL = linspace(STRIP_FRAMES)
-_KEPT_BYTES = 512 << 20  # of decoded frames, where several metrics look at all of them
 
 FINAL, LATER, SOON = "final", "later", "soon"
 """Whether a unit's outcome stands, may be another in the next run, or may be another at the end of this one."""
@@ -246,13 +245,7 @@ class VideoScorer:
 
     def _clip(self, path: Path, to_do: Sequence[MetricTask]) -> Clip:
         rules = [task.metric.sampling for task in to_do]
-        several = sum(rule.is_every for rule in rules) > 1
-        return Clip(
-            path,
-            rules=(*rules, _THUMBNAIL),
-            backend=self._backend,
-            max_kept_bytes=_KEPT_BYTES if several else 0,
-        )
+        return Clip(path, rules=(*rules, _THUMBNAIL), backend=self._backend, max_kept_bytes=kept_bytes(rules))
 
     def _header(self, clip: Clip, file: _HashedFile) -> dict[str, Any]:
         """The header's facts, or why they cannot be read (key "error", and "stands" where that may change)."""

@@ -17,7 +17,7 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.fields import A_LINE, is_line
 from opens2v_hf.run.journal.book import Journal, open_journal
-from opens2v_hf.run.metrics.base import Metric, setting_of
+from opens2v_hf.run.metrics.base import Metric, definitions, setting_of
 from opens2v_hf.run.output import Output
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.result_columns import applicable_ids
@@ -281,10 +281,8 @@ def _cost(found: FoundVideos, sample: EvalSample, tasks: Sequence[MetricTask]) -
 
 def _describe(metric: Metric[Any]) -> Iterator[_Described]:
     """The metric itself, and the definition beside it where it has one."""
-    yield _Described(metric.name, metric.name, *_facts(metric))
-    beside = getattr(metric, "beside", None)
-    if beside is not None:
-        yield _Described(metric.name, beside.name, *_facts(beside), beside.variant)
+    for made, variant in definitions(metric):
+        yield _Described(metric.name, made.name, *_facts(made), variant)
 
 
 def _facts(metric: Metric[Any]) -> tuple[tuple[ModelInfo, ...], Mapping[str, Any], tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import SamplingRule
 
 _LOGGER = logging.getLogger(__name__)
+_KEPT_BYTES = 512 << 20
 
 Reference_contra = TypeVar("Reference_contra", contravariant=True)
 
@@ -54,6 +55,19 @@ class Metric(Protocol[Reference_contra]):
         arguments and of the program are raised.
         """
         ...
+
+
+def definitions(metric: Metric[Any]) -> Iterator[tuple[Metric[Any], str | None]]:
+    """The metric itself, and the definition beside it, by its variant, where it has one."""
+    yield metric, None
+    beside = getattr(metric, "beside", None)
+    if beside is not None:
+        yield beside, beside.variant
+
+
+def kept_bytes(rules: Sequence[SamplingRule]) -> int:
+    """How many bytes of decoded frames a clip may hold so that those who look at all of them share one decode."""
+    return _KEPT_BYTES if sum(rule.is_every for rule in rules) > 1 else 0
 
 
 def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: Backend = "auto") -> VideoScore:

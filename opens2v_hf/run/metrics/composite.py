@@ -12,7 +12,7 @@ from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.run.kept_models import KeptModels
-from opens2v_hf.run.metrics.base import Metric, answer, setting_of, video_name, video_source
+from opens2v_hf.run.metrics.base import Metric, answer, definitions, kept_bytes, setting_of, video_name, video_source
 from opens2v_hf.run.metrics.given_sample import GivenSample
 from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice, load_metrics
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord, notes
@@ -21,8 +21,6 @@ from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, weights
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.reader import Backend
-
-_KEPT_BYTES = 512 << 20  # of decoded frames, where several metrics look at all of them
 
 
 def check_words(split: str, version: str, scoring: str) -> None:
@@ -149,7 +147,7 @@ def score_composite(
         made.name: (made, [score if variant is None else score.by_variant(variant) for score in scores])
         for metric in metrics
         for scores in [[VideoScore.from_dict(by_metric[metric.name]) for by_metric in found]]
-        for made, variant in _definitions(metric)
+        for made, variant in definitions(metric)
     }
     result = _result([video_name(video) for video in videos], samples, outcomes.values(), split)
     card = result.scorecard(version=version, scoring=scoring)
@@ -173,9 +171,8 @@ def _score_video(
     applying = [metric for metric in metrics if metric.name in sample.sample.metrics]
     scores = {metric.name: _not_applicable(metric, sample) for metric in metrics if metric not in applying}
     rules = [metric.sampling for metric in applying]
-    several = sum(rule.is_every for rule in rules) > 1
     try:
-        clip = Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=_KEPT_BYTES if several else 0)
+        clip = Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=kept_bytes(rules))
     except VideoError as error:
         scores |= {metric.name: VideoScore.failed(str(error)) for metric in applying}
     else:
@@ -206,14 +203,6 @@ def _cost(metrics: Sequence[Metric[Any]], video: Any, sample: GivenSample) -> fl
 
 def _told_of(sample: GivenSample) -> list[Any]:
     return [sample.given_id, sample.sample.prompt, [subject.label for subject in sample.sample.subjects]]
-
-
-def _definitions(metric: Metric[Any]) -> Iterator[tuple[Metric[Any], str | None]]:
-    """The metric itself, and the definition beside it, by its variant, where it has one."""
-    yield metric, None
-    beside = getattr(metric, "beside", None)
-    if beside is not None:
-        yield beside, beside.variant
 
 
 def _answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool) -> dict[str, Any]:
