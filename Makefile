@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # Tests run in as many processes; each computes with one thread.
 WORKERS ?= 2
 
-.PHONY: help install demo test lint format types doctest check wheel bench clean
+.PHONY: help install demo test lint layers format types doctest docs embedded check wheel bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,16 @@ types: $(INSTALLED) ## mypy
 doctest: $(INSTALLED) ## run the examples in the docstrings
 	$(BIN)/python -m pytest --quiet --doctest-modules opens2v_hf
 
-check: lint types doctest test ## all that CI runs
+layers: $(INSTALLED) ## imports between the folders of the package run one way
+	$(BIN)/lint-imports --no-cache
+
+docs: $(INSTALLED) ## build the pages and the API reference into build/docs; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+check: lint types doctest docs test ## all that CI runs
+
+embedded: $(INSTALLED) ## train the embedded models from nothing (some two hours)
+	$(BIN)/python -m opens2v_hf.run.training
 
 wheel: $(INSTALLED) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -117,8 +117,8 @@ def save(network: EncoderWithHead, folder: Path) -> None:
     save_file(weights, head_folder / WEIGHTS_NAME)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser(
         "Train the embedded aesthetic encoder and head on synthetic scenes.",
         steps=700,
@@ -132,7 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     network, _ = train(options)
     save(network, options.out)
     encoder, head = options.out / AestheticEncoder.role, options.out / AestheticHead.role
-    print_figures(evaluate_aesthetics(encoder, head, num_scenes=options.held_out).items())
+    figures = evaluate_aesthetics(encoder, head, num_scenes=options.held_out)
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":

@@ -169,8 +169,8 @@ def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
     return detector, encoder
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser(
         "Train the embedded detector and prompt encoder on synthetic scenes.",
         steps=1800,
@@ -192,7 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.workers,
         options.start_from,
     )
-    print_figures(evaluate_detector(*save(networks, options.out)).items())
+    figures = evaluate_detector(*save(networks, options.out))
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":

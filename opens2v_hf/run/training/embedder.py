@@ -171,8 +171,8 @@ def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]
     return network, tokenizer, history
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser(
         "Train the embedded embedder on synthetic scenes.",
         steps=600,
@@ -187,7 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     network, tokenizer, _ = train(options)
     save(network, tokenizer, build_image_processor(), options.out)
-    print_figures(evaluate_embedder(options.out).items())
+    figures = evaluate_embedder(options.out)
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":

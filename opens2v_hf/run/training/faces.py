@@ -148,8 +148,8 @@ def save(network: HeatmapFaceNetwork | IrNetwork, folder: Path) -> Path:
     return folder
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser(
         "Train the embedded face detector and face embedder on synthetic people.",
         steps=700,
@@ -169,7 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     detector_folder = save(detector, options.out / ROLES[0])
     embedder_folder = save(embedder, options.out / ROLES[1])
-    print_figures(evaluate_faces(detector_folder, embedder_folder).items())
+    figures = evaluate_faces(detector_folder, embedder_folder)
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":

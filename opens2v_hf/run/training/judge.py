@@ -94,8 +94,8 @@ def train(
     return network.eval(), tokenizer, history
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser("Train the embedded judge on synthetic scenes.", steps=600, learning_rate=2e-3)
     parser.add_argument("--scenes", type=int, default=5, help=f"a step, {CLIPS_PER_SCENE} clips each")
     parser.add_argument("--held-out", type=int, default=40, help="scenes of the evaluation")
@@ -105,7 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
     )
     save(network, tokenizer, build_image_processor(), options.out)
-    print_figures(evaluate_judge(options.out, num_scenes=options.held_out).items())
+    figures = evaluate_judge(options.out, num_scenes=options.held_out)
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":

@@ -144,8 +144,8 @@ def train(
     return network.eval(), tokenizer, history
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
     parser = training_parser("Train the embedded quality scorer on synthetic scenes.", steps=900, learning_rate=1.5e-3)
     parser.add_argument("--scenes", type=int, default=6, help=f"a step, {VIDEOS_PER_SCENE} videos each")
     parser.add_argument("--steady", type=float, default=0.0, help="weight of small jumps")
@@ -162,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.steady,
     )
     save(network, tokenizer, options.out)
-    print_figures(evaluate_quality_scorer(options.out, num_scenes=options.held_out).items())
+    figures = evaluate_quality_scorer(options.out, num_scenes=options.held_out)
+    print_figures(figures.items())
+    return figures
 
 
 if __name__ == "__main__":
