@@ -1,0 +1,60 @@
+"""`opens2v agreement`: a metric or a judge against human ratings."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "scores", nargs="*", metavar="SCORES",
+        help="tables (.csv, .parquet) with the columns item, model and --column, or results of `opens2v score`; "
+        "without any, the agreement of the raters alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "ratings", metavar="RATINGS",
+        help="table with item, model, rater, rating (and dimension), or item, model and a column for each rater",
+    )  # fmt: skip
+    parser.add_argument("--column", metavar="NAME", help="column of the scores, or a metric of the results")
+    parser.add_argument("--dimension", metavar="NAME", help="which of several things that were rated")
+    parser.add_argument(
+        "--reduce", choices=("min", "mean", "max"), help="what to take of a cell that holds several numbers"
+    )
+    parser.add_argument("--given", metavar="NAME", help="another column: what do the scores add to it?")
+    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="of the bootstrap (default: 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--out", metavar="FILE", help="HTML page to write, with scatter plots")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compute, print, write the page."""
+    import json
+
+    from opens2v_hf.errors import ArgumentError
+    from opens2v_hf.reports.agreement import format_agreement, format_raters, write_agreement_page
+    from opens2v_hf.results.agreement import agreement, rater_agreement
+    from opens2v_hf.results.ratings import load_ratings, load_scores
+
+    bootstrap = {"resamples": arguments.resamples, "seed": arguments.seed}
+    if arguments.resamples < 0:
+        raise ArgumentError(f"--resamples must be at least 0 (got {arguments.resamples})")
+    ratings = load_ratings(arguments.ratings, dimension=arguments.dimension)
+    if not arguments.scores:
+        if arguments.column or arguments.given or arguments.out:
+            raise ArgumentError("--column, --given and --out need a file of scores before the ratings")
+        raters = rater_agreement(ratings, **bootstrap)
+        print(json.dumps(vars(raters), default=vars, indent=2) if arguments.json else format_raters(raters))
+        return 0
+    if not arguments.column:
+        raise ArgumentError("--column must name the scores: a column of the tables, or a metric of the results")
+    scores = load_scores(arguments.scores, arguments.column, reduce=arguments.reduce)
+    given = load_scores(arguments.scores, arguments.given, reduce=arguments.reduce) if arguments.given else None
+    found = agreement(
+        scores, ratings, name=arguments.column, given=given, given_name=arguments.given or "given", **bootstrap
+    )
+    print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if arguments.json else format_agreement(found))
+    if arguments.out:
+        write_agreement_page(found, scores, ratings, arguments.out)
+    return 0

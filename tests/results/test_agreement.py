@@ -1,0 +1,134 @@
+"""Published figures of real ratings, and small tables by hand."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from opens2v_hf.cli import main
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.results.agreement import agreement, rater_agreement
+from opens2v_hf.results.ratings import load_ratings, load_scores
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "human-ratings"
+needs_real_ratings = pytest.mark.skipif(not REAL.is_dir(), reason="the real ratings are not here")
+
+
+@needs_real_ratings
+@pytest.mark.parametrize(
+    ("file", "column", "rows", "expected"),
+    [
+        ("subject_driven.csv", "dino", 600, 0.613),
+        ("subject_driven.csv", "clip_i", 600, 0.440),
+        ("subject_driven.csv", "gpt4o_consistency", 600, 0.575),
+        ("two_subjects.csv", "dino", 306, 0.124),
+        ("two_subjects.csv", "clip_i", 306, 0.212),
+        ("two_subjects.csv", "gpt4o_consistency", 306, 0.555),
+    ],
+)
+def test_real_ratings_give_the_known_correlations(file, column, rows, expected):
+    ratings = load_ratings(REAL / file, dimension="consistency")
+    found = agreement(load_scores([REAL / file], column, reduce="min"), ratings, name=column, resamples=0)
+    assert found.num_rows == rows
+    assert found.spearman.value == pytest.approx(expected, abs=5e-4)
+
+
+@needs_real_ratings
+@pytest.mark.parametrize(("file", "expected"), [("subject_driven.csv", 0.656), ("two_subjects.csv", 0.834)])
+def test_real_raters_agree_as_known(file, expected):
+    raters = rater_agreement(load_ratings(REAL / file, dimension="consistency"), resamples=0)
+    assert raters.pairwise.value == pytest.approx(expected, abs=5e-4)
+
+
+@needs_real_ratings
+def test_real_ratings_without_a_metric_are_read():
+    ratings = load_ratings(REAL / "video_text.csv")
+    assert ratings.shape == (1911, 2 + 4)
+    assert rater_agreement(ratings, resamples=0).num_raters == 4
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+TIDY = "item,model,rater,rating\na,m,1,1\na,m,2,3\na,n,1,5\nb,m,1,2\nb,n,2,4\n"
+
+
+def test_tidy_and_wide_ratings_give_the_same_table(tmp_path):
+    tidy = load_ratings(write(tmp_path / "tidy.csv", TIDY))
+    wide = load_ratings(write(tmp_path / "wide.csv", "item,model,rater1,rater2\na,m,1,3\na,n,5,\nb,m,2,\nb,n,,4\n"))
+    pd.testing.assert_frame_equal(tidy, wide)
+
+
+def test_statistics_by_hand(tmp_path):
+    ratings = load_ratings(write(tmp_path / "r.csv", TIDY))  # means: am 2, an 5, bm 2, bn 4
+    table = "item,model,x\na,m,0.1\na,n,0.2\nb,m,0.9\nb,n,0.3\nc,m,1\n"
+    found = agreement(load_scores([write(tmp_path / "s.csv", table)], "x"), ratings, resamples=0)
+    assert (found.num_rows, found.num_items, found.num_models) == (4, 2, 2)
+    assert (found.num_unrated, found.num_unscored) == (1, 0)
+    # of item a the scores order the pair as the raters do, of item b they do not
+    assert found.pairwise_accuracy.value == 0.5
+    assert found.num_pairs == 2
+    # m: ratings tied, so no correlation; n: 0.2, 0.3 against 5, 4
+    assert found.per_model == {"m": None, "n": pytest.approx(-1.0)}
+    assert found.model_means == pytest.approx(-1.0)  # m 0.5 and 2, n 0.25 and 4.5
+    assert found.worst[0].item == "b"
+    assert found.worst[0].model == "m"
+
+
+def test_intervals_hold_all_models_of_an_item_together():
+    # Two items that contradict each other: resamples hold one of them only (accuracy 0 or 1) or both (0.5).
+    scores = pd.DataFrame({"item": list("aabb"), "model": list("mnmn"), "score": [1.0, 2.0, 2.0, 1.0]})
+    ratings = scores[["item", "model"]].assign(r1=[1.0, 2.0, 1.0, 2.0], r2=[1.0, 2.0, 1.0, 2.0])
+    found = agreement(scores, ratings, resamples=200).pairwise_accuracy
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "error", "words"),
+    [
+        ("item,model,rater,rating\na,m,1,good\n", ResultError, "a rating must be a number (got 'good')"),
+        ("item,rater,rating\na,1,2\n", ResultError, "must have the columns item and model"),
+        ("item,model,note\na,m,1\n", ResultError, "holds no ratings"),
+        ("item,model,rater,rating\na,m,1,2\na,m,1,3\n", ResultError, "more than once"),
+        ("item,model,rater1_x,rater1_y\na,m,1,2\n", ArgumentError, "choose one of them as the dimension"),
+    ],
+)
+def test_wrong_ratings_are_named(tmp_path, ratings, error, words):
+    with pytest.raises(error) as raised:
+        load_ratings(write(tmp_path / "r.csv", ratings))
+    assert words in str(raised.value)
+
+
+def test_cells_with_several_numbers_ask_for_a_choice(tmp_path):
+    path = write(tmp_path / "s.csv", "item,model,judge\na,m,8 5 9\nb,m,\n")
+    with pytest.raises(ArgumentError, match="8 5 9"):
+        load_scores([path], "judge")
+    assert load_scores([path], "judge", reduce="min")["score"].tolist() == [5.0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,"b\n1'])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_damaged_tables_are_named(tmp_path, content, ending):
+    path = tmp_path / f"damaged{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ResultError, match="damaged"):
+        load_ratings(path)
+
+
+def test_the_command_prints_and_writes_a_page(tmp_path, capsys):
+    ratings = write(tmp_path / "r.csv", TIDY)
+    scores = write(tmp_path / "s.csv", "item,model,<b>x\na,m,0.1\na,n,0.2\nb,m,0.9\nb,n,0.3\n")
+    page = tmp_path / "page.html"
+    words = ["agreement", str(scores), str(ratings), "--column", "<b>x", "--resamples", "20", "--out", str(page)]
+    assert main(words) == 0
+    assert "pairwise accuracy (2 pairs of one item; 0 tied by the raters left out)  0.500" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<circle") == 4
+    assert "&lt;b&gt;x and people" in text
+    assert "<b>x" not in text
+    assert main(["agreement", str(ratings)]) == 0
+    assert "2 raters, 4 rows" in capsys.readouterr().out
+    assert main(["agreement", str(scores), str(ratings)]) == 2
+    assert "--column" in capsys.readouterr().err
