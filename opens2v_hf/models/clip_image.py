@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
+from transformers import AutoConfig, AutoImageProcessor, CLIPVisionModelWithProjection
 
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
 
@@ -98,6 +99,8 @@ class ClipImageEncoder:
 
 
 def _load_network(found: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
+    config = AutoConfig.from_pretrained(found.source, **found.load_arguments())
+    check_sizes(config.to_dict(), f"config.json of the {found.role} {found.name!r}")
     load: Any = CLIPVisionModelWithProjection.from_pretrained
     arguments = {**found.load_arguments(), **model_kwargs}
     network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)

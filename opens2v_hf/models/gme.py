@@ -19,11 +19,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 from transformers.utils import logging as transformers_logging
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import token_batches
+from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
     ResolvedModel,
     loading,
@@ -136,7 +137,8 @@ class GmeEmbedder:
                 "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), MAX_PIXELS),
             }
             if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
-                raise ArgumentError(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
+                kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
+                raise kind(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
             target = pick_device(device)
             model_kwargs = with_placement(model_kwargs, target)
             placed = "device_map" in model_kwargs
@@ -283,6 +285,8 @@ def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tenso
 
 def _load_network(resolved: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
     load: Callable[..., Any] = Qwen2VLModel.from_pretrained
+    config = AutoConfig.from_pretrained(resolved.source, **resolved.load_arguments())
+    check_sizes(config.to_dict(), f"config.json of the embedder {resolved.name!r}")
     arguments = {**resolved.load_arguments(), **model_kwargs}
     with _quiet_report():
         network, report = load(resolved.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)

@@ -186,6 +186,11 @@ def loading(model: ResolvedModel) -> Iterator[None]:
     """
     try:
         yield
+    except ModelError as error:
+        known = (model.name, model.source)
+        if any(name in str(error) for name in known):
+            raise
+        raise ModelError(f"the {model.role} {model.name!r} cannot be loaded: {error}") from error
     except OpenS2VError:
         raise
     except Exception as error:
@@ -213,6 +218,8 @@ def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
         )
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MAX_REASON_CHARS]
     fault = "" if place is None else damaged_file(place)
+    if not fault and type(error).__module__.startswith("jinja2"):
+        fault = "its chat template (chat_template.jinja, or in tokenizer_config.json) is none"
     if not fault and type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
         hint = "there is not enough memory; take a smaller `dtype=`, or load fewer models together (`memory=low`)"
     where = "" if place is None else f" from {place}"
@@ -314,7 +321,11 @@ def _defaults(folder: Path) -> dict[str, Any]:
     path = folder / DEFAULTS_FILE
     if not path.is_file():
         return {}
-    return read_config(path, "a model of this package")
+    values = read_config(path, "a model of this package")
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(f"{path}: {name} must be a whole number from 1 (got {value!r:.40})")
+    return values
 
 
 def _files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:

@@ -16,6 +16,7 @@ from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
+from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
     loading,
     pick_device,
@@ -81,7 +82,8 @@ class LocalJudge:
             _single_token(tokenizer, marker, info.name)
         if self._prompt(2, "").count(_IMAGE) != 2:
             raise ModelError(
-                f"the chat template of the judge {info.name!r} does not place one {_IMAGE} for each picture; "
+                f"the chat template of the judge {info.name!r} (chat_template.jinja, or in tokenizer_config.json) does "
+                f"not place one {_IMAGE} for each picture; "
                 "use the tokenizer files of the model's own repo"
             )
 
@@ -124,6 +126,7 @@ class LocalJudge:
             picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
             arguments = resolved.load_arguments()
             config = AutoConfig.from_pretrained(resolved.source, **arguments)
+            check_sizes(config.to_dict(), f"config.json of the judge {resolved.name!r}")
             _check_architecture(config.model_type, resolved.name)
             tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
             # Pillow's resizing whatever else is installed: the same pixels, and so the same score, everywhere
@@ -288,7 +291,6 @@ def _pixel_bounds(
     low = min_pixels if min_pixels is not None else defaults.get("min_pixels", own["shortest_edge"])
     high = max_pixels if max_pixels is not None else defaults.get("max_pixels", own["longest_edge"])
     if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
-        raise ArgumentError(
-            f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})"
-        )
+        kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
+        raise kind(f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})")
     return low, high
