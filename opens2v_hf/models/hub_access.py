@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,48 @@ _REMEMBERED_S = 60.0
 
 _lock = threading.Lock()
 _answers: dict[tuple[str, ...], tuple[float, str]] = {}  # what was asked: when, and the problem or ""
+
+
+class NotAtHandError(ModelError):
+    """A model is not in the local cache, and the Hub does not give it.
+
+    Attributes:
+        role: of the model.
+        repo_id: of its Hub repo.
+        problem: why the Hub does not give it, in words.
+    """
+
+    def __init__(self, role: str, repo_id: str, problem: str) -> None:
+        super().__init__(
+            f"the {role} {repo_id!r} cannot be loaded: it is not in the local cache, and {problem}; without a network "
+            f"give a folder that holds it as `{role}=`, or `{role}={EMBEDDED}` for the small model of this package"
+        )
+        self.role = role
+        self.repo_id = repo_id
+        self.problem = problem
+
+
+def not_at_hand(errors: Sequence[NotAtHandError]) -> list[str]:
+    """What is not at hand, a sentence for each reason.
+
+    Example:
+        >>> errors = [NotAtHandError(role, "org/weights", "the Hub is down") for role in ("judge", "detector")]
+        >>> not_at_hand(errors)[0].partition(";")[0]
+        'not in the local cache, and the Hub is down: org/weights (judge, detector)'
+    """
+    if len(errors) == 1:
+        return [str(errors[0])]
+    found: dict[str, dict[str, list[str]]] = {}
+    for error in errors:
+        found.setdefault(error.problem, {}).setdefault(error.repo_id, []).append(error.role)
+    return [
+        f"not in the local cache, and {problem}: "
+        + ", ".join(f"{repo_id} ({', '.join(roles)})" for repo_id, roles in repos.items())
+        + "; without a network give a folder for each of these roles, "
+        + ", ".join(f"`{role}=`" for roles in repos.values() for role in roles)
+        + f", or `models={EMBEDDED}` for the small models of this package"
+        for problem, repos in found.items()
+    ]
 
 
 def cached_commit(repo_id: str, revision: str | None = None, *, filename: str = "config.json") -> str | None:
@@ -55,11 +98,7 @@ def load_arguments(role: str, repo_id: str, revision: str | None, filename: str 
     if not problem:
         return arguments
     if cached_folder(repo_id, revision, filename=filename) is None:
-        raise ModelError(
-            f"the {role} {repo_id!r} cannot be loaded: it is not in the local cache, and {problem}; download it where "
-            f"there is a network (`hf download {repo_id}`), give a folder that holds it as `{role}=`, or "
-            f"`{role}={EMBEDDED}` for the small model of this package"
-        )
+        raise NotAtHandError(role, repo_id, problem)
     return {**arguments, "local_files_only": True}
 
 

@@ -13,6 +13,7 @@ from opens2v_hf.data.eval_rules import facesim_reference, person_references
 from opens2v_hf.data.eval_split import EvalSplit
 from opens2v_hf.data.sample import EvalSample, Subject
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.judge.lifetimes import SHUTDOWN_DATES
 from opens2v_hf.models.judge.options import ENDPOINT_PREFIX
@@ -355,12 +356,13 @@ def check_models(choices: Mapping[str, ModelChoice]) -> None:
             try:
                 check(role, choice)
             except OpenS2VError as error:
-                if str(error) not in map(str, problems):  # roles may share a repo
-                    problems.append(error)
+                problems.append(error)
     if len(problems) == 1:
         raise problems[0]
+    absent = [problem for problem in problems if isinstance(problem, NotAtHandError)]
+    lines = [str(problem) for problem in problems if problem not in absent] + not_at_hand(absent)
     if problems:
-        raise ModelError("\n  ".join([f"{len(problems)} things are missing:", *map(str, problems)]))
+        raise ModelError("\n  ".join(["what is missing:", *lines]))
 
 
 def _check_weights(role: str, choice: ModelChoice) -> None:

@@ -147,9 +147,8 @@ class ChatClient:
             reply = retrying(self._attempt, body, keep)
         except (_TransientError, _GivenUpError) as error:
             retried = ", also after retries" if attempts > 1 and isinstance(error, _TransientError) else ""
-            reason = f"the judge at {self.url} gave no answer{retried}: {error}"
-            self._breaker.unanswered(reason)
-            raise JudgeError(reason) from error
+            self._breaker.unanswered(str(error))
+            raise JudgeError(f"the judge at {self.url} gave no answer{retried}: {error}") from error
         except JudgeStoppedError as error:
             self._breaker.stop(error)
             raise
