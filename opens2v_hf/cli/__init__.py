@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from opens2v_hf._version import __version__
-from opens2v_hf.cli.wording import in_flags
+from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.errors import OpenS2VError
 
 COMMANDS = {
@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if module is None:
         parser.error("name a command")
     try:
-        code = module.run(arguments)
+        with plain_warnings(arguments.parser):
+            code = module.run(arguments)
         sys.stdout.flush()
         return code
     except OpenS2VError as error:

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
 
 _ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)=([^`\n]*)`")
+
+
+@contextmanager
+def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """Print this package's warnings in one line and in the words of the command line while the block lasts."""
+    show = warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, ShutdownWarning):
+            print(f"warning: {in_flags(str(message), parser)}", file=sys.stderr)
+        else:
+            show(message, category, *place)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show_plainly
+        yield
 
 
 def in_flags(text: str, parser: argparse.ArgumentParser) -> str:

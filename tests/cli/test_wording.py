@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import opens2v_hf
 from opens2v_hf.cli import main
-from opens2v_hf.cli.wording import in_flags
+from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.data.synthetic.eval_layout import write_eval
+from opens2v_hf.models.judge.lifetimes import check_lifetime
 
 
 @pytest.fixture
@@ -58,3 +60,13 @@ def test_one_error_in_the_words_of_both_ways(
     assert "judge=" not in printed
     assert "`judge=`" in str(caught.value)
     assert "--" not in str(caught.value)
+
+
+def test_the_shutdown_warning_is_one_line_in_flags(
+    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with plain_warnings(parser):
+        check_lifetime("gpt-4o-2024-11-20", date(2027, 1, 1))
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: the judge 'gpt-4o-2024-11-20' is shut down by its maker on 2027-01-14, in 13 days")
+    assert "(--judge openai:<model>)" in line

@@ -385,7 +385,9 @@ def test_content_in_parts_is_read() -> None:
     assert rating.score == 4
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (403, "key"), (404, "base URL")])
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "OPENAI_API_KEY"), (402, "credit"), (403, "key"), (404, "base URL"), (405, "base URL")]
+)
 def test_what_cannot_pass_fails_at_once_and_for_good(status: int, hint: str) -> None:
     waits = Waits()
     with judge_endpoint(fails(status, f"Incorrect API key provided: {KEY}"), says("5")) as endpoint:
