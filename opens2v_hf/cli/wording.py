@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TextIO
 
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
@@ -21,11 +21,18 @@ def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
     """Print this package's warnings in one line and in the words of the command line while the block lasts."""
     show = warnings.showwarning
 
-    def show_plainly(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    def show_plainly(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if issubclass(category, ShutdownWarning):
             print(f"warning: {in_flags(str(message), parser)}", file=sys.stderr)
         else:
-            show(message, category, *place)
+            show(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
         warnings.showwarning = show_plainly
