@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -80,7 +81,7 @@ class ChatClient:
     Args:
         options: see `EndpointOptions`.
         budget: what may be spent.
-        sleep: waits some seconds.
+        sleep: waits some seconds; by default in a way that `stop` ends.
         now: the time in seconds since 1970, to which a `Retry-After` date is compared.
 
     Raises:
@@ -93,7 +94,7 @@ class ChatClient:
         options: EndpointOptions,
         *,
         budget: Budget,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         given = options.api_key if options.api_key is not None else os.environ.get("OPENAI_API_KEY", "")
@@ -114,7 +115,9 @@ class ChatClient:
             self._headers["Authorization"] = f"Bearer {key}"
         self._budget = budget
         self._now = now
-        self._sleep = sleep
+        self._stopping = threading.Event()
+        self._sleep = self._stopping.wait if sleep is None else sleep
+        self._under_way: set[Future[tuple[httpx.Response, bytes]]] = set()
         self._breaker = Breaker(self.url)
         self._slots = threading.BoundedSemaphore(options.concurrency)
         self._tls = httpx.create_ssl_context()
@@ -156,6 +159,13 @@ class ChatClient:
             raise
         self._breaker.completed()
         return reply
+
+    def stop(self) -> None:
+        """Give up what is under way or waits for a retry, and make no further call."""
+        self._breaker.stop(JudgeStoppedError("the judge was interrupted"))
+        self._stopping.set()
+        for request in list(self._under_way):
+            request.cancel()
 
     def _attempt(self, body: bytes, keep: Callable[[str], None]) -> ChatReply:
         with self._slots:
@@ -201,9 +211,13 @@ class ChatClient:
             httpx.RequestError: the connection failed.
         """
         under_way = asyncio.run_coroutine_threadsafe(self._exchange(body), _event_loop())
+        self._under_way.add(under_way)
         try:
             return under_way.result(self._options.timeout_s + _CLOSING_S)
+        except CancelledError as error:
+            raise JudgeStoppedError("the judge was interrupted") from error
         finally:
+            self._under_way.discard(under_way)
             under_way.cancel()
 
     async def _exchange(self, body: bytes) -> tuple[httpx.Response, bytes]:

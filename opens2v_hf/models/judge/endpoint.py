@@ -40,7 +40,7 @@ class EndpointJudge:
     Args:
         model: as the endpoint knows it, e.g. "gpt-4o-2024-11-20", with or without "openai:" before it.
         options: how it is asked.
-        sleep: waits some seconds between attempts.
+        sleep: waits some seconds between attempts; by default in a way that Ctrl-C ends.
         now: the time in seconds since 1970; it also says whether the model's maker has shut it down.
         **given: options by name, in place of those in `options`.
 
@@ -56,7 +56,7 @@ class EndpointJudge:
         model: str,
         options: EndpointOptions | None = None,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         now: Callable[[], float] = time.time,
         **given: Any,
     ) -> None:
@@ -103,7 +103,11 @@ class EndpointJudge:
             raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
         messages = self._messages(frames, rubric)
         with ThreadPoolExecutor(max_workers=min(runs, self._options.concurrency)) as pool:
-            return list(pool.map(self._run, [messages] * runs))
+            try:
+                return list(pool.map(self._run, [messages] * runs))
+            except BaseException:  # Ctrl-C; without this the pool would wait for all attempts
+                self._client.stop()
+                raise
 
     def _messages(self, frames: Sequence[Image.Image], rubric: Rubric) -> bytes:
         """The part of a request that is the same for all requests of a video, as JSON."""

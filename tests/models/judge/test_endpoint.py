@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import logging
+import signal
 import threading
 import time
 from email.utils import formatdate
@@ -223,6 +224,20 @@ def test_after_three_calls_in_a_row_without_an_answer_no_call_is_made(silence: B
     assert "3 calls in a row" in ratings[2].error
     assert "not called again in this run" in ratings[4].error
     assert ratings[4].replies == ()
+
+
+@pytest.mark.parametrize("silence", [pytest.param(never, id="request"), pytest.param(fails(503), id="wait")])
+def test_ctrl_c_ends_requests_and_waits(silence: Behaviour) -> None:
+    with judge_endpoint(silence) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, max_wait_s=60.0)
+        threading.Timer(1.5, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            judge.rate(FRAMES, RUBRIC, runs=2)
+        assert time.monotonic() - began < 20
+        asked = len(endpoint.requests)
+        assert judge.rate(FRAMES, RUBRIC)[0].stopped
+        assert len(endpoint.requests) == asked
 
 
 def test_an_answer_between_failures_keeps_the_judge_going() -> None:
