@@ -94,7 +94,7 @@ class ChatClient:
         options: EndpointOptions,
         *,
         budget: Budget,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         given = options.api_key if options.api_key is not None else os.environ.get("OPENAI_API_KEY", "")
@@ -116,7 +116,7 @@ class ChatClient:
         self._budget = budget
         self._now = now
         self._stopping = threading.Event()
-        self._sleep = self._stopping.wait if sleep is None else sleep
+        self._sleep = self._wait if sleep is None else sleep
         self._under_way: set[Future[tuple[httpx.Response, bytes]]] = set()
         self._breaker = Breaker(self.url)
         self._slots = threading.BoundedSemaphore(options.concurrency)
@@ -166,6 +166,9 @@ class ChatClient:
         self._stopping.set()
         for request in list(self._under_way):
             request.cancel()
+
+    def _wait(self, seconds: float) -> None:
+        self._stopping.wait(seconds)
 
     def _attempt(self, body: bytes, keep: Callable[[str], None]) -> ChatReply:
         with self._slots:

@@ -56,7 +56,7 @@ class EndpointJudge:
         model: str,
         options: EndpointOptions | None = None,
         *,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
         **given: Any,
     ) -> None:
