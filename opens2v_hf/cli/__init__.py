@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from opens2v_hf._version import __version__
+from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.errors import OpenS2VError
 
 COMMANDS = {
@@ -49,15 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == chosen:  # only the chosen command's module is imported, so that --help stays quick
             module = importlib.import_module(f"opens2v_hf.cli.{name}")
             module.add_arguments(command)
+        command.set_defaults(parser=command)
     arguments = parser.parse_args(words)
     if module is None:
         parser.error("name a command")
     try:
-        code = module.run(arguments)
+        with plain_warnings(arguments.parser):
+            code = module.run(arguments)
         sys.stdout.flush()
         return code
     except OpenS2VError as error:
-        print(f"opens2v {arguments.command}: {error}", file=sys.stderr)
+        print(f"opens2v {arguments.command}: {in_flags(str(error), arguments.parser)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # who read the output has gone, as `head` does; nothing more can be printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

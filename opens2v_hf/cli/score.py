@@ -72,6 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     natural.add_argument("--judge-base-url", metavar="URL", help="of an OpenAI-compatible endpoint")
     natural.add_argument("--judge-concurrency", type=int, metavar="N", help="requests at a time")
     natural.add_argument("--judge-max-calls", type=int, metavar="N", help="stop asking after so many requests")
+    natural.add_argument(
+        "--judge-option", action="append", default=[], metavar="NAME=VALUE",
+        help="of asking the judge, e.g. reasoning_effort=low or max_reply_tokens=4000; may be repeated",
+    )  # fmt: skip
     natural.add_argument("--protocol", choices=("released", "full"), help="frames and rubric (default: released)")
     natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
     natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
@@ -92,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import opens2v_hf
     from opens2v_hf import processes
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.run.result import notes
     from opens2v_hf.run.table import format_text
 
@@ -127,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     _print_list("without a video", result.coverage.missing)
     _print_list("files of no sample of this split", result.coverage.unknown)
     failures = [
-        f"{metric.name} {sample_id}: {score.reason}"
+        f"{metric.name} {sample_id}: {in_flags(score.reason, arguments.parser)}"
         for metric in result.metrics
         for sample_id, score in metric.scores.items()
         if score.status == "failed"
@@ -156,6 +161,7 @@ def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most
 def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
     """What the user said of each role that the metrics need."""
     from opens2v_hf.models.info import EMBEDDED
+    from opens2v_hf.models.judge.options import options_from_words
     from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice
 
     roles = {role: ROLES[role] for name in metrics if name in METRICS for role in METRICS[name].roles}
@@ -171,6 +177,8 @@ def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
                 "concurrency": arguments.judge_concurrency,
                 "max_calls": arguments.judge_max_calls,
             }
+        if name == "judge":
+            loading |= options_from_words(arguments.judge_option)
         choices[name] = ModelChoice(chosen, _given(loading))
     return choices
 

@@ -68,7 +68,7 @@ class Output:
     def _refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
         if self._overwrite or not self.result.exists():
             return
-        remedy = "choose another --out, or give --overwrite to replace it"
+        remedy = "choose another `out=`, or give `overwrite=True` to replace it"
         if not journal_files(self.journal):
             raise ArgumentError(f"{self.result} exists, and no journal is beside it to go on from; {remedy}")
         try:
