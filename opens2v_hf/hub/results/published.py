@@ -12,6 +12,7 @@ import csv
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import FORMAT, Submission
@@ -84,7 +85,7 @@ def _submission(row: dict[str, str], split: str, where: str) -> Submission:
     if linked is None:
         raise ResultError(f"{where}: {row.get('Model')!r} is no [model](link)")
     columns = {name: _fraction(row[heading], where) for heading, name in HEADINGS.items() if heading in row}
-    record = {
+    record: dict[str, Any] = {
         "format": FORMAT,
         "model": linked["name"],
         "model_id": "",

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from opens2v_hf.data.eval_ids import PROMPT_SHA256, applicable_ids, split_ids
@@ -91,7 +91,12 @@ def time_of_submission(one: Submission, *, now: datetime) -> Iterator[Problem]:
 def provenance(one: Submission, *, allow_published: bool) -> Iterator[Problem]:
     """Provenance that is missing, malformed, or says that the numbers are not the leaderboard's."""
     made = one.provenance
-    lists = {"packages": made.packages, "models": made.model_entries, "options": made.options, "caveats": made.caveats}
+    lists: dict[str, Sequence[object]] = {
+        "packages": made.packages,
+        "models": made.model_entries,
+        "options": made.options,
+        "caveats": made.caveats,
+    }
     if long := [name for name, entries in lists.items() if len(entries) > MAX_ENTRIES]:
         what = f"has {len(lists[long[0]])} entries"
         yield Problem("length", f"provenance.{long[0]}", what, f"give at most {MAX_ENTRIES}")
