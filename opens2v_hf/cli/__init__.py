@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -40,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         the message explains, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if empty := [word for word in words if not word or re.fullmatch(r"--[\w-]+=", word)]:
+        after = words[words.index(empty[0]) - 1] if words.index(empty[0]) else "opens2v"
+        print(f"opens2v: an argument is empty (after {after!r}); is a variable of the shell not set?", file=sys.stderr)
+        return 2
     chosen = next((word for word in words if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(prog="opens2v", description="OpenS2V-Nexus for the Hugging Face ecosystem")
     parser.add_argument("--version", action="version", version=f"opens2v-hf {__version__}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.run.result import RunResult
 
 if TYPE_CHECKING:
@@ -23,12 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a file for the released Space (--space-json). On the Hub it opens a pull request, or updates your own open "
         "one; nothing of others is changed."
     )
-    parser.add_argument("result", metavar="RESULT", help="JSON file that `opens2v score` wrote")
+    parser.add_argument("result", metavar="RESULT", help="JSON file that `opens2v score` wrote, or its folder")
     parser.add_argument("--model", metavar="ORG/NAME", help="the model's repo on the Hub")
     parser.add_argument("--results", metavar="ORG/NAME", help="a results dataset, e.g. org/opens2v-results")
     parser.add_argument("--space-json", metavar="FILE", type=Path, help="where the released Space's JSON is written")
     parser.add_argument("--direct", action="store_true", help="commit, instead of opening a pull request")
-    parser.add_argument("--dry-run", action="store_true", help="show the difference and change nothing")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="show what would be sent and change nothing; fails where the real call would. Without a way to the Hub it "
+        "shows what can be said here, and exits with 1",
+    )
     parser.add_argument("--version", default="v1.1", help="of the weights of the total: v1.1 (default) or v1.0")
     parser.add_argument("--scoring", default="released", help="released (default) or strict")
     allow = parser.add_argument_group("what is refused otherwise")
@@ -51,26 +58,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Push, and say what was done or would be."""
+    """Push, and say what was done or would be; 1 where a dry run could not look at the Hub."""
     if not (arguments.model or arguments.results or arguments.space_json):
         raise ArgumentError("say where to push: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
-    result = RunResult.load(arguments.result)
-    if arguments.space_json:
-        from opens2v_hf.hub.comparability import Allowed, check_comparable
-        from opens2v_hf.hub.results.released_form import write_released_form
+    from opens2v_hf.hub.results.result_file import find_result
 
-        card = result.scorecard(version=arguments.version, scoring=arguments.scoring)
-        allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
-        check_comparable(result, card, allowed)  # the form has no room for a note
-        if arguments.dry_run:
-            print(f"would write {arguments.space_json}")
-        else:
-            print(f"wrote {write_released_form(card, arguments.space_json)}")
+    result = RunResult.load(find_result(arguments.result))
+    if arguments.space_json:
+        _write_space_json(result, arguments)
+    proposals = []
     if arguments.model:
-        _print(_push_to_model(result, arguments))
+        proposals.append(_push_to_model(result, arguments))
+        _print(proposals[-1])
     if arguments.results:
-        _print(_push_to_results(result, arguments))
-    return 0
+        proposals.append(_push_to_results(result, arguments))
+        _print(proposals[-1])
+    return int(any(proposal.unchecked for proposal in proposals))
+
+
+def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
+    from opens2v_hf.hub.comparability import Allowed, check_comparable
+    from opens2v_hf.hub.results.released_form import released_form, write_released_form
+
+    path: Path = arguments.space_json
+    card = result.scorecard(version=arguments.version, scoring=arguments.scoring)
+    allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
+    check_comparable(result, card, allowed)  # the form has no room for a note
+    if not arguments.dry_run:
+        print(f"wrote {write_released_form(card, path)}")
+        return
+    content = json.dumps(released_form(card), indent=2)
+    parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if (os.path.lexists(path) and not path.is_file()) or not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ResultError(f"cannot write {path}; choose another file")
+    print(f"{content}\nwould {'replace' if path.exists() else 'write'} {path}")
 
 
 def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal:
@@ -95,13 +116,19 @@ def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal
 def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Proposal:
     from huggingface_hub import HfApi
 
-    from opens2v_hf.hub.client import who_am_i
+    from opens2v_hf.hub.client import HubUnreachableError, who_am_i
     from opens2v_hf.hub.results.from_result import make_submission
     from opens2v_hf.hub.results.submit import submit
 
     if missing := [f"--{name}" for name in ("team", "venue") if not getattr(arguments, name)]:
         raise ArgumentError(f"a submission to {arguments.results} needs {' and '.join(missing)}")
-    api = HfApi()
+    api, owner = HfApi(), arguments.owner
+    try:
+        owner = owner or who_am_i(api).names[0]
+    except HubUnreachableError:
+        if not arguments.dry_run:
+            raise
+        owner = "you"  # whoever the token is of; `submit` says that the Hub was not asked
     submission = make_submission(
         result,
         model=arguments.name or result.model,
@@ -109,7 +136,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
         link=arguments.link,
         team=arguments.team,
         venue=arguments.venue,
-        submitted_by=arguments.owner or who_am_i(api).names[0],
+        submitted_by=owner,
         version=arguments.version,
         scoring=arguments.scoring,
     )
@@ -120,4 +147,6 @@ def _print(proposal: Proposal) -> None:
     if not proposal.done:
         for line in proposal.diff.splitlines():  # a record is one line of some 40 KB
             print(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
+    for notice in proposal.notices:
+        print(notice)
     print(proposal.describe())

@@ -16,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "targets",
-        nargs="+",
+        nargs="*",
         metavar="TARGET",
-        help="a file (a record, or the JSON of the released Space), a clone of the results dataset, or a pull request "
-        "as org/opens2v-results#3 or by its address",
+        help="a file (a record, or the JSON of the released Space), a folder of them, a clone of the results dataset, "
+        "or a pull request as org/opens2v-results#3 or by its address",
     )
     parser.add_argument(
         "--results", metavar="ORG/NAME", help="results dataset that files and loose folders are held against"
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-published", action="store_true", help="accept rows of published tables, which have no per-video values"
     )
     parser.add_argument("--json", action="store_true", help="print the problems as JSON")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a record, and check nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,9 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
         validate_folder,
         validate_pull_request,
     )
-    from opens2v_hf.hub.results.record import load_submissions
+    from opens2v_hf.hub.results.record import json_schema, load_submissions
+    from opens2v_hf.hub.results.validation.problem import is_refused
     from opens2v_hf.scores.scorecard import SPLITS
 
+    if arguments.schema:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    if not arguments.targets or "" in arguments.targets or arguments.results == "":
+        raise ArgumentError("name what is to be checked: a file, a folder or a pull request (got an empty argument)")
     if arguments.split not in (None, *SPLITS):
         raise ArgumentError(f"there is no split {arguments.split!r} (known are: {', '.join(SPLITS)})")
     existing = load_submissions(arguments.results) if arguments.results else []
@@ -66,16 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({name: [one.to_dict() for one in problems] for name, problems in checked.items()}, indent=2))
     else:
         _print(checked)
-    return int(any(checked.values()))
+    return int(any(is_refused(problems) for problems in checked.values()))
 
 
 def _print(checked: dict[str, list]) -> None:
-    from opens2v_hf.hub.results.validation.problem import harmless
+    from opens2v_hf.hub.results.validation.problem import harmless, is_refused
 
     for name, problems in checked.items():
         if problems:
-            print(f"{harmless(name)}: not acceptable")
+            print(
+                f"{harmless(name)}: {'not acceptable' if is_refused(problems) else 'acceptable, for a person to see'}"
+            )
             for problem in problems:
                 print(f"  {problem}")
-    good = sum(not problems for problems in checked.values())
+    good = sum(not is_refused(problems) for problems in checked.values())
     print(f"{good} of {len(checked)} acceptable")

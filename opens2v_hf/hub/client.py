@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import get_session
 
 from opens2v_hf.errors import HubError
@@ -16,6 +16,10 @@ TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 
 PATIENCE_S = 120.0
 """How long the Hub may be silent. Its client alone would wait for ever."""
+
+
+class HubUnreachableError(HubError):
+    """There is no way to the Hub: offline mode, no network, no answer."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,18 @@ def who_am_i(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubU
     return HubUser(names, may_write=role != "read")
 
 
+def who_may_write(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubUser:
+    """As `who_am_i`, for what writes: a token for reading alone does not even open a pull request.
+
+    Raises:
+        HubError: as `who_am_i`, or the token may only read.
+    """
+    user = who_am_i(api, purpose)
+    if not user.may_write:
+        raise HubError(f"the token may only read; make one that may write at {TOKENS_PAGE}")
+    return user
+
+
 @contextmanager
 def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
     """Turns what the Hub's client raises into one sentence that holds no token.
@@ -59,7 +75,8 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
         forbidden: advice for where the Hub forbids it.
 
     Raises:
-        HubError: the Hub cannot be reached, refuses, knows no such repo or file, or does not answer as a Hub does.
+        HubUnreachableError: the Hub cannot be reached.
+        HubError: it refuses, knows no such repo or file, or does not answer as a Hub does.
     """
     session = get_session()  # one for the whole process
     if session.timeout.read is None:
@@ -67,9 +84,13 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
     try:
         yield
     except OfflineModeIsEnabled as error:
-        raise HubError("offline mode is on; unset HF_HUB_OFFLINE") from error
+        raise HubUnreachableError("offline mode is on; unset HF_HUB_OFFLINE") from error
     except HFValidationError as error:
         raise HubError(f"that is no name on the Hub: {_first_line(error)}") from error
+    except GatedRepoError as error:
+        page = str(error.response.url).partition("/resolve/")[0].partition("/api/")[0]
+        message = f"the repo is gated, and the token has no access to it; ask for it on the repo's page at {page}"
+        raise HubError(_without_token(f"{message} ({_first_line(error)})", api)) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         advice = {
@@ -82,7 +103,7 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
         raise HubError(_without_token(f"{advice} ({_first_line(error)})", api)) from error
     except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
         message = f"the Hub at {api.endpoint} cannot be reached: {_first_line(error)}"
-        raise HubError(_without_token(message, api)) from error
+        raise HubUnreachableError(_without_token(message, api)) from error
     except UnicodeEncodeError as error:
         raise HubError("the token holds characters that no token has; log in again with `hf auth login`") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # the client trusts the form of an answer

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opens2v_hf.data.eval_ids import PROMPT_SHA256
 from opens2v_hf.data.eval_rules import GENERAL_METRICS
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import is_unavoidable
+from opens2v_hf.hub.results.validation.problem import Problem, harmless
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.result import MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
@@ -41,24 +43,35 @@ def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, ha
             elsewhere a total by other weights, or a strict column, would stand among released ones.
 
     Raises:
-        ResultError: it is partial, made with embedded models, or not comparable, and that was not allowed; or it holds
-            no column at all.
+        NotComparableError: it is partial, made with embedded models, or not comparable, and that was not allowed.
+        ResultError: it holds no column at all.
     """
     if not any(column.normalised is not None for column in card.columns.values()):
         raise ResultError(f"the result of {result.model!r} has no column of the leaderboard; score with more metrics")
     found = []
     if not allowed.embedded and any(metric.embedded for metric in column_metrics(result).values()):
-        found.append(f"it was {EMBEDDED_NOTE} (`allow_embedded=True`)")
+        found.append(Problem("embedded", "", f"it was {EMBEDDED_NOTE}", "allow_embedded=True"))
     if not allowed.partial:
-        found += [f"{reason} (`allow_partial=True`)" for reason in partial_reasons(result, card)]
+        found += [Problem("partial", "", reason, "allow_partial=True") for reason in partial_reasons(result, card)]
     if not allowed.not_comparable:
         reasons = other_reasons(result) + ([] if has_protocol else _protocol_reasons(card))
-        found += [f"{reason} (`allow_not_comparable=True`)" for reason in reasons]
+        found += [Problem("not_comparable", "", reason, "allow_not_comparable=True") for reason in reasons]
     if found:
-        raise ResultError(
-            f"the result of {result.model!r} is not pushed: " + "; ".join(found) + ". The option in brackets pushes it "
-            "all the same"
-        )
+        raise NotComparableError(result.model, found)
+
+
+class NotComparableError(ResultError):
+    """A result is not pushed; `problems` holds a reason each, without the argument that allows it.
+
+    Args:
+        model: of the result.
+        reasons: whose remedies are the arguments that allow them.
+    """
+
+    def __init__(self, model: str, reasons: Sequence[Problem]) -> None:
+        listed = "; ".join(f"{reason.what} (`{reason.remedy}`)" for reason in reasons)
+        super().__init__(f"the result of {model!r} is not pushed: {listed}. What is in brackets pushes it all the same")
+        self.problems = tuple(replace(reason, what=harmless(reason.what), remedy="") for reason in reasons)
 
 
 def partial_reasons(result: RunResult, card: Scorecard) -> list[str]:

@@ -1,6 +1,6 @@
 """Scores in a model's repo: `.eval_results/opens2v-eval.yaml`, which the Hub shows on the model's page and ranks.
 
-One entry a column and split, and one for the total. Entries that somebody else has made stay as they are.
+One entry a split, with the total; its notes hold the columns. Entries that somebody else has made stay as they are.
 """
 
 from __future__ import annotations
@@ -16,31 +16,29 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.comparability import other_reasons, partial_reasons, public_caveats, public_name
 from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result import MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
-from opens2v_hf.scores.scorecard import SPLITS, Scorecard, weights
+from opens2v_hf.scores.scorecard import SPLITS, ColumnScore, Scorecard
 
 FILE = ".eval_results/opens2v-eval.yaml"
 BENCHMARK = DEFAULT_REPO
 SOURCE_NAME = "opens2v-hf"
 """Marks the entries that this package has made, which it may replace."""
 
-TOTAL = "total"
 
-
-def task_id(split: str, column: str) -> str:
-    """The benchmark's task for a column of a split, as its `eval.yaml` registers it.
+def task_id(split: str) -> str:
+    """The benchmark's task for the total of a split, as its `eval.yaml` registers it.
 
     Example:
-        >>> task_id("open-domain", "nexusscore")
-        'open_domain_nexusscore'
+        >>> task_id("open-domain")
+        'open_domain_total'
     """
-    return f"{split.replace('-', '_')}_{column}"
+    return f"{split.replace('-', '_')}_total"
 
 
-def task_ids() -> dict[str, tuple[str, str]]:
-    """Every task to its split and column, the total of a split before its columns."""
-    return {task_id(split, column): (split, column) for split in SPLITS for column in (TOTAL, *weights("v1.1", split))}
+def task_ids() -> dict[str, str]:
+    """Every task to its split."""
+    return {task_id(split): split for split in SPLITS}
 
 
 def eval_entries(
@@ -52,7 +50,7 @@ def eval_entries(
     source_url: str | None = None,
     user: str | None = None,
 ) -> list[EvalResultEntry]:
-    """The entries of a result: values in percent with two decimals, as the published tables have them.
+    """The entry of a result: its total in percent with two decimals, as the published tables have it.
 
     Args:
         result: of a scoring run.
@@ -62,28 +60,26 @@ def eval_entries(
         source_url: page about the evaluation; the benchmark's by default.
         user: on the Hub, who evaluated.
 
-    Returns:
-        The total first, where there is one, then a column each that has a value.
+    Raises:
+        ResultError: columns are missing, so that there is no total.
     """
-    values: dict[str, tuple[float, tuple[float, float] | None, str]] = {}
-    if card.total is not None:
-        values[TOTAL] = card.total, card.interval, _protocol(result, card)
-    for name, column in card.columns.items():
-        if column.normalised is not None:
-            values[name] = column.normalised, column.interval, _column_protocol(result, card, name)
+    if card.total is None:
+        raise ResultError(
+            f"the result of {result.model!r} has no total, as the columns {', '.join(card.missing_columns)} are "
+            "missing; score them: the Hub's leaderboards take the total of a split"
+        )
     return [
         EvalResultEntry(
             dataset_id=benchmark,
-            task_id=task_id(card.split, name),
-            value=round(100 * value, 2),
+            task_id=task_id(card.split),
+            value=round(100 * card.total, 2),
             dataset_revision=revision,
             date=result.created_at[:10] or None,
             source_url=source_url or f"https://huggingface.co/datasets/{benchmark}",
             source_name=SOURCE_NAME,
             source_user=user,
-            notes=_with_interval(notes, interval),
+            notes=_notes(result, card),
         )
-        for name, (value, interval, notes) in values.items()
     ]
 
 
@@ -141,42 +137,30 @@ def _is_own(entry: dict[str, Any]) -> bool:
     )
 
 
-def _protocol(result: RunResult, card: Scorecard) -> str:
+def _notes(result: RunResult, card: Scorecard) -> str:
     """How the total was made, in a line."""
     parts = [
         f"OpenS2V-Eval {card.version}, {card.scoring} scoring, in percent",
         f"{result.coverage.found} of {result.coverage.expected} videos",
         f"opens2v-hf {result.package.get('opens2v-hf', 'unknown')}",
     ]
-    if any(metric.embedded for metric in column_metrics(result).values()):
+    if card.interval is not None:
+        parts.append(f"95 % interval over prompts {100 * card.interval[0]:.2f} to {100 * card.interval[1]:.2f}")
+    metrics = column_metrics(result)
+    if any(metric.embedded for metric in metrics.values()):
         parts.append(EMBEDDED_NOTE)
     parts += [*partial_reasons(result, card), *other_reasons(result)]
-    parts += [f"{column}: {caveat}" for column, caveat in _told(result) if is_unavoidable(column, caveat)]
+    caveats = [(name, caveat) for name, metric in metrics.items() for caveat in public_caveats(metric)]
+    parts += [f"{name}: {caveat}" for name, caveat in caveats if is_unavoidable(name, caveat)]
+    parts += [_column(card.columns[name], metrics[name]) for name in card.columns if name in metrics]
     return "; ".join(parts)
 
 
-def _column_protocol(result: RunResult, card: Scorecard, name: str) -> str:
-    """How a column was made, in a line."""
-    metric, column = column_metrics(result)[name], card.columns[name]
-    parts = [
-        f"OpenS2V-Eval {card.version}, {card.scoring} scoring, in percent of the column's range",
-        f"mean of {column.num_videos} videos" + (f", {column.num_missing} without a value" * bool(column.num_missing)),
-        *(
-            f"{model.role} {public_name(model)}" + (f"@{model.revision[:19]}" if model.revision else "")
-            for model in metric.models
-        ),
-        f"opens2v-hf {result.package.get('opens2v-hf', 'unknown')}",
-    ]
-    if metric.embedded:
-        parts.append(EMBEDDED_NOTE)
-    return "; ".join([*parts, *public_caveats(metric)])
-
-
-def _told(result: RunResult) -> list[tuple[str, str]]:
-    return [(column, caveat) for column, metric in column_metrics(result).items() for caveat in public_caveats(metric)]
-
-
-def _with_interval(notes: str, interval: tuple[float, float] | None) -> str:
-    if interval is None:
-        return notes
-    return f"{notes}; 95 % interval over prompts {100 * interval[0]:.2f} to {100 * interval[1]:.2f}"
+def _column(column: ColumnScore, metric: MetricResult) -> str:
+    if column.normalised is None:
+        return f"{column.title} without a value"
+    models = "".join(
+        f", {model.role} {public_name(model)}" + (f"@{model.revision[:19]}" if model.revision else "")
+        for model in metric.models
+    )
+    return f"{column.title} {100 * column.normalised:.2f} (mean of {column.num_videos} videos{models})"

@@ -16,7 +16,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Re
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import TOKENS_PAGE, told, who_am_i
+from opens2v_hf.hub.client import told, who_may_write
 
 if TYPE_CHECKING:
     from opens2v_hf.hub.repo_content import RepoContent
@@ -73,9 +73,7 @@ def check_access(api: HfApi, org: str) -> None:
     Raises:
         HubError: there is none, it is not valid, may only read, or is that of somebody else.
     """
-    user = who_am_i(api, "publishing needs a token that may write")
-    if not user.may_write:
-        raise HubError(f"the token may only read; make one that may write at {TOKENS_PAGE}")
+    user = who_may_write(api, "publishing needs a token that may write")
     if org not in user.names:
         owner, names = user.names[0], ", ".join(user.names)
         raise HubError(f"the token is of {owner}, who cannot publish for {org!r}, only for {names}")

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, Discussion, HfApi
-from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import TOKENS_PAGE, told
+from opens2v_hf.hub.client import TOKENS_PAGE, HubUser, told
 
 OPEN = ("open", "draft")
+_NEEDS_NO_RIGHT = "a pull request needs no right to write to the repo, so leave `direct=True` out"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ class Proposal:
         diff: of the files, unified; empty where nothing is to be changed.
         done: whether it was carried out.
         url: of the pull request or commit; empty where nothing was done.
+        unchecked: of a dry run without a way to the Hub: why what is there was not looked at; empty otherwise.
+        notices: what a person should look at before it is merged, a sentence each.
     """
 
     target: Target
     diff: str
     done: bool
     url: str = ""
+    unchecked: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -58,6 +63,8 @@ class Proposal:
     def describe(self) -> str:
         """What was done, in one line."""
         target = self.target
+        if self.unchecked:
+            return f"{target.repo_id}: this would be proposed; what is there was not looked at: {self.unchecked}"
         if not self.is_needed:
             return f"{target.repo_id}: up to date, nothing to push"
         if target.new_pull_request:
@@ -70,23 +77,44 @@ class Proposal:
         return f"{target.repo_id}: {how}" + (f", {self.url}" if self.url else "")
 
 
-def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: str, direct: bool) -> Target:
+def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: HubUser, direct: bool) -> Target:
     """Where a change goes: the main branch, the user's own open pull request of this title, or a new one.
 
     Raises:
-        HubError: there is no such repo, or the Hub cannot be reached.
+        HubError: there is no such repo, it is of another kind, the user may not commit to it, or the Hub cannot be
+            reached.
     """
     with told(api):
         try:
             main = api.repo_info(repo_id, repo_type=kind).sha
+        except GatedRepoError:
+            raise
         except RepositoryNotFoundError as error:
+            others = [other for other in ("model", "dataset", "space") if other != kind]
+            if found := next((other for other in others if api.repo_exists(repo_id, repo_type=other)), None):
+                raise HubError(f"{repo_id} is a {found} on the Hub, and a {kind} is needed here") from error
             raise HubError(f"there is no {kind} {repo_id} on the Hub, or the token may not see it") from error
-        own = None if direct else _own_pull_request(api, repo_id, kind, title, user)
+        if direct and repo_id.partition("/")[0] not in user.names:
+            raise HubError(f"{user.names[0]} may not commit to {repo_id}: {_NEEDS_NO_RIGHT}")
+        own = None if direct else _own_pull_request(api, repo_id, kind, title, user.names[0])
         if own is None:
             return Target(repo_id, kind, "main", str(main), new_pull_request=not direct)
         revision = f"refs/pr/{own.num}"
         commit = api.repo_info(repo_id, repo_type=kind, revision=revision).sha
     return Target(repo_id, kind, revision, str(commit), new_pull_request=False)
+
+
+def offline_proposal(repo_id: str, kind: str, files: Mapping[str, str], reason: Exception) -> Proposal:
+    """What a dry run can say without a way to the Hub: the files as if nothing were there.
+
+    Args:
+        repo_id: of the repo.
+        kind: "model" or "dataset".
+        files: path to content.
+        reason: why there is no way.
+    """
+    diff = "".join(_diff(path, "", new) for path, new in files.items())
+    return Proposal(Target(repo_id, kind, "main", "", new_pull_request=True), diff, done=False, unchecked=str(reason))
 
 
 def read_text(api: HfApi, target: Target, path: str) -> str:
@@ -139,7 +167,7 @@ def propose(
     ]
     is_direct = target.revision == "main" and not target.new_pull_request
     advice = (
-        "a pull request needs no right to write to the repo: leave `direct=True` out"
+        _NEEDS_NO_RIGHT
         if is_direct
         else f"a token that may only read opens no pull request, make another at {TOKENS_PAGE}"
     )

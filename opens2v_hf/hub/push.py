@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.client import told, who_am_i
+from opens2v_hf.hub.client import HubUnreachableError, told, who_may_write
 from opens2v_hf.hub.comparability import Allowed, check_comparable
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
-from opens2v_hf.hub.pull_requests import Proposal, find_target, propose, read_text
+from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
 from opens2v_hf.hub.results.validation.links import link_problems
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.scores.scorecard import RELEASED, SPLITS
@@ -42,7 +44,8 @@ def push_result(
         result: of a scoring run.
         model: repo of the model, "org/name".
         direct: commit to it, instead of opening a pull request.
-        dry_run: change nothing; the diff is in what is returned.
+        dry_run: change nothing; the diff is in what is returned. Fails where the push would; only without a way to the
+            Hub it returns what would be written, and `unchecked` says why the repo was not looked at.
         benchmark: the benchmark's dataset repo, whose `eval.yaml` registers the tasks.
         source_url: page about the evaluation; the benchmark's by default.
         version: of the weights, "v1.1" or "v1.0".
@@ -68,13 +71,20 @@ def push_result(
     card = result.scorecard(version=version, scoring=scoring)
     check_comparable(result, card, Allowed(allow_partial, allow_embedded, allow_not_comparable))
     api = api or HfApi()
-    user = who_am_i(api).names[0]
-    revision = _revision(api, result, benchmark)
-    target = find_target(api, model, "model", title=TITLE, user=user, direct=direct)
-    entries = eval_entries(result, card, benchmark=benchmark, revision=revision, source_url=source_url, user=user)
-    present = read_text(api, target, FILE)
+    entries = partial(eval_entries, result, card, benchmark=benchmark, source_url=source_url)
+    entries()  # a result without a total is refused before the Hub is asked
+    try:
+        user = who_may_write(api)
+        revision = _revision(api, result, benchmark)
+        target = find_target(api, model, "model", title=TITLE, user=user, direct=direct)
+        present = read_text(api, target, FILE)
+    except HubUnreachableError as error:
+        if not dry_run:
+            raise
+        return offline_proposal(model, "model", {FILE: merge_entries("", entries())}, error)
+    made = entries(revision=revision, user=user.names[0])
     description = f"Scores on {result.split} of [{benchmark}](https://huggingface.co/datasets/{benchmark})."
-    files: dict[str, tuple[str, str | None]] = {FILE: (present, merge_entries(present, entries))}
+    files: dict[str, tuple[str, str | None]] = {FILE: (present, merge_entries(present, made))}
     return propose(api, target, files, title=TITLE, description=description, dry_run=dry_run)
 
 

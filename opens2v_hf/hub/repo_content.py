@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from opens2v_hf._version import __version__
 from opens2v_hf.data.eval_publish import write_parquet
 from opens2v_hf.data.opens2v5m.convert import INDEX_FOLDER, MANIFEST, REJECTED
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.dataset_card import THIS_REPO, card_of, read_manifest
+from opens2v_hf.hub.eval_yaml import FILE as EVAL_YAML
+from opens2v_hf.hub.eval_yaml import check_eval_yaml
 from opens2v_hf.hub.folders import hub_folder, kind_folders
 
 EVAL = "opens2v-eval"
@@ -21,6 +24,9 @@ TRAIN = "opens2v-5m"
 RESULTS = "opens2v-results"
 CARD = "README.md"
 
+REQUIREMENTS = "requirements.txt"
+
+_UNPINNED = re.compile(r"^opens2v-hf(?:\[[\w,-]+\])?(?=[ \t]*(?:#.*)?$)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LAYOUT_FOLDER = re.compile(r"/(?:regular|Jsons|cross-frames-pairs|gpt-frames-pairs)(?:/|$)")
 _SPACE_PREFIX = "opens2v-"
@@ -90,7 +96,7 @@ def contents(
         folder = hub_folder(kind, folder_name)
         repo_id = f"{org}/{name}"
         if kind != "dataset_scripts":
-            repos.append(RepoContent(repo_id, "space", _files_of(folder)))
+            repos.append(RepoContent(repo_id, "space", _with_pinned_package(_files_of(folder))))
         elif name == RESULTS:
             # No folder of it is owned: what others have submitted since stays.
             repos.append(RepoContent(repo_id, "dataset", _with_repo_id(_files_of(folder), repo_id)))
@@ -105,6 +111,7 @@ def contents(
 
 
 def _eval_content(repo_id: str, folder: Path, source: str, work: Path) -> RepoContent:
+    check_eval_yaml((folder / EVAL_YAML).read_text("utf-8"))
     write_parquet(source, work)
     return RepoContent(repo_id, "dataset", _with_repo_id(_files_of(folder), repo_id) | _files_of(work), ("data",))
 
@@ -137,6 +144,18 @@ def _files_of(folder: Path) -> dict[str, Path | bytes]:
                 if not name.startswith("."):
                     path = Path(root, name)
                     files[str(PurePosixPath(*path.relative_to(folder).parts))] = path
+    return files
+
+
+def _with_pinned_package(files: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
+    """A Space's files, whose requirements name this version of the package.
+
+    Else a Space would run whatever is newest on the day on which it is built.
+    """
+    requirements = files[REQUIREMENTS]
+    if isinstance(requirements, Path):
+        pinned = _UNPINNED.sub(rf"\g<0>=={__version__}", requirements.read_text("utf-8"))
+        files[REQUIREMENTS] = pinned.encode()
     return files
 
 

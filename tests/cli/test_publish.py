@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from opens2v_hf._version import __version__
+
 TOKEN = "hf_secretsecretsecret"
 
 
@@ -41,5 +43,7 @@ def test_without_a_yes_nothing_is_published(loopback_hub):
     if "up to date" not in printed:
         assert code == 1
         assert "space org/naturalscore: create; add " in printed
-        assert printed.endswith("nothing was published; --yes publishes without asking\n")
+        assert printed.endswith(
+            f"nothing was published; --package-is-ours says that opens2v-hf=={__version__} on the index is yours\n"
+        )
     assert TOKEN not in printed

@@ -7,10 +7,10 @@ import gzip
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from helpers.submissions import make_submission
+from helpers.submissions import make_submission, replace
 
 from opens2v_hf.hub.results.record import Submission
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from helpers.submissions import RANGES, columns_of, make_submission, raw_values, weights_of
+from helpers.submissions import RANGES, columns_of, make_submission, raw_values, replace, weights_of
 
 from opens2v_hf.data.eval_ids import split_ids
 from opens2v_hf.hub.results.record import Submission

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from dataclasses import replace
+from typing import Any
 
 from opens2v_hf.data.eval_ids import PROMPT_SHA256, applicable_ids, split_ids
-from opens2v_hf.hub.results.record import Provenance, Submission
+from opens2v_hf.hub.results.record import FORMAT, Submission
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import VideoScore
@@ -83,40 +84,58 @@ def make_submission(split: str = "open-domain", seed: int = 0, **changes) -> Sub
     """A submission that is acceptable; `changes` replaces fields of it."""
     values = raw_values(split, seed)
     columns, counts = columns_of(values)
-    models = {
-        name: (ModelInfo(RELEASED_MODELS[name][0], RELEASED_MODELS[name][1], "c0ffee", "float16", "cuda:0"),)
+    models = [
+        {"metric": name, **ModelInfo(*RELEASED_MODELS[name], "c0ffee", "float16", "cuda:0").to_dict()}
         for name in values
         if RELEASED_MODELS[name]
-    }
-    submission = Submission(
-        model=f"Model {seed}",
-        model_id="",
-        link="https://example.org/model",
-        team="Some Team",
-        venue="Open-Source",
-        split=split,
-        version="v1.1",
-        scoring="released",
-        columns=columns,
-        total=total_of_seed(split, seed),
-        num_videos=counts,
-        per_video={i: {name: values[name][i] for name in values if i in values[name]} for i in split_ids(split)},
-        provenance=Provenance(
-            kind="measured",
-            packages={"opens2v-hf": "0.1.0", "torch": "2.13.0"},
-            models=models,
-            options={"gmescore": {"sampling": "linspace-32"}},
-            caveats={"naturalscore": (RUBRIC_CAVEAT,)},
-            benchmark={
+    ]
+    record = {
+        "format": FORMAT,
+        "model": f"Model {seed}",
+        "model_id": "",
+        "link": "https://example.org/model",
+        "team": "Some Team",
+        "venue": "Open-Source",
+        "split": split,
+        "version": "v1.1",
+        "scoring": "released",
+        "total": total_of_seed(split, seed),
+        "columns": columns,
+        "num_videos": counts,
+        "per_video": {i: {name: values[name][i] for name in values if i in values[name]} for i in split_ids(split)},
+        "provenance": {
+            "kind": "measured",
+            "source": "",
+            "packages": [{"name": "opens2v-hf", "version": "0.1.0"}, {"name": "torch", "version": "2.13.0"}],
+            "models": models,
+            "options": [{"metric": "gmescore", "option": "sampling", "value": '"linspace-32"'}],
+            "caveats": [{"metric": "naturalscore", "caveat": RUBRIC_CAVEAT}],
+            "benchmark": {
                 "source": "hf://datasets/BestWishYsh/OpenS2V-Eval@c0ffee",
                 "prompt_file": "Open-Domain_Eval.json",
                 "sha256": PROMPT_SHA256[split],
             },
-        ),
-        submitted_by="org",
-        submitted_at="2026-01-01 12:00:00",
-    )
-    return replace(submission, **changes)
+        },
+        "submitted_by": "org",
+        "submitted_at": "2026-01-01 12:00:00",
+    }
+    return Submission.model_validate(_as_record({**record, **changes}))
+
+
+def replace(one: Any, **changes: Any) -> Any:
+    """As `dataclasses.replace`; of a submission, whose columns, counts and per-video values may be given as maps."""
+    if isinstance(one, Submission):
+        return Submission.model_validate(_as_record({**one.to_dict(), **changes}))
+    return dataclasses.replace(one, **changes)
+
+
+def _as_record(fields: dict[str, Any]) -> dict[str, Any]:
+    """The record of a submission: every column is in every map, and the videos are a list."""
+    names = tuple(RANGES)
+    fields = {**fields, **{key: {n: fields[key].get(n) for n in names} for key in ("columns", "num_videos")}}
+    if isinstance(fields["per_video"], dict):
+        fields["per_video"] = [{"id": i, **{n: v.get(n) for n in names}} for i, v in fields["per_video"].items()]
+    return fields
 
 
 def make_whole_result(

@@ -54,7 +54,8 @@ def test_a_whole_result_of_the_released_models_is_pushed():
 def test_what_the_leaderboard_would_show_for_what_it_is_not_is_refused(result, said, option):
     with pytest.raises(ResultError, match=said) as refused:
         check(result)
-    assert f"`allow_{option}=True`" in str(refused.value)
+    assert f"(`allow_{option}=True`)" in str(refused.value)
+    assert all(option not in str(problem) or problem.code == option for problem in refused.value.problems)
     check(result, **{option: True})
 
 

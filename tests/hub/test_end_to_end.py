@@ -60,7 +60,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def published(loopback_hub, tmp_path_factory):
     benchmark = write_eval_folder(tmp_path_factory.mktemp("benchmark"))
-    command = ["publish", "--org", ORG, "--eval", benchmark]
+    command = ["publish", "--org", ORG, "--eval", benchmark, "--package-is-ours"]
     return opens2v(loopback_hub, [*command, "--dry-run"], [*command, "--yes"], [*command, "--yes"], user=ORG)
 
 
@@ -75,7 +75,7 @@ def test_everything_is_published_once(loopback_hub, published):
     current = {line.split()[1].rstrip(":") for line in unchanged.splitlines() if ": up to date, " in line}
     assert current == expected
     tasks = httpx.get(f"{loopback_hub.url}/datasets/{ORG}/opens2v-eval/resolve/main/eval.yaml").text
-    assert "- id: open_domain_nexusscore\n  config: open-domain\n  split: test\n" in tasks
+    assert "- id: open_domain_total\n  config: open-domain\n  split: test\n" in tasks
 
 
 def test_plain_libraries_read_it(loopback_hub, published, tmp_path):

@@ -7,8 +7,10 @@ from huggingface_hub import EvalResultEntry, parse_eval_result_entries
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.dataset_card import split_card
-from opens2v_hf.hub.eval_results import eval_entries, merge_entries, task_id, task_ids
+from opens2v_hf.hub.eval_results import eval_entries, merge_entries, task_ids
+from opens2v_hf.hub.eval_yaml import FRAMEWORKS, check_eval_yaml
 from opens2v_hf.hub.folders import hub_folder
+from opens2v_hf.scores.scorecard import COLUMNS
 
 
 def entries_of(split="open-domain", **options):
@@ -16,53 +18,71 @@ def entries_of(split="open-domain", **options):
     return eval_entries(result, result.scorecard(), revision="c0ffee", user="org")
 
 
-def test_a_task_for_each_column_of_each_split_and_the_totals():
+def test_a_task_for_the_total_of_each_split():
     folder = hub_folder("dataset_scripts", "opens2v-eval")
-    registered = yaml.safe_load((folder / "eval.yaml").read_text())
+    registered = check_eval_yaml((folder / "eval.yaml").read_text())
     card, _ = split_card((folder / "README.md").read_text())
     configs = {config["config_name"]: {files["split"] for files in config["data_files"]} for config in card["configs"]}
-    assert [task["id"] for task in registered["tasks"]] == list(task_ids())
-    assert len(registered["tasks"]) == 3 + 7 + 6 + 7  # totals, and columns of open, human and single
-    for task in registered["tasks"]:
-        assert task["split"] in configs[task["config"]]
-        assert task["id"] == task_id(task["config"], task_ids()[task["id"]][1])
-    assert {"name", "description", "evaluation_framework"} <= set(registered)
+    assert [task.id for task in registered.tasks] == list(task_ids())
+    assert list(task_ids()) == ["open_domain_total", "human_domain_total", "single_domain_total"]
+    for task in registered.tasks:
+        assert task.split in configs[task.config]
+        assert task.config == task_ids()[task.id]
+    assert registered.evaluation_framework in (None, *FRAMEWORKS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"evaluation_framework": "opens2v-hf"}, "'opens2v-hf' is not on the Hub's list of 20"),
+        ({"evaluation_framework": "inspect-ai"}, "inspect-ai needs field_spec, scorers, solvers in the task a"),
+        ({"tasks": []}, "tasks"),
+        ({"tasks": [{"id": "a"}, {"id": "a"}]}, "the same id"),
+        ({"tasks": [{"config": "a"}]}, r"tasks\.0\.id"),
+        ({"name": ""}, "name"),
+        ({"description": None}, "description"),
+    ],
+)
+def test_a_file_that_the_hub_would_refuse_is_not_published(changes, said):
+    good = {"name": "A", "description": "B", "tasks": [{"id": "a"}], "evaluation_framework": "wbench"}
+    check_eval_yaml(yaml.safe_dump(good))
+    with pytest.raises(ResultError, match=said):
+        check_eval_yaml(yaml.safe_dump({**good, **changes}))
+
+
+def test_a_file_that_is_no_yaml_is_not_published():
+    with pytest.raises(ResultError, match="cannot be read as YAML"):
+        check_eval_yaml("a: [")
 
 
 @pytest.mark.parametrize(("split", "weights"), [("open-domain", OPEN_WEIGHTS), ("human-domain", HUMAN_WEIGHTS)])
-def test_values_are_percent_of_the_columns(split, weights):
+def test_the_total_is_in_percent_and_its_notes_hold_the_columns(split, weights):
     columns, counts = columns_of(raw_values(split, 0))
-    total = sum(weight * columns[name] for name, weight in weights.items())
-    entries = entries_of(split)
-    assert entries[0].task_id == f"{split.replace('-', '_')}_total"
-    assert entries[0].value == pytest.approx(100 * total, abs=0.006)
-    by_task = {entry.task_id: entry for entry in entries[1:]}
-    assert len(by_task) == len(columns)
+    (entry,) = entries_of(split)
+    assert entry.task_id == f"{split.replace('-', '_')}_total"
+    assert entry.value == pytest.approx(
+        100 * sum(weight * columns[name] for name, weight in weights.items()), abs=0.006
+    )
     for name, value in columns.items():
-        entry = by_task[task_id(split, name)]
-        assert entry.value == pytest.approx(100 * value, abs=0.006)
-        assert f"mean of {counts[name]} videos" in entry.notes
-    for entry in entries:
-        assert (entry.dataset_id, entry.dataset_revision) == ("BestWishYsh/OpenS2V-Eval", "c0ffee")
-        assert (entry.date, entry.source_name, entry.source_user) == ("2026-01-01", "opens2v-hf", "org")
-        assert "OpenS2V-Eval v1.1, released scoring" in entry.notes
-        assert "95 % interval over prompts" in entry.notes
-    assert "embedder Alibaba-NLP/gme-Qwen2-VL-7B-Instruct@c0ffee" in by_task[task_id(split, "gmescore")].notes
-    assert "the rubric is this project's own text" in entries[0].notes
+        assert f"{COLUMNS[name].title} {100 * value:.2f} (mean of {counts[name]} videos" in entry.notes
+    assert (entry.dataset_id, entry.dataset_revision) == ("BestWishYsh/OpenS2V-Eval", "c0ffee")
+    assert (entry.date, entry.source_name, entry.source_user) == ("2026-01-01", "opens2v-hf", "org")
+    assert "OpenS2V-Eval v1.1, released scoring" in entry.notes
+    assert "95 % interval over prompts" in entry.notes
+    assert "embedder Alibaba-NLP/gme-Qwen2-VL-7B-Instruct@c0ffee" in entry.notes
+    assert "the rubric is this project's own text" in entry.notes
 
 
-def test_a_partial_result_has_no_total():
+def test_a_result_without_a_total_has_no_entry():
     result = make_whole_result()
     partial = type(result)(**{**vars(result), "metrics": result.metrics[:3]})
-    tasks = {entry.task_id for entry in eval_entries(partial, partial.scorecard())}
-    assert len(tasks) == 3
-    assert "open_domain_total" not in tasks
+    with pytest.raises(ResultError, match="has no total"):
+        eval_entries(partial, partial.scorecard())
 
 
-def test_embedded_numbers_say_so_in_every_entry():
-    for entry in entries_of(embedded=True):
-        if "motion_amplitude" not in entry.task_id:  # which has no model
-            assert "not comparable with any leaderboard" in entry.notes
+def test_embedded_numbers_say_so():
+    (entry,) = entries_of(embedded=True)
+    assert "not comparable with any leaderboard" in entry.notes
 
 
 def test_the_hubs_client_reads_what_is_written():
@@ -88,13 +108,11 @@ def test_own_entries_are_replaced_and_foreign_ones_kept():
     second = merge_entries(first, entries_of(seed=2))
     held = yaml.safe_load(second)
     assert held[:2] == foreign
-    assert len(held) == 2 + 8
-    tasks = [entry["dataset"]["task_id"] for entry in held[2:]]
-    assert len(set(tasks)) == 8
+    assert len(held) == 2 + 1
     assert held[2]["value"] == entries_of(seed=2)[0].value != entries_of(seed=1)[0].value
     both = yaml.safe_load(merge_entries(second, entries_of("human-domain")))
-    assert both[:10] == held
-    assert len(both) == 10 + 7
+    assert both[:3] == held
+    assert len(both) == 3 + 1
 
 
 def test_the_same_again_changes_no_byte():
@@ -105,9 +123,9 @@ def test_the_same_again_changes_no_byte():
 
 def test_doubles_of_ones_own_become_one():
     once = merge_entries("", entries_of(seed=1))
-    assert len(yaml.safe_load(merge_entries(once + once, entries_of(seed=2)))) == 8
+    assert len(yaml.safe_load(merge_entries(once + once, entries_of(seed=2)))) == 1
     other = EvalResultEntry("BestWishYsh/OpenS2V-Eval", "human_domain_total", 1.0)
-    assert len(yaml.safe_load(merge_entries(once + once, [other]))) == 9
+    assert len(yaml.safe_load(merge_entries(once + once, [other]))) == 2
 
 
 def test_a_verified_entry_is_nobodys_to_replace():
@@ -115,14 +133,14 @@ def test_a_verified_entry_is_nobodys_to_replace():
     verified[0]["verifyToken"] = "token"
     held = yaml.safe_load(merge_entries(yaml.safe_dump(verified), entries_of(seed=2)))
     assert held[0] == verified[0]
-    assert len(held) == 9
+    assert len(held) == 2
 
 
 def test_an_entry_that_names_no_task_stays():
     odd = "- dataset: {id: [1], task_id: {a: b}}\n  value: 1\n  source: {name: opens2v-hf}\n"
     held = yaml.safe_load(merge_entries(odd, entries_of()))
     assert held[0] == yaml.safe_load(odd)[0]
-    assert len(held) == 1 + 8
+    assert len(held) == 1 + 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Publishing on a Hub on loopback, and reading back with nothing but `datasets` and `evaluate`."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ import yaml
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.opens2v5m import folder_form
 
+from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.convert import convert
 from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
 from opens2v_hf.data.opens2v5m.released import read_layout
@@ -20,7 +22,7 @@ from opens2v_hf.hub.repo_content import contents, repo_names
 PUBLISH = """
 import sys
 from opens2v_hf.cli import main
-sys.exit(main(["publish", "--org", "org", *sys.argv[1:]]))
+sys.exit(main(["publish", "--org", "org", "--package-is-ours", *sys.argv[1:]]))
 """
 
 READ = """
@@ -188,6 +190,8 @@ def test_the_spaces_hold_their_folders(loopback_hub, published):
         held = {entry["path"] for entry in tree if entry["type"] == "file"}
         assert {"README.md", "app.py", "requirements.txt"} <= held
         assert not any("__pycache__" in path or path.startswith(".") for path in held)
+        page = f"{loopback_hub.url}/spaces/org/{name}/resolve/main/requirements.txt"
+        assert re.fullmatch(rf"opens2v-hf\[[\w,]+\]=={re.escape(__version__)}\n", httpx.get(page).text)
         page = f"{loopback_hub.url}/spaces/org/{name}/resolve/main/app.py"
         assert httpx.get(page).content == (hub_folder(kind, folder) / "app.py").read_bytes()
 

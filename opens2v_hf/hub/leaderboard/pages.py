@@ -249,6 +249,7 @@ def _about(boards: Boards, key: str) -> _About:
     history = boards.history(key)
     if history:
         newest = history[0]
+        venue: str
         venue, team, model_id, link = newest.venue, newest.team, newest.model_id, web_link(newest.link)
     else:
         row = next(iter(boards.rows(key, "v1.1", "released").values()))

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from opens2v_hf.data.eval_ids import applicable_ids, split_ids
-from opens2v_hf.data.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.leaderboard.outside import plain
 from opens2v_hf.hub.results.record import Submission
 from opens2v_hf.hub.results.validation.names import look
-from opens2v_hf.hub.results.validation.values import TOTAL_TOLERANCE, released_gaps
-from opens2v_hf.scores.scorecard import RELEASED, Scorecard, scorecard, total_of, weights
+from opens2v_hf.hub.results.validation.rules import released_gaps
+from opens2v_hf.scores.scorecard import RELEASED, total_of, weights
 
 OPEN, CLOSED = "Open-Source", "Closed-Source"
 PUBLISHED, MEASURED, ON_THE_HUB = "published", "measured", "hub"
@@ -44,15 +42,13 @@ class HubScores:
     Attributes:
         model_id: "org/name".
         split: of the benchmark.
-        columns: normalised values in 0..1; those that the repo has.
-        total: in 0..1; None where the repo has none.
+        total: in 0..1, which nothing can be checked by.
         pull_request: number of the pull request that proposes it, None where the model's owner has merged it.
     """
 
     model_id: str
     split: str
-    columns: Mapping[str, float]
-    total: float | None
+    total: float
     pull_request: int | None = None
 
 
@@ -188,23 +184,7 @@ def names_of(submissions: Iterable[Submission]) -> dict[str, str]:
 
 def raw_values(submission: Submission) -> dict[str, dict[str, float | None]]:
     """Column to every id that it applies to, to the raw value; None for a video that has none."""
-    return {
-        name: {i: submission.per_video.get(i, {}).get(name) for i in sorted(applicable_ids(name, submission.split))}
-        for name in split_columns(submission.split)
-    }
-
-
-def per_video_scorecard(submission: Submission, version: str, scoring: str) -> Scorecard:
-    """A submission's scorecard from its per-video values, by the paper's categories."""
-    values = raw_values(submission)
-    return scorecard(
-        values,
-        split=submission.split,
-        category_of={i: PAPER_CATEGORIES[prefix] for i, prefix in split_ids(submission.split).items()},
-        version=version,
-        scoring=scoring,
-        applicable={name: tuple(ids) for name, ids in values.items()},
-    )
+    return submission.raw_values
 
 
 def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Row | str:
@@ -213,7 +193,7 @@ def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Ro
     if one.per_video and scoring == RELEASED and released_gaps(one):
         return TOO_FEW
     if one.per_video:
-        card = per_video_scorecard(one, version, scoring)
+        card = one.scorecard(version, scoring)
         if card.partial:
             return NO_COLUMNS
         total = Cell(card.total, card.interval)
@@ -256,8 +236,8 @@ def _hub_row(entry: HubScores, key: str, name: str) -> Row:
     return Row(
         key=key,
         name=name,
-        total=Cell(_hub_total(entry)),
-        columns={name: Cell(entry.columns.get(name)) for name in split_columns(entry.split)},
+        total=Cell(entry.total),
+        columns={name: Cell() for name in split_columns(entry.split)},
         by_category={},
         venue=OPEN,
         team=plain(entry.model_id.split("/")[0]),
@@ -267,15 +247,6 @@ def _hub_row(entry: HubScores, key: str, name: str) -> Row:
         date="",
         proposed_in=entry.pull_request,
     )
-
-
-def _hub_total(entry: HubScores) -> float | None:
-    """The total that follows from a model repo's columns; None where one is missing, or it says another total."""
-    try:
-        total = total_of(entry.columns, entry.split)
-    except ArgumentError:
-        return None
-    return total if entry.total is None or abs(entry.total - total) <= TOTAL_TOLERANCE else None
 
 
 def _ranked(rows: Collection[Row]) -> tuple[Row, ...]:

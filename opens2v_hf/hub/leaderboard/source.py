@@ -16,7 +16,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from opens2v_hf.errors import HubError, OpenS2VError
 from opens2v_hf.hub.client import told
-from opens2v_hf.hub.eval_results import TOTAL, task_ids
+from opens2v_hf.hub.eval_results import task_ids
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard.boards import Boards
 from opens2v_hf.hub.leaderboard.outside import plain
@@ -164,28 +164,13 @@ def read_hub_scores(benchmark: str, *, token: str | bool | None = None) -> list[
         HubError: the Hub cannot be reached, or the dataset has no leaderboard.
     """
     api = HfApi(token=token)
-    values: dict[tuple[str, str], dict[str, float]] = {}
-    proposed: dict[tuple[str, str], int | None] = {}
-    for task, (split, column) in task_ids().items():
+    found = []
+    for task, split in task_ids().items():
         for entry in _leaderboard(api, benchmark, task):
-            model_id, value = entry.get("modelId"), entry.get("value")
-            fraction = _fraction(value)
-            if not isinstance(model_id, str) or fraction is None or EMBEDDED_NOTE in str(entry.get("notes")):
-                continue
-            place = (model_id, split)
-            values.setdefault(place, {})[column] = fraction
-            number = entry.get("pullRequest")
-            proposed[place] = number if isinstance(number, int) else proposed.get(place)
-    return [
-        HubScores(
-            model_id,
-            split,
-            {name: value for name, value in found.items() if name != TOTAL},
-            found.get(TOTAL),
-            proposed[model_id, split],
-        )
-        for (model_id, split), found in sorted(values.items())
-    ]
+            model_id, total, number = entry.get("modelId"), _fraction(entry.get("value")), entry.get("pullRequest")
+            if isinstance(model_id, str) and total is not None and EMBEDDED_NOTE not in str(entry.get("notes")):
+                found.append(HubScores(model_id, split, total, number if isinstance(number, int) else None))
+    return sorted(found, key=lambda one: (one.model_id, one.split))
 
 
 def _leaderboard(api: HfApi, benchmark: str, task: str) -> list[dict[str, Any]]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import HfApi
 
 from opens2v_hf.errors import OpenS2VError
-from opens2v_hf.hub.comparability import Allowed, check_comparable
+from opens2v_hf.hub.comparability import Allowed, NotComparableError, check_comparable
 from opens2v_hf.hub.results.from_result import make_submission
 from opens2v_hf.hub.results.record import FORMAT, Submission
 from opens2v_hf.hub.results.released_form import is_released_form
+from opens2v_hf.hub.results.result_file import is_result
 from opens2v_hf.hub.results.submit import submit
-from opens2v_hf.hub.results.validation.problem import Problem, harmless
-from opens2v_hf.hub.results.validation.reading import MAX_BYTES, parse
+from opens2v_hf.hub.results.validation.problem import Problem, SubmissionError, harmless, is_refused
+from opens2v_hf.hub.results.validation.reading import parse
 from opens2v_hf.hub.results.validation.submission import validate_submission
 from opens2v_hf.run.result import RunResult
 
@@ -53,7 +53,7 @@ class Checked:
 
     Attributes:
         submission: the record that would be sent; None where the file holds none.
-        problems: what is wrong with it; it can be sent where there are none.
+        problems: what is wrong with it, a reason each; notices among them refuse nothing.
     """
 
     submission: Submission | None
@@ -62,7 +62,7 @@ class Checked:
     @property
     def acceptable(self) -> bool:
         """Whether it can be sent."""
-        return self.submission is not None and not self.problems
+        return self.submission is not None and not is_refused(self.problems)
 
 
 def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -> Checked:
@@ -81,15 +81,13 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
         content = file.read_bytes()
     except OSError as error:
         return _refused("unreadable", f"the file cannot be read ({error.strerror})", "upload it again")
-    if num_bytes <= MAX_BYTES:
-        record, _ = parse(content)
+    try:
+        record = parse(content, bom=True) if not is_result(file) else None
         if is_released_form(record):
             what = "eight numbers without anything that they could be checked by"
             return _refused("released_form", what, "upload the result file that `opens2v score` writes")
         if isinstance(record, dict) and record.get("format") == FORMAT:
-            problems = validate_submission(content, existing=existing)
-            return Checked(_as_submission(record, problems), tuple(problems))
-    try:
+            return _checked(Submission.from_dict(record), existing)
         result = RunResult.load(file)
         check_comparable(result, result.scorecard(scoring=details.scoring), Allowed(), has_protocol=True)
         submission = make_submission(
@@ -102,9 +100,11 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
             link=details.link.strip(),
             scoring=details.scoring,
         )
+    except (SubmissionError, NotComparableError) as error:
+        return Checked(None, error.problems)
     except OpenS2VError as error:
         return _refused("refused", harmless(str(error).replace(str(file), "the file")), "see the page about submitting")
-    return Checked(submission, tuple(validate_submission(submission, existing=existing)))
+    return _checked(submission, existing)
 
 
 def send(submission: Submission, repo_id: str, token: str) -> str:
@@ -125,8 +125,9 @@ def send(submission: Submission, repo_id: str, token: str) -> str:
     return submit(submission, repo_id, api=HfApi(token=token)).url
 
 
-def _as_submission(record: dict[str, Any], problems: Sequence[Problem]) -> Submission | None:
-    return None if problems else Submission.from_dict(record)
+def _checked(submission: Submission, existing: Sequence[Submission]) -> Checked:
+    problems = tuple(validate_submission(submission, existing=existing))
+    return Checked(None if is_refused(problems) else submission, problems)
 
 
 def _refused(code: str, what: str, remedy: str) -> Checked:

@@ -11,10 +11,11 @@ from huggingface_hub import HfApi
 from opens2v_hf.errors import ArgumentError, HubError
 from opens2v_hf.hub.client import told
 from opens2v_hf.hub.pull_requests import OPEN
-from opens2v_hf.hub.results.record import DATA_FOLDER, Submission
+from opens2v_hf.hub.results.record import DATA_FOLDER, Submission, read_submission
 from opens2v_hf.hub.results.released_form import is_released_form, released_form_problems
 from opens2v_hf.hub.results.remote import changes_of, read_existing
-from opens2v_hf.hub.results.validation.problem import Problem, harmless
+from opens2v_hf.hub.results.result_file import is_result
+from opens2v_hf.hub.results.validation.problem import Problem, SubmissionError, harmless, is_refused
 from opens2v_hf.hub.results.validation.reading import MAX_BYTES, parse, read_file, too_large
 from opens2v_hf.hub.results.validation.submission import validate_submission
 
@@ -45,21 +46,37 @@ def validate_file(
 ) -> list[Problem]:
     """What is wrong with a file: a record of the results dataset, or the released Space's form.
 
+    A byte order mark is skipped, as everywhere where a file of one's own is read; in the dataset itself it is refused.
+
     Args:
         path: of the file.
-        split: that a file in the released form is of; by default human-domain without a NexusScore, else open-domain,
-            which has the weights of single-domain.
+        split: that a file in the released form is of; see `released_form_problems`.
         existing: the records that are there already.
         allow_published: whether a record may be of a published table.
+
+    Raises:
+        ArgumentError: `path` is empty.
     """
-    content, problems = read_file(path)
-    if content is None:
+    if path == Path():
+        raise ArgumentError("the file must have a name (got an empty path)")
+    if problems := _of_result(path):
         return problems
-    record, _ = parse(content)
-    if is_released_form(record):
-        assumed = "open-domain" if "nexus_score" in record else "human-domain"
-        return list(released_form_problems(record, split or assumed))
-    return validate_submission(content, existing=existing, allow_published=allow_published)
+    try:
+        record = parse(read_file(path), bom=True)
+        if is_released_form(record):
+            return list(released_form_problems(record, split))
+        submission = Submission.from_dict(record)
+    except SubmissionError as error:
+        return list(error.problems)
+    return validate_submission(submission, existing=existing, allow_published=allow_published)
+
+
+def _of_result(path: Path) -> list[Problem]:
+    if not is_result(path):
+        return []
+    what = "this is a result of `opens2v score`, from which a submission is made, and not a submission"
+    remedy = "submit it with `opens2v push FILE --results ORG/NAME`, whose `--dry-run` checks it first"
+    return [Problem("is_result", "", what, remedy)]
 
 
 def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Checked:
@@ -77,17 +94,21 @@ def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Che
     files = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not files:
         raise ArgumentError(f"{folder} holds no results: there is no file {pattern} in it")
-    contents = {path.relative_to(folder).as_posix(): read_file(path) for path in files}
-    ordered = sorted(contents, key=lambda name: (_submitted_at(contents[name][0]), name))
     checked: Checked = {}
+    read: dict[str, Submission] = {}
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        try:
+            checked[name] = _of_result(path)
+            if not checked[name]:
+                read[name] = read_submission(read_file(path), bom=not is_clone)
+        except SubmissionError as error:
+            checked[name] = list(error.problems)
     accepted = [] if is_clone else list(existing)
-    for name in ordered:
-        content, problems = contents[name]
-        if content is not None:
-            path = name if is_clone else None
-            problems = _with_record(content, path, accepted, authors=None, allow_published=True)
-        checked[name] = problems
-    return dict(sorted(checked.items()))
+    for name in sorted(read, key=lambda name: (read[name].submitted_at, name)):
+        path_in_repo = name if is_clone else None
+        checked[name] = _accept(read[name], accepted, path=path_in_repo, allow_published=True)
+    return checked
 
 
 def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_published: bool = False) -> Checked:
@@ -133,33 +154,30 @@ def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_publis
         else:
             with told(api):
                 local = api.hf_hub_download(repo_id, path, repo_type="dataset", revision=revision)
-            content = Path(local).read_bytes()
-            checked[path] = _with_record(content, path, existing, authors=authors, allow_published=allow_published)
+            try:
+                submission = read_submission(Path(local).read_bytes())
+            except SubmissionError as error:
+                checked[path] = list(error.problems)
+                continue
+            checked[path] = _accept(submission, existing, path=path, authors=authors, allow_published=allow_published)
     return checked
 
 
-def _with_record(
-    content: bytes,
-    path: str | None,
+def _accept(
+    submission: Submission,
     accepted: list[Submission],
     *,
-    authors: Collection[str] | None,
+    path: str | None,
+    authors: Collection[str] | None = None,
     allow_published: bool,
 ) -> list[Problem]:
-    """The problems of a record; one without any joins those that the next ones are held against."""
+    """The problems of a record; one that is not refused joins those that the next ones are held against."""
     problems = validate_submission(
-        content, existing=accepted, authors=authors, path=path, allow_published=allow_published
+        submission, existing=accepted, authors=authors, path=path, allow_published=allow_published
     )
-    if not problems:
-        accepted.append(Submission.from_dict(parse(content)[0]))
+    if not is_refused(problems):
+        accepted.append(submission)
     return problems
-
-
-def _submitted_at(content: bytes | None) -> str:
-    """The time in a record, so that who came first can be found; records without one come last."""
-    record = parse(content)[0] if content is not None else None
-    when = record.get("submitted_at") if isinstance(record, dict) else None
-    return when if isinstance(when, str) else "\uffff"
 
 
 def _names_of(api: HfApi, user: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 from opens2v_hf.data.eval_ids import split_ids
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.comparability import public_caveats, public_name
-from opens2v_hf.hub.results.record import Provenance, Submission
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.hub.results.record import FORMAT, Submission
 from opens2v_hf.run.result import MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics, column_values
-from opens2v_hf.scores.scorecard import RELEASED, SPLITS
+from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS
 
 _INTERNAL_OPTION = "url"
 """The address of somebody's own endpoint is nobody else's business."""
@@ -49,7 +49,8 @@ def make_submission(
         now: the time of the submission, UTC; the present by default.
 
     Raises:
-        ResultError: the split is none of the leaderboard's, or columns are missing, so that there is no total.
+        ResultError: the split is none of the leaderboard's, or columns are missing, so that there is no total; or an
+            argument is none that a record can hold.
     """
     if result.split not in SPLITS:
         raise ResultError(f"the leaderboard has no split {result.split!r} (it has: {', '.join(SPLITS)})")
@@ -60,47 +61,53 @@ def make_submission(
     columns = {name: column for name, column in card.columns.items() if column.normalised is not None}
     values = column_values(result)
     metrics = {name: metric for name, metric in column_metrics(result).items() if name in columns}
-    return Submission(
-        model=model,
-        model_id=model_id,
-        link=link,
-        team=team,
-        venue=venue,
-        split=result.split,
-        version=version,
-        scoring=scoring,
-        columns={name: float(column.normalised or 0.0) for name, column in columns.items()},
-        total=card.total,
-        num_videos={name: column.num_videos for name, column in columns.items()},
-        per_video={
-            sample_id: {name: value for name in columns if (value := values.get(name, {}).get(sample_id)) is not None}
-            for sample_id in split_ids(result.split)
-        },
-        provenance=_provenance(result, metrics),
-        submitted_by=submitted_by,
-        submitted_at=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M:%S"),
-    )
+    record = {
+        "format": FORMAT,
+        "model": model,
+        "model_id": model_id,
+        "link": link,
+        "team": team,
+        "venue": venue,
+        "split": result.split,
+        "version": version,
+        "scoring": scoring,
+        "total": card.total,
+        "columns": {name: columns[name].normalised if name in columns else None for name in COLUMNS},
+        "num_videos": {name: columns[name].num_videos if name in columns else None for name in COLUMNS},
+        "per_video": [
+            {"id": i, **{name: values.get(name, {}).get(i) if name in columns else None for name in COLUMNS}}
+            for i in split_ids(result.split)
+        ],
+        "provenance": _provenance(result, metrics),
+        "submitted_by": submitted_by,
+        "submitted_at": (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    return Submission.from_dict(record, source=f"the result of {result.model!r}")
 
 
-def _provenance(result: RunResult, metrics: Mapping[str, MetricResult]) -> Provenance:
-    benchmark = {name: str(result.benchmark[name]) for name in _BENCHMARK_FIELDS if result.benchmark.get(name)}
-    if "://" not in benchmark.get("source", ""):
-        benchmark.pop("source", None)  # a folder, whose name says nothing to others; the sha256 says all
-    return Provenance(
-        kind="measured",
-        source=result.source if "://" in result.source else "",
-        packages=dict(result.package),
-        models={
-            name: tuple(_public(model) for model in metric.models) for name, metric in metrics.items() if metric.models
-        },
-        options={name: _public_options(metric.options) for name, metric in metrics.items()},
-        caveats={name: public_caveats(metric) for name, metric in metrics.items() if metric.caveats},
-        benchmark=benchmark,
-    )
-
-
-def _public(model: ModelInfo) -> ModelInfo:
-    return ModelInfo(**{**model.to_dict(), "name": public_name(model)})
+def _provenance(result: RunResult, metrics: Mapping[str, MetricResult]) -> dict[str, Any]:
+    benchmark = {name: str(result.benchmark.get(name) or "") for name in _BENCHMARK_FIELDS}
+    if "://" not in benchmark["source"]:
+        benchmark["source"] = ""  # a folder, whose name says nothing to others; the sha256 says all
+    return {
+        "kind": "measured",
+        "source": result.source if "://" in result.source else "",
+        "packages": [{"name": name, "version": version} for name, version in result.package.items()],
+        "models": [
+            {"metric": name, **model.to_dict(), "name": public_name(model)}
+            for name, metric in metrics.items()
+            for model in metric.models
+        ],
+        "options": [
+            {"metric": name, "option": option, "value": json.dumps(value, ensure_ascii=False)}
+            for name, metric in metrics.items()
+            for option, value in _public_options(metric.options).items()
+        ],
+        "caveats": [
+            {"metric": name, "caveat": caveat} for name, metric in metrics.items() for caveat in public_caveats(metric)
+        ],
+        "benchmark": benchmark,
+    }
 
 
 def _public_options(options: Mapping[str, Any]) -> dict[str, Any]:

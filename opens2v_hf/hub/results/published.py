@@ -12,9 +12,11 @@ import csv
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.results.record import Provenance, Submission
+from opens2v_hf.hub.results.record import FORMAT, Submission
+from opens2v_hf.scores.scorecard import COLUMNS
 
 SOURCE = "https://huggingface.co/spaces/BestWishYsh/OpenS2V-Eval"
 OWNER = "BestWishYsh"
@@ -82,21 +84,34 @@ def _submission(row: dict[str, str], split: str, where: str) -> Submission:
     linked = _LINKED.fullmatch(row.get("Model") or "")
     if linked is None:
         raise ResultError(f"{where}: {row.get('Model')!r} is no [model](link)")
-    return Submission(
-        model=linked["name"],
-        model_id="",
-        link=linked["link"],
-        team=row["Evaluated by"],
-        venue=row["Venue"],
-        split=split,
-        version=VERSION,
-        scoring="released",
-        columns={name: _fraction(row[heading], where) for heading, name in HEADINGS.items() if heading in row},
-        total=_fraction(row["TotalScore↑"], where),
-        provenance=Provenance("published", SOURCE),
-        submitted_by=OWNER,
-        submitted_at=TAKEN_OVER_AT,
-    )
+    columns = {name: _fraction(row[heading], where) for heading, name in HEADINGS.items() if heading in row}
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "model": linked["name"],
+        "model_id": "",
+        "link": linked["link"],
+        "team": row["Evaluated by"],
+        "venue": row["Venue"],
+        "split": split,
+        "version": VERSION,
+        "scoring": "released",
+        "total": _fraction(row["TotalScore↑"], where),
+        "columns": {name: columns.get(name) for name in COLUMNS},
+        "num_videos": dict.fromkeys(COLUMNS),
+        "per_video": [],
+        "provenance": {
+            "kind": "published",
+            "source": SOURCE,
+            "packages": [],
+            "models": [],
+            "options": [],
+            "caveats": [],
+            "benchmark": {"source": "", "prompt_file": "", "sha256": ""},
+        },
+        "submitted_by": OWNER,
+        "submitted_at": TAKEN_OVER_AT,
+    }
+    return Submission.from_dict(record, source=where)
 
 
 def _fraction(percent: str, where: str) -> float:

@@ -1,4 +1,8 @@
-"""A submission: what a model scored on a split, by whom, made with what. One JSON file each in the results dataset."""
+"""A submission: what a model scored on a split, by whom, made with what. One JSON file each in the results dataset.
+
+The models below are the record as it lies in its file. Every record has every field, and maps are lists of named
+entries, so that all files together are one table whose columns do not depend on what somebody submits.
+"""
 
 from __future__ import annotations
 
@@ -7,134 +11,234 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.results.schema import mismatches
-from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.scores.scorecard import COLUMNS, SPLITS
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from opens2v_hf.data.eval_ids import applicable_ids, split_ids
+from opens2v_hf.data.sample import PAPER_CATEGORIES
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.hub.results.validation.problem import SubmissionError, form_problems
+from opens2v_hf.hub.results.validation.reading import parse
+from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorecard, weights
 
 FORMAT = "opens2v-hf/submission/1"
 
 VENUES = ("Open-Source", "Closed-Source")
-KINDS = ("published", "measured")
 
 UNAVOIDABLE_CAVEAT = "the rubric is "
-"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: told, not refused."""
+"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: shown, not refused."""
 
 DATA_FOLDER = "data"
 _SLUG_LENGTH = 64
+_MAX_INTEGER = 2**53
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """Where the numbers of a submission come from.
-
-    Attributes:
-        kind: "published" for figures taken over from a published table, "measured" for a run of this package.
-        source: URL of the table; for a run, where its videos came from (may be empty).
-        packages: name to version of the libraries that decide numbers; empty for published figures.
-        models: metric to the models that it was made with.
-        options: metric to its options, whose values are JSON.
-        caveats: metric to why its numbers are not the leaderboard's; empty where they are.
-        benchmark: `source`, `prompt_file` and `sha256` of the benchmark's prompts; empty for published figures.
-    """
-
-    kind: str
-    source: str = ""
-    packages: Mapping[str, str] = field(default_factory=dict)
-    models: Mapping[str, tuple[ModelInfo, ...]] = field(default_factory=dict)
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    caveats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    benchmark: Mapping[str, str] = field(default_factory=dict)
+def _exact(value: object) -> object:
+    """Beyond 2**53 a float is not exact, and beyond 2**63 a column of `datasets` cannot hold the number."""
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+        raise ValueError("should be a number that is not beyond 2**53")
+    return value
 
 
-@dataclass(frozen=True)
-class Submission:
-    """One row of a leaderboard, with what it rests on.
+Number = Annotated[float, BeforeValidator(_exact)]
+Count = Annotated[int, BeforeValidator(_exact)]
+T = TypeVar("T")
 
-    Attributes:
-        model: display name.
-        model_id: "org/name" on the Hub; empty for a model that has no repo there.
-        link: the model's page, http(s); may be empty.
-        team: who evaluated it.
-        venue: one of `VENUES`.
-        split: one of `opens2v_hf.scores.scorecard.SPLITS`.
-        version: of the weights of the total, "v1.1" or "v1.0".
-        scoring: "released" or "strict", see `opens2v_hf.scores.scorecard`.
-        columns: normalised values in 0..1 by metric name; the columns that the split does not have are absent.
-        total: weighted total in 0..1.
-        num_videos: how many videos each column rests on; empty where that was not published.
-        per_video: sample id to metric name to the video's raw value in the metric's own range; a metric that has no
-            value for a video is absent there. Empty for published figures.
-        provenance: where the numbers come from.
-        submitted_by: Hub user or organisation that owns the model's rows.
-        submitted_at: UTC, e.g. "2025-10-01 12:00:00": the form that `datasets` leaves as it is.
-    """
 
-    model: str
-    model_id: str
-    link: str
-    team: str
-    venue: str
-    split: str
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class PerColumn(_Part, Generic[T]):
+    """A value for each column of the leaderboard; null where there is none."""
+
+    aesthetics: T | None
+    motion_smoothness: T | None
+    motion_amplitude: T | None
+    facesim_cur: T | None
+    gmescore: T | None
+    nexusscore: T | None
+    naturalscore: T | None
+
+    @cached_property
+    def given(self) -> dict[str, T]:
+        """The values that are there, by column."""
+        return {name: value for name in PerColumn.model_fields if (value := getattr(self, name)) is not None}
+
+
+class _WithId(_Part):
+    id: str
+    """Of the sample, e.g. "singleobj_3"."""
+
+
+class VideoValues(PerColumn[Number], _WithId):
+    """A video's raw values, each in the metric's own range."""
+
+
+class PackageEntry(_Part):
+    """A library that decides numbers."""
+
+    name: str
     version: str
-    scoring: str
-    columns: Mapping[str, float]
-    total: float
+
+
+class ModelEntry(_Part):
+    """A model that a column was made with; see `opens2v_hf.models.info.ModelInfo`."""
+
+    metric: str
+    role: str
+    name: str
+    revision: str | None
+    dtype: str | None
+    device: str | None
+    embedded: bool
+    quantization: str | None
+
+
+class OptionEntry(_Part):
+    """An option of a metric."""
+
+    metric: str
+    option: str
+    value: str
+    """As JSON."""
+
+
+class CaveatEntry(_Part):
+    """Why a column's numbers are not the leaderboard's."""
+
+    metric: str
+    caveat: str
+
+
+class BenchmarkEntry(_Part):
+    """The benchmark's prompts; empty texts for published figures."""
+
+    source: str
+    prompt_file: str
+    sha256: str
+
+
+class Provenance(_Part):
+    """Where the numbers of a submission come from."""
+
+    kind: Literal["published", "measured"]
+    """"published" for figures taken over from a published table, "measured" for a run of this package."""
+    source: str
+    """URL of the table; for a run, where its videos came from (may be empty)."""
+    packages: list[PackageEntry]
+    model_entries: list[ModelEntry] = Field(alias="models")
+    options: list[OptionEntry]
+    caveats: list[CaveatEntry]
+    benchmark: BenchmarkEntry
+
+    @property
+    def models(self) -> dict[str, list[ModelEntry]]:
+        """Metric to the models that it was made with."""
+        found: dict[str, list[ModelEntry]] = {}
+        for entry in self.model_entries:
+            found.setdefault(entry.metric, []).append(entry)
+        return found
+
+
+class Submission(_Part):
+    """One row of a leaderboard, with what it rests on."""
+
+    format: Literal["opens2v-hf/submission/1"]
+    model: str
+    """Display name."""
+    model_id: str
+    """"org/name" on the Hub; empty for a model that has no repo there."""
+    link: str
+    """The model's page, http(s); may be empty where there is a `model_id`."""
+    team: str
+    """Who evaluated it."""
+    venue: Literal["Open-Source", "Closed-Source"]
+    split: Literal["open-domain", "human-domain", "single-domain"]
+    version: Literal["v1.1", "v1.0"]
+    """Of the weights of the total."""
+    scoring: Literal["released", "strict"]
+    total: Number
+    """Weighted total in 0..1."""
+    column_values: PerColumn[Number] = Field(alias="columns")
+    """Normalised values in 0..1."""
+    counts: PerColumn[Count] = Field(alias="num_videos")
+    """How many videos each column rests on; null where that was not published."""
+    videos: list[VideoValues] = Field(alias="per_video")
+    """One entry for every sample of the split; empty for published figures."""
     provenance: Provenance
     submitted_by: str
+    """Hub user or organisation that owns the model's rows."""
     submitted_at: str
-    num_videos: Mapping[str, int] = field(default_factory=dict)
-    per_video: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """UTC, e.g. "2025-10-01 12:00:00": the form that `datasets` leaves as it is."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The record as it is written; every field is there, absent columns are None."""
-        made = self.provenance
+    @property
+    def columns(self) -> dict[str, float]:
+        """Normalised values by column; those that the split does not have are absent."""
+        return self.column_values.given
+
+    @property
+    def num_videos(self) -> dict[str, int]:
+        """Column to how many videos it rests on, where that is known."""
+        return self.counts.given
+
+    @cached_property
+    def per_video(self) -> dict[str, dict[str, float]]:
+        """Sample id to column to the video's raw value; a column that has no value for a video is absent there."""
+        return {entry.id: entry.given for entry in self.videos}
+
+    @property
+    def raw_values(self) -> dict[str, dict[str, float | None]]:
+        """Column to every id that it applies to, to the raw value; None for a video that has none."""
         return {
-            "format": FORMAT,
-            "model": self.model,
-            "model_id": self.model_id,
-            "link": self.link,
-            "team": self.team,
-            "venue": self.venue,
-            "split": self.split,
-            "version": self.version,
-            "scoring": self.scoring,
-            "total": float(self.total),
-            "columns": {name: self.columns.get(name) for name in COLUMNS},
-            "num_videos": {name: self.num_videos.get(name) for name in COLUMNS},
-            "per_video": [
-                {"id": sample_id, **{name: values.get(name) for name in COLUMNS}}
-                for sample_id, values in self.per_video.items()
-            ],
-            "provenance": {
-                "kind": made.kind,
-                "source": made.source,
-                "packages": [{"name": name, "version": version} for name, version in made.packages.items()],
-                "models": [
-                    {"metric": metric, **info.to_dict()} for metric, infos in made.models.items() for info in infos
-                ],
-                "options": [
-                    {"metric": metric, "option": option, "value": json.dumps(value, ensure_ascii=False)}
-                    for metric, options in made.options.items()
-                    for option, value in options.items()
-                ],
-                "caveats": [
-                    {"metric": metric, "caveat": caveat}
-                    for metric, caveats in made.caveats.items()
-                    for caveat in caveats
-                ],
-                "benchmark": {name: made.benchmark.get(name, "") for name in ("source", "prompt_file", "sha256")},
-            },
-            "submitted_by": self.submitted_by,
-            "submitted_at": self.submitted_at,
+            name: {i: self.per_video.get(i, {}).get(name) for i in sorted(applicable_ids(name, self.split))}
+            for name in weights("v1.1", self.split)
         }
 
+    @cached_property
+    def _scorecards(self) -> dict[tuple[str, str, int], Scorecard]:
+        return {}
+
+    def scorecard(self, version: str, scoring: str, *, num_resamples: int = NUM_RESAMPLES) -> Scorecard:
+        """The scorecard that follows from the per-video values, by the paper's categories; computed once.
+
+        Args:
+            version: of the weights.
+            scoring: "released" or "strict".
+            num_resamples: of the bootstrap of the intervals, which takes nearly all of the time; 0 for none.
+
+        Raises:
+            ArgumentError: a value cannot be, which `validation.rules` finds out before.
+        """
+        key = version, scoring, num_resamples
+        if key not in self._scorecards:
+            values = self.raw_values
+            self._scorecards[key] = scorecard(
+                values,
+                split=self.split,
+                category_of={i: PAPER_CATEGORIES[prefix] for i, prefix in split_ids(self.split).items()},
+                version=version,
+                scoring=scoring,
+                applicable={name: tuple(ids) for name, ids in values.items()},
+                num_resamples=num_resamples,
+            )
+        return self._scorecards[key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as it is written."""
+        return self.model_dump(by_alias=True)
+
     def to_json(self) -> bytes:
-        """The content of the record's file: one line, so that `datasets` reads it as JSON Lines."""
+        """The content of the record's file: one line, so that `datasets` reads it as JSON Lines.
+
+        Raises:
+            ValueError: a number is not finite.
+        """
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
     @property
@@ -145,7 +249,7 @@ class Submission:
         """
         stamp = re.sub(r"[^0-9]", "", self.submitted_at)[:_SLUG_LENGTH]
         digest = hashlib.sha256(self.to_json()).hexdigest()[:12]
-        return f"{DATA_FOLDER}/{_slug(self.split)}/{_slug(self.model)}/{stamp}-{digest}.json"
+        return f"{DATA_FOLDER}/{self.split}/{_slug(self.model)}/{stamp}-{digest}.json"
 
     @classmethod
     def from_dict(cls, record: object, *, source: str = "the record") -> Submission:
@@ -156,48 +260,61 @@ class Submission:
             source: names it in messages.
 
         Raises:
-            ResultError: it is no record of this format.
+            SubmissionError: it is no record of this format; it holds every reason.
         """
-        for where, what in mismatches(record):
-            raise ResultError(f"{source} is no submission: {where or 'it'} {what}")
-        assert isinstance(record, dict)  # noqa: S101 - for the type checker; `mismatches` has seen to it
-        if record["format"] != FORMAT:
-            raise ResultError(f"{source} has the format {record['format'][:60]!r}; this version reads {FORMAT!r}")
-        made = record["provenance"]
-        models: dict[str, tuple[ModelInfo, ...]] = {}
-        for entry in made["models"]:
-            info = ModelInfo(**{name: value for name, value in entry.items() if name != "metric"})
-            models[entry["metric"]] = (*models.get(entry["metric"], ()), info)
-        options: dict[str, dict[str, Any]] = {}
-        for entry in made["options"]:
-            options.setdefault(entry["metric"], {})[entry["option"]] = _option_value(entry["value"], source)
-        caveats: dict[str, tuple[str, ...]] = {}
-        for entry in made["caveats"]:
-            caveats[entry["metric"]] = (*caveats.get(entry["metric"], ()), entry["caveat"])
-        return cls(
-            **{name: record[name] for name in _PLAIN_FIELDS},
-            total=float(record["total"]),
-            columns={name: float(value) for name, value in record["columns"].items() if value is not None},
-            num_videos={name: value for name, value in record["num_videos"].items() if value is not None},
-            per_video={
-                entry["id"]: {name: float(value) for name, value in entry.items() if name != "id" and value is not None}
-                for entry in record["per_video"]
-            },
-            provenance=Provenance(
-                kind=made["kind"],
-                source=made["source"],
-                packages={entry["name"]: entry["version"] for entry in made["packages"]},
-                models=models,
-                options=options,
-                caveats=caveats,
-                benchmark={name: value for name, value in made["benchmark"].items() if value},
-            ),
-        )
+        try:
+            return cls.model_validate(record)
+        except ValidationError as error:
+            raise SubmissionError(f"{source} is not a submission", form_problems(error)) from error
 
 
-_PLAIN_FIELDS = (
-    "model", "model_id", "link", "team", "venue", "split", "version", "scoring", "submitted_by", "submitted_at",
-)  # fmt: skip
+def read_submission(content: bytes, *, source: str = "the file", bom: bool = False) -> Submission:
+    """The record in a file's content. Only its form is checked.
+
+    Args:
+        content: of the file.
+        source: names it in messages.
+        bom: whether a byte order mark before it is skipped.
+
+    Raises:
+        SubmissionError: it is no record; it holds every reason.
+    """
+    try:
+        record = parse(content, bom=bom)
+    except SubmissionError as error:
+        raise SubmissionError(f"{source} is not a submission", error.problems) from error
+    return Submission.from_dict(record, source=source)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a record, for those who write one without this package."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": FORMAT,
+        **Submission.model_json_schema(by_alias=True, mode="serialization"),
+    }
+
+
+def features_yaml() -> list[dict[str, Any]]:
+    """The fields of a record as `dataset_info.features` of a dataset card holds them."""
+    schema = json_schema()
+    return _features(schema, schema["$defs"])
+
+
+_DTYPES = {"string": "string", "number": "float64", "integer": "int64", "boolean": "bool"}
+
+
+def _features(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for name, field in schema["properties"].items():
+        field = next((one for one in field.get("anyOf", ()) if one["type"] != "null"), field)
+        item = field.get("items", field)
+        if "$ref" in item:
+            nested = _features(definitions[item["$ref"].rpartition("/")[2]], definitions)
+            found.append({"name": name, "list" if "items" in field else "struct": nested})
+        else:
+            found.append({"name": name, "dtype": _DTYPES[field["type"]]})
+    return found
 
 
 def is_unavoidable(column: str, caveat: str) -> bool:
@@ -226,34 +343,26 @@ def load_submissions(
         The submissions by split, model and time.
 
     Raises:
+        ArgumentError: `source` is empty.
         ResultError: there is nothing at `source`, or a file is no submission.
         HubError: the Hub cannot be reached, or has no such dataset.
     """
+    if not str(source):
+        raise ArgumentError("the results dataset must be a folder, a file or org/name (got an empty text)")
     place = Path(source)
     if not place.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
         from opens2v_hf.hub.results.remote import download_results
 
         place = download_results(str(source), revision=revision, token=token)
     found = []
-    for name, text in _records_at(place):
+    for name, content in _records_at(place):
         try:
-            found.append(_parse(text, name))
+            found.append(read_submission(content, source=name, bom=True))
         except ResultError as error:
             if on_error is None:
                 raise
             on_error(str(error))
     return sorted(found, key=lambda one: (SPLITS.index(one.split), one.model.casefold(), one.submitted_at))
-
-
-def _parse(text: bytes, name: str) -> Submission:
-    try:
-        record = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ResultError(f"{name} is no JSON ({str(error)[:200]}); run `opens2v validate` on it") from error
-    submission = Submission.from_dict(record, source=name)
-    if submission.split not in SPLITS:
-        raise ResultError(f"{name} is of an unknown split {submission.split[:60]!r} (known are: {', '.join(SPLITS)})")
-    return submission
 
 
 def _records_at(place: Path) -> list[tuple[str, bytes]]:
@@ -267,17 +376,6 @@ def _records_at(place: Path) -> list[tuple[str, bytes]]:
     except OSError as error:
         raise ResultError(f"cannot read results from {place}: {error.strerror}") from error
     return [(f"{place.name}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
-
-
-def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
-
-
-def _option_value(text: str, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ResultError(f"{source} is no submission: the option value {text[:60]!r} is no JSON") from error
 
 
 def _slug(name: str) -> str:

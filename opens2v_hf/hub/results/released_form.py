@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.validation.problem import Problem, shown
-from opens2v_hf.hub.results.validation.reading import parse, read_file
-from opens2v_hf.hub.results.validation.values import TOTAL_TOLERANCE
+from opens2v_hf.hub.results.validation.rules import TOTAL_TOLERANCE
 from opens2v_hf.run.result import write_json
 from opens2v_hf.scores.scorecard import COLUMNS, Scorecard, total_of, weights
 
 TOTAL_KEY = "total_score"
-
-
-@dataclass(frozen=True)
-class ReleasedRow:
-    """What such a file says.
-
-    Attributes:
-        columns: metric name to normalised value in 0..1.
-        total: in 0..1.
-    """
-
-    columns: Mapping[str, float]
-    total: float
 
 
 def released_form(card: Scorecard) -> dict[str, float]:
@@ -53,60 +38,39 @@ def write_released_form(card: Scorecard, path: Path) -> Path:
     return write_json(path, released_form(card))
 
 
-def read_released_form(path: Path, split: str) -> ReleasedRow:
-    """Read such a file, and check it.
-
-    Args:
-        path: of the file.
-        split: that it is of; the file does not say it.
-
-    Raises:
-        ResultError: it is none, or its numbers do not follow from each other; every reason is named.
-    """
-    record: Any = None
-    content, problems = read_file(path)
-    if content is not None:
-        record, problems = parse(content)
-    problems = problems or list(released_form_problems(record, split))
-    if problems:
-        raise ResultError(f"{path} is no submission of {split}: " + "; ".join(map(str, problems)))
-    keys = {name: COLUMNS[name].submission_key for name in weights("v1.1", split)}
-    return ReleasedRow({name: float(record[key]) for name, key in keys.items()}, float(record[TOTAL_KEY]))
-
-
 def is_released_form(record: Any) -> bool:
     """Whether a JSON value looks like such a file."""
     return isinstance(record, dict) and TOTAL_KEY in record and "format" not in record
 
 
-def released_form_problems(record: Any, split: str) -> Iterator[Problem]:
+def released_form_problems(record: dict[str, Any], split: str | None = None) -> Iterator[Problem]:
     """What is wrong with such a record.
 
     Args:
-        record: a JSON value.
-        split: that it is of.
+        record: an object for which `is_released_form` holds.
+        split: that it is of, which it does not say; by default human-domain without a NexusScore, else open-domain,
+            which has the weights of single-domain.
     """
-    if not isinstance(record, dict):
-        yield Problem("form", "", "is no JSON object", "give the file that the released code writes")
-        return
-    wanted = [TOTAL_KEY, *(COLUMNS[name].submission_key for name in weights("v1.1", split))]
+    split = split or ("open-domain" if COLUMNS["nexusscore"].submission_key in record else "human-domain")
+    keys = {name: COLUMNS[name].submission_key for name in weights("v1.1", split)}
+    remedy = "give the normalised value in 0..1"
     sound = True
-    for key in wanted:
+    for key in (TOTAL_KEY, *keys.values()):
         value = record.get(key)
+        problem = None
         if key not in record:
-            sound = False
-            yield Problem("form", key, "is missing", "give the normalised value in 0..1")
+            problem = Problem("form", key, "is missing", remedy)
         elif isinstance(value, bool) or not isinstance(value, int | float):
-            sound = False
-            yield Problem("form", key, f"should be a number, not {shown(value)}", "give the normalised value in 0..1")
+            problem = Problem("form", key, f"should be a number, not {shown(value)}", remedy)
         elif not 0.0 <= value <= 1.0:
+            problem = Problem("out_of_range", key, f"{shown(value)} lies outside 0..1", remedy)
+        if problem is not None:
             sound = False
-            yield Problem("out_of_range", key, f"{shown(value)} lies outside 0..1", "give the normalised value in 0..1")
-    for key in (key for key in record if key not in wanted):
+            yield problem
+    for key in (key for key in record if key not in (TOTAL_KEY, *keys.values())):
         yield Problem("column_unknown", "", f"{split} has no {shown(key)}", "leave it out, or name the right split")
     if sound:
-        columns = {name: record[COLUMNS[name].submission_key] for name in weights("v1.1", split)}
-        expected = total_of(columns, split)
+        expected = total_of({name: record[key] for name, key in keys.items()}, split)
         if abs(expected - record[TOTAL_KEY]) > TOTAL_TOLERANCE:
             what = f"is {record[TOTAL_KEY]:.4f}, and the columns give {expected:.4f}"
             yield Problem("total_mismatch", TOTAL_KEY, what, "give the weighted sum of the columns")

@@ -71,7 +71,7 @@ class InsightFaceDetector:
 
         Raises:
             MissingDependencyError: InsightFace is not installed; the message has the command.
-            ModelError: nothing found, or the file is no face detector with landmarks.
+            ModelError: nothing found, the file is no face detector with landmarks, or its input is of another size.
             ArgumentError: an argument has a value that cannot be used.
         """
         if isinstance(input_px, bool) or not isinstance(input_px, int) or input_px < 32 or input_px % 32:
@@ -84,6 +84,12 @@ class InsightFaceDetector:
         network = _load(get_model, found, chosen)
         network.prepare(chosen.index or 0 if chosen.type == "cuda" else -1, input_size=(input_px, input_px),
                         det_thresh=score_threshold)  # fmt: skip
+        if tuple(network.input_size) != (input_px, input_px):  # a network of a fixed size takes no notice of another
+            width, height = network.input_size
+            raise ModelError(
+                f"{found.path} takes pictures of {width} x {height} px alone"
+                + (f"; load it with input_px={width}" if width == height else ", and a square is needed here")
+            )
         on_cuda = "CUDAExecutionProvider" in network.session.get_providers()
         info = found.info(dtype="float32", device=str(chosen) if on_cuda else "cpu")
         return cls(network, info, input_px=input_px, score_threshold=score_threshold)

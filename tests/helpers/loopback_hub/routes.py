@@ -64,8 +64,9 @@ class Hub:
         return JSONResponse(self.store.requests)
 
     async def whoami(self, request: Request) -> Response:
-        token = {"type": "access_token", "accessToken": {"displayName": "token", "role": "write"}}
         name = _user(request)
+        role = "read" if name.startswith("reader") else "write"
+        token = {"type": "access_token", "accessToken": {"displayName": "token", "role": role}}
         user = {"type": "user", "name": name, "fullname": name, "avatarUrl": "", "orgs": []}
         return JSONResponse({**user, "auth": token})
 
@@ -120,6 +121,8 @@ class Hub:
         repo = self.store.repos.get((kind or "model", unquote(repo_id)))
         if repo is None:
             return answers.error("RepoNotFound", 404, "Repository not found")
+        if repo.id.endswith("-gated") and _user(request) not in (_KEEPER, repo.id.split("/")[0]):
+            return answers.error("GatedRepo", 403, f"Access to {repo.id} is restricted")
         commit = repo.resolve(unquote(revision))
         if commit is None:
             return answers.error("RevisionNotFound", 404, f"Invalid rev id: {unquote(revision)}")

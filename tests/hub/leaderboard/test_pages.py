@@ -6,7 +6,7 @@ from helpers.leaderboard import hostile, measured
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard import pages
 from opens2v_hf.hub.leaderboard.boards import Boards
-from opens2v_hf.hub.leaderboard.rows import HubScores, split_columns
+from opens2v_hf.hub.leaderboard.rows import HubScores
 from opens2v_hf.hub.leaderboard.source import Origin
 from opens2v_hf.hub.leaderboard.submit import Checked
 from opens2v_hf.hub.leaderboard.table import score_table
@@ -27,7 +27,7 @@ def boards():
         measured("Gamma", -0.2, seed=2),
         hostile(),
     ]
-    hub = [HubScores("org/delta", "open-domain", dict.fromkeys(split_columns("open-domain"), 0.4), 0.4, 7)]
+    hub = [HubScores("org/delta", "open-domain", 0.4, 7)]
     return Boards([*published, *made], hub, num_resamples=2000)
 
 

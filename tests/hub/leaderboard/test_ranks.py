@@ -1,8 +1,8 @@
-from dataclasses import replace
 from statistics import stdev
 
 import pytest
 from helpers.leaderboard import measured
+from helpers.submissions import replace
 
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.leaderboard.ranks import rank_groups, undecided

@@ -58,7 +58,7 @@ def push(model, notes, create_pr, **values):
     )
 
 push("org/board-merged", "", False, total=61.5, gmescore=70.25)
-push("org/board-proposed", "", True, gmescore=55.0)
+push("org/board-proposed", "", True, total=55.0)
 push("org/board-toy", sys.argv[2], False, total=99.0)
 push("org/board-wrong", "", False, total=1234.0)
 
@@ -76,7 +76,7 @@ def settled():
 
 seen["first"] = look()
 seen["hub"] = [
-    [one.model_id, one.split, dict(one.columns), one.total, one.pull_request] for one in source.current()[0].hub
+    [one.model_id, one.split, one.total, one.pull_request] for one in source.current()[0].hub
 ]
 boards = source.current()[0]
 now[0] = 101
@@ -122,8 +122,8 @@ def test_a_walk_with_the_hub(loopback_hub, tmp_path):
     assert seen["first"][:2] == [["Alpha"], True]
     assert re.match(r"Read from org/board-results on the Hub on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", seen["first"][2])
     assert seen["hub"] == [
-        ["org/board-merged", "open-domain", {"gmescore": 0.7025}, 0.615, None],
-        ["org/board-proposed", "open-domain", {"gmescore": 0.55}, None, 1],
+        ["org/board-merged", "open-domain", 0.615, None],
+        ["org/board-proposed", "open-domain", 0.55, 1],
     ]
     assert seen["unchanged"] == ["Alpha"]
     assert seen["same boards"] is True
@@ -134,7 +134,7 @@ def test_a_walk_with_the_hub(loopback_hub, tmp_path):
     assert "there already" in seen["twice"]
     models, live, problems = seen["broken file"]
     assert (models, live) == (["Alpha", "Beta", "Gamma"], True)
-    assert "data/open-domain/x/y.json is no submission" in problems[0]
+    assert "data/open-domain/x/y.json is not a submission" in problems[0]
     models, live, words = seen["gone"]
     assert (models, live) == (["Alpha", "Beta", "Gamma"], False)
     assert words.startswith("Shown is what was there on 20")

@@ -1,10 +1,11 @@
 import json
-from dataclasses import replace
 
 import pytest
 from helpers.leaderboard import HOSTILE_LINK, HOSTILE_NAME, measured
-from helpers.submissions import make_submission, make_whole_result
+from helpers.submissions import make_submission, make_whole_result, replace
 
+from opens2v_hf.hub.leaderboard.boards import Boards
+from opens2v_hf.hub.leaderboard.pages import message_page, preview_page
 from opens2v_hf.hub.leaderboard.submit import MAX_RESULT_BYTES, Details, check_upload
 
 DETAILS = Details("My Model", "My Team", "Open-Source", "somebody", "somebody/my-model", "https://example.org/my-model")
@@ -92,6 +93,27 @@ def test_eight_numbers_are_not_enough(tmp_path):
 
 def test_results_that_are_not_comparable(tmp_path):
     checked = check_upload(result_file(tmp_path, embedded=True), DETAILS, [])
-    assert codes(checked) == ["refused"]
-    assert "embedded" in checked.problems[0].what
-    assert codes(check_upload(result_file(tmp_path, missing=3), DETAILS, [])) == ["refused"]
+    assert codes(checked) == ["embedded"]
+    assert "--" not in str(checked.problems)  # whoever uploads a file has no command line,
+    assert "=True" not in str(checked.problems)  # and no Python
+    checked = check_upload(result_file(tmp_path, missing=3), DETAILS, [])
+    assert codes(checked) == ["partial"] * 6  # no video for three, and so no value in the five columns for all
+
+
+def test_a_copy_is_shown_and_can_be_sent(tmp_path):
+    theirs = measured("VACE-14B", 0.0, submitted_by="alibaba")
+    file = tmp_path / "record.json"
+    file.write_bytes(measured("Rocket", -0.01).to_json())  # every value a little lower
+    checked = check_upload(file, DETAILS, [theirs])
+    assert checked.acceptable
+    assert [(problem.code, problem.notice) for problem in checked.problems] == [("looks_copied", True)]
+    page = preview_page(Boards([theirs]), checked)
+    assert "looks like a copy of" in page
+    assert "Not acceptable" not in page
+
+
+def test_every_reason_has_a_line_of_its_own(tmp_path):
+    checked = check_upload(result_file(tmp_path, embedded=True, missing=3), DETAILS, [])
+    page = preview_page(Boards([]), checked)
+    assert page.count("<li>") == len(checked.problems) == 7
+    assert message_page("It was not sent:\n  one\n  two").count('<p class="b-message">') == 3

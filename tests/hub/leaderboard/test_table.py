@@ -20,7 +20,7 @@ def published():
 
 @pytest.fixture(scope="module")
 def board(published):
-    hub = [HubScores("org/no-total", "open-domain", {"gmescore": 0.99}, None)]
+    hub = [HubScores("org/no-columns", "open-domain", 0.99)]
     return make_board([*published, measured("Alpha", 0.05), hostile()], hub, split="open-domain")
 
 
@@ -52,9 +52,9 @@ def test_open_and_closed(board):
 def test_order(board):
     by_gme = names(score_table(board, {}, Wanted(sort_by="GmeScore")))
     assert by_gme[:2] == ["VACE-P1.3B", "VACE-1.3B"]  # 71.38, 71.26
-    assert by_gme[-1] == "org/no-total"  # 99, and no rank
+    assert by_gme[-1] == "org/no-columns"  # what is missing comes last
     by_total = score_table(board, {})
-    assert names(by_total)[-1] == "org/no-total"  # what is missing comes last
+    assert names(by_total)[-1] == "org/no-columns"  # a total of 99, and no rank
     assert by_total.rows[-1][0] is None
     by_name = names(score_table(board, {}, Wanted(sort_by="Model")))[:-1]
     assert by_name == sorted(by_name, key=str.casefold)
@@ -124,15 +124,15 @@ def test_the_value_of_a_gradio_table(board):
     assert value["headers"] == ["#", "Model", "Total", "GmeScore", "Evaluated by", "Videos"]
     assert datatypes(table) == ["number", "str", "number", "number", "str", "number"]
     by_name = {row[1]: place for place, row in enumerate(value["data"])}
-    bind, alpha, partial = by_name["BindWeave"], by_name["Alpha"], by_name["org/no-total"]
+    bind, alpha, partial = by_name["BindWeave"], by_name["Alpha"], by_name["org/no-columns"]
     assert value["data"][bind][2:4] == [57.61, 67.79]
     assert shown[bind][2:4] == ["57.61", "67.79"]
     assert styles[bind][3].startswith("--value: 67.79%")
     assert shown[alpha][2].count("[") == 1
     assert shown[alpha][3].count("[") == 0
     assert "--low: " in styles[alpha][3]
-    assert shown[partial][:4] == ["–", "org/no-total", "–", "99.00"]
-    assert styles[partial][3] == "--value: 99.00%"  # the best of all, and no rank
+    assert shown[partial][:4] == ["–", "org/no-columns", "99.00", "–"]
+    assert not styles[partial][3]
     assert styles[bind][3].endswith("; --best: 1")
     wider = to_dataframe(table, with_intervals=True)
     assert wider["metadata"]["display_value"][alpha][3].count("[") == 1

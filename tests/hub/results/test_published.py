@@ -11,8 +11,7 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.dataset_card import split_card
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.results.published import HEADINGS, TABLES, read_table, write_published
-from opens2v_hf.hub.results.record import load_submissions
-from opens2v_hf.hub.results.schema import features_yaml
+from opens2v_hf.hub.results.record import features_yaml, load_submissions
 
 FOLDER = hub_folder("dataset_scripts", "opens2v-results")
 

@@ -1,17 +1,27 @@
 """The record of a submission: written, read, and put where it belongs."""
 
 import json
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from datasets import load_dataset
-from helpers.submissions import RUBRIC_CAVEAT, make_submission, make_whole_result
+from helpers.submissions import RUBRIC_CAVEAT, make_submission, make_whole_result, replace
 
-from opens2v_hf.errors import HubError, ResultError
+from opens2v_hf.errors import ArgumentError, HubError, ResultError
 from opens2v_hf.hub.dataset_card import join_card
+from opens2v_hf.hub.results.checking import validate_file, validate_folder
 from opens2v_hf.hub.results.from_result import make_submission as from_result
-from opens2v_hf.hub.results.record import Provenance, Submission, is_unavoidable, load_submissions
-from opens2v_hf.hub.results.schema import features_yaml
+from opens2v_hf.hub.results.record import (
+    SPLITS,
+    VENUES,
+    PerColumn,
+    Submission,
+    features_yaml,
+    is_unavoidable,
+    json_schema,
+    load_submissions,
+)
+from opens2v_hf.hub.results.validation.problem import SubmissionError
 from opens2v_hf.hub.results.validation.submission import validate_submission
 from opens2v_hf.models.info import ModelInfo
 
@@ -37,9 +47,8 @@ def test_what_is_written_is_read_back(split, tmp_path):
 
 def test_plain_datasets_makes_one_table_of_published_and_measured_rows(tmp_path):
     measured = make_submission()
-    published = replace(
-        measured, model="Published", per_video={}, num_videos={}, provenance=Provenance("published", "https://a.org")
-    )
+    provenance = {**measured.to_dict()["provenance"], "kind": "published", "packages": [], "models": []}
+    published = replace(measured, model="Published", per_video={}, num_videos={}, provenance=provenance)
     write(tmp_path, measured, published, make_submission("human-domain"))
     head = {
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/**/*.json"}]}],
@@ -76,12 +85,12 @@ def test_what_is_no_record_is_told(tmp_path):
         load_submissions(tmp_path / "none.jsonl")
     (tmp_path / "data").mkdir()
     for content, said in (
-        ("{", r"data/x\.json is no JSON"),
-        ("[]", r"data/x\.json is no submission: it should be an object, not a list"),
-        ('{"format": 3}', r"data/x\.json is no submission: format should be a string"),
-        (json.dumps({**make_submission().to_dict(), "format": "other"}), r"has the format 'other'"),
-        (json.dumps({**make_submission().to_dict(), "split": "all"}), "unknown split 'all'"),
-        (make_submission().to_json().decode().replace('"total": 0', '"total": NaN0', 1), "is no JSON"),
+        ("{", r"data/x\.json .*\[not_json\]"),
+        ("[]", r"data/x\.json .*it should be an object, not a list.*\[form\]"),
+        ('{"format": 3}', r"data/x\.json [^$]*format: .*\[form\]"),
+        (json.dumps({**make_submission().to_dict(), "format": "other"}), r"format: 'other' is unknown"),
+        (json.dumps({**make_submission().to_dict(), "split": "all"}), r"split: 'all' is unknown"),
+        (make_submission().to_json().decode().replace('"total": 0', '"total": NaN0', 1), r"\[not_finite\]"),
     ):
         (tmp_path / "data" / "x.json").write_text(content)
         with pytest.raises(ResultError, match=said):
@@ -115,7 +124,11 @@ def test_a_submission_of_a_result_is_acceptable_and_tells_nothing_of_the_machine
     submission = from_result(result, **ABOUT)
     assert b"/home" not in submission.to_json()
     assert b"10.0.0.7" not in submission.to_json()
-    assert submission.provenance.options["naturalscore"] == {"judge": {"request": {"temperature": 0}}, "runs": 3}
+    options = submission.provenance.options
+    assert {entry.option: json.loads(entry.value) for entry in options if entry.metric == "naturalscore"} == {
+        "judge": {"request": {"temperature": 0}},
+        "runs": 3,
+    }
     assert validate_submission(submission) == []
     assert Submission.from_dict(json.loads(submission.to_json())) == submission
     assert submission.total == pytest.approx(make_submission().total)
@@ -126,7 +139,7 @@ def test_videos_from_the_hub_are_named():
     result = replace(make_whole_result(), source="hf://datasets/org/videos@c0ffee")
     submission = from_result(result, **ABOUT)
     assert submission.provenance.source == "hf://datasets/org/videos@c0ffee"
-    assert submission.provenance.benchmark["source"] == "hf://datasets/BestWishYsh/OpenS2V-Eval@c0ffee"
+    assert submission.provenance.benchmark.source == "hf://datasets/BestWishYsh/OpenS2V-Eval@c0ffee"
     assert validate_submission(submission) == []
 
 
@@ -152,3 +165,52 @@ def test_the_caveat_that_every_result_has_is_the_rubrics():
     assert is_unavoidable("naturalscore", RUBRIC_CAVEAT)
     assert not is_unavoidable("gmescore", RUBRIC_CAVEAT)
     assert not is_unavoidable("naturalscore", "judged by another")
+
+
+def test_the_schema_for_submitters_has_every_field_and_choice():
+    schema = json_schema()
+    record = make_submission().to_dict()
+    assert list(schema["properties"]) == list(record)
+    assert schema["required"] == list(record)
+    assert schema["properties"]["split"]["enum"] == list(SPLITS)
+    assert schema["properties"]["venue"]["enum"] == list(VENUES)
+    assert list(PerColumn.model_fields) == list(record["columns"])
+    assert schema["additionalProperties"] is False
+    assert "null" in str(schema["$defs"]["VideoValues"]["properties"]["gmescore"])
+
+
+def test_all_that_is_wrong_with_the_form_is_said_at_once():
+    record = make_submission().to_dict()
+    record.pop("team")
+    record |= {"venue": "Free", "extra": 1}
+    record["columns"]["gmescore"] = "0.5"
+    record["per_video"][7]["id"] = None
+    with pytest.raises(SubmissionError) as refused:
+        Submission.from_dict(record)
+    assert {(problem.code, problem.where) for problem in refused.value.problems} == {
+        ("form", "team"),
+        ("unknown_value", "venue"),
+        ("form", "extra"),
+        ("form", "columns.gmescore"),
+        ("form", "per_video[7].id"),
+    }
+
+
+def test_a_byte_order_mark_is_skipped_in_a_file_and_refused_in_the_dataset(tmp_path):
+    submission = make_submission()
+    write(tmp_path, submission)
+    path = tmp_path / submission.path
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_submissions(tmp_path) == [submission]
+    assert validate_file(path) == []
+    (problem,) = validate_folder(tmp_path)[submission.path]  # plain `datasets` could not read it
+    assert problem.code == "not_json"
+
+
+def test_an_empty_place_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    write(tmp_path, make_submission())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match="empty"):
+        load_submissions("")
+    with pytest.raises(ArgumentError, match="empty"):
+        validate_file(Path(""))

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.hub.results.schema import mismatches
-from opens2v_hf.hub.results.validation.problem import Problem, harmless, shown
+from opens2v_hf.hub.results.validation.problem import Problem, SubmissionError, shown
 
 MAX_BYTES = 1 << 20
 """Ten times what a record of the largest split needs."""
 
 MAX_DEPTH = 8
 MAX_DIGITS = 40
-_MAX_FORM_PROBLEMS = 20
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+"""A string, which may be cut off, or a bracket."""
 
 
-class _RefusedError(ValueError):
-    def __init__(self, code: str, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.problem = Problem(code, "", what, remedy)
+def read_file(path: Path) -> bytes:
+    """A file's content; a file that is too large is not read.
 
-
-def read_file(path: Path) -> tuple[bytes | None, list[Problem]]:
-    """A file's content; a file that is too large is not read."""
+    Raises:
+        SubmissionError: there is no such file, or it cannot be read.
+    """
     try:
         if not path.is_file():
-            return None, [Problem("not_a_file", "", f"{shown(path)} is no file", "give a submission's JSON file")]
+            raise _refused("not_a_file", f"{shown(path)} is no file", "give a submission's JSON file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise SubmissionError(str(path), [too_large(path.stat().st_size)])
     except OSError as error:
-        return None, [Problem("unreadable", "", f"{shown(path)}: {error.strerror}", "check the file and its rights")]
-    return (content, []) if len(content) <= MAX_BYTES else (None, [too_large(path.stat().st_size)])
+        raise _refused("unreadable", f"{shown(path)}: {error.strerror}", "check the file and its rights") from error
+    return content
 
 
 def too_large(num_bytes: int) -> Problem:
@@ -42,16 +43,24 @@ def too_large(num_bytes: int) -> Problem:
     return Problem("too_large", "", what, "submit the file that `opens2v push` writes, without anything added")
 
 
-def parse(content: bytes) -> tuple[Any, list[Problem]]:
-    """The JSON value in a file's content, None with problems where there is none.
+def parse(content: bytes, *, bom: bool = False) -> Any:
+    """The JSON value in a file's content.
 
-    Refused: more than `MAX_BYTES`, nesting beyond `MAX_DEPTH`, other encodings than UTF-8, keys that stand twice in
-    an object, NaN and Infinity, numbers too large or too long to be held.
+    Args:
+        content: of the file.
+        bom: whether a byte order mark before it is skipped. Plain `datasets` cannot read a file that has one.
+
+    Raises:
+        SubmissionError: more than `MAX_BYTES`, nesting beyond `MAX_DEPTH`, another encoding than UTF-8, a key that is
+            there twice in an object, NaN and Infinity, numbers too large or too long to be held, or no JSON at all.
     """
     if len(content) > MAX_BYTES:
-        return None, [too_large(len(content))]
+        raise SubmissionError("the file", [too_large(len(content))])
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig" if bom else "utf-8")
+        if text.startswith("\ufeff"):
+            what = "the file begins with a byte order mark, with which it is no JSON"
+            raise _refused("not_json", what, "save it as UTF-8 without one")
         _refuse_depth(text)
         value = json.loads(
             text,
@@ -60,79 +69,53 @@ def parse(content: bytes) -> tuple[Any, list[Problem]]:
             parse_float=_finite,
             parse_int=_short_integer,
         )
-    except _RefusedError as refused:
-        return None, [refused.problem]
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        what = f"the file is not UTF-8 (byte {error.start})"
-        return None, [Problem("not_utf8", "", what, "save it as UTF-8")]
+        raise _refused("not_utf8", f"the file is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    except UnicodeEncodeError as error:
+        what = "a text holds half of a surrogate pair"
+        raise _refused("not_utf8", what, "write characters as UTF-8") from error
     except json.JSONDecodeError as error:
         what = f"the file is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        return None, [Problem("not_json", "", what, "submit the file that `opens2v push` writes")]
-    return value, _unpaired(value)
+        raise _refused("not_json", what, "submit the file that `opens2v push` writes") from error
+    return value
 
 
-def form_problems(record: Any) -> list[Problem]:
-    """Fields that are missing, too many, or of another type than a record has."""
-    found = []
-    for where, what in mismatches(record):
-        remedy = "write the record with `opens2v push`, or as the dataset's card says"
-        found.append(Problem("form", where, harmless(what), remedy))
-        if len(found) == _MAX_FORM_PROBLEMS:
-            break
-    return found
-
-
-def _unpaired(value: Any) -> list[Problem]:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return [Problem("not_utf8", "", "a text holds half of a surrogate pair", "write characters as UTF-8")]
-    return []
+def _refused(code: str, what: str, remedy: str) -> SubmissionError:
+    return SubmissionError("the file", [Problem(code, "", what, remedy)])
 
 
 def _refuse_depth(text: str) -> None:
     """Before parsing, because a parser's own depth limit is the process's stack."""
-    depth, position, in_string = 0, 0, False
-    while position < len(text):
-        character = text[position]
-        if in_string:
-            if character == "\\":
-                position += 1
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                what = f"the JSON is nested more than {MAX_DEPTH} deep"
-                raise _RefusedError("too_deep", what, "a record needs no more than four levels")
-        elif character in "]}":
-            depth -= 1
-        position += 1
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            what = f"the JSON is nested more than {MAX_DEPTH} deep"
+            raise _refused("too_deep", what, "a record needs no more than four levels")
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _RefusedError("duplicate_key", f"the key {shown(key)} stands twice in an object", "keep one of them")
+            raise _refused("duplicate_key", f"the key {shown(key)} is there twice in an object", "keep one of them")
         found[key] = value
     return found
 
 
 def _refuse_constant(word: str) -> float:
-    raise _RefusedError("not_finite", f"{word} is no number of JSON", "write null where there is no value")
+    raise _refused("not_finite", f"{word} is no number of JSON", "write null where there is no value")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value) or len(text) > MAX_DIGITS:
-        raise _RefusedError("not_finite", f"the number {shown(text)} is too large or too long", "give a finite number")
+        raise _refused("not_finite", f"the number {shown(text)} is too large or too long", "give a finite number")
     return value
 
 
 def _short_integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise _RefusedError("not_finite", f"the number {shown(text)} is too long", "give a number that can be")
+        raise _refused("not_finite", f"the number {shown(text)} is too long", "give a number that can be")
     return int(text)

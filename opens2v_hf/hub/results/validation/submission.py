@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.results.record import Submission
+from opens2v_hf.hub.results.record import Submission, read_submission
 from opens2v_hf.hub.results.validation import existing as rows
-from opens2v_hf.hub.results.validation import fields, reading, values
-from opens2v_hf.hub.results.validation.problem import Problem, shown
+from opens2v_hf.hub.results.validation import reading, rules
+from opens2v_hf.hub.results.validation.problem import Problem, SubmissionError, shown
 
 
 def validate_submission(
@@ -35,59 +34,35 @@ def validate_submission(
         now: the present, UTC.
 
     Returns:
-        The problems; none where it is acceptable.
+        The problems; none where it is acceptable. One that is a notice does not refuse it.
     """
-    content, problems = _content(submission)
-    if content is None:
-        return problems
-    record, problems = reading.parse(content)
-    if problems:
-        return problems
-    if problems := reading.form_problems(record):
-        return problems
-    problems = [*_field_problems(record, allow_published, now)]
-    if any(problem.code == "unknown_value" for problem in problems):
-        return problems
     try:
-        read = Submission.from_dict(record)
-    except ResultError as error:
-        return [*problems, Problem("form", "", shown(error), "write the record with `opens2v push`")]
-    problems += _number_problems(record, read)
-    problems += rows.existing_problems(read, existing)
-    if authors is not None:
-        problems += rows.author_problems(read, authors)
-    if path is not None and path != read.path:
-        what = f"lies at {shown(path)}"
-        problems.append(Problem("path", "", what, f"a record with this content belongs at {read.path}"))
-    return problems
+        if isinstance(submission, str | Path):
+            submission = reading.read_file(Path(submission))
+        one = submission if isinstance(submission, Submission) else read_submission(submission)
+    except SubmissionError as error:
+        return list(error.problems)
+    try:
+        num_bytes = len(one.to_json())
+    except ValueError:
+        remedy = "give finite numbers, and None where there is no value"
+        return [Problem("not_finite", "", "a number is not finite", remedy)]
+    if num_bytes > reading.MAX_BYTES:
+        return [reading.too_large(num_bytes)]
+    checks = (
+        rules.names_and_links,
+        partial(rules.time_of_submission, now=now or datetime.now(UTC)),
+        partial(rules.provenance, allow_published=allow_published),
+        rules.columns_and_total,
+        rules.videos,
+        partial(rows.against_existing, existing=existing),
+        partial(rows.sender, authors=authors),
+        partial(_lies_where_it_belongs, path=path),
+    )
+    return [problem for check in checks for problem in check(one)]
 
 
-def _content(submission: Submission | bytes | str | Path) -> tuple[bytes | None, list[Problem]]:
-    if isinstance(submission, bytes):
-        return submission, []
-    if isinstance(submission, Submission):
-        try:
-            return submission.to_json(), []
-        except ValueError:
-            what = "a number is not finite, or a text cannot be written as UTF-8"
-            return None, [Problem("not_finite", "", what, "give finite numbers, and None where there is no value")]
-    return reading.read_file(Path(submission))
-
-
-def _field_problems(record: Mapping[str, Any], allow_published: bool, now: datetime | None) -> Iterator[Problem]:
-    yield from fields.choice_problems(record)
-    yield from fields.text_field_problems(record, now)
-    yield from fields.provenance_problems(record, allow_published=allow_published)
-
-
-def _number_problems(record: Mapping[str, Any], submission: Submission) -> list[Problem]:
-    problems = list(values.column_problems(submission))
-    if record["per_video"]:
-        id_problems = list(values.id_problems(record, submission.split))
-        problems += id_problems
-        if not id_problems:
-            problems += values.per_video_problems(submission)
-    elif submission.num_videos:
-        what = "is given, and there are no per-video values to count"
-        problems.append(Problem("count_mismatch", "num_videos", what, "leave it null"))
-    return problems
+def _lies_where_it_belongs(one: Submission, *, path: str | None) -> list[Problem]:
+    if path is None or path == one.path:
+        return []
+    return [Problem("path", "", f"lies at {shown(path)}", f"a record with this content belongs at {one.path}")]

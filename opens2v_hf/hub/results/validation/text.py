@@ -11,7 +11,11 @@ from opens2v_hf.hub.results.validation.problem import Problem, shown
 _FORMULA = re.compile(r"(?:^|;\s*)[=+\-@\t\r\n]")
 """With these a spreadsheet takes a cell for a formula; where a comma is for decimals, cells end at a semicolon."""
 
-_MARKUP = re.compile(r"[<>`\[\]{}|\\*\"$^]|~~|&#?\w+;|^\s*#|://|\bwww\.|\b(?:javascript|vbscript|data|file)\s*:", re.I)
+_MARKUP = re.compile(
+    r"\bon\w+\s*=|['’].*=|[<>`\[\]{}|\\*\"$^]|~~|&#?\w+;|^\s*#|://|\bwww\.|\b(?:javascript|vbscript|data|file)\s*:",
+    re.I,
+)
+"""With a quotation mark and an equals sign behind it, a name could leave an attribute of a page and begin another."""
 _MAX_MARKS_IN_A_ROW = 2
 
 _BLANKS = frozenset(

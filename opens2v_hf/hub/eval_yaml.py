@@ -1,0 +1,73 @@
+"""`eval.yaml`, which registers a benchmark with the Hub: what the Hub would refuse is found before it is uploaded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from opens2v_hf.errors import ResultError
+
+FILE = "eval.yaml"
+
+FRAMEWORKS_OF = "2026-08-21"
+FRAMEWORKS = frozenset({
+    "apex-evals", "archipelago", "benchflow", "claw-eval", "exgentic", "extractbench", "harbor", "ifstruct",
+    "inspect-ai", "math-arena", "mdpbench", "mmmu", "mteb", "nanofold", "nemo-evaluator", "olmocr-bench",
+    "open-asr-leaderboard", "parsebench", "pbench", "pier", "real5-omnidocbench", "redline-bench", "researchclawbench",
+    "screenspot-pro", "swe-bench", "swe-bench-pro", "video-mme-v2", "wbench", "wildclawbench", "yc-bench",
+})  # fmt: skip
+"""The Hub's list of that day: the keys of EVALUATION_FRAMEWORKS in huggingface.js, packages/tasks/src/eval.ts. A file
+that names another framework is refused as it is pushed; one that names none is taken."""
+
+
+def _registered(name: str) -> str:
+    if name not in FRAMEWORKS:
+        raise ValueError(
+            f"{name!r} is not on the Hub's list of {FRAMEWORKS_OF}; leave it out until it has been added there"
+        )
+    return name
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(min_length=1)
+    config: str | None = None
+    split: str = "test"
+
+
+class EvalYaml(BaseModel):
+    """What the file may say."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    evaluation_framework: Annotated[str, AfterValidator(_registered)] | None = None
+    tasks: list[_Task] = Field(min_length=1)
+
+
+def check_eval_yaml(content: str) -> EvalYaml:
+    """Read the file's content, and refuse what the Hub would refuse.
+
+    Raises:
+        ResultError: it is no YAML, lacks something, or names a framework that the Hub does not know.
+    """
+    try:
+        found = EvalYaml.model_validate(yaml.safe_load(content))
+    except yaml.YAMLError as error:
+        raise ResultError(f"{FILE} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ResultError(f"{FILE} would be refused by the Hub: {reasons}") from error
+    if found.evaluation_framework == "inspect-ai":
+        for task in found.tasks:
+            if missing := {"field_spec", "solvers", "scorers"} - set(task.model_extra or ()):
+                lacks = ", ".join(sorted(missing))
+                raise ResultError(f"{FILE} would be refused by the Hub: inspect-ai needs {lacks} in the task {task.id}")
+    ids = [task.id for task in found.tasks]
+    if len(set(ids)) < len(ids):
+        raise ResultError(f"{FILE} would be refused by the Hub: two of its tasks have the same id")
+    return found
