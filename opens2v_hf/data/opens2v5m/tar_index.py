@@ -130,10 +130,10 @@ def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
         table = pq.read_table(file)
         metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         table = table.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        pieces = tuple((piece, size) for piece, size in metadata["pieces"])
+        return TarIndex(table, pieces, tuple(Skipped(**skipped) for skipped in metadata["skipped"]))
+    except Exception as error:  # Arrow raises more than its own exceptions for a damaged file
         raise SourceError(f"{name or file} is no index of a split tar: build it again ({error})") from error
-    pieces = tuple((name, size) for name, size in metadata["pieces"])
-    return TarIndex(table, pieces, tuple(Skipped(**skipped) for skipped in metadata["skipped"]))
 
 
 def build_index(tar: SplitTar, path: Path, *, progress: Callable[[int], object] | None = None) -> TarIndex:

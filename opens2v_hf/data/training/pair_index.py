@@ -21,7 +21,7 @@ import numpy as np
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.training.problems import BadPartner
 from opens2v_hf.data.training.row_store import RowStore, key_of, write_locations
-from opens2v_hf.data.training.row_stream import nodes
+from opens2v_hf.data.training.row_stream import builders_of
 from opens2v_hf.errors import ArgumentError, SourceError
 
 _FORMAT = 1
@@ -84,18 +84,15 @@ class PairIndex:
         Raises:
             ArgumentError: the stream does not come from "opens2v-5m".
         """
-        for node in nodes(dataset) if isinstance(dataset, datasets.IterableDataset) else ():
-            builder = getattr(getattr(node, "generate_tables_fn", None), "__self__", None)
-            if isinstance(builder, OpenS2V5M):
-                config = builder.config
-                return cls.build(
-                    _root(builder),
-                    rule=rule,
-                    folder=folder,
-                    token=builder.token,
-                    index_dir=config.index_dir,
-                    subset=config.subset,
-                )
+        for builder in builders_of(dataset) if isinstance(dataset, datasets.IterableDataset) else ():
+            return cls.build(
+                _root(builder),
+                rule=rule,
+                folder=folder,
+                token=builder.token,
+                index_dir=builder.config.index_dir,
+                subset=builder.config.subset,
+            )
         raise ArgumentError(
             "pairs=True needs a stream of load_dataset('opens2v-5m', streaming=True), which says where its rows lie; "
             "for other datasets give pairs=PairIndex.build(<the folder or URL of the whole dataset>)"

@@ -14,16 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec.core
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.features import regular_features
 from opens2v_hf.data.opens2v5m.json_borders import RECORD_BORDERS
 from opens2v_hf.data.opens2v5m.json_stream import read_object
+from opens2v_hf.data.opens2v5m.parquet_file import open_parquet
 from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR, to_table
 from opens2v_hf.data.opens2v5m.released import regular_rows
 from opens2v_hf.data.opens2v5m.tables import conform
@@ -166,12 +165,8 @@ def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
 @contextmanager
 def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
     options = {"token": token} if token and "://" in url else {}
-    filesystem, path = fsspec.core.url_to_fs(url, **options)
-    try:
-        with filesystem.open(path, "rb") as file:
-            yield pq.ParquetFile(file, pre_buffer=True)
-    except (pa.ArrowException, OSError, HTTPError) as error:
-        raise SourceError(f"cannot read {url}: {error}") from error
+    with open_parquet(url, options) as file:
+        yield pq.ParquetFile(file, pre_buffer=True)
 
 
 @functools.cache
