@@ -47,7 +47,7 @@ def write_parquet(
             builder.download_and_prepare(f"{work}/{builder.config.name}", file_format="parquet")
         for builder in builders:
             name = builder.config.name
-            written += _publish(sorted(Path(work, name).glob("*.parquet")), out_dir / "data" / name)
+            written += _publish(sorted(Path(work, name).glob("[!.]*.parquet")), out_dir / "data" / name)
     return written
 
 

@@ -162,7 +162,7 @@ def _hash_of_package_folder(module: str) -> str:
 def _hash_of_sources(folder: Path) -> str:
     """Names caches: it changes with the code that fills them."""
     digest = hashlib.sha256(__version__.encode())
-    for script in sorted(folder.glob("*.py")):
+    for script in sorted(folder.glob("[!.]*.py")):
         digest.update(script.name.encode())
         digest.update(script.read_bytes())
     return digest.hexdigest()

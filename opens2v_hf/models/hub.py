@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ def weights_sha256(folder: str | os.PathLike[str]) -> str:
     Raises:
         ModelError: the folder holds no weight file.
     """
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _WEIGHT_ENDINGS and path.is_file())
+    found = _files_in(folder, _WEIGHT_ENDINGS)
     # A folder that holds the same weights twice is loaded from safetensors, so only those count.
     files = [path for path in found if path.suffix == ".safetensors"] or found
     if not files:
@@ -129,9 +129,14 @@ def settings_sha256(folder: str | os.PathLike[str]) -> str:
 
     The sha256 of the lines that `sha256sum` prints for those files, in order of their names.
     """
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _SETTING_ENDINGS and path.is_file())
+    found = _files_in(folder, _SETTING_ENDINGS)
     listing = "".join(f"{_file_sha256(path)}  {path.name}\n" for path in found)
     return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+
+
+def _files_in(folder: str | os.PathLike[str], endings: Sequence[str]) -> list[Path]:
+    # Hidden files are none of a model: macOS lays `._x.json` beside `x.json` on disks of other systems.
+    return sorted(path for path in Path(folder).glob("[!.]*") if path.suffix in endings and path.is_file())
 
 
 def cached_commit(repo_id: str, revision: str | None = None, *, filename: str = "config.json") -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO, OpenS2V5M
 from opens2v_hf.data.opens2v5m.files import whole_file
 from opens2v_hf.data.opens2v5m.filters import Filters
-from opens2v_hf.errors import ArgumentError, ResultError, SampleError, SourceError
+from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 from opens2v_hf.run.plots import to_png
 from opens2v_hf.run.show_plots import draw_sheet
 from opens2v_hf.run.shown import PairSide, Shown, ShownClip, ShownPair, ShownViews, shown_clip, shown_views
@@ -156,11 +156,8 @@ def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Pat
     if target.suffix.lower() != ".png":
         raise ArgumentError(f"a sheet is a PNG file; give --out a name that ends in .png (got {target})")
     png = to_png(draw_sheet(shown))
-    try:
-        with whole_file(target) as temporary:
-            temporary.write_bytes(png)
-    except OSError as error:
-        raise ResultError(f"cannot write {target}: {error.strerror}") from error
+    with whole_file(target) as temporary:
+        temporary.write_bytes(png)
     return target
 
 

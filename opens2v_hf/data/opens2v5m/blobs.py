@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,24 @@ from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
 from opens2v_hf.video.reader import VideoReader, open_video
 
-WITHOUT_INDEX = "::"
-"""Stands in the path of a file in a split tar that no index locates, between the tar and the file."""
+WITHOUT_INDEX = ".tar::"
+"""Stands in the path of a file in a split tar that no index locates, between the tar and the file.
+
+Such a file has an empty list of spans; a file of any name can have this in its path.
+"""
 
 
 def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
     """The bytes of a file.
 
     Args:
-        blob: a dict of some of the keys `bytes`, `spans` and `path`; the first that has a value counts.
+        blob: a dict of some of the keys `bytes`, `spans` and `path`; the first that has a value counts. An empty list
+            of spans says that the file lies in a split tar that no index locates.
         token: for files on the Hub; None for the one of the login.
 
     Raises:
-        SourceError: the file cannot be read. Where it lies in a split tar without an index, the message says how to
-            get one.
+        SourceError: the file cannot be read, or has changed since this process first read it. Where it lies in a
+            split tar without an index, the message says how to get one.
     """
     if blob.get("bytes") is not None:
         return blob["bytes"]
@@ -38,15 +43,16 @@ def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
     path = blob.get("path")
     if not path:
         raise SourceError("a row's file has no bytes and no path: the dataset was not written as a whole")
-    if WITHOUT_INDEX in path:
-        tar, _, name = path.rpartition(WITHOUT_INDEX)
+    if blob.get("spans") is not None:
+        tar, _, name = path.partition(WITHOUT_INDEX)
+        tar += ".tar"
         raise SourceError(
             f"{name} lies in the split tar {tar}, and no index says where. Build one with "
             f'"opens2v convert {_root_of(tar)} FOLDER --index-only" (one pass over the tar\'s headers; --parts takes '
             'single parts), then load with index_dir="FOLDER"; or publish the file beside the pieces of the tar'
         )
-    source = _source(path, token)
-    return source.read(0, source.size)
+    with _source(path, token) as source:
+        return source.read(0, source.size)
 
 
 class LazyVideo:
@@ -197,20 +203,30 @@ class SubjectMask:
         return mask if dtype is None else mask.astype(dtype)
 
     def __repr__(self) -> str:
-        return f"SubjectMask(size={list(self._stored['size'])})"
+        return f"SubjectMask(size={self._stored.get('size')})"
 
 
 def _read_span(span: Mapping[str, Any], token: str | None) -> bytes:
-    data = _source(span["url"], token).read(span["offset"], span["length"])
+    end = span["offset"] + span["length"]
+    with _source(span["url"], token) as source:
+        data = source.read(span["offset"], span["length"]) if end <= source.size else b""
     if len(data) != span["length"]:
-        raise SourceError(
-            f"{span['url']} ends before byte {span['offset'] + span['length']}: it is not the file that was indexed"
-        )
+        raise SourceError(f"{span['url']} ends before byte {end}: it is not the file that was indexed")
     return data
 
 
+@contextmanager
+def _source(url: str, token: str | None) -> Iterator[ByteSource]:
+    try:
+        yield _kept_source(url, token)
+    except SourceError:
+        # It may have changed: what is loaded anew from here on is read anew.
+        _kept_source.cache_clear()
+        raise
+
+
 @functools.lru_cache(maxsize=1024)
-def _source(url: str, token: str | None) -> ByteSource:
+def _kept_source(url: str, token: str | None) -> ByteSource:
     return open_source(url, storage_options={"token": token} if token and url.startswith("hf://") else None)
 
 

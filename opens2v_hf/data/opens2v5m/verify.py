@@ -61,7 +61,8 @@ def verify(folder: Path) -> Verification:
     seen: set[tuple[str, str]] = set()
     shards = manifest["shards"]
     listed = {shard["path"] for shard in shards}
-    present = {str(file.relative_to(folder)) for file in (folder / "data").rglob("*") if file.is_file()}
+    files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
+    present = {str(file.relative_to(folder)) for file in files}
     problems += [f"{name}: no manifest knows this file" for name in sorted(present - listed)]
     sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
     with Progress("verifying", sum(sizes.values())) as progress:

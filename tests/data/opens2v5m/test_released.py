@@ -91,7 +91,7 @@ def test_a_missing_video_matters_where_it_is_needed(tmp_path) -> None:
     shutil.rmtree(tmp_path / "copy" / "videos")
     layout = read_layout(str(tmp_path / "copy"))
     row = rows_of(layout)[0]
-    with pytest.raises(SourceError, match=r"cannot read .*mp4: No such file"):
+    with pytest.raises(SourceError, match=r"cannot read .*mp4: there is no such file"):
         LazyVideo(row["video"]).read_bytes()
     with pytest.raises(SampleError, match=r"record '.*' at byte \d+: its video '.*mp4' is not in "):
         rows_of(layout, need_videos=True)
