@@ -165,10 +165,12 @@ def _row(sample: EvalSample, files: ReleasedFiles | None) -> dict[str, Any]:
 
 def _read_picture(files: ReleasedFiles, path: str, sample_id: str) -> bytes:
     """The bytes of a picture whose header is that of a picture."""
-    content = files.fetch(path).read_bytes()
     name = f"the reference picture {path!r} of sample {sample_id!r} in {files.where}"
     try:
+        content = files.fetch(path).read_bytes()
         check_image(content, name=name)
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read: {error.strerror or error}") from error
     except ImageError as error:
         raise ImageError(f"{error}, or download it again") from error
     return content

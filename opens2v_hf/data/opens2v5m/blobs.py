@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,7 +55,27 @@ def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
         return source.read(0, source.size)
 
 
-class LazyVideo:
+class _File:
+    """A file as a row stores it; a mapping for those who ask for one, see below."""
+
+    blob: dict[str, Any]
+    path: str | None
+
+    def read_bytes(self) -> bytes:
+        raise NotImplementedError
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """How a row stores it, as `datasets` writes it."""
+        return [(name, self.blob.get(name)) for name in ("path", "bytes", "spans")]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of "path" or "bytes", the latter read where the file lies within others."""
+        if name == "bytes" and self.blob.get("spans") is not None:
+            return self.read_bytes()
+        return self.blob.get(name, default)
+
+
+class LazyVideo(_File):
     """A video of a row; nothing is read before a frame is asked for.
 
     Attributes:
@@ -120,6 +140,10 @@ class LazyVideo:
             raise IndexError(f"frame {index} of a video of {self.num_frames} frames")
         return self.frames([index % self.num_frames])[0]
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        frames = self.frames(range(self.num_frames))
+        return frames if dtype is None else frames.astype(dtype)
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reader": None}
 
@@ -127,7 +151,7 @@ class LazyVideo:
         return f"LazyVideo({self.path!r})"
 
 
-class LazyImage:
+class LazyImage(_File):
     """A picture of a row, read when it is loaded.
 
     Attributes:
@@ -157,12 +181,15 @@ class LazyImage:
         """
         return read_image(self.read_bytes(), name=self.path)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.load(), dtype=dtype)
+
     def __repr__(self) -> str:
         return f"LazyImage({self.path!r})"
 
 
-class SubjectMask:
-    """The mask of a subject in the frame after `crop`; decoded when somebody looks.
+class SubjectMask(Mapping[str, Any]):
+    """The mask of a subject in the frame after `crop`, decoded when somebody looks; a mapping of what is stored.
 
     Raises `MaskError` from any of its methods where the stored code is malformed.
     """
@@ -198,12 +225,27 @@ class SubjectMask:
         """`{"size": [h, w], "counts": "..."}`."""
         return self.rle.to_dict()
 
+    def __getitem__(self, name: str) -> Any:
+        return self._stored[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         mask = self.decode()
         return mask if dtype is None else mask.astype(dtype)
 
     def __repr__(self) -> str:
         return f"SubjectMask(size={self._stored.get('size')})"
+
+
+# `Dataset.map` writes back what it was given of a row, and stores mappings as they are, by their `items()`; there is no
+# other way to tell it how a value of a type that it does not know is stored. A video cannot be a full mapping, because
+# its indices are frames.
+Mapping.register(_File)
 
 
 def _read_span(span: Mapping[str, Any], token: str | None) -> bytes:

@@ -19,8 +19,9 @@ import datasets
 import numpy as np
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
+from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.training.problems import BadPartner
-from opens2v_hf.data.training.row_store import RowStore, key_of, write_locations
+from opens2v_hf.data.training.row_store import RowStore, key_of, load_array, write_locations
 from opens2v_hf.data.training.row_stream import builders_of
 from opens2v_hf.errors import ArgumentError, SourceError
 
@@ -124,6 +125,7 @@ class PairIndex:
 
         Raises:
             SourceError: there are no pairs, or a file cannot be read.
+            ResultError: the folder cannot be written.
         """
         options = {"data_dir": data_dir, "token": token, "index_dir": index_dir, "subset": subset}
         rows = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", **options)
@@ -132,16 +134,14 @@ class PairIndex:
             cache = Path(datasets.config.HF_DATASETS_CACHE) / "opens2v-5m-pairs"
             folder = cache / f"{_FORMAT}-{rows.config_id}-{pairs.config_id}"
         if not folder.is_dir():
-            _write(rows, pairs, folder)
+            with write_errors(folder):
+                _write(rows, pairs, folder)
         return cls(RowStore(rows, folder), folder, rule or PairRule())
 
     def partners(self, part: str, sample_id: str) -> dict[int, list[Partner]]:
         """The other sides of a sample's pairs, by the id of its own subject; no entry for subjects without a pair."""
         if self._arrays is None:
-            self._arrays = (
-                np.load(self.folder / "pair_keys.npy", mmap_mode="r"),
-                np.load(self.folder / "pairs.npy", mmap_mode="r"),
-            )
+            self._arrays = (load_array(self.folder / "pair_keys.npy"), load_array(self.folder / "pairs.npy"))
         keys, pairs = self._arrays
         key = np.uint64(key_of(part, sample_id))
         begin, end = np.searchsorted(keys, key, "left"), np.searchsorted(keys, key, "right")

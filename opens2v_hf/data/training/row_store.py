@@ -65,6 +65,20 @@ def write_locations(builder: OpenS2V5M, folder: Path) -> None:
     np.save(folder / "locations.npy", all_locations[first])
 
 
+def load_array(path: Path) -> np.ndarray:
+    """An array of an index, mapped into memory.
+
+    Raises:
+        SourceError: it is missing or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise SourceError(
+            f"cannot read {path} ({error}): remove {path.parent}, and the index is built again"
+        ) from error
+
+
 class RowStore:
     """Rows by key.
 
@@ -85,10 +99,7 @@ class RowStore:
             SourceError: the file that holds it cannot be read, or has changed since the index was built.
         """
         if self._arrays is None:
-            self._arrays = (
-                np.load(self._folder / "keys.npy", mmap_mode="r"),
-                np.load(self._folder / "locations.npy", mmap_mode="r"),
-            )
+            self._arrays = (load_array(self._folder / "keys.npy"), load_array(self._folder / "locations.npy"))
         keys, locations = self._arrays
         found = int(np.searchsorted(keys, np.uint64(key)))
         if found == len(keys) or int(keys[found]) != key:

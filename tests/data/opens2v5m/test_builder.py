@@ -337,6 +337,46 @@ def test_a_malformed_mask_costs_its_row_alone(tmp_path, caplog) -> None:
     assert f"record '{ids()[0]}': the mask of subject 1" in caplog.text
 
 
+@pytest.mark.parametrize("source", ["folder", "embedded shards", "reference shards"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_map_may_touch_files_and_masks(source, batched, tmp_path) -> None:
+    def single(row):
+        return {"n": row["video"].num_frames, "w": row["background"].load().width, "a": row["subjects"][0]["mask"].area}
+
+    def several(batch):
+        found = [single({k: batch[k][i] for k in ("video", "background", "subjects")}) for i in range(len(batch["id"]))]
+        return {name: [one[name] for one in found] for name in ("n", "w", "a")}
+
+    place = str(SOURCES[source]())
+    rows = load_dataset("opens2v-5m", data_dir=place, split="train", cache_dir=str(tmp_path))
+    mapped = rows.map(several if batched else single, batched=batched)
+    assert mapped.features == {**rows.features, **{name: datasets.Value("int64") for name in "nwa"}}
+    for row, plain in zip(mapped, stream(source), strict=True):
+        assert row["n"] == row["video"].num_frames == plain["video"].num_frames
+        assert row["w"] == plain["background"].load().width
+        assert row["video"].read_bytes() == plain["video"].read_bytes()
+        assert (row["a"], row["subjects"][0]["mask"].to_dict()) == (
+            plain["subjects"][0]["mask"].area,
+            plain["subjects"][0]["mask"].to_dict(),
+        )
+    whole = rows.map(lambda row: dict(row))
+    assert whole[0]["video"].read_bytes() == mapped[0]["video"].read_bytes()
+
+
+@pytest.mark.parametrize("form", ["torch", "numpy"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_formats_give_frames_pixels_and_masks(form, streaming, tmp_path) -> None:
+    rows = load_dataset(
+        "opens2v-5m", data_dir=str(folder_form()), split="train", cache_dir=str(tmp_path), streaming=streaming
+    )
+    row, plain = next(iter(rows.with_format(form))), next(iter(rows))
+    assert type(row["video"]).__module__.startswith(form)
+    video = plain["video"]
+    assert np.array_equal(np.asarray(row["video"]), video.frames(range(video.num_frames)))
+    assert np.array_equal(np.asarray(row["background"]), np.asarray(plain["background"].load()))
+    assert np.array_equal(np.asarray(row["subjects"][0]["mask"]), plain["subjects"][0]["mask"].decode())
+
+
 @pytest.mark.parametrize("source", ["folder", "embedded shards"])
 def test_a_filter_of_the_wrong_type_is_the_filter_s_fault(source) -> None:
     with pytest.raises(ArgumentError, match=r"filters=.*duration_s.*cannot be used"):
