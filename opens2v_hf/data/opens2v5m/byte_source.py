@@ -226,7 +226,8 @@ class HttpSource(RemoteSource):
             with self._get(offset, end) as response:
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise SourceError(f"{self._url} ends before byte {end}: it changed while it was read")
-                first, last, total = 0, end - 1, end
+                total: int | None = end
+                first, last = 0, end - 1
                 if response.status_code == httpx.codes.PARTIAL_CONTENT:
                     first, last, total = self._content_range(response)
                 if first != offset or not first <= last < end:
