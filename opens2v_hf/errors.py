@@ -4,6 +4,25 @@ Every message says what is wrong, with which file, sample or argument, and what 
 line can print it as it stands and no user needs to read a traceback.
 """
 
+import reprlib
+from typing import Any
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 3  # `repr` of deeply nested values fails
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+def short_repr(value: Any) -> str:
+    """A value from a file for a message, whatever it is, in some 80 characters.
+
+    >>> short_repr([0, "x" * 100])[:10], short_repr(10**5_000)
+    ("[0, 'xxxxx", 'a value of type int')
+    """
+    try:
+        return _SHORT.repr(value)[:80]
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return f"a value of type {type(value).__name__}"
+
 
 class OpenS2VError(Exception):
     """Base of every error that this package raises on purpose."""

@@ -7,6 +7,10 @@ import os
 import sys
 from pathlib import Path
 
+from opens2v_hf.errors import SourceError
+
+MOST_NAMED = 5
+
 DESCRIPTION = """Converts OpenS2V-5M from its released layout (a folder, or a URL such as
 hf://datasets/BestWishYsh/OpenS2V-5M) to Parquet shards. The same command goes on with a conversion that was stopped,
 however it was. Records that cannot be read are left out and listed in rejected.jsonl."""
@@ -70,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.data.opens2v5m.convert import REJECTED, build_indices, convert
     from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
     from opens2v_hf.data.opens2v5m.released import read_layout
+    from opens2v_hf.data.opens2v5m.tar_index import load_index
     from opens2v_hf.data.opens2v5m.verify import verify
 
     layout = read_layout(arguments.source, subset=arguments.subset, index_dir=arguments.index_dir)
@@ -77,12 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
         layout,
         videos=arguments.videos,
         url_base=arguments.url_base,
-        configs=tuple(arguments.configs),
+        configs=("regular",) if arguments.index_only else tuple(arguments.configs),
         parts=None if arguments.parts is None else tuple(arguments.parts),
         json_step=arguments.json_bytes,
     )
     if arguments.index_only:
-        build_indices(plan, arguments.target)
+        indices = build_indices(plan, arguments.target)
+        if not indices:
+            raise SourceError(
+                f"{arguments.source} has no split tar (Videos/PART/*.tar.split.NNN) that could be indexed; single "
+                "files need no index"
+            )
+        for path in indices:
+            skipped = load_index(path).skipped
+            for member in skipped[:MOST_NAMED]:
+                print(f"note: {path.name} leaves out {member.name!r}: {member.reason}")
+            if len(skipped) > MOST_NAMED:
+                print(f"note: {path.name} leaves out {len(skipped) - MOST_NAMED} more")
         print(f"indices of the split tars are in {arguments.target}")
         return 0
     done = convert(plan, arguments.target, processes=arguments.processes)

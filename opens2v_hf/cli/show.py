@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         most_pairs=arguments.pairs,
     )
     path = write_sheet(shown, arguments.out)
-    problems = shown.clip.problems if shown.clip is not None else ()
+    drawn = (part for part in (shown.clip, shown.views) if part is not None)
+    problems = [problem for part in drawn for problem in part.problems]
     for sentence in (*problems, *shown.notes):
         print(f"note: {sentence}")
     print(f"wrote {path}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from opens2v_hf.data.sample import (
     EvalSample,
     Subject,
 )
-from opens2v_hf.errors import SampleError
+from opens2v_hf.errors import SampleError, short_repr
 
 PROMPT_FILES = {
     "open-domain": "Open-Domain_Eval.json",
@@ -90,9 +91,8 @@ def parse_eval_prompts(content: bytes | str, *, source: str, split: str | None =
 def _unique(pairs: Sequence[tuple[str, Any]], source: str) -> dict[str, Any]:
     records = dict(pairs)
     if len(records) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise SampleError(f"{source}: {twice!r} occurs twice in one JSON object; keep one of the two")
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise SampleError(f"{source}: {short_repr(twice)} occurs twice in one JSON object; keep one of the two")
     return records
 
 
@@ -109,8 +109,8 @@ def _sample(sample_id: str, record: Any, source: str, split: str | None) -> Eval
     if missing:
         raise SampleError(f"{where}: the record has no {', '.join(repr(key) for key in missing)}")
     prompt = record["prompt"]
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise SampleError(f"{where}: 'prompt' must be a text that is not empty (got {prompt!r})")
+    if not _is_text(prompt):
+        raise SampleError(f"{where}: 'prompt' must be a text that is not empty (got {short_repr(prompt)})")
     subjects = _subjects(record["img_paths"], record["class_label"], where)
     return EvalSample(
         id=sample_id,
@@ -126,14 +126,14 @@ def _sample(sample_id: str, record: Any, source: str, split: str | None) -> Eval
 def _synthetic(flag: Any, where: str) -> bool:
     if not isinstance(flag, str) or flag not in _SYNTHETIC:
         known = ", ".join(repr(spelling) for spelling in _SYNTHETIC)
-        raise SampleError(f"{where}: 'synthesis_flag' must be one of {known} (got {flag!r})")
+        raise SampleError(f"{where}: 'synthesis_flag' must be one of {known} (got {short_repr(flag)})")
     return _SYNTHETIC[flag]
 
 
 def _subjects(paths: Any, labels: Any, where: str) -> tuple[Subject, ...]:
     for key, texts in (("img_paths", paths), ("class_label", labels)):
-        if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
-            raise SampleError(f"{where}: {key!r} must be a list of texts that are not empty (got {texts!r})")
+        if not isinstance(texts, list) or not all(_is_text(text) for text in texts):
+            raise SampleError(f"{where}: {key!r} must be a list of texts that are not empty (got {short_repr(texts)})")
     if len(paths) != len(labels):
         raise SampleError(
             f"{where}: 'img_paths' and 'class_label' must be of one length (got {len(paths)} and {len(labels)})"
@@ -143,10 +143,21 @@ def _subjects(paths: Any, labels: Any, where: str) -> tuple[Subject, ...]:
     for path in paths:
         if not _stays_inside(path):
             raise SampleError(
-                f"{where}: the picture path {path!r} must be relative to the prompt file's folder and stay inside it, "
-                "with / between its parts"
+                f"{where}: the picture path {short_repr(path)} must be relative to the prompt file's folder and stay "
+                "inside it, with / between its parts"
             )
     return tuple(Subject(label, path) for label, path in zip(labels, paths, strict=True))
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is text that is not empty and can be stored: JSON can hold halves of surrogate pairs."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stays_inside(path: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from opens2v_hf.data.eval_builder import OpenS2VEval
 from opens2v_hf.data.eval_prompts import PROMPT_FILES
+from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.errors import ArgumentError
 
 
@@ -31,10 +32,16 @@ def write_parquet(
         ArgumentError: `out_dir` is `data_dir`.
         SampleError: a prompt file or a picture is missing or malformed.
         ImageError: a picture is broken.
+        ResultError: `out_dir` cannot be written.
     """
     out_dir = Path(out_dir)
     if str(data_dir) == str(out_dir) or (out_dir.is_dir() and Path(data_dir).resolve() == out_dir.resolve()):
         raise ArgumentError(f"{out_dir} holds the released layout; write the Parquet copy to another folder")
+    with write_errors(out_dir):
+        return _write_splits(data_dir, out_dir, revision)
+
+
+def _write_splits(data_dir: str | os.PathLike[str], out_dir: Path, revision: str | None) -> list[Path]:
     out_dir.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     with tempfile.TemporaryDirectory(prefix=".parquet-", dir=out_dir) as work:
@@ -47,7 +54,7 @@ def write_parquet(
             builder.download_and_prepare(f"{work}/{builder.config.name}", file_format="parquet")
         for builder in builders:
             name = builder.config.name
-            written += _publish(sorted(Path(work, name).glob("*.parquet")), out_dir / "data" / name)
+            written += _publish(sorted(Path(work, name).glob("[!.]*.parquet")), out_dir / "data" / name)
     return written
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from opens2v_hf.data.eval_prompts import PROMPT_FILES, parse_eval_prompts
 from opens2v_hf.data.released_files import HubFolder, ReleasedFiles, released_files
 from opens2v_hf.data.sample import EvalSample, Subject
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, SampleError
 
 DEFAULT_REPO = "BestWishYsh/OpenS2V-Eval"
 """Upstream's dataset repo."""
@@ -63,7 +63,10 @@ def open_split(
     file_name = PROMPT_FILES[name]
     if isinstance(files, HubFolder):
         files = files.at_commit_of(file_name)
-    content = files.fetch(file_name).read_bytes()
+    try:
+        content = files.fetch(file_name).read_bytes()
+    except OSError as error:
+        raise SampleError(f"cannot read {files.where}/{file_name}: {error.strerror or error}") from error
     samples = parse_eval_prompts(content, source=f"{files.where}/{file_name}", split=name)
     provenance = {
         "source": files.where,

@@ -99,7 +99,7 @@ class LocalFolder:
 
     def fetch(self, path: str) -> Path:  # noqa: D102
         file = self.folder / path
-        if not file.is_file():
+        if not os.path.isfile(file):  # unlike `Path.is_file`, it takes names that no system has
             raise SampleError(f"{file} is missing")
         return file
 
@@ -107,14 +107,14 @@ class LocalFolder:
         """Nothing is to be done: the files lie here."""
 
     def missing(self, paths: Sequence[str]) -> list[str]:  # noqa: D102
-        return [path for path in paths if not (self.folder / path).is_file()]
+        return [path for path in paths if not os.path.isfile(self.folder / path)]
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         """A hash of the folder's place and of the size and time of change of each file."""
         digest = hashlib.sha256(str(self.folder).encode())
         for path in paths:
             file = self.folder / path
-            stat = file.stat() if file.is_file() else None
+            stat = file.stat() if os.path.isfile(file) else None
             digest.update(f"\n{path} {stat and (stat.st_size, stat.st_mtime_ns)}".encode())
         return digest.hexdigest()
 

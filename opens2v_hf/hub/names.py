@@ -2,7 +2,7 @@
 
 Neither library has a way for an installed package to serve names of its own, so the function with which each finds
 the module behind a name is wrapped. Nothing else is touched: any other name, a local folder of the same name (it wins,
-as it does in both libraries) and a metric at a revision go to the library as ever.
+as it does in both libraries, with a warning) and a metric at a revision go to the library as ever.
 
 Neither library is imported here: a module that is already imported is wrapped at once, another one as soon as it is.
 """
@@ -62,8 +62,16 @@ def metric_script(name: str) -> Path | None:
 def _serving_datasets(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def dataset_module_factory(path: str, revision: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if path not in DATASET_BUILDERS or os.path.isdir(path):
+        if path not in DATASET_BUILDERS:
             return original(path, revision, *args, **kwargs)
+        if os.path.isdir(path):
+            _warn_of_folder(path, "dataset")
+            try:
+                return original(path, revision, *args, **kwargs)
+            except Exception as error:
+                raise ArgumentError(
+                    f"{_shadowed(path, 'dataset')}. It holds no dataset that `datasets` knows: {error}"
+                ) from error
         from datasets.load import DatasetModule
 
         builder_kwargs = {"dataset_name": path}
@@ -81,13 +89,28 @@ def _serving_metrics(original: Callable[..., Any]) -> Callable[..., Any]:
         path: str, module_type: Any = None, revision: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         script = metric_script(path)
-        if script is None or revision is not None or os.path.isfile(os.path.join(path, script.name)):
+        if script is not None and revision is None and os.path.isfile(os.path.join(path, script.name)):
+            _warn_of_folder(path, "metric")
+            return original(path, module_type, revision, *args, **kwargs)
+        if script is None or revision is not None:
             return original(path, module_type, revision, *args, **kwargs)
         from evaluate.loading import ImportableModule
 
         return ImportableModule(f"{METRICS_PACKAGE}.{path}.{path}", _hash_of_sources(script.parent))
 
     return evaluation_module_factory
+
+
+def _shadowed(name: str, kind: str) -> str:
+    return (
+        f"the folder {os.path.abspath(name)} is taken for the {kind} {name!r}, because it has that name and lies in "
+        f"the working folder; rename it or run elsewhere to load the {kind} of opens2v-hf, or write './{name}' to say "
+        "that it is meant"
+    )
+
+
+def _warn_of_folder(name: str, kind: str) -> None:
+    warnings.warn(_shadowed(name, kind), UserWarning, stacklevel=4)
 
 
 _WRAPPERS: dict[str, tuple[str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = {
@@ -162,7 +185,7 @@ def _hash_of_package_folder(module: str) -> str:
 def _hash_of_sources(folder: Path) -> str:
     """Names caches: it changes with the code that fills them."""
     digest = hashlib.sha256(__version__.encode())
-    for script in sorted(folder.glob("*.py")):
+    for script in sorted(folder.glob("[!.]*.py")):
         digest.update(script.name.encode())
         digest.update(script.read_bytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from opens2v_hf.errors import ArgumentError, MaskError
+from opens2v_hf.errors import ArgumentError, MaskError, short_repr
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
 
@@ -65,6 +65,8 @@ def cut_box(image: np.ndarray, box_xyxy: tuple[float, float, float, float]) -> n
     """
     _check(image)
     height, width = image.shape[:2]
+    if len(box_xyxy) != 4 or not all(isinstance(corner, int | float | np.number) for corner in box_xyxy):
+        raise ArgumentError(f"a box is four numbers (x0, y0, x1, y1), got {short_repr(box_xyxy)}")
     if not np.isfinite(box_xyxy).all():
         raise ArgumentError(f"the box {box_xyxy} has corners that are no numbers")
     left, top, right, bottom = (round(corner) for corner in box_xyxy)

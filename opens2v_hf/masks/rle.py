@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.errors import MaskError
+from opens2v_hf.errors import MaskError, short_repr
 
 MAX_PIXELS = 1 << 27
 """No picture is larger than this (16K x 8K): a mask that says so is hostile or broken."""
@@ -56,8 +56,10 @@ class RLE:
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or not all(isinstance(side, int | np.integer) for side in self.size):
-            raise MaskError(f"a mask's size must be two whole numbers (height, width), got {self.size!r}")
+            raise MaskError(f"a mask's size must be two whole numbers (height, width), got {short_repr(self.size)}")
         height, width = int(self.size[0]), int(self.size[1])
+        if max(height, width) > MAX_PIXELS:
+            raise MaskError(f"a mask's sides are at most {MAX_PIXELS} pixels, got {short_repr((height, width))}")
         if height < 1 or width < 1:
             raise MaskError(f"a mask of {height} x {width} pixels has no area: both sides must be at least 1")
         if height * width > MAX_PIXELS:
@@ -78,10 +80,10 @@ class RLE:
             MaskError: when a key is missing or has a value of another kind.
         """
         if not isinstance(record, Mapping) or "size" not in record or "counts" not in record:
-            raise MaskError(f"a mask must be a dict with 'size' and 'counts', got {str(record)[:80]}")
+            raise MaskError(f"a mask must be a dict with 'size' and 'counts', got {short_repr(record)}")
         size, counts = record["size"], record["counts"]
         if not isinstance(size, Sequence | np.ndarray) or isinstance(size, str):
-            raise MaskError(f"a mask's size must be [height, width], got {str(size)[:80]}")
+            raise MaskError(f"a mask's size must be [height, width], got {short_repr(size)}")
         if isinstance(counts, bytes):
             try:
                 counts = counts.decode("ascii")
@@ -89,7 +91,11 @@ class RLE:
                 raise MaskError(f"a mask's counts are not ASCII: {error}") from error
         if isinstance(counts, str):
             return cls(tuple(size), counts)
-        return from_runs(tuple(size), np.asarray(counts))
+        try:
+            lengths = np.asarray(counts)
+        except (ValueError, OverflowError) as error:  # lists of different lengths, numbers that fit no type
+            raise MaskError(f"a mask's runs must be a list of whole numbers ({error})") from error
+        return from_runs(tuple(size), lengths)
 
     def to_dict(self) -> dict[str, Any]:
         """The form of the released records: `{"size": [h, w], "counts": "..."}`."""

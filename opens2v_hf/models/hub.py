@@ -330,7 +330,9 @@ def _defaults(folder: Path) -> dict[str, Any]:
 
 def _files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix in endings and path.is_file())
+        # Hidden files are none of a model: macOS lays `._x.json` beside `x.json` on disks of other systems.
+        found = (path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in found if path.suffix in endings and path.is_file())
     except OSError as error:
         raise ModelError(f"the folder {folder} cannot be listed: {error.strerror or error}") from error
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from opens2v_hf.data.eval_split import EvalSplit, open_split
+from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
 from opens2v_hf.models.hub import has_embedded
@@ -59,6 +60,13 @@ def run_demo(
         ResultError: the folder cannot be written.
     """
     target = Path(folder)
+    with write_errors(target):
+        return _run_demo(target, per_category, seed, metrics, say)
+
+
+def _run_demo(
+    target: Path, per_category: int, seed: int, metrics: Sequence[str] | None, say: Callable[[str], object]
+) -> list[RunResult]:
     say(f"making a synthetic sample in {target / 'sample'}")
     with tqdm(desc="sample", unit="file", disable=not sys.stderr.isatty()) as bar:
         folders = write_sample(

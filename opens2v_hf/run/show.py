@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,8 @@ from typing import Any, Literal
 from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO, OpenS2V5M
 from opens2v_hf.data.opens2v5m.files import whole_file
 from opens2v_hf.data.opens2v5m.filters import Filters
-from opens2v_hf.errors import ArgumentError, ResultError, SampleError, SourceError
+from opens2v_hf.data.opens2v5m.json_stream import Malformed
+from opens2v_hf.errors import ArgumentError, ImageError, SampleError, SourceError
 from opens2v_hf.run.plots import to_png
 from opens2v_hf.run.show_plots import draw_sheet
 from opens2v_hf.run.shown import PairSide, Shown, ShownClip, ShownPair, ShownViews, shown_clip, shown_views
@@ -29,6 +30,7 @@ MOST_PAIRS = 4
 
 _SIDES = ("current", "other")
 _MOST_CANDIDATES = 64
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Place:
         revision: of the repo.
         index_dir: a folder of indices of the split tars.
         token: for the Hub; None for that of the login.
+        left_out: malformed records that were skipped while rows were read.
     """
 
     data_dir: str | None = None
@@ -48,6 +51,7 @@ class Place:
     revision: str | None = None
     index_dir: str | None = None
     token: str | None = None
+    left_out: list[Malformed] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -62,15 +66,18 @@ class Place:
         columns: list[str] | None = None,
         preset: str | None = None,
     ) -> OpenS2V5M:
-        """The builder of a config; filters, columns and preset are its own.
+        """The builder of a config, which skips malformed records; filters, columns and preset are its own.
 
         Raises:
             SourceError: there is no such dataset, or nothing of the config in it.
             ArgumentError: arguments do not fit together.
         """
         options = {"data_dir": self.data_dir, "repo": self.repo, "revision": self.revision, "index_dir": self.index_dir}
-        given = {name: value for name, value in options.items() if value is not None}
-        return OpenS2V5M(config_name=config, token=self.token, filters=filters, columns=columns, preset=preset, **given)
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        given.update(config_name=config, token=self.token, filters=filters, columns=columns, preset=preset)
+        builder = OpenS2V5M(on_error="skip", **given)
+        builder.left_out = self.left_out
+        return builder
 
     def rows(self, config: Config, **chosen: Any) -> Any:
         """The rows of a config as a stream, a `datasets.IterableDataset`; see `builder`."""
@@ -98,9 +105,19 @@ def fetch(
 
     Raises:
         SampleError: there is no such sample, or its record is malformed.
+        ImageError: its frame is broken, where views alone are shown.
         SourceError: the dataset cannot be read.
         ArgumentError: an argument cannot be used.
     """
+    shown = _fetch(place, sample, config, num_frames, most_pairs)
+    malformed = list(dict.fromkeys(place.left_out))
+    if not malformed:
+        return shown
+    note = f"{len(malformed)} malformed records were left out, the first: {malformed[0]}"
+    return replace(shown, notes=(*shown.notes, note))
+
+
+def _fetch(place: Place, sample: str, config: Config, num_frames: int, most_pairs: int | None) -> Shown:
     if config == "views":
         views = shown_views(_find(place, "views", sample))
         return Shown(views.id, views=views)
@@ -132,11 +149,11 @@ def complete(
             ranked = _ranked(_pairs_of(place, clip.id, clip.part))
             pairs, problems = _drawn(place, ranked, MOST_PAIRS if most_pairs is None else most_pairs, clip)
             notes += problems
-        except SourceError as error:
+        except (SourceError, SampleError) as error:
             notes.append(f"No pairs: {error}.")
         try:
             views = _views_of(place, clip.id)
-        except SourceError as error:
+        except (SourceError, SampleError, ImageError) as error:
             notes.append(f"No views: {error}.")
     return Shown(clip.id, clip, pairs, views, tuple(notes))
 
@@ -156,11 +173,8 @@ def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Pat
     if target.suffix.lower() != ".png":
         raise ArgumentError(f"a sheet is a PNG file; give it a name that ends in .png (got {target})")
     png = to_png(draw_sheet(shown))
-    try:
-        with whole_file(target) as temporary:
-            temporary.write_bytes(png)
-    except OSError as error:
-        raise ResultError(f"cannot write {target}: {error.strerror}") from error
+    with whole_file(target) as temporary:
+        temporary.write_bytes(png)
     return target
 
 
@@ -177,17 +191,26 @@ def view_key(sample_id: str) -> str:
 
 def _find(place: Place, config: Config, sample: str) -> dict[str, Any]:
     if sample.isdecimal():
-        found = next(iter(place.rows(config).skip(int(sample))), None)
+        number = int(sample) if len(sample) <= _MOST_DIGITS else None
+        found = None if number is None else next(iter(_rows(place, config).skip(number)), None)
         if found is None:
             raise SampleError(f"{place.name} has no row {sample} of the config {config!r}")
         return found
     part, _, sample_id = sample.rpartition("/")
     conditions = [("id", "==", sample_id), *([("part", "==", part)] if part else [])]
-    found = next(iter(place.rows(config, filters=conditions)), None)
+    found = next(iter(_rows(place, config, filters=conditions)), None)
     if found is None:
+        malformed = next((record for record in place.left_out if record.key == sample_id), None)
+        if malformed is not None:
+            raise SampleError(str(malformed))
         first = [row["id"] for row in islice(place.rows(config, columns=["id"]), 3)]
         raise SampleError(f"{place.name} has no sample {sample!r} of the config {config!r}; its first are {first}")
     return found
+
+
+def _rows(place: Place, config: Config, **chosen: Any) -> Any:
+    """Rows whose images are not decoded yet, so that a broken one is an error of its own sample."""
+    return place.rows(config, **chosen).decode(False) if config == "views" else place.rows(config, **chosen)
 
 
 def _is_slow(place: Place) -> bool:
@@ -295,5 +318,5 @@ def _look_up(place: Place, keys: set[tuple[str, str]]) -> dict[tuple[str, str], 
 def _views_of(place: Place, sample_id: str) -> ShownViews | None:
     key = view_key(sample_id)
     around = [("id", ">=", key), ("id", "<", key + "\U0010ffff")]
-    row = next((row for row in place.rows("views", filters=around) if view_key(row["id"]) == key), None)
+    row = next((row for row in _rows(place, "views", filters=around) if view_key(row["id"]) == key), None)
     return None if row is None else shown_views(row)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.data.opens2v5m.blobs import LazyImage, LazyVideo, SubjectMask
-from opens2v_hf.errors import ArgumentError, ImageError, MaskError, SourceError, VideoError
+from opens2v_hf.data.images import read_image
+from opens2v_hf.data.opens2v5m.blobs import LazyImage, LazyVideo, SubjectMask, read_blob
+from opens2v_hf.errors import ArgumentError, ImageError, MaskError, OpenS2VError, SampleError, SourceError, VideoError
 from opens2v_hf.masks.apply import cut_out
 
 SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "background_aesthetic")
@@ -121,11 +122,13 @@ class ShownViews:
         id: of the row.
         main: uint8 [H, W, 3].
         views: tag and uint8 [H, W, 3].
+        problems: what cannot be shown, a sentence each.
     """
 
     id: str
     main: np.ndarray
     views: tuple[tuple[str, np.ndarray], ...]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,21 @@ def shown_clip(row: Mapping[str, Any], *, num_frames: int = 8) -> ShownClip:
 
     Raises:
         ArgumentError: `num_frames` is below 1.
+        SampleError: the row has nothing where the released records have a value.
     """
     if num_frames < 1:
         raise ArgumentError(f"a sheet shows at least one frame (got {num_frames=})")
+    try:
+        return _shown_clip(row, num_frames)
+    except OpenS2VError:
+        raise
+    except Exception as error:  # shards may hold anything
+        raise SampleError(
+            f"the row of {row.get('part')}/{row.get('id')} cannot be used ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _shown_clip(row: Mapping[str, Any], num_frames: int) -> ShownClip:
     problems: list[str] = []
     clip = (row["clip"]["start"], row["clip"]["end"])
     film = _film(row, clip, num_frames, problems)
@@ -184,12 +199,21 @@ def shown_clip(row: Mapping[str, Any], *, num_frames: int = 8) -> ShownClip:
 
 
 def shown_views(row: Mapping[str, Any]) -> ShownViews:
-    """A decoded row of the config "views"."""
-    return ShownViews(
-        row["id"],
-        np.asarray(row["main_image"].convert("RGB")),
-        tuple((view["tag"], np.asarray(view["image"].convert("RGB"))) for view in row["views"]),
-    )
+    """A row of the config "views", its images not decoded.
+
+    Raises:
+        ImageError: the frame is broken; a view that is broken is left out, and `problems` says why.
+    """
+    main = read_image(read_blob(row["main_image"]), name=f"the frame of the views of {row['id']}")
+    views, problems = [], []
+    for view in row["views"]:
+        try:
+            picture = read_image(read_blob(view["image"]), name=f"the view {view['tag']!r} of {row['id']}")
+        except (ImageError, SourceError) as error:
+            problems.append(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            continue
+        views.append((view["tag"], np.asarray(picture)))
+    return ShownViews(row["id"], np.asarray(main), tuple(views), tuple(problems))
 
 
 def film_indices(clip: tuple[int, int], num_frames: int) -> list[int]:

@@ -90,4 +90,4 @@ def find_thumbnails(result_path: str | os.PathLike[str]) -> dict[str, Path]:
     """Sample id to its thumbnail, for those that lie beside a result; none is no error."""
     folder = thumbnails_folder(result_path)
     # listed, so that no id of a result, which somebody else may have written, ever becomes a path
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}")) if path.is_file()}
+    return {path.stem: path for path in sorted(folder.glob(f"[!.]*{SUFFIX}")) if path.is_file()}

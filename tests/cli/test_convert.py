@@ -2,10 +2,10 @@ import argparse
 
 import pyarrow.parquet as pq
 import pytest
-from helpers.opens2v5m import folder_form, hub_form
+from helpers.opens2v5m import folder_form, hub_form, split_tar
 
 from opens2v_hf.cli.convert import add_arguments, run
-from opens2v_hf.errors import SourceError
+from opens2v_hf.errors import ResultError, SourceError
 
 
 def call(*arguments) -> int:
@@ -35,6 +35,28 @@ def test_builds_indices_only(tmp_path, capsys) -> None:
     names = sorted(path.name for path in (tmp_path / "index").iterdir())
     assert names == ["dataset1.background.index.parquet", "dataset1.index.parquet"]
     assert str(tmp_path / "index") in capsys.readouterr().out
+
+
+def test_indices_of_no_tar_are_an_error(tmp_path) -> None:
+    with pytest.raises(SourceError, match="has no split tar"):
+        call(folder_form(), tmp_path / "index", "--index-only")
+    assert not (tmp_path / "index").exists()
+
+
+def test_what_an_index_leaves_out_is_said(tmp_path, capsys) -> None:
+    root = hub_form(tmp_path / "hub")
+    (folder := root / "Videos" / "dataset1").joinpath("link.mp4").symlink_to("nowhere.mp4")
+    for piece in folder.glob("*.tar.split.*"):
+        piece.unlink()
+    split_tar({"link.mp4": folder / "link.mp4"}, folder, "dataset1", 10**6)
+    assert call(root, tmp_path / "index", "--index-only", "--parts", "dataset1") == 0
+    assert "note: dataset1.index.parquet leaves out 'link.mp4': it is a link\n" in capsys.readouterr().out
+
+
+def test_an_index_where_a_file_is(tmp_path) -> None:
+    (tmp_path / "index").write_text("a file")
+    with pytest.raises(ResultError, match="cannot write"):
+        call(hub_form(tmp_path / "hub"), tmp_path / "index", "--index-only")
 
 
 def test_a_source_that_is_none(tmp_path) -> None:

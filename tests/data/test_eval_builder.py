@@ -6,6 +6,7 @@ import pytest
 from helpers.eval_folder import COLOURS, HUMAN_IDS, OPEN_IDS, RECORDS, SINGLE_IDS, SIZE, write_eval_folder
 
 import opens2v_hf  # noqa: F401 - gives the bare names
+from opens2v_hf.data.released_files import LocalFolder
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError
 
 
@@ -104,6 +105,14 @@ def test_the_first_missing_picture_is_named_with_the_way_to_get_it(folder, strea
     assert "hf download BestWishYsh/OpenS2V-Eval" in message
     assert "prompts_only=True" in message
     assert str(folder) in message
+
+
+def test_names_that_no_system_has_are_missing_files(tmp_path) -> None:
+    for name in ("x" * 5_000, "a\0b", "half\ud800"):
+        assert LocalFolder(tmp_path).missing([name]) == [name]
+        with pytest.raises(SampleError, match="is missing"):
+            LocalFolder(tmp_path).fetch(name)
+        assert LocalFolder(tmp_path).fingerprint([name[:3]])
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\nbroken"])

@@ -1,4 +1,5 @@
 import json
+import math
 from collections import Counter
 
 import pytest
@@ -61,6 +62,10 @@ GOOD = record(["Images/a.png"], ["Cup"], "wrong")
         ("singleobj_1", {**GOOD, "synthesis_flag": True}, "True"),
         ("singleobj_1", {**GOOD, "synthesis_flag": []}, "synthesis_flag"),
         ("singleobj_1", {"prompt": "p", "class_label": ["Cup"]}, "no 'img_paths', 'synthesis_flag'"),
+        ("singleobj_1", {**GOOD, "prompt": "half \ud800"}, "prompt"),
+        ("singleobj_1", {**GOOD, "class_label": ["half \ud800"]}, "class_label"),
+        ("singleobj_1", {**GOOD, "img_paths": ["half \ud800.png"]}, "img_paths"),
+        ("singleobj_1", {**GOOD, "prompt": math.nan}, "prompt"),
         ("singleobj_1", ["p"], "list"),
         ("doubleobj_1", GOOD, "an id is one of the prefixes"),
         ("singleobj_", GOOD, "an id is one of the prefixes"),

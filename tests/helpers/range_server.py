@@ -9,13 +9,15 @@ from pathlib import Path
 
 
 class RangeServer:
-    """Attributes: url, requests (method, path, range) as they came, failures: how many GETs still answer 503."""
+    """Attributes: url, requests (method, path, range) as they came, failures: how many GETs still answer 503, alter:
+    changes an answer (status, headers, body, whole content, request headers) before it is sent."""
 
     def __init__(self, folder: Path, *, ranges: bool = True) -> None:
         self.folder = folder
         self.ranges = ranges
         self.requests: list[tuple[str, str, str | None]] = []
         self.failures = 0
+        self.alter = lambda status, headers, body, whole, asked: (status, headers, body)
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,8 +54,10 @@ class RangeServer:
                     begin, end = int(found[1]), min(int(found[2] or len(body) - 1), len(body) - 1)
                     status, headers["Content-Range"] = 206, f"bytes {begin}-{end}/{len(body)}"
                     body = body[begin : end + 1]
+        whole = path.read_bytes() if path.is_file() else b""
+        status, headers, body = self.alter(status, headers, body, whole, handler.headers)
         handler.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
         if send_body:

@@ -166,11 +166,44 @@ def test_a_local_folder_of_the_name_wins(run, tmp_path):
     mine = TOY_METRIC.replace("sum(predictions)", "'mine'")
     (tmp_path / "toyscore" / "toyscore.py").write_text(mine)
     code = """
+        import warnings
         import opens2v_hf, datasets, evaluate
-        print(datasets.load_dataset("opens2v-eval", split="train")["a"][:])
-        print(evaluate.load("toyscore").compute(predictions=[1]))
+
+        def told(load):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                print(load())
+            print(*sorted({str(w.message) for w in caught if "working folder" in str(w.message)}))
+
+        told(lambda: datasets.load_dataset("opens2v-eval", split="train")["a"][:])
+        told(lambda: evaluate.load("toyscore").compute(predictions=[1]))
+        told(lambda: datasets.load_dataset("./opens2v-eval", split="train")["a"][:])
+        told(lambda: evaluate.load("./toyscore").compute(predictions=[1]))
     """
-    assert run(code) == ["[7]", "{'toyscore': 'mine'}"]
+    lines = run(code)
+    assert [lines[0], lines[2]] == ["[7]", "{'toyscore': 'mine'}"]
+    assert f"the folder {tmp_path / 'opens2v-eval'} is taken for the dataset 'opens2v-eval'" in lines[1]
+    assert f"the folder {tmp_path / 'toyscore'} is taken for the metric 'toyscore'" in lines[3]
+    assert lines[4:] == ["[7]", "", "{'toyscore': 'mine'}"]
+
+
+def test_a_local_folder_that_is_no_dataset_or_metric(run, tmp_path):
+    released = write_eval_folder(tmp_path / "released")
+    (tmp_path / "opens2v-eval").mkdir()
+    (tmp_path / "toyscore").mkdir()
+    code = """
+        import sys
+        import opens2v_hf, datasets, evaluate
+        try:
+            datasets.load_dataset("opens2v-eval", split="test", data_dir=sys.argv[1])
+        except Exception as error:
+            print(type(error).__name__, error)
+        print(evaluate.load("toyscore").compute(predictions=[1, 2]))
+    """
+    told, score = run(code, released)
+    assert told.startswith(f"ArgumentError the folder {tmp_path / 'opens2v-eval'} is taken for the dataset")
+    assert "rename it or run elsewhere" in told
+    assert score == "{'toyscore': 3}"
 
 
 def test_other_names_and_revisions_of_a_metric_go_to_the_library(run):

@@ -123,6 +123,9 @@ def test_bad_sizes(size):
         {"size": [2, 2], "counts": [1.5, 2.5]},
         {"size": [2, 2], "counts": []},
         {"size": [2, 2], "counts": None},
+        {"size": [2, 2], "counts": [[1, 2], [1]]},
+        {"size": [2, 2], "counts": [10**400, 4]},
+        {"size": [10**5_000, 1], "counts": "4"},
         {"size": [2, 2], "counts": [2**62, 2**62, 2**62, 2**62, 4]},
     ],
 )

@@ -36,6 +36,16 @@ def test_several_weight_files_are_known_by_what_sha256sum_prints(tmp_path):
     assert weights_sha256(tmp_path) == "sha256:" + hashlib.sha256(printed.encode()).hexdigest()
 
 
+def test_hidden_files_are_none_of_a_model(tmp_path):
+    """macOS lays `._x.safetensors` beside `x.safetensors` on disks of other systems."""
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / name).write_bytes(name.encode())
+    weights, settings = weights_sha256(tmp_path), hub.settings_sha256(tmp_path)
+    for name in ("._model.safetensors", "._config.json", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"resource fork")
+    assert (weights_sha256(tmp_path), hub.settings_sha256(tmp_path)) == (weights, settings)
+
+
 def test_a_hub_id_is_passed_on_with_its_revision():
     model = resolve_model("org/name", "v1", "embedder")
     assert (model.source, model.hub_revision, model.is_local) == ("org/name", "v1", False)

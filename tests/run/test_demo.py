@@ -1,8 +1,11 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS
+from opens2v_hf.errors import ResultError
 from opens2v_hf.models.hub import has_embedded
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.run.demo import embedded_metrics, run_demo
@@ -14,6 +17,19 @@ def test_the_demo_takes_all_metrics_that_need_no_other_models() -> None:
     assert {"gmescore", "nexusscore", "naturalscore", "motion_amplitude"} <= set(embedded_metrics())
     for name in set(METRICS) - set(embedded_metrics()):
         assert not all(has_embedded(role) for role in METRICS[name].roles)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(ResultError, match=r"cannot write .*file: (Not a directory|File exists)"):
+        run_demo(tmp_path / "file", per_category=1)
+
+    def no_space(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("opens2v_hf.run.demo.write_sample", no_space)
+    with pytest.raises(ResultError, match="No space left on device; free some space"):
+        run_demo(tmp_path / "out", per_category=1)
 
 
 @pytest.mark.slow

@@ -20,9 +20,10 @@ from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
 from opens2v_hf.data.opens2v5m.released import read_layout
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.render import render_frame
-from opens2v_hf.errors import ArgumentError, SampleError
+from opens2v_hf.errors import ArgumentError, ImageError, SampleError
 from opens2v_hf.run.show import Place, fetch, write_sheet
 from opens2v_hf.run.show_plots import color_of, draw_sheet, overlay, place_labels
+from opens2v_hf.run.shown import shown_clip
 
 CLIPS = {
     f"{clip.part}/{clip.id}": clip
@@ -135,6 +136,57 @@ def test_a_broken_video_leaves_the_rest_of_the_sheet(tmp_path):
     assert shown.clip.subjects[0].mask.any()
     assert any(note.startswith("No views: ") for note in shown.notes)
     assert Image.open(write_sheet(shown, tmp_path / "sheet.png")).width == 1950
+
+
+def test_malformed_records_cost_no_other_sample(tmp_path):
+    folder = shutil.copytree(folder_form(), tmp_path / "broken")
+    path = folder / "regular" / "dataset1.json"
+    records = json.loads(path.read_text())
+    bad, *good = records
+    records[bad]["metadata"]["fps"] = 10**400
+    path.write_text(json.dumps(records))
+    pairs = folder / "cross-frames-pairs" / "cross_frames_pairs.json"
+    clusters = json.loads(pairs.read_text())
+    next(iter(clusters.values()))[0]["aft_class_id"] = "9" * 5000
+    pairs.write_text(json.dumps(clusters))
+    shown = fetch(Place(str(folder)), good[0], num_frames=1)
+    assert shown.clip.problems == ()
+    assert any("2 malformed records were left out, the first: " in note for note in shown.notes)
+    assert fetch(Place(str(folder)), "0", num_frames=1, most_pairs=0).title == good[0]
+    with pytest.raises(SampleError, match=rf"record '{bad}' at byte .*metadata\.fps must be a number"):
+        fetch(Place(str(folder)), bad)
+    with pytest.raises(SampleError, match="has no row 9999"):
+        fetch(Place(str(folder)), "9" * 5000)
+
+
+@pytest.mark.parametrize("form", ["released", "shards"])
+def test_a_broken_view_leaves_the_others(tmp_path, form):
+    folder = shutil.copytree(folder_form(), tmp_path / "broken")
+    views = folder / "gpt-frames-pairs" / CLIP.id
+    first, *rest = sorted(path for path in views.iterdir() if path.name != "main_image.png")
+    first.write_bytes(b"no picture")
+
+    def place() -> Place:
+        if form == "released":
+            return Place(str(folder))
+        convert(plan_conversion(read_layout(str(folder))), out := Path(tempfile.mkdtemp(dir=tmp_path)))
+        return Place(str(out))
+
+    shown = fetch(place(), CLIP.id, config="views").views
+    assert len(shown.views) == len(rest)
+    (problem,) = shown.problems
+    assert problem.startswith(f"The view '{first.stem.partition('_')[2].replace('_', ' ')}' of {CLIP.id} is no image")
+    (views / "main_image.png").write_bytes(b"no picture either")
+    with pytest.raises(ImageError, match=f"the frame of the views of {CLIP.id} is no image"):
+        fetch(place(), CLIP.id, config="views")
+    sheet = fetch(place(), NAME, num_frames=1)
+    assert sheet.views is None
+    assert any(note.startswith("No views: the frame of the views of") for note in sheet.notes)
+
+
+def test_a_row_with_nothing_where_something_must_be():
+    with pytest.raises(SampleError, match="the row of p/x cannot be used"):
+        shown_clip({"part": "p", "id": "x", "clip": None})
 
 
 def test_a_pair_that_names_another_subject_shows_no_wrong_picture(tmp_path):

@@ -7,7 +7,7 @@ a folder or URL. Both the released layout and converted shards are understood.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ _FEATURES = {
 
 _logger = logging.getLogger(__name__)
 
+_MOST_LEFT_OUT_KEPT = 1000
+
 
 @dataclass
 class OpenS2V5MConfig(datasets.BuilderConfig):
@@ -63,7 +65,7 @@ class OpenS2V5MConfig(datasets.BuilderConfig):
         preset: "high-quality" for the authors' filter (see `filters.QualityFilter`), or a `QualityFilter`.
         subset: "high-quality" for the authors' smaller set of released records.
         index_dir: a folder of indices of the split tars, see `opens2v convert --index-only`.
-        on_error: "raise" at a malformed released record, or "skip" it with a warning.
+        on_error: "raise" at a malformed record or row, or "skip" it with a warning.
     """
 
     repo: str | None = None
@@ -91,6 +93,11 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
 
     Raises, besides what `datasets` raises: SourceError where the dataset is not at its place or a file is damaged,
     SampleError at a malformed record, ArgumentError where the arguments do not fit.
+
+    Attributes:
+        left_out: the first records that were skipped while this process read.
+        on_malformed: called with each malformed record, which is then skipped whatever the config's `on_error` says;
+            None to go by that. Pickling forgets it.
     """
 
     VERSION = datasets.Version("1.0.0")
@@ -113,6 +120,8 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
             raise ArgumentError("opens2v-5m takes data_dir= (a folder or URL) or repo=, not data_files=")
         if config.repo is not None and config.data_dir is not None:
             raise ArgumentError(f"give repo= or data_dir=, not both (got {config.repo=} and {config.data_dir=})")
+        self.left_out: list[Malformed] = []
+        self.on_malformed: Callable[[Malformed], object] | None = None
         self._selection = _selection(config)
         options = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
         self._layout, self._shards = _find(config, options, self.token)
@@ -150,9 +159,10 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
                 yield Key(number, count), table
 
     def _tables(self, shard: _Shard) -> Iterator[pa.Table]:
+        on_error: OnError = self.config.on_error if self.on_malformed is None else "skip"
         if self._layout is None:
             options = {"token": self.token} if self.token and "://" in shard.url else None
-            return shard_tables(shard.url, self._selection, options)
+            return shard_tables(shard.url, self._selection, options, on_error=on_error, report=self._leave_out)
         return released_tables(
             self._layout,
             self.config.name,
@@ -160,9 +170,16 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
             shard.start,
             shard.stop,
             self._selection,
-            on_error=self.config.on_error,
-            report=_warn,
+            on_error=on_error,
+            report=self._leave_out,
         )
+
+    def _leave_out(self, malformed: Malformed) -> None:
+        if len(self.left_out) < _MOST_LEFT_OUT_KEPT:
+            self.left_out.append(malformed)
+        _logger.warning("left out: %s", malformed)
+        if self.on_malformed is not None:
+            self.on_malformed(malformed)
 
 
 def _selection(config: OpenS2V5MConfig) -> Selection:
@@ -223,7 +240,3 @@ def _times(shards: tuple[_Shard, ...]) -> list[tuple[str, int, int]]:
             stat = path.stat()
             found.append((url, stat.st_size, stat.st_mtime_ns))
     return found
-
-
-def _warn(malformed: Malformed) -> None:
-    _logger.warning("left out: %s", malformed)

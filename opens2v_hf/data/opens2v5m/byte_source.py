@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -18,9 +21,9 @@ import fsspec.core
 import httpx
 from huggingface_hub import HfFileSystem
 from huggingface_hub.errors import HTTPError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from opens2v_hf.errors import ArgumentError, SourceError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 _T = TypeVar("_T")
 
@@ -29,6 +32,12 @@ _NO_ANSWER = (OSError, httpx.HTTPError, HTTPError)
 
 ATTEMPTS = 5
 """How often a range of a remote file is asked for before giving up."""
+
+_LONGEST_WAIT_S = 60.0
+"""A server may ask for more patience than this; it is asked again nevertheless."""
+
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
+_VALIDATORS = ("ETag", "Last-Modified")
 
 
 @runtime_checkable
@@ -65,9 +74,9 @@ class LocalSource:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         try:
-            self._size = self._path.stat().st_size
-        except OSError as error:
-            raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
+            self._size, self._changed_at = _identity(os.stat(self._path))
+        except (OSError, ValueError) as error:  # the latter for names with a null byte
+            raise SourceError(f"cannot read {self._path}: {_reason(error)}") from error
 
     @property
     def url(self) -> str:
@@ -84,10 +93,12 @@ class LocalSource:
         try:
             # Opened anew: threads and forked processes would share the position of an open file.
             with self._path.open("rb", buffering=0) as file:
+                if _identity(os.fstat(file.fileno())) != (self._size, self._changed_at):
+                    raise SourceError(f"{self._path} changed while it was in use: load the dataset again")
                 file.seek(offset)
-                return _read_fully(file, length)
-        except OSError as error:
-            raise SourceError(f"cannot read {self._path}: {error.strerror}") from error
+                return _read_fully(file, min(length, max(0, self._size - offset)))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot read {self._path}: {_reason(error)}") from error
 
 
 class RemoteSource:
@@ -129,12 +140,14 @@ class RemoteSource:
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.2, max=10),
+            wait=_wait_s,
             reraise=True,
         )
         try:
             return retrying(ask, *arguments)
-        except _NO_ANSWER as error:
+        except OpenS2VError:
+            raise
+        except Exception as error:  # file systems of fsspec raise what their clients raise
             raise SourceError(f"{what}: {_reason(error)}") from error
 
     def _connected(self) -> Any:
@@ -146,13 +159,20 @@ class RemoteSource:
 
     def _connect(self) -> Any:
         try:
+            if "://" not in self._url.rpartition("::")[2]:
+                # fsspec would take "::" for a chain of file systems, each of which has a protocol.
+                filesystem = fsspec.filesystem(self._url.partition("://")[0], **self._storage_options)
+                return filesystem, filesystem._strip_protocol(self._url)
             return fsspec.core.url_to_fs(self._url, **self._storage_options)
         except (ValueError, ImportError) as error:
             raise ArgumentError(f"cannot open {self._url}: {error}") from error
 
     def _ask_size(self) -> int:
         filesystem, path = self._connected()
-        return int(filesystem.info(path)["size"])
+        size = filesystem.info(path).get("size")
+        if size is None:
+            raise SourceError(f"cannot read {self._url} by ranges: its server does not say how long it is")
+        return int(size)
 
     def _ask_range(self, offset: int, end: int) -> bytes:
         filesystem, path = self._connected()
@@ -169,31 +189,109 @@ class RemoteSource:
 class HttpSource(RemoteSource):
     """A file behind "http://" or "https://", read by range requests.
 
-    A server that answers a range with the whole file, which may have many GB, is refused before the file comes.
+    No byte is taken that the server does not say to be the one asked for: an answer of another range, of several parts,
+    compressed, or of a file that has changed since the first answer is an error. A server that answers a range with the
+    whole file, which may have many GB, is refused before the file comes.
     """
 
+    def __init__(self, url: str, *, storage_options: dict[str, Any] | None = None, size: int | None = None) -> None:
+        super().__init__(url, storage_options=storage_options, size=size)
+        self._validators: dict[str, str] = {}
+
     def _connect(self) -> httpx.Client:
-        return httpx.Client(follow_redirects=True, timeout=60, headers=self._storage_options.get("headers"))
+        # A range of a compressed file would be one of other bytes.
+        headers = {**(self._storage_options.get("headers") or {}), "Accept-Encoding": "identity"}
+        return httpx.Client(follow_redirects=True, timeout=60, headers=headers)
 
     def _ask_size(self) -> int:
-        with self._get("bytes=0-0") as response:
+        with self._get(0, 1) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return 0
-            return int(response.headers["Content-Range"].rpartition("/")[2])
+            if response.status_code == httpx.codes.OK:  # a file of at most one byte, see `_get`
+                return int(response.headers["Content-Length"])
+            total = self._content_range(response)[2]
+            self._validators = _validators_of(response)
+        if total is not None:
+            return total
+        response = self._connected().head(self._url)
+        response.raise_for_status()
+        length = response.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise SourceError(f"cannot read {self._url} by ranges: its server does not say how long it is")
+        return int(length)
 
     def _ask_range(self, offset: int, end: int) -> bytes:
-        with self._get(f"bytes={offset}-{end - 1}") as response:
-            return response.read()
+        parts = []
+        while offset < end:
+            with self._get(offset, end) as response:
+                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise SourceError(f"{self._url} ends before byte {end}: it changed while it was read")
+                total: int | None = end
+                first, last = 0, end - 1
+                if response.status_code == httpx.codes.PARTIAL_CONTENT:
+                    first, last, total = self._content_range(response)
+                if first != offset or not first <= last < end:
+                    raise SourceError(
+                        f"cannot read {self._url} by ranges: its server answers bytes {first} to {last} where {offset} "
+                        f"to {end - 1} were asked for"
+                    )
+                self._check_unchanged(response, total)
+                parts.append(self._body(response, last - first + 1))
+            # A server may answer with the beginning of what it was asked for.
+            offset = last + 1
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     @contextmanager
-    def _get(self, byte_range: str) -> Iterator[httpx.Response]:
-        with self._connected().stream("GET", self._url, headers={"Range": byte_range}) as response:
+    def _get(self, offset: int, end: int) -> Iterator[httpx.Response]:
+        """The answer to a range: 206, 416, or 200 where the range is the whole file, or the file is empty."""
+        headers = {"Range": f"bytes={offset}-{end - 1}"}
+        with self._connected().stream("GET", self._url, headers=headers) as response:
             is_empty = response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
             if response.is_error and not is_empty:
                 response.raise_for_status()
-            if not is_empty and response.status_code != httpx.codes.PARTIAL_CONTENT:
+            is_whole = (
+                response.status_code == httpx.codes.OK
+                and offset == 0
+                and response.headers.get("Content-Length") in (str(end), "0")
+            )
+            if not (is_empty or is_whole) and response.status_code != httpx.codes.PARTIAL_CONTENT:
                 raise SourceError(f"cannot read {self._url} by ranges: its server sends files only whole")
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise SourceError(f"cannot read {self._url} by ranges: its server sends it compressed")
             yield response
+
+    def _content_range(self, response: httpx.Response) -> tuple[int, int, int | None]:
+        """First and last byte of a partial answer, and the length of the file where the server tells it."""
+        header = response.headers.get("Content-Range", "")
+        found = _CONTENT_RANGE.fullmatch(header.strip())
+        if found is None:
+            kind = response.headers.get("Content-Type", "")
+            said = f"Content-Range is {header[:80]!r}" if header else "Content-Range is missing"
+            if kind.startswith("multipart/"):
+                said = "it answers in several parts"
+            raise SourceError(
+                f"cannot read {self._url} by ranges: its server does not say which bytes it sends ({said})"
+            )
+        return int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
+
+    def _check_unchanged(self, response: httpx.Response, total: int | None) -> None:
+        validators = _validators_of(response)
+        shared = [name for name in _VALIDATORS if name in validators and name in self._validators]
+        # The first that both answers have: where entity tags agree, times may differ between servers.
+        changed = bool(shared) and validators[shared[0]] != self._validators[shared[0]]
+        if changed or (total is not None and total != self.size):
+            raise SourceError(f"{self._url} changed while it was read: load the dataset again")
+        self._validators = {**validators, **self._validators}
+
+    def _body(self, response: httpx.Response, length: int) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > length:
+                raise SourceError(f"cannot read {self._url} by ranges: its server sends more bytes than it announces")
+        if len(body) < length:
+            raise httpx.RemoteProtocolError(f"the answer ends after {len(body)} of {length} bytes")
+        return bytes(body)
 
 
 def open_source(
@@ -224,16 +322,38 @@ def _read_fully(file: io.FileIO, length: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def _validators_of(response: httpx.Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in _VALIDATORS if name in response.headers}
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int]:
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _wait_s(state: RetryCallState) -> float:
+    """Seconds before asking again: longer each time, and no shorter than the server asks for (Retry-After)."""
+    wait = wait_exponential_jitter(initial=0.2, max=10)(state)
+    error = None if state.outcome is None else state.outcome.exception()
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+    try:
+        seconds = float(asked) if asked.isdecimal() else parsedate_to_datetime(asked).timestamp() - time.time()
+    except (ValueError, OverflowError):  # missing, or no date
+        return wait
+    return max(wait, min(seconds, _LONGEST_WAIT_S))
+
+
 def _may_pass(error: BaseException) -> bool:
     """Whether asking again may help: not where the server says that the request itself is wrong."""
     if isinstance(error, FileNotFoundError) or not isinstance(error, _NO_ANSWER):
         return False
     status = getattr(getattr(error, "response", None), "status_code", None)
-    return status is None or status >= 500 or status in (408, 429)
+    return status is None or status >= 500 or status in (408, 425, 429)
 
 
 def _reason(error: BaseException) -> str:
     response = getattr(error, "response", None)
     if isinstance(error, FileNotFoundError) or getattr(response, "status_code", None) == httpx.codes.NOT_FOUND:
         return "there is no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -18,14 +18,17 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.blobs import read_blob
 from opens2v_hf.data.opens2v5m.convert_plan import Plan, Unit
-from opens2v_hf.data.opens2v5m.files import whole_file
+from opens2v_hf.data.opens2v5m.files import whole_file, write_errors
 from opens2v_hf.data.opens2v5m.json_stream import Malformed
 from opens2v_hf.data.opens2v5m.media_folder import INDEX_SUFFIX, MediaFolder
 from opens2v_hf.data.opens2v5m.parquet_schema import (
@@ -40,7 +43,7 @@ from opens2v_hf.data.opens2v5m.progress import Progress
 from opens2v_hf.data.opens2v5m.released import pair_rows, regular_rows, view_row
 from opens2v_hf.data.opens2v5m.shards import sha256_of, write_shard
 from opens2v_hf.data.opens2v5m.tar_index import build_index
-from opens2v_hf.errors import ResultError, SampleError, SourceError
+from opens2v_hf.errors import ArgumentError, ResultError, SampleError, SourceError
 
 MANIFEST = "conversion.json"
 REJECTED = "rejected.jsonl"
@@ -89,18 +92,27 @@ def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
         processes: how many shards are made at a time.
 
     Raises:
-        ResultError: the folder is that of another conversion.
+        ArgumentError: the folder is, or lies in, the one that is converted.
+        ResultError: the folder is that of another conversion or of something else, another process converts to it, or
+            it cannot be written. Call it again to go on.
         SourceError: a released file cannot be read, or a process was killed. Call it again to go on.
     """
-    _claim(folder, plan)
+    _check_target(folder, plan)
     if (folder / MANIFEST).is_file():
-        manifest = _read_json(folder / MANIFEST)
+        manifest = _owned(folder / MANIFEST, plan)
         shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
         return Conversion(folder, manifest["rows"], manifest["rejected"])
+    with write_errors(folder), _only_conversion(folder):
+        return _convert(plan, folder, processes)
+
+
+def _convert(plan: Plan, folder: Path, processes: int) -> Conversion:
+    _claim(folder, plan)
     work = folder / WORK_FOLDER
     for leftover in (folder / "data").glob("*/.*.tmp"):
         leftover.unlink()
-    layout = replace(plan.layout, index_dir=build_indices(plan, folder / INDEX_FOLDER))
+    build_indices(plan, folder / INDEX_FOLDER)
+    layout = replace(plan.layout, index_dir=str(folder / INDEX_FOLDER))
     plan = replace(plan, layout=layout)
     undone = [unit for unit in plan.units if not _note(work, unit).is_file()]
     total = sum(unit.stop - unit.start for unit in plan.units if unit.config != "views")
@@ -112,7 +124,7 @@ def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
     return _finish(plan, folder)
 
 
-def build_indices(plan: Plan, folder: Path) -> str:
+def build_indices(plan: Plan, folder: Path) -> list[Path]:
     """Builds the indices of the split tars of a plan's parts, and copies those that are there already.
 
     Args:
@@ -120,29 +132,33 @@ def build_indices(plan: Plan, folder: Path) -> str:
         folder: where the indices go.
 
     Returns:
-        The folder, to be used as `index_dir`.
+        The indices; none where no part has a split tar.
 
     Raises:
         SourceError: a tar is damaged or incomplete.
+        ResultError: the folder cannot be written.
     """
     parts = dict.fromkeys(unit.file.name for unit in plan.units if unit.config == "regular" and unit.file is not None)
     layout = plan.layout
-    for part in parts:
-        for media in (layout.videos(part), layout.backgrounds(part)):
-            _build_index(media, folder)
-    return str(folder)
+    with write_errors(folder):
+        media = [folder_of(part) for part in parts for folder_of in (layout.videos, layout.backgrounds)]
+        paths = [_build_index(one, folder) for one in media]
+    return [path for path in paths if path is not None]
 
 
-def _build_index(media: MediaFolder, folder: Path) -> None:
+def _build_index(media: MediaFolder, folder: Path) -> Path | None:
     path = folder / f"{media.index_name}{INDEX_SUFFIX}"
     tar = media.tar()
-    if tar is None or path.is_file():
-        return
+    if tar is None:
+        return None
+    if path.is_file():
+        return path
     if media.has_index():
         media.copy_index(path)
-        return
+        return path
     with Progress(f"indexing {media.index_name}", tar.size) as progress:
         build_index(tar, path, progress=progress.reach)
+    return path
 
 
 def _run(plan: Plan, folder: Path, units: list[Unit], processes: int) -> Iterator[Unit]:
@@ -247,19 +263,58 @@ def _stored_blob(blob: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | No
     return {"path": moved(blob["path"]), "spans": None}
 
 
+def _check_target(folder: Path, plan: Plan) -> None:
+    root = plan.layout.place.root
+    if "://" not in root and folder.resolve().is_relative_to(Path(root).resolve()):
+        raise ArgumentError(f"{folder} lies in {root}, which is to be converted; choose a folder outside of it")
+    if folder.exists() and not folder.is_dir():
+        raise ResultError(f"{folder} is a file; give the folder that the converted dataset is to be written to")
+
+
+@contextmanager
+def _only_conversion(folder: Path) -> Iterator[None]:
+    """Keep other conversions out of the folder while the block lasts; the system frees the lock of a killed process."""
+    work = folder / WORK_FOLDER
+    is_new = not work.exists()
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except NotImplementedError as error:
+        raise ResultError(f"{work} cannot be locked ({error}); choose a folder on another disk") from error
+    except Timeout:
+        raise ResultError(
+            f"another process converts to {folder}; wait until it has ended, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        if is_new and work.is_dir() and [path.name for path in work.iterdir()] == ["lock"]:  # nothing was begun
+            shutil.rmtree(work)
+
+
 def _claim(folder: Path, plan: Plan) -> None:
     """Notes whose folder this is, and refuses that of another conversion."""
-    manifest, claim = folder / MANIFEST, folder / WORK_FOLDER / "plan.json"
-    for path in (manifest, claim):
-        if path.is_file() and _read_json(path).get("fingerprint") != plan.fingerprint:
-            raise ResultError(
-                f"{folder} holds the conversion of other files or with other options (see {path}); choose an empty "
-                "folder, or remove this one"
-            )
-    if not claim.is_file() and not manifest.is_file():
-        if (folder / "data").exists():
-            raise ResultError(f"{folder}/data is there, but no conversion wrote it; choose an empty folder")
-        _write_json(claim, {"fingerprint": plan.fingerprint})
+    claim = folder / WORK_FOLDER / "plan.json"
+    if claim.is_file():
+        _owned(claim, plan)
+        return
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if others:
+        raise ResultError(f"{folder} holds {others[0]!r}, but no conversion wrote it; choose an empty folder")
+    _write_json(claim, {"fingerprint": plan.fingerprint})
+
+
+def _owned(path: Path, plan: Plan) -> dict[str, Any]:
+    """What a manifest or claim says, which must be of this conversion."""
+    content = _read_json(path)
+    if content.get("fingerprint") != plan.fingerprint:
+        raise ResultError(
+            f"{path} says that its folder holds the conversion of other files or with other options; choose an empty "
+            "folder, or remove this one"
+        )
+    return content
 
 
 def _finish(plan: Plan, folder: Path) -> Conversion:
@@ -267,7 +322,8 @@ def _finish(plan: Plan, folder: Path) -> Conversion:
     shards = [(unit, Shard(**_read_json(_note(work, unit)))) for unit in plan.units]
     rejected = [entry for _, shard in shards for entry in shard.rejected]
     with whole_file(folder / REJECTED) as temporary:
-        temporary.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected), "utf-8")
+        lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected)
+        temporary.write_text(lines, "utf-8", "backslashreplace")  # names of files may be no text
     rows: dict[str, int] = {}
     for unit, shard in shards:
         rows[unit.config] = rows.get(unit.config, 0) + shard.rows
@@ -283,7 +339,7 @@ def _finish(plan: Plan, folder: Path) -> Conversion:
         ],
     }
     _write_json(folder / MANIFEST, manifest)
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)  # the lock is in it, which some systems keep while it is open
     return Conversion(folder, rows, len(rejected))
 
 
@@ -293,12 +349,14 @@ def _note(work: Path, unit: Unit) -> Path:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8", "backslashreplace")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"{path} cannot be read ({error}); remove {path.parent} to begin anew") from error
     return content

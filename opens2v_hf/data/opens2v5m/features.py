@@ -29,11 +29,9 @@ class _BlobFeature:
 
     def encode_example(self, value: Any) -> dict[str, Any] | None:
         """What is stored for a value: a dict of the keys of `BLOB`, or an object that was decoded from one."""
-        if isinstance(value, LazyVideo | LazyImage):
-            value = value.blob
         if isinstance(value, str):
             value = {"path": value}
-        return None if value is None else {name: value.get(name) for name in ("path", "bytes", "spans")}
+        return None if value is None else {**dict.fromkeys(("path", "bytes", "spans")), **dict(value.items())}
 
     def cast_storage(self, storage: pa.Array) -> pa.StructArray:
         """Files as any of `BLOB`, `EMBEDDED` and `REFERENCED` store them, as `BLOB` does; bytes are not copied."""

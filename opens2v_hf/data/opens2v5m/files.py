@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from opens2v_hf.errors import ResultError
 
 
 @contextmanager
@@ -14,16 +17,43 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends, and vanishes when it fails.
 
     What was written reaches the disk before it gets its name, so that a file that is there after a crash is whole.
+
+    Raises:
+        ResultError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):  # what went wrong before matters more
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only or otherwise not to be written into a ResultError.
+
+    Args:
+        path: of the file or folder that is written within the block, for the message.
+    """
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = {
+            errno.ENOSPC: "free some space",
+            errno.EDQUOT: "free some space",
+            errno.EROFS: "choose another place",
+            errno.EACCES: "choose another place",
+            errno.ENOTDIR: "choose a place that is not below a file",
+            errno.EEXIST: "choose a place that is not below a file",
+        }.get(error.errno or 0, "check the place")
+        raise ResultError(f"cannot write {path}: {reason}; {what} and run it again") from error

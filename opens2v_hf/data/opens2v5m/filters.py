@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, MaskError
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE
 
@@ -56,19 +56,23 @@ class QualityFilter:
     @property
     def columns(self) -> tuple[str, ...]:
         """What `keep` looks at."""
-        return ("frame_height", "frame_width", "subjects")
+        return ("id", "frame_height", "frame_width", "subjects")
 
-    def keep(self, table: pa.Table) -> pa.Table:
+    def keep(self, table: pa.Table, malformed: Callable[[str, str], object]) -> pa.Table:
         """The table with its subjects filtered, without the rows that keep none.
 
-        Raises:
-            MaskError: a stored mask is malformed.
+        Args:
+            table: of at least `columns`.
+            malformed: called with the id of a row that holds a mask that is malformed, and what is wrong with it; the
+                row is left out.
         """
-        heights, widths = table["frame_height"].to_pylist(), table["frame_width"].to_pylist()
-        kept = [
-            self.select(subjects or [], height * width)
-            for subjects, height, width in zip(table["subjects"].to_pylist(), heights, widths, strict=True)
-        ]
+        kept = []
+        for row in table.select(list(self.columns)).to_pylist():
+            try:
+                kept.append(self.select(row["subjects"] or [], row["frame_height"] * row["frame_width"]))
+            except MaskError as error:
+                malformed(row["id"], str(error))
+                kept.append([])
         position = table.schema.get_field_index("subjects")
         field = table.schema.field(position)
         table = table.set_column(position, field, pa.array(kept, type=field.type))
@@ -80,13 +84,19 @@ class QualityFilter:
         Args:
             subjects: as the rows hold them.
             frame_pixels: area of the frame.
+
+        Raises:
+            MaskError: a mask is malformed; the message names the subject.
         """
         candidates = []
         for subject in subjects:
             if subject["mask"] is None or subject["aesthetic"] is None or subject["aesthetic"] < self.min_aesthetic:
                 continue
-            mask = RLE.from_dict(subject["mask"])
-            area = geometry.area(mask)
+            try:
+                mask = RLE.from_dict(subject["mask"])
+                area = geometry.area(mask)
+            except MaskError as error:
+                raise MaskError(f"the mask of subject {subject['id']}: {error}") from error
             if area >= self.min_area * frame_pixels:
                 candidates.append((area, mask, subject))
         distinct: list[tuple[int, RLE, dict[str, Any]]] = []
@@ -137,8 +147,11 @@ def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema:
             plain = [field.name for field in schema if not pa.types.is_nested(field.type)]
             raise ArgumentError(f"filters cannot use {name!r}; they can use {', '.join(plain)}")
     try:
-        return RowFilter(tuple(names), pq.filters_to_expression(together))
-    except (ValueError, TypeError, pa.ArrowException) as error:
+        expression = pq.filters_to_expression(together)
+        # Types are compared here, where it is known that the filter is at fault and no file.
+        schema.empty_table().filter(expression)
+        return RowFilter(tuple(names), expression)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
         raise ArgumentError(f"filters={filters!r} cannot be used: {error}") from error
 
 

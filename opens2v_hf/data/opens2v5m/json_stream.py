@@ -64,18 +64,19 @@ class Malformed:
     Attributes:
         source: path or URL of the file.
         key: the record's id, None where not even that can be read.
-        byte_offset: where the entry begins.
+        byte_offset: where the entry begins; None for a row of a Parquet file.
         reason: what is wrong with it.
     """
 
     source: str
     key: str | None
-    byte_offset: int
+    byte_offset: int | None
     reason: str
 
     def __str__(self) -> str:
         what = "an entry without a readable id" if self.key is None else f"record {self.key!r}"
-        return f"{self.source}: {what} at byte {self.byte_offset}: {self.reason}"
+        where = "" if self.byte_offset is None else f" at byte {self.byte_offset}"
+        return f"{self.source}: {what}{where}: {self.reason}"
 
 
 def byte_ranges(size: int, step: int = 256 << 20) -> list[tuple[int, int]]:

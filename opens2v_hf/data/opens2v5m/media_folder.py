@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from huggingface_hub.errors import HTTPError
 from opens2v_hf.data.opens2v5m.blobs import WITHOUT_INDEX
 from opens2v_hf.data.opens2v5m.byte_source import open_source
 from opens2v_hf.data.opens2v5m.files import whole_file
-from opens2v_hf.data.opens2v5m.split_tar import SplitTar, order_pieces
+from opens2v_hf.data.opens2v5m.split_tar import Span, SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.tar_index import TarIndex, load_index
 from opens2v_hf.errors import SourceError
 
@@ -27,7 +28,7 @@ class Place:
     def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
         self.root = root.rstrip("/") if "://" in root else str(Path(root).resolve())
         self.storage_options = dict(storage_options or {})
-        self._listing: tuple[str, dict[str, int]] | None = None
+        self._listing: tuple[str, dict[str, str]] | None = None
 
     def join(self, *parts: str) -> Place:
         """A place within."""
@@ -35,6 +36,9 @@ class Place:
 
     def files(self) -> dict[str, int]:
         """Names and sizes in bytes of the files that lie directly here, sorted; empty where there is no folder.
+
+        Hidden files are left out, here and in all other lists: macOS lays one beside every file on other disks, with
+        the same ending (`._part.parquet`).
 
         Raises:
             SourceError: the place cannot be reached.
@@ -50,16 +54,24 @@ class Place:
         with os.scandir(self.root) as entries:
             return dict(sorted((entry.name, entry.stat().st_size) for entry in entries if _is_piece(entry.name)))
 
-    def has_file(self, name: str) -> bool:
-        """Whether a file of this name lies here or in a folder within."""
-        if not name or ".." in name.split("/"):
-            return False
-        if "://" not in self.root:
-            return os.path.isfile(os.path.join(self.root, name))
+    def find(self, name: str) -> str | None:
+        """The name under which a file lies here or in a folder within; None if it is not there.
+
+        It may differ from the name that is looked for in how Unicode composes its letters (NFC, NFD).
+        """
+        if not name or name.startswith("/") or ".." in name.split("/"):
+            return None
+        is_local = "://" not in self.root
+        if is_local and os.path.isfile(os.path.join(self.root, name)):
+            return name
+        if is_local and name.isascii():
+            return None
         folder, _, last = name.rpartition("/")
         if self._listing is None or self._listing[0] != folder:
-            self._listing = (folder, self.join(folder).files() if folder else self.files())
-        return last in self._listing[1]
+            names = self.join(folder).files() if folder else self.files()
+            self._listing = (folder, {unicodedata.normalize("NFC", there): there for there in names})
+        found = self._listing[1].get(unicodedata.normalize("NFC", last))
+        return None if found is None else f"{folder}/{found}" if folder else found
 
     def folders(self) -> list[str]:
         """Names of the folders that lie directly here, sorted."""
@@ -74,7 +86,9 @@ class Place:
         except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client stands on
             raise SourceError(f"cannot list {self.root}: {error}") from error
         return sorted(
-            (posixpath.basename(entry["name"].rstrip("/")), entry) for entry in entries if entry["type"] == kind
+            (name, entry)
+            for entry in entries
+            if entry["type"] == kind and not (name := posixpath.basename(entry["name"].rstrip("/"))).startswith(".")
         )
 
 
@@ -97,21 +111,24 @@ class MediaFolder:
     def locate(self, name: str) -> dict[str, Any] | None:
         """The row's value for a file, as `parquet_schema.BLOB`; None if it is not there.
 
-        A file in a tar without an index has no spans, and a path that says so.
+        A file in a tar without an index has an empty list of spans, and a path that names the tar.
 
         Raises:
             SourceError: the pieces of the tar are incomplete, or the index is not theirs.
+            SampleError: several folders of the tar hold a file of that name.
         """
         tar = self.tar()
         if tar is None:
-            return {"path": f"{self.place.root}/{name}"} if self.place.has_file(name) else None
+            found = self.place.find(name)
+            return None if found is None else {"path": f"{self.place.root}/{found}"}
         if self._index is None:
-            return {"path": f"{self.place.root}/{self.index_name}.tar{WITHOUT_INDEX}{name}"}
+            return {"path": f"{self.place.root}/{self.index_name}{WITHOUT_INDEX}{name}", "spans": []}
         member = self._index.find(name)
         if member is None:
             return None
         offset = tar.offset_of(member.piece, member.offset)
-        spans = tar.spans(offset, member.length)
+        # An empty file has a span too, so that it is not taken for one that no index locates.
+        spans = tar.spans(offset, member.length) or (Span(tar.pieces[member.piece].url, member.offset, 0),)
         return {"path": name, "spans": [{"url": s.url, "offset": s.offset, "length": s.length} for s in spans]}
 
     def tar(self) -> SplitTar | None:
@@ -143,7 +160,7 @@ class MediaFolder:
         options = self.place.storage_options
         if self._index_dir is not None and name in Place(self._index_dir, options).files():
             url = f"{self._index_dir.rstrip('/')}/{name}"
-        elif self.place.has_file(name):
+        elif self.place.find(name) is not None:
             url = f"{self.place.root}/{name}"
         else:
             return None
@@ -160,4 +177,4 @@ class MediaFolder:
 
 
 def _is_piece(name: str) -> bool:
-    return ".tar.split." in name or name.endswith(".tar")
+    return not name.startswith(".") and (".tar.split." in name or name.endswith(".tar"))

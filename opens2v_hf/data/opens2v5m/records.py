@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opens2v_hf.errors import MaskError, SampleError
+from opens2v_hf.errors import MaskError, SampleError, short_repr
 from opens2v_hf.masks.rle import RLE
 
 
@@ -158,14 +158,14 @@ def parse_record(sample_id: str, record: Any, part: str) -> RegularRecord:
         raise SampleError(f"metadata.fps must be above 0, got {fps}")
     resolution = metadata.child("resolution")
     if frame.text("box_format") != "xyxy":
-        raise SampleError(f"boxes of format {frame.text('box_format')!r} are unknown, only 'xyxy' is")
+        raise SampleError(f"boxes of format {short_repr(frame.text('box_format'))} are unknown, only 'xyxy' is")
     words = fields.child("word_tags")
     crop = metadata.whole_numbers("crop", 4)
     if not (0 <= crop[0] < crop[1] and 0 <= crop[2] < crop[3]):
         raise SampleError(f"metadata.crop must be [x0, x1, y0, y1] with x0 < x1 and y0 < y1, got {list(crop)}")
     path = metadata.text("path")
-    if not path or path.startswith("/") or "\\" in path or ".." in path.split("/"):
-        raise SampleError(f"metadata.path must name a file within its part, got {path!r}")
+    if not path or path.startswith("/") or "\\" in path or "\0" in path or ".." in path.split("/"):
+        raise SampleError(f"metadata.path must name a file within its part, got {short_repr(path)}")
     frame_index = frame.count("ann_frame_idx", 0)
     return RegularRecord(
         id=sample_id,
@@ -198,7 +198,7 @@ def parse_pairs(cluster_id: str, pairs: Any) -> Iterator[CrossPair]:
         SampleError: the list, or a field of a pair, is not as released.
     """
     if not isinstance(pairs, list):
-        raise SampleError(f"the pairs of a cluster must be a list, got {_shown(pairs)}")
+        raise SampleError(f"the pairs of a cluster must be a list, got {short_repr(pairs)}")
     for number, pair in enumerate(pairs):
         fields = _Fields(pair, f"pair {number}")
         yield CrossPair(
@@ -213,10 +213,11 @@ def parse_pairs(cluster_id: str, pairs: Any) -> Iterator[CrossPair]:
 def _parse_member(fields: _Fields, side: str) -> PairMember:
     part, found, sample_id = fields.text(f"{side}_id").partition("/")
     if not found:
-        raise SampleError(f"{fields.path(f'{side}_id')} must be '<part>/<sample id>', got {part!r}")
+        raise SampleError(f"{fields.path(f'{side}_id')} must be '<part>/<sample id>', got {short_repr(part)}")
     number = fields.text(f"{side}_class_id")
-    if not number.isdecimal():
-        raise SampleError(f"{fields.path(f'{side}_class_id')} must be a mask id, got {number!r}")
+    # Ids are stored in 32 bits, and Python refuses to convert texts of more than 4,300 digits.
+    if not number.isdecimal() or len(number) > 10 or int(number) >= 2**31:
+        raise SampleError(f"{fields.path(f'{side}_class_id')} must be a mask id below 2**31, got {short_repr(number)}")
     return PairMember(
         sample_id, part, int(number), fields.text(f"{side}_class_name"), fields.count(f"{side}_frame_idx", 0)
     )
@@ -227,7 +228,7 @@ def _parse_subjects(
 ) -> tuple[AnnotatedSubject, ...]:
     found = frame.get("annotations")
     if not isinstance(found, list):
-        raise SampleError(f"{frame.path('annotations')} must be a list, got {_shown(found)}")
+        raise SampleError(f"{frame.path('annotations')} must be a list, got {short_repr(found)}")
     names = annotation.child("mask_map")
     by_frame = annotation.child("mask_annotation")
     masks = by_frame.child(str(frame_index)) if by_frame.has(str(frame_index)) else None
@@ -236,7 +237,7 @@ def _parse_subjects(
         fields = _Fields(entry, frame.path(f"annotations[{number - 1}]"))
         label = fields.text("class_name")
         if names.has(str(number)) and names.child(str(number)).text("class_name") != label:
-            raise SampleError(f"{names.path(str(number))} is not the class of annotation {number}, {label!r}")
+            raise SampleError(f"{names.path(str(number))} is not the class of annotation {number}, {short_repr(label)}")
         mask, score = None, None
         if masks is not None and masks.has(str(number)):
             mask, score = _parse_mask(masks.child(str(number)), frame_size)
@@ -276,7 +277,7 @@ class _Fields:
     def __init__(self, value: Any, name: str) -> None:
         self.name = name
         if not isinstance(value, dict):
-            raise SampleError(f"{name or 'the record'} must be a JSON object, got {_shown(value)}")
+            raise SampleError(f"{name or 'the record'} must be a JSON object, got {short_repr(value)}")
         self.mapping: dict[str, Any] = value
 
     def path(self, key: str) -> str:
@@ -297,25 +298,25 @@ class _Fields:
     def text(self, key: str) -> str:
         value = self.get(key)
         if not isinstance(value, str):
-            raise SampleError(f"{self.path(key)} must be text, got {_shown(value)}")
+            raise SampleError(f"{self.path(key)} must be text, got {short_repr(value)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self.mapping.get(key) or []
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise SampleError(f"{self.path(key)} must be a list of texts, got {_shown(values)}")
+            raise SampleError(f"{self.path(key)} must be a list of texts, got {short_repr(values)}")
         return tuple(values)
 
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         values = self.get(key)
         if not isinstance(values, list) or len(values) != count or not all(_is_finite(value) for value in values):
-            raise SampleError(f"{self.path(key)} must be {count} numbers, got {_shown(values)}")
+            raise SampleError(f"{self.path(key)} must be {count} numbers, got {short_repr(values)}")
         return tuple(float(value) for value in values)
 
     def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
         values = self.numbers(key, count)
         if not all(value.is_integer() and abs(value) < 2**31 for value in values):
-            raise SampleError(f"{self.path(key)} must be {count} whole numbers, got {_shown(self.get(key))}")
+            raise SampleError(f"{self.path(key)} must be {count} whole numbers, got {short_repr(self.get(key))}")
         return tuple(int(value) for value in values)
 
     def interval(self, key: str) -> tuple[int, int]:
@@ -327,7 +328,7 @@ class _Fields:
     def number(self, key: str) -> float:
         value = self.get(key)
         if not _is_finite(value):
-            raise SampleError(f"{self.path(key)} must be a number, got {_shown(value)}")
+            raise SampleError(f"{self.path(key)} must be a number, got {short_repr(value)}")
         return float(value)
 
     def score(self, key: str) -> float | None:
@@ -345,8 +346,9 @@ class _Fields:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:80]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the range of float
+        return False

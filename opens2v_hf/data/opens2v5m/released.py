@@ -193,16 +193,18 @@ def view_row(layout: ReleasedLayout, sample_id: str) -> dict[str, Any]:
     Raises:
         SampleError: the main picture is missing, or a picture is called otherwise than `<i>_<tag>.png`.
     """
+    if sample_id != sample_id.encode(errors="replace").decode():
+        raise SampleError(f"the name of the folder {sample_id!r} is no valid UTF-8")
     folder = layout.place.join("gpt-frames-pairs", sample_id)
     names = [name for name in folder.files() if name.endswith(".png")]
     if "main_image.png" not in names:
         raise SampleError(f"{folder.root}: main_image.png is missing")
     views = []
     for name in names:
-        number, found, tag = name.removesuffix(".png").partition("_")
+        number, found, tag = name.encode(errors="backslashreplace").decode().removesuffix(".png").partition("_")
         if name == "main_image.png":
             continue
-        if not found or not number.isdecimal():
+        if not found or not number.isdecimal() or len(number) > 9:
             raise SampleError(f"{folder.root}/{name}: a view must be called <i>_<tag>.png")
         image = {"bytes": _read_whole(layout, f"{folder.root}/{name}"), "path": name}
         views.append({"index": int(number), "tag": tag.replace("_", " "), "image": image})

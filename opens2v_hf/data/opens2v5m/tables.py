@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec.core
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.features import to_blob
 from opens2v_hf.data.opens2v5m.filters import QualityFilter, RowFilter
-from opens2v_hf.data.opens2v5m.json_stream import OnError
+from opens2v_hf.data.opens2v5m.json_stream import Malformed, OnError
+from opens2v_hf.data.opens2v5m.parquet_file import open_parquet
 from opens2v_hf.data.opens2v5m.parquet_schema import BLOB, CROSS_PAIRS, REGULAR, VIEWS, to_table
 from opens2v_hf.data.opens2v5m.released import JsonFile, ReleasedLayout, Report, pair_rows, regular_rows, view_row
-from opens2v_hf.errors import SourceError
+from opens2v_hf.errors import SampleError, SourceError
 
 SCHEMAS = {"regular": REGULAR, "cross_pairs": CROSS_PAIRS, "views": VIEWS}
 
@@ -50,12 +49,12 @@ class Selection:
         }
         return [name for name in self.schema.names if name in names]
 
-    def apply(self, table: pa.Table) -> pa.Table:
-        """The rows and columns that are wanted, of a table of the columns that are needed."""
+    def apply(self, table: pa.Table, malformed: Callable[[str, str], object]) -> pa.Table:
+        """The rows and columns that are wanted, of a table of the columns that are needed; see `QualityFilter.keep`."""
         if self.rows is not None:
             table = table.filter(self.rows.expression)
         if self.quality is not None:
-            table = self.quality.keep(table)
+            table = self.quality.keep(table, malformed)
         return conform(table.select(list(self.columns)), self.schema)
 
 
@@ -79,40 +78,64 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=pa.schema([schema.field(name) for name in table.column_names]))
 
 
-def shard_tables(url: str, selection: Selection, storage_options: dict[str, Any] | None = None) -> Iterator[pa.Table]:
+def shard_tables(
+    url: str,
+    selection: Selection,
+    storage_options: dict[str, Any] | None = None,
+    *,
+    on_error: OnError,
+    report: Report,
+) -> Iterator[pa.Table]:
     """The rows of a Parquet shard, a table a row group.
 
     Row groups that cannot hold a wanted row, as their statistics tell, are not read. Of the others the columns that
     are filtered by are read first, and the rest only if a row passes.
 
+    Args:
+        url: path or URL of the shard.
+        selection: what is wanted.
+        storage_options: for fsspec.
+        on_error: "raise" at a row that a preset cannot judge because a mask is malformed, or "skip" it.
+        report: called with each row that is skipped.
+
     Raises:
+        SampleError: a row is malformed.
         SourceError: the file cannot be read or lacks a column.
     """
-    filesystem, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
-    try:
-        with filesystem.open(path, "rb") as file:
-            fragment = ds.ParquetFileFormat().make_fragment(file)
-            # The fragment has read the footer, which is not read again.
-            parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
-            missing = set(selection.needed) - set(parquet.schema_arrow.names)
-            if missing:
-                raise SourceError(f"{url} has no column {sorted(missing)[0]!r}: it is no shard of this dataset")
-            if selection.rows is not None:
-                fragment = fragment.subset(selection.rows.expression)
-            for group in (row_group.id for row_group in fragment.row_groups):
-                table = _row_group(parquet, group, selection)
-                if table is not None and table.num_rows:
-                    yield table
-    except (pa.ArrowException, OSError, HTTPError) as error:
-        raise SourceError(f"cannot read {url}: {error}") from error
+    malformed = _malformed_row(url, on_error, report)
+    with open_parquet(url, storage_options) as file:
+        fragment = ds.ParquetFileFormat().make_fragment(file)
+        # The fragment has read the footer, which is not read again.
+        parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
+        missing = set(selection.needed) - set(parquet.schema_arrow.names)
+        if missing:
+            raise SourceError(f"{url} has no column {sorted(missing)[0]!r}: it is no shard of this dataset")
+        if selection.rows is not None:
+            fragment = fragment.subset(selection.rows.expression)
+        for group in (row_group.id for row_group in fragment.row_groups):
+            table = _row_group(parquet, group, selection, malformed)
+            if table is not None and table.num_rows:
+                yield table
 
 
-def _row_group(parquet: pq.ParquetFile, group: int, selection: Selection) -> pa.Table | None:
+def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str, str], None]:
+    def handle(sample_id: str, reason: str) -> None:
+        malformed = Malformed(url, sample_id, None, reason)
+        if on_error == "raise":
+            raise SampleError(f'{malformed}. Read it with on_error="skip" to go on without it')
+        report(malformed)
+
+    return handle
+
+
+def _row_group(
+    parquet: pq.ParquetFile, group: int, selection: Selection, malformed: Callable[[str, str], object]
+) -> pa.Table | None:
     if selection.rows is not None:
         columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
         if columns.filter(selection.rows.expression).num_rows == 0:
             return None
-    return selection.apply(parquet.read_row_group(group, columns=selection.needed))
+    return selection.apply(parquet.read_row_group(group, columns=selection.needed), malformed)
 
 
 def released_tables(
@@ -144,7 +167,7 @@ def released_tables(
     """
     rows: Iterator[dict[str, Any]]
     if file is None:
-        rows = (view_row(layout, sample_id) for sample_id in layout.view_ids()[start:stop])
+        rows = _view_rows(layout, layout.view_ids()[start:stop], on_error, report)
     elif config == "cross_pairs":
         rows = pair_rows(layout, file, start=start, stop=stop, on_error=on_error, report=report)
     else:
@@ -152,11 +175,25 @@ def released_tables(
         rows = regular_rows(
             layout, file, start=start, stop=stop, on_error=on_error, report=report, with_files=with_files
         )
+    malformed = _malformed_row(layout.place.root if file is None else file.url, on_error, report)
     needed = pa.schema([selection.schema.field(name) for name in selection.needed])
     for batch in _growing_batches(rows):
-        table = selection.apply(to_table(({name: row[name] for name in needed.names} for row in batch), needed))
+        read = to_table(({name: row[name] for name in needed.names} for row in batch), needed)
+        table = selection.apply(read, malformed)
         if table.num_rows:
             yield table
+
+
+def _view_rows(
+    layout: ReleasedLayout, sample_ids: list[str], on_error: OnError, report: Report
+) -> Iterator[dict[str, Any]]:
+    for sample_id in sample_ids:
+        try:
+            yield view_row(layout, sample_id)
+        except (SampleError, SourceError) as error:
+            if on_error == "raise":
+                raise
+            report(Malformed(layout.place.root, sample_id, None, str(error)))
 
 
 def _growing_batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
-from bisect import bisect_right
+import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,13 +22,13 @@ import pyarrow.parquet as pq
 
 from opens2v_hf.data.opens2v5m.files import whole_file
 from opens2v_hf.data.opens2v5m.split_tar import SplitTar, SplitTarFile
-from opens2v_hf.errors import SourceError
+from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
 
 FRAGMENT_MEMBERS = 1024
 """How many members are read between two notes of how far the pass is."""
 
 MAX_TRAILING_BYTES = 1 << 20
-"""tar pads its end to 10 KB, or to what it was told; more than this behind the end are members that would be lost."""
+"""tar pads its end to 10 KB, or to what it was told; what is longer than this belongs to another tar."""
 
 SCHEMA = pa.schema(
     [
@@ -84,8 +85,9 @@ class TarIndex:
         self._table = table
         self.pieces = pieces
         self.skipped = skipped
-        folders = pc.unique(pc.replace_substring_regex(self._names, "[^/]*$", "")).to_pylist()
-        self._folders = sorted(folder.rstrip("/") for folder in folders if folder)
+        last_parts = pc.utf8_normalize(pc.replace_substring_regex(self._names, "(?s)^.*/", ""), "NFC")
+        rows = pa.table({"last_part": last_parts, "row": pa.array(range(len(table)), pa.int64())})
+        self._by_last_part = rows.sort_by([("last_part", "ascending"), ("row", "ascending")]).combine_chunks()
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -97,23 +99,37 @@ class TarIndex:
     def find(self, name: str) -> Member | None:
         """The member of that name, or the only one whose name ends in "/" and that name; None if there is none.
 
-        Raises:
-            SourceError: several folders of the tar hold a member of that name.
-        """
-        exact = self._find(name)
-        if exact is not None:
-            return exact
-        found = [member for folder in self._folders if (member := self._find(f"{folder}/{name}")) is not None]
-        if len(found) > 1:
-            raise SourceError(f"{name!r} stands for several members of the tar: {', '.join(m.name for m in found)}")
-        return found[0] if found else None
+        Names that differ only in how Unicode composes their letters (NFC, NFD) are the same.
 
-    def _find(self, name: str) -> Member | None:
+        Raises:
+            SampleError: several folders of the tar hold a member of that name.
+        """
         # Of several members of one name the last counts, as when a tar is extracted.
         place = bisect_right(range(len(self._names)), name, key=lambda row: self._names[row].as_py()) - 1
-        if place < 0 or self._names[place].as_py() != name:
-            return None
-        return Member(**{column: self._table[column][place].as_py() for column in SCHEMA.names})
+        if place >= 0 and self._names[place].as_py() == name:
+            return self._member(place)
+        wanted = unicodedata.normalize("NFC", name)
+        found: dict[str, int] = {}
+        for row in self._rows_of_last_part(wanted.rpartition("/")[2]):
+            normalized = unicodedata.normalize("NFC", self._names[row].as_py())
+            if normalized == wanted or normalized.endswith(f"/{wanted}"):
+                found[normalized] = row
+        if wanted in found:
+            return self._member(found[wanted])
+        if len(found) > 1:
+            raise SampleError(f"{name!r} stands for several members of the tar: {', '.join(found)}")
+        return self._member(*found.values()) if found else None
+
+    def _rows_of_last_part(self, last_part: str) -> Iterator[int]:
+        column = self._by_last_part["last_part"].chunk(0) if len(self) else ()
+        first = bisect_left(range(len(column)), last_part, key=lambda place: column[place].as_py())
+        for place in range(first, len(column)):
+            if column[place].as_py() != last_part:
+                return
+            yield self._by_last_part["row"][place].as_py()
+
+    def _member(self, row: int) -> Member:
+        return Member(**{column: self._table[column][row].as_py() for column in SCHEMA.names})
 
 
 def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
@@ -127,13 +143,13 @@ def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
         SourceError: it is no index of this package.
     """
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(file).combine_chunks()
         metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         table = table.select(SCHEMA.names).cast(SCHEMA)
-    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        pieces = tuple((piece, size) for piece, size in metadata["pieces"])
+        return TarIndex(table, pieces, tuple(Skipped(**skipped) for skipped in metadata["skipped"]))
+    except Exception as error:  # Arrow raises more than its own exceptions for a damaged file
         raise SourceError(f"{name or file} is no index of a split tar: build it again ({error})") from error
-    pieces = tuple((name, size) for name, size in metadata["pieces"])
-    return TarIndex(table, pieces, tuple(Skipped(**skipped) for skipped in metadata["skipped"]))
 
 
 def build_index(tar: SplitTar, path: Path, *, progress: Callable[[int], object] | None = None) -> TarIndex:
@@ -185,7 +201,7 @@ class _Notes:
         self.offset = 0
         self.pax_headers: dict[str, str] = {}
         self._count = 0
-        for path in sorted(folder.glob("*.parquet")):
+        for path in sorted(folder.glob("[0-9]*.parquet")):
             note = json.loads(pq.read_schema(path).metadata[_METADATA_KEY])
             if note["pieces"] != self._fingerprint:
                 shutil.rmtree(folder)
@@ -212,7 +228,7 @@ class _Notes:
 
     def collect(self) -> tuple[pa.Table, list[Skipped]]:
         tables, skipped = [SCHEMA.empty_table()], []
-        for path in sorted(self._folder.glob("*.parquet")):
+        for path in sorted(self._folder.glob("[0-9]*.parquet")):
             table = pq.read_table(path)
             skipped += [Skipped(**entry) for entry in json.loads(table.schema.metadata[_METADATA_KEY])["skipped"]]
             tables.append(table.replace_schema_metadata(None).cast(SCHEMA))
@@ -237,7 +253,9 @@ def _read_members(
             if archive is None:
                 archive = tarfile.TarFile(fileobj=file, mode="r", pax_headers=dict(pax_headers))
             info = archive.next()
-        except (tarfile.TarError, ValueError, RecursionError) as error:
+        except OpenS2VError:
+            raise
+        except Exception as error:  # tarfile raises more than its own errors for hostile headers
             raise SourceError(f"{where}: the tar is damaged behind byte {reached}: {error}") from error
         archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every member otherwise
         if info is None:
@@ -246,8 +264,10 @@ def _read_members(
             return
         if info.size < 0 or archive.offset <= reached:
             raise SourceError(f"{where}: the tar is damaged at byte {reached}: {info.name!r} has a negative size")
-        if info.isreg() and info.offset_data + info.size > tar.size:
-            missing = info.offset_data + info.size - tar.size
+        # The size of a sparse file is that of the whole file, of which the tar holds a part.
+        end = archive.offset if info.issparse() else info.offset_data + info.size
+        if info.isreg() and end > tar.size:
+            missing = end - tar.size
             raise SourceError(
                 f"{where}: the tar ends within {info.name!r}, {missing} bytes too early: its last piece is missing or "
                 "was not downloaded whole"
@@ -294,4 +314,9 @@ def _check_end(tar: SplitTar, offset: int, where: str) -> None:
     if tar.size - offset > MAX_TRAILING_BYTES:
         raise SourceError(
             f"{where}: the tar ends at byte {offset}, but its pieces hold {tar.size} bytes: they are of different tars"
+        )
+    if tar.read(offset, tar.size - offset).strip(b"\0"):
+        raise SourceError(
+            f"{where}: there are members behind the end of the tar at byte {offset}, as where several tars were "
+            "joined; extract them (`cat PIECES | tar --extract --ignore-zeros`) and read the folder"
         )

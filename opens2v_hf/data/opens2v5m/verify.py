@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opens2v_hf.data.opens2v5m.convert import MANIFEST
+from opens2v_hf.data.opens2v5m.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.progress import Progress
 from opens2v_hf.data.opens2v5m.shards import sha256_of
-from opens2v_hf.errors import MaskError, ResultError
+from opens2v_hf.errors import MaskError, ResultError, SourceError
 from opens2v_hf.masks.rle import RLE, decode
 
 _ROWS_AT_A_TIME = 64
@@ -61,7 +61,8 @@ def verify(folder: Path) -> Verification:
     seen: set[tuple[str, str]] = set()
     shards = manifest["shards"]
     listed = {shard["path"] for shard in shards}
-    present = {str(file.relative_to(folder)) for file in (folder / "data").rglob("*") if file.is_file()}
+    files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
+    present = {str(file.relative_to(folder)) for file in files}
     problems += [f"{name}: no manifest knows this file" for name in sorted(present - listed)]
     sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
     with Progress("verifying", sum(sizes.values())) as progress:
@@ -89,10 +90,19 @@ def _verify_shard(
 ) -> tuple[list[str], int, int]:
     if sha256_of(path) != shard["sha256"]:
         return ["its checksum is not that of the manifest"], 0, 0
+    try:
+        with parquet_errors(str(path)):
+            return _verify_rows(path, shard, config, seen)
+    except SourceError as error:
+        return [f"it is no Parquet file that can be read: {error}"], 0, 0
+
+
+def _verify_rows(
+    path: Path, shard: dict[str, Any], config: str, seen: set[tuple[str, str]]
+) -> tuple[list[str], int, int]:
     problems: list[str] = []
     masks = 0
-    try:
-        parquet = pq.ParquetFile(path)
+    with pq.ParquetFile(path) as parquet:
         count = parquet.metadata.num_rows
         if config == "regular":
             columns = ["id", "part", "subjects", "frame_height", "frame_width", "video.path"]
@@ -101,8 +111,6 @@ def _verify_shard(
                     found = list(_problems_of(row, seen))
                     problems += [f"{row['id']}: {problem}" for problem in found]
                     masks += sum(subject["mask"] is not None for subject in row["subjects"])
-    except (pa.ArrowException, OSError) as error:
-        return [f"it is no Parquet file that can be read: {error}"], 0, 0
     if count != shard["rows"]:
         problems.append(f"{count} rows, the manifest says {shard['rows']}")
     return problems, masks, count

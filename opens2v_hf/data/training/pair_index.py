@@ -19,9 +19,10 @@ import datasets
 import numpy as np
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
+from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.training.problems import BadPartner
-from opens2v_hf.data.training.row_store import RowStore, key_of, write_locations
-from opens2v_hf.data.training.row_stream import nodes
+from opens2v_hf.data.training.row_store import RowStore, key_of, load_array, write_locations
+from opens2v_hf.data.training.row_stream import builders_of
 from opens2v_hf.errors import ArgumentError, SourceError
 
 _FORMAT = 1
@@ -84,18 +85,15 @@ class PairIndex:
         Raises:
             ArgumentError: the stream does not come from "opens2v-5m".
         """
-        for node in nodes(dataset) if isinstance(dataset, datasets.IterableDataset) else ():
-            builder = getattr(getattr(node, "generate_tables_fn", None), "__self__", None)
-            if isinstance(builder, OpenS2V5M):
-                config = builder.config
-                return cls.build(
-                    _root(builder),
-                    rule=rule,
-                    folder=folder,
-                    token=builder.token,
-                    index_dir=config.index_dir,
-                    subset=config.subset,
-                )
+        for builder in builders_of(dataset) if isinstance(dataset, datasets.IterableDataset) else ():
+            return cls.build(
+                _root(builder),
+                rule=rule,
+                folder=folder,
+                token=builder.token,
+                index_dir=builder.config.index_dir,
+                subset=builder.config.subset,
+            )
         raise ArgumentError(
             "pairs=True needs a stream of load_dataset('opens2v-5m', streaming=True), which says where its rows lie; "
             "for other datasets give pairs=PairIndex.build(<the folder or URL of the whole dataset>)"
@@ -127,6 +125,7 @@ class PairIndex:
 
         Raises:
             SourceError: there are no pairs, or a file cannot be read.
+            ResultError: the folder cannot be written.
         """
         options = {"data_dir": data_dir, "token": token, "index_dir": index_dir, "subset": subset}
         rows = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", **options)
@@ -135,16 +134,14 @@ class PairIndex:
             cache = Path(datasets.config.HF_DATASETS_CACHE) / "opens2v-5m-pairs"
             folder = cache / f"{_FORMAT}-{rows.config_id}-{pairs.config_id}"
         if not folder.is_dir():
-            _write(rows, pairs, folder)
+            with write_errors(folder):
+                _write(rows, pairs, folder)
         return cls(RowStore(rows, folder), folder, rule or PairRule())
 
     def partners(self, part: str, sample_id: str) -> dict[int, list[Partner]]:
         """The other sides of a sample's pairs, by the id of its own subject; no entry for subjects without a pair."""
         if self._arrays is None:
-            self._arrays = (
-                np.load(self.folder / "pair_keys.npy", mmap_mode="r"),
-                np.load(self.folder / "pairs.npy", mmap_mode="r"),
-            )
+            self._arrays = (load_array(self.folder / "pair_keys.npy"), load_array(self.folder / "pairs.npy"))
         keys, pairs = self._arrays
         key = np.uint64(key_of(part, sample_id))
         begin, end = np.searchsorted(keys, key, "left"), np.searchsorted(keys, key, "right")

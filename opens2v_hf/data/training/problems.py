@@ -14,7 +14,7 @@ from opens2v_hf.errors import ArgumentError, SampleError
 
 
 class Reason(StrEnum):
-    """Why a sample or a subject cannot be used."""
+    """Why a sample, a subject or the rest of a shard cannot be used."""
 
     VIDEO = "video"
     TOO_SHORT = "too short"
@@ -23,6 +23,8 @@ class Reason(StrEnum):
     PARTNER = "partner"
     BACKGROUND = "background"
     NO_SUBJECT = "no subject"
+    ROW = "row"
+    SHARD = "shard"
 
 
 class BadSample(SampleError):  # noqa: N818 - read as what it is where it is raised
@@ -75,6 +77,12 @@ class NoSubject(BadSample):
     """Too few subjects can be shown."""
 
     reason = Reason.NO_SUBJECT
+
+
+class BadRow(BadSample):
+    """The row is not as the dataset's rows are."""
+
+    reason = Reason.ROW
 
 
 @dataclass(frozen=True)

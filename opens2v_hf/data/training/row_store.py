@@ -14,16 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import fsspec.core
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.features import regular_features
 from opens2v_hf.data.opens2v5m.json_borders import RECORD_BORDERS
 from opens2v_hf.data.opens2v5m.json_stream import read_object
+from opens2v_hf.data.opens2v5m.parquet_file import open_parquet
 from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR, to_table
 from opens2v_hf.data.opens2v5m.released import regular_rows
 from opens2v_hf.data.opens2v5m.tables import conform
@@ -66,6 +65,20 @@ def write_locations(builder: OpenS2V5M, folder: Path) -> None:
     np.save(folder / "locations.npy", all_locations[first])
 
 
+def load_array(path: Path) -> np.ndarray:
+    """An array of an index, mapped into memory.
+
+    Raises:
+        SourceError: it is missing or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise SourceError(
+            f"cannot read {path} ({error}): remove {path.parent}, and the index is built again"
+        ) from error
+
+
 class RowStore:
     """Rows by key.
 
@@ -86,10 +99,7 @@ class RowStore:
             SourceError: the file that holds it cannot be read, or has changed since the index was built.
         """
         if self._arrays is None:
-            self._arrays = (
-                np.load(self._folder / "keys.npy", mmap_mode="r"),
-                np.load(self._folder / "locations.npy", mmap_mode="r"),
-            )
+            self._arrays = (load_array(self._folder / "keys.npy"), load_array(self._folder / "locations.npy"))
         keys, locations = self._arrays
         found = int(np.searchsorted(keys, np.uint64(key)))
         if found == len(keys) or int(keys[found]) != key:
@@ -166,12 +176,8 @@ def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
 @contextmanager
 def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
     options = {"token": token} if token and "://" in url else {}
-    filesystem, path = fsspec.core.url_to_fs(url, **options)
-    try:
-        with filesystem.open(path, "rb") as file:
-            yield pq.ParquetFile(file, pre_buffer=True)
-    except (pa.ArrowException, OSError, HTTPError) as error:
-        raise SourceError(f"cannot read {url}: {error}") from error
+    with open_parquet(url, options) as file:
+        yield pq.ParquetFile(file, pre_buffer=True)
 
 
 @functools.cache

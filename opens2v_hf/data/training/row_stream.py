@@ -7,15 +7,16 @@ exactly: at the beginning of the block, and so many rows further.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
 import datasets
 
+from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.training.randomness import generator
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, SampleError, SourceError
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ class RowStream:
     block: int
 
     def rows(
-        self, epoch: int, consumer: int, consumers: int, start: Position
+        self,
+        epoch: int,
+        consumer: int,
+        consumers: int,
+        start: Position,
+        on_bad_shard: Callable[[OpenS2VError], object],
     ) -> Iterator[tuple[dict[str, Any], Position]]:
         """Rows, each with the position behind it.
 
@@ -66,12 +72,16 @@ class RowStream:
             consumer: 0..consumers - 1.
             consumers: how many there are.
             start: where to begin.
+            on_bad_shard: called where a shard cannot be read on, which then goes on with the next one.
         """
         shards = self._share(epoch, consumer, consumers)
         step = consumers if self.dataset.num_shards < consumers else 1
         for done in range(start.shard, len(shards)):
             at = start if done == start.shard else Position(done)
-            yield from self._shard_rows(shards[done], epoch, at, step, consumer if step > 1 else 0)
+            try:
+                yield from self._shard_rows(shards[done], epoch, at, step, consumer if step > 1 else 0)
+            except (SampleError, SourceError) as error:
+                on_bad_shard(error)
 
     def _share(self, epoch: int, consumer: int, consumers: int) -> list[int]:
         count = self.dataset.num_shards
@@ -123,6 +133,12 @@ def as_stream(dataset: datasets.Dataset | datasets.IterableDataset) -> datasets.
 
 
 _SHARDS_OF_MAP_STYLE = 256
+
+
+def builders_of(dataset: datasets.IterableDataset) -> list[OpenS2V5M]:
+    """The builders whose rows a streamed dataset gives; none where it does not come from "opens2v-5m"."""
+    found = (getattr(getattr(node, "generate_tables_fn", None), "__self__", None) for node in nodes(dataset))
+    return [builder for builder in found if isinstance(builder, OpenS2V5M)]
 
 
 def nodes(dataset: datasets.IterableDataset) -> Iterator[Any]:

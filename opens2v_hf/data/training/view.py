@@ -17,10 +17,10 @@ from opens2v_hf.data.training.clip_frames import FrameRule, Start
 from opens2v_hf.data.training.fit_frames import Fit, Resize, quiet_in_worker
 from opens2v_hf.data.training.make_sample import COLUMNS, SampleMaker
 from opens2v_hf.data.training.pair_index import PairIndex
-from opens2v_hf.data.training.problems import BadSample, Counts, Tally
-from opens2v_hf.data.training.row_stream import Position, RowStream, as_stream
+from opens2v_hf.data.training.problems import BadRow, BadSample, Counts, Reason, Tally
+from opens2v_hf.data.training.row_stream import Position, RowStream, as_stream, builders_of
 from opens2v_hf.data.training.sample import Place, TrainingBatch, TrainingSample
-from opens2v_hf.errors import ArgumentError, SourceError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 OnBad = Literal["raise", "skip"]
 
@@ -47,7 +47,8 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         rank: of this node.
         world_size: number of nodes; rows are shared as `split_dataset_by_node` does.
         on_error: "raise" at a bad sample, or "skip" it: it is logged with its reason and counted. A subject that
-            cannot be drawn is left out then, and the sample only if too few are left.
+            cannot be drawn is left out then, and the sample only if too few are left. Where a shard cannot be read on,
+            its rest is skipped and counted as one.
         most_skipped: bad samples in a row after which it is an error nevertheless: then it is not the samples.
 
     Raises:
@@ -110,6 +111,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         self._places: dict[int, Place] = {}
         self._consumers = 1
         self._next = 0
+        self._skipped_in_a_row = 0
 
     @property
     def epoch(self) -> int:
@@ -179,22 +181,37 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         consumer, start = self._begin(epoch, index, consumers)
         if worker is None:
             self._loaded = None
-        skipped_in_a_row = 0
-        for row, position in self._rows.rows(epoch, consumer, consumers, start):
-            place = Place(epoch, consumer, consumers, position.to_dict())
-            try:
-                sample = self._maker.make(row, place, partial(self._drop, row))
-            except BadSample as error:
-                skipped_in_a_row += 1
-                self._skip(error, row, skipped_in_a_row)
-                continue
-            if sample is None:
-                self._tally.no_pair()
-                continue
-            skipped_in_a_row = 0
-            self._tally.sample()
-            self._places[consumer] = place
-            yield sample
+        self._skipped_in_a_row = 0
+        builders = builders_of(self._rows.dataset) if self._on_error == "skip" else []
+        try:
+            for builder in builders:
+                builder.on_malformed = lambda malformed: self._count_skipped(Reason.ROW, str(malformed))
+            for row, position in self._rows.rows(epoch, consumer, consumers, start, self._skip_shard):
+                place = Place(epoch, consumer, consumers, position.to_dict())
+                try:
+                    sample = self._make(row, place)
+                except BadSample as error:
+                    self._skip(error, row)
+                    continue
+                if sample is None:
+                    self._tally.no_pair()
+                    continue
+                self._skipped_in_a_row = 0
+                self._tally.sample()
+                self._places[consumer] = place
+                yield sample
+        finally:
+            for builder in builders:
+                builder.on_malformed = None
+
+    def _make(self, row: dict[str, Any], place: Place) -> TrainingSample | None:
+        try:
+            return self._maker.make(row, place, partial(self._drop, row))
+        except OpenS2VError:
+            raise
+        except Exception as error:  # shards may hold anything, such as None where the released records have a number
+            _logger.debug("%s/%s", row.get("part"), row.get("id"), exc_info=True)
+            raise BadRow(f"its row cannot be used ({type(error).__name__}: {error}); see the columns' types") from error
 
     def _begin(self, epoch: int, index: int, consumers: int) -> tuple[int, Position]:
         """Which consumer the process with an index is, and where that one goes on."""
@@ -228,14 +245,26 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         self._tally.drop(error.reason)
         _logger.warning("%s/%s goes without a subject: %s", row["part"], row["id"], error)
 
-    def _skip(self, error: BadSample, row: dict[str, Any], in_a_row: int) -> None:
+    def _skip(self, error: BadSample, row: dict[str, Any]) -> None:
         message = f"{row['part']}/{row['id']}: {error}"
         if self._on_error == "raise":
             raise type(error)(message) from error
-        self._tally.skip(error.reason)
         _logger.warning("left out: %s", message)
-        if in_a_row >= self._most_skipped:
-            raise SourceError(f"{in_a_row} samples in a row were bad, so it may be the source; the last: {message}")
+        self._count_skipped(error.reason, message)
+
+    def _skip_shard(self, error: OpenS2VError) -> None:
+        if self._on_error == "raise":
+            raise error
+        _logger.warning("left out the rest of a shard: %s", error)
+        self._count_skipped(Reason.SHARD, str(error))
+
+    def _count_skipped(self, reason: Reason, message: str) -> None:
+        self._tally.skip(reason)
+        self._skipped_in_a_row += 1
+        if self._skipped_in_a_row >= self._most_skipped:
+            raise SourceError(
+                f"{self._skipped_in_a_row} samples in a row were bad, so it may be the source; the last: {message}"
+            )
 
 
 def _check_columns(names: list[str] | None, background: bool) -> None:

@@ -91,7 +91,7 @@ def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Che
     """
     is_clone = (folder / DATA_FOLDER).is_dir()
     pattern = f"{DATA_FOLDER}/**/*" if is_clone else "**/*.json"
-    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    files = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
     if not files:
         raise ArgumentError(f"{folder} holds no results: there is no file {pattern} in it")
     checked: Checked = {}

@@ -368,7 +368,8 @@ def load_submissions(
 def _records_at(place: Path) -> list[tuple[str, bytes]]:
     try:
         if place.is_dir():
-            files = sorted(path for path in (place / DATA_FOLDER).rglob("*.json") if path.is_file())
+            found = (place / DATA_FOLDER).rglob("*.json")
+            files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
             if not files:
                 raise ResultError(f"{place} holds no results: there is no file {DATA_FOLDER}/**/*.json in it")
             return [(path.relative_to(place).as_posix(), path.read_bytes()) for path in files]

@@ -130,7 +130,7 @@ def _in_folder(folder: Path, role: str, released_file: str, endings: Sequence[st
     for usual in (WEIGHTS_NAME, released_file, Path(released_file).name):
         if (folder / usual).is_file() and Path(usual).suffix in endings:
             return folder / usual
-    files = sorted(path for path in folder.iterdir() if path.suffix in endings and path.is_file())
+    files = sorted(path for path in folder.glob("[!.]*") if path.suffix in endings and path.is_file())
     if len(files) != 1:
         names = ", ".join(path.name for path in files) or "none"
         raise ModelError(

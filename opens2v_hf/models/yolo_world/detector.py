@@ -287,7 +287,7 @@ def _weights_in(folder: Path, filename: str | None) -> Path:
         return folder / filename
     if (folder / WEIGHTS_NAME).is_file():
         return folder / WEIGHTS_NAME
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.pth")])
+    files = sorted(path for ending in ("safetensors", "pth") for path in folder.glob(f"[!.]*.{ending}"))
     if len(files) != 1:
         names = ", ".join(path.name for path in files) or "none"
         raise ModelError(f"{folder} holds no {WEIGHTS_NAME} and not one other weights file (found: {names})")

@@ -104,7 +104,7 @@ def journal_files(folder: str | os.PathLike[str]) -> list[Path]:
         ResultError: the folder cannot be listed.
     """
     try:
-        return sorted(path for path in Path(folder).iterdir() if path.suffix == _ENDING)
+        return sorted(path for path in Path(folder).iterdir() if path.suffix == _ENDING and path.name[0] != ".")
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -5,11 +5,13 @@ import hashlib
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
@@ -192,7 +194,13 @@ def test_rows_that_fail_are_not_read() -> None:
         with RangeServer(folder).running() as server:
             config = builder.OpenS2V5MConfig(name="regular", **options)
             found = list(
-                tables.shard_tables(f"{server.url}/{name}", builder._selection(config), {"block_size": 1 << 12})
+                tables.shard_tables(
+                    f"{server.url}/{name}",
+                    builder._selection(config),
+                    {"block_size": 1 << 12},
+                    on_error="raise",
+                    report=pytest.fail,
+                )
             )
             ranges = [r for method, _, r in server.requests if method == "GET" and r]
         spans = [tuple(map(int, entry[6:].split("-"))) for entry in ranges]
@@ -300,6 +308,79 @@ def test_a_malformed_record_is_fatal_or_skipped(tmp_path, caplog) -> None:
     rows = list(stream(str(tmp_path / "copy"), on_error="skip"))
     assert [row["id"] for row in rows] == ids()[1:]
     assert f"left out: {path}: record '{ids()[0]}' at byte " in caplog.text
+
+
+@pytest.mark.parametrize("place", range(1, 400, 7))
+def test_a_damaged_footer_is_no_error_of_arrow(place, tmp_path) -> None:
+    """Arrow raises UnicodeDecodeError, OSError, MemoryError, ... for them."""
+    (folder := tmp_path / "data" / "views").mkdir(parents=True)
+    content = bytearray(next((converted() / "data" / "views").iterdir()).read_bytes())
+    content[-8 - place : -7 - place + 3] = b"\xff\xfe\xfd\xfc"
+    (folder / "x.parquet").write_bytes(content)
+    with suppress(SourceError):  # some places hold nothing that matters
+        list(stream(str(tmp_path), "views", columns=["id"]))
+
+
+def test_a_malformed_mask_costs_its_row_alone(tmp_path, caplog) -> None:
+    shutil.copytree(converted(), tmp_path / "shards")
+    path = sorted((tmp_path / "shards" / "data" / "regular").iterdir())[0]
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    for subject in rows[0]["subjects"]:
+        subject.update(aesthetic=9.0, mask={"size": [112, 168], "counts": "~"})
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    every = QualityFilter(min_duration_s=0, min_short_side_px=1, min_aesthetic=0, min_area=0)
+    with pytest.raises(SampleError, match=rf"{path.name}: record '{ids()[0]}': the mask of subject 1: "):
+        list(stream(str(tmp_path / "shards"), preset=every, columns=["id"]))
+    found = [row["id"] for row in stream(str(tmp_path / "shards"), preset=every, columns=["id"], on_error="skip")]
+    assert found == [row["id"] for row in stream(str(converted()), preset=every, columns=["id"])][1:]
+    assert f"record '{ids()[0]}': the mask of subject 1" in caplog.text
+
+
+@pytest.mark.parametrize("source", ["folder", "embedded shards", "reference shards"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_map_may_touch_files_and_masks(source, batched, tmp_path) -> None:
+    def single(row):
+        return {"n": row["video"].num_frames, "w": row["background"].load().width, "a": row["subjects"][0]["mask"].area}
+
+    def several(batch):
+        found = [single({k: batch[k][i] for k in ("video", "background", "subjects")}) for i in range(len(batch["id"]))]
+        return {name: [one[name] for one in found] for name in ("n", "w", "a")}
+
+    place = str(SOURCES[source]())
+    rows = load_dataset("opens2v-5m", data_dir=place, split="train", cache_dir=str(tmp_path))
+    mapped = rows.map(several if batched else single, batched=batched)
+    assert mapped.features == {**rows.features, **{name: datasets.Value("int64") for name in "nwa"}}
+    for row, plain in zip(mapped, stream(source), strict=True):
+        assert row["n"] == row["video"].num_frames == plain["video"].num_frames
+        assert row["w"] == plain["background"].load().width
+        assert row["video"].read_bytes() == plain["video"].read_bytes()
+        assert (row["a"], row["subjects"][0]["mask"].to_dict()) == (
+            plain["subjects"][0]["mask"].area,
+            plain["subjects"][0]["mask"].to_dict(),
+        )
+    whole = rows.map(lambda row: dict(row))
+    assert whole[0]["video"].read_bytes() == mapped[0]["video"].read_bytes()
+
+
+@pytest.mark.parametrize("form", ["torch", "numpy"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_formats_give_frames_pixels_and_masks(form, streaming, tmp_path) -> None:
+    rows = load_dataset(
+        "opens2v-5m", data_dir=str(folder_form()), split="train", cache_dir=str(tmp_path), streaming=streaming
+    )
+    row, plain = next(iter(rows.with_format(form))), next(iter(rows))
+    assert type(row["video"]).__module__.startswith(form)
+    video = plain["video"]
+    assert np.array_equal(np.asarray(row["video"]), video.frames(range(video.num_frames)))
+    assert np.array_equal(np.asarray(row["background"]), np.asarray(plain["background"].load()))
+    assert np.array_equal(np.asarray(row["subjects"][0]["mask"]), plain["subjects"][0]["mask"].decode())
+
+
+@pytest.mark.parametrize("source", ["folder", "embedded shards"])
+def test_a_filter_of_the_wrong_type_is_the_filter_s_fault(source) -> None:
+    with pytest.raises(ArgumentError, match=r"filters=.*duration_s.*cannot be used"):
+        stream(source, filters=[("duration_s", ">=", "two")])
 
 
 def test_the_cache_follows_the_files(tmp_path) -> None:

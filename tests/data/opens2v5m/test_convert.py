@@ -1,6 +1,8 @@
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +16,7 @@ from helpers.opens2v5m import folder_form, hub_form
 
 from opens2v_hf.data.opens2v5m import shards
 from opens2v_hf.data.opens2v5m.blobs import read_blob
-from opens2v_hf.data.opens2v5m.convert import convert
+from opens2v_hf.data.opens2v5m.convert import build_indices, convert
 from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
 from opens2v_hf.data.opens2v5m.released import read_layout, regular_rows
 from opens2v_hf.data.opens2v5m.verify import verify
@@ -159,9 +161,11 @@ def test_verify_finds_what_is_wrong(tmp_path) -> None:
     content[len(content) // 2] ^= 1
     first.write_bytes(bytes(content))
     second.rename(second.with_name("other.parquet"))
+    (tmp_path / "data" / "regular" / "._other.parquet").write_bytes(b"hidden files are not looked at")
     problems = verify(tmp_path).problems
     assert f"data/regular/{first.name}: its checksum is not that of the manifest" in problems
     assert f"data/regular/{second.name}: the file is missing" in problems
+    assert not any("._other" in problem for problem in problems)
     assert "data/regular/other.parquet: no manifest knows this file" in problems
     with pytest.raises(ResultError, match="let the conversion end"):
         verify(tmp_path / "data")
@@ -205,6 +209,93 @@ def test_a_folder_of_another_conversion_is_refused(tmp_path) -> None:
     os.remove(tmp_path / "conversion.json")
     with pytest.raises(ResultError, match="no conversion wrote it"):
         convert(plan_conversion(layout, configs=("views",)), tmp_path)
+
+
+def test_targets_that_are_not_taken(tmp_path) -> None:
+    shutil.copytree(folder_form(), tmp_path / "source")
+    plan = plan_conversion(read_layout(str(tmp_path / "source")), configs=("views",))
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("a thesis")
+    for target, error, message in [
+        (tmp_path / "file", ResultError, "is a file"),
+        (tmp_path / "file" / "below", ResultError, "cannot write .*file"),
+        (tmp_path / "other", ResultError, r"holds 'thesis\.tex', but no conversion wrote it"),
+        (tmp_path, ResultError, "but no conversion wrote it"),
+        (tmp_path / "source", ArgumentError, "choose a folder outside of it"),
+        (tmp_path / "source" / "out", ArgumentError, "choose a folder outside of it"),
+    ]:
+        with pytest.raises(error, match=message):
+            convert(plan, target)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.tex"]
+    assert not (tmp_path / ".conversion").exists()
+    assert not (tmp_path / "source" / "out").exists()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".DS_Store").write_text("x")
+    assert convert(plan, tmp_path / "empty").rows["views"] == len(plan.layout.view_ids())
+
+
+def test_a_second_conversion_into_the_folder_is_refused(tmp_path) -> None:
+    plan = plan_conversion(read_layout(str(folder_form())), configs=("views",))
+    script = """
+import sys, time
+from pathlib import Path
+from opens2v_hf.data.opens2v5m.convert import _only_conversion
+with _only_conversion(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", script, tmp_path / "out"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(ResultError, match="another process converts to"):
+            convert(plan, tmp_path / "out")
+    finally:
+        holder.kill()
+        holder.wait()
+    assert convert(plan, tmp_path / "out").rows["views"] == len(plan.layout.view_ids())
+    assert not (tmp_path / "out" / ".conversion").exists()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_disk_is_an_error_and_the_command_goes_on_later(tmp_path, processes) -> None:
+    """A limit on the size of files stands for the disk: the shard that holds the videos does not fit."""
+    command = [sys.executable, "-m", "opens2v_hf", "convert", folder_form(), tmp_path / "out", "--processes", processes]
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, -1)); "
+    limited += "runpy.run_module('opens2v_hf', run_name='__main__', alter_sys=True)"
+    command[1:3] = ["-c", limited]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert re.search(r"opens2v convert: cannot write .*\.parquet: .*; .* and run it again\n", done.stderr)
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "out" / "data").glob("*/*.parquet"))[5:]
+    plan = plan_conversion(read_layout(str(folder_form())))
+    convert(plan, tmp_path / "out")
+    convert(plan, tmp_path / "whole")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_disk_that_turns_read_only(tmp_path, monkeypatch) -> None:
+    def refuse(*arguments):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    plan = plan_conversion(read_layout(str(folder_form())))
+    with pytest.raises(ResultError, match="Read-only file system; choose another place"):
+        convert(plan, tmp_path / "out")
+    with pytest.raises(ResultError, match="Read-only file system"):
+        build_indices(plan_conversion(read_layout(str(hub_form(tmp_path / "hub")))), tmp_path / "index")
+
+
+def test_a_folder_of_views_whose_name_is_no_text(tmp_path) -> None:
+    shutil.copytree(folder_form(), tmp_path / "source")
+    views = tmp_path / "source" / "gpt-frames-pairs"
+    good = sorted(path.name for path in views.iterdir())
+    shutil.copytree(views / good[0], views / "bad\udcff")
+    done = convert(plan_conversion(read_layout(str(tmp_path / "source")), configs=("views",)), tmp_path / "out")
+    assert sorted(row["id"] for row in table(tmp_path / "out", "views")) == good
+    assert done.rejected == 1
+    assert "no valid UTF-8" in (tmp_path / "out" / "rejected.jsonl").read_text()
 
 
 @pytest.mark.parametrize(

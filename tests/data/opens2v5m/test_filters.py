@@ -58,14 +58,32 @@ def test_the_best_six_are_kept_in_their_order() -> None:
 
 def test_rows_without_a_subject_left_are_dropped() -> None:
     good, bad = subject(1, (0, 0, 20, 20), 5.0), subject(2, (0, 0, 20, 20), 1.0)
-    columns = {"frame_height": [40] * 4, "frame_width": [80] * 4}
+    columns = {"id": list("abcd"), "frame_height": [40] * 4, "frame_width": [80] * 4}
     table = pa.table(
         {**columns, "subjects": pa.array([[bad], [good, bad], [], None], pa.list_(SUBJECT)), "row": [0, 1, 2, 3]}
     )
-    result = QualityFilter().keep(table)
+    result = QualityFilter().keep(table, pytest.fail)
     assert result["row"].to_pylist() == [1]
     assert [s["id"] for s in result["subjects"].to_pylist()[0]] == [1]
     assert result.schema == table.schema
+
+
+def test_a_row_with_a_malformed_mask_is_named_and_left_out() -> None:
+    good = subject(1, (0, 0, 20, 20), 5.0)
+    bad = {**good, "id": 3, "mask": {"size": [40, 80], "counts": "~"}}
+    table = pa.table(
+        {
+            "id": ["a", "b"],
+            "frame_height": [40] * 2,
+            "frame_width": [80] * 2,
+            "subjects": pa.array([[good, bad], [good]], pa.list_(SUBJECT)),
+        }
+    )
+    found = []
+    assert QualityFilter().keep(table, lambda *what: found.append(what))["id"].to_pylist() == ["b"]
+    ((sample_id, reason),) = found
+    assert sample_id == "a"
+    assert "the mask of subject 3" in reason
 
 
 def test_conditions_are_put_together() -> None:

@@ -67,6 +67,13 @@ def test_the_real_pairs(shared_data) -> None:
     assert (rows[3]["text_similarity"], rows[3]["image_similarity"]) == (0.66455078125, 0.99853515625)
 
 
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 BROKEN = {
     "metadata is missing": lambda r: r.pop("metadata"),
     "metadata.path is missing": lambda r: r["metadata"].pop("path"),
@@ -88,6 +95,15 @@ BROKEN = {
     "the frame is": lambda r: next(iter(r["annotation"]["mask_annotation"].values()))["1"].update(size=[5, 5]),
     "must be ASCII": lambda r: next(iter(r["annotation"]["mask_annotation"].values()))["1"].update(counts="ü"),
     "a mask must be a dict": lambda r: next(iter(r["annotation"]["mask_annotation"].values()))["1"].pop("size"),
+    "a mask's runs must be a list of whole numbers": lambda r: next(iter(r["annotation"]["mask_annotation"].values()))[
+        "1"
+    ].update(counts=[[1, 2], [3]]),
+    "metadata.fps must be a number": lambda r: r["metadata"].update(fps=10**400),
+    "metadata.num_frames must be a number": lambda r: r["metadata"].update(num_frames=10**400),
+    "metadata.cut must be 2 numbers": lambda r: r["metadata"].update(cut=[0, 10**400]),
+    "metadata.motion must be a number": lambda r: r["metadata"].update(motion=math.inf),
+    "metadata.tech must be a number": lambda r: r["metadata"].update(tech=nested(5_000)),
+    "metadata.path must name a file": lambda r: r["metadata"].update(path="a\0.mp4"),
 }
 
 
@@ -135,6 +151,9 @@ def test_clusters() -> None:
     [
         ({"cur_id": "no-part"}, "pair 0.cur_id must be '<part>/<sample id>'"),
         ({"aft_class_id": "-1"}, "pair 0.aft_class_id must be a mask id"),
+        ({"aft_class_id": "9" * 5_000}, "pair 0.aft_class_id must be a mask id"),
+        ({"aft_class_id": str(2**31)}, "pair 0.aft_class_id must be a mask id"),
+        ({"cur_frame_idx": 10**400}, "pair 0.cur_frame_idx must be a number"),
         ({"image_similarity": None}, "pair 0.image_similarity is missing"),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_missing_video_matters_where_it_is_needed(tmp_path) -> None:
     shutil.rmtree(tmp_path / "copy" / "videos")
     layout = read_layout(str(tmp_path / "copy"))
     row = rows_of(layout)[0]
-    with pytest.raises(SourceError, match=r"cannot read .*mp4: No such file"):
+    with pytest.raises(SourceError, match=r"cannot read .*mp4: there is no such file"):
         LazyVideo(row["video"]).read_bytes()
     with pytest.raises(SampleError, match=r"record '.*' at byte \d+: its video '.*mp4' is not in "):
         rows_of(layout, need_videos=True)
@@ -149,5 +149,5 @@ def test_lazy_masks_and_pictures() -> None:
     rows, columns = np.nonzero(expected)
     assert mask.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert mask.to_dict() == stored
-    with pytest.raises(ImageError, match=r"x\.png is no picture"):
+    with pytest.raises(ImageError, match=r"x\.png is no image"):
         LazyImage({"path": "x.png", "bytes": b"no"}).load()

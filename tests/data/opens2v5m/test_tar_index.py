@@ -3,11 +3,14 @@
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import textwrap
+import time
+import unicodedata
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,7 +23,7 @@ from opens2v_hf.data.opens2v5m import tar_index
 from opens2v_hf.data.opens2v5m.byte_source import open_source
 from opens2v_hf.data.opens2v5m.split_tar import SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.tar_index import Skipped, build_index, load_index
-from opens2v_hf.errors import SourceError
+from opens2v_hf.errors import SampleError, SourceError
 
 LONG = "folder/" + "n" * 180 + ".mp4"
 
@@ -116,8 +119,86 @@ def test_members_are_found_by_their_last_part_too(tmp_path) -> None:
     assert index.find("a.mp4") == index.find("x/a.mp4") is not None
     assert index.find("c.mp4").name == "c.mp4"
     assert index.find("d.mp4") is None
-    with pytest.raises(SourceError, match=r"'b\.mp4' stands for several members of the tar: x/b\.mp4, y/b\.mp4"):
+    with pytest.raises(SampleError, match=r"'b\.mp4' stands for several members of the tar: x/b\.mp4, y/b\.mp4"):
         index.find("b.mp4")
+
+
+def test_members_are_found_by_their_last_folders_too(tmp_path) -> None:
+    data = make_tar(
+        {"total_part1/sub/a.mp4": b"1", "total_part1/sub/deep/b.mp4": b"22", "total_part1/xsub/a.mp4": b"3"}
+    )
+    tar = split(data, tmp_path, 10**6)
+    index = build_index(tar, tmp_path / "index.parquet")
+    assert read(tar, index.find("sub/a.mp4")) == b"1"
+    assert read(tar, index.find("sub/deep/b.mp4")) == read(tar, index.find("deep/b.mp4")) == b"22"
+    assert index.find("ub/a.mp4") is None
+    assert build_index(split(make_tar({}), tmp_path / "none", 10**6), tmp_path / "none.parquet").find("a") is None
+
+
+def test_a_member_of_a_folder_of_its_own_is_found_at_once(tmp_path) -> None:
+    folders = 3_000
+    data = make_tar({f"{n:05d}/clip{n}.mp4": b"" for n in range(folders)})
+    index = build_index(split(data, tmp_path, 10**7), tmp_path / "index.parquet")
+    begin = time.perf_counter()
+    assert all(index.find(f"clip{n}.mp4").name == f"{n:05d}/clip{n}.mp4" for n in range(0, folders, 10))
+    assert all(index.find(f"no{n}.mp4") is None for n in range(300))
+    assert time.perf_counter() - begin < 5  # a look into each folder took 40 s
+
+
+@pytest.mark.parametrize(("there", "asked"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_names_are_the_same_however_their_letters_are_composed(tmp_path, there, asked) -> None:
+    name = "Zoë café/né.mp4"
+    data = make_tar({"x/" + unicodedata.normalize(there, name): b"1", "other.mp4": b"2"})
+    tar = split(data, tmp_path, 10**6)
+    index = build_index(tar, tmp_path / "index.parquet")
+    assert read(tar, index.find(unicodedata.normalize(asked, name))) == b"1"
+    assert read(tar, index.find(unicodedata.normalize(asked, "né.mp4"))) == b"1"
+
+
+def gnu_tar(folder: Path, *options: str) -> bytes:
+    if shutil.which("tar") is None:
+        pytest.skip("needs GNU tar")
+    done = subprocess.run(["tar", "-cf", "-", *options], cwd=folder, capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("format", ["gnu", "pax", "oldgnu"])
+def test_what_gnu_tar_writes(tmp_path, format) -> None:
+    """Long names, a hard link, a symbolic link, folders, and a sparse file as the last member."""
+    (folder := tmp_path / "files" / ("d" * 120) / ("e" * 120)).mkdir(parents=True)
+    (folder / "a::b.mp4").write_bytes(b"abc" * 999)
+    (folder / "hard.mp4").hardlink_to(folder / "a::b.mp4")
+    (folder / "soft.mp4").symlink_to("/etc/passwd")
+    with (tmp_path / "files" / "z.mp4").open("wb") as file:
+        file.truncate(10 << 20)
+        file.seek(5 << 20)
+        file.write(b"data")
+    data = gnu_tar(tmp_path / "files", f"--format={format}", "--sparse", "--sort=name", ".")
+    assert len(data) < 1 << 20
+    tar = split(data, tmp_path / "pieces", 1000)
+    index = build_index(tar, tmp_path / "index.parquet")
+    with tarfile.open(fileobj=io.BytesIO(data)) as oracle:
+        kept = {m.name.removeprefix("./"): m for m in oracle if m.isreg() and not m.issparse()}
+        assert [member.name for member in index] == sorted(kept)
+        for member in index:
+            assert read(tar, member) == oracle.extractfile(kept[member.name]).read()
+    assert sorted(skipped.reason for skipped in index.skipped) == [
+        "it is a link",
+        "it is a link",
+        "it is a sparse file",
+    ]
+    sparse_cut = data[: data.rindex(b"data")]
+    with pytest.raises(SourceError, match=r"ends within|no end"):
+        build_index(split(sparse_cut, tmp_path / "cut", 10**6), tmp_path / "cut.parquet")
+
+
+@pytest.mark.parametrize("gap", [0, 512, 100_000])
+def test_members_behind_the_end_mark_are_not_lost_in_silence(tmp_path, gap) -> None:
+    data = make_tar({"a.mp4": b"1"}) + bytes(gap) + make_tar({"b.mp4": b"2"})
+    with pytest.raises(SourceError, match="there are members behind the end of the tar at byte 1024"):
+        build_index(split(data, tmp_path, 10**6), tmp_path / "index.parquet")
+    padded = make_tar({"a.mp4": b"1"}) + bytes(500_000)
+    assert len(build_index(split(padded, tmp_path / "padded", 10**6), tmp_path / "padded.parquet")) == 1
 
 
 def test_the_last_of_equal_names_counts(tmp_path) -> None:

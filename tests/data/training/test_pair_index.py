@@ -17,7 +17,7 @@ from opens2v_hf.data.training.pair_index import PairIndex, PairRule
 from opens2v_hf.data.training.problems import BadPartner, Reason
 from opens2v_hf.data.training.row_store import key_of
 from opens2v_hf.data.training.view import TrainingView
-from opens2v_hf.errors import ArgumentError, SourceError
+from opens2v_hf.errors import ArgumentError, ResultError, SourceError
 from opens2v_hf.video.reader import open_video
 
 ALL = SubjectRule("white", max_count=9, max_iou=1.0)
@@ -217,3 +217,13 @@ def test_a_broken_partner_is_fatal_or_skipped(tmp_path) -> None:
 def test_pairs_need_pictures() -> None:
     with pytest.raises(ArgumentError, match="give subjects= too"):
         view_of("folder", subjects=None)
+
+
+def test_a_damaged_index_says_what_to_do(tmp_path) -> None:
+    index = PairIndex.build(str(folder_form()), folder=tmp_path / "index")
+    (tmp_path / "index" / "pairs.npy").write_bytes(b"\x93NUMPY cut")
+    with pytest.raises(SourceError, match=r"pairs\.npy .*: remove .*index, and the index is built again"):
+        PairIndex(index.store, index.folder, index.rule).partners("dataset1", "x")
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(ResultError, match="cannot write"):
+        PairIndex.build(str(folder_form()), folder=tmp_path / "file" / "index")

@@ -23,8 +23,12 @@ def dataset(*lengths: int) -> datasets.IterableDataset:
     return datasets.IterableDataset.from_generator(numbers, gen_kwargs={"shards": shards})
 
 
+def raise_it(error: Exception) -> None:
+    raise error
+
+
 def read(stream: RowStream, epoch: int = 0, consumer: int = 0, consumers: int = 1) -> list[int]:
-    return [row["number"] for row, _ in stream.rows(epoch, consumer, consumers, Position())]
+    return [row["number"] for row, _ in stream.rows(epoch, consumer, consumers, Position(), raise_it)]
 
 
 @pytest.mark.parametrize("block", [0, 1, 3, 100])
@@ -55,11 +59,11 @@ def test_shuffling_moves_shards_and_rows_and_keeps_to_its_seed() -> None:
 @pytest.mark.parametrize(("consumer", "consumers"), [(0, 1), (1, 2), (4, 5)])
 def test_every_position_can_be_returned_to(block, consumer, consumers) -> None:
     stream = RowStream(dataset(7, 4, 5), seed=0, block=block)
-    whole = list(stream.rows(1, consumer, consumers, Position()))
+    whole = list(stream.rows(1, consumer, consumers, Position(), raise_it))
     assert len(whole) >= 2
     for count, (_, position) in enumerate(whole, 1):
         position = Position(**json.loads(json.dumps(position.to_dict())))
-        rest = [row["number"] for row, _ in stream.rows(1, consumer, consumers, position)]
+        rest = [row["number"] for row, _ in stream.rows(1, consumer, consumers, position, raise_it)]
         assert rest == [row["number"] for row, _ in whole[count:]]
 
 

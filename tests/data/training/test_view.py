@@ -6,17 +6,22 @@ import pickle
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.opens2v5m import folder_form
 from helpers.training import PLACES, clips, fingerprint, name_of, records, samples_of, stream
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from opens2v_hf.data.opens2v5m.convert import convert
+from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m.released import read_layout
 from opens2v_hf.data.synthetic.dataset_layout import annotate, background_tag
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.training import BadSample, SubjectRule, TrainingBatch, TrainingView, collate
 from opens2v_hf.data.training.problems import BadBackground, BadBox, BadMask, BadVideo, NoSubject, Reason, TooShort
-from opens2v_hf.errors import ArgumentError, SourceError
+from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 from opens2v_hf.video.reader import VideoReader, open_video
 
 NATIVE = (112, 168)  # of the synthetic scenes
@@ -427,6 +432,48 @@ def test_errors_come_out_of_workers(tmp_path) -> None:
     assert len(list(DataLoader(view, batch_size=None, num_workers=2))) == len(records()) - 2
     assert view.counts.skipped == {Reason.VIDEO: 2}
     assert isinstance(pickle.loads(pickle.dumps(BadVideo("x"))), BadSample)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_malformed_record_is_skipped_and_counted(workers, tmp_path) -> None:
+    """Whatever the dataset was told, which ends at the first malformed record unless told otherwise."""
+    place = broken_copy(tmp_path, lambda folder, record: record["metadata"].update(fps=10**400))
+    view = view_of(place, on_error="skip")
+    names = [name_of(sample) for sample in DataLoader(view, batch_size=None, num_workers=workers)]
+    assert sorted(names) == sorted(list(records())[1:])
+    assert view.counts.skipped == {Reason.ROW: 1}
+    with pytest.raises(SampleError, match=r"metadata\.fps must be a number"):
+        list(view_of(place))
+
+
+def test_a_damaged_shard_costs_its_own_rows(tmp_path) -> None:
+    layout = read_layout(str(folder_form()))
+    done = convert(plan_conversion(layout, json_step=12_000), tmp_path / "shards")
+    paths = sorted((done.folder / "data" / "regular").iterdir())
+    lost = pq.read_table(paths[1], columns=["part", "id"]).to_pylist()
+    paths[1].write_bytes(paths[1].read_bytes()[:-9])
+    view = view_of(str(done.folder), on_error="skip")
+    assert [name_of(sample) for sample in view] == [
+        name for name in records() if name not in {f"{row['part']}/{row['id']}" for row in lost}
+    ]
+    assert view.counts.skipped == {Reason.SHARD: 1}
+    with pytest.raises(SourceError, match=paths[1].name):
+        list(view_of(str(done.folder)))
+
+
+def test_rows_with_nothing_where_something_must_be(tmp_path) -> None:
+    done = convert(plan_conversion(read_layout(str(folder_form()))), tmp_path / "shards")
+    path = sorted((done.folder / "data" / "regular").iterdir())[0]
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0]["crop"] = None
+    rows[1]["tags"] = None
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    view = view_of(str(done.folder), on_error="skip")
+    assert [name_of(sample) for sample in view] == list(records())[2:]
+    assert view.counts.skipped == {Reason.ROW: 2}
+    with pytest.raises(BadSample, match=rf"{rows[0]['id']}: its row cannot be used"):
+        list(view_of(str(done.folder)))
 
 
 def test_a_source_that_gives_nothing_is_an_error(tmp_path) -> None:
