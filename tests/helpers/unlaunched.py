@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf.run.team import Patience
+
 from opens2v_hf.errors import ProcessError
 from opens2v_hf.run.each_video import for_each_video
-from opens2v_hf.run.team import Patience
 
 RANK = int(os.environ["RANK"])
 ITEMS = ["a", "b", "c"]  # of falling cost: one for each process

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from helpers.fault_run import RULES, SCORABLE, SPLIT, clear_log, logged, result_bytes, score, write_videos
 
-from opens2v_hf.run.journal.lock import only_run
+from opens2v_hf.jobs.lock import only_run
 
 pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
 

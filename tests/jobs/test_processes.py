@@ -4,7 +4,6 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from opens2v_hf.run.team import costliest_first, gather
 
 
