@@ -366,7 +366,7 @@ class _Engine:
             reasons = [fault, *reasons]
             self._journal.end(opened.key, Ending(fault))
         return Outcome(
-            reason=f"{group.name} is left out: work on it has ended {len(endings)} times without a result "
+            reason=f"{group.name} is left out: work on it has ended more than once without a result "
             f"({reasons[0]}); replace the file, or retry what has failed"
         )
 

@@ -204,7 +204,7 @@ class OpenVideo:
     @property
     def check(self) -> Callable[[], None]:
         """Decodes all frames."""
-        return partial(_decode, self._content.source, self._common.backend)
+        return partial(_decode, self._content.source, self._common.backend, str(self._content.path))
 
     def _unit(self, task: MetricTask) -> Unit:
         name = task.metric.name
@@ -269,8 +269,8 @@ def score_of(outcome: Outcome) -> VideoScore:
     return VideoScore.failed(outcome.reason)
 
 
-def _decode(source: Path | bytes, backend: Backend) -> None:
-    for _ in open_video(source, backend=backend).iter_frames():
+def _decode(source: Path | bytes, backend: Backend, name: str) -> None:
+    for _ in open_video(source, backend=backend, name=name).iter_frames():
         pass
 
 

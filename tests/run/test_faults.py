@@ -179,10 +179,13 @@ def test_damage_in_the_journal_is_told_and_costs_its_unit(
     assert result_bytes(out) == before
 
 
-def test_a_full_disk_loses_nothing(videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [700, 2500, 2900, 4000])
+def test_a_full_disk_loses_nothing(
+    videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
     score(videos, tmp_path / "undisturbed")
     clear_log(videos)
-    write, room = os.write, 2900
+    write = os.write
 
     def limited(file: int, data: bytes) -> int:
         nonlocal room
@@ -201,8 +204,8 @@ def test_a_full_disk_loses_nothing(videos: Path, out: Path, tmp_path: Path, monk
     assert not (out / f"{SPLIT}.json").exists()
     score(videos, out)
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
-    # one was in flight each time
-    assert len(SCORABLE) < logged(videos).total() <= len(SCORABLE) + 2
+    # at most one was in flight each time
+    assert len(SCORABLE) <= logged(videos).total() <= len(SCORABLE) + 2
 
 
 def test_a_disk_that_is_full_when_the_result_is_written_loses_nothing(videos: Path, out: Path, tmp_path: Path) -> None:
