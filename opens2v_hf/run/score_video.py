@@ -126,12 +126,12 @@ class VideoContent:
         VideoError: the file is missing or cannot be read.
     """
 
-    def __init__(self, path: Path, *, in_memory: bool = True, max_bytes: int = _MAX_BYTES_IN_MEMORY) -> None:
+    def __init__(self, path: Path, *, in_memory: bool = True) -> None:
         self.path = path
         source = Source.of(path)
         self._status = _settled_status(path)  # before the bytes are read, so that any later change shows
         self.data: bytes | None = None
-        if in_memory and source.num_bytes <= max_bytes:
+        if in_memory and source.num_bytes <= _MAX_BYTES_IN_MEMORY:
             try:
                 self.data = path.read_bytes()
             except OSError as error:

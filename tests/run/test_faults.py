@@ -464,3 +464,64 @@ def test_a_file_that_changes_while_it_is_hashed_counts_as_changed(
     monkeypatch.undo()
     score(videos, tmp_path / "undisturbed")
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("max_bytes", [1 << 20, 0])
+@pytest.mark.parametrize("second", ["another video", "no video"])
+def test_what_a_file_held_for_a_moment_is_never_scored_under_its_digest(
+    videos: Path, others: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: str, max_bytes: int
+) -> None:
+    """The file is another one whenever a decoder opens it, and itself again whenever somebody looks at it."""
+    monkeypatch.setattr("opens2v_hf.run.score_video._MAX_BYTES_IN_MEMORY", max_bytes)
+    from opens2v_hf.video import pyav_frames
+
+    score(videos, tmp_path / "undisturbed")
+    clear_log(videos)
+    target = videos / "humanobj_1.mp4"
+    mine = target.read_bytes()
+    other = (others / "humanobj_1.mp4").read_bytes() if second == "another video" else bytes(len(mine))
+    disturbing = [True]
+    read = pyav_frames.read_frames
+
+    def disturbed(source: Source, index: Any, wanted: Any) -> Any:
+        if "humanobj_1" in source.name and disturbing:
+            status = target.stat()
+            target.write_bytes(other)
+            try:
+                frames = list(read(source, index, wanted))
+            finally:
+                target.write_bytes(mine)
+                os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+            yield from frames
+        else:
+            yield from read(source, index, wanted)
+
+    monkeypatch.setattr(pyav_frames, "read_frames", disturbed)
+    found = score(videos, out)
+    if max_bytes:  # what was hashed is what was decoded
+        assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+        assert set(logged(videos).values()) == {1}
+    else:
+        reason = failed(found)["humanobj_1", "gmescore"]
+        assert "was changed 3 times while it was scored" in reason
+    disturbing.clear()
+    score(videos, out)
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+def test_a_file_that_is_read_while_it_is_written_is_scored_when_it_is_whole(
+    videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(videos, tmp_path / "undisturbed")
+    target = videos / "humanobj_1.mp4"
+    whole = target.read_bytes()
+    read_bytes = Path.read_bytes
+
+    def torn(self: Path) -> bytes:
+        return whole[: len(whole) // 2] if self == target else read_bytes(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", torn)
+        assert ("humanobj_1", "gmescore") in failed(score(videos, out))
+    score(videos, out)
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
