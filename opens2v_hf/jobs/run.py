@@ -339,7 +339,7 @@ class _Engine:
             if known is None or (known.failed and self._retry_failed):
                 to_do.append((unit, key))
             else:
-                found.set(unit, replace(known, known=True), key=key)
+                found.set(unit, known, key=key)
         if to_do:
             refusal = self._refusal(group, opened)
             if refusal is None:
@@ -488,7 +488,7 @@ def _fail_what_requires_more(units: Sequence[Unit], found: _Found) -> None:
         if outcome is None and missing is not None:
             found.set(unit, missing)
         elif unit.required and outcome is not None and outcome.failed:
-            missing = replace(outcome, known=False)
+            missing = replace(outcome, value=None, known=False)
 
 
 def _all_failed(group: Group, outcome: Outcome, error: BaseException | None = None) -> GroupOutcome:
