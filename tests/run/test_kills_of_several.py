@@ -31,12 +31,17 @@ def free_port() -> str:
 
 
 def together(
-    jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = ""
+    jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = "", machines: int = 1
 ) -> tuple[list[int], list[list[Any]], list[str]]:
     """Exit codes, what each rank wrote (nothing where it was killed), and standard errors."""
     file.write_text(json.dumps(jobs))
     port = port or free_port()
-    group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    group = {
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count // machines),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
     own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     started = [
         subprocess.Popen(
@@ -104,6 +109,23 @@ def test_two_are_killed_and_one_or_three_go_on(tmp_path: Path) -> None:
     for message in messages[1:]:
         assert message.startswith("ProcessError: process 0 of 3 stopped: another run (process ")
     assert not any(outcome["scored"] for outcome in refused)
+
+
+def test_several_machines_meet_in_the_output_folder(tmp_path: Path) -> None:
+    videos = write_videos(tmp_path / "videos")
+    score(videos, tmp_path / "undisturbed")
+    clear_log(videos)
+    out = tmp_path / "two"
+    job = {"videos": str(videos), "out": str(out)}
+    port = free_port()
+    codes, _, said = together([{**job, "die_at": [3, 2]}], 2, tmp_path / "killed.json", port=port, machines=2)
+    assert codes == [-signal.SIGKILL] * 2, said
+    assert len(list(out.glob("*.journal/launch-*"))) == 1  # and is not taken for the next launch's, of the same port
+    codes, written, said = together([job], 2, tmp_path / "again.json", port=port, machines=2)
+    assert codes == [0, 0], said
+    undisturbed = result_bytes(tmp_path / "undisturbed")
+    assert [outcome[0]["result"].encode() == undisturbed for outcome in written] == [True, True]
+    assert not list(out.glob("*.journal/launch-*"))
 
 
 def test_nothing_passes_through_the_rendezvous_port(tmp_path: Path) -> None:
