@@ -118,7 +118,7 @@ def journal_files(folder: str | os.PathLike[str]) -> list[Path]:
         ResultError: the folder cannot be listed.
     """
     try:
-        return sorted(path for path in Path(folder).iterdir() if path.suffix == _ENDING)
+        return sorted(path for path in Path(folder).iterdir() if path.suffix == _ENDING and path.name[0] != ".")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -158,7 +158,7 @@ def read_records(path: Path) -> list[Record]:
 
 def is_of_launch(path: Path, launch: str) -> bool:
     """Whether a process of this launch wrote the file."""
-    return path.name.split("-")[1] == launch
+    return path.name.split("-")[1:2] == [launch]
 
 
 def remove_files(paths: Iterable[Path]) -> None:
