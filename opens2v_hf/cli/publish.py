@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from opens2v_hf._util.console import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -52,11 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
         plans = plan(api, repos)
         for line in (*(entry.describe() for entry in plans), *left_out):
-            print(line)
+            say(line)
         if arguments.dry_run or all(entry.is_done for entry in plans):
             return 0
         if not arguments.yes and not _agreed():
-            print("nothing was published; --yes publishes without asking")
+            say("nothing was published; --yes publishes without asking")
             return 1
         publish(api, plans, private=arguments.private)
     return 0

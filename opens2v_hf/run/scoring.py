@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from opens2v_hf._util.console import remark
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
@@ -193,7 +193,7 @@ def score_passes(
         if output is not None and team.rank == 0:
             result.save(output.result)
     if output is not None and team.rank == 0:
-        print(f"{run.model}, {run.split}: {_count(outcomes)}", file=sys.stderr, flush=True)
+        remark(f"{run.model}, {run.split}: {_count(outcomes)}")
     return result
 
 

@@ -129,7 +129,7 @@ def test_the_full_set_can_be_asked_for_after_a_part_of_it(videos: Path, out: Pat
     clear_log(videos)
     score(videos, out)
     assert set(logged(videos)) == {unit for unit in SCORABLE if unit[1] != "gmescore"}
-    with pytest.raises(ArgumentError, match=r"also holds naturalscore, motion_amplitude.*--overwrite"):
+    with pytest.raises(ArgumentError, match=r"also holds naturalscore, motion_amplitude.*--resume never"):
         score(videos, out, rules=part)
     clear_log(videos)
     score(videos, out, rules=part, overwrite=True)
@@ -147,7 +147,7 @@ def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: P
         score(videos, out, model="other")
     score(videos, out, model="other", overwrite=True)
     (out / f"{SPLIT}.json").write_text("{}")
-    with pytest.raises(ArgumentError, match=r"is no result.*--overwrite"):
+    with pytest.raises(ArgumentError, match=r"is no result.*--resume never"):
         score(videos, out)
     assert set(logged(videos).values()) == {1}
 

@@ -1,0 +1,92 @@
+"""`--option NAME.KEY=VALUE`: every option of every metric, and every argument of loading a model."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+
+
+def parse_options(
+    words: Iterable[str], metrics: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The options of metrics and the loading arguments of roles.
+
+    Args:
+        words: of `--option`, each NAME.KEY=VALUE; a value is read as YAML, so that 0.5 is a number.
+        metrics: that are asked for.
+
+    Returns:
+        Metric to its options, and role to arguments of loading its model.
+
+    Raises:
+        ArgumentError: a word has another form, or names nothing that there is; near names are in the message.
+    """
+    from opens2v_hf.run.registry import METRICS, ROLES
+
+    known = {name: METRICS[name] for name in metrics if name in METRICS}
+    roles = list(dict.fromkeys(role for entry in known.values() for role in entry.roles))
+    options: dict[str, dict[str, Any]] = {}
+    loading: dict[str, dict[str, Any]] = {}
+    for word in words:
+        name, key, value = _split(word)
+        if name in known:
+            _check_key(word, name, key, known[name].options)
+            options.setdefault(name, {})[key] = value
+        elif name in roles:
+            _check_key(word, name, key, _loading_arguments(ROLES[name].loader))
+            loading.setdefault(name, {})[key] = value
+        elif name in METRICS or name in ROLES:
+            raise ArgumentError(f"--option {word}: {name} has no part in the metrics asked for ({', '.join(metrics)})")
+        else:
+            raise ArgumentError(
+                f"--option {word}: there is no metric or role {name!r}; {_near(name, [*known, *roles])}"
+            )
+    return options, loading
+
+
+def _split(word: str) -> tuple[str, str, Any]:
+    import yaml
+
+    left, equals, text = word.partition("=")
+    name, dot, key = left.partition(".")
+    if not (equals and dot and name and key):
+        raise ArgumentError(
+            f"--option must be NAME.KEY=VALUE, e.g. nexusscore.box_threshold=0.5 or judge.timeout_s=60 (got {word!r})"
+        )
+    try:
+        value = yaml.safe_load(text) if text else ""
+    except (yaml.YAMLError, ValueError):
+        value = text
+    return name.strip().replace("-", "_"), key.strip().replace("-", "_"), value
+
+
+def _check_key(word: str, name: str, key: str, known: Sequence[str] | None) -> None:
+    if known is not None and key not in known:
+        raise ArgumentError(f"--option {word}: {name} has no option {key!r}; {_near(key, known)}")
+
+
+def _loading_arguments(loader: tuple[str, str]) -> list[str] | None:
+    """Names of the keyword arguments of a role's loader; None where it takes any, and checks them itself."""
+    import importlib
+
+    module, attribute = loader
+    function: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        function = getattr(function, part)
+    return _keywords(function)
+
+
+def _keywords(function: Callable[..., Any]) -> list[str] | None:
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
