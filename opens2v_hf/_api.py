@@ -310,4 +310,4 @@ def _reference(
     for sample in split.samples:
         if sample.id == name:
             return METRICS["nexusscore"].reference(sample, split)
-    raise ArgumentError(f"{split_name} has no sample {name!r}; give its id, or reference pictures with their labels")
+    raise ArgumentError(f"{split_name} has no sample {name!r}; give its `id=`, or reference pictures with their labels")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from opens2v_hf._util.console import prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
 from opens2v_hf.cli.parser import Parser
+from opens2v_hf.cli.wording import in_flags
 from opens2v_hf.errors import OpenS2VError
 
 COMMANDS = {
@@ -56,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except OpenS2VError as error:
         # what follows a line's end may be part of a name from outside: it is indented
-        say(f"opens2v {name}: {str(error).replace(chr(10), chr(10) + '  ')}", error=True)
+        message = in_flags(str(error), command).replace("\n", "\n  ")
+        say(f"opens2v {name}: {message}", error=True)
         return 2
     except BrokenPipeError:  # who read the output has gone, as `head` does; nothing more can be printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,6 +78,7 @@ def command_parser(name: str) -> Parser:
     parser = Parser(prog=f"opens2v {name}", description=f"{help_line[0].upper()}{help_line[1:]}.")
     importlib.import_module(f"opens2v_hf.cli.{name}").add_arguments(parser)
     add(parser, *COMMON)
+    parser.set_defaults(parser=parser)  # reasons are shown with its flags
     return parser
 
 

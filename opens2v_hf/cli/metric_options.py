@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
+
+_NOT_IN_WORDS = frozenset({"api_key"})
 
 
 def parse_options(
@@ -16,7 +20,7 @@ def parse_options(
     """The options of metrics and the loading arguments of roles.
 
     Args:
-        words: of `--option`, each NAME.KEY=VALUE; a value is read as YAML, so that 0.5 is a number.
+        words: of `--option`, each NAME.KEY=VALUE; a value that is JSON is taken for what it says, any other is a text.
         metrics: that are asked for.
 
     Returns:
@@ -33,6 +37,10 @@ def parse_options(
     loading: dict[str, dict[str, Any]] = {}
     for word in words:
         name, key, value = _split(word)
+        if key in options.get(name, {}) or key in loading.get(name, {}):
+            raise ArgumentError(f"--option {name}.{key} is given twice")
+        if key in _NOT_IN_WORDS:  # other users of a machine can read the words of a command
+            raise ArgumentError(f"{key} does not belong on a command line; set the environment variable OPENAI_API_KEY")
         if name in known:
             _check_key(word, name, key, known[name].options)
             options.setdefault(name, {})[key] = value
@@ -49,18 +57,15 @@ def parse_options(
 
 
 def _split(word: str) -> tuple[str, str, Any]:
-    import yaml
-
     left, equals, text = word.partition("=")
     name, dot, key = left.partition(".")
     if not (equals and dot and name and key):
         raise ArgumentError(
             f"--option must be NAME.KEY=VALUE, e.g. nexusscore.box_threshold=0.5 or judge.timeout_s=60 (got {word!r})"
         )
-    try:
-        value = yaml.safe_load(text) if text else ""
-    except (yaml.YAMLError, ValueError):
-        value = text
+    value: Any = text
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text)
     return name.strip().replace("-", "_"), key.strip().replace("-", "_"), value
 
 

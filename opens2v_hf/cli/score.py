@@ -86,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     import opens2v_hf
     from opens2v_hf import processes
     from opens2v_hf.cli import hide_bars
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.run.result import PARTIAL_ENDING, notes
     from opens2v_hf.run.table import format_text, wrapped
 
@@ -129,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not result.is_partial:
         _print_list("files of no sample of this split", result.coverage.unknown)
     failures = [
-        f"{metric.name} {sample_id}: {score.reason}"
+        f"{metric.name} {sample_id}: {in_flags(score.reason, arguments.parser)}"
         for metric in result.metrics
         for sample_id, score in metric.scores.items()
         if score.status == "failed"

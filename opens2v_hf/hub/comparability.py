@@ -50,12 +50,12 @@ def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, ha
         raise ResultError(f"the result of {result.model!r} has no column of the leaderboard; score with more metrics")
     found = []
     if not allowed.embedded and any(metric.embedded for metric in column_metrics(result).values()):
-        found.append(f"it was {EMBEDDED_NOTE} (--allow-embedded)")
+        found.append(f"it was {EMBEDDED_NOTE} (`allow_embedded=True`)")
     if not allowed.partial:
-        found += [f"{reason} (--allow-partial)" for reason in partial_reasons(result, card)]
+        found += [f"{reason} (`allow_partial=True`)" for reason in partial_reasons(result, card)]
     if not allowed.not_comparable:
         reasons = other_reasons(result) + ([] if has_protocol else _protocol_reasons(card))
-        found += [f"{reason} (--allow-not-comparable)" for reason in reasons]
+        found += [f"{reason} (`allow_not_comparable=True`)" for reason in reasons]
     if found:
         raise ResultError(
             f"the result of {result.model!r} is not pushed: " + "; ".join(found) + ". The option in brackets pushes it "

@@ -162,7 +162,7 @@ def _default_name(videos: str, found: FoundVideos) -> str:
     place = videos if found.is_remote else str(Path(videos).resolve())
     name = Path(videos).name if found.is_remote else model_name(place)
     if name is None:
-        raise ArgumentError(f"the folder {place} does not say which model made its videos; give the model's name")
+        raise ArgumentError(f"the folder {place} does not say which model made its videos; give `name=`")
     return as_line(name)
 
 

@@ -70,7 +70,7 @@ class Output:
     def _refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
         if self._overwrite or not self.result.exists():
             return
-        remedy = "choose another --out, or replace it with --resume never"
+        remedy = "choose another `out=`, or replace it with `resume='never'`"
         if not journal_files(self.journal):
             raise ArgumentError(f"{self.result} exists, and no journal is beside it to go on from; {remedy}")
         try:

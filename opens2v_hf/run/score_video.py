@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf.data.sample import EvalSample
-from opens2v_hf.errors import ImageError, JudgeError, OpenS2VError, SampleError, VideoError
+from opens2v_hf.errors import ImageError, JudgeError, OpenS2VError, SampleError, ServiceUnavailableError, VideoError
 from opens2v_hf.run.journal.book import Journal
 from opens2v_hf.run.journal.keys import model_folders, unit_key, video_key
 from opens2v_hf.run.metrics.base import Metric, kept_bytes
@@ -276,13 +276,15 @@ class VideoScorer:
             return _failed(str(error), SOON if may_pass(error) else FINAL)
         except (JudgeError, SampleError) as error:
             return _failed(str(error), SOON)
+        except ServiceUnavailableError as error:
+            return _failed(str(error), LATER)
         except OpenS2VError:  # what the user asked for cannot be done, for whichever video
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 free_memory()
                 what = "there is not enough memory"
-                remedy = "lower --batch-tokens, or use --memory low"
+                remedy = "lower `batch_tokens=`, or use `memory=low`"
             else:
                 _LOGGER.exception("%s of %s failed unexpectedly", task.metric.name, clip.name)
                 what, remedy = "an unexpected error", "please report it"
@@ -373,4 +375,4 @@ def _stands(metric: Metric[Any], score: VideoScore) -> str:
     """A model that is asked over a network may answer another time; all others say the same again."""
     if score.status is not Status.FAILED or all(model.device is not None for model in metric.models):
         return FINAL
-    return LATER if score.details.get("judge_stopped") else SOON
+    return SOON

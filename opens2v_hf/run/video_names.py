@@ -110,11 +110,11 @@ def explain_no_match(where: str, files: Sequence[str], deeper: Sequence[str], id
     if near:
         said.append(f"{_some([str(match) for match in near], separator=', ')}; {_remedy(near)}")
     if exact:
-        said.append(f"its subfolders hold {len(exact)} of them ({_some(exact)}); search them with --recursive")
+        said.append(f"its subfolders hold {len(exact)} of them ({_some(exact)}); search them with `recursive=True`")
     elif deeper and not near:
         said.append(f"its subfolders hold {len(deeper)} files ({_some(deeper)})")
     if elsewhere and not near and not exact:
-        said.append(f"{_some(elsewhere)} is named like a sample of another split; choose it with --split")
+        said.append(f"{_some(elsewhere)} is named like a sample of another split; choose it with `split=`")
     return "; ".join(said)
 
 
