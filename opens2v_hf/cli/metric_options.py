@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 
 _NOT_IN_WORDS = frozenset({"api_key"})
+
+_BEHIND = {
+    "judge": (("opens2v_hf.models.judge.local", "LocalJudge.from_pretrained"),),
+    "face_detector": (("opens2v_hf.models.faces.insightface_detector", "InsightFaceDetector.from_pretrained"),),
+}
+"""Role to the loaders that the role's own one hands arguments on to."""
+
+_OF_TRANSFORMERS = ("attn_implementation", "device_map", "max_memory", "quantization_config")
+"""Arguments of `from_pretrained` of transformers that can be written as words."""
 
 
 def parse_options(
@@ -45,7 +55,7 @@ def parse_options(
             _check_key(word, name, key, known[name].options)
             options.setdefault(name, {})[key] = value
         elif name in roles:
-            _check_key(word, name, key, _loading_arguments(ROLES[name].loader))
+            _check_key(word, name, key, _loading_arguments(name))
             loading.setdefault(name, {})[key] = value
         elif name in METRICS or name in ROLES:
             raise ArgumentError(f"--option {word}: {name} has no part in the metrics asked for ({', '.join(metrics)})")
@@ -69,27 +79,27 @@ def _split(word: str) -> tuple[str, str, Any]:
     return name.strip().replace("-", "_"), key.strip().replace("-", "_"), value
 
 
-def _check_key(word: str, name: str, key: str, known: Sequence[str] | None) -> None:
-    if known is not None and key not in known:
+def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
+    if key not in known:
         raise ArgumentError(f"--option {word}: {name} has no option {key!r}; {_near(key, known)}")
 
 
-def _loading_arguments(loader: tuple[str, str]) -> list[str] | None:
-    """Names of the keyword arguments of a role's loader; None where it takes any, and checks them itself."""
-    import importlib
+def _loading_arguments(role: str) -> list[str]:
+    """Names of the arguments of loading a role's model, whichever kind of model it is."""
+    from opens2v_hf.models.judge.options import known_options
+    from opens2v_hf.run.registry import ROLES
 
-    module, attribute = loader
-    function: Any = importlib.import_module(module)
-    for part in attribute.split("."):
-        function = getattr(function, part)
-    return _keywords(function)
-
-
-def _keywords(function: Callable[..., Any]) -> list[str] | None:
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    names = dict.fromkeys(known_options() if role == "judge" else ())
+    for module, attribute in (ROLES[role].loader, *_BEHIND.get(role, ())):
+        function: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            function = getattr(function, part)
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                names[parameter.name] = None
+            elif parameter.kind is parameter.VAR_KEYWORD and parameter.name == "model_kwargs":
+                names |= dict.fromkeys(_OF_TRANSFORMERS)
+    return [name for name in names if name not in _NOT_IN_WORDS]
 
 
 def _near(name: str, known: Sequence[str]) -> str:

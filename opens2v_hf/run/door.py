@@ -173,7 +173,6 @@ def _announce(run: Run, names: Sequence[str], options: Mapping[str, Mapping[str,
     said = f"{run.model}, {run.split}: {len(wanted)} of {len(run.samples)} videos, {num_scores} scores"
     if "naturalscore" in names:
         runs = (options or {}).get("naturalscore", {}).get("runs", RELEASED_RUNS)
-        runs = runs if isinstance(runs, int) else RELEASED_RUNS  # what is no number is refused where it is used
         num_asked = sum("naturalscore" in sample.metrics for sample in wanted)
         said += f", up to {num_asked * runs} requests to the judge ({runs} a video)"
     remark(said)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
@@ -14,6 +15,26 @@ MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""
 
 _ENDPOINT = "openai:"
+
+_A_COUNT = "a whole number from 1 to 100000"
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("num_frames", "runs"), (_A_COUNT, _is_count)),
+    **dict.fromkeys(("box_threshold", "text_threshold"), ("a finite number", _is_number)),
+    **dict.fromkeys(("allow_partial", "details"), ("true or false", lambda value: isinstance(value, bool))),
+    **dict.fromkeys(("variant", "protocol", "label_instruction"), ("a text", lambda value: isinstance(value, str))),
+    "rubric": ("a file or a Rubric", lambda value: isinstance(value, str | os.PathLike) or hasattr(value, "text")),
+}
+"""Option of a metric to what it must be, and the check of that."""
 
 
 def model_choices(
@@ -53,10 +74,25 @@ def model_choices(
 def metric_options(
     metrics: Iterable[str], options: Mapping[str, Mapping[str, Any]] | None, *, num_frames: int | None = None
 ) -> Mapping[str, Mapping[str, Any]] | None:
-    """Metric to its options, with a number of frames for those that sample them and were not given another."""
-    if num_frames is None or (options is not None and not isinstance(options, Mapping)):
-        return options
+    """Metric to its options, with a number of frames for those that sample them and were not given another.
+
+    Raises:
+        ArgumentError: an option is of another kind than it must be; that shows before a model is loaded.
+    """
+    if options is not None and (
+        not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values())
+    ):
+        return options  # `check_request` says what is wrong
     found = dict(options or {})
+    for name, chosen in found.items():
+        for key, value in chosen.items():
+            what, is_usable = _KINDS.get(key, ("", lambda value: True))
+            if not is_usable(value):
+                raise ArgumentError(f"{name}'s {key} must be {what} (got {value!r:.80})")
+    if num_frames is None:
+        return found
+    if not _is_count(num_frames):
+        raise ArgumentError(f"num_frames must be {_A_COUNT} (got {num_frames!r:.80})")
     for name in metrics:
         if name in METRICS and "num_frames" in METRICS[name].options:
             found[name] = {"num_frames": num_frames, **found.get(name, {})}

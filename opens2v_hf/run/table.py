@@ -162,6 +162,9 @@ def format_text(results: Sequence[RunResult], *, version: str = "v1.1", width: i
     """
     if len(results) == 1:
         title, lines, remarks = card_lines(results[0], version=version)
+        if width is not None and len(_blocks(_widths(lines), width)) > 1:  # what was not scored goes below the table
+            remarks += [f"{line[0]}: {line[-1]}" for line in lines[1:] if line[-1]]
+            lines = [line[:-1] for line in lines]
         return "\n".join([wrapped(title, width), aligned(lines, width), *(wrapped(text, width) for text in remarks)])
     parts = []
     splits = list(dict.fromkeys(result.split for result in results))
@@ -257,13 +260,17 @@ def aligned(lines: Sequence[Sequence[str]], width: int | None = None) -> str:
         ---  --
         def  g
     """
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    widths = _widths(lines)
     blocks = _blocks(widths, width)
     if len(blocks) > 1:
         return "\n\n".join(aligned([[line[column] for column in block] for line in lines]) for block in blocks)
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(text)
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
 
 
 def _blocks(widths: Sequence[int], width: int | None) -> list[list[int]]:
