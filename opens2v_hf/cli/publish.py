@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from opens2v_hf._util.console import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -19,11 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="repos to publish (default: all whose data is given)")
     parser.add_argument(
         "--eval",
+        dest="eval_source",
         metavar="PLACE",
         help="the benchmark in its released layout: a folder or an hf:// URL, for opens2v-eval",
     )
     parser.add_argument(
-        "--opens2v-5m", type=Path, metavar="FOLDER", help="what `opens2v convert` has written, for opens2v-5m"
+        "--opens2v-5m",
+        dest="converted",
+        type=Path,
+        metavar="FOLDER",
+        help="what `opens2v convert` has written, for opens2v-5m",
     )
     parser.add_argument("--private", action="store_true", help="make the repos that are created private")
     answer = parser.add_mutually_exclusive_group()
@@ -35,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan and carry it out; 1 where it was not carried out."""
     from huggingface_hub import HfApi
 
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.hub.publish import check_access, plan, publish
 
     api = HfApi()
@@ -47,16 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.org,
             Path(work),
             only=arguments.only,
-            eval_source=arguments.eval,
-            converted=arguments.opens2v_5m,
+            eval_source=arguments.eval_source,
+            converted=arguments.converted,
         )
         plans = plan(api, repos)
         for line in (*(entry.describe() for entry in plans), *left_out):
-            print(line)
+            say(in_flags(line, arguments.parser))
         if arguments.dry_run or all(entry.is_done for entry in plans):
             return 0
         if not arguments.yes and not _agreed():
-            print("nothing was published; --yes publishes without asking")
+            say("nothing was published; --yes publishes without asking")
             return 1
         publish(api, plans, private=arguments.private)
     return 0

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.run.result import RunResult
 
@@ -23,14 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a file for the released Space (--space-json). On the Hub it opens a pull request, or updates your own open "
         "one; nothing of others is changed."
     )
-    parser.add_argument("result", metavar="RESULT", help="JSON file that `opens2v score` wrote")
+    parser.add_argument("result", metavar="RESULT", help="a file of `opens2v score`, or its folder")
     parser.add_argument("--model", metavar="ORG/NAME", help="the model's repo on the Hub")
     parser.add_argument("--results", metavar="ORG/NAME", help="a results dataset, e.g. org/opens2v-results")
     parser.add_argument("--space-json", metavar="FILE", type=Path, help="where the released Space's JSON is written")
     parser.add_argument("--direct", action="store_true", help="commit, instead of opening a pull request")
     parser.add_argument("--dry-run", action="store_true", help="show the difference and change nothing")
-    parser.add_argument("--version", default="v1.1", help="of the weights of the total: v1.1 (default) or v1.0")
-    parser.add_argument("--scoring", default="released", help="released (default) or strict")
+    add(parser, "--weights", "--scoring")
     allow = parser.add_argument_group("what is refused otherwise")
     allow.add_argument("--allow-partial", action="store_true", help="columns or videos are missing")
     allow.add_argument("--allow-embedded", action="store_true", help="numbers of the embedded models")
@@ -59,13 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
         from opens2v_hf.hub.comparability import Allowed, check_comparable
         from opens2v_hf.hub.results.released_form import write_released_form
 
-        card = result.scorecard(version=arguments.version, scoring=arguments.scoring)
+        card = result.scorecard(version=arguments.weights, scoring=arguments.scoring)
         allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
         check_comparable(result, card, allowed)  # the form has no room for a note
         if arguments.dry_run:
-            print(f"would write {arguments.space_json}")
+            say(f"would write {arguments.space_json}")
         else:
-            print(f"wrote {write_released_form(card, arguments.space_json)}")
+            say(f"wrote {write_released_form(card, arguments.space_json)}")
     if arguments.model:
         _print(_push_to_model(result, arguments))
     if arguments.results:
@@ -84,7 +85,7 @@ def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal
         dry_run=arguments.dry_run,
         benchmark=arguments.benchmark or BENCHMARK,
         source_url=arguments.source,
-        version=arguments.version,
+        version=arguments.weights,
         scoring=arguments.scoring,
         allow_partial=arguments.allow_partial,
         allow_embedded=arguments.allow_embedded,
@@ -110,7 +111,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
         team=arguments.team,
         venue=arguments.venue,
         submitted_by=arguments.owner or who_am_i(api).names[0],
-        version=arguments.version,
+        version=arguments.weights,
         scoring=arguments.scoring,
     )
     return submit(submission, arguments.results, direct=arguments.direct, dry_run=arguments.dry_run, api=api)
@@ -119,5 +120,5 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
 def _print(proposal: Proposal) -> None:
     if not proposal.done:
         for line in proposal.diff.splitlines():  # a record is one line of some 40 KB
-            print(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
-    print(proposal.describe())
+            say(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
+    say(proposal.describe())

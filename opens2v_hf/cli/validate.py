@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
+
+from opens2v_hf._util.console import say, say_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 place, split=arguments.split, existing=existing, allow_published=arguments.allow_published
             )
     if arguments.json:
-        print(json.dumps({name: [one.to_dict() for one in problems] for name, problems in checked.items()}, indent=2))
+        say_json({name: [one.to_dict() for one in problems] for name, problems in checked.items()})
     else:
         _print(checked)
     return int(any(checked.values()))
@@ -74,8 +75,8 @@ def _print(checked: dict[str, list]) -> None:
 
     for name, problems in checked.items():
         if problems:
-            print(f"{harmless(name)}: not acceptable")
+            say(f"{harmless(name)}: not acceptable")
             for problem in problems:
-                print(f"  {problem}")
+                say(f"  {problem}")
     good = sum(not problems for problems in checked.values())
-    print(f"{good} of {len(checked)} acceptable")
+    say(f"{good} of {len(checked)} acceptable")

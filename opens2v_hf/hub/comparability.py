@@ -10,7 +10,7 @@ from opens2v_hf.data.eval_rules import GENERAL_METRICS
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.run.result import MetricResult, RunResult
+from opens2v_hf.run.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
 
@@ -44,16 +44,18 @@ def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, ha
         ResultError: it is partial, made with embedded models, or not comparable, and that was not allowed; or it holds
             no column at all.
     """
+    if result.is_partial:
+        raise ResultError(f"the result of {result.model!r} is not pushed: {PARTIAL_NOTE}; score the whole split")
     if not any(column.normalised is not None for column in card.columns.values()):
         raise ResultError(f"the result of {result.model!r} has no column of the leaderboard; score with more metrics")
     found = []
     if not allowed.embedded and any(metric.embedded for metric in column_metrics(result).values()):
-        found.append(f"it was {EMBEDDED_NOTE} (--allow-embedded)")
+        found.append(f"it was {EMBEDDED_NOTE} (`allow_embedded=True`)")
     if not allowed.partial:
-        found += [f"{reason} (--allow-partial)" for reason in partial_reasons(result, card)]
+        found += [f"{reason} (`allow_partial=True`)" for reason in partial_reasons(result, card)]
     if not allowed.not_comparable:
         reasons = other_reasons(result) + ([] if has_protocol else _protocol_reasons(card))
-        found += [f"{reason} (--allow-not-comparable)" for reason in reasons]
+        found += [f"{reason} (`allow_not_comparable=True`)" for reason in reasons]
     if found:
         raise ResultError(
             f"the result of {result.model!r} is not pushed: " + "; ".join(found) + ". The option in brackets pushes it "

@@ -139,7 +139,7 @@ def propose(
     ]
     is_direct = target.revision == "main" and not target.new_pull_request
     advice = (
-        "a pull request needs no right to write to the repo: leave --direct out"
+        "a pull request needs no right to write to the repo: leave `direct=True` out"
         if is_direct
         else f"a token that may only read opens no pull request, make another at {TOKENS_PAGE}"
     )

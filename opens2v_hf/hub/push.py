@@ -89,5 +89,5 @@ def _revision(api: HfApi, result: RunResult, benchmark: str) -> str:
         except RepositoryNotFoundError as error:
             raise HubError(
                 f"there is no dataset {benchmark} on the Hub, or the token may not see it; name the benchmark's repo "
-                "with --benchmark"
+                "with `benchmark=`"
             ) from error

@@ -99,8 +99,8 @@ def contents(
         elif name == TRAIN and converted is not None:
             repos.append(_train_content(repo_id, folder, converted))
         else:
-            option = "--eval" if name == EVAL else "--opens2v-5m"
-            left_out.append(f"{repo_id} is left out: {option} does not say where its data lies")
+            argument = "eval_source" if name == EVAL else "converted"
+            left_out.append(f"{repo_id} is left out: `{argument}=` does not say where its data lies")
     return repos, left_out
 
 
@@ -115,7 +115,7 @@ def _train_content(repo_id: str, folder: Path, converted: Path) -> RepoContent:
     if local and manifest["videos"] == "reference":
         raise ResultError(
             f"the shards in {converted} point to files below {manifest['source']}, which nobody else has; convert "
-            "again with --url-base, e.g. hf://datasets/BestWishYsh/OpenS2V-5M"
+            "again, as by `opens2v convert ... --url-base hf://datasets/BestWishYsh/OpenS2V-5M`"
         )
     files = _files_of(folder)
     card = card_of((folder / CARD).read_text("utf-8"), converted, repo_id)

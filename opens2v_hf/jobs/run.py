@@ -427,7 +427,7 @@ class _Engine:
         if is_out_of_memory(error):
             free_memory()
             kind = type(error).__name__ + (f": {text}" if text else "")
-            reason = f"{what}: there is not enough memory ({kind}); lower batch_tokens, or use memory 'low'"
+            reason = f"{what}: there is not enough memory ({kind}); lower `batch_tokens=`, or use `memory=low`"
             return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
         is_expected = isinstance(error, OpenS2VError) or (isinstance(error, OSError) and otherwise is not Retry.NEVER)
         if is_expected or may_pass(error):

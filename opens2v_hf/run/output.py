@@ -11,7 +11,7 @@ from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.jobs.journal import remove_crash_traces
 from opens2v_hf.jobs.journal_files import journal_files, remove_files
 from opens2v_hf.jobs.lock import only_run
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.run.result import PARTIAL_ENDING, RunResult
 from opens2v_hf.run.thumbnails import thumbnails_folder
 
 
@@ -24,6 +24,7 @@ class Output:
         overwrite: replace a result that this run does not go on from.
         fresh: forget what earlier runs finished, and score everything anew; implies `overwrite`.
         retry_failed: try failures of earlier runs again, also those that lie in the videos.
+        partial: the run is about some samples only; its result is `<split>.partial.json`, beside that of all.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class Output:
         overwrite: bool = False,
         fresh: bool = False,
         retry_failed: bool = False,
+        partial: bool = False,
     ) -> None:
         place = Path(folder)
-        self.result = place / f"{split}.json"
+        self.result = place / f"{split}{PARTIAL_ENDING if partial else '.json'}"
         self.journal = place / f"{split}.journal"
         self.errors = place / f"{split}.errors.log"
         self.thumbnails = thumbnails_folder(self.result)
@@ -72,7 +74,7 @@ class Output:
     def _refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
         if self._overwrite or not self.result.exists():
             return
-        remedy = "choose another --out, or give --overwrite to replace it"
+        remedy = "choose another `out=`, or replace it with `resume='never'`"
         if not journal_files(self.journal):
             raise ArgumentError(f"{self.result} exists, and no journal is beside it to go on from; {remedy}")
         try:

@@ -56,7 +56,7 @@ def write_report(
         if result.model in (other.model for other in by_split.setdefault(result.split, [])):
             raise ArgumentError(
                 f"each result of a split in a report needs its own model name, and {result.model!r} stands twice on "
-                f"{result.split}; score with another --name"
+                f"{result.split}; score one of them under another name"
             )
         by_split[result.split].append(result)
     sections = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opens2v_hf import processes as launcher
+from opens2v_hf._util.console import remark
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
@@ -214,7 +214,7 @@ def score_passes(
         if output is not None and processes.rank == 0:
             result.save(output.result)
     if output is not None and processes.rank == 0:
-        print(f"{run.model}, {run.split}: {_count(outcomes)}", file=sys.stderr, flush=True)
+        remark(f"{run.model}, {run.split}: {_count(outcomes)}")
     return result
 
 

@@ -154,7 +154,7 @@ def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Pat
     """
     target = Path(path) if path is not None else Path(f"{re.sub(r'[^A-Za-z0-9.-]+', '_', shown.title).strip('._')}.png")
     if target.suffix.lower() != ".png":
-        raise ArgumentError(f"a sheet is a PNG file; give --out a name that ends in .png (got {target})")
+        raise ArgumentError(f"a sheet is a PNG file; give it a name that ends in .png (got {target})")
     png = to_png(draw_sheet(shown))
     try:
         with whole_file(target) as temporary:

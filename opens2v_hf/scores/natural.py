@@ -29,13 +29,17 @@ _LIST_NUMBER = re.compile(r"[0-9]+\s*\.")
 _NUMBER_WORD = re.compile(r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|half)\b", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,6}\s+")
 _DECORATION = str.maketrans("", "", "*_`\"'“”‘’")
+_FENCE = re.compile(r"```[A-Za-z]*")
+_THOUGHTS_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THOUGHTS_START = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _MAX_REPLY_CHARS = 4_000
 
 
 def read_score(reply: str) -> int:
     r"""Read the score that a judge's reply states, or refuse.
 
-    A reply is a score only where nothing is left to interpretation. Markdown emphasis and quotes aside, it is
+    What a model thought before it answered (`<think>...</think>`) does not count. A reply is a score only where nothing
+    is left to interpretation. Markdown emphasis, fences and quotes aside, it is
 
     - one integer 1..5, alone or followed by "/5" or "out of 5", with or without a full stop, or
     - the same after "score" or "rating" ("Score: 4", "The final rating is 4/5."), or
@@ -43,7 +47,7 @@ def read_score(reply: str) -> int:
     - a longer text that holds such a statement on one line of its own and no other number, in digits or in words.
 
     Everything else is refused: no number, several ("3 or 4", "between 3 and 4"), fractions ("4.5", "4.0", "7/10"),
-    numbers outside 1..5, numbers inside a sentence.
+    numbers outside 1..5, numbers inside a sentence, thoughts that do not end.
 
     Raises:
         JudgeError: the reply is no score; the message says why.
@@ -58,9 +62,16 @@ def read_score(reply: str) -> int:
     """
     if not reply.strip():
         raise JudgeError("the judge's reply is empty")
-    if len(reply) > _MAX_REPLY_CHARS:
-        raise JudgeError(f"the judge's reply is no score: it has {len(reply)} characters")
-    stated = _stated_in_json(reply) if reply.lstrip().startswith("{") else _stated_in_text(reply)
+    answer = _without_thoughts(reply).strip()
+    if not answer:
+        raise JudgeError(f"the judge's reply holds thoughts and no answer: {_excerpt(reply)}")
+    if len(answer) > _MAX_REPLY_CHARS:
+        raise JudgeError(f"the judge's reply is no score: it has {len(answer)} characters")
+    before, inside, after = _fenced(answer)
+    if inside.startswith("{") and not _mentions_number(before + after):
+        stated = _stated_in_json(inside)
+    else:
+        stated = _stated_in_text("\n".join((before, inside, after)))
     if stated is None:
         raise JudgeError(f"the judge's reply is no score from 1 to 5: {_excerpt(reply)}")
     if stated not in LEVELS:
@@ -127,6 +138,21 @@ def mean_of_runs(scores: Sequence[float | None], *, allow_partial: bool = False)
     if len(present) < len(scores) and not allow_partial:
         raise JudgeError(f"the judge gave a score in {len(present)} of {len(scores)} runs only")
     return math.fsum(present) / len(present)
+
+
+def _without_thoughts(reply: str) -> str:
+    """What a model says after its last thought; empty where the thoughts do not end."""
+    rest = _THOUGHTS_END.split(reply)[-1]  # where they start is not looked for: some endpoints leave that out
+    return "" if _THOUGHTS_START.search(rest) else rest
+
+
+def _fenced(answer: str) -> tuple[str, str, str]:
+    """What lies before, in and after the one block of code of an answer; all of it is the block where there is none."""
+    parts = _FENCE.split(answer)
+    if len(parts) != 3:
+        return "", answer, ""
+    before, inside, after = (part.strip() for part in parts)
+    return before, inside, after
 
 
 def _stated_in_text(reply: str) -> int | None:

@@ -63,7 +63,7 @@ def test_gmescore_and_naturalscore_of_a_folder(
     assert embedder["revision"].startswith("sha256:")
     everything = printed.out + printed.err + (tmp_path / "open-domain.json").read_text()
     assert "sk-secret-of-this-test" not in everything
-    assert RunResult.load(tmp_path / "open-domain.json").model == "videos"
+    assert RunResult.load(tmp_path / "open-domain.json").model == place.name  # "videos" says nothing
 
 
 def test_a_judge_that_refuses_is_listed_with_its_reason(
@@ -85,9 +85,9 @@ def test_an_existing_result_is_kept_unless_asked(
     (tmp_path / "open-domain.json").write_text("mine")
     words = _words(place, tmp_path, "--metrics", "gmescore", "--embedder", str(place / "embedder"))
     assert main(words) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    assert "--resume never" in capsys.readouterr().err
     assert (tmp_path / "open-domain.json").read_text() == "mine"
-    assert main([*words, "--overwrite", "--num-frames", "4"]) == 1
+    assert main([*words, "--resume", "never", "--num-frames", "4"]) == 1
     record = json.loads((tmp_path / "open-domain.json").read_text())
     assert record["metrics"]["gmescore"]["options"]["num_frames"] == 4
 
@@ -119,13 +119,13 @@ def test_the_same_command_goes_on_from_its_journal(
     assert main([*words, "--memory", "low"]) == 1  # six of eight samples have no video
     # by the order of the benchmark; the interrupted one is scored again
     assert scored == ["singleface_1", "singleobj_1", "singleobj_1"]
-    assert "videos, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
+    assert f"{place.name}, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
     before = json.loads((tmp_path / "open-domain.json").read_text())
     assert main(words) == 1
     assert len(scored) == 3
     after = json.loads((tmp_path / "open-domain.json").read_text())
     assert {**after, "created_at": ""} == {**before, "created_at": ""}
-    assert main([*words, "--fresh"]) == 1
+    assert main([*words, "--resume", "never"]) == 1
     assert len(scored) == 5
     assert {path.stem for path in (tmp_path / "open-domain.thumbnails").iterdir()} == set(IDS)
 

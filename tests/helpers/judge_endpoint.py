@@ -103,6 +103,26 @@ def drips(seconds: float) -> Behaviour:
     return behave
 
 
+def drips_headers(seconds: float) -> Behaviour:
+    """Sends its headers byte by byte, and never ends them."""
+
+    def behave(handler: _Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not handler.endpoint.released.wait(0.02):
+            handler.wfile.write(b"a")
+            handler.wfile.flush()
+        handler.close_connection = True
+
+    return behave
+
+
+def never(handler: _Handler) -> None:
+    """Takes the request and says nothing until the endpoint ends."""
+    handler.endpoint.released.wait(600)
+    handler.close_connection = True
+
+
 @dataclass
 class Endpoint:
     """What the endpoint is told, and what it saw.

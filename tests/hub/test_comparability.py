@@ -54,7 +54,7 @@ def test_a_whole_result_of_the_released_models_is_pushed():
 def test_what_the_leaderboard_would_show_for_what_it_is_not_is_refused(result, said, option):
     with pytest.raises(ResultError, match=said) as refused:
         check(result)
-    assert f"--allow-{option.replace('_', '-')}" in str(refused.value)
+    assert f"`allow_{option}=True`" in str(refused.value)
     check(result, **{option: True})
 
 
@@ -74,7 +74,7 @@ def test_strict_scoring_has_counted_failures():
     ],
 )
 def test_another_protocol_is_pushed_where_it_is_told_from_the_leaderboards(protocol, said):
-    with pytest.raises(ResultError, match=rf"{said} \(--allow-not-comparable\)"):
+    with pytest.raises(ResultError, match=rf"{said} \(`allow_not_comparable=True`\)"):
         check(make_whole_result(), **protocol)
     check(make_whole_result(), **protocol, not_comparable=True)
     check(make_whole_result(), **protocol, has_protocol=True)

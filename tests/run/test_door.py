@@ -65,10 +65,10 @@ def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path
         ({"options": {"motion_amplitude": None}}, "options is a mapping of metric to its options"),
         ({"options": ["motion_amplitude"]}, "options is a mapping of metric to its options"),
         ({"options": {"gmescore": {}}}, "not among the metrics asked for"),
-        ({"models": "gme"}, "'embedded' or a mapping"),
-        ({"metrics": ["gmescore"], "models": {"embedder": None}}, "the model of 'embedder' is named"),
-        ({"metrics": ["gmescore"], "models": {"embedder": "a\nb"}}, "the name of a model is"),
-        ({"metrics": ["gmescore"], "models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
+        ({"metric_models": "gme"}, "'embedded' or a mapping"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": None}}, "the model of 'embedder' is named"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": "a\nb"}}, "the name of a model is"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
     ],
 )
 def test_arguments_that_are_none(place: Path, arguments: dict[str, Any], message: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from helpers.results import make_result
 from helpers.scorecards import full_result
 
+import opens2v_hf
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.run.result import Coverage, RunResult, notes, write_json
@@ -153,7 +154,7 @@ def test_a_result_as_a_data_frame() -> None:
     assert list(empty.to_pandas().columns)[:2] == ["category", "file"]
 
 
-def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_push_goes_to_the_hub_as_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = make_result()
     asked: list[tuple[object, ...]] = []
 
@@ -162,8 +163,10 @@ def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPa
         return "a proposal"
 
     monkeypatch.setattr("opens2v_hf.hub.push.push_result", push_result)
-    assert result.push("org/name", dry_run=True, scoring="strict") == "a proposal"
-    assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})]
+    file = result.save(tmp_path / "open-domain.json")
+    for given in (result, file, str(tmp_path)):
+        assert opens2v_hf.push(given, "org/name", dry_run=True, scoring="strict") == "a proposal"
+    assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})] * 3
 
 
 def test_what_is_no_file_is_not_replaced_by_one(tmp_path):

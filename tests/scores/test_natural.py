@@ -32,6 +32,16 @@ from opens2v_hf.scores.natural import expected_score, level_probabilities, mean_
         ("The hands merge with the cup.\n\n2", 2),
         ('{"score": 4}', 4),
         ('{"reason": "the light is right", "rating": 5}', 5),
+        ("```\n4\n```", 4),
+        ('```json\n{"score": 4}\n```', 4),
+        ('Here is my answer:\n```json\n{"score": 2, "reason": "the hands melt"}\n```\nI hope that helps.', 2),
+        ("```text\nScore: 3\n```", 3),
+        ("<think>It could be 3 or 4. The hands have 6 fingers.</think>\n\n2", 2),
+        ("<think>\n</think>\n\nScore: 5/5", 5),
+        ("<THINKING>maybe 1</THINKING>4", 4),
+        ("two hands, 5 fingers each, so 4 or 5\n</think>\n5", 5),
+        ("<think>" + "I see 3 people. " * 2000 + "</think>**4**", 4),
+        ('<think>or 2?</think>```json\n{"rating": 3}\n```', 3),
     ],
 )
 def test_plain_statements_are_scores(reply: str, score: int) -> None:
@@ -50,7 +60,9 @@ def test_plain_statements_are_scores(reply: str, score: int) -> None:
         '{"score": "4"}', '{"score": true}', '{"score": 4, "rating": 3}', '{"score": 4, "score": 3}',
         '{"score": 4, "confidence": 0.5}', '{"score": 9}', '{"score": 4, "note": "or 3"}', '{"score": [4]}',
         '{"score": NaN}', "{" * 5000, '{"score": {"score": 4}}', "Score: 99999999999999999999999", "4" * 30_000,
-        "4" * 15_000,
+        "4" * 15_000, "<think>4", "<think>4</think>", "<think>it is a 4</think>", "</think>", "4</think>",
+        "<think>a</think>4<think>", "3 ```json\n{\"score\": 4}\n```", "```\n3\n```\n```\n4\n```", "```\n```",
+        '```json\n{"score": 3}\n```\n```json\n{"score": 4}\n```', '{"score": 4} or 3', '```json\n{"score": 4.5}\n```',
     ],
 )  # fmt: skip
 def test_everything_else_is_refused(reply: str) -> None:

@@ -13,6 +13,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from opens2v_hf._util.console import say
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import Provenance, Submission
 
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, help="folder of the published tables")
     parser.add_argument("out", type=Path, help="folder of the results dataset")
     arguments = parser.parse_args()
-    print(f"wrote {len(write_published(arguments.tables, arguments.out))} records")
+    say(f"wrote {len(write_published(arguments.tables, arguments.out))} records")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,8 @@ from __future__ import annotations
 import threading
 
 from opens2v_hf import processes
-from opens2v_hf.errors import ArgumentError, JudgeError
-
-
-class JudgeStoppedError(JudgeError):
-    """A judge answers no further call, for whichever video: a refused key, an unknown model, a spent budget."""
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.judge.breaker import JudgeStoppedError
 
 
 class Budget:
@@ -70,12 +67,12 @@ class Budget:
         with self._lock:
             if self.max_calls is not None and self._calls >= self.max_calls:
                 raise JudgeStoppedError(
-                    f"the judge's budget of {self.max_calls} calls is spent; raise max_calls to go on"
+                    f"the judge's budget of {self.max_calls} calls is spent; raise `max_calls=` to go on"
                 )
             if self.max_tokens is not None and self._tokens >= self.max_tokens:
                 raise JudgeStoppedError(
                     f"the judge's budget of {self.max_tokens} tokens is spent ({self._tokens} used); "
-                    "raise max_tokens to go on"
+                    "raise `max_tokens=` to go on"
                 )
             self._calls += 1
 
@@ -90,8 +87,8 @@ class Budget:
         """
         if tokens is None and self.max_tokens is not None:
             raise JudgeStoppedError(
-                "the endpoint does not report how many tokens a reply took, so max_tokens cannot be kept; "
-                "use max_calls instead"
+                "the endpoint does not report how many tokens a reply took, so `max_tokens=` cannot be kept; "
+                "use `max_calls=` instead"
             )
         with self._lock:
             self._tokens += tokens or 0

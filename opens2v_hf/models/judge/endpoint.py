@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
-from opens2v_hf.models.judge.budget import Budget, JudgeStoppedError
-from opens2v_hf.models.judge.chat import ChatClient
+from opens2v_hf.models.judge.budget import Budget
+from opens2v_hf.models.judge.chat import ChatClient, RefusedError
+from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
+from opens2v_hf.models.judge.options import EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.scores.natural import read_score
 
@@ -24,34 +28,28 @@ if TYPE_CHECKING:
 PREFIX = "openai:"
 """Of the name of a judge that is asked through an endpoint."""
 
+_REPLY_TOKENS = (64, 4096, 16384)
+"""Bounds on a reply's tokens, one after the other, where the user sets none. No score depends on them."""
+
 
 class EndpointJudge:
     """Asks a model behind an OpenAI-compatible endpoint: all frames of a video in one call, as released.
 
     A reply that is no score (see `opens2v_hf.scores.natural.read_score`) is asked for again; when none of
-    `max_reply_attempts` is one, the run has no score. Nothing that an endpoint does raises from `rate`: the rating says
-    what happened. May be used by several threads.
+    `max_reply_attempts` is one, the run has no score. What the model refuses or lacks and what decides no score is
+    changed by itself: the name of the bound on a reply's tokens, and a bound under which a reply was cut off. Nothing
+    that an endpoint does raises from `rate`: the rating says what happened. May be used by several threads.
 
     Args:
         model: as the endpoint knows it, e.g. "gpt-4o-2024-11-20", with or without "openai:" before it.
-        base_url: of the endpoint; see `ChatClient`.
-        api_key: see `ChatClient`.
-        concurrency: requests at a time, over all threads.
-        max_calls: budget in requests, retries included; None for no cap. Processes launched together divide it.
-        max_tokens: budget in tokens as the endpoint reports them; None for no cap. Divided likewise.
-        max_reply_attempts: replies asked for until one is a score.
-        max_attempts: requests sent for one reply until one gets through.
-        timeout_s: for one request.
-        max_wait_s: longest wait between two requests.
-        temperature: of the sampling; None for the endpoint's own.
-        max_reply_tokens: of one reply; None for no bound.
-        jpeg_quality: of the frames, 1..95.
-        extra_body: more fields of the request, e.g. {"seed": 1}; they win over those made from the arguments above.
+        options: how it is asked.
         sleep: waits some seconds between attempts.
-        now: the time in seconds since 1970.
+        now: the time in seconds since 1970; it also says whether the model's maker has shut it down.
+        **given: options by name, in place of those in `options`.
 
     Raises:
-        ArgumentError: an argument has no usable value.
+        ArgumentError: an option is unknown or has no usable value.
+        ModelError: the model's maker has shut it down, and no other endpoint is named.
     """
 
     deterministic = False
@@ -59,52 +57,28 @@ class EndpointJudge:
     def __init__(
         self,
         model: str,
+        options: EndpointOptions | None = None,
         *,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        concurrency: int = 4,
-        max_calls: int | None = None,
-        max_tokens: int | None = None,
-        max_reply_attempts: int = 3,
-        max_attempts: int = 6,
-        timeout_s: float = 120.0,
-        max_wait_s: float = 120.0,
-        temperature: float | None = None,
-        max_reply_tokens: int | None = 64,
-        jpeg_quality: int = 95,
-        extra_body: Mapping[str, Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
+        **given: Any,
     ) -> None:
         self._model = model.removeprefix(PREFIX).strip()
         if not self._model:
             raise ArgumentError(f"a judge behind an endpoint is named {PREFIX}<model> (got {model!r})")
-        if concurrency < 1 or max_reply_attempts < 1 or not 1 <= jpeg_quality <= 95:
+        if unknown := sorted(set(given) - set(known_options())):
             raise ArgumentError(
-                "a judge behind an endpoint needs concurrency >= 1, max_reply_attempts >= 1 and jpeg_quality in 1..95 "
-                f"(got {concurrency=}, {max_reply_attempts=}, {jpeg_quality=})"
+                f"the judge {model!r} knows no {', '.join(unknown)}; its options are {', '.join(known_options())}"
             )
-        self.budget = Budget.of_this_process(max_calls, max_tokens)
-        self._concurrency = concurrency
-        self._max_reply_attempts = max_reply_attempts
-        self._jpeg_quality = jpeg_quality
-        self._fields: dict[str, Any] = {"model": self._model}
-        if temperature is not None:
-            self._fields["temperature"] = temperature
-        if max_reply_tokens is not None:
-            self._fields["max_tokens"] = max_reply_tokens
-        self._fields |= _checked_extra(extra_body or {})
-        self._client = ChatClient(
-            base_url=base_url,
-            api_key=api_key,
-            timeout_s=timeout_s,
-            max_attempts=max_attempts,
-            max_wait_s=max_wait_s,
-            max_connections=concurrency,
-            budget=self.budget,
-            sleep=sleep,
-            now=now,
-        )
+        self._options = replace(options or EndpointOptions(), **given)
+        self.budget = Budget.of_this_process(self._options.max_calls, self._options.max_tokens)
+        self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
+        if self._client.is_makers_own:
+            check_lifetime(self._model, utc_date(now()))
+        fixed = self._options.token_field
+        self._token_field = "max_tokens" if fixed == "auto" else fixed
+        self._bound = 0  # index into `_REPLY_TOKENS`
+        self._lock = threading.Lock()
 
     @property
     def info(self) -> ModelInfo:
@@ -114,49 +88,68 @@ class EndpointJudge:
     @property
     def options(self) -> dict[str, Any]:
         """Where and how it is asked; never the key."""
+        request = self._options.request_fields()
+        if self._options.caps_reply and self._options.max_reply_tokens != "auto":
+            request["max_reply_tokens"] = self._options.max_reply_tokens
+        if self._options.image_detail is not None:
+            request["image_detail"] = self._options.image_detail
         return {
             "url": self._client.url,
-            "request": {key: value for key, value in self._fields.items() if key not in ("model", "messages")},
-            "jpeg_quality": self._jpeg_quality,
-            "max_reply_attempts": self._max_reply_attempts,
+            "request": request,
+            "jpeg_quality": self._options.jpeg_quality,
+            "max_reply_attempts": self._options.max_reply_attempts,
         }
 
     def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
         """See `Judge.rate`."""
         if not frames or runs < 1:
             raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
-        body = self._request(frames, rubric)
-        with ThreadPoolExecutor(max_workers=min(runs, self._concurrency)) as pool:
-            return list(pool.map(self._run, [body] * runs))
+        messages = self._messages(frames, rubric)
+        with ThreadPoolExecutor(max_workers=min(runs, self._options.concurrency)) as pool:
+            return list(pool.map(self._run, [messages] * runs))
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def _request(self, frames: Sequence[Image.Image], rubric: Rubric) -> bytes:
+    def _messages(self, frames: Sequence[Image.Image], rubric: Rubric) -> bytes:
+        """The part of a request that is the same for all requests of a video, as JSON."""
         content: list[dict[str, Any]] = [{"type": "text", "text": rubric.text}]
-        content += [{"type": "image_url", "image_url": {"url": self._data_url(frame)}} for frame in frames]
-        return json.dumps({"messages": [{"role": "user", "content": content}]} | self._fields).encode()
+        detail = {} if self._options.image_detail is None else {"detail": self._options.image_detail}
+        content += [{"type": "image_url", "image_url": {"url": self._data_url(frame), **detail}} for frame in frames]
+        return json.dumps([{"role": "user", "content": content}]).encode()
 
     def _data_url(self, frame: Image.Image) -> str:
         buffer = io.BytesIO()
-        frame.convert("RGB").save(buffer, format="JPEG", quality=self._jpeg_quality)
+        frame.convert("RGB").save(buffer, format="JPEG", quality=self._options.jpeg_quality)
         return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
-    def _run(self, body: bytes) -> Rating:
+    def _request(self, messages: bytes, bound: tuple[str, int | None]) -> bytes:
+        name, tokens = bound
+        fields = {"model": self._model} | ({} if tokens is None else {name: tokens}) | self._options.request_fields()
+        return b'{"messages": ' + messages + b", " + json.dumps(fields).encode()[1:]
+
+    def _reply_bound(self) -> tuple[str, int | None]:
+        """Name and value of the bound on a reply's tokens, as requests have it now."""
+        if not self._options.caps_reply:
+            return self._token_field, None
+        tokens = self._options.max_reply_tokens
+        return self._token_field, _REPLY_TOKENS[self._bound] if tokens == "auto" else tokens
+
+    def _run(self, messages: bytes) -> Rating:
         replies: list[str] = []
         error = ""
-        for _ in range(self._max_reply_attempts):
+        details: dict[str, Any] = {}
+        remaining = self._options.max_reply_attempts
+        while remaining:
+            bound = self._reply_bound()
             try:
-                reply = self._client.complete(body, replies.append)
-            except JudgeError as failure:
-                return Rating(
-                    None,
-                    reply=replies[-1] if replies else "",
-                    error=str(failure),
-                    replies=tuple(replies),
-                    stopped=isinstance(failure, JudgeStoppedError),
-                )
+                reply = self._client.complete(self._request(messages, bound), replies.append)
+            except RefusedError as failure:
+                if self._renamed_bound(bound, failure):
+                    continue
+                return _without_score(replies, failure)
+            except (JudgeError, ServiceUnavailableError) as failure:
+                return _without_score(replies, failure)
+            remaining -= 1
+            if reply.cut_off:
+                self._raise_bound(bound)
             details = {"answered_by": reply.model} if reply.model else {}
             try:
                 if reply.problem:
@@ -164,18 +157,33 @@ class EndpointJudge:
                 return Rating(read_score(reply.text), reply.text, replies=tuple(replies), details=details)
             except JudgeError as failure:
                 error = str(failure)
-        attempts = (
-            f"{self._max_reply_attempts} replies and none is a score" if self._max_reply_attempts > 1 else "no score"
-        )
-        return Rating(None, replies[-1], f"{attempts}; the last: {error}", tuple(replies), details=details)
+        attempts = self._options.max_reply_attempts
+        said = f"{attempts} replies and none is a score" if attempts > 1 else "no score"
+        return Rating(None, replies[-1], f"{said}; the last: {error}", tuple(replies), details=details)
+
+    def _renamed_bound(self, used: tuple[str, int | None], refusal: RefusedError) -> bool:
+        """Whether the refused request may pass with the other name for the bound on a reply's tokens."""
+        name, tokens = used
+        if tokens is None or self._options.token_field != "auto" or name != "max_tokens":
+            return False
+        if refusal.param != "max_tokens" and "max_completion_tokens" not in refusal.said:
+            return False
+        with self._lock:
+            self._token_field = "max_completion_tokens"
+            self._bound = max(self._bound, 1)  # such models think first, and their thoughts count
+        return True
+
+    def _raise_bound(self, used: tuple[str, int | None]) -> None:
+        with self._lock:
+            if self._reply_bound() == used:  # no other thread has raised it
+                self._bound = min(self._bound + 1, len(_REPLY_TOKENS) - 1)
 
 
-def _checked_extra(fields: Mapping[str, Any]) -> dict[str, Any]:
-    taken = sorted({"model", "messages", "stream", "n"} & set(fields))
-    if taken:
-        raise ArgumentError(f"extra_body may not set {', '.join(taken)}; the judge makes these fields itself")
-    try:
-        json.dumps(dict(fields))
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"extra_body cannot be written as JSON: {error}") from error
-    return dict(fields)
+def _without_score(replies: Sequence[str], error: JudgeError | ServiceUnavailableError) -> Rating:
+    return Rating(
+        None,
+        reply=replies[-1] if replies else "",
+        error=str(error),
+        replies=tuple(replies),
+        stopped=isinstance(error, ServiceUnavailableError),
+    )

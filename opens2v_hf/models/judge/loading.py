@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.endpoint import PREFIX, EndpointJudge
+from opens2v_hf.models.judge.options import known_options
 
 RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
 """What the released code (v1.1) asks."""
@@ -22,11 +21,11 @@ def load_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str 
         judge: "openai:<model>" for an OpenAI-compatible endpoint; else a vision-language model to run here: a Hub id, a
             folder, or "embedded".
         revision: of a Hub repo.
-        **options: of `EndpointJudge` or of `LocalJudge.from_pretrained`.
+        **options: of `EndpointOptions` or of `LocalJudge.from_pretrained`.
 
     Raises:
         ArgumentError: an option does not belong to this kind of judge, or has no usable value.
-        ModelError: a local model cannot be loaded.
+        ModelError: a local model cannot be loaded, or a model's maker has shut it down.
     """
     name = os.fspath(judge)
     if name.startswith(PREFIX):
@@ -34,22 +33,13 @@ def load_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str 
             raise ArgumentError(
                 f"a judge behind an endpoint has no revision (got {revision=}); name the model's version"
             )
-        _check_options(EndpointJudge, options, name)
         return EndpointJudge(name, **options)
     # imported here, so that asking an endpoint needs no torch
     from opens2v_hf.models.judge.local import LocalJudge
 
-    own = ("base_url", "api_key", "concurrency", "max_calls", "max_tokens", "max_reply_attempts", "timeout_s")
-    foreign = sorted(set(options) & set(own))
+    foreign = sorted(set(options) & set(known_options()))
     if foreign:
         raise ArgumentError(
             f"{', '.join(foreign)} belong to a judge behind an endpoint ({PREFIX}<model>), and {name!r} runs here"
         )
     return LocalJudge.from_pretrained(name, revision=revision, **options)
-
-
-def _check_options(kind: Callable[..., Any], options: dict[str, Any], name: str) -> None:
-    known = [parameter for parameter in inspect.signature(kind).parameters if parameter != "model"]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ArgumentError(f"the judge {name!r} knows no {', '.join(unknown)}; its options are {', '.join(known)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from opens2v_hf import processes
-from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
+from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
@@ -81,7 +81,7 @@ def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backen
     """
     try:
         return metric.score(Clip(video_source(video), rules=(metric.sampling,), backend=backend), reference)
-    except (VideoError, JudgeError) as error:
+    except (VideoError, JudgeError, ServiceUnavailableError) as error:
         return VideoScore.failed(str(error))
 
 

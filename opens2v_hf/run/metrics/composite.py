@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.data.eval_ids import split_ids
-from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, SampleError, VideoError
+from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, SampleError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
@@ -186,7 +186,7 @@ def _score_one(metric: Metric[Any], clip: Clip, sample: GivenSample) -> VideoSco
     pictures: Any = sample  # gives pictures as a split of the benchmark does
     try:
         return metric.score(clip, METRICS[metric.name].reference(sample.sample, pictures))
-    except (VideoError, ImageError, JudgeError, SampleError) as error:
+    except (VideoError, ImageError, JudgeError, SampleError, ServiceUnavailableError) as error:
         return VideoScore.failed(str(error))
 
 

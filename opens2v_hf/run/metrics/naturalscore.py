@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, JudgeError, VideoError
+from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.loading import RELEASED_JUDGE, load_judge
@@ -150,11 +150,11 @@ class NaturalScore:
         """Score one clip; nothing but the clip is needed.
 
         Returns:
-            Scored in [1, 5], or failed with the judge's reason. The details hold every run with its raw replies, and
-            `judge_stopped` where the judge answers no further call, so that going on is of no use.
+            Scored in [1, 5], or failed with the judge's reason. The details hold every run with its raw replies.
 
         Raises:
             ArgumentError: the rubric holds something that the judge cannot be told.
+            ServiceUnavailableError: the judge answers no further call, for whichever video.
         """
         try:
             frames = [shown(frame) for frame in clip.frames(self.sampling)]
@@ -162,8 +162,8 @@ class NaturalScore:
             return VideoScore.failed(str(error))
         ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
         details: dict[str, Any] = {"runs": [rating.to_dict() for rating in ratings]}
-        if any(rating.stopped for rating in ratings):
-            details["judge_stopped"] = True
+        if any(rating.stopped for rating in ratings) and all(rating.score is None for rating in ratings):
+            raise ServiceUnavailableError(next(rating.error for rating in ratings if rating.stopped))
         errors = list(dict.fromkeys(rating.error for rating in ratings if rating.error))
         try:
             value = mean_of_runs([rating.score for rating in ratings], allow_partial=self._allow_partial)

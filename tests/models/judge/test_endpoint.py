@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import threading
+import time
 from email.utils import formatdate
 from typing import Any
 
@@ -15,9 +16,11 @@ from helpers.judge_endpoint import (
     Behaviour,
     completion,
     drips,
+    drips_headers,
     fails,
     hangs,
     judge_endpoint,
+    never,
     raw,
     resets,
     says,
@@ -55,7 +58,6 @@ def ask(*script: Behaviour, runs: int = 1, **options: Any) -> tuple[list[Rating]
         options = {"api_key": KEY, "sleep": waits, "timeout_s": 5.0} | options
         judge = EndpointJudge("openai:gpt-test", base_url=endpoint.base_url, **options)
         ratings = judge.rate(FRAMES, RUBRIC, runs=runs)
-        judge.close()
     return ratings, endpoint, waits
 
 
@@ -182,6 +184,18 @@ def test_a_reply_that_drips_times_out_as_a_whole() -> None:
     assert rating.score == 3
 
 
+@pytest.mark.parametrize(
+    "silence",
+    [pytest.param(drips(60), id="body"), pytest.param(drips_headers(60), id="headers"), pytest.param(never, id="none")],
+)
+def test_the_time_limit_is_that_of_a_whole_attempt(silence: Behaviour) -> None:
+    began = time.monotonic()
+    [rating], endpoint, _ = ask(silence, timeout_s=0.5, max_attempts=2)
+    assert time.monotonic() - began < 5
+    assert len(endpoint.requests) == 2
+    assert "no reply within 0.5 s" in rating.error
+
+
 def test_nobody_listens() -> None:
     with judge_endpoint(says("1")) as endpoint:
         gone = endpoint.base_url
@@ -191,6 +205,151 @@ def test_nobody_listens() -> None:
     assert rating.score is None
     assert gone in rating.error
     assert len(waits) == 2
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [pytest.param(fails(503, "down"), id="503"), pytest.param(resets, id="reset"), pytest.param(never, id="none")],
+)
+def test_after_three_calls_in_a_row_without_an_answer_no_call_is_made(silence: Behaviour) -> None:
+    waits = Waits()
+    with judge_endpoint(silence) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=waits, timeout_s=0.2, max_attempts=4)
+        ratings = [judge.rate(FRAMES, RUBRIC)[0] for _ in range(5)]
+    # four attempts for the first call; then the service is in doubt, and a call is one attempt
+    assert len(endpoint.requests) == 4 + 1 + 1
+    assert len(waits) == 3
+    assert [rating.stopped for rating in ratings] == [False, False, True, True, True]
+    assert "3 calls in a row" in ratings[2].error
+    assert "not called again in this run" in ratings[4].error
+    assert ratings[4].replies == ()
+
+
+def test_an_answer_between_failures_keeps_the_judge_going() -> None:
+    down, up = fails(503), says("4")
+    with judge_endpoint(down, down, up, down, down, up) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits(), max_attempts=1)
+        ratings = [judge.rate(FRAMES, RUBRIC)[0] for _ in range(6)]
+    assert [rating.score for rating in ratings] == [None, None, 4, None, None, 4]
+    assert not any(rating.stopped for rating in ratings)
+
+
+def test_runs_that_wait_for_a_retry_give_up_when_others_found_the_judge_dead() -> None:
+    ratings, endpoint, _ = ask(fails(500), runs=8, concurrency=8, max_attempts=2)
+    assert all(rating.score is None for rating in ratings)
+    assert any(rating.stopped for rating in ratings)
+    assert len(endpoint.requests) <= 16
+
+
+def test_a_long_retry_after_for_every_call_stops_as_well() -> None:
+    with judge_endpoint(fails(429, Retry_After="86400")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits())
+        ratings = [judge.rate(FRAMES, RUBRIC)[0] for _ in range(5)]
+    assert len(endpoint.requests) == 3
+    assert ratings[-1].stopped
+
+
+def other(shade: int) -> list[Image.Image]:
+    return [Image.new("RGB", (32, 24), (shade, shade, shade))]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refusal_of_every_request_stops_after_the_first_few_with_the_servers_words(status: int) -> None:
+    with judge_endpoint(fails(status, "temperature must be 1")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits(), concurrency=1)
+        ratings = [judge.rate(other(shade), RUBRIC, runs=2)[0] for shade in range(0, 100, 10)]
+    # the same request twice counts once: three videos
+    assert len(endpoint.requests) == 3 + 2
+    assert [rating.stopped for rating in ratings] == [False, False, *[True] * 8]
+    assert "temperature must be 1" in ratings[-1].error
+    assert str(status) in ratings[-1].error
+
+
+def test_refusals_of_single_videos_stop_nothing_where_others_were_rated() -> None:
+    refusal = fails(400, "content policy")
+    with judge_endpoint(says("4"), refusal, refusal, refusal, refusal, says("5")) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits())
+        ratings = [judge.rate(other(shade), RUBRIC)[0] for shade in range(0, 60, 10)]
+    assert [rating.score for rating in ratings] == [4, None, None, None, None, 5]
+    assert not any(rating.stopped for rating in ratings)
+
+
+def test_a_single_404_of_a_judge_that_has_answered_stops_nothing() -> None:
+    gone = fails(404, "no route")
+    with judge_endpoint(says("4"), gone, says("5"), gone) as endpoint:
+        judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, sleep=Waits())
+        ratings = [judge.rate(other(shade), RUBRIC)[0] for shade in range(0, 80, 10)]
+    assert [rating.score for rating in ratings[:4]] == [4, None, 5, None]
+    assert [rating.stopped for rating in ratings] == [False] * 5 + [True] * 3
+    assert len(endpoint.requests) == 6
+
+
+def refuses(field: str, message: str) -> Behaviour:
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": field, "code": "unsupported"}}
+    return raw(json.dumps(body).encode(), status=400)
+
+
+NO_MAX_TOKENS = refuses(
+    "max_tokens",
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+)
+
+
+def test_a_model_that_refuses_max_tokens_is_asked_with_the_other_name_from_then_on() -> None:
+    def behave(handler: Any) -> None:
+        (NO_MAX_TOKENS if "max_tokens" in handler.endpoint.requests[-1] else says("4"))(handler)
+
+    with judge_endpoint(behave) as endpoint:
+        judge = EndpointJudge("o-test", base_url=endpoint.base_url, sleep=Waits(), concurrency=1, max_reply_attempts=1)
+        before = json.dumps(judge.options)
+        ratings = judge.rate(FRAMES, RUBRIC, runs=2) + judge.rate(other(9), RUBRIC)
+        assert json.dumps(judge.options) == before, "a run's setting must not change while it runs"
+    assert [rating.score for rating in ratings] == [4, 4, 4]
+    assert [request.get("max_tokens") for request in endpoint.requests] == [64, None, None, None]
+    assert all(request["max_completion_tokens"] >= 4096 for request in endpoint.requests[1:])
+
+
+def test_a_refused_temperature_is_never_dropped_in_silence() -> None:
+    said = "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) is supported."
+    [rating], endpoint, _ = ask(refuses("temperature", said), temperature=0.0)
+    assert said in rating.error
+    assert len(endpoint.requests) == 1
+
+
+def test_a_reply_that_was_cut_off_is_allowed_more_tokens() -> None:
+    cut = says("<think>Let me see, 3 or", finish_reason="length")
+    [rating], endpoint, _ = ask(cut, cut, says("<think>3 or 4?</think>\n4"))
+    assert rating.score == 4
+    assert [request["max_tokens"] for request in endpoint.requests] == [64, 4096, 16384]
+    assert rating.replies[0] == "<think>Let me see, 3 or"
+    assert rating.reply == "<think>3 or 4?</think>\n4", "the raw reply is kept, thoughts and all"
+
+
+def test_a_bound_that_the_user_set_stays() -> None:
+    cut = says("4", finish_reason="length")
+    [rating], endpoint, _ = ask(cut, max_reply_tokens=100, token_field="max_completion_tokens")
+    assert rating.score is None
+    assert "max_reply_tokens" in rating.error
+    assert [request["max_completion_tokens"] for request in endpoint.requests] == [100, 100, 100]
+    _, endpoint, _ = ask(says("4"), extra_body={"max_completion_tokens": 9})
+    assert (endpoint.requests[0].get("max_tokens"), endpoint.requests[0]["max_completion_tokens"]) == (None, 9)
+
+
+def test_a_model_that_thinks_first_is_asked_for_its_effort() -> None:
+    [rating], endpoint, _ = ask(
+        says([{"type": "thinking", "text": "2 or 3"}, {"type": "text", "text": "Score: 3"}]),
+        reasoning_effort="low", seed=3, top_p=0.5, image_detail="low",
+    )  # fmt: skip
+    assert rating.score == 3
+    [request] = endpoint.requests
+    assert (request["reasoning_effort"], request["seed"], request["top_p"]) == ("low", 3, 0.5)
+    assert request["messages"][0]["content"][1]["image_url"]["detail"] == "low"
+
+
+def test_nobody_knows_the_host() -> None:
+    judge = EndpointJudge("gpt-test", base_url=f"http://{'a' * 70}.invalid/v1", sleep=Waits(), max_attempts=1)
+    [rating] = judge.rate(FRAMES, RUBRIC)
+    assert "the connection failed" in rating.error
 
 
 @pytest.mark.parametrize(
@@ -364,7 +523,7 @@ def test_the_key_is_sent_and_shown_nowhere(leak: Behaviour, level: int, caplog: 
         ratings = judge.rate(FRAMES, RUBRIC)
         shown = [
             repr(ratings), json.dumps([rating.to_dict() for rating in ratings]), repr(judge), repr(judge.info),
-            json.dumps(judge.options), repr(judge._client), repr(judge._client._http.headers), caplog.text,
+            json.dumps(judge.options), repr(judge._client), repr(judge._options), caplog.text,
         ]  # fmt: skip
     assert endpoint.headers[0]["Authorization"] == f"Bearer {KEY}"
     assert not [text for text in shown if KEY in text]
@@ -415,7 +574,9 @@ def test_a_base_url_that_is_none_is_refused_without_showing_credentials(base_url
     [
         {"concurrency": 0}, {"max_reply_attempts": 0}, {"max_attempts": 0}, {"timeout_s": 0}, {"max_wait_s": -1},
         {"jpeg_quality": 0}, {"max_calls": 0}, {"max_tokens": -5}, {"max_calls": 1.5}, {"max_calls": True},
-        {"extra_body": {"model": "other"}}, {"extra_body": {"seed": {1}}},
+        {"extra_body": {"model": "other"}}, {"extra_body": {"seed": {1}}}, {"colour": 1}, {"temperature": "hot"},
+        {"timeout_s": float("nan")}, {"max_reply_tokens": 0}, {"token_field": "tokens"}, {"seed": 1.5},
+        {"reasoning_effort": 3}, {"base_url": 7}, {"extra_body": "seed"}, {"concurrency": True},
     ],
 )  # fmt: skip
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:

@@ -1,0 +1,39 @@
+"""Messages in the words of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from opens2v_hf.models.judge.options import known_options
+
+_ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)=([^`\n]*)`")
+
+
+def in_flags(text: str, parser: argparse.ArgumentParser) -> str:
+    """A message that names arguments as Python spells them, `` `name=value` ``, with a command's flags in their place.
+
+    An argument for which the command has no flag stays as it is.
+
+    Args:
+        text: of an error or of a reason.
+        parser: of the command that the user gave.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> _ = parser.add_argument("--judge"), parser.add_argument("--overwrite", action="store_true")
+        >>> in_flags("give `judge='org/model'`, or `overwrite=True`; not `other=`", parser)
+        'give --judge org/model, or --overwrite; not `other=`'
+    """
+    flags = {action.dest: action for action in parser._actions if action.option_strings}
+
+    def flag(argument: re.Match[str]) -> str:
+        name, value = argument[1], argument[2].strip("'\"")
+        action = flags.get(name) or flags.get(f"judge_{name}")
+        if action is not None:
+            return " ".join([action.option_strings[-1], *([value] if value and action.nargs != 0 else [])])
+        if "judge" in flags and "option" in flags and name in known_options():
+            return f"--option judge.{name}={value}"
+        return argument[0]
+
+    return _ARGUMENT.sub(flag, text)

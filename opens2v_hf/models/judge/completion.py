@@ -1,0 +1,96 @@
+"""What the body of a chat completion says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TEXT_PARTS = (None, "text", "output_text")
+
+
+@dataclass(frozen=True)
+class ChatReply:
+    """What the model answered.
+
+    Attributes:
+        text: the message, or the refusal where there is no message.
+        problem: why the text cannot be taken for a whole answer (a refusal, a cut-off reply); empty otherwise.
+        model: as the endpoint names the model that answered; empty where it does not say.
+        cut_off: whether the reply ended at the bound on its tokens.
+    """
+
+    text: str
+    problem: str
+    model: str
+    cut_off: bool = False
+
+
+def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
+    """Read the body of a chat completion: the reply and its tokens.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        record = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("its JSON is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"it is no JSON ({error})") from error
+    choices = record.get("choices") if isinstance(record, Mapping) else None
+    if not isinstance(choices, list):
+        raise ValueError("it has no list of choices")
+    if not choices:
+        raise ValueError("its list of choices is empty")
+    choice = choices[0]
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise ValueError("its first choice has no message")
+    usage = record.get("usage")
+    tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+    model = record.get("model")
+    reply = _reply(message, choice.get("finish_reason"), model if isinstance(model, str) else "")
+    return reply, tokens if isinstance(tokens, int) and tokens >= 0 else None
+
+
+def read_error(text: str) -> tuple[str, str]:
+    """The message of an error of OpenAI's form, and the parameter that it blames.
+
+    Returns:
+        The text itself and an empty name where it has another form.
+
+    Example:
+        >>> read_error('{"error": {"message": "no such value", "param": "temperature"}}')
+        ('no such value', 'temperature')
+        >>> read_error("Bad Gateway")
+        ('Bad Gateway', '')
+    """
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return text, ""
+    error = record.get("error", record) if isinstance(record, Mapping) else None
+    if not isinstance(error, Mapping) or not isinstance(error.get("message"), str):
+        return text, ""
+    param = error.get("param")
+    return error["message"], param if isinstance(param, str) else ""
+
+
+def _reply(message: Mapping[str, Any], finish_reason: Any, model: str) -> ChatReply:
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return ChatReply(refusal, "the judge refused to answer", model)
+    content = message.get("content")
+    if isinstance(content, list):  # parts of other types hold what the model thought
+        parts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS]
+        content = "".join(part for part in parts if isinstance(part, str))
+    text = content if isinstance(content, str) else ""
+    if finish_reason == "length":
+        return ChatReply(
+            text, "the judge's reply was cut off; allow more with `max_reply_tokens=`", model, cut_off=True
+        )
+    if finish_reason == "content_filter":
+        return ChatReply(text, "the judge's reply was withheld by a content filter", model)
+    return ChatReply(text, "", model)
