@@ -60,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Memory),
         help="low: load one group of models after another, and decode the videos once for each (default: keep)",
     )
+    parser.add_argument(
+        "--video-timeout",
+        type=float,
+        default=7200.0,
+        metavar="SECONDS",
+        help="what one video may take; one that takes longer fails, and the run goes on (default: 7200)",
+    )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
     natural = parser.add_argument_group("naturalscore")
@@ -116,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             resume=arguments.resume,
             memory=arguments.memory,
+            video_timeout_s=arguments.video_timeout,
         )
     except KeyboardInterrupt:
         say(f"what was finished is kept in {arguments.out}; the same command goes on from there", error=True)

@@ -30,7 +30,7 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from opens2v_hf import processes as launcher
-from opens2v_hf.errors import OpenS2VError, ProcessError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, ProcessError
 from opens2v_hf.jobs.journal import SINGLE
 
 _LOGGER = logging.getLogger(__name__)
@@ -60,6 +60,18 @@ class Limits:
     arrival_s: float = 2 * 3600.0
     hint_after_s: float = 60.0
     poll_s: float = 0.1
+
+    @classmethod
+    def for_videos(cls, group_s: float) -> Limits:
+        """Limits for videos that may take so many seconds each.
+
+        Raises:
+            ArgumentError: it is not a positive number.
+        """
+        if isinstance(group_s, bool) or not isinstance(group_s, int | float) or not group_s > 0:
+            raise ArgumentError(f"the time for a video must be a number of seconds above 0 (got {group_s!r})")
+        # a process that gives up a video by itself is not ended for it by the others
+        return cls(group_s=float(group_s), process_s=1.25 * group_s + 600.0)
 
 
 class Processes(Protocol):

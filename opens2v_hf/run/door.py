@@ -12,6 +12,7 @@ from opens2v_hf._util.console import remark
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.jobs.processes import Limits
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.fields import as_line
 from opens2v_hf.run.metrics.naturalscore import RELEASED_RUNS
@@ -52,6 +53,7 @@ def score(
     out: str | os.PathLike[str] | None = None,
     resume: Resume = "auto",
     memory: Memory = "keep",
+    video_timeout_s: float = Limits.group_s,
 ) -> RunResult:
     """Score the videos of a model on a split of OpenS2V-Eval.
 
@@ -94,6 +96,8 @@ def score(
             what is there.
         memory: "keep" loads all models together and decodes each video once; "low" loads one group of models after
             another, lets go of each, and decodes each video once for each group.
+        video_timeout_s: what the metrics of one video (of one group of models) may take, in seconds; a video that takes
+            longer fails, and the run goes on.
 
     Returns:
         Values for every video, what each mean rests on, and what everything was made with.
@@ -137,6 +141,7 @@ def score(
         benchmark=benchmark,
         backend=backend,
         distributed=distributed,
+        limits=Limits.for_videos(video_timeout_s),
     )
     output = None
     if out is not None:

@@ -11,6 +11,7 @@ import opens2v_hf
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.jobs.processes import Limits
 from opens2v_hf.run.registry import ModelChoice
 from opens2v_hf.run.result import RunResult
 
@@ -87,3 +88,10 @@ def test_an_undecodable_folder_is_read_like_any_other(place: Path, tmp_path: Pat
         for videos in (folder, place / "videos")
     ]
     assert values[0] == values[1] != [None]
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), "60", True])
+def test_the_time_for_a_video_is_a_number_above_0(seconds):
+    with pytest.raises(ArgumentError, match="above 0"):
+        Limits.for_videos(seconds)
+    assert Limits.for_videos(90).group_s == 90
