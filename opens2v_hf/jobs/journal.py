@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class Journal:
         self._endings = dict(endings or {})
         self.suspects = frozenset(suspects)
         self._crash_trace = CrashTrace()
+        self._lock = threading.RLock()  # groups may be done in several threads
 
     def get(self, key: str) -> Outcome | None:
         """The outcome of a unit; None where it is not finished."""
@@ -64,9 +66,10 @@ class Journal:
         Raises:
             ResultError: it cannot be written.
         """
-        if self._writer is not None:
-            self._writer.append(Record(key, about, outcome.to_dict()))
-        self._keep(key, outcome)
+        with self._lock:
+            if self._writer is not None:
+                self._writer.append(Record(key, about, outcome.to_dict()))
+            self._keep(key, outcome)
 
     def begin(self, group: str, name: str) -> None:
         """Note that work on a group begins; if the process ends before `end`, later runs know what it was at.
@@ -75,8 +78,9 @@ class Journal:
             ResultError: it cannot be written.
         """
         if self._writer is not None:
-            self._writer.append(Record(group, {"name": name}, machine_state(), "begun"))
-            self._crash_trace.follow(self._writer.path)
+            with self._lock:
+                self._writer.append(Record(group, {"name": name}, machine_state(), "begun"))
+                self._crash_trace.follow(self._writer.path)
 
     def end(self, group: str, ending: Ending | None = None) -> None:
         """Note that work on a group is over.
@@ -88,11 +92,12 @@ class Journal:
         Raises:
             ResultError: it cannot be written.
         """
-        if ending is not None:
-            self._endings[group] = [*self.endings(group), ending]
-        if self._writer is not None:
-            value = {} if ending is None else {"reason": ending.reason}
-            self._writer.append(Record(group, {}, value, "ended"), sync=ending is not None)
+        with self._lock:
+            if ending is not None:
+                self._endings[group] = [*self.endings(group), ending]
+            if self._writer is not None:
+                value = {} if ending is None else {"reason": ending.reason}
+                self._writer.append(Record(group, {}, value, "ended"), sync=ending is not None)
 
     def add_group(self, name: str, value: Any) -> None:
         """Leave what was found for a group to the other processes of the launch; see `gather`.
@@ -101,7 +106,8 @@ class Journal:
             ResultError: it cannot be written.
         """
         if self._writer is not None:
-            self._writer.append(Record(name, {}, value, "group"), sync=False)
+            with self._lock:
+                self._writer.append(Record(name, {}, value, "group"), sync=False)
 
     def gather(self, folder: str | os.PathLike[str], launch: str) -> dict[str, Any]:
         """Read what the processes of a launch have written: their units can be looked up, their groups are returned.

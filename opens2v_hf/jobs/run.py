@@ -12,7 +12,8 @@ import multiprocessing
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -36,6 +37,7 @@ from opens2v_hf.jobs.endings import Ending
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal
 from opens2v_hf.jobs.outcome import Outcome, Retry, plain
+from opens2v_hf.jobs.overlap import Shared, overlapped
 from opens2v_hf.jobs.processes import Limits, Processes, costliest_first
 from opens2v_hf.jobs.retries import Retries, free_memory, is_out_of_memory, may_pass
 from opens2v_hf.jobs.time_limit import TimeLimited, TimeLimitError
@@ -52,6 +54,7 @@ _IN_THE_INPUT = (ImageError, MaskError, SourceError, VideoError)
 """The same input fails again."""
 _IN_A_SERVICE = (JudgeError, SampleError)
 _CHECK_S = 600.0
+_KEYS = "keys"  # references are read for one group at a time
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Unit:
         about: for people who read the journal.
         service: what the unit needs that may stop answering; see `ServiceUnavailableError`.
         required: whether the units after it in its group fail when it fails.
+        load: prepares the input for `work`, where that can be done while other groups use the resource.
+        resource: what one group at a time can use, e.g. a device; "" where there is nothing.
     """
 
     name: str
@@ -73,6 +78,8 @@ class Unit:
     about: Mapping[str, Any] = field(default_factory=dict)
     service: str = ""
     required: bool = False
+    load: Callable[[], None] | None = None
+    resource: str = ""
 
 
 class OpenGroup(Protocol):
@@ -93,6 +100,10 @@ class OpenGroup(Protocol):
 
     def prepare(self, names: Collection[str]) -> None:
         """Get ready for the units that are to be done."""
+        ...
+
+    def num_bytes(self) -> int:
+        """What the input takes in memory, once the required units are done."""
         ...
 
     def is_changed(self) -> bool:
@@ -182,6 +193,7 @@ def run_units(
     scope: str = "0",
     start: tuple[int, int] = (0, 0),
     raise_errors: bool = False,
+    workers: int = 1,
 ) -> dict[int, GroupOutcome]:
     """Do this process's share of the units of all groups.
 
@@ -200,6 +212,7 @@ def run_units(
         scope: of the claims, where groups are run more than once in a launch.
         start: units done and failed in scopes before, for the progress.
         raise_errors: end the run by the first exception of a unit.
+        workers: how many groups this process does at a time. Whatever their number, what comes of them is the same.
 
     Returns:
         Position of each group that this process has done to what came of it. The others are in the journal; see
@@ -208,35 +221,56 @@ def run_units(
     Raises:
         OpenS2VError: what was asked for cannot be done, the journal cannot be written, or another process failed.
     """
-    engine = _Engine(journal, retries or Retries(), limits or Limits(), errors or ErrorLog(), retry_failed)
+    shared = Shared()
+    engine = _Engine(
+        journal,
+        retries or Retries(),
+        limits or Limits(),
+        errors or ErrorLog(),
+        retry_failed=retry_failed,
+        shared=shared,
+    )
     outcomes: dict[int, GroupOutcome] = {}
+    running: dict[int, str] = {}
     done, failed = start
 
-    def do(index: int) -> None:
-        nonlocal done, failed
-        group = groups[index]
-        processes.report(done, failed, group.name)
-        before = outcomes.get(index)
-        outcomes[index] = outcome = engine.do(group)
-        if raise_errors and outcome.error is not None:
-            raise processes.error_at(group.name, outcome.error) from outcome.error
-        if processes.count > 1:
-            journal.add_group(f"{scope}/{index}", outcome.to_dict())
-        failed += outcome.num_failed(group.unit_names)
-        if before is None:
-            done += len(group.unit_names)
-        else:
-            failed -= before.num_failed(group.unit_names)
-        processes.report(done, failed, "")
+    def begin(index: int) -> None:
+        running[index] = groups[index].name
+        processes.report(done, failed, ", ".join(running.values()))
 
-    try:
-        for index in processes.claim(scope, _order(groups, journal, processes)):
-            do(index)
-        for index in list(outcomes):
-            if any(unit.retry is Retry.THIS_RUN for unit in outcomes[index].units.values()):
-                do(index)
-    finally:
-        engine.close()
+    def do(index: int) -> GroupOutcome:
+        return engine.do(groups[index])
+
+    def do_all(indices: Iterable[int], workers: int) -> None:
+        nonlocal done, failed
+        # closed by an error here as well, so that no thread goes on
+        with closing(overlapped(do, indices, workers=workers, shared=shared, begin=begin)) as finished:
+            for index, outcome in finished:
+                group = groups[index]
+                if raise_errors and outcome.error is not None:
+                    raise processes.error_at(group.name, outcome.error) from outcome.error
+                before = outcomes.get(index)
+                outcomes[index] = outcome
+                if processes.count > 1:
+                    journal.add_group(f"{scope}/{index}", outcome.to_dict())
+                failed += outcome.num_failed(group.unit_names)
+                if before is None:
+                    done += len(group.unit_names)
+                else:
+                    failed -= before.num_failed(group.unit_names)
+                del running[index]
+                processes.report(done, failed, ", ".join(running.values()))
+
+    order = _order(groups, processes)
+    suspects = [index for index in order if groups[index].name in journal.suspects]
+    do_all(processes.claim(scope, [index for index in order if index not in suspects]), workers)
+    do_all(processes.claim(scope, suspects), 1)  # if one ends the process, it is known which one
+    again = [
+        index
+        for index, outcome in outcomes.items()
+        if any(unit.retry is Retry.THIS_RUN for unit in outcome.units.values())
+    ]
+    do_all(again, workers)
     return outcomes
 
 
@@ -269,12 +303,11 @@ def collect(
     return outcomes
 
 
-def _order(groups: Sequence[Group], journal: Journal, processes: Processes) -> list[int]:
-    """Costliest first where the groups are shared; what may have ended a process before comes last."""
-    order = list(range(len(groups)))
+def _order(groups: Sequence[Group], processes: Processes) -> list[int]:
+    """Costliest first where the groups are shared."""
     if processes.count > 1:
-        order = costliest_first([_cost(group) for group in groups])
-    return sorted(order, key=lambda index: groups[index].name in journal.suspects)
+        return costliest_first([_cost(group) for group in groups])
+    return list(range(len(groups)))
 
 
 def _cost(group: Group) -> float:
@@ -285,41 +318,47 @@ def _cost(group: Group) -> float:
 
 
 class _Engine:
-    """Does one group after another."""
+    """Does groups, several at a time where several threads ask for it."""
 
     def __init__(
-        self, journal: Journal, retries: Retries, limits: Limits, errors: ErrorLog, retry_failed: bool
+        self,
+        journal: Journal,
+        retries: Retries,
+        limits: Limits,
+        errors: ErrorLog,
+        *,
+        retry_failed: bool,
+        shared: Shared,
     ) -> None:
         self._journal = journal
         self._retries = retries
         self._limits = limits
         self._errors = errors
         self._retry_failed = retry_failed
-        self._caller = TimeLimited()
+        self._shared = shared
         self._unavailable: dict[str, str] = {}
-        self._until = 0.0
-
-    def close(self) -> None:
-        """Let go of the thread."""
-        self._caller.close()
 
     def do(self, group: Group) -> GroupOutcome:
         """Do what is left of a group."""
         for _ in range(MAX_CHANGES):
-            self._until = time.monotonic() + self._limits.group_s
+            call = _Calls(self._retries, self._limits.group_s, self._shared)
             try:
-                return self._do_once(group)
+                return self._do_once(group, call)
             except _ChangedError:
                 _LOGGER.warning("%s was changed while it was scored; it is scored anew", group.name)
+            except Exception as error:  # whatever it is, it costs this group only
+                return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN), error)
+            finally:
+                call.close()
         reason = (
             f"{group.name} was changed {MAX_CHANGES} times while it was scored; run the same command again when nobody "
             "writes to it"
         )
         return _all_failed(group, Outcome(reason=reason, retry=Retry.NEXT_RUN))
 
-    def _do_once(self, group: Group) -> GroupOutcome:
+    def _do_once(self, group: Group, call: _Calls) -> GroupOutcome:
         try:
-            opened = self._call(group.open)
+            opened = call(group.open)
         except TimeLimitError:
             return _all_failed(group, self._too_slow(group))
         except Exception as error:
@@ -328,7 +367,8 @@ class _Engine:
         to_do: list[tuple[Unit, str]] = []
         for unit in opened.units:
             try:
-                key = self._call(unit.key)
+                with call.pausing(self._shared.alone_with(_KEYS)):
+                    key = call(unit.key)
             except TimeLimitError:
                 found.set(unit, self._too_slow(group))
                 continue
@@ -343,7 +383,7 @@ class _Engine:
         if to_do:
             refusal = self._refusal(group, opened)
             if refusal is None:
-                self._work(group, opened, to_do, found)
+                self._work(group, opened, to_do, found, call)
             else:
                 for unit, _ in to_do:
                     found.set(unit, refusal)
@@ -370,43 +410,59 @@ class _Engine:
             f"({reasons[0]}); replace the file, or retry what has failed"
         )
 
-    def _work(self, group: Group, opened: OpenGroup, to_do: Sequence[tuple[Unit, str]], found: _Found) -> None:
+    def _work(
+        self, group: Group, opened: OpenGroup, to_do: Sequence[tuple[Unit, str]], found: _Found, call: _Calls
+    ) -> None:
         ending: Ending | None = None
         self._journal.begin(opened.key, group.name)
         try:
-            opened.prepare([unit.name for unit, _ in to_do])
-            for unit, key in to_do:
-                if found.lacks_required:
-                    break
-                if ending is not None:
-                    found.set(unit, self._too_slow(group))
-                    continue
-                outcome, error = self._outcome(unit, group)
-                if outcome is None:
-                    ending = Ending(f"it took more than {self._limits.group_s:.0f} s")
-                    found.set(unit, self._too_slow(group))
-                    continue
-                if opened.is_changed():
-                    raise _ChangedError
-                if outcome.retry is Retry.NEVER:
-                    self._journal.add(key, outcome, unit.about)
-                    found.set(unit, outcome, error, key=key)
-                else:
-                    found.set(unit, outcome, error)
+            try:
+                opened.prepare([unit.name for unit, _ in to_do])
+            except VideoError as error:  # it was there a moment ago
+                raise _ChangedError from error
+            with ExitStack() as held:
+                has_memory = False
+                for unit, key in to_do:
+                    if found.lacks_required:
+                        break
+                    if ending is not None:
+                        found.set(unit, self._too_slow(group))
+                        continue
+                    if not (unit.required or has_memory):
+                        num_bytes = 0
+                        with suppress(Exception):  # the unit says what is wrong with the input
+                            num_bytes = call(opened.num_bytes)
+                        call.pausing_in(held, self._shared.memory(num_bytes))
+                        has_memory = True
+                    outcome, error = self._outcome(unit, group, call)
+                    if outcome is None:
+                        ending = Ending(f"it took more than {self._limits.group_s:.0f} s")
+                        found.set(unit, self._too_slow(group))
+                        continue
+                    if opened.is_changed():
+                        raise _ChangedError
+                    if outcome.retry is Retry.NEVER:
+                        self._journal.add(key, outcome, unit.about)
+                        found.set(unit, outcome, error, key=key)
+                    else:
+                        found.set(unit, outcome, error)
         finally:
             self._journal.end(opened.key, ending)
 
-    def _outcome(self, unit: Unit, group: Group) -> tuple[Outcome | None, BaseException | None]:
+    def _outcome(self, unit: Unit, group: Group, call: _Calls) -> tuple[Outcome | None, BaseException | None]:
         """What came of a unit, None where it took too long; and what was raised."""
-        if unit.service in self._unavailable:
-            return Outcome(reason=self._unavailable[unit.service], retry=Retry.NEXT_RUN), None
         try:
-            outcome = self._call(unit.work)
+            if unit.load is not None:
+                call(unit.load)
+            with call.pausing(self._shared.alone_with(unit.resource)):
+                if unit.service in self._unavailable:
+                    return Outcome(reason=self._unavailable[unit.service], retry=Retry.NEXT_RUN), None
+                outcome = call(unit.work)
             return replace(outcome, value=plain(outcome.value)), None
         except TimeLimitError:
             return None, None
         except ServiceUnavailableError as error:
-            if unit.service:
+            if unit.service and unit.service not in self._unavailable:
                 _LOGGER.warning("%s; what needs it is left to the next run", error)
                 self._unavailable[unit.service] = str(error)
             return Outcome(reason=str(error), retry=Retry.NEXT_RUN), error
@@ -447,11 +503,40 @@ class _Engine:
         )
         return Outcome(reason=reason, retry=Retry.NEXT_RUN)
 
-    def _call(self, work: Callable[[], _Result]) -> _Result:
-        """Call with retries, within what is left of the group's time."""
-        if math.isinf(self._limits.group_s):
-            return self._retries.call(work)
-        return self._retries.call(lambda: self._caller.call(work, self._until - time.monotonic()))
+
+class _Calls:
+    """Calls with retries, within the time that a group may take; waiting for other groups does not count."""
+
+    def __init__(self, retries: Retries, seconds: float, shared: Shared) -> None:
+        self._retries = retries
+        self._until = time.monotonic() + seconds
+        self._shared = shared
+        self._caller = TimeLimited()
+
+    def __call__(self, work: Callable[[], _Result]) -> _Result:
+        return self._retries.call(lambda: self._once(work))
+
+    def close(self) -> None:
+        self._caller.close()
+
+    @contextmanager
+    def pausing(self, turn: AbstractContextManager[None]) -> Iterator[None]:
+        """Wait for a turn."""
+        with ExitStack() as held:
+            self.pausing_in(held, turn)
+            yield
+
+    def pausing_in(self, held: ExitStack, turn: AbstractContextManager[None]) -> None:
+        """Wait for a turn that lasts until `held` is closed."""
+        begin = time.monotonic()
+        held.enter_context(turn)
+        self._until += time.monotonic() - begin
+
+    def _once(self, work: Callable[[], _Result]) -> _Result:
+        self._shared.check()
+        if math.isinf(self._until):
+            return work()
+        return self._caller.call(work, self._until - time.monotonic(), check=self._shared.check)
 
 
 class _Found:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+
+_POLL_S = 0.2
 
 
 class TimeLimitError(Exception):
@@ -25,8 +28,13 @@ class TimeLimited:
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[Any] | None = None
 
-    def call(self, work: Callable[[], _Result], seconds: float) -> _Result:
+    def call(self, work: Callable[[], _Result], seconds: float, *, check: Callable[[], None] = lambda: None) -> _Result:
         """What `work` returns or raises.
+
+        Args:
+            work: to do.
+            seconds: that it may take.
+            check: is called now and then meanwhile; what it raises ends the call.
 
         Raises:
             TimeLimitError: it did not return in time.
@@ -38,11 +46,8 @@ class TimeLimited:
         context = contextvars.copy_context()
         self._calls.put((lambda: context.run(work), answer))
         try:
-            value, error = answer.get(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
-        except queue.Empty:
-            self.close()
-            raise TimeLimitError from None
-        except BaseException:  # the caller was interrupted while it waited
+            value, error = _wait(answer, seconds, check)
+        except BaseException:  # it takes too long, or the caller was interrupted while it waited
             self.close()
             raise
         if error is not None:
@@ -54,6 +59,18 @@ class TimeLimited:
         calls, self._calls = self._calls, None
         if calls is not None:
             calls.put(None)
+
+
+def _wait(answer: queue.SimpleQueue[Any], seconds: float, check: Callable[[], None]) -> Any:
+    until = time.monotonic() + seconds
+    while True:
+        left = until - time.monotonic()
+        try:
+            return answer.get(timeout=max(0.0, min(left, _POLL_S)))
+        except queue.Empty:
+            if left <= _POLL_S:
+                raise TimeLimitError from None
+        check()
 
 
 def _serve(calls: queue.SimpleQueue[Any]) -> None:

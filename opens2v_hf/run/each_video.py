@@ -107,5 +107,8 @@ class _Video:
     def prepare(self, names: Collection[str]) -> None:
         pass
 
+    def num_bytes(self) -> int:
+        return 0
+
     def is_changed(self) -> bool:
         return False

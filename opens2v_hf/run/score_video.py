@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ from opens2v_hf.errors import ArgumentError, ResultError, VideoError
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.run import Unit
-from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.journal.keys import group_key, model_folders, unit_key, video_key
 from opens2v_hf.run.metrics.base import Metric, kept_bytes
 from opens2v_hf.run.thumbnails import STRIP_FRAMES, write_thumbnail
@@ -71,8 +71,9 @@ class ScoringPass:
         errors: ErrorLog | None = None,
     ) -> None:
         self.found = found
-        # The first metric that looks at all frames decodes them for those that look at some.
-        self.tasks = sorted(tasks, key=lambda task: not task.metric.sampling.is_every)
+        # The first metric that looks at all frames decodes them for those that look at some. One without a model does
+        # so while other videos use the device.
+        self.tasks = sorted(tasks, key=lambda task: (not task.metric.sampling.is_every, bool(task.metric.models)))
         self.folders = {task.metric.name: model_folders(task.metric) for task in tasks}
         self.versions = versions
         self.backend: Backend = backend
@@ -91,10 +92,10 @@ class VideoGroup:
         self.unit_names = tuple(task.metric.name for task in self.tasks)
 
     def cost(self) -> float:
-        """See `opens2v_hf.run.cost`."""
+        """The file's size: nothing of it is decoded before the journal notes that it is begun."""
         if self._common.found.is_remote:  # no process downloads what another one scores
             return 1.0
-        return video_cost(self._path(), [task.metric.sampling for task in self.tasks])
+        return float(self._path().stat().st_size)
 
     def open(self) -> OpenVideo:
         """Download, read and hash the video.
@@ -197,6 +198,15 @@ class OpenVideo:
             max_kept_bytes=kept_bytes(rules),
         )
 
+    def num_bytes(self) -> int:
+        """About what the file and its decoded frames take, those that are just handed out included."""
+        clip = self._opened()
+        frame = 3 * clip.width * clip.height
+        kept = {index for rule in clip.rules if not rule.is_every for index in rule.indices(clip.num_frames)}
+        most = kept_bytes(clip.rules)
+        all_frames = frame * clip.num_frames
+        return len(self._content.data or b"") + 2 * (all_frames if all_frames <= most else frame * len(kept))
+
     def is_changed(self) -> bool:
         """See `VideoContent.is_changed`."""
         return self._content.is_changed()
@@ -214,7 +224,14 @@ class OpenVideo:
             work=lambda: self._score(task),
             about={"id": self._sample.id, "metric": name},
             service=name,
+            load=None if task.metric.sampling.is_every else self._load,
+            resource=_resource(task.metric),
         )
+
+    def _load(self) -> None:
+        """Decode the frames of all metrics."""
+        with suppress(VideoError):  # the metric says so
+            self._opened().frames(_THUMBNAIL)
 
     def _key(self, task: MetricTask) -> str:
         name = task.metric.name
@@ -267,6 +284,13 @@ def score_of(outcome: Outcome) -> VideoScore:
     if isinstance(outcome.value, Mapping):
         return VideoScore.from_dict(outcome.value)
     return VideoScore.failed(outcome.reason)
+
+
+def _resource(metric: Metric[Any]) -> str:
+    """What only one video at a time uses: the device of local models, or a remote one."""
+    if not metric.models:
+        return ""
+    return "device" if any(model.device is not None for model in metric.models) else metric.name
 
 
 def _decode(source: Path | bytes, backend: Backend, name: str) -> None:

@@ -17,6 +17,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal, open_journal
 from opens2v_hf.jobs.outcome import Outcome, Retry
+from opens2v_hf.jobs.overlap import default_workers
 from opens2v_hf.jobs.processes import Limits, Processes, joined
 from opens2v_hf.jobs.retries import Retries, free_memory
 from opens2v_hf.jobs.run import GroupOutcome, collect, run_units
@@ -64,6 +65,8 @@ class Run:
         retries: of what may pass.
         distributed: False to score everything in this process, whatever was launched.
         limits: how long a video may take, and how long other processes are waited for.
+        workers: how many videos a process reads and decodes at a time; the models are used by one of them at a time.
+            None for one a core.
 
     Raises:
         ArgumentError: the model's name is blank or cannot be printed in one line; a result with it could not be read.
@@ -78,6 +81,7 @@ class Run:
     retries: Retries = Retries()  # noqa: RUF009  it is frozen
     distributed: bool = True
     limits: Limits = Limits()  # noqa: RUF009  likewise
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip() or not is_line(self.model):
@@ -261,6 +265,7 @@ def _score_all(
                 retry_failed=output is not None and output.retry_failed,
                 scope=str(number),
                 start=(done, failed),
+                workers=default_workers() if run.workers is None else run.workers,
             )
         )
         done += sum(len(groups[index].unit_names) for index in outcomes[-1])

@@ -124,6 +124,7 @@ def score(
     rules: Mapping[str, SamplingRule] = RULES,
     model: str = "cheap",
     limits: Limits | None = None,
+    workers: int = 1,
     **output: bool,
 ) -> RunResult:
     """Score a folder; `metrics` holds other values of `Cheap` by metric. Scored units are logged beside the videos."""
@@ -144,7 +145,7 @@ def score(
     found = find_videos(str(videos), [sample.id for sample in split])
     run = Run(
         found, split, model, SPLIT, {"source": "test"}, "pyav", retries or Retries(sleep=lambda seconds: None),
-        limits=limits or Limits(),
+        limits=limits or Limits(), workers=workers,
     )  # fmt: skip
     return score_passes(
         run,
@@ -191,7 +192,7 @@ def run_job(job: Mapping[str, Any]) -> int:
     try:
         score(
             Path(job["videos"]), Path(job["out"]), memory=job["memory"], pause_s=job["pause_s"],
-            limits=limits, retry_failed=job.get("retry_failed", False),
+            limits=limits, retry_failed=job.get("retry_failed", False), workers=job.get("workers", 1),
         )  # fmt: skip
     except OpenS2VError as error:
         print(error, file=sys.stderr, flush=True)

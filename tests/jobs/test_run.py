@@ -73,6 +73,9 @@ class Numbers:
     def prepare(self, names: Any) -> None:
         self.calls.append("prepare " + " ".join(names))
 
+    def num_bytes(self) -> int:
+        return 1
+
     def is_changed(self) -> bool:
         return bool(self.changes) and self.changes.pop(0)
 
