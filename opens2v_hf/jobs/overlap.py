@@ -15,9 +15,8 @@ from opens2v_hf import processes as launcher
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-MAX_BYTES = 2 << 30
-"""What the inputs that are in memory together may take; a larger one is there by itself."""
-_MOST_WORKERS = 8
+_LEAST_BYTES = 2 << 30
+_MOST_WORKERS = 16
 _POLL_S = 0.1
 
 
@@ -29,11 +28,12 @@ class Shared:
     """What groups that are done at the same time must not use at the same time.
 
     Args:
-        max_bytes: of memory for the inputs of all of them.
+        max_bytes: of memory for the inputs of all of them; a larger one is there by itself. By default this process's
+            share of a quarter of the machine's memory.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_bytes: int | None = None) -> None:
+        self._max_bytes = _default_bytes() if max_bytes is None else max_bytes
         self._used_bytes = 0
         self._memory = threading.Condition()
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -79,10 +79,23 @@ class Shared:
 
 
 def default_workers() -> int:
-    """How many groups are done at a time: as many as this process has cores, up to 8."""
+    """How many groups are done at a time: as many as this process has cores, up to 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    local = os.environ.get("LOCAL_WORLD_SIZE", "1") if launcher.num_processes() > 1 else "1"
-    return max(1, min(_MOST_WORKERS, cores // (int(local) if local.isdecimal() else 1)))
+    return max(1, min(_MOST_WORKERS, cores // _processes_here()))
+
+
+def _default_bytes() -> int:
+    try:
+        all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on this system
+        all_bytes = 0
+    return max(_LEAST_BYTES, all_bytes // 4) // _processes_here()
+
+
+def _processes_here() -> int:
+    """Processes of this launch on this machine."""
+    local = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return int(local) if launcher.num_processes() > 1 and local.isdecimal() and int(local) > 0 else 1
 
 
 def overlapped(

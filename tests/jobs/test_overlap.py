@@ -73,5 +73,5 @@ def test_launched_processes_divide_the_cores(monkeypatch):
     for name, value in {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "RANK": "1", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     assert default_workers() == 1
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(96)), raising=False)
-    assert default_workers() == 8
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(480)), raising=False)
+    assert default_workers() == 16
