@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
@@ -105,7 +105,7 @@ def overlapped(
     workers: int,
     shared: Shared,
     begin: Callable[[_Item], None],
-) -> Iterator[tuple[_Item, _Result]]:
+) -> Generator[tuple[_Item, _Result]]:
     """Do the work for several items at a time; an item is taken when there is a thread for it.
 
     Args:

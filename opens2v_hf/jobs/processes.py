@@ -217,8 +217,9 @@ class LaunchedProcess:
             if error is not None:
                 self._own.error = str(self._failure_of(error))
                 self._folder.mkdir(parents=True, exist_ok=True)
-                if not self.launch:  # the others have not met this process yet
+                if self.rank == 0:  # others may not have met this process yet
                     _replace(self._folder / "failed.json", json.dumps(self._own.error))
+                if not self.launch:
                     return
             self._own.left = True
             self._say()
@@ -289,9 +290,16 @@ class LaunchedProcess:
             if _is_held(self._folder / launch / "0.lock"):
                 self.launch = launch
                 return
-        if _on_one_machine():  # elsewhere the folder's name may be that of an earlier launch
-            with suppress(FileNotFoundError):
-                raise ProcessError(json.loads((self._folder / "failed.json").read_text()))
+            if _on_one_machine():  # elsewhere the folder's name may be that of an earlier launch
+                self._raise_failure()
+                raise self.failure(0, "died")
+        if _on_one_machine():
+            self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        """Raise what the main process has failed by."""
+        with suppress(FileNotFoundError):
+            raise ProcessError(json.loads((self._folder / "failed.json").read_text()))
 
     def _say(self) -> None:
         _replace(self.folder / f"{self.rank}.json", json.dumps(self._own.__dict__))
@@ -451,7 +459,7 @@ def _meeting_place(journal: Path | None) -> Path:
     parts = [environment.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")]
     parts += [environment.get("TORCHELASTIC_RESTART_COUNT", ""), str(next(_SESSIONS))]
     if _on_one_machine():
-        parts.append(str(os.getppid()))  # of the launcher
+        parts += [str(os.getppid()), _start_of(os.getppid())]  # of the launcher
         return _private_folder() / f"launch-{_digest(parts)[:16]}"
     shared = environment.get(_SHARED_FOLDER) or journal
     if shared is None:
@@ -460,6 +468,15 @@ def _meeting_place(journal: Path | None) -> Path:
             f"environment variable {_SHARED_FOLDER}, or pass distributed=False to compute everything in each"
         )
     return Path(shared) / f"launch-{_digest(parts)[:16]}"
+
+
+def _start_of(process: int) -> str:
+    """When a process was started, as far as the system tells: other processes may have had its number."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return boot + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def _on_one_machine(environment: Mapping[str, str] = os.environ) -> bool:

@@ -461,11 +461,11 @@ class _Engine:
             return replace(outcome, value=plain(outcome.value)), None
         except TimeLimitError:
             return None, None
-        except ServiceUnavailableError as error:
+        except ServiceUnavailableError as gone:
             if unit.service and unit.service not in self._unavailable:
-                _LOGGER.warning("%s; what needs it is left to the next run", error)
-                self._unavailable[unit.service] = str(error)
-            return Outcome(reason=str(error), retry=Retry.NEXT_RUN), error
+                _LOGGER.warning("%s; what needs it is left to the next run", gone)
+                self._unavailable[unit.service] = str(gone)
+            return Outcome(reason=str(gone), retry=Retry.NEXT_RUN), gone
         except Exception as error:
             return self._failure(error, _at(unit, group), otherwise=Retry.NEVER), error
 

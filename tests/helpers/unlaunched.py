@@ -26,6 +26,15 @@ rounds = 0
 ITEMS = ["a", "b", "c"]  # of falling cost: one for each process
 
 
+def told_late(work: Callable[[str], Any]) -> dict[str, Any]:
+    """The others come when the first one has failed and gone."""
+    if RANK:
+        time.sleep(3)
+    found = told(work)
+    (FOLDER / f"late {RANK}.json").write_text(json.dumps(found))
+    return found
+
+
 def told(work: Callable[[str], Any], **limits: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
@@ -50,6 +59,10 @@ def all_there() -> None:
     while len(list(FOLDER.glob(f"{rounds} *"))) < 3:
         time.sleep(0.02)
     rounds += 1
+
+
+def fail_early(item: str) -> str:
+    raise ZeroDivisionError(item)
 
 
 def stuck(item: str) -> str:
@@ -78,6 +91,7 @@ def killed(item: str) -> str:
 
 def main() -> None:
     content = told(large)
+    told_late(fail_early)
     report = {
         "large": {"same": content.get("found") == ["a", large("b"), "c"]},
         "stuck": told(stuck, process_s=3.0),
