@@ -1,4 +1,4 @@
-"""Calls that may take some time and no longer."""
+"""How long work may take, and calls that may take so long and no longer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,45 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from opens2v_hf.errors import ArgumentError
 
 _Result = TypeVar("_Result")
 
 _POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long is waited, in seconds.
+
+    Attributes:
+        group_s: for one group (a video) in this process; what is not finished then fails.
+        process_s: for a sign of progress from another process; then it is named and the run ends.
+        arrival_s: until another process joins the work; it may still be loading its models.
+        hint_after_s: until a warning says that a process is waited for.
+        poll_s: between two looks at the other processes.
+    """
+
+    group_s: float = 2 * 3600.0
+    process_s: float = 3 * 3600.0
+    arrival_s: float = 2 * 3600.0
+    hint_after_s: float = 60.0
+    poll_s: float = 0.1
+
+    @classmethod
+    def for_videos(cls, group_s: float) -> Limits:
+        """Limits for videos that may take so many seconds each.
+
+        Raises:
+            ArgumentError: it is not a positive number.
+        """
+        if isinstance(group_s, bool) or not isinstance(group_s, int | float) or not group_s > 0:
+            raise ArgumentError(f"the time for a video must be a number of seconds above 0 (got {group_s!r})")
+        # a process that gives up a video by itself is not ended for it by the others
+        return cls(group_s=float(group_s), process_s=1.25 * group_s + 600.0)
 
 
 class TimeLimitError(Exception):

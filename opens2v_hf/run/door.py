@@ -12,7 +12,7 @@ from opens2v_hf._util.console import remark
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.jobs.processes import Limits
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.run.fields import as_line
 from opens2v_hf.run.metrics.naturalscore import RELEASED_RUNS

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from opens2v_hf import processes as launcher
 from opens2v_hf.jobs.journal import Journal, open_journal
 from opens2v_hf.jobs.outcome import Outcome
-from opens2v_hf.jobs.processes import Limits, joined
+from opens2v_hf.jobs.processes import joined
 from opens2v_hf.jobs.retries import Retries
-from opens2v_hf.jobs.run import Unit, collect, run_units
+from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import Unit
 from opens2v_hf.run.progress import Progress
 
 _Item = TypeVar("_Item")
@@ -82,7 +84,7 @@ def for_each_video(
 
 
 class _Video:
-    """An item as a group of one unit; see `opens2v_hf.jobs.run.Group` and `OpenGroup`."""
+    """An item as a group of one unit; see `opens2v_hf.jobs.unit.Group` and `OpenGroup`."""
 
     unit_names = (_UNIT,)
     facts: Mapping[str, Any] = MappingProxyType({})

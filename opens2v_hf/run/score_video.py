@@ -15,7 +15,7 @@ from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError, ResultError, VideoError
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry
-from opens2v_hf.jobs.run import Unit
+from opens2v_hf.jobs.unit import Unit
 from opens2v_hf.run.journal.keys import group_key, model_folders, unit_key, video_key
 from opens2v_hf.run.metrics.base import Metric, kept_bytes
 from opens2v_hf.run.thumbnails import STRIP_FRAMES, write_thumbnail
@@ -160,7 +160,7 @@ class VideoContent:
 
 
 class OpenVideo:
-    """See `opens2v_hf.jobs.run.OpenGroup`."""
+    """See `opens2v_hf.jobs.unit.OpenGroup`."""
 
     def __init__(
         self, common: ScoringPass, sample: EvalSample, tasks: Sequence[MetricTask], content: VideoContent

@@ -18,9 +18,11 @@ from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal, open_journal
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.overlap import default_workers
-from opens2v_hf.jobs.processes import Limits, Processes, joined
+from opens2v_hf.jobs.processes import Processes, joined
 from opens2v_hf.jobs.retries import Retries, free_memory
-from opens2v_hf.jobs.run import GroupOutcome, collect, run_units
+from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import GroupOutcome
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.fields import A_LINE, is_line
 from opens2v_hf.run.metrics.base import Metric, definitions, setting_of

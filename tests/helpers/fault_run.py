@@ -27,8 +27,8 @@ import numpy as np
 from opens2v_hf.data.eval_prompts import parse_eval_prompts
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
-from opens2v_hf.jobs.processes import Limits
 from opens2v_hf.jobs.retries import Retries
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.output import Output
 from opens2v_hf.run.result import RunResult

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ProcessError
-from opens2v_hf.jobs.processes import Limits
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.run.each_video import for_each_video
 
 RANK = int(os.environ["RANK"])

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opens2v_hf.errors import ProcessError
-from opens2v_hf.jobs.processes import Limits, costliest_first, joined
+from opens2v_hf.jobs.processes import costliest_first, joined
+from opens2v_hf.jobs.time_limit import Limits
 
 
 @given(st.lists(st.integers(0, 50), max_size=6), st.integers(1, 3))

@@ -21,9 +21,11 @@ from opens2v_hf.errors import (
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.outcome import Outcome, Retry
-from opens2v_hf.jobs.processes import Limits, SingleProcess
+from opens2v_hf.jobs.processes import SingleProcess
 from opens2v_hf.jobs.retries import Retries
-from opens2v_hf.jobs.run import GroupOutcome, Unit, run_units
+from opens2v_hf.jobs.run import run_units
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import GroupOutcome, Unit
 
 QUIET = Retries(sleep=lambda seconds: None)
 

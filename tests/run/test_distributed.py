@@ -181,7 +181,7 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
     assert 1 <= kept < 4
     alone = subprocess.run([sys.executable, *words], env=environment(), capture_output=True, text=True, check=False)
     assert alone.returncode == 0, alone.stderr[-4000:]
-    assert f"videos, open-domain: 4 of 4 scored, {kept} taken from the journal" in alone.stderr
+    assert f", open-domain: 4 of 4 scored, {kept} taken from the journal" in alone.stderr
 
 
 def num_kept(out: Path) -> int:

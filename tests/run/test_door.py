@@ -11,7 +11,7 @@ import opens2v_hf
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.jobs.processes import Limits
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.run.registry import ModelChoice
 from opens2v_hf.run.result import RunResult
 
