@@ -4,7 +4,8 @@
   input form a **group** (in scoring: a video and its metrics) and are done together, by one process.
 - `run.run_units` (over `engine`) looks each unit up in the **journal**, does what is not there, retries what is
   transient, turns every exception into an `outcome.Outcome`, and writes it down before it goes on. What has changed has
-  another key and is done again; what has not is found, whichever process of whichever run wrote it. Records are never changed or removed.
+  another key and is done again; what has not is found, whichever process of whichever run wrote it. Records are never
+  changed or removed.
 - Only outcomes that the same command would reach again are kept: values, and failures that lie in the input. Others are
   listed and tried again by the next run (`outcome.Retry`).
 - The journal also notes which group a process has begun. A group at which two processes ended (`endings`: a native
