@@ -24,7 +24,8 @@ Args:
     details: whether the answer holds every raw reply (default True).
     backend: of the video reader: "auto", "decord" or "pyav".
     distributed: under `accelerate launch` the processes share the videos; False to score all in each. Default: True.
-    base_url, api_key, concurrency, max_calls, max_tokens, timeout_s, ...: of a judge behind an endpoint.
+    base_url, api_key, concurrency, max_calls, max_tokens, timeout_s, temperature, reasoning_effort, ...: of a judge
+        behind an endpoint, see `opens2v_hf.models.judge.options.EndpointOptions`.
     device, dtype, min_pixels, max_pixels, ...: of a local judge.
 Returns:
     naturalscore: mean over the videos that have a score, or None where none has.

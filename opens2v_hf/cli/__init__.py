@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from opens2v_hf._util.console import prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
 from opens2v_hf.cli.parser import Parser
-from opens2v_hf.cli.wording import in_flags
+from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.errors import OpenS2VError
 
 COMMANDS = {
@@ -52,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.quiet:
             set_quiet(True)
             hide_bars()
-        code = importlib.import_module(f"opens2v_hf.cli.{name}").run(arguments)
+        module = importlib.import_module(f"opens2v_hf.cli.{name}")
+        with plain_warnings(command):
+            code = module.run(arguments)
         sys.stdout.flush()
         return code
     except OpenS2VError as error:

@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the sample, score the simulated models, write the report."""
+    from opens2v_hf.cli import hide_bars
     from opens2v_hf.run.demo import run_demo
+
+    hide_bars()  # the embedded models are loaded at once
 
     run_demo(arguments.out, per_category=arguments.per_category, seed=arguments.seed, say=say, width=terminal_width())
     return 0

@@ -4,10 +4,39 @@ from __future__ import annotations
 
 import argparse
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
+from opens2v_hf._util.console import say
+from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
 
 _ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)=([^`\n]*)`")
+
+
+@contextmanager
+def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """Print this package's warnings in one line and in the words of the command line while the block lasts."""
+    show = warnings.showwarning
+
+    def show_plainly(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, ShutdownWarning):
+            say(f"warning: {in_flags(str(message), parser)}", error=True)
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show_plainly
+        yield
 
 
 def in_flags(text: str, parser: argparse.ArgumentParser) -> str:

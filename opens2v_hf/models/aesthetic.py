@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.clip_image import ClipImageEncoder
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, pick_device, resolve_model
+from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.weights import download_weights, read_weights, single_file
 
@@ -88,18 +88,19 @@ class AestheticHead:
             ModelError: nothing is found, or weights that are no such head.
         """
         found, path = _find(os.fspath(model), revision, filename)
-        network = build_head(read_weights(path), source=str(path))
-        chosen = pick_device(device)
-        commit = None if found.is_local else cached_commit(found.source, revision, filename=path.name)
-        info = ModelInfo(
-            role=cls.role,
-            name=found.name,
-            revision=commit or found.revision,
-            dtype="float32",
-            device=str(chosen),
-            embedded=found.embedded,
-        )
-        return cls(network.to(chosen), info)
+        with loading(found):
+            network = build_head(read_weights(path), source=str(path))
+            chosen = pick_device(device)
+            commit = None if found.is_local else cached_commit(found.source, revision, filename=path.name)
+            info = ModelInfo(
+                role=cls.role,
+                name=found.name,
+                revision=commit or found.revision,
+                dtype="float32",
+                device=str(chosen),
+                embedded=found.embedded,
+            )
+            return cls(network.to(chosen), info)
 
     @torch.inference_mode()
     def rate(self, embeds: Tensor) -> list[float]:

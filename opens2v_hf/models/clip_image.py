@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Self
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
+from transformers import AutoConfig, AutoImageProcessor, CLIPVisionModelWithProjection
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.config_file import check_sizes
+from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
-
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
 
 
 class ClipImageEncoder:
@@ -65,19 +64,16 @@ class ClipImageEncoder:
             ModelError: the model cannot be found or loaded, or weights are missing from it.
         """
         found = resolve_model(cls.released if model is None else model, revision, cls.role)
-        target = pick_device(device)
-        network = _load_network(found, pick_dtype(dtype, target), model_kwargs)
-        placed = "device_map" in model_kwargs
-        if not placed:
-            network.to(target)
-        arguments = {} if found.hub_revision is None else {"revision": found.hub_revision}
-        try:
+        with loading(found):
+            target = pick_device(device)
+            network = _load_network(found, pick_dtype(dtype, target), model_kwargs)
+            placed = "device_map" in model_kwargs
+            if not placed:
+                network.to(target)
             # the other back end resizes with other filters, and needs torchvision
-            image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
-        except _LOAD_ERRORS as error:
-            raise cannot_load(found, error) from error
-        info = found.info(dtype=network.dtype, device=network.device if placed else target)
-        return cls(network.eval(), image_processor, info)
+            image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
+            info = found.info(dtype=network.dtype, device=network.device if placed else target)
+            return cls(network.eval(), image_processor, info)
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:
@@ -103,12 +99,11 @@ class ClipImageEncoder:
 
 
 def _load_network(found: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
-    arguments = {} if found.hub_revision is None else {"revision": found.hub_revision}
+    config = AutoConfig.from_pretrained(found.source, **found.load_arguments())
+    check_sizes(config.to_dict(), f"config.json of the {found.role} {found.name!r}")
     load: Any = CLIPVisionModelWithProjection.from_pretrained
-    try:
-        network, report = load(found.source, dtype=dtype, output_loading_info=True, **arguments, **model_kwargs)
-    except _LOAD_ERRORS as error:
-        raise cannot_load(found, error) from error
+    arguments = {**found.load_arguments(), **model_kwargs}
+    network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
     missing = sorted(report["missing_keys"]) + sorted(str(entry) for entry in report["mismatched_keys"])
     if missing:
         raise ModelError(

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from opens2v_hf.errors import ModelError
+from opens2v_hf.errors import ModelError, OpenS2VError
+
+_MOST = 10**9
+_MOST_LAYERS = 10_000
+
+_Config = TypeVar("_Config")
 
 
 def read_config(path: Path, of: str) -> dict[str, Any]:
@@ -21,8 +28,52 @@ def read_config(path: Path, of: str) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as the configuration of {of}: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read as JSON, the configuration of {of}: {error}") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{path} holds no JSON object")
+        raise ModelError(f"{path} holds a {type(values).__name__} where a JSON object is expected")
     return values
+
+
+def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) -> _Config:
+    """What a function makes of the JSON object in a file.
+
+    Args:
+        path: of the file.
+        of: whose configuration it is, for messages.
+        make: may raise whatever values of the wrong type make it raise.
+
+    Raises:
+        ModelError: the file is missing or no JSON object, or describes nothing that can be made.
+    """
+    values = read_config(path, of)
+    check_sizes(values, str(path))
+    try:
+        return make(values)
+    except OpenS2VError as error:
+        raise error if str(path) in str(error) else ModelError(f"{path}: {error}") from error
+    except Exception as error:  # a value of any type may stand anywhere
+        raise ModelError(f"{path} does not describe {of}: {type(error).__name__}: {error}") from error
+
+
+def check_sizes(values: Any, source: str, name: str = "") -> None:
+    """Refuse a configuration with sizes that no network has, before a library builds layer after layer without end.
+
+    Args:
+        values: what a config.json holds.
+        source: what it comes from, for messages.
+        name: of the value that `values` is.
+
+    Raises:
+        ModelError: a number is too large.
+    """
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            check_sizes(value, source, str(key))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            check_sizes(value, source, name)
+    elif isinstance(values, int | float):
+        most = _MOST_LAYERS if name.endswith(("layers", "depth")) else _MOST
+        if not -most <= values <= most and math.isfinite(values):
+            raise ModelError(f"{source} is damaged: {name} is {str(values)[:30]}, which no network has")

@@ -13,22 +13,21 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors import SafetensorError
-from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 from transformers.utils import logging as transformers_logging
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import token_batches
+from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
     ResolvedModel,
-    cannot_load,
+    loading,
     pick_device,
     pick_dtype,
     quantization_of,
@@ -58,11 +57,6 @@ _MAX_ASPECT = 200
 _CACHED_TEXTS = 4096
 IMAGE_PAD = "<|image_pad|>"
 VISION_TOKENS = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
-# What transformers is known to raise for a missing or broken file, depending on which one it is.
-_LOAD_ERRORS = (
-    OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError, UnpicklingError,
-    SafetensorError,
-)  # fmt: skip
 
 Picture = Image.Image | np.ndarray
 
@@ -137,31 +131,33 @@ class GmeEmbedder:
             ModelError: the model cannot be found or loaded, or weights are missing from it.
         """
         resolved = resolve_model(model, revision, "embedder")
-        bounds = {
-            "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), MIN_PIXELS),
-            "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), MAX_PIXELS),
-        }
-        if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
-            raise ArgumentError(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
-        target = pick_device(device)
-        model_kwargs = with_placement(model_kwargs, target)
-        placed = "device_map" in model_kwargs
-        network = _load_network(resolved, pick_dtype(dtype, target), model_kwargs)
-        if not placed:
-            network.to(target)
-        tokenizer, image_processor = _load_processors(resolved, bounds)
-        return cls(
-            network.eval(),
-            tokenizer,
-            image_processor,
-            resolved.info(
-                dtype=network.dtype,
-                device=network.device if placed else target,
-                quantization=quantization_of(network),
-            ),
-            max_length=_first(max_length, resolved.defaults.get("max_length"), MAX_LENGTH),
-            batch_tokens=_first(batch_tokens, CPU_BATCH_TOKENS if network.device.type == "cpu" else BATCH_TOKENS),
-        )
+        with loading(resolved):
+            bounds = {
+                "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), MIN_PIXELS),
+                "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), MAX_PIXELS),
+            }
+            if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
+                kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
+                raise kind(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
+            target = pick_device(device)
+            model_kwargs = with_placement(model_kwargs, target)
+            placed = "device_map" in model_kwargs
+            network = _load_network(resolved, pick_dtype(dtype, target), model_kwargs)
+            if not placed:
+                network.to(target)
+            tokenizer, image_processor = _load_processors(resolved, bounds)
+            return cls(
+                network.eval(),
+                tokenizer,
+                image_processor,
+                resolved.info(
+                    dtype=network.dtype,
+                    device=network.device if placed else target,
+                    quantization=quantization_of(network),
+                ),
+                max_length=_first(max_length, resolved.defaults.get("max_length"), MAX_LENGTH),
+                batch_tokens=_first(batch_tokens, CPU_BATCH_TOKENS if network.device.type == "cpu" else BATCH_TOKENS),
+            )
 
     @property
     def options(self) -> dict[str, int]:
@@ -289,14 +285,11 @@ def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tenso
 
 def _load_network(resolved: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
     load: Callable[..., Any] = Qwen2VLModel.from_pretrained
-    arguments = {**_revision(resolved), **model_kwargs}
-    try:
-        with _quiet_report():
-            network, report = load(
-                resolved.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments
-            )
-    except _LOAD_ERRORS as error:
-        raise cannot_load(resolved, error) from error
+    config = AutoConfig.from_pretrained(resolved.source, **resolved.load_arguments())
+    check_sizes(config.to_dict(), f"config.json of the embedder {resolved.name!r}")
+    arguments = {**resolved.load_arguments(), **model_kwargs}
+    with _quiet_report():
+        network, report = load(resolved.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
     missing = sorted(report["missing_keys"])
     mismatched = sorted(str(entry) for entry in report["mismatched_keys"])
     if missing or mismatched:
@@ -322,19 +315,11 @@ def _quiet_report() -> Iterator[None]:
         transformers_logging.set_verbosity(before)
 
 
-def _revision(resolved: ResolvedModel) -> dict[str, str]:
-    return {} if resolved.hub_revision is None else {"revision": resolved.hub_revision}
-
-
 def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(resolved.source, **_revision(resolved))
-        # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
-        image_processor = AutoImageProcessor.from_pretrained(
-            resolved.source, backend="pil", **_revision(resolved), **bounds
-        )
-    except _LOAD_ERRORS as error:
-        raise cannot_load(resolved, error) from error
+    arguments = resolved.load_arguments()
+    tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
+    # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
+    image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments, **bounds)
     return tokenizer, image_processor
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf import processes
-from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.models.config_file import read_config
+from opens2v_hf.models.damage import damaged_file
+from opens2v_hf.models.hub_access import cached_commit, cached_folder, hub_problem, load_arguments
 from opens2v_hf.models.info import EMBEDDED, ModelInfo
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ DEFAULTS_FILE = "opens2v.json"
 _EMBEDDED_ROOT = Path(__file__).resolve().parent / "embedded"
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 _SETTING_ENDINGS = (".json", ".txt", ".model", ".jinja")
-_READ_BYTES = 1 << 20
+_MAX_REASON_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ class ResolvedModel:
         """The `revision` argument of `from_pretrained`: None for a folder."""
         return None if self.is_local else self.revision
 
+    def load_arguments(self, filename: str = "config.json") -> dict[str, Any]:
+        """Arguments for `from_pretrained`; see `opens2v_hf.models.hub_access.load_arguments`. None for a folder.
+
+        Raises:
+            ModelError: the model is on the Hub, not in the local cache, and cannot be had.
+        """
+        return {} if self.is_local else load_arguments(self.role, self.source, self.revision, filename)
+
     def info(self, *, dtype: object = None, device: object = None, quantization: str | None = None) -> ModelInfo:
         """Provenance for results; ask after loading, when the commit of a Hub repo is known."""
         revision = self.revision if self.is_local else (cached_commit(self.source, self.revision) or self.revision)
@@ -81,7 +92,7 @@ def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str)
     """
     text = os.fspath(name)
     embedded = text == EMBEDDED
-    folder = _EMBEDDED_ROOT / role if embedded else Path(text).expanduser()
+    folder = _EMBEDDED_ROOT / role if embedded else model_path(text)
     if not embedded and not folder.is_dir():
         if not _is_hub_id(text):
             raise ModelError(
@@ -98,6 +109,35 @@ def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str)
     )
 
 
+def model_path(text: str) -> Path:
+    """A path as the user named it, with `~` for a home folder.
+
+    Raises:
+        ModelError: there is no such user.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ModelError(f"there is no home folder for {text!r}; write the path in full") from error
+
+
+def check_available(name: str, revision: str | None, role: str, filename: str = "config.json") -> None:
+    """Raise where a model cannot be had: no such folder, or not in the local cache and not to be had from the Hub.
+
+    Args:
+        name: as the user named it.
+        revision: of a Hub repo.
+        role: what the model is for.
+        filename: that a Hub repo must hold.
+
+    Raises:
+        ModelError: the model cannot be had; the message says why.
+    """
+    if name == EMBEDDED or model_path(name).exists():
+        return
+    resolve_model(name, revision, role).load_arguments(filename)
+
+
 def has_embedded(role: str) -> bool:
     """Whether this installation has an embedded model of a role."""
     return (_EMBEDDED_ROOT / role).is_dir()
@@ -112,12 +152,12 @@ def weights_sha256(folder: str | os.PathLike[str]) -> str:
     Raises:
         ModelError: the folder holds no weight file.
     """
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _WEIGHT_ENDINGS and path.is_file())
+    found = _files_in(Path(folder), _WEIGHT_ENDINGS)
     # A folder that holds the same weights twice is loaded from safetensors, so only those count.
     files = [path for path in found if path.suffix == ".safetensors"] or found
     if not files:
         raise ModelError(f"the folder {os.fspath(folder)!r} holds no weights (none of {', '.join(_WEIGHT_ENDINGS)})")
-    digests = [(path.name, _file_sha256(path)) for path in files]
+    digests = [(path.name, file_sha256(path)) for path in files]
     if len(digests) == 1:
         return f"sha256:{digests[0][1]}"
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests)
@@ -129,30 +169,63 @@ def settings_sha256(folder: str | os.PathLike[str]) -> str:
 
     The sha256 of the lines that `sha256sum` prints for those files, in order of their names.
     """
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix in _SETTING_ENDINGS and path.is_file())
-    listing = "".join(f"{_file_sha256(path)}  {path.name}\n" for path in found)
+    found = _files_in(Path(folder), _SETTING_ENDINGS)
+    listing = "".join(f"{file_sha256(path)}  {path.name}\n" for path in found)
     return hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
 
 
-def cached_commit(repo_id: str, revision: str | None = None, *, filename: str = "config.json") -> str | None:
-    """The commit of a Hub repo whose file was loaded into the local cache; None where that is not known."""
-    from huggingface_hub import try_to_load_from_cache
+@contextmanager
+def loading(model: ResolvedModel) -> Iterator[None]:
+    """Turn whatever a library raises in the block, while it loads a model, into the typed error.
 
-    path = try_to_load_from_cache(repo_id, filename, revision=revision)
-    return Path(path).parent.name if isinstance(path, str) else None
+    What a damaged file makes torch, transformers, tokenizers and safetensors raise has no common base, and is not
+    documented; Rust libraries even raise a panic, which is no `Exception`.
+
+    Raises:
+        ModelError: the model cannot be loaded; the message names the folder and the damaged file, where it is found.
+    """
+    try:
+        yield
+    except ModelError as error:
+        known = (model.name, model.source)
+        if any(name in str(error) for name in known):
+            raise
+        raise ModelError(f"the {model.role} {model.name!r} cannot be loaded: {error}") from error
+    except OpenS2VError:
+        raise
+    except Exception as error:
+        raise cannot_load(model, error) from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise cannot_load(model, error) from error
+        raise
 
 
 def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
-    """The error to raise when `from_pretrained` failed: which model, why, and what to do."""
+    """The error to raise when a model could not be loaded: which one, which file, why, and what to do."""
     if model.is_local:
+        place: Path | None = Path(model.source)
         hint = "check that the folder holds the config, tokenizer, preprocessor and weight files of this model"
+        if model.embedded:
+            hint = "reinstall opens2v-hf"
     else:
+        place = cached_folder(model.source, model.revision)
+        problem = hub_problem(model.source, model.revision, "config.json")
         hint = (
-            "check the id, the revision, the network and, for a gated repo, `hf auth login`; without a network "
-            f"give a folder that holds the model, or {EMBEDDED!r} for the small model of this package"
+            f"the local cache may hold only a part of it, and {problem}"
+            if problem
+            else "check the id and the revision, or delete what the local cache holds of it"
         )
-    reason = " ".join(str(error).split())
-    return ModelError(f"the {model.role} {model.name!r} cannot be loaded: {reason}; {hint}")
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MAX_REASON_CHARS]
+    fault = "" if place is None else damaged_file(place)
+    if not fault and type(error).__module__.startswith("jinja2"):
+        fault = "its chat template (chat_template.jinja, or in tokenizer_config.json) is none"
+    if not fault and type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
+        hint = "there is not enough memory; take a smaller `dtype=`, or load fewer models together (`memory=low`)"
+    where = "" if place is None else f" from {place}"
+    return ModelError(
+        f"the {model.role} {model.name!r} cannot be loaded{where}: {f'{fault}; ' if fault else ''}{reason}; {hint}"
+    )
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -248,18 +321,28 @@ def _defaults(folder: Path) -> dict[str, Any]:
     path = folder / DEFAULTS_FILE
     if not path.is_file():
         return {}
+    values = read_config(path, "a model of this package")
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(f"{path}: {name} must be a whole number from 1 (got {value!r:.40})")
+    return values
+
+
+def _files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} holds a {type(content).__name__} where a JSON object is expected")
-    return content
+        return sorted(path for path in folder.iterdir() if path.suffix in endings and path.is_file())
+    except OSError as error:
+        raise ModelError(f"the folder {folder} cannot be listed: {error.strerror or error}") from error
 
 
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error

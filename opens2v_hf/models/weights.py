@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.hub import ResolvedModel, cannot_load
+from opens2v_hf.models.hub import ResolvedModel, cannot_load, file_sha256
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -33,15 +31,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         content = _read_checkpoint(path)
     except FileNotFoundError as error:
         raise ModelError(f"there is no weights file {path}") from error
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as error:
+    except Exception as error:  # what a damaged file makes torch and pickle raise has no common base
         raise ModelError(
             f"{path} cannot be read as weights ({_why(error)}); download it again, or give a .safetensors file"
         ) from error
@@ -81,9 +71,7 @@ def _placeholder(name: str) -> type[_Inert]:
 
 def single_file(path: Path, role: str) -> ResolvedModel:
     """Provenance of weights that a user named by their file: its path and sha256."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ResolvedModel(role, str(path), str(path), f"sha256:{digest}", is_local=True, embedded=False)
+    return ResolvedModel(role, str(path), str(path), f"sha256:{file_sha256(path)}", is_local=True, embedded=False)
 
 
 def download_weights(model: ResolvedModel, filename: str) -> Path:
@@ -96,6 +84,6 @@ def download_weights(model: ResolvedModel, filename: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(model.source, filename, revision=model.hub_revision))
+        return Path(hf_hub_download(model.source, filename, **model.load_arguments(filename)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise cannot_load(model, error) from error

@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from opens2v_hf._version import __version__
@@ -112,13 +113,33 @@ def _model(name: str, role: Role) -> Finding:
     metrics = ", ".join(entry.name for entry in METRICS.values() if name in entry.roles)
     topic = f"{name.replace('_', ' ')} of {metrics}"
     if role.released.startswith("openai:"):
-        if os.environ.get("OPENAI_API_KEY"):
-            return Finding(topic, "ok", f"{role.released}; OPENAI_API_KEY is set")
-        flag = f"--{name.replace('_', '-')}"
-        return Finding(topic, "missing", f"{role.released} needs OPENAI_API_KEY; or name a local model with {flag}")
+        return _endpoint(topic, role)
     commit = cached_commit(role.released, filename=role.file)
     if commit:
         return Finding(topic, "ok", f"{role.released} at {commit[:12]} is in the local cache")
     return Finding(
         topic, "note", f"{role.released} is not in the local cache and will be downloaded when it is first used"
     )
+
+
+def _endpoint(topic: str, role: Role) -> Finding:
+    from opens2v_hf.models.judge.lifetimes import OTHER_JUDGES, WARNING_DAYS
+
+    if url := os.environ.get("OPENAI_BASE_URL"):
+        return Finding(topic, "ok", f"{role.released} at OPENAI_BASE_URL ({url.rpartition('@')[2]})")
+    left = None if role.shutdown is None else (role.shutdown - _today()).days
+    if left is not None and left <= 0:
+        return Finding(
+            topic, "missing", f"{role.released} was shut down by its maker on {role.shutdown}; {OTHER_JUDGES}"
+        )
+    if not os.environ.get("OPENAI_API_KEY"):
+        return Finding(topic, "missing", f"{role.released} needs OPENAI_API_KEY; or {OTHER_JUDGES}")
+    if left is not None and left <= WARNING_DAYS:
+        return Finding(
+            topic, "note", f"{role.released} is shut down by its maker on {role.shutdown}; then {OTHER_JUDGES}"
+        )
+    return Finding(topic, "ok", f"{role.released}; OPENAI_API_KEY is set")
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

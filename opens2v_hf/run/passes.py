@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf.data.eval_split import EvalSplit
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.registry import METRICS, ModelChoice, check_request, load_tasks
+from opens2v_hf.run.registry import METRICS, ModelChoice, check_models, check_request, load_tasks, model_choices
 from opens2v_hf.run.scoring import MetricPass
 
 Memory = Literal["keep", "low"]
@@ -36,11 +36,13 @@ def plan_passes(
 
     Raises:
         ArgumentError: an unknown metric, role, option or way to use memory.
+        OpenS2VError: a model cannot be had, see `check_models`.
     """
     if memory not in get_args(Memory):
         raise ArgumentError(f"memory is one of {', '.join(get_args(Memory))} (got {memory!r})")
     asked = tuple(dict.fromkeys(names))
-    check_request(asked, models=models, options=options)
+    entries = check_request(asked, models=models, options=options)
+    check_models(model_choices(entries, models or {}, embedded))
     groups = [asked] if memory == "keep" else groups_by_models({name: METRICS[name].roles for name in asked})
     passes = []
     for group in groups:

@@ -6,13 +6,17 @@ import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from opens2v_hf.data.eval_rules import facesim_reference, person_references
 from opens2v_hf.data.eval_split import EvalSplit
 from opens2v_hf.data.sample import EvalSample, Subject
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.judge.lifetimes import SHUTDOWN_DATES
+from opens2v_hf.models.judge.options import ENDPOINT_PREFIX
 from opens2v_hf.run.fields import A_LINE, is_line
 from opens2v_hf.run.metrics.base import Metric
 from opens2v_hf.run.metrics.face_reference import FaceReference
@@ -31,6 +35,9 @@ class Role:
         arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
         also: what may be named besides a Hub id and a folder.
         file: that the released model's repo holds and that is in the local cache when the model is.
+        check: module and attribute of a function that raises, without loading anything large, where what the released
+            model wants besides its weights is not there (a key, InsightFace); it takes what the loader takes.
+        shutdown: first day on which the released model's maker no longer answers for it; None where there is none.
     """
 
     released: str
@@ -38,6 +45,8 @@ class Role:
     arguments: tuple[str, ...] = ("device",)
     also: str = ""
     file: str = "config.json"
+    check: tuple[str, str] | None = None
+    shutdown: date | None = None
 
 
 ROLES: dict[str, Role] = {
@@ -51,6 +60,8 @@ ROLES: dict[str, Role] = {
         ("opens2v_hf.models.judge.loading", "load_judge"),
         ("device", "dtype"),
         also="openai:<model>",
+        check=("opens2v_hf.models.judge.loading", "check_judge"),
+        shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
     ),
     "detector": Role(
         "BestWishYsh/OpenS2V-Weight",
@@ -82,6 +93,7 @@ ROLES: dict[str, Role] = {
         "BestWishYsh/OpenS2V-Weight",
         ("opens2v_hf.models.faces.loading", "load_face_detector"),
         also="an ONNX file of InsightFace",
+        check=("opens2v_hf.models.faces.loading", "check_face_detector"),
         file="face_extractor/models/buffalo_l/det_10g.onnx",
     ),
     "face_embedder": Role(
@@ -92,10 +104,6 @@ ROLES: dict[str, Role] = {
     ),
 }
 """Every role that a metric's models have."""
-
-_LOADED_FIRST = ("judge", "face_detector")
-"""Their released models want what this package does not bring (a key, InsightFace). That it is missing is to show
-before models of many gigabytes are loaded."""
 
 
 @dataclass(frozen=True)
@@ -319,15 +327,58 @@ def load_metrics(
     chosen = dict(models or {})
     entries = check_request(names, models=chosen, options=options)
     at_hand = dict(loaded or {})
-    needed = dict.fromkeys(role for entry in entries for role in entry.roles)
-    for role in sorted(needed, key=lambda role: role not in _LOADED_FIRST):
-        if role not in at_hand:
-            choice = chosen.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released))
-            at_hand[role] = load_model(role, choice)
+    needed = {role: choice for role, choice in model_choices(entries, chosen, embedded).items() if role not in at_hand}
+    check_models(needed)
+    at_hand |= {role: load_model(role, choice) for role, choice in needed.items()}
     return [
         entry.build({role: at_hand[role] for role in entry.roles}, (options or {}).get(entry.name, {}))
         for entry in entries
     ]
+
+
+def model_choices(
+    entries: Sequence[MetricEntry], models: Mapping[str, ModelChoice], embedded: bool
+) -> dict[str, ModelChoice]:
+    """The model for each role that some metrics need."""
+    roles = dict.fromkeys(role for entry in entries for role in entry.roles)
+    return {role: models.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released)) for role in roles}
+
+
+def check_models(choices: Mapping[str, ModelChoice]) -> None:
+    """Say all at once what is missing for some models (weights, a key, InsightFace), before any is loaded.
+
+    Raises:
+        OpenS2VError: as loading would raise it; where several things are missing, a `ModelError` that lists them.
+    """
+    problems: list[OpenS2VError] = []
+    for role, choice in choices.items():
+        for check in (_check_weights, _check_besides):
+            try:
+                check(role, choice)
+            except OpenS2VError as error:
+                problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    absent = [problem for problem in problems if isinstance(problem, NotAtHandError)]
+    lines = [str(problem) for problem in problems if problem not in absent] + not_at_hand(absent)
+    if problems:
+        raise ModelError("\n  ".join(["what is missing:", *lines]))
+
+
+def _check_weights(role: str, choice: ModelChoice) -> None:
+    from opens2v_hf.models.hub import check_available
+
+    name = os.fspath(choice.name)
+    if name.startswith(ENDPOINT_PREFIX):
+        return
+    filename = ROLES[role].file if name == ROLES[role].released else "config.json"
+    check_available(name, choice.arguments.get("revision"), role, filename)
+
+
+def _check_besides(role: str, choice: ModelChoice) -> None:
+    check = ROLES[role].check
+    if check is not None:
+        getattr(importlib.import_module(check[0]), check[1])(choice.name, **choice.arguments)
 
 
 def check_request(

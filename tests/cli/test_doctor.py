@@ -1,7 +1,15 @@
+from datetime import date
+
 import pytest
 
 from opens2v_hf.cli import main
 from opens2v_hf.run import doctor
+
+
+@pytest.fixture(autouse=True)
+def _long_before_the_judge_is_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_today", lambda: date(2026, 6, 1))
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
 def test_it_names_versions_device_decoder_and_models(
@@ -42,3 +50,21 @@ def test_without_decord_pyav_is_used(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "decord" else find_spec(name))
     main(["doctor"])
     assert "PyAV is used" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("today", "sign", "says"),
+    [
+        (date(2026, 12, 20), "note", "is shut down by its maker on 2027-01-14"),
+        (date(2027, 1, 14), "MISSING", "was shut down by its maker on 2027-01-14; name another judge"),
+    ],
+)
+def test_the_shutdown_of_the_released_judge_is_said(
+    today: date, sign: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
+    monkeypatch.setattr(doctor, "_today", lambda: today)
+    main(["doctor"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "judge of naturalscore" in line]
+    assert line.startswith(sign)
+    assert says in line

@@ -218,7 +218,7 @@ def test_records_that_were_left_out_are_named_without_folders(tmp_path):
 
 
 def test_pointers_to_local_files_are_refused(tmp_path):
-    with pytest.raises(ResultError, match="convert again, as by `opens2v convert ... --url-base"):
+    with pytest.raises(ResultError, match=r"convert again, as by `opens2v convert \.\.\. --url-base"):
         contents("org", tmp_path, converted=convert_to(tmp_path / "local", videos="reference"))
     options = {"videos": "reference", "url_base": "hf://datasets/BestWishYsh/OpenS2V-5M"}
     (content,), _ = contents("org", tmp_path, only=["opens2v-5m"], converted=convert_to(tmp_path / "remote", **options))

@@ -27,7 +27,8 @@ def test_metrics_without_models_make_one_group() -> None:
     assert groups_by_models({"a": (), "b": ()}) == [("a", "b")]
 
 
-def test_each_group_gets_its_own_models_and_options(tmp_path: Path) -> None:
+def test_each_group_gets_its_own_models_and_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")  # where no key is needed
     write_eval(tmp_path / "benchmark", per_category=1)
     split = open_split("open-domain", data_dir=str(tmp_path / "benchmark"))
     folders = save_nexus_models(tmp_path / "models")

@@ -1,6 +1,7 @@
 import importlib
 import inspect
 import operator
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from helpers.nexus_models import save_nexus_models
 
 from opens2v_hf.data.eval_split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
-from opens2v_hf.errors import ArgumentError, MissingDependencyError
+from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.models import aesthetic
 from opens2v_hf.models.faces import embedder, insightface_detector
 from opens2v_hf.models.yolo_world.weights import RELEASED_FILE
@@ -95,18 +96,40 @@ def test_models_that_are_loaded_already_are_used_as_they_are(choices: dict[str, 
     assert again.embedder is first.embedder
 
 
-@pytest.mark.parametrize("missing", ["judge", "face_detector"])
-def test_what_is_missing_shows_before_large_models_are_loaded(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_all_that_is_missing_is_said_at_once_before_any_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "insightface.model_zoo", None)
 
     def load(role: str, choice: ModelChoice) -> object:
-        asked.append(role)
-        if role == missing:
-            raise MissingDependencyError("it is not here")
-        return object()
+        raise AssertionError(f"{role} is loaded")
 
     monkeypatch.setattr(registry, "load_model", load)
-    with pytest.raises(MissingDependencyError):
-        load_metrics(["gmescore", "nexusscore", "naturalscore", "facesim_cur"])
-    assert asked[-1] == missing
-    assert not {"embedder", "detector", "prompt_encoder", "face_embedder"} & set(asked)
+    with pytest.raises(ModelError) as caught:
+        load_metrics(
+            ["gmescore", "naturalscore", "facesim_cur"], models={"face_embedder": ModelChoice("/nowhere/at/all")}
+        )
+    first, *lines = str(caught.value).splitlines()
+    assert first == "what is missing:"
+    for line, words in zip(
+        lines,
+        (
+            ("OPENAI_API_KEY", "`judge=`"),
+            ("InsightFace", "pip install 'opens2v-hf[faces]'"),
+            ("/nowhere/at/all", "neither a folder"),
+            ("HF_HUB_OFFLINE", "gme-Qwen2-VL-7B-Instruct (embedder)", "OpenS2V-Weight (face_detector)", "`embedder=`"),
+        ),
+        strict=True,
+    ):
+        assert all(word in line for word in words), line
+
+
+def test_one_thing_that_is_missing_keeps_its_own_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "insightface.model_zoo", None)
+    choice = ModelChoice(__file__)  # any file; InsightFace is looked for first
+    with pytest.raises(MissingDependencyError, match="pip install"):
+        registry.check_models({"face_detector": choice})
+    registry.check_models({role: ModelChoice("embedded") for role in ROLES})

@@ -12,7 +12,7 @@ import torch
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
 from opens2v_hf.models.faces.weights import RELEASED_REPO, find_weights, fit_weights
-from opens2v_hf.models.hub import pick_device, pick_dtype
+from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.yolo_world.weights import read_weights
 
@@ -90,14 +90,15 @@ class IrFaceEmbedder:
             ArgumentError: an argument has a value that cannot be used.
         """
         found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
-        config = IrConfig() if found.config is None else IrConfig.from_file(found.config)
-        with torch.device("meta"):
-            network = IrNetwork(config)
-        fit_weights(network, read_weights(found.path), source=found.path, what="face embedder")
-        chosen = pick_device(device)
-        weights_dtype = pick_dtype(dtype, chosen)
-        info = found.info(dtype=str(weights_dtype).removeprefix("torch."), device=str(chosen))
-        return cls(network, info, device=chosen, dtype=weights_dtype, batch_size=batch_size)
+        with loading(found.resolved):
+            config = IrConfig() if found.config is None else IrConfig.from_file(found.config)
+            with torch.device("meta"):
+                network = IrNetwork(config)
+            fit_weights(network, read_weights(found.path), source=found.path, what="face embedder")
+            chosen = pick_device(device)
+            weights_dtype = pick_dtype(dtype, chosen)
+            info = found.info(dtype=str(weights_dtype).removeprefix("torch."), device=str(chosen))
+            return cls(network, info, device=chosen, dtype=weights_dtype, batch_size=batch_size)
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:

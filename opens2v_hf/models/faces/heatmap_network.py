@@ -6,7 +6,6 @@ far its box reaches to each side, and where in the box its landmarks lie.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.config_file import config_from
 
 ARCHITECTURE = "heatmap_face_detector"
 STRIDE = 4
@@ -66,22 +66,19 @@ class HeatmapConfig:
         Raises:
             ModelError: the file is missing, no JSON object, has unknown keys or values that cannot be used.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read as the configuration of a face detector: {error}") from error
-        if not isinstance(values, Mapping) or values.get("architecture") != ARCHITECTURE:
+        return config_from(path, "a face detector", lambda values: cls._from_dict(values, path))
+
+    @classmethod
+    def _from_dict(cls, values: Mapping[str, Any], path: Path) -> HeatmapConfig:
+        if values.get("architecture") != ARCHITECTURE:
             raise ModelError(f"{path} does not describe a {ARCHITECTURE!r}")
         known = {item.name for item in fields(cls)}
         if unknown := sorted(set(values) - known - {"architecture"}):
             raise ModelError(f"{path} has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        read: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
-        }
-        try:
-            return cls(**read)
-        except TypeError as error:
-            raise ModelError(f"{path} does not describe a face detector: {error}") from error
+        given: dict[str, Any] = {key: values[key] for key in known & set(values)}
+        if isinstance(given.get("widths"), list):
+            given["widths"] = tuple(given["widths"])
+        return cls(**given)
 
 
 class FaceMap(NamedTuple):

@@ -78,7 +78,7 @@ class InsightFaceDetector:
             raise ArgumentError(f"the detector's input is a multiple of 32 px (got {input_px=})")
         if not 0.0 < score_threshold < 1.0:
             raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")
-        get_model = _model_loader()
+        get_model = model_loader()
         found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
         chosen = pick_device(device)
         network = _load(get_model, found, chosen)
@@ -105,13 +105,18 @@ class InsightFaceDetector:
         ]
 
 
-def _model_loader() -> Any:
+def model_loader() -> Any:
+    """InsightFace's function that loads a model.
+
+    Raises:
+        MissingDependencyError: InsightFace cannot be imported; the message has the command that installs it.
+    """
     try:
         return importlib.import_module("insightface.model_zoo").get_model
     except ImportError as error:
         raise MissingDependencyError(
             f"faces are found by InsightFace, which cannot be imported here ({error}): {INSTALL}; or use the small "
-            "detector of this package, 'embedded', which knows synthetic people only"
+            f"detector of this package, `{ROLE}=embedded`, which knows synthetic people only"
         ) from error
 
 

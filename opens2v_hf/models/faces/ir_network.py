@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.config_file import read_config
+from opens2v_hf.models.config_file import config_from
 
 ARCHITECTURE = "ir_face_embedder"
 _STAGES = 4
@@ -83,7 +83,7 @@ class IrConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        return cls.from_dict(read_config(path, "a face embedder"), source=str(path))
+        return config_from(path, "a face embedder", lambda values: cls.from_dict(values, source=str(path)))
 
 
 class IrUnit(nn.Module):

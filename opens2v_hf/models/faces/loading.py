@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.face import FaceDetector
-from opens2v_hf.models.faces.insightface_detector import ROLE, InsightFaceDetector
+from opens2v_hf.models.faces.insightface_detector import ROLE, InsightFaceDetector, model_loader
 from opens2v_hf.models.faces.weights import CONFIG_NAME, RELEASED_REPO, WEIGHTS_NAME, find_weights, fit_weights
-from opens2v_hf.models.hub import pick_device
+from opens2v_hf.models.hub import loading, model_path, pick_device
 from opens2v_hf.models.info import EMBEDDED
 
 
@@ -38,12 +37,26 @@ def load_face_detector(
         ArgumentError: an argument has a value that cannot be used.
     """
     text = os.fspath(model)
-    folder = Path(text).expanduser()
-    if text == EMBEDDED or ((folder / CONFIG_NAME).is_file() and (folder / WEIGHTS_NAME).is_file()):
+    if _is_heatmap(text):
         if arguments:
             raise ArgumentError(f"the detector of {text!r} takes no {', '.join(sorted(arguments))}; leave them out")
         return _load_heatmap(text, revision, device)
     return InsightFaceDetector.from_pretrained(model, revision=revision, device=device, **arguments)
+
+
+def check_face_detector(model: str | os.PathLike[str] = RELEASED_REPO, **_arguments: Any) -> None:
+    """Raise where InsightFace is needed for a detector and cannot be imported.
+
+    Raises:
+        MissingDependencyError: InsightFace is not installed; the message has the command.
+    """
+    if not _is_heatmap(os.fspath(model)):
+        model_loader()
+
+
+def _is_heatmap(model: str) -> bool:
+    folder = model_path(model)
+    return model == EMBEDDED or ((folder / CONFIG_NAME).is_file() and (folder / WEIGHTS_NAME).is_file())
 
 
 def _load_heatmap(model: str, revision: str | None, device: str | torch.device | None) -> FaceDetector:
@@ -53,8 +66,9 @@ def _load_heatmap(model: str, revision: str | None, device: str | torch.device |
     from opens2v_hf.models.yolo_world.weights import read_weights
 
     found = find_weights(model, revision, ROLE, released_file=WEIGHTS_NAME, endings=(".safetensors",))
-    with torch.device("meta"):
-        network = HeatmapFaceNetwork(HeatmapConfig.from_file(found.path.parent / CONFIG_NAME))
-    fit_weights(network, read_weights(found.path), source=found.path, what="face detector")
-    chosen = pick_device(device)
-    return HeatmapFaceDetector(network, found.info(dtype="float32", device=str(chosen)), device=chosen)
+    with loading(found.resolved):
+        with torch.device("meta"):
+            network = HeatmapFaceNetwork(HeatmapConfig.from_file(found.path.parent / CONFIG_NAME))
+        fit_weights(network, read_weights(found.path), source=found.path, what="face detector")
+        chosen = pick_device(device)
+        return HeatmapFaceDetector(network, found.info(dtype="float32", device=str(chosen)), device=chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, cannot_load, resolve_model
+from opens2v_hf.models.hub import ResolvedModel, cached_commit, file_sha256, model_path, resolve_model
 from opens2v_hf.models.info import EMBEDDED, ModelInfo
+from opens2v_hf.models.weights import download_weights
 
 RELEASED_REPO = "BestWishYsh/OpenS2V-Weight"
 """Hub repo of the released weights."""
@@ -41,6 +41,11 @@ class WeightsFile:
     revision: str | None
     config: Path | None
     embedded: bool = False
+
+    @property
+    def resolved(self) -> ResolvedModel:
+        """The file as a model that lies on this machine."""
+        return ResolvedModel(self.role, self.name, str(self.path), self.revision, is_local=True, embedded=self.embedded)
 
     def info(self, *, dtype: str | None, device: str) -> ModelInfo:
         """Provenance for results."""
@@ -71,16 +76,16 @@ def find_weights(
         ModelError: nothing is found, or the Hub does not give it.
     """
     text = os.fspath(model)
-    path = Path(text).expanduser()
+    path = model_path(text)
     if text != EMBEDDED and path.is_file():
         if revision is not None or filename is not None:
             raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {text}; leave it out")
-        return WeightsFile(role, text, path, _sha256(path), None)
+        return WeightsFile(role, text, path, _revision_of(path), None)
     if text != EMBEDDED and path.is_dir():
         if revision is not None:
             raise ArgumentError(f"a revision belongs to a Hub id, not to {text!r} (got {revision=}); leave it out")
         chosen = _in_folder(path, role, released_file, endings, filename)
-        return WeightsFile(role, text, chosen, _sha256(chosen), _config_beside(chosen))
+        return WeightsFile(role, text, chosen, _revision_of(chosen), _config_beside(chosen))
     found = resolve_model(text, revision, role)
     if found.is_local:
         folder = Path(found.source)
@@ -89,8 +94,8 @@ def find_weights(
         )
     is_released = text == RELEASED_REPO and filename is None
     wanted = released_file if is_released else filename or WEIGHTS_NAME
-    path = _download(found, wanted)
-    config = None if is_released else _download(found, CONFIG_NAME)
+    path = download_weights(found, wanted)
+    config = None if is_released else download_weights(found, CONFIG_NAME)
     return WeightsFile(role, text, path, cached_commit(text, revision, filename=wanted) or revision, config)
 
 
@@ -140,16 +145,5 @@ def _config_beside(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _download(model: ResolvedModel, filename: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(model.source, filename, revision=model.hub_revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise cannot_load(model, error) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+def _revision_of(path: Path) -> str:
+    return f"sha256:{file_sha256(path)}"

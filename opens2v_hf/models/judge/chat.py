@@ -34,8 +34,10 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?")
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 _ADVICE = {
     401: "the key is missing or refused; check OPENAI_API_KEY",
+    402: "the account behind the key has no credit left",
     403: "the key may not use this model; check the key, the model's name and the base URL",
     404: "there is no such model or address; check the judge's name and the base URL (OPENAI_BASE_URL, `base_url=`)",
+    405: "the address takes no chat completions; check the base URL (OPENAI_BASE_URL, `base_url=`)",
 }
 
 
@@ -147,9 +149,8 @@ class ChatClient:
             reply = retrying(self._attempt, body, keep)
         except (_TransientError, _GivenUpError) as error:
             retried = ", also after retries" if attempts > 1 and isinstance(error, _TransientError) else ""
-            reason = f"the judge at {self.url} gave no answer{retried}: {error}"
-            self._breaker.unanswered(reason)
-            raise JudgeError(reason) from error
+            self._breaker.unanswered(str(error))
+            raise JudgeError(f"the judge at {self.url} gave no answer{retried}: {error}") from error
         except JudgeStoppedError as error:
             self._breaker.stop(error)
             raise

@@ -18,15 +18,12 @@ from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.budget import Budget
 from opens2v_hf.models.judge.chat import ChatClient, RefusedError
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
-from opens2v_hf.models.judge.options import EndpointOptions, known_options
+from opens2v_hf.models.judge.options import ENDPOINT_PREFIX, EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.scores.natural import read_score
 
 if TYPE_CHECKING:
     from PIL import Image
-
-PREFIX = "openai:"
-"""Of the name of a judge that is asked through an endpoint."""
 
 _REPLY_TOKENS = (64, 4096, 16384)
 """Bounds on a reply's tokens, one after the other, where the user sets none. No score depends on them."""
@@ -63,9 +60,9 @@ class EndpointJudge:
         now: Callable[[], float] = time.time,
         **given: Any,
     ) -> None:
-        self._model = model.removeprefix(PREFIX).strip()
+        self._model = model.removeprefix(ENDPOINT_PREFIX).strip()
         if not self._model:
-            raise ArgumentError(f"a judge behind an endpoint is named {PREFIX}<model> (got {model!r})")
+            raise ArgumentError(f"a judge behind an endpoint is named {ENDPOINT_PREFIX}<model> (got {model!r})")
         if unknown := sorted(set(given) - set(known_options())):
             raise ArgumentError(
                 f"the judge {model!r} knows no {', '.join(unknown)}; its options are {', '.join(known_options())}"
@@ -75,15 +72,15 @@ class EndpointJudge:
         self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:
             check_lifetime(self._model, utc_date(now()))
-        fixed = self._options.token_field
-        self._token_field = "max_tokens" if fixed == "auto" else fixed
+        fixed = self._options.bound_field
+        self._bound_field = "max_tokens" if fixed == "auto" else fixed
         self._bound = 0  # index into `_REPLY_TOKENS`
         self._lock = threading.Lock()
 
     @property
     def info(self) -> ModelInfo:
         """The model's name; an endpoint tells no revision."""
-        return ModelInfo(role="judge", name=PREFIX + self._model)
+        return ModelInfo(role="judge", name=ENDPOINT_PREFIX + self._model)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -128,9 +125,9 @@ class EndpointJudge:
     def _reply_bound(self) -> tuple[str, int | None]:
         """Name and value of the bound on a reply's tokens, as requests have it now."""
         if not self._options.caps_reply:
-            return self._token_field, None
+            return self._bound_field, None
         tokens = self._options.max_reply_tokens
-        return self._token_field, _REPLY_TOKENS[self._bound] if tokens == "auto" else tokens
+        return self._bound_field, _REPLY_TOKENS[self._bound] if tokens == "auto" else tokens
 
     def _run(self, messages: bytes) -> Rating:
         replies: list[str] = []
@@ -164,12 +161,12 @@ class EndpointJudge:
     def _renamed_bound(self, used: tuple[str, int | None], refusal: RefusedError) -> bool:
         """Whether the refused request may pass with the other name for the bound on a reply's tokens."""
         name, tokens = used
-        if tokens is None or self._options.token_field != "auto" or name != "max_tokens":
+        if tokens is None or self._options.bound_field != "auto" or name != "max_tokens":
             return False
         if refusal.param != "max_tokens" and "max_completion_tokens" not in refusal.said:
             return False
         with self._lock:
-            self._token_field = "max_completion_tokens"
+            self._bound_field = "max_completion_tokens"
             self._bound = max(self._bound, 1)  # such models think first, and their thoughts count
         return True
 

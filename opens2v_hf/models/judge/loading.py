@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.base import Judge
-from opens2v_hf.models.judge.endpoint import PREFIX, EndpointJudge
-from opens2v_hf.models.judge.options import known_options
+from opens2v_hf.models.judge.endpoint import EndpointJudge
+from opens2v_hf.models.judge.lifetimes import ShutdownWarning
+from opens2v_hf.models.judge.options import ENDPOINT_PREFIX, known_options
 
 RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
 """What the released code (v1.1) asks."""
@@ -28,18 +30,35 @@ def load_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str 
         ModelError: a local model cannot be loaded, or a model's maker has shut it down.
     """
     name = os.fspath(judge)
-    if name.startswith(PREFIX):
-        if revision is not None:
-            raise ArgumentError(
-                f"a judge behind an endpoint has no revision (got {revision=}); name the model's version"
-            )
-        return EndpointJudge(name, **options)
+    if name.startswith(ENDPOINT_PREFIX):
+        return _endpoint_judge(name, revision, options)
     # imported here, so that asking an endpoint needs no torch
     from opens2v_hf.models.judge.local import LocalJudge
 
     foreign = sorted(set(options) & set(known_options()))
     if foreign:
         raise ArgumentError(
-            f"{', '.join(foreign)} belong to a judge behind an endpoint ({PREFIX}<model>), and {name!r} runs here"
+            f"{', '.join(foreign)} belong to a judge behind an endpoint ({ENDPOINT_PREFIX}<model>), and {name!r} runs "
+            "here"
         )
     return LocalJudge.from_pretrained(name, revision=revision, **options)
+
+
+def check_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str | None = None, **options: Any) -> None:
+    """Raise what `load_judge` would raise for a judge behind an endpoint; nothing is asked.
+
+    Raises:
+        ArgumentError: an option has no usable value, or the key is missing.
+        ModelError: the model's maker has shut it down.
+    """
+    name = os.fspath(judge)
+    if name.startswith(ENDPOINT_PREFIX):
+        with warnings.catch_warnings():  # the judge that is loaded afterwards warns
+            warnings.simplefilter("ignore", ShutdownWarning)
+            _endpoint_judge(name, revision, options)
+
+
+def _endpoint_judge(name: str, revision: str | None, options: dict[str, Any]) -> EndpointJudge:
+    if revision is not None:
+        raise ArgumentError(f"a judge behind an endpoint has no revision (got {revision=}); name the model's version")
+    return EndpointJudge(name, **options)

@@ -16,8 +16,9 @@ from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
+from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
-    cannot_load,
+    loading,
     pick_device,
     pick_dtype,
     quantization_of,
@@ -34,7 +35,6 @@ ARCHITECTURES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
 DEFAULT_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
 _VISION_START, _IMAGE, _VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
 _IMAGE_TYPE_ID = 1  # what transformers calls a picture's tokens in `mm_token_type_ids`; text is 0
 
@@ -82,7 +82,8 @@ class LocalJudge:
             _single_token(tokenizer, marker, info.name)
         if self._prompt(2, "").count(_IMAGE) != 2:
             raise ModelError(
-                f"the chat template of the judge {info.name!r} does not place one {_IMAGE} for each picture; "
+                f"the chat template of the judge {info.name!r} (chat_template.jinja, or in tokenizer_config.json) does "
+                f"not place one {_IMAGE} for each picture; "
                 "use the tokenizer files of the model's own repo"
             )
 
@@ -118,35 +119,34 @@ class LocalJudge:
             ArgumentError: an argument has no usable value.
         """
         resolved = resolve_model(model, revision, "judge")
-        picked_device = pick_device(device)
-        model_kwargs = with_placement(model_kwargs, picked_device)
-        cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
-        picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
-        revision_argument = {} if resolved.hub_revision is None else {"revision": resolved.hub_revision}
-        try:
-            config = AutoConfig.from_pretrained(resolved.source, **revision_argument)
+        with loading(resolved):
+            picked_device = pick_device(device)
+            model_kwargs = with_placement(model_kwargs, picked_device)
+            cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
+            picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
+            arguments = resolved.load_arguments()
+            config = AutoConfig.from_pretrained(resolved.source, **arguments)
+            check_sizes(config.to_dict(), f"config.json of the judge {resolved.name!r}")
             _check_architecture(config.model_type, resolved.name)
-            tokenizer = AutoTokenizer.from_pretrained(resolved.source, **revision_argument)
+            tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
             # Pillow's resizing whatever else is installed: the same pixels, and so the same score, everywhere
-            image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **revision_argument)
+            image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
             load: Callable[..., Any] = AutoModelForImageTextToText.from_pretrained
             network, report = load(
                 resolved.source,
                 dtype=picked_dtype,
                 weights_only=True,
                 output_loading_info=True,
-                **revision_argument,
+                **arguments,
                 **model_kwargs,
             )
-        except _LOAD_ERRORS as error:
-            raise cannot_load(resolved, error) from error
-        _check_complete(report, resolved.name)
-        bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
-        image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
-        if "device_map" not in model_kwargs:
-            network.to(picked_device)
-        info = resolved.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
-        return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
+            _check_complete(report, resolved.name)
+            bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
+            image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
+            if "device_map" not in model_kwargs:
+                network.to(picked_device)
+            info = resolved.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
+            return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
     @property
     def info(self) -> ModelInfo:
@@ -260,7 +260,7 @@ def _check_architecture(model_type: str, name: str) -> None:
     if model_type not in ARCHITECTURES:
         raise ModelError(
             f"the judge {name!r} is a {model_type!r} model; local judges are {', '.join(ARCHITECTURES)} models, "
-            "and others can be served behind an endpoint (openai:<model> with base_url)"
+            "and others can be served behind an endpoint (`judge=openai:<model>`, `base_url=`)"
         )
 
 
@@ -291,7 +291,6 @@ def _pixel_bounds(
     low = min_pixels if min_pixels is not None else defaults.get("min_pixels", own["shortest_edge"])
     high = max_pixels if max_pixels is not None else defaults.get("max_pixels", own["longest_edge"])
     if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
-        raise ArgumentError(
-            f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})"
-        )
+        kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
+        raise kind(f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})")
     return low, high

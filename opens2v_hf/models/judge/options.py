@@ -10,7 +10,10 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf.errors import ArgumentError
 
-TokenField = Literal["auto", "max_tokens", "max_completion_tokens"]
+ENDPOINT_PREFIX = "openai:"
+"""Of the name of a judge that is asked through an endpoint."""
+
+BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 
 _OWN_FIELDS = frozenset({"model", "messages", "stream", "n"})
 
@@ -36,7 +39,7 @@ class EndpointOptions:
         reasoning_effort: of a model that thinks first, e.g. "low"; None for the endpoint's own.
         max_reply_tokens: bound of one reply, thoughts included; None for none. "auto" begins with 64 and allows more
             when a reply was cut off.
-        token_field: the name of that bound in a request; "auto" is "max_tokens" until the model refuses it.
+        bound_field: the name of that bound in a request; "auto" is "max_tokens" until the model refuses it.
         image_detail: of the frames, "low", "high" or "auto"; None to leave it out.
         jpeg_quality: of the frames, 1..95.
         extra_body: more fields of the request; they win over those made from the options above.
@@ -59,7 +62,7 @@ class EndpointOptions:
     seed: int | None = None
     reasoning_effort: str | None = None
     max_reply_tokens: int | Literal["auto"] | None = "auto"
-    token_field: TokenField = "auto"
+    bound_field: BoundField = "auto"
     image_detail: str | None = None
     jpeg_quality: int = 95
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -82,8 +85,8 @@ class EndpointOptions:
             self, "max_reply_tokens", "a whole number from 1, None or 'auto'",
             lambda value: value in (None, "auto") or _is_count(value),
         )  # fmt: skip
-        names = get_args(TokenField)
-        _require(self, "token_field", f"one of {', '.join(names)}", lambda value: value in names)
+        names = get_args(BoundField)
+        _require(self, "bound_field", f"one of {', '.join(names)}", lambda value: value in names)
         _require(self, "jpeg_quality", "a whole number in 1..95", lambda value: _is_count(value) and value <= 95)
         _check_extra(self.extra_body)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.config_file import read_config
+from opens2v_hf.models.config_file import config_from
 
 _Part = TypeVar("_Part", "VisionConfig", "AbstractorConfig", "LanguageConfig")
 
@@ -177,7 +177,7 @@ class QAlignConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        return cls.from_dict(read_config(path, "a quality scorer"), source=str(path))
+        return config_from(path, "a quality scorer", lambda values: cls.from_dict(values, source=str(path)))
 
 
 def _section(values: Mapping[str, Any], key: str, source: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, CLIPImageProcessorPil, PreTrainedConfig
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.q_align.network import PromptIds, QAlign
 from opens2v_hf.models.q_align.preprocess import FramePreprocessor
@@ -25,8 +25,6 @@ RELEASED_QUALITY_SCORER = "q-future/one-align"
 ROLE = "quality_scorer"
 BATCH_TOKENS = 8192
 CPU_BATCH_TOKENS = 2048
-
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
 
 
 class QAlignScorer:
@@ -94,19 +92,20 @@ class QAlignScorer:
             ModelError: the model cannot be found or loaded, or its files do not belong together.
         """
         found = resolve_model(model, revision, ROLE)
-        target = pick_device(device)
-        weights_dtype = pick_dtype(dtype, target)
-        # small files first: what is wrong with them shows before gigabytes are read
-        prompt, preprocessor = _load_prompt(found), _load_preprocessor(found)
-        network = load_network(found, device=target, dtype=weights_dtype)
-        default = CPU_BATCH_TOKENS if target.type == "cpu" else BATCH_TOKENS
-        return cls(
-            network,
-            prompt,
-            preprocessor,
-            found.info(dtype=weights_dtype, device=target),
-            batch_tokens=default if batch_tokens is None else batch_tokens,
-        )
+        with loading(found):
+            target = pick_device(device)
+            weights_dtype = pick_dtype(dtype, target)
+            # small files first: what is wrong with them shows before gigabytes are read
+            prompt, preprocessor = _load_prompt(found), _load_preprocessor(found)
+            network = load_network(found, device=target, dtype=weights_dtype)
+            default = CPU_BATCH_TOKENS if target.type == "cpu" else BATCH_TOKENS
+            return cls(
+                network,
+                prompt,
+                preprocessor,
+                found.info(dtype=weights_dtype, device=target),
+                batch_tokens=default if batch_tokens is None else batch_tokens,
+            )
 
     @property
     def options(self) -> dict[str, Any]:
@@ -169,20 +168,16 @@ class QAlignScorer:
 
 
 def _load_prompt(found: ResolvedModel) -> PromptIds:
-    revision = found.hub_revision or "main"
-    try:
-        # transformers does not know this kind of model, and its configuration says nothing about the tokenizer
-        tokenizer = AutoTokenizer.from_pretrained(
-            found.source, config=PreTrainedConfig(), trust_remote_code=False, revision=revision
-        )
-    except _LOAD_ERRORS as error:
-        raise cannot_load(found, error) from error
+    # transformers does not know this kind of model, and its configuration says nothing about the tokenizer
+    tokenizer = AutoTokenizer.from_pretrained(
+        found.source, config=PreTrainedConfig(), trust_remote_code=False, **_arguments(found)
+    )
     return prompt_ids(tokenizer)
 
 
 def _load_preprocessor(found: ResolvedModel) -> FramePreprocessor:
-    revision = found.hub_revision or "main"
-    try:
-        return FramePreprocessor(CLIPImageProcessorPil.from_pretrained(found.source, revision=revision))
-    except _LOAD_ERRORS as error:
-        raise cannot_load(found, error) from error
+    return FramePreprocessor(CLIPImageProcessorPil.from_pretrained(found.source, **_arguments(found)))
+
+
+def _arguments(found: ResolvedModel) -> dict[str, Any]:
+    return {"revision": "main"} | found.load_arguments()

@@ -7,7 +7,6 @@ on its device. Beside the network itself there is never more than one tensor of 
 from __future__ import annotations
 
 import json
-import pickle
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from opens2v_hf.errors import ModelError
@@ -32,16 +31,6 @@ WEIGHTS_NAMES = (
 )
 """Where weights may lie, the first that is there counts; an index names the files that hold them."""
 
-_LOAD_ERRORS = (HfHubHTTPError, OSError, ValueError)
-_READ_ERRORS = (
-    SafetensorError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-)
 _NAMED_KEYS = 4  # in an error message
 
 
@@ -102,7 +91,7 @@ def locate(found: ResolvedModel, filename: str) -> Path | None:
         path = Path(found.source) / filename
         return path if path.is_file() else None
     try:
-        return Path(hf_hub_download(found.source, filename, revision=found.hub_revision))
+        return Path(hf_hub_download(found.source, filename, **found.load_arguments()))
     except LocalEntryNotFoundError as error:
         # without a network, a file that was never asked for before looks like one that does not exist
         if filename == CONFIG_NAME:
@@ -110,7 +99,7 @@ def locate(found: ResolvedModel, filename: str) -> Path | None:
         return None
     except EntryNotFoundError:
         return None
-    except _LOAD_ERRORS as error:
+    except (HfHubHTTPError, OSError, ValueError) as error:
         raise cannot_load(found, error) from error
 
 
@@ -133,7 +122,7 @@ def _shards(index: Path) -> list[str]:
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         inside = all(Path(name).name == name for name in names)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{index} cannot be read as an index of weights: {error!r}") from error
     if not inside:
         raise ModelError(f"{index} names files outside its own folder ({', '.join(names[:_NAMED_KEYS])})")
@@ -150,7 +139,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
             return
         # mapped, the file's pages are read as its tensors are and can be dropped at any time
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except _READ_ERRORS as error:
+    except Exception as error:  # what a damaged file makes torch and pickle raise has no common base
         raise ModelError(
             f"{path} cannot be read as weights ({type(error).__name__}: {error}); download it again"
         ) from error

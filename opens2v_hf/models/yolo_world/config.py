@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.config_file import read_config
+from opens2v_hf.models.config_file import config_from
 
 STRIDES = (8, 16, 32)
 """Pixels of the network's input a cell of each level."""
@@ -149,7 +149,7 @@ class YoloWorldConfig:
         Raises:
             ModelError: the file is missing, no JSON object, or see `from_dict`.
         """
-        return cls.from_dict(read_config(path, "a detector"), source=str(path))
+        return config_from(path, "a detector", lambda values: cls.from_dict(values, source=str(path)))
 
 
 _RELEASED_KEYS = ("img_scale", "test_cfg", "post")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.weights import download_weights, read_weights, single_file
 from opens2v_hf.models.yolo_world.boxes import Detections, decode, select
@@ -139,26 +139,27 @@ class YoloWorldDetector:
             ArgumentError: an unknown device, dtype or mixed precision.
         """
         found, weights_path, config = _find(os.fspath(model), revision, filename, config)
-        network = build_network(config, read_weights(weights_path), source=str(weights_path))
-        chosen = pick_device(device)
-        weights_dtype = pick_dtype(dtype, chosen)
-        commit = None if found.is_local else cached_commit(found.source, revision, filename=weights_path.name)
-        info = ModelInfo(
-            role=ROLE,
-            name=found.name,
-            revision=commit or found.revision,
-            dtype=str(weights_dtype).removeprefix("torch."),
-            device=str(chosen),
-            embedded=found.embedded,
-        )
-        return cls(
-            network,
-            info=info,
-            device=chosen,
-            dtype=weights_dtype,
-            mixed_precision=mixed_precision,
-            batch_size=batch_size,
-        )
+        with loading(found):
+            network = build_network(config, read_weights(weights_path), source=str(weights_path))
+            chosen = pick_device(device)
+            weights_dtype = pick_dtype(dtype, chosen)
+            commit = None if found.is_local else cached_commit(found.source, revision, filename=weights_path.name)
+            info = ModelInfo(
+                role=ROLE,
+                name=found.name,
+                revision=commit or found.revision,
+                dtype=str(weights_dtype).removeprefix("torch."),
+                device=str(chosen),
+                embedded=found.embedded,
+            )
+            return cls(
+                network,
+                info=info,
+                device=chosen,
+                dtype=weights_dtype,
+                mixed_precision=mixed_precision,
+                batch_size=batch_size,
+            )
 
     @torch.inference_mode()
     def prompts(self, image_embeds: Tensor | np.ndarray) -> Tensor:

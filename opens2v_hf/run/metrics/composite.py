@@ -14,7 +14,7 @@ from opens2v_hf.run.each_video import for_each_video
 from opens2v_hf.run.kept_models import KeptModels
 from opens2v_hf.run.metrics.base import Metric, answer, definitions, kept_bytes, setting_of, video_name, video_source
 from opens2v_hf.run.metrics.given_sample import GivenSample
-from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice, load_metrics
+from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice, check_models, load_metrics
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord, notes
 from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.outcome import Status, VideoScore
@@ -80,17 +80,23 @@ def load_composite(
     roles = {role: None for name in names for role in METRICS[name].roles}
     if unknown := [role for role in given if role not in roles]:
         raise ArgumentError(f"none of the metrics asked for ({', '.join(names)}) has use for a model {unknown[0]!r}")
-    loaded = {}
+    loaded: dict[str, Any] = {}
+    wanted: dict[str, ModelChoice] = {}
     for role in roles:
         choice = given.get(role, EMBEDDED if models == EMBEDDED else ROLES[role].released)
         name, own = (choice.name, choice.arguments) if isinstance(choice, ModelChoice) else (choice, {})
         common = {key: (loading or {}).get(key) for key in ROLES[role].arguments}
         if isinstance(name, str) and name.startswith("openai:"):
             common = {}  # it is computed elsewhere
-        device = common.pop("device", None)
-        is_loaded = not isinstance(choice, str | ModelChoice) and not hasattr(choice, "__fspath__")
-        arguments = {} if is_loaded else {**common, **own}
-        loaded[role] = kept.get(role, name, arguments, device=arguments.pop("device", device))
+        if not isinstance(choice, str | ModelChoice) and not hasattr(choice, "__fspath__"):
+            loaded[role] = choice
+            continue
+        arguments = {**common, **own}
+        wanted[role] = ModelChoice(name, {key: value for key, value in arguments.items() if value is not None})
+    check_models(wanted)
+    for role, model in wanted.items():
+        arguments = dict(model.arguments)
+        loaded[role] = kept.get(role, model.name, arguments, device=arguments.pop("device", None))
     return load_metrics(list(names), options=options, loaded=loaded)
 
 

@@ -327,7 +327,7 @@ def test_a_reply_that_was_cut_off_is_allowed_more_tokens() -> None:
 
 def test_a_bound_that_the_user_set_stays() -> None:
     cut = says("4", finish_reason="length")
-    [rating], endpoint, _ = ask(cut, max_reply_tokens=100, token_field="max_completion_tokens")
+    [rating], endpoint, _ = ask(cut, max_reply_tokens=100, bound_field="max_completion_tokens")
     assert rating.score is None
     assert "max_reply_tokens" in rating.error
     assert [request["max_completion_tokens"] for request in endpoint.requests] == [100, 100, 100]
@@ -385,7 +385,9 @@ def test_content_in_parts_is_read() -> None:
     assert rating.score == 4
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (403, "key"), (404, "base URL")])
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "OPENAI_API_KEY"), (402, "credit"), (403, "key"), (404, "base URL"), (405, "base URL")]
+)
 def test_what_cannot_pass_fails_at_once_and_for_good(status: int, hint: str) -> None:
     waits = Waits()
     with judge_endpoint(fails(status, f"Incorrect API key provided: {KEY}"), says("5")) as endpoint:
@@ -575,7 +577,7 @@ def test_a_base_url_that_is_none_is_refused_without_showing_credentials(base_url
         {"concurrency": 0}, {"max_reply_attempts": 0}, {"max_attempts": 0}, {"timeout_s": 0}, {"max_wait_s": -1},
         {"jpeg_quality": 0}, {"max_calls": 0}, {"max_tokens": -5}, {"max_calls": 1.5}, {"max_calls": True},
         {"extra_body": {"model": "other"}}, {"extra_body": {"seed": {1}}}, {"colour": 1}, {"temperature": "hot"},
-        {"timeout_s": float("nan")}, {"max_reply_tokens": 0}, {"token_field": "tokens"}, {"seed": 1.5},
+        {"timeout_s": float("nan")}, {"max_reply_tokens": 0}, {"bound_field": "tokens"}, {"seed": 1.5},
         {"reasoning_effort": 3}, {"base_url": 7}, {"extra_body": "seed"}, {"concurrency": True},
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from opens2v_hf.models.judge.loading import load_judge
 def test_the_prefix_decides_for_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
-    judge = load_judge("openai:gpt-4o-2024-11-20", max_calls=3)
+    judge = load_judge("openai:gpt-4o-2024-11-20", max_calls=3, now=lambda: 0.0)
     assert judge.info.name == "openai:gpt-4o-2024-11-20"
     assert judge.options["url"] == "https://api.openai.com/v1/chat/completions"
     assert not judge.deterministic

@@ -14,7 +14,7 @@ from helpers.judge_endpoint import fails, judge_endpoint, says
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ServiceUnavailableError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
@@ -105,11 +105,16 @@ def test_partial_runs_only_where_allowed(video: Path) -> None:
     assert any("left out" in caveat for caveat in metric.caveats)
 
 
-def test_a_judge_that_stopped_is_marked(video: Path) -> None:
-    metric = NaturalScore(WatchingJudge([Rating(None, error="the budget is spent", stopped=True)] * 3))
+def test_a_judge_that_stopped_is_no_fault_of_the_video(video: Path) -> None:
+    stopped = Rating(None, error="the budget is spent", stopped=True)
+    metric = NaturalScore(WatchingJudge([stopped] * 3))
+    with pytest.raises(ServiceUnavailableError, match="the budget is spent"):
+        metric.score(Clip(video, rules=(metric.sampling,)))
+    # what was paid for is kept
+    metric = NaturalScore(WatchingJudge([Rating(4.0, "4"), stopped, stopped]))
     score = metric.score(Clip(video, rules=(metric.sampling,)))
     assert score.status is Status.FAILED
-    assert score.details["judge_stopped"] is True
+    assert score.details["runs"][0]["reply"] == "4"
 
 
 def test_a_deterministic_judge_is_asked_once_and_the_options_say_so(video: Path) -> None:

@@ -1,0 +1,106 @@
+"""A judge behind an endpoint, from the command line: its options, its death, its refusals."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.judge_endpoint import fails, judge_endpoint, never, says
+
+from opens2v_hf.cli import main
+from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+
+IDS = ("singleobj_1", "singleface_1", "singlehuman_1", "humanobj_1")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judge")
+    write_eval(folder / "benchmark", per_category=1)
+    write_generated(folder / "videos", "perfect", ids=IDS, num_frames=4)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def score(place: Path, out: Path, url: str, *more: str) -> tuple[int, dict[str, Any]]:
+    code = main(
+        [
+            "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(out),
+            "--metrics", "naturalscore,motion_amplitude", "--runs", "1", "--judge", "openai:some-model",
+            "--judge-base-url", url, *more,
+        ]
+    )  # fmt: skip
+    result = out / "open-domain.json"
+    return code, json.loads(result.read_text())["metrics"] if result.exists() else {}
+
+
+def test_options_of_the_judge_reach_the_request_and_the_result(place: Path, tmp_path: Path) -> None:
+    with judge_endpoint(says("<think>3 or 4?</think>\n4")) as endpoint:
+        _, metrics = score(
+            place, tmp_path, endpoint.base_url, "--option", "judge.reasoning_effort=low",
+            "--option", "judge.bound_field=max_completion_tokens", "--option", "judge.max_reply_tokens=5000",
+        )  # fmt: skip
+    assert {request["reasoning_effort"] for request in endpoint.requests} == {"low"}
+    assert {request["max_completion_tokens"] for request in endpoint.requests} == {5000}
+    natural = metrics["naturalscore"]
+    assert natural["options"]["judge"]["request"] == {"reasoning_effort": "low", "max_reply_tokens": 5000}
+    score_of_one = natural["scores"]["singleobj_1"]
+    assert score_of_one["value"] == 4.0
+    assert score_of_one["details"]["runs"][0]["reply"] == "<think>3 or 4?</think>\n4"
+
+
+@pytest.mark.parametrize(
+    ("word", "says_"),
+    [
+        ("effort=low", "judge has no option 'effort'"),
+        ("temperature=hot", "temperature of a judge must be a number from 0 (got 'hot')"),
+        ("seed", "NAME.KEY=VALUE"),
+        ("api_key=sk-0123456789", "OPENAI_API_KEY"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_scored(
+    word: str, says_: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, metrics = score(place, tmp_path, "http://127.0.0.1:9/v1", "--option", f"judge.{word}")
+    assert (code, metrics) == (2, {})
+    assert says_ in capsys.readouterr().err
+
+
+def test_a_dead_judge_costs_a_few_calls_and_no_other_score(place: Path, tmp_path: Path) -> None:
+    began = time.monotonic()
+    with judge_endpoint(never) as endpoint:
+        code, metrics = score(
+            place, tmp_path, endpoint.base_url, "--option", "judge.timeout_s=0.3", "--option", "judge.max_attempts=1"
+        )
+        asked = len(endpoint.requests)
+    assert time.monotonic() - began < 30
+    assert code == 1
+    assert asked == 3, "three calls for four videos, and no second round"
+    assert metrics["motion_amplitude"]["summary"]["num_scored"] == 4
+    reasons = [score["reason"] for score in metrics["naturalscore"]["scores"].values() if score["status"] == "failed"]
+    assert len(reasons) == 4
+    assert "no reply within 0.3 s" in reasons[0]
+    assert "not called again in this run" in reasons[-1]
+
+    with judge_endpoint(says("5")) as endpoint:
+        _, metrics = score(place, tmp_path, endpoint.base_url)
+    assert metrics["naturalscore"]["summary"]["mean"] == 5.0, "the next run asks again"
+
+
+def test_a_request_that_is_always_refused_is_sent_a_few_times_only(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with judge_endpoint(fails(400, "this model takes no pictures")) as endpoint:
+        code, metrics = score(place, tmp_path, endpoint.base_url)
+    assert code == 1
+    assert len(endpoint.requests) == 3
+    assert metrics["motion_amplitude"]["summary"]["num_scored"] == 4
+    assert "this model takes no pictures" in capsys.readouterr().out

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, date, datetime
+
+import pytest
+
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.judge.endpoint import EndpointJudge
+from opens2v_hf.models.judge.lifetimes import ShutdownWarning, utc_date
+from opens2v_hf.models.judge.loading import check_judge, load_judge
+from opens2v_hf.run.registry import ROLES, ModelChoice, check_models
+
+RELEASED = "openai:gpt-4o-2024-11-20"
+
+
+def at(*day: int) -> float:
+    return datetime(*day, tzinfo=UTC).timestamp()  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+
+def test_the_date_stands_in_the_table_of_roles() -> None:
+    assert ROLES["judge"].shutdown == date(2027, 1, 14)
+    assert all(role.shutdown is None for name, role in ROLES.items() if name != "judge")
+
+
+def test_31_days_before_nothing_is_said() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_judge(RELEASED, now=lambda: at(2026, 12, 14, 23, 59))
+
+
+@pytest.mark.parametrize(("day", "left"), [((2026, 12, 15), 30), ((2027, 1, 13, 23, 59), 1)])
+def test_from_30_days_before_it_is_warned(day: tuple[int, ...], left: int) -> None:
+    with pytest.warns(ShutdownWarning, match=rf"2027-01-14, in {left} days.*`judge=") as caught:
+        load_judge(RELEASED, now=lambda: at(*day))
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_judge(RELEASED, now=lambda: at(*day))  # the judge that is loaded afterwards warns
+
+
+@pytest.mark.parametrize("day", [(2027, 1, 14), (2030, 6, 1)])
+def test_from_the_day_itself_it_is_an_error_that_names_the_ways_on(day: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_judge(RELEASED, now=lambda: at(*day))
+    for words in ("shut down by its maker on 2027-01-14", "`judge=openai:", "`base_url=`", "`judge=Qwen/"):
+        assert words in str(caught.value)
+    with pytest.raises(ModelError, match="shut down"):
+        check_models({"judge": ModelChoice(RELEASED, {"now": lambda: at(*day)})})
+
+
+def test_other_models_and_other_endpoints_are_not_concerned(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = at(2030, 1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_judge("openai:gpt-5", now=lambda: late)
+        load_judge(RELEASED, base_url="https://my.server/v1", now=lambda: late)
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+        load_judge(RELEASED, now=lambda: late)
+        monkeypatch.delenv("OPENAI_BASE_URL")
+    with pytest.raises(ModelError):
+        EndpointJudge(RELEASED, base_url="https://api.openai.com/v1/", now=lambda: late)
+
+
+def test_days_are_those_of_utc() -> None:
+    assert utc_date(at(2027, 1, 14) - 1) == date(2027, 1, 13)
