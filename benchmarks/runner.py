@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from opens2v_hf import processes as launch
@@ -111,8 +110,6 @@ def worker(place: Path, out: Path) -> None:
     for task in tasks:
         if task.metric.name in run.wanted[0].metrics:
             task.metric.score(warm, task.reference(run.wanted[0]))
-    if launch.num_processes() > 1:
-        PartialState(cpu=True)
     # nobody's clock starts before all have come this far
     (out / f"ready {os.environ.get('RANK', '0')}").touch()
     while len(list(out.glob("ready *"))) < launch.num_processes():

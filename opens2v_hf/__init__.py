@@ -1,6 +1,22 @@
 """OpenS2V-Nexus for the Hugging Face ecosystem.
 
-Importing it lets `datasets` and `evaluate` load this project's datasets and metrics by bare name.
+Importing it lets `datasets` and `evaluate` load this project's datasets and metrics by bare name:
+
+    load_dataset("opens2v-eval", "open-domain"), load_dataset("opens2v-5m", streaming=True)
+    evaluate.load("nexusscore"), evaluate.load("gmescore"), ...
+
+And its functions do what the commands of the same names do:
+
+    score(videos, split=..., out=...)      all metrics for the videos of a model; resumable
+    compare(a, b)                          which differences between two results are real
+    report(results, out)                   one HTML page about results
+    explain(video, id=...)                 why a NexusScore is what it is
+    push(result, "org/model")              scores to the Hub
+    show(sample), convert(source, target)  look at OpenS2V-5M, and convert it
+    doctor()                               what is installed, used and missing
+
+`RunResult` is what `score` gives, and `RunResult.load(path)` reads one. A `ModelChoice` names a model with the
+arguments of loading it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,14 +25,33 @@ from opens2v_hf._version import __version__
 from opens2v_hf.hub import names as _names
 
 if TYPE_CHECKING:
+    from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
     from opens2v_hf.run.door import score
+    from opens2v_hf.run.registry import ModelChoice
     from opens2v_hf.run.result import RunResult
 
 _names.install()
 
-__all__ = ["RunResult", "__version__", "score"]
+__all__ = [
+    "ModelChoice",
+    "RunResult",
+    "__version__",
+    "compare",
+    "convert",
+    "doctor",
+    "explain",
+    "push",
+    "report",
+    "score",
+    "show",
+]
 
-_LAZY = {"score": "opens2v_hf.run.door", "RunResult": "opens2v_hf.run.result"}
+_LAZY = {
+    "score": "opens2v_hf.run.door",
+    "RunResult": "opens2v_hf.run.result",
+    "ModelChoice": "opens2v_hf.run.registry",
+    **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -25,4 +60,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+import difflib
 import importlib
 import os
 import re
 import sys
 from collections.abc import Sequence
 
+from opens2v_hf._util.console import prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
+from opens2v_hf.cli.parser import Parser
 from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.errors import OpenS2VError
 
@@ -40,36 +42,85 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 done with something left over that the output names, 2 wrong use or an error that
         the message explains, 130 interrupted.
     """
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if empty := [word for word in words if not word or re.fullmatch(r"--[\w-]+=", word)]:
         after = words[words.index(empty[0]) - 1] if words.index(empty[0]) else "opens2v"
-        print(f"opens2v: an argument is empty (after {after!r}); is a variable of the shell not set?", file=sys.stderr)
+        say(f"opens2v: an argument is empty (after {after!r}); is a variable of the shell not set?", error=True)
         return 2
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    parser = argparse.ArgumentParser(prog="opens2v", description="OpenS2V-Nexus for the Hugging Face ecosystem")
-    parser.add_argument("--version", action="version", version=f"opens2v-hf {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    module = None
-    for name, help_line in COMMANDS.items():
-        command = commands.add_parser(name, help=help_line, description=help_line[0].upper() + help_line[1:] + ".")
-        if name == chosen:  # only the chosen command's module is imported, so that --help stays quick
-            module = importlib.import_module(f"opens2v_hf.cli.{name}")
-            module.add_arguments(command)
-        command.set_defaults(parser=command)
-    arguments = parser.parse_args(words)
-    if module is None:
-        parser.error("name a command")
+    name, rest = _command_of(words)
+    command = command_parser(name)
+    command.words = rest
     try:
-        with plain_warnings(arguments.parser):
+        arguments, unknown = command.parse_known_args(_with_config(command, rest))
+        if unknown:
+            command.unknown(unknown)
+        if arguments.quiet:
+            set_quiet(True)
+            hide_bars()
+        module = importlib.import_module(f"opens2v_hf.cli.{name}")
+        with plain_warnings(command):
             code = module.run(arguments)
         sys.stdout.flush()
         return code
     except OpenS2VError as error:
-        print(f"opens2v {arguments.command}: {in_flags(str(error), arguments.parser)}", file=sys.stderr)
+        # what follows a line's end may be part of a name from outside: it is indented
+        message = in_flags(str(error), command).replace("\n", "\n  ")
+        say(f"opens2v {name}: {message}", error=True)
         return 2
     except BrokenPipeError:  # who read the output has gone, as `head` does; nothing more can be printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print(f"opens2v {arguments.command}: interrupted", file=sys.stderr)
+        say(f"opens2v {name}: interrupted", error=True)
         return 130
+    finally:
+        set_quiet(False)
+
+
+def command_parser(name: str) -> Parser:
+    """The parser of one command; only its module is imported, so that `--help` stays quick."""
+    from opens2v_hf.cli.options import COMMON, add
+
+    help_line = COMMANDS[name]
+    parser = Parser(prog=f"opens2v {name}", description=f"{help_line[0].upper()}{help_line[1:]}.")
+    importlib.import_module(f"opens2v_hf.cli.{name}").add_arguments(parser)
+    add(parser, *COMMON)
+    parser.set_defaults(parser=parser)  # reasons are shown with its flags
+    return parser
+
+
+def _command_of(words: list[str]) -> tuple[str, list[str]]:
+    """The command's name and the words after it; ends the process where there is none."""
+    parser = Parser(prog="opens2v", description="OpenS2V-Nexus for the Hugging Face ecosystem")
+    parser.add_argument("--version", action="version", version=f"opens2v-hf {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_line in COMMANDS.items():
+        commands.add_parser(name, help=help_line, add_help=False)
+    position = next((index for index, word in enumerate(words) if not word.startswith("-")), len(words))
+    parser.parse_args(words[:position] + [next(iter(COMMANDS))] * (position < len(words)))
+    if position == len(words):
+        parser.error("name a command")
+    name = words[position]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=2)
+        parser.error(f"there is no command {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    return name, words[position + 1 :]
+
+
+def _with_config(command: Parser, words: list[str]) -> list[str]:
+    """The words with those of `--config` before them, so that what the command line says counts."""
+    finder = Parser(add_help=False, prog=command.prog)
+    finder.add_argument("--config")
+    finder.error = command.error  # type: ignore[method-assign]
+    path = finder.parse_known_args(words)[0].config
+    return words if path is None else [*command.config_words(path), *words]
+
+
+def hide_bars() -> None:
+    """Show no bars of downloads and of loading weights."""
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bars()
+    disable_progress_bar()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from opens2v_hf._util.console import say
 from opens2v_hf.errors import SourceError
 
 MOST_NAMED = 5
@@ -96,21 +96,21 @@ def run(arguments: argparse.Namespace) -> int:
         for path in indices:
             skipped = load_index(path).skipped
             for member in skipped[:MOST_NAMED]:
-                print(f"note: {path.name} leaves out {member.name!r}: {member.reason}")
+                say(f"note: {path.name} leaves out {member.name!r}: {member.reason}")
             if len(skipped) > MOST_NAMED:
-                print(f"note: {path.name} leaves out {len(skipped) - MOST_NAMED} more")
-        print(f"indices of the split tars are in {arguments.target}")
+                say(f"note: {path.name} leaves out {len(skipped) - MOST_NAMED} more")
+        say(f"indices of the split tars are in {arguments.target}")
         return 0
     done = convert(plan, arguments.target, processes=arguments.processes)
     for config, rows in done.rows.items():
-        print(f"{config}: {rows} rows")
+        say(f"{config}: {rows} rows")
     if done.rejected:
-        print(f"{done.rejected} records were left out; {done.folder / REJECTED} says which and why")
+        say(f"{done.rejected} records were left out; {done.folder / REJECTED} says which and why")
     if not arguments.verify:
         return 0
     found = verify(arguments.target)
     for problem in found.problems:
-        print(problem, file=sys.stderr)
-    print(f"checked {found.shards} shards, {sum(found.rows.values())} rows, {found.masks} masks: ", end="")
-    print(f"{len(found.problems)} problems" if found.problems else "all is well")
+        say(problem, error=True)
+    verdict = f"{len(found.problems)} problems" if found.problems else "all is well"
+    say(f"checked {found.shards} shards, {sum(found.rows.values())} rows, {found.masks} masks: {verdict}")
     return 1 if found.problems else 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from opens2v_hf._util.console import say, terminal_width
+from opens2v_hf.cli.options import add
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--out", default="demo-output", metavar="FOLDER", help="where everything is written")
+    add(parser, "--out", default="demo-output")
     parser.add_argument(
         "--per-category", type=int, default=3, metavar="N", help="samples of each id prefix (default: 3)"
     )
@@ -16,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the sample, score the simulated models, write the report."""
+    from opens2v_hf.cli import hide_bars
     from opens2v_hf.run.demo import run_demo
 
-    run_demo(arguments.out, per_category=arguments.per_category, seed=arguments.seed)
+    hide_bars()  # the embedded models are loaded at once
+
+    run_demo(arguments.out, per_category=arguments.per_category, seed=arguments.seed, say=say, width=terminal_width())
     return 0

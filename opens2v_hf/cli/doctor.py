@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from opens2v_hf._util.console import say
+
 _SIGNS = {"ok": "ok     ", "missing": "MISSING", "note": "note   "}
 
 
@@ -13,10 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 1 where something is missing."""
-    from opens2v_hf.run.doctor import examine
+    import opens2v_hf
 
-    findings = examine()
+    findings = opens2v_hf.doctor()
     width = max(len(finding.topic) for finding in findings)
     for finding in findings:
-        print(f"{_SIGNS[finding.state]}  {finding.topic.ljust(width)}  {finding.text}")
+        say(f"{_SIGNS[finding.state]}  {finding.topic.ljust(width)}  {finding.text}")
     return int(any(finding.state == "missing" for finding in findings))

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from opens2v_hf._util.console import say
 from opens2v_hf._version import __version__
 
 _PACKAGE = "opens2v-hf"
@@ -72,14 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
         )
         plans = plan(api, repos)
         for line in (*(entry.describe() for entry in plans), *left_out):
-            print(in_flags(line, arguments.parser))
+            say(in_flags(line, arguments.parser))
         if arguments.dry_run or all(entry.is_done for entry in plans):
             return 0
         if not arguments.package_is_ours and not _agreed(f"{_WHY_OURS}\nIs it yours?"):
-            print(f"nothing was published; --package-is-ours says that {_PACKAGE}=={__version__} on the index is yours")
+            say(f"nothing was published; --package-is-ours says that {_PACKAGE}=={__version__} on the index is yours")
             return 1
         if not arguments.yes and not _agreed("Publish?"):
-            print("nothing was published; --yes publishes without asking")
+            say("nothing was published; --yes publishes without asking")
             return 1
         publish(api, plans, private=arguments.private)
     return 0

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.run.result import RunResult
 
@@ -36,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show what would be sent and change nothing; fails where the real call would. Without a way to the Hub it "
         "shows what can be said here, and exits with 1",
     )
-    parser.add_argument("--version", default="v1.1", help="of the weights of the total: v1.1 (default) or v1.0")
-    parser.add_argument("--scoring", default="released", help="released (default) or strict")
+    add(parser, "--weights", "--scoring")
     allow = parser.add_argument_group("what is refused otherwise")
     allow.add_argument("--allow-partial", action="store_true", help="columns or videos are missing")
     allow.add_argument("--allow-embedded", action="store_true", help="numbers of the embedded models")
@@ -81,17 +82,17 @@ def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
     from opens2v_hf.hub.results.released_form import released_form, write_released_form
 
     path: Path = arguments.space_json
-    card = result.scorecard(version=arguments.version, scoring=arguments.scoring)
+    card = result.scorecard(version=arguments.weights, scoring=arguments.scoring)
     allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
     check_comparable(result, card, allowed)  # the form has no room for a note
     if not arguments.dry_run:
-        print(f"wrote {write_released_form(card, path)}")
+        say(f"wrote {write_released_form(card, path)}")
         return
     content = json.dumps(released_form(card), indent=2)
     parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     if (os.path.lexists(path) and not path.is_file()) or not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ResultError(f"cannot write {path}; choose another file")
-    print(f"{content}\nwould {'replace' if path.exists() else 'write'} {path}")
+    say(f"{content}\nwould {'replace' if path.exists() else 'write'} {path}")
 
 
 def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal:
@@ -105,7 +106,7 @@ def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal
         dry_run=arguments.dry_run,
         benchmark=arguments.benchmark or BENCHMARK,
         source_url=arguments.source,
-        version=arguments.version,
+        version=arguments.weights,
         scoring=arguments.scoring,
         allow_partial=arguments.allow_partial,
         allow_embedded=arguments.allow_embedded,
@@ -137,7 +138,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
         team=arguments.team,
         venue=arguments.venue,
         submitted_by=owner,
-        version=arguments.version,
+        version=arguments.weights,
         scoring=arguments.scoring,
     )
     return submit(submission, arguments.results, direct=arguments.direct, dry_run=arguments.dry_run, api=api)
@@ -146,7 +147,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
 def _print(proposal: Proposal) -> None:
     if not proposal.done:
         for line in proposal.diff.splitlines():  # a record is one line of some 40 KB
-            print(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
+            say(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}... {len(line):,} characters")
     for notice in proposal.notices:
-        print(notice)
-    print(proposal.describe())
+        say(notice)
+    say(proposal.describe())

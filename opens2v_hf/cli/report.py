@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import argparse
 
-from opens2v_hf.run.result import RunResult
-from opens2v_hf.scores.scorecard import VERSIONS
+from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    from opens2v_hf.run.report import TITLE
+
     parser.add_argument(
         "results",
         nargs="+",
         metavar="RESULT",
-        help="JSON file that `opens2v score` wrote; thumbnails in the folder <split>.thumbnails beside it are shown",
+        help="what `opens2v score` wrote: a JSON file, or a folder, of which all results are shown; with the "
+        "thumbnails in the folder <split>.thumbnails beside each",
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where report.html and its pictures are written")
-    parser.add_argument("--title", default="Subject-to-video scores", help="of the page")
-    parser.add_argument("--version", choices=VERSIONS, default=VERSIONS[0], help="of the weights (default: v1.1)")
+    add(parser, "--out", required=True)
+    add(parser, "--title", default=TITLE)
+    add(parser, "--weights")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and say where it is."""
-    from opens2v_hf.run.report import write_report
-    from opens2v_hf.run.thumbnails import find_thumbnails
+    import opens2v_hf
 
-    results = [RunResult.load(path) for path in arguments.results]
-    thumbnails = {
-        (result.model, result.split): find_thumbnails(path)
-        for result, path in zip(results, arguments.results, strict=True)
-    }
-    page = write_report(results, arguments.out, title=arguments.title, version=arguments.version, thumbnails=thumbnails)
-    print(f"wrote {page}")
+    page = opens2v_hf.report(arguments.results, arguments.out, title=arguments.title, weights=arguments.weights)
+    say(f"wrote {page}")
     return 0

@@ -3,68 +3,69 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from opens2v_hf._util.console import one_line, say, terminal_width
+from opens2v_hf.cli.metric_options import parse_options
+from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
+
+_LOADING_FLAGS = ("batch_tokens", "mixed_precision")
+_JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    from opens2v_hf.run.door import Resume
+    from opens2v_hf.run.passes import Memory
     from opens2v_hf.run.registry import METRICS, ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
-    parser.add_argument("--split", default="open-domain", choices=("open-domain", "human-domain", "single-domain"))
+    add(parser, "--split")
     parser.add_argument(
         "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
     )
-    parser.add_argument(
+    add(
+        parser,
         "--out",
         required=True,
-        metavar="FOLDER",
         help="gets <split>.json and the journal from which the same command goes on after it was stopped or killed",
     )
     parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace a <split>.json that this run does not go on from: another model's, or one with more metrics",
+        "--resume",
+        choices=get_args(Resume),
+        default="auto",
+        help="auto: go on from what earlier runs finished in --out, and replace nothing else; retry-failed: try again "
+        "also what failed for a reason that lies in the video; never: forget and replace what is there (default: auto)",
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help="forget what earlier runs finished there, and score everything anew"
-    )
-    parser.add_argument(
-        "--retry-failed", action="store_true", help="try again also what failed for a reason that lies in the video"
-    )
-    parser.add_argument("--name", help="of the model, for tables (default: the last part of VIDEOS)")
-    parser.add_argument(
-        "--data-dir", metavar="PLACE", help="folder or hf:// URL of the benchmark (default: its Hub repo)"
-    )
-    parser.add_argument("--revision", help="of the benchmark's Hub repo")
-    parser.add_argument("--videos-revision", help="of the Hub repo of videos")
-    parser.add_argument("--backend", default="auto", choices=("auto", "decord", "pyav"), help="video decoder")
+    add(parser, "--name", help="of the model, for tables (default: the last part of VIDEOS that says something)")
+    add(parser, "--data-dir", "--revision")
+    parser.add_argument("--videos-revision", metavar="REVISION", help="of the Hub repo of videos")
+    parser.add_argument("--recursive", action="store_true", help="search the subfolders of VIDEOS, too")
+    add(parser, "--backend")
 
-    models = parser.add_argument_group("models", "each a Hub id, a folder, or 'embedded'")
-    models.add_argument(
-        "--models",
-        choices=("embedded",),
-        help="the small models of this package for all roles not named below; not comparable with any leaderboard",
+    trial = parser.add_argument_group(
+        "trial", "some samples only; the result is <split>.partial.json and is never comparable with a leaderboard"
     )
-    for name, role in ROLES.items():
-        flag = f"--{name.replace('_', '-')}"
-        also = f"also {role.also}; " if role.also else ""
-        models.add_argument(flag, metavar="MODEL", help=f"{also}default: {role.released}")
-        models.add_argument(f"{flag}-revision", metavar="REVISION")
-    models.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    models.add_argument(
-        "--dtype",
-        help="of the networks that take one: float16, bfloat16, float32 (default: float16 on CUDA, else float32)",
-    )
+    trial.add_argument("--limit", type=int, metavar="N", help="at most N videos, from the categories in turn")
+    trial.add_argument("--ids", metavar="A,B", help="these samples")
+    trial.add_argument("--category", metavar="A,B", help="samples of these categories, e.g. singleface")
+
+    models = add_models(parser, ROLES)
     models.add_argument(
         "--memory",
         default="keep",
-        choices=("keep", "low"),
+        choices=get_args(Memory),
         help="low: load one group of models after another, and decode the videos once for each (default: keep)",
+    )
+    parser.add_argument(
+        "--video-timeout",
+        type=float,
+        default=7200.0,
+        metavar="SECONDS",
+        help="what one video may take; one that takes longer fails, and the run goes on (default: 7200)",
     )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
@@ -72,21 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     natural.add_argument("--judge-base-url", metavar="URL", help="of an OpenAI-compatible endpoint")
     natural.add_argument("--judge-concurrency", type=int, metavar="N", help="requests at a time")
     natural.add_argument("--judge-max-calls", type=int, metavar="N", help="stop asking after so many requests")
-    natural.add_argument(
-        "--judge-option", action="append", default=[], metavar="NAME=VALUE",
-        help="of asking the judge, e.g. reasoning_effort=low or max_reply_tokens=4000; may be repeated",
-    )  # fmt: skip
     natural.add_argument("--protocol", choices=("released", "full"), help="frames and rubric (default: released)")
     natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
     natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
 
-    looking = ", ".join(name for name, entry in METRICS.items() if "num_frames" in entry.options)
-    frames = parser.add_argument_group(looking)
-    frames.add_argument("--num-frames", type=int, metavar="N", help="default: 32, as released")
-
-    nexus = parser.add_argument_group("nexusscore")
-    nexus.add_argument("--variant", choices=VARIANTS, help="definition of the score (default: released)")
-    nexus.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="of the detector (default: no)")
+    options = parser.add_argument_group("metrics")
+    sampling = ", ".join(name for name, entry in METRICS.items() if "num_frames" in entry.options)
+    add(options, "--num-frames", help=f"of {sampling} (default: 32, as released)")
+    add(options, "--variant", choices=VARIANTS)
+    options.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="of the detector (default: no)")
+    add(options, "--option")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,41 +92,51 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import opens2v_hf
     from opens2v_hf import processes
+    from opens2v_hf.cli import hide_bars
     from opens2v_hf.cli.wording import in_flags
-    from opens2v_hf.run.result import notes
-    from opens2v_hf.run.table import format_text
+    from opens2v_hf.run.result import PARTIAL_ENDING, notes
+    from opens2v_hf.run.table import format_text, wrapped
 
     if not processes.is_main_process():
-        _hide_progress()
-    metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
+        hide_bars()
+    metrics = names_of(arguments.metrics) or []
+    options, models = _chosen(arguments, metrics)
     try:
         result = opens2v_hf.score(
             arguments.videos,
             split=arguments.split,
             metrics=metrics,
-            models=_models(arguments, metrics),
-            options=_options(arguments, metrics),
+            metric_models=models,
+            options=options,
+            num_frames=arguments.num_frames,
+            device=arguments.device,
+            dtype=arguments.dtype,
             name=arguments.name,
+            limit=arguments.limit,
+            ids=arguments.ids,
+            category=arguments.category,
             data_dir=arguments.data_dir,
             revision=arguments.revision,
             videos_revision=arguments.videos_revision,
+            recursive=arguments.recursive,
             backend=arguments.backend,
             out=arguments.out,
-            overwrite=arguments.overwrite,
-            fresh=arguments.fresh,
-            retry_failed=arguments.retry_failed,
+            resume=arguments.resume,
             memory=arguments.memory,
+            video_timeout_s=arguments.video_timeout,
         )
     except KeyboardInterrupt:
-        print(f"what was finished is kept in {arguments.out}; the same command goes on from there", file=sys.stderr)
+        say(f"what was finished is kept in {arguments.out}; the same command goes on from there", error=True)
         raise
     if not processes.is_main_process():
         return 0
-    print(format_text([result]))
+    width = terminal_width()
+    say(format_text([result], width=width))
     for note in notes([result]):
-        print(f"note: {note}")
+        say(wrapped(f"note: {note}", width))
     _print_list("without a video", result.coverage.missing)
-    _print_list("files of no sample of this split", result.coverage.unknown)
+    if not result.is_partial:
+        _print_list("files of no sample of this split", result.coverage.unknown)
     failures = [
         f"{metric.name} {sample_id}: {in_flags(score.reason, arguments.parser)}"
         for metric in result.metrics
@@ -138,65 +144,36 @@ def run(arguments: argparse.Namespace) -> int:
         if score.status == "failed"
     ]
     _print_list("not scored", failures, separator="\n  ")
-    print(f"wrote {Path(arguments.out) / arguments.split}.json")
+    say(f"wrote {Path(arguments.out) / arguments.split}{PARTIAL_ENDING if result.is_partial else '.json'}")
     return int(bool(failures or result.coverage.missing))
-
-
-def _hide_progress() -> None:
-    """Keep the bars of downloads and of loading weights to the main process."""
-    from huggingface_hub.utils import disable_progress_bars
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bars()
-    disable_progress_bar()
 
 
 def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most: int = 12) -> None:
     if items:
-        shown = separator.join(items[:most])
+        shown = separator.join(map(one_line, items[:most]))
         rest = f"{separator}... and {len(items) - most} more" if len(items) > most else ""
-        print(f"{title} ({len(items)}):{separator if separator != ', ' else ' '}{shown}{rest}")
+        say(f"{title} ({len(items)}):{separator if separator != ', ' else ' '}{shown}{rest}")
 
 
-def _models(arguments: argparse.Namespace, metrics: Sequence[str]) -> Any:
-    """What the user said of each role that the metrics need."""
-    from opens2v_hf.models.info import EMBEDDED
-    from opens2v_hf.models.judge.options import options_from_words
-    from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice
+def _chosen(arguments: argparse.Namespace, metrics: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Any]:
+    """The options of the metrics asked for, and the models of the roles that they need."""
+    from opens2v_hf.run.registry import METRICS, ROLES
 
-    roles = {role: ROLES[role] for name in metrics if name in METRICS for role in METRICS[name].roles}
-    choices = {}
-    for name, role in roles.items():
-        chosen = getattr(arguments, name) or (EMBEDDED if arguments.models == EMBEDDED else role.released)
-        loading = {"revision": getattr(arguments, f"{name}_revision")}
-        loading |= {argument: getattr(arguments, argument) for argument in role.arguments}
-        if name == "judge" and chosen.startswith("openai:"):
-            loading = {
-                "revision": arguments.judge_revision,
-                "base_url": arguments.judge_base_url,
-                "concurrency": arguments.judge_concurrency,
-                "max_calls": arguments.judge_max_calls,
-            }
-        if name == "judge":
-            loading |= options_from_words(arguments.judge_option)
-        choices[name] = ModelChoice(chosen, _given(loading))
-    return choices
-
-
-def _options(arguments: argparse.Namespace, metrics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """What the user said of the metrics' own options, for those asked for."""
-    from opens2v_hf.run.registry import METRICS
-
-    own = {
+    options, loading = parse_options(arguments.option, metrics)
+    shortcuts = {
         "naturalscore": {"protocol": arguments.protocol, "runs": arguments.runs, "rubric": arguments.rubric},
         "nexusscore": {"variant": arguments.variant},
     }
-    found = {}
     for name in metrics:
-        takes_frames = name in METRICS and "num_frames" in METRICS[name].options
-        frames = {"num_frames": arguments.num_frames} if takes_frames else {}
-        found[name] = _given({**frames, **own.get(name, {})})
-    return {name: options for name, options in found.items() if options}
+        if given := _given(shortcuts.get(name, {})):
+            options[name] = {**given, **options.get(name, {})}
+    roles = list(dict.fromkeys(role for name in metrics if name in METRICS for role in METRICS[name].roles))
+    for role in roles:
+        arguments_of_role = {name: getattr(arguments, name) for name in _LOADING_FLAGS if name in ROLES[role].arguments}
+        if role == "judge":
+            arguments_of_role = {name: getattr(arguments, f"judge_{name}") for name in _JUDGE_FLAGS}
+        loading[role] = {**_given(arguments_of_role), **loading.get(role, {})}
+    return options, chosen_models(arguments, roles, loading=loading)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

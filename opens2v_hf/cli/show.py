@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -18,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", help="of the repo")
     parser.add_argument("--index-dir", metavar="FOLDER", help="indices of the split tars, see `opens2v convert`")
     parser.add_argument(
-        "--config",
+        "--config-name",
         default="regular",
         choices=("regular", "cross_pairs", "views"),
         help="the clip with its pairs and views (default), or one of these alone",
     )
-    parser.add_argument("--frames", type=int, metavar="N", help="frames of the clip (default: 8)")
+    add(parser, "--num-frames", help="of the clip (default: 8)")
     parser.add_argument(
         "--pairs",
         type=int,
@@ -40,14 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     shown = fetch(
         Place(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),
         arguments.sample,
-        config=arguments.config,
-        num_frames=NUM_FRAMES if arguments.frames is None else arguments.frames,
+        config=arguments.config_name,
+        num_frames=NUM_FRAMES if arguments.num_frames is None else arguments.num_frames,
         most_pairs=arguments.pairs,
     )
     path = write_sheet(shown, arguments.out)
     drawn = (part for part in (shown.clip, shown.views) if part is not None)
     problems = [problem for part in drawn for problem in part.problems]
     for sentence in (*problems, *shown.notes):
-        print(f"note: {sentence}")
-    print(f"wrote {path}")
+        say(f"note: {sentence}")
+    say(f"wrote {path}")
     return int(bool(problems))

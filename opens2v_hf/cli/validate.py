@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
+
+from opens2v_hf._util.console import say, say_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.scores.scorecard import SPLITS
 
     if arguments.schema:
-        print(json.dumps(json_schema(), indent=2))
+        say_json(json_schema())
         return 0
     if not arguments.targets or "" in arguments.targets or arguments.results == "":
         raise ArgumentError("name what is to be checked: a file, a folder or a pull request (got an empty argument)")
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
                 place, split=arguments.split, existing=existing, allow_published=arguments.allow_published
             )
     if arguments.json:
-        print(json.dumps({name: [one.to_dict() for one in problems] for name, problems in checked.items()}, indent=2))
+        say_json({name: [one.to_dict() for one in problems] for name, problems in checked.items()})
     else:
         _print(checked)
     return int(any(is_refused(problems) for problems in checked.values()))
@@ -81,10 +82,8 @@ def _print(checked: dict[str, list]) -> None:
 
     for name, problems in checked.items():
         if problems:
-            print(
-                f"{harmless(name)}: {'not acceptable' if is_refused(problems) else 'acceptable, for a person to see'}"
-            )
+            say(f"{harmless(name)}: {'not acceptable' if is_refused(problems) else 'acceptable, for a person to see'}")
             for problem in problems:
-                print(f"  {problem}")
+                say(f"  {problem}")
     good = sum(not is_refused(problems) for problems in checked.values())
-    print(f"{good} of {len(checked)} acceptable")
+    say(f"{good} of {len(checked)} acceptable")

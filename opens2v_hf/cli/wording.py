@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from opens2v_hf._util.console import say
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
 
@@ -30,7 +30,7 @@ def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, ShutdownWarning):
-            print(f"warning: {in_flags(str(message), parser)}", file=sys.stderr)
+            say(f"warning: {in_flags(str(message), parser)}", error=True)
         else:
             show(message, category, filename, lineno, file, line)
 
@@ -61,8 +61,8 @@ def in_flags(text: str, parser: argparse.ArgumentParser) -> str:
         action = flags.get(name) or flags.get(f"judge_{name}")
         if action is not None:
             return " ".join([action.option_strings[-1], *([value] if value and action.nargs != 0 else [])])
-        if "judge_option" in flags and name in known_options():
-            return f"--judge-option {name}={value}"
+        if "judge" in flags and "option" in flags and name in known_options():
+            return f"--option judge.{name}={value}"
         return argument[0]
 
     return _ARGUMENT.sub(flag, text)

@@ -12,7 +12,7 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import is_unavoidable
 from opens2v_hf.hub.results.validation.problem import Problem, harmless
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.run.result import MetricResult, RunResult
+from opens2v_hf.run.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
 
@@ -46,6 +46,8 @@ def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, ha
         NotComparableError: it is partial, made with embedded models, or not comparable, and that was not allowed.
         ResultError: it holds no column at all.
     """
+    if result.is_partial:
+        raise ResultError(f"the result of {result.model!r} is not pushed: {PARTIAL_NOTE}; score the whole split")
     if not any(column.normalised is not None for column in card.columns.values()):
         raise ResultError(f"the result of {result.model!r} has no column of the leaderboard; score with more metrics")
     found = []

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from opens2v_hf.errors import ResultError
+from opens2v_hf.run.compare_text import format_comparison, summary
 from opens2v_hf.run.result import MetricResult, RunResult, notes
 from opens2v_hf.run.result_columns import beside_metrics, column_metrics, column_values, require_known_missing
+from opens2v_hf.run.result_views import short_name
 from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_beside, compare_values
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT
 
@@ -32,7 +34,7 @@ class PromptDifference:
     difference: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResultComparison:
     """Two results of one split.
 
@@ -61,6 +63,12 @@ class ResultComparison:
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<ResultComparison of {short_name(self.a)} and {short_name(self.b)} on {self.split}: {summary(self)}>"
+
+    def __str__(self) -> str:
+        return format_comparison(self)
 
     @property
     def differences(self) -> list[Difference]:
@@ -160,6 +168,9 @@ def _warnings(
 ) -> Iterator[str]:
     if a.benchmark.get("sha256") != b.benchmark.get("sha256"):
         yield "the prompt files differ: the same id may stand for another prompt"
+    for result, name in zip((a, b), names, strict=True):
+        if result.is_partial:
+            yield f"the result of {name!r} is about {result.benchmark['subset']}"
     if [video.sha256 for video in a.videos] == [video.sha256 for video in b.videos] and a.videos:
         yield "both results are of the very same video files"
     compared = [*paired.columns.values(), *beside.values()]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from opens2v_hf.run.compare import ResultComparison
-from opens2v_hf.run.table import PARTIAL_MARK, aligned, percent
+from typing import TYPE_CHECKING
+
+from opens2v_hf.run.table import PARTIAL_MARK, aligned, percent, wrapped
 from opens2v_hf.scores.paired import ALPHA, Difference
 from opens2v_hf.scores.scorecard import COLUMNS
+
+if TYPE_CHECKING:
+    from opens2v_hf.run.compare import ResultComparison
 
 BESIDE = "beside the columns, in units of their own; no part of the total, and not the leaderboard's:"
 """Stands above the metrics that fill no column."""
@@ -82,8 +86,13 @@ def summary(comparison: ResultComparison) -> str:
     return f"{columns}; {ahead} is ahead in {of} by {abs(100 * total.difference):.2f} points."
 
 
-def format_comparison(comparison: ResultComparison) -> str:
-    """All of a comparison for a terminal."""
+def format_comparison(comparison: ResultComparison, *, width: int | None = None) -> str:
+    """All of a comparison for a terminal.
+
+    Args:
+        comparison: of two results.
+        width: of the terminal; wider tables go on below themselves. By default there is no limit.
+    """
     mark = PARTIAL_MARK if comparison.paired.partial else ""
     lines = [["", comparison.a, comparison.b, "difference", "95 % interval", "p", "p (Holm)", "prompts", ""]]
     for difference in comparison.differences:
@@ -101,20 +110,22 @@ def format_comparison(comparison: ResultComparison) -> str:
                 verdict(comparison, difference),
             ]
         )
-    text = [
+    title = (
         f"{comparison.a} against {comparison.b} on {comparison.split}, in percent; {comparison.scoring} scoring, "
-        f"weights of {comparison.version}, over the prompts that both have",
-    ]
+        f"weights of {comparison.version}, over the prompts that both have"
+    )
+    text = [wrapped(title, width)]
     if comparison.paired.columns:
-        text.append(aligned(lines))
+        text.append(aligned(lines, width))
     if comparison.paired.total is not None and comparison.paired.partial:
         lacking = ", ".join(COLUMNS[name].title for name in comparison.paired.missing_columns)
-        text.append(f"{PARTIAL_MARK} no total: not both have {lacking}; the mean of the other columns by their weights")
+        remark = f"{PARTIAL_MARK} no total: not both have {lacking}; the mean of the other columns by their weights"
+        text.append(wrapped(remark, width))
     if comparison.beside:
-        text += ["", BESIDE, aligned(_beside_lines(comparison))]
+        text += ["", wrapped(BESIDE, width), aligned(_beside_lines(comparison), width)]
     text += [
         "",
-        summary(comparison),
+        wrapped(summary(comparison), width),
         f"(paired bootstrap over prompts; level {ALPHA}, columns corrected by Holm's method)",
     ]
     if any(comparison.prompts.values()):
@@ -131,11 +142,11 @@ def format_comparison(comparison: ResultComparison) -> str:
                 ]
                 for prompt in prompts
             ]
-        text.append(aligned(named))
+        text.append(aligned(named, width))
     for model, ids in ((comparison.a, comparison.only_a), (comparison.b, comparison.only_b)):
         if ids:
-            text.append(f"only {model} has a video for {_some(ids)}")
-    return "\n".join([*text, *(f"warning: {warning}" for warning in comparison.warnings)])
+            text.append(wrapped(f"only {model} has a video for {_some(ids)}", width))
+    return "\n".join([*text, *(wrapped(f"warning: {warning}", width) for warning in comparison.warnings)])
 
 
 def _beside_lines(comparison: ResultComparison) -> list[list[str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from opens2v_hf._util.console import is_quiet
 from opens2v_hf.data.eval_split import EvalSplit, open_split
 from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
@@ -23,7 +24,7 @@ from opens2v_hf.run.report import write_report
 from opens2v_hf.run.report_sections import Picture
 from opens2v_hf.run.result import RunResult, notes
 from opens2v_hf.run.scoring import MetricPass, Run, score_passes
-from opens2v_hf.run.table import format_text
+from opens2v_hf.run.table import format_text, wrapped
 from opens2v_hf.run.thumbnails import find_thumbnails
 from opens2v_hf.run.videos import find_videos
 from opens2v_hf.video.clip import Clip
@@ -41,6 +42,7 @@ def run_demo(
     seed: int = 0,
     metrics: Sequence[str] | None = None,
     say: Callable[[str], object] = print,
+    width: int | None = None,
 ) -> list[RunResult]:
     """Make the synthetic sample, stream it, score every simulated model with the embedded models, write a report.
 
@@ -50,7 +52,8 @@ def run_demo(
         per_category: samples of each of the eight id prefixes.
         seed: of the sample.
         metrics: names of the metrics; by default all that work with embedded models alone.
-        say: is told what happens, a line or a table at a time.
+        say: is called with what happens, a line or a table at a time.
+        width: of the terminal; wider tables and lines are broken. By default there is no limit.
 
     Returns:
         One result a simulated model.
@@ -61,18 +64,23 @@ def run_demo(
     """
     target = Path(folder)
     with write_errors(target):
-        return _run_demo(target, per_category, seed, metrics, say)
+        return _run_demo(target, per_category, seed, metrics, say, width)
 
 
 def _run_demo(
-    target: Path, per_category: int, seed: int, metrics: Sequence[str] | None, say: Callable[[str], object]
+    target: Path,
+    per_category: int,
+    seed: int,
+    metrics: Sequence[str] | None,
+    say: Callable[[str], object],
+    width: int | None,
 ) -> list[RunResult]:
     say(f"making a synthetic sample in {target / 'sample'}")
-    with tqdm(desc="sample", unit="file", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(desc="sample", unit="file", disable=is_quiet() or not sys.stderr.isatty()) as bar:
         folders = write_sample(
             target / "sample", per_category=per_category, seed=seed, on_file=lambda path: bar.update()
         )
-    _stream(folders.benchmark, say)
+    _stream(folders.benchmark, lambda line: say(wrapped(line, width)))
 
     split = open_split(SPLIT, data_dir=str(folders.benchmark))
     names = tuple(embedded_metrics() if metrics is None else metrics)
@@ -89,9 +97,9 @@ def _run_demo(
         )
         results.append(result)
         thumbnails[model, SPLIT] = find_thumbnails(output.result)
-    say(format_text(results))
+    say(format_text(results, width=width))
     for note in notes(results):
-        say(f"note: {note}")
+        say(wrapped(f"note: {note}", width))
     page = write_report(
         results,
         target / "report",
@@ -99,7 +107,7 @@ def _run_demo(
         extra=[_strips(folders, split, per_category)],
         thumbnails=thumbnails,
     )
-    say(f"wrote {target / 'results'}, {page}")
+    say(f"wrote {target / 'results'}\nwrote {page}")
     return results
 
 

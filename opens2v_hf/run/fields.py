@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from opens2v_hf._util.console import UNPRINTABLE
 from opens2v_hf.errors import ResultError
 
 MAX_BYTES = 1 << 30
 MAX_LINE = 1000
 A_LINE = f"a string of at most {MAX_LINE} printable characters"
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what moves the cursor, hides or turns text around."""
 
 _MAX_COUNT = 2**53
 _MAX_SHOWN = 60
@@ -36,7 +35,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> An
     try:
         if place.stat().st_size > max_bytes:
             raise ResultError(f"{place} has {place.stat().st_size} bytes; more than {max_bytes} are not read")
-        text = place.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8-sig")  # editors on Windows put a byte order mark first
         value = json.loads(text, parse_constant=_no_constant)
         if "\\u" in text:  # half of a surrogate pair, which only an escape can hold, cannot be written anywhere
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -181,7 +180,7 @@ def as_line(value: str) -> str:
 
 
 def _is_unprintable(letter: str) -> bool:
-    return unicodedata.category(letter) in _UNPRINTABLE
+    return unicodedata.category(letter) in UNPRINTABLE
 
 
 def _is_finite(value: int | float) -> bool:

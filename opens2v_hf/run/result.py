@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.result_columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
+from opens2v_hf.run.result_views import result_html, short_repr
 from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "opens2v-hf/result/1"
+
+PARTIAL_ENDING = ".partial.json"
+"""Of the files of results about some samples of a split, which never replace one about all of them."""
+
+PARTIAL_NOTE = "only some samples of the split were asked for: a trial, not comparable with any leaderboard"
+"""Of a result with `RunResult.is_partial`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class VideoRecord:
     height: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MetricResult:
     """One metric's outcome for every video that was found.
 
@@ -64,6 +71,11 @@ class MetricResult:
     options: Mapping[str, Any]
     caveats: tuple[str, ...]
     scores: Mapping[str, VideoScore]
+
+    def __repr__(self) -> str:
+        found = self.summary
+        mean = "none" if found.mean is None else f"{found.mean:.4f}"
+        return f"<MetricResult {self.name}: mean {mean} of {found.num_scored} videos, {found.num_failed} failed>"
 
     @property
     def embedded(self) -> bool:
@@ -109,14 +121,15 @@ class Coverage:
     applicable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """The videos of one model, scored on one split.
 
     Attributes:
         model: name of the model that made the videos, as the user gave it.
         split: e.g. "open-domain".
-        benchmark: where prompts and references came from: source, revision, sha256 of the prompt file.
+        benchmark: where prompts and references came from: source, revision, sha256 of the prompt file; and "subset"
+            where only some samples of the split were asked for.
         source: the folder's name or the Hub repo that held the videos.
         coverage: what was found.
         videos: that were found, in the benchmark's order.
@@ -139,9 +152,17 @@ class RunResult:
     def comparable(self) -> bool:
         """Whether the numbers may be set beside the leaderboard's.
 
-        A metric that fills no column of the leaderboard has no part in that, unless there is no other.
+        A metric that fills no column of the leaderboard has no part in that, unless there is no other. A part of a
+        split never is.
         """
-        return not any(metric.note for metric in (column_metrics(self).values() or self.metrics))
+        return not self.is_partial and not any(
+            metric.note for metric in (column_metrics(self).values() or self.metrics)
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some samples of the split were asked for (`limit=`, `ids=`, `categories=`)."""
+        return "subset" in self.benchmark
 
     @property
     def category_of(self) -> dict[str, str]:
@@ -195,18 +216,12 @@ class RunResult:
         frame = pd.DataFrame(rows, columns=None if rows else list(about)).set_index("id")
         return frame.astype({metric.name: float for metric in self.metrics if metric.name in frame})
 
-    def push(self, model: str, *, direct: bool = False, dry_run: bool = False, **options: Any) -> Any:
-        """Write the scores into a model's repo on the Hub; see `opens2v_hf.hub.push.push_result`.
+    def __repr__(self) -> str:
+        return short_repr(self)
 
-        Args:
-            model: of the Hub ("org/name").
-            direct: commit, instead of opening a pull request.
-            dry_run: change nothing and say what would be changed.
-            **options: further ones of `push_result`.
-        """
-        from opens2v_hf.hub.push import push_result  # a door above this layer, opened only when it is asked for
-
-        return push_result(self, model, direct=direct, dry_run=dry_run, **options)
+    def _repr_html_(self) -> str:
+        """The scorecard, for notebooks."""
+        return result_html(self, notes([self]))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict: scorecards, per-video values, summaries by metric and category, provenance, coverage.
@@ -257,6 +272,9 @@ class RunResult:
     def load(cls, path: str | os.PathLike[str]) -> RunResult:
         """Read a result written by `save`.
 
+        Args:
+            path: of the file, or of the folder that it alone lies in.
+
         Raises:
             ResultError: the file is missing, no JSON, or no result of this format.
         """
@@ -267,9 +285,10 @@ class RunResult:
 
 def notes(results: Sequence[RunResult]) -> list[str]:
     """Why numbers of these results may not be set beside the leaderboard's, each reason once."""
+    partial = [PARTIAL_NOTE] if any(result.is_partial for result in results) else []
     metrics = [metric for result in results for metric in result.metrics]
     embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
-    return list(dict.fromkeys([*embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
+    return list(dict.fromkeys([*partial, *embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> Path:
@@ -284,19 +303,9 @@ def write_json(path: str | os.PathLike[str], record: Any) -> Path:
     if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe would be replaced
         raise ResultError(f"cannot write {target}: it is there, and is no file; name another")
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    temporary = ""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="replace", dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        with atomic_file(target) as temporary:
+            temporary.write_bytes(text.encode("utf-8", "replace"))
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ResultError(f"cannot write {target}: {error.strerror}; free space or choose another folder") from error
     return target

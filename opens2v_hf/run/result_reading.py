@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+from opens2v_hf.data.eval_prompts import PROMPT_FILES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.fields import Fields, read_json
-from opens2v_hf.run.result import FORMAT, Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.run.result import FORMAT, PARTIAL_ENDING, Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.result_columns import category_of_id
 from opens2v_hf.scores.outcome import Status, VideoScore
 
@@ -16,12 +19,56 @@ MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
 
 
+def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
+    """Read files and all results that folders hold, each with the file that it was read from.
+
+    Raises:
+        ResultError: see `read_result`; or a folder holds no result.
+    """
+    files = dict.fromkeys(file for path in paths for file in result_files(path))
+    return [(file, read_result(file)) for file in files]
+
+
+def result_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The path itself; of a folder the results of `opens2v score` in it, else those in its subfolders.
+
+    Raises:
+        ResultError: the folder holds no result, or cannot be listed.
+    """
+    place = Path(path)
+    if not os.path.isdir(place):  # pathlib raises for a name that is too long
+        return [place]
+    names = [f"{split}{ending}" for split in PROMPT_FILES for ending in (".json", PARTIAL_ENDING)]
+    try:
+        folders = [place], sorted(child for child in place.iterdir() if child.is_dir())
+    except OSError as error:
+        raise ResultError(f"cannot list {place}: {error.strerror}") from error
+    for searched in folders:
+        found = [folder / name for folder in searched for name in names if (folder / name).is_file()]
+        if found:
+            return found
+    raise ResultError(
+        f"the folder {place} holds no result; give a file that `opens2v score` wrote, or the folder that holds it "
+        f"(looked for {', '.join(f'{split}.json' for split in PROMPT_FILES)})"
+    )
+
+
 def read_result(path: str | os.PathLike[str]) -> RunResult:
     """Read a result that `RunResult.save` wrote.
+
+    Args:
+        path: of the file, or of a folder that holds just one result.
 
     Raises:
         ResultError: the file is missing, no JSON, or no result of this format; or its parts do not fit together.
     """
+    files = result_files(path)
+    if len(files) > 1:
+        names = ", ".join(file.relative_to(path).as_posix() for file in files[:6])
+        raise ResultError(
+            f"{os.fspath(path)} holds {len(files)} results ({names}{', ...' * (len(files) > 6)}); name one"
+        )
+    (path,) = files
     record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ResultError(f"{os.fspath(path)} is no result of format {FORMAT}; give a file that `opens2v score` wrote")

@@ -6,13 +6,17 @@ leaderboard does not know stand beside them in their own units.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.result_columns import beside_metrics, knows_what_is_missing
 from opens2v_hf.scores.outcome import Summary
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, ColumnScore, Scorecard
+
+if TYPE_CHECKING:
+    from opens2v_hf.run.result import RunResult
 
 PARTIAL_MARK = "*"
 
@@ -148,19 +152,30 @@ def not_scored(column: ColumnScore) -> str:
     return ", ".join(words)
 
 
-def format_text(results: Sequence[RunResult], *, version: str = "v1.1") -> str:
-    """Tables for a terminal: the scorecard of one result, or the models of each split side by side."""
+def format_text(results: Sequence[RunResult], *, version: str = "v1.1", width: int | None = None) -> str:
+    """Tables for a terminal: the scorecard of one result, or the models of each split side by side.
+
+    Args:
+        results: at least one.
+        version: of the weights.
+        width: of the terminal; a wider table goes on below itself. By default there is no limit.
+    """
     if len(results) == 1:
-        return _format_card(results[0], version)
+        title, lines, remarks = card_lines(results[0], version=version)
+        if width is not None and len(_blocks(_widths(lines), width)) > 1:  # what was not scored goes below the table
+            remarks += [f"{line[0]}: {line[-1]}" for line in lines[1:] if line[-1]]
+            lines = [line[:-1] for line in lines]
+        return "\n".join([wrapped(title, width), aligned(lines, width), *(wrapped(text, width) for text in remarks)])
     parts = []
     splits = list(dict.fromkeys(result.split for result in results))
     for split in splits:
-        text = _format_models([result for result in results if result.split == split], version)
+        text = _format_models([result for result in results if result.split == split], version, width)
         parts.append(f"{split}\n{text}" if len(splits) > 1 else text)
     return "\n\n".join(parts)
 
 
-def _format_card(result: RunResult, version: str) -> str:
+def card_lines(result: RunResult, *, version: str = "v1.1") -> tuple[str, list[list[str]], list[str]]:
+    """The scorecard of one result: a title, lines of cells with the header first, and remarks below it."""
     one = row(result, version=version)
     lines = [["column", "percent", "95 % interval", "raw", "videos", "not scored"]]
     if one.card is not None:
@@ -179,7 +194,7 @@ def _format_card(result: RunResult, version: str) -> str:
     found = f"{one.found[0]}/{one.found[1]} videos"
     title = f"{one.model}, {result.split}: {found}, {RELEASED} scoring, weights of {version}"
     notes = [f"{PARTIAL_MARK} {partial_note(one.card)}"] if one.card is not None and one.card.partial else []
-    return "\n".join([title, aligned(lines), *notes])
+    return title, lines, notes
 
 
 def _column_line(column: ColumnScore) -> list[str]:
@@ -188,7 +203,7 @@ def _column_line(column: ColumnScore) -> list[str]:
     return [column.title, percent(column.normalised), interval, raw, str(column.num_videos), not_scored(column)]
 
 
-def _format_models(results: Sequence[RunResult], version: str) -> str:
+def _format_models(results: Sequence[RunResult], version: str, width: int | None) -> str:
     made = rows(results, version=version)
     columns, extras = shown_columns(made), extra_names(made)
     total = ["Total"] * any(one.card for one in made)
@@ -211,7 +226,7 @@ def _format_models(results: Sequence[RunResult], version: str) -> str:
         legend += [f"in units of their own: {', '.join(extras)}"] if extras else []
     partial = {partial_note(one.card).partition("; ")[0] for one in made if one.card is not None and one.card.partial}
     marks = [f"{PARTIAL_MARK} {note}; the number is the mean of the rest by weight" for note in sorted(partial)]
-    return "\n".join([aligned(lines), *legend, *marks])
+    return "\n".join([aligned(lines, width), *(wrapped(text, width) for text in (*legend, *marks))])
 
 
 def _short(
@@ -232,8 +247,12 @@ def _asked(column: ColumnScore) -> bool:
     return bool(column.num_videos or column.num_missing or column.num_skipped)
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]], width: int | None = None) -> str:
     """Lines of cells as columns of text, a rule below the first.
+
+    Args:
+        lines: as many cells in each.
+        width: letters in a line; what is wider goes on below, with the first column again. By default without limit.
 
     Example:
         >>> print(aligned([["a", "bc"], ["def", "g"]]))
@@ -241,7 +260,34 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
         ---  --
         def  g
     """
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    widths = _widths(lines)
+    blocks = _blocks(widths, width)
+    if len(blocks) > 1:
+        return "\n\n".join(aligned([[line[column] for column in block] for line in lines]) for block in blocks)
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(text)
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+
+
+def _blocks(widths: Sequence[int], width: int | None) -> list[list[int]]:
+    """Columns in groups that fit, the first column in each; a single column may still be too wide."""
+    blocks = [[0]]
+    used = widths[0]
+    for column in range(1, len(widths)):
+        if width is not None and used + 2 + widths[column] > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+            used = widths[0]
+        blocks[-1].append(column)
+        used += 2 + widths[column]
+    return blocks
+
+
+def wrapped(text: str, width: int | None = None) -> str:
+    """A line of prose, broken where it is wider; what follows its first line is indented."""
+    if width is None:
+        return text
+    return textwrap.fill(text, max(width, 20), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.video.sampling import linspace
 
@@ -49,16 +49,10 @@ def write_thumbnail(folder: str | os.PathLike[str], sample_id: str, frames: np.n
         raise ArgumentError(f"a thumbnail is named after its sample, a plain file name (got {sample_id!r})")
     data = strip(frames)
     target = Path(folder) / f"{sample_id}{SUFFIX}"
-    temporary = ""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.replace(temporary, target)
+        with atomic_file(target, suffix=".part") as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ResultError(f"cannot write {target}: {error.strerror}; free space or choose another folder") from error
     return target
 

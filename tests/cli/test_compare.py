@@ -21,7 +21,7 @@ def test_two_results_as_text(files: list[str], capsys: pytest.CaptureFixture[str
 
 
 def test_two_results_as_json(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", *files[:2], "--version", "v1.0", "--json"]) == 0
+    assert main(["compare", *files[:2], "--weights", "v1.0", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["a"], record["b"], record["version"]) == ("alpha", "beta", "v1.0")
     assert record["columns"]["motion_smoothness"]["real"] is True
@@ -31,7 +31,7 @@ def test_other_splits_files_and_numbers_are_refused(files: list[str], capsys: py
     for words, message in (
         ((files[0], files[2]), "compare results of one split"),
         ((files[0], "absent.json"), "absent.json"),
-        ((*files[:2], "--top", "-1"), "--top is a number from 0"),
+        ((*files[:2], "--top", "-1"), "top must be a whole number from 0 (got -1)"),
     ):
         assert main(["compare", *words]) == 2
         assert message in capsys.readouterr().err

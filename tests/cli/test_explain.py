@@ -53,7 +53,7 @@ def test_a_video_and_pictures_of_ones_own(place: Path, tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--image", "cup.png"), "each --image has one --label"),
+        (("--image", "cup.png"), "each image has one label (got 1 images, 0 labels)"),
         (("--image", "absent.png", "--label", "Cup"), "absent.png"),
         (("--data-dir", "{place}/benchmark", "--id", "singleobj_99"), "no sample 'singleobj_99'"),
         (("--data-dir", "{place}/benchmark"), "no sample 'mine'"),

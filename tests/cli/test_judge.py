@@ -45,8 +45,8 @@ def score(place: Path, out: Path, url: str, *more: str) -> tuple[int, dict[str, 
 def test_options_of_the_judge_reach_the_request_and_the_result(place: Path, tmp_path: Path) -> None:
     with judge_endpoint(says("<think>3 or 4?</think>\n4")) as endpoint:
         _, metrics = score(
-            place, tmp_path, endpoint.base_url, "--judge-option", "reasoning_effort=low",
-            "--judge-option", "bound_field=max_completion_tokens", "--judge-option", "max_reply_tokens=5000",
+            place, tmp_path, endpoint.base_url, "--option", "judge.reasoning_effort=low",
+            "--option", "judge.bound_field=max_completion_tokens", "--option", "judge.max_reply_tokens=5000",
         )  # fmt: skip
     assert {request["reasoning_effort"] for request in endpoint.requests} == {"low"}
     assert {request["max_completion_tokens"] for request in endpoint.requests} == {5000}
@@ -60,16 +60,16 @@ def test_options_of_the_judge_reach_the_request_and_the_result(place: Path, tmp_
 @pytest.mark.parametrize(
     ("word", "says_"),
     [
-        ("effort=low", "knows no effort; its options are base_url"),
+        ("effort=low", "judge has no option 'effort'"),
         ("temperature=hot", "temperature of a judge must be a number from 0 (got 'hot')"),
-        ("seed", "name=value"),
+        ("seed", "NAME.KEY=VALUE"),
         ("api_key=sk-0123456789", "OPENAI_API_KEY"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_scored(
     word: str, says_: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, metrics = score(place, tmp_path, "http://127.0.0.1:9/v1", "--judge-option", word)
+    code, metrics = score(place, tmp_path, "http://127.0.0.1:9/v1", "--option", f"judge.{word}")
     assert (code, metrics) == (2, {})
     assert says_ in capsys.readouterr().err
 
@@ -78,7 +78,7 @@ def test_a_dead_judge_costs_a_few_calls_and_no_other_score(place: Path, tmp_path
     began = time.monotonic()
     with judge_endpoint(never) as endpoint:
         code, metrics = score(
-            place, tmp_path, endpoint.base_url, "--judge-option", "timeout_s=0.3", "--judge-option", "max_attempts=1"
+            place, tmp_path, endpoint.base_url, "--option", "judge.timeout_s=0.3", "--option", "judge.max_attempts=1"
         )
         asked = len(endpoint.requests)
     assert time.monotonic() - began < 30

@@ -1,7 +1,10 @@
 """The main job from the command line, with tiny models and a judge on loopback."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,7 +66,7 @@ def test_gmescore_and_naturalscore_of_a_folder(
     assert embedder["revision"].startswith("sha256:")
     everything = printed.out + printed.err + (tmp_path / "open-domain.json").read_text()
     assert "sk-secret-of-this-test" not in everything
-    assert RunResult.load(tmp_path / "open-domain.json").model == "videos"
+    assert RunResult.load(tmp_path / "open-domain.json").model == place.name  # "videos" says nothing
 
 
 def test_a_judge_that_refuses_is_listed_with_its_reason(
@@ -85,9 +88,9 @@ def test_an_existing_result_is_kept_unless_asked(
     (tmp_path / "open-domain.json").write_text("mine")
     words = _words(place, tmp_path, "--metrics", "gmescore", "--embedder", str(place / "embedder"))
     assert main(words) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    assert "--resume never" in capsys.readouterr().err
     assert (tmp_path / "open-domain.json").read_text() == "mine"
-    assert main([*words, "--overwrite", "--num-frames", "4"]) == 1
+    assert main([*words, "--resume", "never", "--num-frames", "4"]) == 1
     record = json.loads((tmp_path / "open-domain.json").read_text())
     assert record["metrics"]["gmescore"]["options"]["num_frames"] == 4
 
@@ -119,13 +122,13 @@ def test_the_same_command_goes_on_from_its_journal(
     assert main([*words, "--memory", "low"]) == 1  # six of eight samples have no video
     # by the order of the benchmark; the interrupted one is scored again
     assert scored == ["singleface_1", "singleobj_1", "singleobj_1"]
-    assert "videos, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
+    assert f"{place.name}, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
     before = json.loads((tmp_path / "open-domain.json").read_text())
     assert main(words) == 1
     assert len(scored) == 3
     after = json.loads((tmp_path / "open-domain.json").read_text())
     assert {**after, "created_at": ""} == {**before, "created_at": ""}
-    assert main([*words, "--fresh"]) == 1
+    assert main([*words, "--resume", "never"]) == 1
     assert len(scored) == 5
     assert {path.stem for path in (tmp_path / "open-domain.thumbnails").iterdir()} == set(IDS)
 
@@ -184,3 +187,95 @@ def test_videos_in_a_hub_repo(place: Path, tmp_path: Path, loopback_hub: Loopbac
     assert record["source"].startswith("hf://datasets/org/my-videos@")
     assert record["model"] == "my-videos"
     assert record["metrics"]["gmescore"]["summary"]["num_scored"] == 2
+
+
+def test_a_trial_is_partial_and_the_whole_run_goes_on_from_it(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = _words(place, tmp_path, "--metrics", "motion_amplitude", "--name", "alpha")
+    assert main([*words, "--limit", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "alpha, open-domain: 1 of 1 videos, 1 scores" in printed.err
+    assert "note: only some samples of the split were asked for" in printed.out
+    assert printed.out.splitlines()[-1] == f"wrote {tmp_path / 'open-domain.partial.json'}"
+    trial = RunResult.load(tmp_path)
+    assert trial.is_partial
+    assert not trial.comparable
+    assert trial.benchmark["subset"] == "1 of 8 samples (limit 1)"
+    assert (trial.coverage.expected, trial.coverage.missing) == (1, ())
+    assert main(words) == 1  # six of eight samples have no video
+    assert "2 of 2 scored, 1 taken from the journal" in capsys.readouterr().err
+    assert not RunResult.load(tmp_path / "open-domain.json").is_partial
+    assert RunResult.load(tmp_path / "open-domain.partial.json") == trial
+    assert main([*words, "--ids", "singleobj_1,multiface_1"]) == 1  # one of them has no video
+    assert "without a video (1): multiface_1" in capsys.readouterr().out
+    assert main([*words, "--category", "singleobj"]) == 0
+    assert [video.id for video in RunResult.load(tmp_path / "open-domain.partial.json").videos] == ["singleobj_1"]
+
+
+def test_an_estimate_comes_before_the_run(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
+    shutil.copytree(place / "videos", tmp_path / "alpha")
+    shutil.copy(tmp_path / "alpha" / "singleobj_1.mp4", tmp_path / "alpha" / "multiface_1_seed42.mp4")
+    words = ["score", str(tmp_path / "alpha"), "--data-dir", str(place / "benchmark"), "--out", str(tmp_path / "out")]
+    words += ["--metrics", "naturalscore,motion_amplitude", "--runs", "2"]
+    with judge_endpoint(*[says("4")] * 4) as endpoint:
+        main([*words, "--judge-base-url", endpoint.base_url])
+    first, near = capsys.readouterr().err.splitlines()[:2]
+    assert first == "alpha, open-domain: 2 of 8 videos, 4 scores, up to 4 requests to the judge (2 a video)"
+    assert "multiface_1_seed42.mp4 looks like multiface_1 (suffix '_seed42')" in near
+
+
+def test_quiet_shows_the_result_alone(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(_words(place, tmp_path, "--metrics", "motion_amplitude", "--quiet"))
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "MotionAmplitude" in printed.out
+    main(_words(place, tmp_path, "--metrics", "motion_amplitude"))
+    assert "taken from the journal" in capsys.readouterr().err
+
+
+def test_videos_in_subfolders(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(place / "videos", tmp_path / "alpha" / "seed1")
+    words = ["score", str(tmp_path / "alpha"), "--data-dir", str(place / "benchmark"), "--out", str(tmp_path / "out")]
+    words += ["--metrics", "motion_amplitude"]
+    assert main(words) == 2
+    assert "its subfolders hold 2 of them" in (message := capsys.readouterr().err)
+    assert "search them with --recursive" in message
+    assert main([*words, "--recursive"]) == 1
+    result = RunResult.load(tmp_path / "out")
+    assert (result.model, result.metrics[0].summary.num_scored) == ("alpha", 2)
+    assert result.videos[0].file == "seed1/singleface_1.mp4"
+
+
+def test_options_of_metrics_reach_the_result(place: Path, tmp_path: Path) -> None:
+    words = ("--metrics", "motion_amplitude,aesthetics", "--models", "embedded", "--num-frames", "3")
+    main(_words(place, tmp_path, *words, "--option", "motion_amplitude.variant=magnitude", "--device", "cpu"))
+    result = RunResult.load(tmp_path)
+    assert result.metric("motion_amplitude").options["variant"] == "magnitude"
+    assert result.metric("aesthetics").options["sampling"] == "linspace-3"
+    assert result.metric("aesthetics").models[0].device == "cpu"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_console_ends_a_finished_run(place: Path, tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "große 猫 \x1b[2J"
+    shutil.copytree(place / "videos", folder)
+    (folder / "\x1b]0;title\x07.txt").write_text("not a video")
+    command = [sys.executable, "-m", "opens2v_hf", "score", str(folder), "--data-dir", str(place / "benchmark")]
+    command += ["--out", str(tmp_path / "out"), "--metrics", "motion_amplitude"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 1, done.stderr  # six of eight samples have no video
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"\x07" not in done.stdout + done.stderr
+    assert b"\\x1b]0;title\\x07.txt" in done.stdout
+    assert (tmp_path / "out" / "open-domain.json").stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -7,7 +7,7 @@ from opens2v_hf.cli import main
 
 def test_draws_a_sheet_and_says_where_it_is(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["show", "0", "--data-dir", str(folder_form()), "--frames", "2", "--pairs", "1"]) == 0
+    assert main(["show", "0", "--data-dir", str(folder_form()), "--num-frames", "2", "--pairs", "1"]) == 0
     name = capsys.readouterr().out.removeprefix("wrote ").strip()
     assert name.startswith("synthetic00000")
     assert Image.open(tmp_path / name).format == "PNG"

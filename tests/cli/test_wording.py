@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("videos")
     parser.add_argument("--judge")
     parser.add_argument("--judge-base-url")
-    parser.add_argument("--judge-option", action="append")
+    parser.add_argument("--option", action="append")
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--eval", dest="eval_source")
     return parser
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         ("use `judge=openai:<model>` now", "use --judge openai:<model> now"),
         ("give `overwrite=True`", "give --overwrite"),
         ("set `base_url=`", "set --judge-base-url"),
-        ("allow `max_reply_tokens=4000`", "allow --judge-option max_reply_tokens=4000"),
+        ("allow `max_reply_tokens=4000`", "allow --option judge.max_reply_tokens=4000"),
         ("name `eval_source='a b'`", "name --eval a b"),
         ("`videos=` and `other=1` have no flag", "`videos=` and `other=1` have no flag"),
         ("`hf auth login` and judge=5 stay", "`hf auth login` and judge=5 stay"),

@@ -94,7 +94,7 @@ def test_a_wrong_command_is_told(line: str, message: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        'import opens2v_hf\nresult = opens2v_hf.score("videos", split="open-domain", models={"judge": "a/b"})\n'
+        'import opens2v_hf\nresult = opens2v_hf.score("videos", split="open-domain", metric_models={"judge": "a/b"})\n'
         'result.save("r.json")',
         'import evaluate\nevaluate.load("nexusscore").compute(predictions=[], references=[], variant="coverage")',
         "from opens2v_hf.data.training import SubjectRule\nSubjectRule(max_count=3)",

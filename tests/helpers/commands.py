@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import shlex
 import tomllib
@@ -126,9 +125,7 @@ def _check_launch(words: tuple[str, ...]) -> None:
 
 def _parse(words: tuple[str, ...]) -> None:
     _require(bool(words) and words[0] in cli.COMMANDS, f"there is no command opens2v {' '.join(words[:1])}")
-    parser = argparse.ArgumentParser(prog=f"opens2v {words[0]}")
-    importlib.import_module(f"opens2v_hf.cli.{words[0]}").add_arguments(parser)
-    _quietly(parser, words[1:])
+    _quietly(cli.command_parser(words[0]), words[1:])
 
 
 def _quietly(parser: argparse.ArgumentParser, words: tuple[str, ...]) -> argparse.Namespace:
@@ -137,7 +134,7 @@ def _quietly(parser: argparse.ArgumentParser, words: tuple[str, ...]) -> argpars
         with redirect_stderr(said):
             return parser.parse_args(list(words))
     except SystemExit as stopped:
-        raise ValueError(f"{shlex.join(words)}: {said.getvalue().strip().splitlines()[-1]}") from stopped
+        raise ValueError(f"{shlex.join(words)}: {said.getvalue().strip()}") from stopped
 
 
 def _require(holds: bool, message: str) -> None:

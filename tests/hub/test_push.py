@@ -184,11 +184,12 @@ def test_what_somebody_else_has_written_meanwhile_stays(loopback_hub):
 
 PUSH = """
 import sys
+import opens2v_hf
 from opens2v_hf import RunResult
 result = RunResult.load(sys.argv[1])
-planned = result.push("bob/python-model", dry_run=True, benchmark="org/benchmark")
+planned = opens2v_hf.push(result, "bob/python-model", dry_run=True, benchmark="org/benchmark")
 print(planned.done, planned.is_needed, planned.url == "")
-print(result.push("bob/python-model", direct=True, benchmark="org/benchmark").done)
+print(opens2v_hf.push(result, "bob/python-model", direct=True, benchmark="org/benchmark").done)
 """
 
 

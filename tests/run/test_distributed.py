@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,13 +106,12 @@ def test_both_processes_get_what_one_would_say(reports, alone):
 def test_every_video_is_scored_once_and_the_model_loaded_once_a_process(reports):
     parts = [report["all"]["scored"] for report in reports]
     assert sorted(parts[0] + parts[1]) == sorted(f"{count}.mp4" for count in LENGTHS)
-    assert all(parts)
     # once for all computations of the module, once for the command
     assert [len(report["loaded"]) for report in reports] == [2, 2]
 
 
 def test_a_process_may_have_nothing_to_do(reports, alone):
-    assert [report["one"]["scored"] for report in reports] == [["40.mp4"], []]
+    assert sorted(report["one"]["scored"] for report in reports) == [[], ["40.mp4"]]
     assert [report["one"]["answer"]["scores"] for report in reports] == [pytest.approx(alone["scores"][:1])] * 2
 
 
@@ -140,8 +140,7 @@ def test_the_main_process_alone_prints_and_writes(reports):
     assert reports[1]["command"]["printed"] == ""
     assert list(reports[0]["result"]["metrics"]["gmescore"]["scores"]) == OPEN_IDS
     lines = reports[0]["stderr"].splitlines()
-    assert lines.count("gmescore: 6 of 6 videos") == 1
-    assert lines.count("own, open-domain: 4 of 4 scores") == 1
+    assert lines.count("own, open-domain: 4 of 4 scored, 0 taken from the journal") == 1
 
 
 def test_a_killed_process_ends_the_run(model, tmp_path):
@@ -154,34 +153,39 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
         "-m", "opens2v_hf", "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
         "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "600", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
-    launched = subprocess.Popen(
-        [*LAUNCH, *words], env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    output = tmp_path / "said.txt"
+    with output.open("w") as stderr:
+        launched = subprocess.Popen([*LAUNCH, *words], env=environment(), stderr=stderr, start_new_session=True)
     watchdog = threading.Timer(600, os.killpg, (launched.pid, signal.SIGKILL))
     watchdog.start()
     try:
-        lines, killed_at = [], 0.0
-        for line in launched.stderr:
-            lines.append(line)
-            if not killed_at and " of 4 scores" in line:
-                process_of_rank(launched.pid, "1").send_signal(signal.SIGKILL)
-                killed_at = time.monotonic()
+        while not num_kept(tmp_path / "out"):
+            assert launched.poll() is None, output.read_text()
+            time.sleep(0.05)
+        process_of_rank(launched.pid, "1").send_signal(signal.SIGKILL)
+        killed_at = time.monotonic()
         code = launched.wait()
         seconds = time.monotonic() - killed_at
     finally:
         watchdog.cancel()
-    said = "".join(lines)
-    assert killed_at, said
+    said = output.read_text()
     assert code != 0, said
     assert seconds < 120
-    assert "opens2v score: process 0 of 2 was told to stop (SIGTERM) before all videos were scored" in said, said
+    # whichever comes first: the launcher's signal, or a look at the other process
+    assert re.search(r"opens2v score: process (0 of 2 was told to stop \(SIGTERM\)|1 of 2 died at \w+\.mp4)", said), (
+        said
+    )
     assert "Signal 9 (SIGKILL)" in said
     assert not (tmp_path / "out" / "open-domain.json").exists()
-    kept = [path.read_text().count('"metric":"gmescore"') for path in (tmp_path / "out").glob("**/*.jsonl")]
-    assert 1 <= sum(kept) < 4
+    kept = num_kept(tmp_path / "out")
+    assert 1 <= kept < 4
     alone = subprocess.run([sys.executable, *words], env=environment(), capture_output=True, text=True, check=False)
     assert alone.returncode == 0, alone.stderr[-4000:]
-    assert f"videos, open-domain: 4 of 4 scored, {sum(kept)} taken from the journal" in alone.stderr
+    assert f", open-domain: 4 of 4 scored, {kept} taken from the journal" in alone.stderr
+
+
+def num_kept(out: Path) -> int:
+    return sum(path.read_text().count('"metric":"gmescore"') for path in out.glob("**/*.jsonl"))
 
 
 def process_of_rank(launcher: int, rank: str) -> psutil.Process:
@@ -211,10 +215,13 @@ def test_without_a_launcher_the_others_notice(tmp_path):
             process.kill()
     assert [process.returncode for process in started] == [0, -signal.SIGKILL, -signal.SIGKILL], said
     told = json.loads((tmp_path / "told.json").read_text())
+    late = [json.loads((tmp_path / f"late {rank}.json").read_text()) for rank in range(3)]
+    assert late[1]["message"] == late[2]["message"] == late[0]["message"]
+    assert late[0]["message"].startswith("process 0 of 3 failed at a: ZeroDivisionError")
     assert told["large"]["same"]
-    assert told["stuck"]["message"].startswith("process 1 of 3 has been at one video for ")
+    assert told["stuck"]["message"].startswith("process 1 of 3 hangs at ")
     assert told["killed_when_done"]["found"] == ["a", "b", "c"]  # nothing was lost with it
-    assert told["killed"]["message"].startswith("process 1 of 3 has given no sign of life for ")
+    assert told["killed"]["message"].startswith("process 1 of 3 died at ")
     assert "process 1 of 3 has not joined the work within" in told["absent"]["message"]
     assert "distributed=False" in told["absent"]["message"]
     assert "of 3 has not joined the work yet" in said[0]

@@ -10,7 +10,8 @@ import pytest
 import opens2v_hf
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.run.registry import ModelChoice
 from opens2v_hf.run.result import RunResult
 
@@ -65,10 +66,10 @@ def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path
         ({"options": {"motion_amplitude": None}}, "options is a mapping of metric to its options"),
         ({"options": ["motion_amplitude"]}, "options is a mapping of metric to its options"),
         ({"options": {"gmescore": {}}}, "not among the metrics asked for"),
-        ({"models": "gme"}, "'embedded' or a mapping"),
-        ({"metrics": ["gmescore"], "models": {"embedder": None}}, "the model of 'embedder' is named"),
-        ({"metrics": ["gmescore"], "models": {"embedder": "a\nb"}}, "the name of a model is"),
-        ({"metrics": ["gmescore"], "models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
+        ({"metric_models": "gme"}, "'embedded' or a mapping"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": None}}, "the model of 'embedder' is named"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": "a\nb"}}, "the name of a model is"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
     ],
 )
 def test_arguments_that_are_none(place: Path, arguments: dict[str, Any], message: str) -> None:
@@ -87,3 +88,62 @@ def test_an_undecodable_folder_is_read_like_any_other(place: Path, tmp_path: Pat
         for videos in (folder, place / "videos")
     ]
     assert values[0] == values[1] != [None]
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), "60", True])
+def test_the_time_for_a_video_is_a_number_above_0(seconds):
+    with pytest.raises(ArgumentError, match="above 0"):
+        Limits.for_videos(seconds)
+    assert Limits.for_videos(90).group_s == 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resume": "always"}, r"resume must be one of auto, retry-failed, never \(got 'always'\)"),
+        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"ids": ["singleobj_9"]}, "no sample 'singleobj_9'"),
+        ({"ids": ["faceobj_1"]}, "none of the 1 samples that are asked for .* has a video"),
+        ({"category": "singleobject"}, "no category 'singleobject'; did you mean"),
+        ({"num_frames": 0}, "num_frames must be a whole number from 1"),
+        ({"options": {"motion_amplitude": {"variant": 3}}}, "motion_amplitude's variant must be a text"),
+    ],
+)
+def test_values_that_cannot_be_used(place: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        score(place, **arguments)
+
+
+def test_a_device_and_a_dtype_are_for_every_model_that_takes_them(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, dict[str, Any]] = {}
+
+    def load_model(role: str, choice: opens2v_hf.ModelChoice) -> Any:
+        asked[role] = {"name": choice.name, **choice.arguments}
+        raise ModelError("far enough")
+
+    monkeypatch.setattr("opens2v_hf.run.registry.load_model", load_model)
+    for metric in ("gmescore", "naturalscore", "nexusscore"):
+        with pytest.raises(ModelError, match="far enough"):
+            score(
+                place,
+                metrics=[metric],
+                metric_models={}
+                if metric == "naturalscore"
+                else {"embedder": opens2v_hf.ModelChoice("e", {"dtype": "float64"})},
+                device="cpu",
+                dtype="bfloat16",
+            )
+    # what a choice says counts more, and a judge behind an endpoint has no device
+    assert asked["embedder"] == {"name": "e", "device": "cpu", "dtype": "float64"}
+    assert asked["judge"] == {"name": "openai:gpt-4o-2024-11-20"}
+    # the detector computes in float32 and takes no dtype
+    assert asked["detector"] == {"name": "BestWishYsh/OpenS2V-Weight", "device": "cpu"}
+
+
+def test_a_folder_that_names_no_model_asks_for_a_name(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opens2v_hf.run.door.model_name", lambda place: None)
+    with pytest.raises(ArgumentError, match="does not say which model made its videos; give `name=`"):
+        score(place)
+    assert score(place, name="alpha").model == "alpha"

@@ -1,15 +1,21 @@
 import json
 import os
 from dataclasses import replace
+from html import escape as html_escape
 from pathlib import Path
 
 import pytest
 from helpers.results import make_result
 from helpers.scorecards import full_result
 
+import opens2v_hf
 from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.hub.comparability import Allowed, check_comparable
+from opens2v_hf.hub.results.from_result import make_submission
 from opens2v_hf.models.info import EMBEDDED_NOTE
-from opens2v_hf.run.result import Coverage, RunResult, notes, write_json
+from opens2v_hf.run.compare import compare_results
+from opens2v_hf.run.compare_text import format_comparison
+from opens2v_hf.run.result import PARTIAL_NOTE, Coverage, RunResult, notes, write_json
 
 
 def test_a_saved_result_is_read_back_equal(tmp_path: Path) -> None:
@@ -153,7 +159,7 @@ def test_a_result_as_a_data_frame() -> None:
     assert list(empty.to_pandas().columns)[:2] == ["category", "file"]
 
 
-def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_push_goes_to_the_hub_as_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = make_result()
     asked: list[tuple[object, ...]] = []
 
@@ -162,8 +168,10 @@ def test_a_push_goes_to_the_hub_as_it_was_asked_for(monkeypatch: pytest.MonkeyPa
         return "a proposal"
 
     monkeypatch.setattr("opens2v_hf.hub.push.push_result", push_result)
-    assert result.push("org/name", dry_run=True, scoring="strict") == "a proposal"
-    assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})]
+    file = result.save(tmp_path / "open-domain.json")
+    for given in (result, file, str(tmp_path)):
+        assert opens2v_hf.push(given, "org/name", dry_run=True, scoring="strict") == "a proposal"
+    assert asked == [(result, "org/name", {"direct": False, "dry_run": True, "scoring": "strict"})] * 3
 
 
 def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
@@ -174,3 +182,45 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
             write_json(place, {})
     assert pipe.is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_repr_is_short_whatever_a_result_holds() -> None:
+    result = full_result("a" * 1000)
+    assert len(repr(result)) < 400
+    assert "32/32 videos" in repr(result)
+    assert all(len(repr(metric)) < 120 for metric in result.metrics)
+    hostile = replace(make_result("a\x1b[2J\nb"), split="open-domain")
+    assert repr(hostile).startswith("<RunResult of 'a\\x1b[2J\\nb' on open-domain: 3/4 videos")
+    comparison = compare_results(full_result("alpha"), full_result("beta", seed=2))
+    assert len(repr(comparison)) < 400
+    assert str(comparison) == format_comparison(comparison)
+
+
+def test_a_notebook_shows_the_scorecard() -> None:
+    result = replace(make_result("<b>x</b>", (0.25, 0.75), embedded=True))
+    html = result._repr_html_()
+    assert "<td>GmeScore</td><td>50.00</td>" in html
+    assert "&lt;b&gt;x&lt;/b&gt;" in html
+    assert "<b>" not in html
+    assert html_escape(EMBEDDED_NOTE) in html
+
+
+def test_a_part_of_a_split_is_never_comparable_nor_pushed(tmp_path: Path) -> None:
+    whole = make_result()
+    part = replace(whole, benchmark={**whole.benchmark, "subset": "3 of 180 samples (limit 3)"})
+    assert whole.comparable
+    assert not part.comparable
+    assert notes([part]) == [PARTIAL_NOTE]
+    assert ", partial, not comparable; metrics: gmescore" in repr(part)
+    again = RunResult.load(part.save(tmp_path / "open-domain.partial.json"))
+    assert again.is_partial
+    assert not again.comparable
+    allowed = Allowed(partial=True, embedded=True, not_comparable=True)
+    with pytest.raises(ResultError, match="only some samples of the split were asked for"):
+        check_comparable(part, part.scorecard(), allowed)
+    full = full_result()
+    part = replace(full, benchmark={**full.benchmark, "subset": "32 of 180 samples (limit 32)"})
+    with pytest.raises(ResultError, match="only some samples of the split were asked for"):
+        make_submission(part, model="a", team="t", venue="Open-Source", submitted_by="me")
+    warnings = compare_results(part, full).warnings
+    assert any("is about 32 of 180 samples (limit 32)" in warning for warning in warnings)

@@ -8,6 +8,7 @@ from helpers.results import make_result
 from opens2v_hf.errors import ResultError
 from opens2v_hf.run.fields import read_json
 from opens2v_hf.run.result import RunResult, write_json
+from opens2v_hf.run.result_reading import read_results
 
 
 @pytest.mark.parametrize(
@@ -151,3 +152,38 @@ def test_a_metric_of_no_sensible_name_is_refused(tmp_path: Path) -> None:
     record["metrics"]["../gmescore"] = record["metrics"].pop("gmescore")
     with pytest.raises(ResultError, match="no name of a metric"):
         RunResult.load(write_json(tmp_path / "r.json", record))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_result(tmp_path: Path) -> None:
+    path = make_result().save(tmp_path / "r.json")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert RunResult.load(path) == make_result()
+
+
+def test_a_folder_with_one_result_is_that_result(tmp_path: Path) -> None:
+    make_result("alpha").save(tmp_path / "alpha" / "open-domain.json")
+    (tmp_path / "alpha" / "other.json").write_text("{}")
+    (tmp_path / "alpha" / "open-domain.journal").mkdir()
+    assert RunResult.load(tmp_path / "alpha").model == "alpha"
+    assert RunResult.load(tmp_path).model == "alpha"  # of its only subfolder with one
+
+
+def test_a_folder_with_several_results_names_them(tmp_path: Path) -> None:
+    for split in ("open-domain", "human-domain"):
+        replace(make_result("alpha"), split=split).save(tmp_path / "alpha" / f"{split}.json")
+    make_result("beta").save(tmp_path / "beta" / "open-domain.partial.json")
+    with pytest.raises(ResultError, match=r"holds 2 results \(open-domain\.json, human-domain\.json\); name one"):
+        RunResult.load(tmp_path / "alpha")
+    found = [(path.relative_to(tmp_path).as_posix(), result.model) for path, result in read_results([tmp_path])]
+    assert found == [
+        ("alpha/open-domain.json", "alpha"),
+        ("alpha/human-domain.json", "alpha"),
+        ("beta/open-domain.partial.json", "beta"),
+    ]
+    # one that is named twice is read once
+    assert len(read_results([tmp_path, tmp_path / "beta", tmp_path / "alpha" / "open-domain.json"])) == 3
+
+
+def test_a_folder_without_a_result_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match=r"holds no result; .*looked for open-domain\.json"):
+        RunResult.load(tmp_path)

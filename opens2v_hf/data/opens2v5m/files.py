@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ResultError
 
 
@@ -21,20 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         ResultError: it cannot be written.
     """
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            os.replace(temporary, path)
-        finally:
-            with suppress(OSError):  # what went wrong before matters more
-                temporary.unlink(missing_ok=True)
+    with write_errors(path), atomic_file(path) as temporary:
+        yield temporary
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Self
 
 from tqdm import tqdm
 
+from opens2v_hf._util.console import is_quiet
+
 PLAIN_LINE_EVERY_S = 10.0
 
 
@@ -29,7 +31,7 @@ class Progress:
         self._begin = time.monotonic()
         self._last_line = self._begin
         self._bar: tqdm | None = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not is_quiet():
             self._bar = tqdm(total=total, initial=done, desc=what, unit="B", unit_scale=True, file=sys.stderr)
 
     def advance(self, count: int) -> None:
@@ -41,7 +43,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(done - self._done)
         self._done = done
-        if self._bar is None and time.monotonic() - self._last_line >= PLAIN_LINE_EVERY_S:
+        if self._bar is None and not is_quiet() and time.monotonic() - self._last_line >= PLAIN_LINE_EVERY_S:
             self._print_line()
 
     def _print_line(self) -> None:
@@ -66,5 +68,5 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        else:
+        elif not is_quiet():
             self._print_line()

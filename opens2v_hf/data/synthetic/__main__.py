@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from opens2v_hf._util.console import say
 from opens2v_hf.data.synthetic.eval_layout import PER_CATEGORY
 from opens2v_hf.data.synthetic.sample import write_sample
 from opens2v_hf.errors import OpenS2VError
@@ -35,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_file=lambda path: progress.update(),
             )
     except (OpenS2VError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 2
-    print(f"benchmark  {folders.benchmark}")
+    say(f"benchmark  {folders.benchmark}")
     for model, folder in folders.videos.items():
-        print(f"videos     {folder}  ({model})")
-    print(f"dataset    {folders.dataset}")
+        say(f"videos     {folder}  ({model})")
+    say(f"dataset    {folders.dataset}")
     return 0
 
 

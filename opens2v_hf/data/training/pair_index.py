@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import datasets
 import numpy as np
 
+from opens2v_hf._util.atomic import temporary_folder
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.training.problems import BadPartner
@@ -187,7 +187,7 @@ def _root(builder: OpenS2V5M) -> str:
 def _write(rows: OpenS2V5M, pairs: OpenS2V5M, folder: Path) -> None:
     """Writes the arrays; the folder appears when all are there, and another process may write the same one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
+    work = temporary_folder(folder.parent, f".{folder.name[:40]}-")
     try:
         write_locations(rows, work)
         keys, sides = _pair_arrays(pairs)

@@ -11,7 +11,7 @@ from opens2v_hf.data.eval_ids import split_ids
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.comparability import public_caveats, public_name
 from opens2v_hf.hub.results.record import FORMAT, Submission
-from opens2v_hf.run.result import MetricResult, RunResult
+from opens2v_hf.run.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.run.result_columns import column_metrics, column_values
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS
 
@@ -58,6 +58,8 @@ def make_submission(
     if card.total is None:
         missing = ", ".join(card.missing_columns)
         raise ResultError(f"the result of {result.model!r} lacks the columns {missing}; a submission needs all of them")
+    if result.is_partial:
+        raise ResultError(f"the result of {result.model!r} is not submitted: {PARTIAL_NOTE}; score the whole split")
     columns = {name: column for name, column in card.columns.items() if column.normalised is not None}
     values = column_values(result)
     metrics = {name: metric for name, metric in column_metrics(result).items() if name in columns}

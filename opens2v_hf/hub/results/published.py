@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.console import say
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.results.record import FORMAT, Submission
 from opens2v_hf.scores.scorecard import COLUMNS
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, help="folder of the published tables")
     parser.add_argument("out", type=Path, help="folder of the results dataset")
     arguments = parser.parse_args()
-    print(f"wrote {len(write_published(arguments.tables, arguments.out))} records")
+    say(f"wrote {len(write_published(arguments.tables, arguments.out))} records")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,6 @@ ENDPOINT_PREFIX = "openai:"
 BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 
 _OWN_FIELDS = frozenset({"model", "messages", "stream", "n"})
-_NOT_IN_WORDS = frozenset({"api_key"})  # other users of a machine can read the words of a command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,38 +104,6 @@ class EndpointOptions:
 def known_options() -> list[str]:
     """The names of all options."""
     return [option.name for option in fields(EndpointOptions)]
-
-
-def options_from_words(words: Sequence[str]) -> dict[str, Any]:
-    """Options of a judge as they are written on a command line.
-
-    Args:
-        words: each "name=value"; a value that is JSON is taken for what it says, any other is a text.
-
-    Raises:
-        ArgumentError: a word has another form, a name stands twice, or it is one that others could read there.
-
-    Example:
-        >>> options_from_words(["reasoning_effort=low", "max_reply_tokens=4000", 'extra_body={"seed": 1}'])
-        {'reasoning_effort': 'low', 'max_reply_tokens': 4000, 'extra_body': {'seed': 1}}
-    """
-    options: dict[str, Any] = {}
-    for word in words:
-        name, sign, text = word.partition("=")
-        name = name.strip().replace("-", "_")
-        if not sign or not name.isidentifier():
-            raise ArgumentError(f"an option of a judge is written name=value (got {word!r:.80})")
-        if name in _NOT_IN_WORDS:
-            raise ArgumentError(
-                f"{name} does not belong on a command line; set the environment variable OPENAI_API_KEY"
-            )
-        if name in options:
-            raise ArgumentError(f"the judge's option {name} is given twice")
-        try:
-            options[name] = json.loads(text)
-        except (ValueError, RecursionError):
-            options[name] = text
-    return options
 
 
 def _require(options: EndpointOptions, name: str, what: str, is_usable: Any) -> None:

@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.judge.options import EndpointOptions, options_from_words
+from opens2v_hf.models.judge.options import EndpointOptions
+
+
+def options_from_words(words: list[str]) -> dict[str, object]:
+    """What `--option judge.<word>` gives the judge."""
+    _, loading = parse_options([f"judge.{word}" for word in words], ["naturalscore"])
+    return loading["judge"]
 
 
 def test_words_of_a_command_line_become_typed_options() -> None:
@@ -22,9 +29,9 @@ def test_words_of_a_command_line_become_typed_options() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["effort"], "name=value"),
-        (["=low"], "name=value"),
-        (["a b=1"], "name=value"),
+        (["effort"], "NAME.KEY=VALUE"),
+        (["=low"], "NAME.KEY=VALUE"),
+        (["a b=1"], "no option"),
         (["seed=1", "seed=2"], "twice"),
         (["api_key=sk-secret-of-this-test"], "OPENAI_API_KEY"),
     ],

@@ -1,0 +1,113 @@
+"""Printing, whatever the console's encoding is and whatever a name holds."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import logging
+import shutil
+import sys
+import unicodedata
+from typing import Any
+
+_ENCODING_ERRORS = "opens2v_hf.console"
+_SUBSTITUTES = {"±": "+-", "×": "x", "–": "-", "—": "-", "…": "...", "→": "->", "’": "'", "“": '"', "”": '"'}
+"""For letters of this package's own texts that an encoding lacks."""
+
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what moves the cursor, hides or turns text around."""
+
+_LINE_FORMAT = frozenset("\n\t")
+
+_quiet = False
+
+
+def say(text: object = "", *, error: bool = False) -> None:
+    """Print a text, with control characters escaped, on standard output or on standard error.
+
+    Args:
+        text: what is printed; names in it may come from anywhere.
+        error: print on standard error.
+    """
+    stream = sys.stderr if error else sys.stdout
+    print(printable(str(text)), file=stream, flush=error)
+
+
+def say_json(record: Any) -> None:
+    """Print a record as JSON that every encoding can hold."""
+    say(json.dumps(record, indent=2, allow_nan=False))
+
+
+def set_quiet(quiet: bool) -> None:
+    """Show no progress and no remarks from now on, or show them again."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether no progress is shown."""
+    return _quiet
+
+
+def remark(text: str) -> None:
+    """Print a line about the work on standard error, unless it is quiet."""
+    if not _quiet:
+        say(text, error=True)
+
+
+def printable(text: str) -> str:
+    r"""A text whose control characters, except ends of lines and tabs, are escaped.
+
+    Example:
+        >>> printable("bell\x07, red \x1b[31m")
+        'bell\\x07, red \\x1b[31m'
+    """
+    return "".join(letter if letter in _LINE_FORMAT else _escaped(letter) for letter in text)
+
+
+def one_line(text: str) -> str:
+    r"""A name from outside as it may stand within a line: all its control characters are escaped.
+
+    Example:
+        >>> one_line("two\nlines")
+        'two\\nlines'
+    """
+    return "".join(map(_escaped, text))
+
+
+def terminal_width() -> int:
+    """Columns of the terminal (or of COLUMNS), 80 where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def prepare_streams() -> None:
+    """Let nothing that is printed or logged fail by the console's encoding, and no log line hold control characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_ENCODING_ERRORS)
+    if logging.lastResort is not None:  # what prints warnings where nobody has set up logging
+        logging.lastResort.setFormatter(_PrintableFormatter())
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def _escaped(letter: str) -> str:
+    if unicodedata.category(letter) not in UNPRINTABLE:
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def _substitute(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    shown = "".join(
+        _SUBSTITUTES.get(letter) or letter.encode("ascii", "backslashreplace").decode("ascii") for letter in letters
+    )
+    return shown, error.end
+
+
+codecs.register_error(_ENCODING_ERRORS, _substitute)

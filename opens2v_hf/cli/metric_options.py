@@ -1,0 +1,107 @@
+"""`--option NAME.KEY=VALUE`: every option of every metric, and every argument of loading a model."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+
+_NOT_IN_WORDS = frozenset({"api_key"})
+
+_BEHIND = {
+    "judge": (("opens2v_hf.models.judge.local", "LocalJudge.from_pretrained"),),
+    "face_detector": (("opens2v_hf.models.faces.insightface_detector", "InsightFaceDetector.from_pretrained"),),
+}
+"""Role to the loaders that the role's own one hands arguments on to."""
+
+_OF_TRANSFORMERS = ("attn_implementation", "device_map", "max_memory", "quantization_config")
+"""Arguments of `from_pretrained` of transformers that can be written as words."""
+
+
+def parse_options(
+    words: Iterable[str], metrics: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The options of metrics and the loading arguments of roles.
+
+    Args:
+        words: of `--option`, each NAME.KEY=VALUE; a value that is JSON is taken for what it says, any other is a text.
+        metrics: that are asked for.
+
+    Returns:
+        Metric to its options, and role to arguments of loading its model.
+
+    Raises:
+        ArgumentError: a word has another form, or names nothing that there is; near names are in the message.
+    """
+    from opens2v_hf.run.registry import METRICS, ROLES
+
+    known = {name: METRICS[name] for name in metrics if name in METRICS}
+    roles = list(dict.fromkeys(role for entry in known.values() for role in entry.roles))
+    options: dict[str, dict[str, Any]] = {}
+    loading: dict[str, dict[str, Any]] = {}
+    for word in words:
+        name, key, value = _split(word)
+        if key in options.get(name, {}) or key in loading.get(name, {}):
+            raise ArgumentError(f"--option {name}.{key} is given twice")
+        if key in _NOT_IN_WORDS:  # other users of a machine can read the words of a command
+            raise ArgumentError(f"{key} does not belong on a command line; set the environment variable OPENAI_API_KEY")
+        if name in known:
+            _check_key(word, name, key, known[name].options)
+            options.setdefault(name, {})[key] = value
+        elif name in roles:
+            _check_key(word, name, key, _loading_arguments(name))
+            loading.setdefault(name, {})[key] = value
+        elif name in METRICS or name in ROLES:
+            raise ArgumentError(f"--option {word}: {name} has no part in the metrics asked for ({', '.join(metrics)})")
+        else:
+            raise ArgumentError(
+                f"--option {word}: there is no metric or role {name!r}; {_near(name, [*known, *roles])}"
+            )
+    return options, loading
+
+
+def _split(word: str) -> tuple[str, str, Any]:
+    left, equals, text = word.partition("=")
+    name, dot, key = left.partition(".")
+    if not (equals and dot and name and key):
+        raise ArgumentError(
+            f"--option must be NAME.KEY=VALUE, e.g. nexusscore.box_threshold=0.5 or judge.timeout_s=60 (got {word!r})"
+        )
+    value: Any = text
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text)
+    return name.strip().replace("-", "_"), key.strip().replace("-", "_"), value
+
+
+def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
+    if key not in known:
+        raise ArgumentError(f"--option {word}: {name} has no option {key!r}; {_near(key, known)}")
+
+
+def _loading_arguments(role: str) -> list[str]:
+    """Names of the arguments of loading a role's model, whichever kind of model it is."""
+    from opens2v_hf.models.judge.options import known_options
+    from opens2v_hf.run.registry import ROLES
+
+    names = dict.fromkeys(known_options() if role == "judge" else ())
+    for module, attribute in (ROLES[role].loader, *_BEHIND.get(role, ())):
+        function: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            function = getattr(function, part)
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                names[parameter.name] = None
+            elif parameter.kind is parameter.VAR_KEYWORD and parameter.name == "model_kwargs":
+                names |= dict.fromkeys(_OF_TRANSFORMERS)
+    return [name for name in names if name not in _NOT_IN_WORDS]
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"

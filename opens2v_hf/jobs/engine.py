@@ -1,0 +1,352 @@
+"""One group at a time: what the journal lacks is done, within a time limit, and every exception becomes an outcome."""
+
+from __future__ import annotations
+
+import logging
+import math
+import multiprocessing
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from opens2v_hf.errors import (
+    ArgumentError,
+    ImageError,
+    JudgeError,
+    MaskError,
+    MissingDependencyError,
+    ModelError,
+    OpenS2VError,
+    ProcessError,
+    ResultError,
+    SampleError,
+    ServiceUnavailableError,
+    SourceError,
+    VideoError,
+)
+from opens2v_hf.jobs.endings import Ending
+from opens2v_hf.jobs.error_log import ErrorLog
+from opens2v_hf.jobs.journal import Journal
+from opens2v_hf.jobs.outcome import Outcome, Retry, plain
+from opens2v_hf.jobs.overlap import Shared
+from opens2v_hf.jobs.retries import Retries, free_memory, is_out_of_memory, may_pass
+from opens2v_hf.jobs.time_limit import Limits, TimeLimited, TimeLimitError
+from opens2v_hf.jobs.unit import Group, GroupOutcome, OpenGroup, Unit
+
+_LOGGER = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+MAX_CHANGES = 3
+MAX_ENDINGS = 2
+
+_ENDS_THE_RUN = (ArgumentError, MissingDependencyError, ModelError, ProcessError, ResultError)
+"""What the user asked for cannot be done, for any group; or nothing more can be written."""
+_IN_THE_INPUT = (ImageError, MaskError, SourceError, VideoError)
+"""The same input fails again."""
+_IN_A_SERVICE = (JudgeError, SampleError)
+_CHECK_S = 600.0
+_KEYS = "keys"  # references are read for one group at a time
+
+
+class _ChangedError(Exception):
+    """The input is not the one that was opened."""
+
+
+class Engine:
+    """Does groups, several at a time where several threads ask for it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        retries: Retries,
+        limits: Limits,
+        errors: ErrorLog,
+        *,
+        retry_failed: bool,
+        shared: Shared,
+    ) -> None:
+        self._journal = journal
+        self._retries = retries
+        self._limits = limits
+        self._errors = errors
+        self._retry_failed = retry_failed
+        self._shared = shared
+        self._unavailable: dict[str, str] = {}
+
+    def do(self, group: Group) -> GroupOutcome:
+        """Do what is left of a group."""
+        for _ in range(MAX_CHANGES):
+            call = _Calls(self._retries, self._limits.group_s, self._shared)
+            try:
+                return self._do_once(group, call)
+            except _ChangedError:
+                _LOGGER.warning("%s was changed while it was scored; it is scored anew", group.name)
+            except Exception as error:  # whatever it is, it costs this group only
+                return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN), error)
+            finally:
+                call.close()
+        reason = (
+            f"{group.name} was changed {MAX_CHANGES} times while it was scored; run the same command again when nobody "
+            "writes to it"
+        )
+        return _all_failed(group, Outcome(reason=reason, retry=Retry.NEXT_RUN))
+
+    def _do_once(self, group: Group, call: _Calls) -> GroupOutcome:
+        try:
+            opened = call(group.open)
+        except TimeLimitError:
+            return _all_failed(group, self._too_slow(group))
+        except Exception as error:
+            return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN), error)
+        found = _Found(opened.facts)
+        to_do: list[tuple[Unit, str]] = []
+        for unit in opened.units:
+            try:
+                with call.pausing(self._shared.alone_with(_KEYS)):
+                    key = call(unit.key)
+            except TimeLimitError:
+                found.set(unit, self._too_slow(group))
+                continue
+            except Exception as error:
+                found.set(unit, self._failure(error, _at(unit, group), otherwise=Retry.NEXT_RUN), error)
+                continue
+            known = self._journal.get(key)
+            if known is None or (known.failed and self._retry_failed):
+                to_do.append((unit, key))
+            else:
+                found.set(unit, known, key=key)
+        if to_do:
+            refusal = self._refusal(group, opened)
+            if refusal is None:
+                self._work(group, opened, to_do, found, call)
+            else:
+                for unit, _ in to_do:
+                    found.set(unit, refusal)
+        elif opened.is_changed():
+            raise _ChangedError
+        _fail_what_requires_more(opened.units, found)
+        return found.outcome([unit.name for unit in opened.units])
+
+    def _refusal(self, group: Group, opened: OpenGroup) -> Outcome | None:
+        """Why a group is not tried, where others ended at it."""
+        endings = self._journal.endings(opened.key)
+        reasons = [ending.reason for ending in endings if ending.reason]
+        if len(endings) < MAX_ENDINGS or self._retry_failed:
+            return None
+        if len(reasons) < MAX_ENDINGS:
+            # Somebody may have killed them. A child tells whether the input does it, at no risk for this process.
+            fault = _fault_of_child(opened.check, min(self._limits.group_s, _CHECK_S))
+            if not fault:
+                return None
+            reasons = [fault, *reasons]
+            self._journal.end(opened.key, Ending(fault))
+        return Outcome(
+            reason=f"{group.name} is left out: work on it has ended more than once without a result "
+            f"({reasons[0]}); replace the file, or retry what has failed"
+        )
+
+    def _work(
+        self, group: Group, opened: OpenGroup, to_do: Sequence[tuple[Unit, str]], found: _Found, call: _Calls
+    ) -> None:
+        ending: Ending | None = None
+        self._journal.begin(opened.key, group.name)
+        try:
+            try:
+                opened.prepare([unit.name for unit, _ in to_do])
+            except VideoError as gone:  # it was there a moment ago
+                raise _ChangedError from gone
+            with ExitStack() as held:
+                has_memory = False
+                for unit, key in to_do:
+                    if found.lacks_required:
+                        break
+                    if ending is not None:
+                        found.set(unit, self._too_slow(group))
+                        continue
+                    if not (unit.required or has_memory):
+                        num_bytes = 0
+                        with suppress(Exception):  # the unit says what is wrong with the input
+                            num_bytes = call(opened.num_bytes)
+                        call.pausing_in(held, self._shared.memory(num_bytes))
+                        has_memory = True
+                    outcome, error = self._outcome(unit, group, call)
+                    if outcome is None:
+                        ending = Ending(f"it took more than {self._limits.group_s:.0f} s")
+                        found.set(unit, self._too_slow(group))
+                        continue
+                    if opened.is_changed():
+                        raise _ChangedError
+                    if outcome.retry is Retry.NEVER:
+                        self._journal.add(key, outcome, unit.about)
+                        found.set(unit, outcome, error, key=key)
+                    else:
+                        found.set(unit, outcome, error)
+        finally:
+            self._journal.end(opened.key, ending)
+
+    def _outcome(self, unit: Unit, group: Group, call: _Calls) -> tuple[Outcome | None, BaseException | None]:
+        """What came of a unit, None where it took too long; and what was raised."""
+        try:
+            if unit.load is not None:
+                call(unit.load)
+            with call.pausing(self._shared.alone_with(unit.resource)):
+                if unit.service in self._unavailable:
+                    return Outcome(reason=self._unavailable[unit.service], retry=Retry.NEXT_RUN), None
+                outcome = call(unit.work)
+            return replace(outcome, value=plain(outcome.value)), None
+        except TimeLimitError:
+            return None, None
+        except ServiceUnavailableError as gone:
+            if unit.service and unit.service not in self._unavailable:
+                _LOGGER.warning("%s; what needs it is left to the next run", gone)
+                self._unavailable[unit.service] = str(gone)
+            return Outcome(reason=str(gone), retry=Retry.NEXT_RUN), gone
+        except Exception as error:
+            return self._failure(error, _at(unit, group), otherwise=Retry.NEVER), error
+
+    def _failure(self, error: Exception, what: str, *, otherwise: Retry) -> Outcome:
+        """The outcome of a unit that raised; what ends the run is raised again.
+
+        Args:
+            error: that was raised.
+            what: was being done.
+            otherwise: when to retry where the fault lies in the input.
+        """
+        if isinstance(error, _ENDS_THE_RUN):
+            raise error
+        text = " ".join(str(error).split())
+        if is_out_of_memory(error):
+            free_memory()
+            kind = type(error).__name__ + (f": {text}" if text else "")
+            reason = f"{what}: there is not enough memory ({kind}); lower `batch_tokens=`, or use `memory=low`"
+            return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
+        is_expected = isinstance(error, OpenS2VError) or (isinstance(error, OSError) and otherwise is not Retry.NEVER)
+        if is_expected or may_pass(error):
+            if may_pass(error) or (isinstance(error, _IN_A_SERVICE) and otherwise is Retry.NEVER):
+                otherwise = Retry.THIS_RUN
+            elif not isinstance(error, _IN_THE_INPUT):
+                otherwise = Retry.NEXT_RUN
+            reason = str(error) if is_expected and text else f"{what}: {type(error).__name__}: {text}"
+            return Outcome(reason=plain(reason), retry=otherwise)
+        self._errors.write(what, error)
+        reason = f"{what}: an unexpected error ({type(error).__name__}: {text}); {self._errors.advice}"
+        return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
+
+    def _too_slow(self, group: Group) -> Outcome:
+        reason = (
+            f"{group.name} was not finished within {self._limits.group_s:.0f} s; check the file, or allow more time"
+        )
+        return Outcome(reason=reason, retry=Retry.NEXT_RUN)
+
+
+class _Calls:
+    """Calls with retries, within the time that a group may take; waiting for other groups does not count."""
+
+    def __init__(self, retries: Retries, seconds: float, shared: Shared) -> None:
+        self._retries = retries
+        self._until = time.monotonic() + seconds
+        self._shared = shared
+        self._caller = TimeLimited()
+
+    def __call__(self, work: Callable[[], _Result]) -> _Result:
+        return self._retries.call(lambda: self._once(work))
+
+    def close(self) -> None:
+        self._caller.close()
+
+    @contextmanager
+    def pausing(self, turn: AbstractContextManager[None]) -> Iterator[None]:
+        """Wait for a turn."""
+        with ExitStack() as held:
+            self.pausing_in(held, turn)
+            yield
+
+    def pausing_in(self, held: ExitStack, turn: AbstractContextManager[None]) -> None:
+        """Wait for a turn that lasts until `held` is closed."""
+        begin = time.monotonic()
+        held.enter_context(turn)
+        self._until += time.monotonic() - begin
+
+    def _once(self, work: Callable[[], _Result]) -> _Result:
+        self._shared.check()
+        if math.isinf(self._until):
+            return work()
+        return self._caller.call(work, self._until - time.monotonic(), check=self._shared.check)
+
+
+class _Found:
+    """What is known of a group's units so far."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+        self._units: dict[str, Outcome] = {}
+        self._keys: dict[str, str] = {}
+        self._error: BaseException | None = None
+        self.lacks_required = False
+
+    def set(self, unit: Unit, outcome: Outcome, error: BaseException | None = None, *, key: str | None = None) -> None:
+        self._units[unit.name] = outcome
+        self._error = self._error or error
+        if key is not None:
+            self._keys[unit.name] = key
+        if unit.required and outcome.failed:
+            self.lacks_required = True
+
+    def get(self, name: str) -> Outcome | None:
+        return self._units.get(name)
+
+    def outcome(self, order: Sequence[str]) -> GroupOutcome:
+        units = {name: self._units[name] for name in order}
+        return GroupOutcome(self._facts, units, self._keys, self._error)
+
+
+def _fail_what_requires_more(units: Sequence[Unit], found: _Found) -> None:
+    """Units that were not begun fail for the reason of the one that they require."""
+    missing: Outcome | None = None
+    for unit in units:
+        outcome = found.get(unit.name)
+        if outcome is None and missing is not None:
+            found.set(unit, missing)
+        elif unit.required and outcome is not None and outcome.failed:
+            missing = replace(outcome, value=None, known=False)
+
+
+def _all_failed(group: Group, outcome: Outcome, error: BaseException | None = None) -> GroupOutcome:
+    return GroupOutcome(units=dict.fromkeys(group.unit_names, outcome), error=error)
+
+
+def _at(unit: Unit, group: Group) -> str:
+    return f"{group.name}, {unit.name}"
+
+
+def _fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
+    """How a child that does the check ended, where it was ended by a signal; empty where it was not."""
+    if check is None:
+        return ""
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    child = context.Process(target=partial(_check_quietly, check), daemon=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child only reads the input, in threads of its own
+        child.start()
+    child.join(seconds)
+    if child.is_alive():  # the time limit will say so, if it is the input's fault
+        child.kill()
+        child.join()
+        return ""
+    return (
+        ""
+        if child.exitcode is None or child.exitcode >= 0
+        else f"reading it ends a process by signal {-child.exitcode}"
+    )
+
+
+def _check_quietly(check: Callable[[], None]) -> None:
+    try:
+        check()
+    except Exception:  # not what is looked for: in this process it becomes the outcome of a unit
+        sys.exit(1)

@@ -1,0 +1,352 @@
+"""One of several launched processes that share work, and the folder in which they meet."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from opens2v_hf import processes as launcher
+from opens2v_hf.errors import OpenS2VError, ProcessError
+from opens2v_hf.jobs.time_limit import Limits
+
+_LOGGER = logging.getLogger(__name__)
+
+_SHARED_FOLDER = "OPENS2V_SHARED_FOLDER"
+_KEPT_S = 7 * 24 * 3600.0
+_SESSIONS = itertools.count()  # how often work was shared; the same on all processes as long as they do the same
+
+
+@dataclass
+class _State:
+    """What a process says of itself.
+
+    `settings` are digests of what must be the same on all; `at` is what it is working on.
+    """
+
+    settings: dict[str, str] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+    at: str = ""
+    finished: bool = False
+    left: bool = False
+    error: str = ""
+
+
+class LaunchedProcess:
+    """One of several processes that share work.
+
+    Args:
+        folder: that all processes see; its name is theirs alone.
+        work: what must be the same on all processes.
+        show: shows the progress of all of them.
+        limits: how long others are waited for.
+        consequence: what becomes of finished work when the run fails, for messages.
+    """
+
+    def __init__(
+        self, folder: Path, work: Any, show: Callable[[int, int], None], limits: Limits, consequence: str
+    ) -> None:
+        self.rank, self.count = launcher.process_index(), launcher.num_processes()
+        self.launch = ""
+        self._folder = folder
+        self._show = show
+        self._limits = limits
+        self._consequence = consequence
+        self._own = _State({"work": _digest(work)})
+        self._states: list[_State | None] = [None] * self.count
+        self._since = time.monotonic()
+        self._changed_at = [self._since] * self.count
+        self._hinted = False
+        self._lock: FileLock | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the processes of this launch meet."""
+        return self._folder / self.launch
+
+    def join(self) -> None:
+        """Meet the main process, which has made the folder ready.
+
+        Raises:
+            ProcessError: it failed, or did not come.
+        """
+        if self.rank == 0:
+            self.launch = secrets.token_hex(8)
+            self.folder.mkdir(parents=True)
+            _remove_old(self._folder.parent)
+            self._hold_lock()
+            _replace(self._folder / "launch.json", json.dumps({"launch": self.launch}))
+        else:
+            while not self.launch:
+                self._find_launch()
+                if not self.launch:
+                    self._await_arrival(0, time.monotonic())
+                    time.sleep(self._limits.poll_s)
+            self._hold_lock()
+        self._say()
+
+    def leave(self, error: BaseException | None) -> None:
+        """Tell the others that this process needs nothing more of them, or that it failed."""
+        try:
+            if error is not None:
+                self._own.error = str(self._failure_of(error))
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if self.rank == 0:  # others may not have met this process yet
+                    _replace(self._folder / "failed.json", json.dumps(self._own.error))
+                if not self.launch:
+                    return
+            self._own.left = True
+            self._say()
+            if error is None and self.rank == 0:
+                self._remove_folder()
+        except OSError as failure:
+            _LOGGER.warning("the other processes cannot be told that this one ends: %s", failure)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def must_agree(self, name: str, value: Any) -> None:
+        """See `Processes.must_agree`."""
+        self._own.settings[name] = _digest(value)
+        self._say()
+        self._check_others()
+
+    def claim(self, scope: str, order: Sequence[int]) -> Iterator[int]:
+        """See `Processes.claim`."""
+        for index in order:
+            try:
+                os.close(os.open(self.folder / f"claim {scope} {index}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except FileExistsError:
+                continue
+            yield index
+
+    def report(self, done: int, failed: int, at: str) -> None:
+        """See `Processes.report`."""
+        self._own.done, self._own.failed, self._own.at = done, failed, at
+        self._say()
+        self._check_others()
+
+    def error_at(self, name: str, error: BaseException) -> BaseException:
+        """See `Processes.error_at`."""
+        return self.failure(self.rank, f"failed at {name}: {type(error).__name__}: {error}")
+
+    def finish(self) -> None:
+        """See `Processes.finish`."""
+        self._own.finished, self._own.at = True, ""
+        self._say()
+        while not all(state is not None and state.finished for state in self._check_others()):
+            time.sleep(self._limits.poll_s)
+
+    def failure_elsewhere(self) -> ProcessError | None:
+        """The failure that some process reported, if any."""
+        states = [self._read(rank) for rank in range(self.count) if self.launch and rank != self.rank]
+        return next((ProcessError(state.error) for state in states if state is not None and state.error), None)
+
+    def failure(self, rank: int, what: str) -> ProcessError:
+        """The error for all to raise when one process is at fault."""
+        return ProcessError(f"process {rank} of {self.count} {what}; {self._consequence}")
+
+    def _failure_of(self, error: BaseException) -> ProcessError:
+        if isinstance(error, ProcessError):
+            return error
+        if isinstance(error, OpenS2VError):
+            return self.failure(self.rank, f"stopped: {error}")
+        return self.failure(self.rank, f"was interrupted ({error!r})")
+
+    def _hold_lock(self) -> None:
+        self._lock = FileLock(self.folder / f"{self.rank}.lock", thread_local=False)
+        self._lock.acquire(timeout=0)
+
+    def _find_launch(self) -> None:
+        """Take part in the launch of the main process, where that one lives; an earlier one may have left its file."""
+        with suppress(FileNotFoundError):
+            launch = json.loads((self._folder / "launch.json").read_text())["launch"]
+            if _is_held(self._folder / launch / "0.lock"):
+                self.launch = launch
+                return
+            if _on_one_machine():  # elsewhere the folder's name may be that of an earlier launch
+                self._raise_failure()
+                raise self.failure(0, "died")
+        if _on_one_machine():
+            self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        """Raise what the main process has failed by."""
+        with suppress(FileNotFoundError):
+            raise ProcessError(json.loads((self._folder / "failed.json").read_text()))
+
+    def _say(self) -> None:
+        _replace(self.folder / f"{self.rank}.json", json.dumps(self._own.__dict__))
+
+    def _read(self, rank: int) -> _State | None:
+        if rank == self.rank:
+            return self._own
+        try:
+            return _State(**json.loads((self.folder / f"{rank}.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def _check_others(self) -> list[_State | None]:
+        """See how far each process is.
+
+        Raises:
+            ProcessError: one of them failed, died, hangs, never came, or has other work.
+        """
+        now = time.monotonic()
+        for rank in range(self.count):
+            before, state = self._states[rank], self._read(rank)
+            self._states[rank] = state
+            if rank == self.rank:
+                continue
+            if state is None:
+                self._await_arrival(rank, now)
+                continue
+            if state.error:
+                raise ProcessError(state.error)
+            if any(state.settings.get(name, mine) != mine for name, mine in self._own.settings.items()):
+                raise self._disagreement(rank)
+            if before != state:
+                self._changed_at[rank] = now
+            if not state.finished:  # one that has finished has written everything
+                self._check_alive(rank, state, now)
+        there = [state for state in self._states if state is not None]
+        self._show(sum(state.done for state in there), sum(state.failed for state in there))
+        return self._states
+
+    def _check_alive(self, rank: int, state: _State, now: float) -> None:
+        at = f" at {state.at}" if state.at else ""
+        if not _is_held(self.folder / f"{rank}.lock"):
+            latest = self._read(rank)  # it may have finished since
+            if latest is None or not (latest.finished or latest.error):
+                raise self.failure(rank, f"died{at}")
+        if now - self._changed_at[rank] > self._limits.process_s:
+            raise self.failure(rank, f"hangs{at}: no progress for {now - self._changed_at[rank]:.0f} s")
+
+    def _await_arrival(self, rank: int, now: float) -> None:
+        waited = now - self._since
+        remedy = "every process must make the same call; to compute on one of them alone, pass distributed=False"
+        if not _on_one_machine():
+            remedy += f"; they must share {self._folder.parent}"
+        if waited > self._limits.arrival_s:
+            raise ProcessError(
+                f"process {rank} of {self.count} has not joined the work within {waited:.0f} s: {remedy}"
+            )
+        if waited > self._limits.hint_after_s and not self._hinted:
+            self._hinted = True
+            _LOGGER.warning("process %d of %d has not joined the work yet: %s", rank, self.count, remedy)
+
+    def _disagreement(self, rank: int) -> ProcessError:
+        return ProcessError(
+            f"process {rank} of {self.count} was given other videos, references or settings than process {self.rank}; "
+            "give all of them the same, they share the work by themselves, or pass distributed=False to compute "
+            "everything in each"
+        )
+
+    def _remove_folder(self) -> None:
+        """When nobody reads there any more."""
+        until = time.monotonic() + self._limits.hint_after_s
+        for rank in range(1, self.count):
+            while time.monotonic() < until and _is_held(self.folder / f"{rank}.lock"):
+                state = self._read(rank)
+                if state is not None and state.left:
+                    break
+                time.sleep(self._limits.poll_s)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def meeting_place(journal: Path | None) -> Path:
+    """A folder of this launch that all its processes name alike.
+
+    Raises:
+        ProcessError: there is none that all of them see.
+    """
+    environment = os.environ
+    parts = [environment.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")]
+    parts += [environment.get("TORCHELASTIC_RESTART_COUNT", ""), str(next(_SESSIONS))]
+    if _on_one_machine():
+        parts += [str(os.getppid()), _start_of(os.getppid())]  # of the launcher
+        return _private_folder() / f"launch-{_digest(parts)[:16]}"
+    shared = environment.get(_SHARED_FOLDER) or journal
+    if shared is None:
+        raise ProcessError(
+            "processes on several machines share their work through a folder that all of them see; name one in the "
+            f"environment variable {_SHARED_FOLDER}, or pass distributed=False to compute everything in each"
+        )
+    return Path(shared) / f"launch-{_digest(parts)[:16]}"
+
+
+def _start_of(process: int) -> str:
+    """When a process was started, as far as the system tells: other processes may have had its number."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return boot + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _on_one_machine(environment: Mapping[str, str] = os.environ) -> bool:
+    local = environment.get("LOCAL_WORLD_SIZE")
+    return local is not None and local == environment.get("WORLD_SIZE")
+
+
+def _private_folder() -> Path:
+    """A folder for temporary files that no other user of the machine can read or write."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir(), f"opens2v-{user}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    is_private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077 and status.st_uid == user
+    if os.name == "posix" and not is_private:
+        raise ProcessError(
+            f"{folder} must be a folder that only this user can use (chmod 700); remove it, or set TMPDIR to another "
+            "folder"
+        )
+    return folder
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what launches that failed have left."""
+    for place in folder.glob("launch-*"):
+        with suppress(OSError):  # another launch may be removing it
+            if time.time() - place.stat().st_mtime > _KEPT_S:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a living process holds a lock."""
+    if not lock.exists():
+        return False
+    attempt = FileLock(lock, thread_local=False)
+    try:
+        attempt.acquire(timeout=0)
+    except Timeout:
+        return True
+    except FileNotFoundError:  # the main process has just removed the folder
+        return False
+    attempt.release()
+    return False
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

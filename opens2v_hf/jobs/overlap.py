@@ -1,0 +1,144 @@
+"""Several groups at a time in one process, so that a device does not wait for a decoder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar
+
+from opens2v_hf import processes as launcher
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_LEAST_BYTES = 2 << 30
+_MOST_WORKERS = 16
+_POLL_S = 0.1
+
+
+class StoppedError(BaseException):
+    """The run ends; what a thread is at is of no use any more."""
+
+
+class Shared:
+    """What groups that are done at the same time must not use at the same time.
+
+    Args:
+        max_bytes: of memory for the inputs of all of them; a larger one is there by itself. By default this process's
+            share of a quarter of the machine's memory.
+    """
+
+    def __init__(self, max_bytes: int | None = None) -> None:
+        self._max_bytes = _default_bytes() if max_bytes is None else max_bytes
+        self._used_bytes = 0
+        self._memory = threading.Condition()
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._is_stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Let all threads end as soon as they can."""
+        self._is_stopped.set()
+
+    def check(self) -> None:
+        """Raise StoppedError where the run has ended."""
+        if self._is_stopped.is_set():
+            raise StoppedError
+
+    @contextmanager
+    def alone_with(self, resource: str) -> Iterator[None]:
+        """Use something that one group at a time can use; "" is nothing."""
+        if not resource:
+            yield
+            return
+        lock = self._locks[resource]
+        while not lock.acquire(timeout=_POLL_S):
+            self.check()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def memory(self, num_bytes: int) -> Iterator[None]:
+        """Use some memory, as soon as it is there."""
+        with self._memory:
+            while self._used_bytes and self._used_bytes + num_bytes > self._max_bytes:
+                self.check()
+                self._memory.wait(_POLL_S)
+            self._used_bytes += num_bytes
+        try:
+            yield
+        finally:
+            with self._memory:
+                self._used_bytes -= num_bytes
+                self._memory.notify_all()
+
+
+def default_workers() -> int:
+    """How many groups are done at a time: as many as this process has cores, up to 16."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(_MOST_WORKERS, cores // _processes_here()))
+
+
+def _default_bytes() -> int:
+    try:
+        all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on this system
+        all_bytes = 0
+    return max(_LEAST_BYTES, all_bytes // 4) // _processes_here()
+
+
+def _processes_here() -> int:
+    """Processes of this launch on this machine."""
+    local = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return int(local) if launcher.num_processes() > 1 and local.isdecimal() and int(local) > 0 else 1
+
+
+def overlapped(
+    work: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    *,
+    workers: int,
+    shared: Shared,
+    begin: Callable[[_Item], None],
+) -> Generator[tuple[_Item, _Result]]:
+    """Do the work for several items at a time; an item is taken when there is a thread for it.
+
+    Args:
+        work: for one item.
+        items: in the order in which they are begun.
+        workers: how many threads there are; with one the work is done in the calling thread.
+        shared: is stopped when the caller ends early.
+        begin: called in the calling thread before an item is begun.
+
+    Yields:
+        Each item with its result, as they are finished.
+    """
+    if workers <= 1:
+        for item in items:
+            begin(item)
+            yield item, work(item)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="opens2v-group") as pool:
+        running: dict[Future[_Result], _Item] = {}
+        try:
+            for item in items:
+                begin(item)
+                running[pool.submit(work, item)] = item
+                if len(running) >= workers:
+                    yield from _finished(running)
+            while running:
+                yield from _finished(running)
+        except BaseException:
+            shared.stop()
+            raise
+
+
+def _finished(running: dict[Future[_Result], _Item]) -> Iterator[tuple[_Item, _Result]]:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield running.pop(future), future.result()

@@ -1,0 +1,156 @@
+"""Units of work that are done once, whatever happens to the process in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from opens2v_hf.errors import (
+    ProcessError,
+)
+from opens2v_hf.jobs.engine import Engine
+from opens2v_hf.jobs.error_log import ErrorLog
+from opens2v_hf.jobs.journal import Journal
+from opens2v_hf.jobs.outcome import Retry
+from opens2v_hf.jobs.overlap import Shared, overlapped
+from opens2v_hf.jobs.processes import Processes, costliest_first
+from opens2v_hf.jobs.retries import Retries
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import Group, GroupOutcome
+
+
+def run_units(
+    groups: Sequence[Group],
+    *,
+    journal: Journal,
+    processes: Processes,
+    retries: Retries | None = None,
+    limits: Limits | None = None,
+    errors: ErrorLog | None = None,
+    retry_failed: bool = False,
+    scope: str = "0",
+    start: tuple[int, int] = (0, 0),
+    raise_errors: bool = False,
+    workers: int = 1,
+) -> dict[int, GroupOutcome]:
+    """Do this process's share of the units of all groups.
+
+    What the journal has is taken from it. A unit that fails never costs the others: whatever is raised becomes its
+    outcome, but for what the user did wrong. An input that changes meanwhile is done again. A group at which two
+    processes have ended (a native crash, no memory left, the time limit) is not tried any more.
+
+    Args:
+        groups: the same on all processes.
+        journal: of finished units.
+        processes: that share the groups.
+        retries: of transient errors.
+        limits: `group_s` bounds the time for one group.
+        errors: gets the tracebacks of unexpected errors.
+        retry_failed: whether to retry failures that earlier runs have kept, and groups that ended processes.
+        scope: of the claims, where groups are run more than once in a launch.
+        start: units done and failed in scopes before, for the progress.
+        raise_errors: end the run by the first exception of a unit.
+        workers: how many groups this process does at a time. Whatever their number, what comes of them is the same.
+
+    Returns:
+        Position of each group that this process has done to what came of it. The others are in the journal; see
+        `collect`.
+
+    Raises:
+        OpenS2VError: what was asked for cannot be done, the journal cannot be written, or another process failed.
+    """
+    shared = Shared()
+    engine = Engine(
+        journal,
+        retries or Retries(),
+        limits or Limits(),
+        errors or ErrorLog(),
+        retry_failed=retry_failed,
+        shared=shared,
+    )
+    outcomes: dict[int, GroupOutcome] = {}
+    running: dict[int, str] = {}
+    done, failed = start
+
+    def begin(index: int) -> None:
+        running[index] = groups[index].name
+        processes.report(done, failed, ", ".join(running.values()))
+
+    def do(index: int) -> GroupOutcome:
+        return engine.do(groups[index])
+
+    def do_all(indices: Iterable[int], workers: int) -> None:
+        nonlocal done, failed
+        # closed by an error here as well, so that no thread goes on
+        with closing(overlapped(do, indices, workers=workers, shared=shared, begin=begin)) as finished:
+            for index, outcome in finished:
+                group = groups[index]
+                if raise_errors and outcome.error is not None:
+                    raise processes.error_at(group.name, outcome.error) from outcome.error
+                before = outcomes.get(index)
+                outcomes[index] = outcome
+                if processes.count > 1:
+                    journal.add_group(f"{scope}/{index}", outcome.to_dict())
+                failed += outcome.num_failed(group.unit_names)
+                if before is None:
+                    done += len(group.unit_names)
+                else:
+                    failed -= before.num_failed(group.unit_names)
+                del running[index]
+                processes.report(done, failed, ", ".join(running.values()))
+
+    order = _order(groups, processes)
+    suspects = [index for index in order if groups[index].name in journal.suspects]
+    do_all(processes.claim(scope, [index for index in order if index not in suspects]), workers)
+    do_all(processes.claim(scope, suspects), 1)  # if one ends the process, it is known which one
+    again = [
+        index
+        for index, outcome in outcomes.items()
+        if any(unit.retry is Retry.THIS_RUN for unit in outcome.units.values())
+    ]
+    do_all(again, workers)
+    return outcomes
+
+
+def collect(
+    scope: str, count: int, own: Mapping[int, GroupOutcome], others: Mapping[str, Any], journal: Journal
+) -> list[GroupOutcome]:
+    """What came of all groups, those of other processes included.
+
+    Args:
+        scope: of the groups.
+        count: of the groups.
+        own: what `run_units` returned here.
+        others: what `Journal.gather` returned, once all processes have finished.
+        journal: that gathered them.
+
+    Raises:
+        ProcessError: a group is missing.
+    """
+    outcomes = []
+    for index in range(count):
+        if index in own:
+            outcomes.append(own[index])
+        elif (record := others.get(f"{scope}/{index}")) is not None:
+            outcomes.append(GroupOutcome.from_dict(record, journal))
+        else:
+            raise ProcessError(
+                "a process has finished, and what it wrote is not in the journal's folder; all processes must share "
+                "that folder"
+            )
+    return outcomes
+
+
+def _order(groups: Sequence[Group], processes: Processes) -> list[int]:
+    """Costliest first where the groups are shared."""
+    if processes.count > 1:
+        return costliest_first([_cost(group) for group in groups])
+    return list(range(len(groups)))
+
+
+def _cost(group: Group) -> float:
+    try:
+        return group.cost()
+    except Exception:  # why is found, and said, when it is opened
+        return 0.0

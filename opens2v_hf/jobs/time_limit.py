@@ -1,0 +1,118 @@
+"""How long work may take, and calls that may take so long and no longer."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from opens2v_hf.errors import ArgumentError
+
+_Result = TypeVar("_Result")
+
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long is waited, in seconds.
+
+    Attributes:
+        group_s: for one group (a video) in this process; what is not finished then fails.
+        process_s: for a sign of progress from another process; then it is named and the run ends.
+        arrival_s: until another process joins the work; it may still be loading its models.
+        hint_after_s: until a warning says that a process is waited for.
+        poll_s: between two looks at the other processes.
+    """
+
+    group_s: float = 2 * 3600.0
+    process_s: float = 3 * 3600.0
+    arrival_s: float = 2 * 3600.0
+    hint_after_s: float = 60.0
+    poll_s: float = 0.1
+
+    @classmethod
+    def for_videos(cls, group_s: float) -> Limits:
+        """Limits for videos that may take so many seconds each.
+
+        Raises:
+            ArgumentError: it is not a positive number.
+        """
+        if isinstance(group_s, bool) or not isinstance(group_s, int | float) or not group_s > 0:
+            raise ArgumentError(f"the time for a video must be a number of seconds above 0 (got {group_s!r})")
+        # a process that gives up a video by itself is not ended for it by the others
+        return cls(group_s=float(group_s), process_s=1.25 * group_s + 600.0)
+
+
+class TimeLimitError(Exception):
+    """A call did not return in time; its thread was left behind."""
+
+
+class TimeLimited:
+    """Makes calls in a thread of its own, one after another, so that the caller can give one up.
+
+    Python cannot end a thread. One that hangs in native code is left behind as a daemon, which does not keep the
+    process alive, and the next call gets a new thread. Only the calling thread may write anything that lasts.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Any] | None = None
+
+    def call(self, work: Callable[[], _Result], seconds: float, *, check: Callable[[], None] = lambda: None) -> _Result:
+        """What `work` returns or raises.
+
+        Args:
+            work: to do.
+            seconds: that it may take.
+            check: is called now and then meanwhile; what it raises ends the call.
+
+        Raises:
+            TimeLimitError: it did not return in time.
+        """
+        if self._calls is None:
+            self._calls = queue.SimpleQueue()
+            threading.Thread(target=_serve, args=(self._calls,), name="opens2v-unit", daemon=True).start()
+        answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+        context = contextvars.copy_context()
+        self._calls.put((lambda: context.run(work), answer))
+        try:
+            value, error = _wait(answer, seconds, check)
+        except BaseException:  # it takes too long, or the caller was interrupted while it waited
+            self.close()
+            raise
+        if error is not None:
+            raise error
+        return value
+
+    def close(self) -> None:
+        """Let the thread end when it has nothing to do; a later call gets a new one."""
+        calls, self._calls = self._calls, None
+        if calls is not None:
+            calls.put(None)
+
+
+def _wait(answer: queue.SimpleQueue[Any], seconds: float, check: Callable[[], None]) -> Any:
+    until = time.monotonic() + seconds
+    while True:
+        left = until - time.monotonic()
+        try:
+            return answer.get(timeout=max(0.0, min(left, _POLL_S)))
+        except queue.Empty:
+            if left <= _POLL_S:
+                raise TimeLimitError from None
+        check()
+
+
+def _serve(calls: queue.SimpleQueue[Any]) -> None:
+    while (call := calls.get()) is not None:
+        work, answer = call
+        del call
+        try:
+            answer.put((work(), None))
+        except BaseException as error:  # whatever it is, the caller raises it
+            answer.put((None, error))
+        del work, answer

@@ -1,0 +1,61 @@
+"""Files are whole or not there, and their modes follow the umask, wherever the package writes them."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opens2v_hf._util.atomic import atomic_file, temporary_folder
+from opens2v_hf.data.opens2v5m.files import whole_file
+from opens2v_hf.run.result import write_json
+from opens2v_hf.run.thumbnails import write_thumbnail
+from opens2v_hf.video.writer import write_video
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+
+
+@pytest.fixture(params=[0o022, 0o002, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_mode_follows_the_umask(tmp_path: Path, umask: int) -> None:
+    frames = np.zeros((2, 16, 16, 3), np.uint8)
+    with atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("a")
+    with whole_file(tmp_path / "b.parquet") as temporary:
+        temporary.write_text("b")
+    files = [
+        tmp_path / "a.txt",
+        tmp_path / "b.parquet",
+        write_json(tmp_path / "c.json", {}),
+        write_thumbnail(tmp_path / "d", "singleobj_1", frames),
+        write_video(tmp_path / "e.mp4", frames, fps=8.0),
+    ]
+    assert {file.name: _mode(file) for file in files} == {file.name: 0o666 & ~umask for file in files}
+    assert _mode(temporary_folder(tmp_path, ".new-")) == 0o777 & ~umask
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), atomic_file(path) as temporary:  # noqa: PT012  the block is what fails
+        temporary.write_text("new")
+        raise KeyError
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".txt")
+    with atomic_file(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"

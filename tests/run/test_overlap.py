@@ -1,0 +1,111 @@
+"""Several videos at a time come to the same bytes as one after another."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.fault_run import SCORABLE, clear_log, forked_runs, logged, result_bytes, score, write_videos
+
+from opens2v_hf.video.clip import Clip
+
+NO_MODEL: dict[str, Any] = {"motion_amplitude": {"models": ()}}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_videos(tmp_path_factory.mktemp("overlap") / "videos")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(videos: Path) -> bytes:
+    score(videos, videos.parent / "undisturbed", metrics=NO_MODEL)
+    return result_bytes(videos.parent / "undisturbed")
+
+
+@pytest.mark.parametrize("memory", ["keep", "low"])
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_the_result_is_the_same_and_models_are_used_by_one_video_at_a_time(
+    videos: Path, undisturbed: bytes, tmp_path: Path, workers: int, memory: str
+) -> None:
+    inside: dict[str, int] = {"device": 0, "flow": 0}
+    most = dict(inside)
+    lock = threading.Lock()
+
+    def hook(name: str, clip: Clip) -> None:
+        place = "flow" if name == "motion_amplitude" else "device"
+        with lock:
+            inside[place] += 1
+            most[place] = max(most[place], inside[place])
+        time.sleep(0.03)
+        with lock:
+            inside[place] -= 1
+
+    clear_log(videos)
+    score(videos, tmp_path / "out", metrics=NO_MODEL, workers=workers, hook=hook, memory=memory)
+    assert result_bytes(tmp_path / "out") == undisturbed
+    assert dict(logged(videos)) == dict.fromkeys(SCORABLE, 1)
+    assert most["device"] == 1
+    assert most["flow"] >= 2
+
+
+def test_ctrl_c_ends_all_threads_and_leaves_no_suspicion(videos: Path, undisturbed: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    main = threading.get_ident()
+
+    def hook(name: str, clip: Clip) -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(1)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        score(videos, out, metrics=NO_MODEL, workers=3, hook=hook)
+    assert time.monotonic() - start < 10
+    text = "".join(path.read_text() for path in out.glob("*.journal/*.jsonl"))
+    assert text.count('"kind":"begun"') == text.count('"kind":"ended"') > 0
+    score(videos, out, metrics=NO_MODEL, workers=3)
+    assert result_bytes(out) == undisturbed
+
+
+@pytest.mark.timeout(900)
+def test_runs_that_are_killed_go_on_to_the_same_bytes(videos: Path, tmp_path: Path) -> None:
+    score(videos, tmp_path / "undisturbed")
+    generator = random.Random(5)
+    killed = 0
+    with forked_runs(tmp_path / "stderr.txt") as runs:
+        for number in range(4):
+            out = tmp_path / f"out {number}"
+            clear_log(videos)
+            killed_here = 0
+            while True:
+                job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.002, "workers": 3}
+                kill = {"at": "write", "count": generator.randint(1, 30), "bytes": generator.choice([0, 17, 400])}
+                code = runs.run({**job, "kill": kill})
+                if code == 0:
+                    break
+                assert code == -signal.SIGKILL, (tmp_path / "stderr.txt").read_text()[-2000:]
+                killed_here += 1
+            assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+            # each kill costs at most what was under way
+            assert logged(videos).total() - len(SCORABLE) <= 3 * killed_here
+            killed += killed_here
+    assert killed >= 4
+
+
+def test_a_video_that_ends_the_process_is_told_from_those_that_were_begun_with_it(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.05, "workers": 3}
+    job["poison"] = {"how": "abort", "id": "singleobj_3"}
+    with forked_runs(tmp_path / "stderr.txt") as runs:
+        codes = []
+        while not codes or codes[-1] != 0:
+            codes.append(runs.run(job))
+            assert len(codes) < 5
+    assert codes == [-signal.SIGABRT, -signal.SIGABRT, 0]
+    text = (out / "open-domain.json").read_text()
+    assert text.count("is left out") == 3  # the three metrics of that video
