@@ -5,7 +5,6 @@ The files are read in their released layout: three prompt files and the folder `
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 import datasets
 from datasets.builder import Key
 from datasets.fingerprint import Hasher
-from PIL import Image
 
 from opens2v_hf.data.eval_prompts import PROMPT_FILES
 from opens2v_hf.data.eval_split import DEFAULT_REPO, open_split
+from opens2v_hf.data.images import check_image
 from opens2v_hf.data.released_files import ReleasedFiles
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError
@@ -167,11 +166,9 @@ def _row(sample: EvalSample, files: ReleasedFiles | None) -> dict[str, Any]:
 def _read_picture(files: ReleasedFiles, path: str, sample_id: str) -> bytes:
     """The bytes of a picture whose header is that of a picture."""
     content = files.fetch(path).read_bytes()
+    name = f"the reference picture {path!r} of sample {sample_id!r} in {files.where}"
     try:
-        Image.open(io.BytesIO(content)).close()
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(
-            f"the reference picture {path!r} of sample {sample_id!r} in {files.where} is broken or no picture: "
-            f"{error}; download it again"
-        ) from error
+        check_image(content, name=name)
+    except ImageError as error:
+        raise ImageError(f"{error}, or download it again") from error
     return content

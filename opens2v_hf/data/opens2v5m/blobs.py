@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from opens2v_hf.data.images import read_image
 from opens2v_hf.data.opens2v5m.byte_source import ByteSource, open_source
-from opens2v_hf.errors import ImageError, SourceError
+from opens2v_hf.errors import SourceError
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
 from opens2v_hf.video.reader import VideoReader, open_video
@@ -149,10 +149,7 @@ class LazyImage:
             SourceError: the file cannot be read.
             ImageError: it is no picture.
         """
-        try:
-            return Image.open(io.BytesIO(self.read_bytes())).convert("RGB")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ImageError(f"{self.path} is no picture that can be read: {error}") from error
+        return read_image(self.read_bytes(), name=self.path)
 
     def __repr__(self) -> str:
         return f"LazyImage({self.path!r})"

@@ -149,5 +149,5 @@ def test_lazy_masks_and_pictures() -> None:
     rows, columns = np.nonzero(expected)
     assert mask.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert mask.to_dict() == stored
-    with pytest.raises(ImageError, match=r"x\.png is no picture"):
+    with pytest.raises(ImageError, match=r"x\.png is no image"):
         LazyImage({"path": "x.png", "bytes": b"no"}).load()
