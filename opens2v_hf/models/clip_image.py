@@ -49,6 +49,7 @@ class ClipImageEncoder:
         revision: str | None = None,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = "float32",
+        batch_size: int = 32,
         **model_kwargs: Any,
     ) -> Self:
         """Load an encoder.
@@ -58,6 +59,7 @@ class ClipImageEncoder:
             revision: of a Hub repo.
             device: see `pick_device`; not used where `device_map` places the model.
             dtype: see `pick_dtype`; the released code encodes in float32.
+            batch_size: see the class.
             **model_kwargs: passed to the network's `from_pretrained`.
 
         Raises:
@@ -77,7 +79,7 @@ class ClipImageEncoder:
         except _LOAD_ERRORS as error:
             raise cannot_load(found, error) from error
         info = found.info(dtype=network.dtype, device=network.device if placed else target)
-        return cls(network.eval(), image_processor, info)
+        return cls(network.eval(), image_processor, info, batch_size=batch_size)
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:

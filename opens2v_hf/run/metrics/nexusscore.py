@@ -21,7 +21,6 @@ from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, simi
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
 from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
-from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.metrics.pictures import load_picture
 from opens2v_hf.scores.nexus import (
@@ -37,7 +36,6 @@ from opens2v_hf.scores.nexus import (
 )
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
-from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import linspace
 
 RELEASED_NUM_FRAMES = 32
@@ -108,6 +106,7 @@ class NexusScore:
     """
 
     name = "nexusscore"
+    reports_references = True
 
     def __init__(
         self,
@@ -140,6 +139,7 @@ class NexusScore:
         sibling = copy.copy(self)
         sibling.variant = "released" if self.variant == "coverage" else "coverage"
         sibling.name = f"{type(self).name}_{sibling.variant}"
+        sibling.reports_references = False  # they are among what this one says
         return sibling
 
     @property
@@ -339,25 +339,3 @@ def _chunks(places: Sequence[_Place]) -> Iterator[list[_Place]]:
         pixels += area
     if chunk:
         yield chunk
-
-
-def score_references(
-    metric: NexusScore,
-    videos: Sequence[Any],
-    references: Sequence[NexusReference],
-    *,
-    backend: Backend = "auto",
-    distributed: bool = True,
-) -> dict[str, Any]:
-    """Score videos; see `score_many`, whose answer this extends.
-
-    Returns:
-        The answer with `references`: for each video the list of its `ReferenceSummary` dicts (empty where it has no
-        score); and with `details` if the metric records boxes.
-    """
-    result = score_many(metric, videos, references, backend=backend, details=True, distributed=distributed)
-    details = result.pop("details")
-    result["references"] = [found.get("references", []) for found in details]
-    if metric.details:
-        result["details"] = details
-    return result
