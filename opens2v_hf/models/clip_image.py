@@ -14,6 +14,7 @@ from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, cannot_load, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.video.resize import resizes_horizontally_first
 
 _LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError)
 
@@ -79,7 +80,7 @@ class ClipImageEncoder:
         except _LOAD_ERRORS as error:
             raise cannot_load(found, error) from error
         info = found.info(dtype=network.dtype, device=network.device if placed else target)
-        return cls(network.eval(), image_processor, info, batch_size=batch_size)
+        return cls(network.eval(), resizes_horizontally_first(image_processor), info, batch_size=batch_size)
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:

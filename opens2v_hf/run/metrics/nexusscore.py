@@ -94,7 +94,7 @@ class NexusScore:
         detector: looks for a reference in frames.
         embedder: compares crops with pictures and labels.
         prompt_encoder: makes picture embeddings for the detector; may be None where every reference brings its own.
-        variant: "released" (the leaderboard's), "paper", "v1.0" or "coverage".
+        variant: "released" (the leaderboard's), "v1.0" or "coverage".
         num_frames: sampled evenly over the clip; released: 32.
         thresholds: of the rules.
         label_instruction: that labels are embedded with.
@@ -173,7 +173,7 @@ class NexusScore:
             found.append("made with given prompts")
         if getattr(self.detector, "options", {}).get("mixed_precision", "no") != "no":
             found.append("made with a detector in mixed precision; the leaderboard's computes in float32")
-        if self.variant not in ("released", "paper"):
+        if self.variant != "released":
             found.append(f"the variant {self.variant!r}; the leaderboard's is 'released'")
         if self.sampling.count != RELEASED_NUM_FRAMES:
             found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")

@@ -210,7 +210,7 @@ def test_the_rules_and_formulas_meet_in_the_score():
         (0, 0): [(WHOLE, 0.9), (WHOLE, 0.59)],  # kept 0.4; too low
         (1, 1): [(WHOLE, 0.8), ((0, 0, 10, 10), 0.7)],  # kept 0.8, 0.8
     }
-    wanted = {"released": 2 / 3 / 2, "paper": 2 / 3 / 2, "v1.0": 2 / 3 / 2, "coverage": (0.4 + 0.8) / 6}
+    wanted = {"released": 2 / 3 / 2, "v1.0": 2 / 3 / 2, "coverage": (0.4 + 0.8) / 6}
     for variant, value in wanted.items():
         outcome = known(table, variant=variant).score(FakeClip(), known_reference())
         assert outcome.value == pytest.approx(value, abs=1e-6)
