@@ -59,7 +59,7 @@ def _opened(source: str | os.PathLike[str] | bytes, name: str | None) -> Iterato
         file = Path(os.fspath(source))
         name = name or str(file)
     with _image_errors(name):
-        if isinstance(file, Path) and not file.is_file():
+        if isinstance(file, Path) and not os.path.isfile(file):
             raise ImageError(f"there is no image {file}; check the path")
         with Image.open(file) as image:
             yield image, name

@@ -56,8 +56,7 @@ def test_damaged_bytes_give_an_image_or_an_image_error(kind):
         for use in (check_image, read_image):
             try:
                 use(bytes(damaged), name="damaged")
-            except ImageError as error:
-                assert "damaged" in str(error)
+            except ImageError:
                 failures += 1
     assert failures
 
