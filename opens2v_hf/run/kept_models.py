@@ -67,7 +67,7 @@ def choose(roles: Sequence[str], models: str | Mapping[str, Any] | None) -> dict
     given = models if isinstance(models, Mapping) else {}
     if unknown := [role for role in given if role not in roles]:
         raise ArgumentError(f"none of the metrics asked for has use for a model {unknown[0]!r}")
-    default = {role: EMBEDDED if models == EMBEDDED else ROLES[role].released for role in roles}
+    default: dict[str, Any] = {role: EMBEDDED if models == EMBEDDED else ROLES[role].released for role in roles}
     return {role: default[role] if given.get(role) is None else given[role] for role in roles}
 
 
@@ -89,12 +89,13 @@ def load_models(
     """
     is_loaded = {role: not isinstance(model, str | os.PathLike | ModelChoice) for role, model in choices.items()}
     for role, arguments in loading.items():
-        for name in set(arguments) - {"device"}:
-            if all(is_loaded[other] for other in choices if name in loading.get(other, ())):
-                raise ArgumentError(f"a loaded {role} takes no {name}; leave it out")
+        for argument in set(arguments) - {"device"}:
+            if all(is_loaded[other] for other in choices if argument in loading.get(other, ())):
+                raise ArgumentError(f"a loaded {role} takes no {argument}; leave it out")
     loaded = {}
     for role, choice in choices.items():
-        name, own = (choice.name, choice.arguments) if isinstance(choice, ModelChoice) else (choice, {})
+        name: Any = choice.name if isinstance(choice, ModelChoice) else choice
+        own = choice.arguments if isinstance(choice, ModelChoice) else {}
         arguments = {} if is_loaded[role] else {**loading.get(role, {}), **own}
         if isinstance(name, str) and name.startswith("openai:"):
             arguments = {key: value for key, value in arguments.items() if key not in ("device", "dtype")}

@@ -55,13 +55,22 @@ def _horizontally_first() -> type:
     class HorizontallyFirst(PilBackend):
         """A base for processors that resizes one axis at a time."""
 
-        def resize(self, image: np.ndarray, size: SizeDict, resample: Any = None, **kwargs: Any) -> np.ndarray:
+        def resize(
+            self,
+            image: np.ndarray,
+            size: SizeDict,
+            resample: Any = None,
+            reducing_gap: int | None = None,
+            **kwargs: Any,
+        ) -> np.ndarray:
             """Resize [C, H, W] horizontally, then vertically."""
             # what size it comes to is the backend's to say; without a filter that costs next to nothing
             blank = np.zeros((1, *image.shape[-2:]), np.uint8)
             height, width = super().resize(blank, size, resample=Image.Resampling.NEAREST, **kwargs).shape[-2:]
             for rows in (image.shape[-2], height):
-                image = super().resize(image, SizeDict(height=rows, width=width), resample=resample, **kwargs)
+                image = super().resize(
+                    image, SizeDict(height=rows, width=width), resample=resample, reducing_gap=reducing_gap, **kwargs
+                )
             return image
 
     _HORIZONTALLY_FIRST = HorizontallyFirst

@@ -136,11 +136,13 @@ def test_a_module_is_pickled_after_compute_without_its_models(load, video):
     content = pickle.dumps(module)
     assert len(content) < 50_000
     again = pickle.loads(content)
-    assert again.compute(**arguments) == first
+    assert again.compute(**arguments)["scores"] == pytest.approx(first["scores"], abs=1e-6)
     again.add(prediction=video, reference="a number")
     with pytest.raises(ArgumentError, match="compute"):
         pickle.dumps(again)
-    assert again.compute() == first
+    result = again.compute()
+    assert result["scores"] == pytest.approx(first["scores"], abs=1e-6)
+    assert result["models"] == first["models"]
 
 
 @pytest.mark.parametrize(

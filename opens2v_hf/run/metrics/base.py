@@ -243,9 +243,9 @@ def video_name(video: Any) -> str:
     Raises:
         ArgumentError: see `video_source`.
     """
-    if isinstance(video, ArrayVideo | MemoryVideo):
-        return video.name
-    source = video_source(video)
+    source = video if isinstance(video, MemoryVideo) else video_source(video)
+    if isinstance(source, ArrayVideo | MemoryVideo):
+        return source.name
     if isinstance(source, bytes):
         return f"<{len(source)} bytes, sha256 {hashlib.sha256(source).hexdigest()[:12]}>"
     return os.fspath(source)

@@ -38,6 +38,8 @@ class MetricModule(evaluate.Metric):
     """
 
     metric: ClassVar[str]
+    filelocks: Any
+    file_paths: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         own = inspect.signature(evaluate.Metric.__init__).parameters
@@ -198,8 +200,9 @@ class CompositeModule(MetricModule):
         from opens2v_hf.run.metrics.given_sample import given_samples
         from opens2v_hf.run.registry import METRICS, check_request, load_metrics
 
-        words = {"split": "open-domain", "version": "v1.1", "scoring": "released"}
+        words: dict[str, Any] = {"split": "open-domain", "version": "v1.1", "scoring": "released"}
         words = {name: given.get(name) or default for name, default in words.items()}
+        how = self._how(given)
         check_words(**words)
         metrics = metric_names(given.get("metrics"), words["split"])
         options = given.get("options") or {}
@@ -207,9 +210,7 @@ class CompositeModule(MetricModule):
         samples = given_samples(records, split=words["split"], metrics=metrics)
         roles = dict.fromkeys(role for name in metrics for role in METRICS[name].roles)
         loaded = self._load(self._choices(tuple(roles), given), given)
-        return score_composite(
-            load_metrics(metrics, options=options, loaded=loaded), videos, samples, **words, **self._how(given)
-        )
+        return score_composite(load_metrics(metrics, options=options, loaded=loaded), videos, samples, **words, **how)
 
     def _loading(self, role: str, given: Mapping[str, Any]) -> dict[str, Any]:
         from opens2v_hf.run.registry import ROLES
