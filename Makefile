@@ -6,10 +6,10 @@ INSTALLED := $(VENV)/.installed
 # Tests run in as many processes; each computes with one thread.
 WORKERS ?= 2
 
-.PHONY: help install demo test lint layers format types doctest docs embedded check wheel bench clean
+.PHONY: help install demo test test-portable lint layers format types doctest docs embedded check wheel bench clean
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED) ## install the package with its development tools into .venv
 
@@ -24,6 +24,14 @@ demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables,
 
 test: $(INSTALLED) ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+test-portable: $(INSTALLED) ## run the tests of the models with the oldest instruction set, on one thread and on two
+	for threads in 1 2; do \
+		ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=$$threads $(BIN)/python -m pytest --quiet \
+			tests/models/yolo_world tests/models/faces tests/models/q_align tests/models/test_clip_prompt.py \
+			tests/models/test_contiguous_inputs.py tests/models/test_embedded_detector.py tests/video/test_resize.py \
+			|| exit 1; \
+	done
 
 lint: $(INSTALLED) ## ruff: style, format
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.video.resize import resizes_horizontally_first
 
 
 class ClipImageEncoder:
@@ -48,6 +49,7 @@ class ClipImageEncoder:
         revision: str | None = None,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = "float32",
+        batch_size: int = 32,
         **model_kwargs: Any,
     ) -> Self:
         """Load an encoder.
@@ -57,6 +59,7 @@ class ClipImageEncoder:
             revision: of a Hub repo.
             device: see `pick_device`; not used where `device_map` places the model.
             dtype: see `pick_dtype`; the released code encodes in float32.
+            batch_size: see the class.
             **model_kwargs: passed to the network's `from_pretrained`.
 
         Raises:
@@ -73,7 +76,7 @@ class ClipImageEncoder:
             # the other back end resizes with other filters, and needs torchvision
             image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
             info = found.info(dtype=network.dtype, device=network.device if placed else target)
-            return cls(network.eval(), image_processor, info)
+            return cls(network.eval(), resizes_horizontally_first(image_processor), info, batch_size=batch_size)
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:

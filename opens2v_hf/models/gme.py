@@ -35,6 +35,7 @@ from opens2v_hf.models.hub import (
     with_placement,
 )
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -320,7 +321,7 @@ def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[A
     tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
     # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
     image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments, **bounds)
-    return tokenizer, image_processor
+    return tokenizer, resizes_horizontally_first(image_processor)
 
 
 def conversation(instruction: str, content: str) -> str:
@@ -371,7 +372,7 @@ def _first_size(width: int, height: int) -> tuple[int, int]:
 def first_resize(image: Picture) -> Image.Image:
     """A picture as the released code hands it to the processor: RGB, each side a multiple of 28."""
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    return picture.convert("RGB").resize(_first_size(*picture.size))
+    return resize(picture.convert("RGB"), _first_size(*picture.size))
 
 
 def _first(*values: int | None) -> int:

@@ -74,8 +74,7 @@ def reckonings(explanation: Explanation) -> list[Reckoning]:
     else:
         released = first = coverage = "0 because no box is kept"
     return [
-        Reckoning("released", scores["released"], released, "the leaderboard's definition"),
-        Reckoning("paper", scores["paper"], released, "the paper's equations; the same number as the released code's"),
+        Reckoning("released", scores["released"], released, "the leaderboard's definition, and the paper's"),
         Reckoning("v1.0", scores["v1.0"], first, "the first release's definition"),
         Reckoning("coverage", scores["coverage"], coverage, "a frame without the subject counts as 0"),
     ]

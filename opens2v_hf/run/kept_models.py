@@ -1,13 +1,14 @@
-"""Models that an evaluate module keeps loaded from one `compute()` to the next."""
+"""Models that an evaluate module keeps loaded from one `compute()` to the next, and how they are chosen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.registry import ROLES, ModelChoice, load_model
+from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.run.registry import ENDPOINT_PREFIX, ROLES, ModelChoice, check_models, load_model
 
 
 class KeptModels:
@@ -48,3 +49,59 @@ class KeptModels:
                 return loaded
             self._kept[role] = (chosen, loaded)
         return self._kept[role][1]
+
+
+def choose(roles: Sequence[str], models: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The model for each role: the one that is named or given for it, or the released one.
+
+    Args:
+        roles: that are needed.
+        models: "embedded" for the small models throughout, or role to model: a name, a `ModelChoice` with arguments of
+            loading, or a loaded model.
+
+    Raises:
+        ArgumentError: `models` is neither, or names a role that is not needed.
+    """
+    if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
+        raise ArgumentError(f"metric_models is 'embedded' or a mapping of role to model (got {models!r})")
+    given = models if isinstance(models, Mapping) else {}
+    if unknown := [role for role in given if role not in roles]:
+        raise ArgumentError(f"none of the metrics asked for has use for a model {unknown[0]!r}")
+    default: dict[str, Any] = {role: EMBEDDED if models == EMBEDDED else ROLES[role].released for role in roles}
+    return {role: default[role] if given.get(role) is None else given[role] for role in roles}
+
+
+def load_models(
+    kept: KeptModels, choices: Mapping[str, Any], loading: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The models that were chosen, each loaded where it is not there yet.
+
+    Args:
+        kept: models that stay loaded from one call to the next.
+        choices: see `choose`.
+        loading: role to arguments of loading. Those of a `ModelChoice` go before them. A judge behind an endpoint is
+            computed elsewhere and takes neither device nor dtype.
+
+    Raises:
+        ArgumentError: an argument of loading is meant for models that are loaded already, all of them; or see
+            `KeptModels.get`.
+        ModelError: a model cannot be loaded.
+    """
+    is_loaded = {role: not isinstance(model, str | os.PathLike | ModelChoice) for role, model in choices.items()}
+    for role, arguments in loading.items():
+        for argument in set(arguments) - {"device"}:
+            if all(is_loaded[other] for other in choices if argument in loading.get(other, ())):
+                raise ArgumentError(f"a loaded {role} takes no {argument}; leave it out")
+    wanted: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for role, choice in choices.items():
+        name: Any = choice.name if isinstance(choice, ModelChoice) else choice
+        own = choice.arguments if isinstance(choice, ModelChoice) else {}
+        arguments = {} if is_loaded[role] else {**loading.get(role, {}), **own}
+        if isinstance(name, str) and name.startswith(ENDPOINT_PREFIX):
+            arguments = {key: value for key, value in arguments.items() if key not in ("device", "dtype")}
+        wanted[role] = (name, arguments)
+    check_models({role: ModelChoice(*wanted[role]) for role in choices if not is_loaded[role]})
+    return {
+        role: kept.get(role, name, arguments, device=arguments.pop("device", None))
+        for role, (name, arguments) in wanted.items()
+    }

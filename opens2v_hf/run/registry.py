@@ -234,7 +234,7 @@ METRICS: dict[str, MetricEntry] = {
             ("embedder",),
             _build_gmescore,
             lambda sample, split: sample.prompt,
-            ("num_frames",),
+            ("num_frames", "rounding"),
         ),
         MetricEntry(
             "naturalscore",

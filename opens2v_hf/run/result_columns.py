@@ -13,9 +13,6 @@ from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, VERSI
 if TYPE_CHECKING:
     from opens2v_hf.run.result import MetricResult, RunResult
 
-_RELEASED_VARIANTS = ("released", "paper")
-"""Definitions of a metric that give the leaderboard's number."""
-
 _RELEASED_SUFFIX = "_released"
 """Of the released definition's name where it stands beside another one."""
 
@@ -29,7 +26,7 @@ def column_metrics(result: RunResult) -> dict[str, MetricResult]:
     found = {}
     for metric in result.metrics:
         column = metric.name.removesuffix(_RELEASED_SUFFIX)
-        if column in COLUMNS and metric.options.get("variant", "released") in _RELEASED_VARIANTS:
+        if column in COLUMNS and metric.options.get("variant", "released") == "released":
             found[column] = metric
     return found
 

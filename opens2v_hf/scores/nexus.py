@@ -197,7 +197,7 @@ def judge(
 
 
 def released(boxes: Iterable[NexusBox]) -> float:
-    r"""NexusScore of the released code v1.1, the leaderboard's.
+    r"""NexusScore of the released code v1.1, the leaderboard's, and of the paper (equations 1-3 and section D.4).
 
     .. math:: \frac{1}{|F|} \cdot \frac{1}{|K|} \sum_{b \in K} g_i(b)
 
@@ -210,14 +210,6 @@ def released(boxes: Iterable[NexusBox]) -> float:
     found = list(boxes)
     kept = _kept_similarities(found)
     return _mean(kept) / len({box.frame for box in found}) if kept else 0.0
-
-
-def paper(boxes: Iterable[NexusBox]) -> float:
-    """NexusScore as the paper writes it (arXiv 2505.20292v4, equations 1-3 and section D.4).
-
-    The mean over the kept boxes, divided by the number of frames with a box: what the released code v1.1 computes too.
-    """
-    return released(boxes)
 
 
 def released_v1_0(boxes: Iterable[NexusBox]) -> float:
@@ -255,7 +247,6 @@ def coverage(boxes: Iterable[NexusBox], *, num_frames: int, references: Sequence
 
 _OF_BOXES: dict[str, Callable[[Iterable[NexusBox]], float]] = {
     "released": released,
-    "paper": paper,
     "v1.0": released_v1_0,
 }
 VARIANTS = (*_OF_BOXES, "coverage")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -16,6 +15,7 @@ import opens2v_hf
 from opens2v_hf.data.eval_builder import FEATURES
 from opens2v_hf.data.opens2v5m.tables import SCHEMAS
 from opens2v_hf.hub.results.record import Submission
+from opens2v_hf.run.metrics.arguments import NEEDS, arguments_of
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = sorted(path.parent.name for path in ROOT.glob("metrics/*/requirements.txt"))
@@ -44,13 +44,6 @@ def _named(text: str) -> set[str]:
     return {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"\w+", code)}
 
 
-def _arguments(name: str) -> list[str]:
-    """What a metric's script computes with."""
-    script = ast.parse((ROOT / "metrics" / name / f"{name}.py").read_text("utf-8"))
-    (compute,) = (node for node in ast.walk(script) if isinstance(node, ast.FunctionDef) and node.name == "_compute")
-    return [argument.arg for argument in compute.args.args][1:]
-
-
 def _entries(description: str, title: str) -> set[str]:
     """The names that a part of a metric's description explains, e.g. {"scores", "summary"} under "Returns"."""
     part = re.search(rf"^{title}:\n(.*?)(?=^\w+:\n|\Z)", description, flags=re.MULTILINE | re.DOTALL)[1]
@@ -73,7 +66,7 @@ def test_a_metric_card_is_complete(name: str) -> None:
 def test_a_metric_card_names_every_argument_and_result(name: str) -> None:
     _, body = _card(ROOT / "metrics" / name)
     description = evaluate.load(name).inputs_description
-    arguments = set(_arguments(name)) - {"options" if name == "naturalscore" else ""}
+    arguments = set(arguments_of(name)) | {"predictions"} | ({"references"} if name in NEEDS else set())
     assert arguments - _named(_section(body, "Inputs")) == set()
     assert arguments - _entries(description, "Args") == set()
     results = _entries(description, "Returns")

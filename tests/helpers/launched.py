@@ -18,7 +18,7 @@ import evaluate
 
 import opens2v_hf
 from opens2v_hf.cli import main as command_line
-from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.errors import ModelError, OpenS2VError
 from opens2v_hf.models.gme import GmeEmbedder
 from opens2v_hf.run.metrics.gmescore import GmeScore
 
@@ -67,7 +67,7 @@ def count_calls() -> tuple[list[str], list[str]]:
     def counted_score(self: GmeScore, clip: Any, reference: str) -> Any:
         scored.append(Path(clip.name).name)
         if reference == "trip":
-            raise ZeroDivisionError("a fault of the program")
+            raise ModelError("the weights are gone")
         return score(self, clip, reference)
 
     GmeEmbedder.from_pretrained = classmethod(counted_load)  # type: ignore[method-assign, assignment]

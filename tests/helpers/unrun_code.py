@@ -10,6 +10,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf.run.metrics.arguments import NEEDS, arguments_of, judge_arguments
+
 _UNKNOWN = object()
 
 
@@ -113,15 +115,9 @@ class Checker:
         """A metric of this project, with the arguments that its script computes with."""
         (name,) = (argument.value for argument in call.args if isinstance(argument, ast.Constant))
         name = str(name).rsplit("/", 1)[-1]
-        script = ast.parse((self._root / "metrics" / name / f"{name}.py").read_text("utf-8"))
-        (compute,) = (
-            node for node in ast.walk(script) if isinstance(node, ast.FunctionDef) and node.name == "_compute"
-        )
-        arguments = compute.args
-        names = [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)][1:]
+        names = ["predictions", *(["references"] if name in NEEDS else []), *arguments_of(name)]
+        names += sorted(judge_arguments() - set(names)) if name == "naturalscore" else []
         parameters = [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in names]
-        if arguments.kwarg:
-            parameters.append(inspect.Parameter("more", inspect.Parameter.VAR_KEYWORD))
 
         def compute_of_script(self: Any, **given: Any) -> dict[str, Any]:
             raise NotImplementedError(given)

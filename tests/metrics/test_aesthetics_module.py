@@ -88,7 +88,9 @@ def test_models_are_kept_until_others_are_asked_for(module, models, videos, monk
     assert len(loaded) == 1
     with pytest.raises(ModelError, match="neither a folder"):
         module.compute(**{**arguments, "aesthetic_head": "no-such-folder"})
-    assert module.compute(**arguments) == first
+    again = module.compute(**arguments)
+    assert again["scores"] == pytest.approx(first["scores"], abs=1e-5)
+    assert (again["models"], again["options"]) == (first["models"], first["options"])
     assert len(loaded) == 3
 
 

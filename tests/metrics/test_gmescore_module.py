@@ -79,8 +79,8 @@ def test_a_loaded_embedder_will_do(gmescore, model, videos, expected):
     result = gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, num_frames=4, details=True)
     assert result["scores"] == pytest.approx(expected, abs=1e-5)
     assert [len(details["similarities"]) for details in result["details"]] == [4, 4]
-    with pytest.raises(ArgumentError, match="takes no device"):
-        gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, device="cpu")
+    with pytest.raises(ArgumentError, match="takes no dtype"):
+        gmescore.compute(predictions=videos, references=PROMPTS, embedder=embedder, dtype="float32")
 
 
 def test_options_of_loading_reach_the_model(gmescore, model, videos, expected, tmp_path):
@@ -92,7 +92,7 @@ def test_options_of_loading_reach_the_model(gmescore, model, videos, expected, t
         offload_folder=str(tmp_path),
     )  # fmt: skip
     assert result["scores"] == pytest.approx(expected, abs=1e-5)
-    network = gmescore._embedder.model
+    network = gmescore._kept._kept["embedder"][1].model
     assert network.language_model.layers[0].mlp.up_proj.weight.device.type == "meta"
     assert network.language_model.layers[1].mlp.up_proj.weight.device.type == "cpu"
     assert result["models"][0]["quantization"] is None
@@ -123,19 +123,19 @@ def test_the_model_is_kept_until_another_one_is_asked_for(gmescore, model, video
     assert len(loaded) == 1
     with pytest.raises(ModelError):
         gmescore.compute(**{**arguments, "embedder": "no-such-folder"})
-    assert gmescore.compute(**arguments, num_frames=1)["scores"] == first["scores"]
+    assert gmescore.compute(**arguments, num_frames=1)["scores"] == pytest.approx(first["scores"], abs=1e-6)
     assert len(loaded) == 3
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"references": [" "]}, "this one is empty"),
+        ({"references": [" "]}, "there is none"),
         ({"num_frames": 0}, "number of frames"),
         ({"predictions": [3]}, "a video is a path"),
         ({"embedder": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
         ({"embedder": "org/unreachable"}, "without a network"),
-        ({"revision": "main"}, "belongs to a Hub id"),
+        ({"embedder_revision": "main"}, "belongs to a Hub id"),
         ({"dtype": "int8"}, "unknown dtype"),
     ],
 )
@@ -146,7 +146,7 @@ def test_bad_arguments_are_explained(gmescore, model, videos, changed, message):
 
 
 def test_the_numbers_of_videos_and_prompts_must_agree(gmescore, model, videos):
-    with pytest.raises(ValueError, match="Mismatch"):
+    with pytest.raises(ArgumentError, match="got 2 videos, 1 references"):
         gmescore.compute(predictions=videos, references=PROMPTS[:1], embedder=model)
 
 
@@ -164,4 +164,4 @@ def test_the_released_number_of_a_real_video(gmescore, shared_data):
         dtype="float32",
         device="cpu",
     )
-    assert result["gmescore"] == pytest.approx(0.0036824, abs=3e-4)
+    assert result["gmescore"] == pytest.approx(0.0036437892, abs=1e-6)

@@ -58,8 +58,8 @@ def test_compute_takes_paths_and_bytes_mixed(metric, model, videos, expected):
 def test_a_loaded_scorer_will_do(metric, model, videos, expected):
     scorer = QAlignScorer.from_pretrained(model, device="cpu")
     assert metric.compute(predictions=videos, quality_scorer=scorer)["scores"] == expected
-    with pytest.raises(ArgumentError, match="takes no device"):
-        metric.compute(predictions=videos, quality_scorer=scorer, device="cpu")
+    with pytest.raises(ArgumentError, match="takes no dtype"):
+        metric.compute(predictions=videos, quality_scorer=scorer, dtype="float32")
 
 
 def test_a_broken_video_is_counted_and_explained(metric, model, videos, expected):
@@ -94,7 +94,7 @@ def test_the_model_is_kept_until_another_one_is_asked_for(metric, model, videos,
         ({"predictions": [3]}, "a video is a path"),
         ({"quality_scorer": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
         ({"quality_scorer": "org/unreachable"}, "without a network"),
-        ({"revision": "main"}, "belongs to a Hub id"),
+        ({"quality_scorer_revision": "main"}, "belongs to a Hub id"),
         ({"dtype": "int8"}, "unknown dtype"),
         ({"batch_tokens": 0}, "at least one token"),
     ],

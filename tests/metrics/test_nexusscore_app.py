@@ -52,7 +52,7 @@ def test_a_video_is_scored_with_its_reasons_picture_and_page(app, models, video,
     assert text.startswith("## NexusScore (coverage) ")
     assert "Reference 1 \\(Cup\\_\\*\\)" in text
     assert "**Not comparable with the leaderboard:**" in text
-    assert table["definition"].tolist() == ["released", "paper", "v1.0", "coverage"]
+    assert table["definition"].tolist() == ["released", "v1.0", "coverage"]
     value = text.splitlines()[0].rsplit(" ", 1)[1]
     assert table["score"].tolist()[3] == value
     assert drawn.size[0] > 1000

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models import gme
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION, GmeEmbedder, _first_size, similarities
 
 TEXTS = ["a red square", "", "two dogs run over a field, and a third one watches them", "ein Häuschen ☂", "x" * 90]
@@ -115,7 +116,7 @@ def test_forgotten_texts_are_computed_anew(embedder, monkeypatch):
 def test_a_text_beyond_the_longest_sequence_loses_its_end(embedder, slow):
     embedder.max_length = 60
     vectors = embedder.embed_texts(["y" * 200, "y" * 300])
-    assert torch.equal(vectors[0], vectors[1])
+    torch.testing.assert_close(vectors[0], vectors[1], atol=1e-6, rtol=0)
     ids = slow._ids("y" * 200, DEFAULT_INSTRUCTION)[:60]
     torch.testing.assert_close(vectors[0].double(), slow._vector(ids, None), atol=5e-6, rtol=0)
 
@@ -225,7 +226,8 @@ def test_a_checkpoint_without_its_head_will_do(tmp_path, tiny_folder):
     del weights["lm_head.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     headless = GmeEmbedder.from_pretrained(folder, device="cpu").embed_texts(["a cat"])
-    assert torch.equal(headless, GmeEmbedder.from_pretrained(tiny_folder, device="cpu").embed_texts(["a cat"]))
+    whole = GmeEmbedder.from_pretrained(tiny_folder, device="cpu").embed_texts(["a cat"])
+    torch.testing.assert_close(headless, whole, atol=1e-6, rtol=0)
 
 
 def test_broken_folders_are_explained(tmp_path):
@@ -248,16 +250,33 @@ def test_a_model_is_placed_by_its_device_map(tiny_folder, slow_vectors):
     torch.testing.assert_close(vectors, slow_vectors[0], atol=5e-6, rtol=0)
 
 
-@pytest.mark.parametrize(("dtype", "expected"), [("float32", 0.0036824), ("float16", 0.00393)])
-def test_released_number_of_a_real_video(shared_data, dtype, expected):
-    """The released GmeScore code on the same weights and video (float32: standard deviation over frames 0.0076557)."""
+def real_similarities(shared_data, name, dtype):
+    """Of the frames of a released video with its prompt, by the small embedder that the released code was run with."""
     from opens2v_hf.video.clip import Clip
     from opens2v_hf.video.sampling import linspace
 
-    prompt = json.loads((shared_data / "opens2v-eval" / "Open-Domain_Eval.json").read_text())["singleface_3"]["prompt"]
-    frames = Clip(shared_data / "eval-demo" / "videos" / "singleface_3.mp4").frames(linspace(32))
+    prompt = json.loads((shared_data / "opens2v-eval" / "Open-Domain_Eval.json").read_text())[name]["prompt"]
+    frames = Clip(shared_data / "eval-demo" / "videos" / f"{name}.mp4").frames(linspace(32))
     embedder = GmeEmbedder.from_pretrained(shared_data / "tiny-gme", device="cpu", dtype=dtype)
     queries = embedder.embed_texts([prompt], RETRIEVAL_INSTRUCTION)
-    values = similarities(queries, embedder.embed_images(list(frames))).double()
-    assert float(values.mean()) == pytest.approx(expected, abs=3e-4)
+    return similarities(queries, embedder.embed_images(list(frames))).double()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("singleface_3", 0.0036437892), ("faceobj_14", -0.18557581)])
+def test_released_number_of_a_real_video_by_the_order_of_the_leaderboard(shared_data, name, expected):
+    """The released code's number where Pillow resizes horizontally first, as it did when the leaderboard was made."""
+    assert float(real_similarities(shared_data, name, "float32").mean()) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("singleface_3", 0.0036823840), ("faceobj_14", -0.18556935)])
+def test_released_number_of_a_real_video_by_the_other_order(shared_data, name, expected, monkeypatch):
+    """The same with Pillow 13, whose order is the other one at this size: nothing else differs."""
+    monkeypatch.setattr(gme, "resize", lambda image, size: image.resize((image.width, size[1])).resize(size))
+    assert float(real_similarities(shared_data, name, "float32").mean()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_released_number_of_a_real_video_in_float16(shared_data):
+    """0.00393 from the released code; float16 kernels differ with the instruction set, by 3e-4 on two of them."""
+    values = real_similarities(shared_data, "singleface_3", "float16")
+    assert float(values.mean()) == pytest.approx(0.00393, abs=6e-4)
     assert float(values.std()) == pytest.approx(0.0076557, abs=3e-4)

@@ -120,7 +120,7 @@ def test_an_error_in_one_process_is_raised_in_all_with_its_video(reports):
     culprit = next(rank for rank in range(2) if "5.mp4" in reports[rank]["raises"]["scored"])
     assert messages[0] == messages[1]
     assert messages[0].startswith(f"ProcessError: process {culprit} of 2 failed at ")
-    assert "/5.mp4: ZeroDivisionError: a fault of the program" in messages[0]
+    assert "/5.mp4: ModelError: the weights are gone" in messages[0]
 
 
 def test_different_work_in_each_process_is_refused(reports):

@@ -102,7 +102,6 @@ def test_columns_come_from_the_metrics_of_their_name_and_categories_from_the_pap
     ("variants", "raw"),
     [
         ({"nexusscore": "released", "nexusscore_coverage": "coverage"}, 0.01),
-        ({"nexusscore": "paper"}, 0.01),
         ({"nexusscore": "coverage", "nexusscore_released": "released"}, 0.02),
         ({"nexusscore": "coverage"}, None),
         ({"nexusscore": "v1.0"}, None),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from opens2v_hf.errors import ArgumentError
@@ -17,3 +18,30 @@ def test_it_is_the_mean_over_frames():
 def test_no_frame_and_no_number_are_refused(values):
     with pytest.raises(ArgumentError):
         gme_score(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        # steps of float16 between 0.5 and 1 are 2^-11: 0.5, 0.50048828125, 0.5009765625
+        ([0.5, 0.50048828125, 0.50048828125], 0.50048828125),  # the mean, 0.50032552, is nearer to the second
+        ([0.5, 0.50048828125], 0.5),  # a tie goes to the even one
+        ([0.5, 0.5009765625], 0.50048828125),
+        ([0.3, 0.3], 0.300048828125),  # 0.3 itself is no number of float16
+        ([-0.5, -0.50048828125, -0.50048828125], -0.50048828125),
+    ],
+)
+def test_the_released_rounding_is_that_of_a_mean_in_float16(values, expected):
+    assert gme_score(values, rounding="float16") == expected
+    assert float(np.float16(np.mean(np.array(values, np.float16), dtype=np.float64))) == expected
+
+
+def test_the_rounding_moves_a_mean_of_float16_numbers_by_half_a_step_at_most():
+    values = np.random.default_rng(0).uniform(0.5, 1.0, (200, 32)).astype(np.float16).astype(float).tolist()
+    moved = [abs(gme_score(row, rounding="float16") - gme_score(row)) for row in values]
+    assert 2.0e-4 < max(moved) <= 2**-12  # 2.44e-4
+
+
+def test_another_rounding_is_refused():
+    with pytest.raises(ArgumentError, match="rounding"):
+        gme_score([0.1], rounding="bfloat16")

@@ -13,7 +13,6 @@ from opens2v_hf.scores.nexus import (
     coverage,
     judge,
     nexus_score,
-    paper,
     pixel_corners,
     released,
     released_v1_0,
@@ -124,7 +123,6 @@ def test_released_is_the_mean_over_kept_boxes_divided_by_frames_with_any_box():
         nexus_box(5, 0, None, Verdict.LOW_BOX_SCORE, score=0.55),  # counts towards the frames
     ]
     assert released(boxes) == pytest.approx(0.6 / 3, abs=1e-15)  # frames 0, 3 and 5
-    assert paper(boxes) == released(boxes)
     assert released_v1_0(boxes) == pytest.approx(0.6 / 4, abs=1e-15)  # (0, 0), (0, 1), (3, 1), (5, 0)
 
 
@@ -140,7 +138,7 @@ def test_a_similarity_that_is_no_number_makes_the_score_none():
 
 @pytest.mark.parametrize("boxes", [[], [nexus_box(0, 0, 0.0, Verdict.ZERO_IMAGE_SIMILARITY)]])
 def test_nothing_kept_scores_zero(boxes):
-    for variant in ("released", "paper", "v1.0", "coverage"):
+    for variant in ("released", "v1.0", "coverage"):
         assert nexus_score(variant, boxes, num_frames=4, references=[0]) == 0.0
 
 
@@ -171,7 +169,7 @@ def test_coverage_of_nothing_is_refused(arguments):
 
 
 def test_variants_are_known_by_name():
-    with pytest.raises(ArgumentError, match=r"released, paper, v1\.0, coverage"):
+    with pytest.raises(ArgumentError, match=r"released, v1\.0, coverage"):
         nexus_score("v2", [], num_frames=1, references=[0])
 
 

@@ -86,7 +86,7 @@ class LazyVideo(_File):
     def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
         self.blob = dict(blob)
         self._token = token
-        self._reader: VideoReader | None = None
+        self._reader: VideoReader | ArrayVideo | None = None
         self.path: str | None = self.blob.get("path")
 
     def read_bytes(self) -> bytes:
@@ -97,7 +97,7 @@ class LazyVideo(_File):
         """
         return read_blob(self.blob, self._token)
 
-    def open(self) -> VideoReader:
+    def open(self) -> VideoReader | ArrayVideo:
         """A reader of its frames, opened once.
 
         Raises:

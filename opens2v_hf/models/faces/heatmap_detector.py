@@ -55,7 +55,8 @@ class HeatmapFaceDetector:
         """
         config = self.network.config
         placed, scale = fit_picture(image, config.input_px)
-        pixels = torch.from_numpy(placed).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        # contiguous: for channels that lie last other kernels run, whose rounding differs
+        pixels = torch.from_numpy(placed).to(self.device).permute(2, 0, 1)[None].contiguous().float() / 127.5 - 1
         found = self.network(pixels)
         scores = found.logits[0].sigmoid().flatten()
         boxes, landmarks = found.boxes[0].flatten(0, 1), found.landmarks[0].flatten(0, 1)

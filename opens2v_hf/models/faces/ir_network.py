@@ -156,4 +156,5 @@ class IrNetwork(nn.Module):
 
 def input_of(crops: Tensor) -> Tensor:
     """The network's input from uint8 [N, H, W, 3] RGB: float32 [N, 3, H, W] in [-1, 1]."""
-    return (crops.permute(0, 3, 1, 2).to(torch.float32) / 255 - 0.5) / 0.5
+    # contiguous: for channels that lie last other kernels run, whose rounding differs
+    return (crops.permute(0, 3, 1, 2).contiguous().to(torch.float32) / 255 - 0.5) / 0.5

@@ -29,6 +29,7 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
+from opens2v_hf.video.resize import resizes_horizontally_first
 
 ARCHITECTURES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 """Model types that share the layout of pictures in the text: vision start, one token a merged patch, vision end."""
@@ -146,6 +147,7 @@ class LocalJudge:
             if "device_map" not in model_kwargs:
                 network.to(picked_device)
             info = resolved.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
+            image_processor = resizes_horizontally_first(image_processor)
             return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
     @property

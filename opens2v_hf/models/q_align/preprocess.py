@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import CLIPImageProcessorPil
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.resize import resizes_horizontally_first
 
 
 def pad_to_square(frame: np.ndarray, color: tuple[int, int, int]) -> Image.Image:
@@ -40,7 +41,7 @@ class FramePreprocessor:
     """
 
     def __init__(self, image_processor: CLIPImageProcessorPil) -> None:
-        self.image_processor = image_processor
+        self.image_processor = resizes_horizontally_first(image_processor)
         red, green, blue = (int(255 * mean) for mean in image_processor.image_mean)
         self.color = (red, green, blue)
 

@@ -195,8 +195,10 @@ class YoloWorldDetector:
             raise ArgumentError(f"frames of one size are detected together (got {shown}); group them by size first")
         placed = [letterbox(frame, self.config.image_size) for frame in frames]
         pictures = torch.from_numpy(np.stack([picture for picture, _ in placed])).to(self.device)
+        # `permute` alone leaves channels last, for which other kernels run, and boxes drift by tenths of a pixel.
+        channels_first = pictures.permute(0, 3, 1, 2).contiguous()
         with self._autocast():
-            features = self.network.image_features(pictures.permute(0, 3, 1, 2).to(self.dtype) / 255)
+            features = self.network.image_features(channels_first.to(self.dtype) / 255)
         return FrameFeatures(features, placed[0][1])
 
     @torch.inference_mode()

@@ -6,16 +6,19 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from opens2v_hf import processes
-from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
+from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.each_video import for_each_video
+from opens2v_hf.run.metrics.apply import Task, score_tasks
 from opens2v_hf.scores.outcome import VideoScore, summarize
 from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.frames_in_memory import ArrayVideo
 from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import SamplingRule
 
@@ -70,19 +73,36 @@ def kept_bytes(rules: Sequence[SamplingRule]) -> int:
     return _KEPT_BYTES if sum(rule.is_every for rule in rules) > 1 else 0
 
 
+def score_video(tasks: Sequence[Task], video: Any, *, backend: Backend = "auto") -> dict[str, VideoScore]:
+    """Open one video and score it with several metrics.
+
+    Args:
+        tasks: the metrics.
+        video: a path, the bytes of a file, a dict with "path" or "bytes" (as `datasets` gives undecoded videos), or
+            frames in memory.
+        backend: of the video reader.
+
+    Returns:
+        Metric name to its score; see `score_tasks` for what is a failure and what is raised.
+    """
+    rules = [task.metric.sampling for task in tasks]
+
+    def opened() -> Clip:
+        return Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=kept_bytes(rules))
+
+    return {task.metric.name: outcome.score for task, outcome in score_tasks(tasks, opened)}
+
+
 def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: Backend = "auto") -> VideoScore:
-    """Open one video and score it; a video that cannot be opened or read is `FAILED` with its reason.
+    """Open one video and score it with one metric; see `score_video`.
 
     Args:
         metric: any metric.
-        video: a path, the bytes of a file, or a dict with "path" or "bytes" (as `datasets` gives undecoded videos).
+        video: see `score_video`.
         reference: what the metric needs of the sample; None for a metric that needs nothing.
         backend: of the video reader.
     """
-    try:
-        return metric.score(Clip(video_source(video), rules=(metric.sampling,), backend=backend), reference)
-    except (VideoError, JudgeError, ServiceUnavailableError) as error:
-        return VideoScore.failed(str(error))
+    return score_video([Task(metric, lambda: reference)], video, backend=backend)[metric.name]
 
 
 def score_many(
@@ -100,7 +120,7 @@ def score_many(
 
     Args:
         metric: any metric.
-        videos: see `score_clip`.
+        videos: see `score_video`.
         references: one for each video, or None for a metric that needs nothing.
         backend: of the video reader.
         details: whether the answer also holds each video's details (key "details").
@@ -121,7 +141,7 @@ def score_many(
         lambda pair: score_clip(metric, *pair, backend=backend).to_dict(),
         list(zip(videos, references if references is not None else [None] * len(videos), strict=True)),
         name=lambda pair: video_name(pair[0]),
-        cost=lambda pair: video_cost(video_source(pair[0]), [metric.sampling]),
+        cost=lambda pair: cost_of(pair[0], [metric.sampling]),
         setting=lambda: [setting_of(metric), [_told_of(reference) for reference in references or ()]],
         description=metric.name,
         distributed=distributed,
@@ -136,7 +156,8 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
         `<metric name>`: mean over the scored videos, or None where none is; `scores`: value or None, per video;
         `reasons`: why a video has none, or a remark; `statuses`; `summary`: what the mean rests on; `models` and
         `options`: what it was made with; `comparable` and `note`: whether it may be set beside the leaderboard's
-        numbers, and why not; `details` on request.
+        numbers, and why not; `details` on request. A metric that says something of each reference also gives
+        `references`: for each video a list of it, empty where the video has no score.
     """
     summary = summarize(scores)
     notes = list(metric.caveats)
@@ -153,6 +174,8 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
         "comparable": not notes,
         "note": "; ".join(notes),
     }
+    if getattr(metric, "reports_references", False):
+        result["references"] = [list(score.details.get("references", [])) for score in scores]
     if details:
         result["details"] = [dict(score.details) for score in scores]
     if summary.num_failed and processes.is_main_process():
@@ -178,31 +201,73 @@ def _told_of(reference: Any) -> Any:
     return reference if isinstance(reference, str) else [getattr(reference, key, None) for key in ("id", "labels")]
 
 
+@dataclass(frozen=True, eq=False)
+class MemoryVideo:
+    """Frames in memory that are not checked yet: frames that are no video are the failure of their video alone.
+
+    Attributes:
+        frames: see `ArrayVideo`.
+        fps: likewise.
+        name: for messages and results.
+    """
+
+    frames: Any
+    fps: float
+    name: str
+
+    def checked(self) -> ArrayVideo:
+        """The video.
+
+        Raises:
+            ArgumentError: see `ArrayVideo`.
+            VideoError: likewise.
+        """
+        return ArrayVideo(self.frames, self.fps, name=self.name)
+
+
+def cost_of(video: Any, rules: Sequence[SamplingRule]) -> float:
+    """About how much work a video is; 0 for what cannot be read, which scoring finds out at once."""
+    try:
+        source = video_source(video)
+        if isinstance(source, ArrayVideo):
+            return float(source.num_frames * source.width * source.height)
+        return video_cost(source, rules)
+    except Exception:  # whatever it is, it becomes this video's reason when it is scored
+        _LOGGER.debug("no cost can be told for a video", exc_info=True)
+        return 0.0
+
+
 def video_name(video: Any) -> str:
-    """What identifies a video in messages and across processes: its path, or the digest of its bytes.
+    """What identifies a video in messages and across processes: its path or name, or the digest of its bytes.
 
     Raises:
         ArgumentError: see `video_source`.
     """
-    source = video_source(video)
+    source = video if isinstance(video, MemoryVideo) else video_source(video)
+    if isinstance(source, ArrayVideo | MemoryVideo):
+        return source.name
     if isinstance(source, bytes):
         return f"<{len(source)} bytes, sha256 {hashlib.sha256(source).hexdigest()[:12]}>"
     return os.fspath(source)
 
 
-def video_source(video: Any) -> str | os.PathLike[str] | bytes:
-    """What a video reader opens: a path or the bytes of a file.
+def video_source(video: Any) -> str | os.PathLike[str] | bytes | ArrayVideo:
+    """What a clip is opened from: a path, the bytes of a file, or frames in memory.
 
     Raises:
-        ArgumentError: `video` is neither, nor a dict with one of them.
+        ArgumentError: `video` is none of these, nor a dict with one of the first two.
+        VideoError: it is frames in memory that are no video.
     """
+    if isinstance(video, MemoryVideo):
+        return video.checked()
     if isinstance(video, Mapping):
         inside = [video.get(key) for key in ("bytes", "path")]
         video = next((value for value in inside if value is not None), None)
     if isinstance(video, bytearray | memoryview):
         return bytes(video)
-    if isinstance(video, str | bytes | Path | os.PathLike):
+    if isinstance(video, str | bytes | Path | os.PathLike | ArrayVideo):
         return video
     raise ArgumentError(
-        f"a video is a path, the bytes of a file, or a dict with 'path' or 'bytes' (got {type(video).__name__})"
+        "a video is a path, the bytes of a file, a dict with 'path' or 'bytes', or frames in memory "
+        f"(got {type(video).__name__})"
     )

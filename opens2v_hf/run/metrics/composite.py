@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.data.eval_ids import split_ids
-from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, SampleError, ServiceUnavailableError, VideoError
-from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.run.cost import video_cost
+from opens2v_hf.errors import ArgumentError
 from opens2v_hf.run.each_video import for_each_video
-from opens2v_hf.run.kept_models import KeptModels
-from opens2v_hf.run.metrics.base import Metric, answer, definitions, kept_bytes, setting_of, video_name, video_source
+from opens2v_hf.run.kept_models import KeptModels, choose, load_models
+from opens2v_hf.run.metrics.apply import Task
+from opens2v_hf.run.metrics.base import Metric, answer, cost_of, definitions, score_video, setting_of, video_name
 from opens2v_hf.run.metrics.given_sample import GivenSample
-from opens2v_hf.run.registry import METRICS, ROLES, ModelChoice, check_models, load_metrics
+from opens2v_hf.run.registry import METRICS, ROLES, load_metrics
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord, notes
 from opens2v_hf.run.result_columns import column_metrics
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, weights
-from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.reader import Backend
 
 
@@ -74,30 +72,10 @@ def load_composite(
         ArgumentError: an unknown metric, role or option, or an argument that cannot be used.
         ModelError: a model cannot be loaded.
     """
-    if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
-        raise ArgumentError(f"models is 'embedded' or a mapping of role to model (got {models!r})")
-    given = dict(models) if isinstance(models, Mapping) else {}
-    roles = {role: None for name in names for role in METRICS[name].roles}
-    if unknown := [role for role in given if role not in roles]:
-        raise ArgumentError(f"none of the metrics asked for ({', '.join(names)}) has use for a model {unknown[0]!r}")
-    loaded: dict[str, Any] = {}
-    wanted: dict[str, ModelChoice] = {}
-    for role in roles:
-        choice = given.get(role, EMBEDDED if models == EMBEDDED else ROLES[role].released)
-        name, own = (choice.name, choice.arguments) if isinstance(choice, ModelChoice) else (choice, {})
-        common = {key: (loading or {}).get(key) for key in ROLES[role].arguments}
-        if isinstance(name, str) and name.startswith("openai:"):
-            common = {}  # it is computed elsewhere
-        if not isinstance(choice, str | ModelChoice) and not hasattr(choice, "__fspath__"):
-            loaded[role] = choice
-            continue
-        arguments = {**common, **own}
-        wanted[role] = ModelChoice(name, {key: value for key, value in arguments.items() if value is not None})
-    check_models(wanted)
-    for role, model in wanted.items():
-        arguments = dict(model.arguments)
-        loaded[role] = kept.get(role, model.name, arguments, device=arguments.pop("device", None))
-    return load_metrics(list(names), options=options, loaded=loaded)
+    choices = choose(tuple(dict.fromkeys(role for name in names for role in METRICS[name].roles)), models)
+    common = {name: value for name, value in (loading or {}).items() if value is not None}
+    of_role = {role: {name: common[name] for name in ROLES[role].arguments if name in common} for role in choices}
+    return load_metrics(list(names), options=options, loaded=load_models(kept, choices, of_role))
 
 
 def score_composite(
@@ -144,7 +122,7 @@ def score_composite(
         lambda pair: _score_video(metrics, *pair, backend=backend),
         list(zip(videos, samples, strict=True)),
         name=lambda pair: video_name(pair[0]),
-        cost=lambda pair: _cost(metrics, *pair),
+        cost=lambda pair: cost_of(pair[0], [m.sampling for m in metrics if m.name in pair[1].sample.metrics]),
         setting=lambda: [*map(setting_of, metrics), [_told_of(sample) for sample in samples]],
         description="opens2v_eval",
         distributed=distributed,
@@ -163,7 +141,7 @@ def score_composite(
         "partial": card.partial,
         "missing_columns": list(card.missing_columns),
         "scorecard": card.to_dict(),
-        "columns": {name: _answer(*outcome, details=details) for name, outcome in outcomes.items()},
+        "columns": {name: answer(*outcome, details=details) for name, outcome in outcomes.items()},
         "num_videos": len(videos),
         "comparable": not reasons and not card.partial,
         "note": "; ".join(reasons),
@@ -176,24 +154,13 @@ def _score_video(
     """Metric to outcome, as JSON takes it."""
     applying = [metric for metric in metrics if metric.name in sample.sample.metrics]
     scores = {metric.name: _not_applicable(metric, sample) for metric in metrics if metric not in applying}
-    rules = [metric.sampling for metric in applying]
-    try:
-        clip = Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=kept_bytes(rules))
-    except VideoError as error:
-        scores |= {metric.name: VideoScore.failed(str(error)) for metric in applying}
-    else:
-        # the first metric that looks at all frames decodes them for those that look at some
-        for metric in sorted(applying, key=lambda metric: not metric.sampling.is_every):
-            scores[metric.name] = _score_one(metric, clip, sample)
+    scores |= score_video([Task(metric, _reference(metric, sample)) for metric in applying], video, backend=backend)
     return {name: score.to_dict() for name, score in scores.items()}
 
 
-def _score_one(metric: Metric[Any], clip: Clip, sample: GivenSample) -> VideoScore:
-    pictures: Any = sample  # gives pictures as a split of the benchmark does
-    try:
-        return metric.score(clip, METRICS[metric.name].reference(sample.sample, pictures))
-    except (VideoError, ImageError, JudgeError, SampleError, ServiceUnavailableError) as error:
-        return VideoScore.failed(str(error))
+def _reference(metric: Metric[Any], sample: GivenSample) -> Callable[[], Any]:
+    images: Any = sample  # gives images as a split of the benchmark does
+    return lambda: METRICS[metric.name].reference(sample.sample, images)
 
 
 def _not_applicable(metric: Metric[Any], sample: GivenSample) -> VideoScore:
@@ -202,20 +169,8 @@ def _not_applicable(metric: Metric[Any], sample: GivenSample) -> VideoScore:
     return VideoScore.not_applicable(f"{metric.name} does not apply to the pictures and labels that were given")
 
 
-def _cost(metrics: Sequence[Metric[Any]], video: Any, sample: GivenSample) -> float:
-    rules = [metric.sampling for metric in metrics if metric.name in sample.sample.metrics]
-    return video_cost(video_source(video), rules)
-
-
 def _told_of(sample: GivenSample) -> list[Any]:
     return [sample.given_id, sample.sample.prompt, [subject.label for subject in sample.sample.subjects]]
-
-
-def _answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool) -> dict[str, Any]:
-    found = answer(metric, scores, details=details)
-    if any("references" in score.details for score in scores):  # what NexusScore's own module says of each
-        found["references"] = [list(score.details.get("references", [])) for score in scores]
-    return found
 
 
 def _result(

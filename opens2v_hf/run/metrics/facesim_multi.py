@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,12 @@ import numpy as np
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.face_reader import shared_reader
 from opens2v_hf.run.metrics.face_reference import FaceReference
 from opens2v_hf.run.metrics.facesim_cur import RELEASED_NUM_FRAMES, face_caveats, face_options, no_face_in
 from opens2v_hf.scores.faces import facesim_multi
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
-from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import linspace
 
 
@@ -31,6 +28,7 @@ class FaceSimMulti:
     """
 
     name = "facesim_multi"
+    reports_references = True
 
     def __init__(
         self, face_detector: FaceDetector, face_embedder: FaceEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES
@@ -97,24 +95,3 @@ class FaceSimMulti:
             faces_found=[len(frame.embeds) for frame in frames],
             frame_indices=list(self.sampling.indices(clip.num_frames)),
         )
-
-
-def score_people(
-    metric: FaceSimMulti,
-    videos: Sequence[Any],
-    references: Sequence[FaceReference],
-    *,
-    backend: Backend = "auto",
-    details: bool = False,
-    distributed: bool = True,
-) -> dict[str, Any]:
-    """Score videos; see `score_many`, whose answer this extends.
-
-    Returns:
-        The answer with `references`: for each video a list with what was found of each of its people (empty where the
-        video has no score).
-    """
-    result = score_many(metric, videos, references, backend=backend, details=True, distributed=distributed)
-    found = result["details"] if details else result.pop("details")
-    result["references"] = [list(one.get("references", [])) for one in found]
-    return result

@@ -7,7 +7,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
-from opens2v_hf.scores.gme import gme_score
+from opens2v_hf.scores.gme import check_rounding, gme_score
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
@@ -22,12 +22,16 @@ class GmeScore:
     Args:
         embedder: a loaded embedder.
         num_frames: sampled evenly over the clip; released: 32.
+        rounding: of the mean: "float64", or "float16" as in the released code on a GPU.
     """
 
     name = "gmescore"
 
-    def __init__(self, embedder: GmeEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES) -> None:
+    def __init__(
+        self, embedder: GmeEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES, rounding: str = "float64"
+    ) -> None:
         self.embedder = embedder
+        self.rounding = check_rounding(rounding)
         self.sampling = linspace(num_frames)
 
     @classmethod
@@ -46,7 +50,12 @@ class GmeScore:
     @property
     def options(self) -> dict[str, Any]:
         """What decides the numbers besides the embedder."""
-        return {"num_frames": self.sampling.count, "instruction": RETRIEVAL_INSTRUCTION, **self.embedder.options}
+        return {
+            "num_frames": self.sampling.count,
+            "instruction": RETRIEVAL_INSTRUCTION,
+            "rounding": self.rounding,
+            **self.embedder.options,
+        }
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -85,7 +94,7 @@ class GmeScore:
         by_index = dict(zip(distinct, compared, strict=True))
         values = [by_index[index] for index in indices]
         try:
-            value = gme_score(values)
+            value = gme_score(values, rounding=self.rounding)
         except ArgumentError as error:
             return VideoScore.failed(f"{clip.name}: {error}; try dtype='float32'")
         return VideoScore.scored(value, similarities=values, frame_indices=list(indices))

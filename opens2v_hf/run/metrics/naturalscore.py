@@ -16,6 +16,7 @@ from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
 from opens2v_hf.scores.natural import mean_of_runs
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.resize import resize
 from opens2v_hf.video.sampling import SamplingRule, linspace, stride
 
 NUM_FRAMES = 16
@@ -185,4 +186,4 @@ def shown(frame: np.ndarray) -> Image.Image:
     picture = Image.fromarray(frame)
     scale = LONG_SIDE_PX / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
+    return resize(picture, (width, height), Image.Resampling.LANCZOS)

@@ -21,7 +21,6 @@ from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, simi
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
 from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
-from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.nexus_reference import NexusReference
 from opens2v_hf.run.metrics.pictures import load_picture
 from opens2v_hf.scores.nexus import (
@@ -37,7 +36,6 @@ from opens2v_hf.scores.nexus import (
 )
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
-from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import linspace
 
 RELEASED_NUM_FRAMES = 32
@@ -96,7 +94,7 @@ class NexusScore:
         detector: looks for a reference in frames.
         embedder: compares crops with pictures and labels.
         prompt_encoder: makes picture embeddings for the detector; may be None where every reference brings its own.
-        variant: "released" (the leaderboard's), "paper", "v1.0" or "coverage".
+        variant: "released" (the leaderboard's), "v1.0" or "coverage".
         num_frames: sampled evenly over the clip; released: 32.
         thresholds: of the rules.
         label_instruction: that labels are embedded with.
@@ -108,6 +106,7 @@ class NexusScore:
     """
 
     name = "nexusscore"
+    reports_references = True
 
     def __init__(
         self,
@@ -140,6 +139,7 @@ class NexusScore:
         sibling = copy.copy(self)
         sibling.variant = "released" if self.variant == "coverage" else "coverage"
         sibling.name = f"{type(self).name}_{sibling.variant}"
+        sibling.reports_references = False  # they are among what this one says
         return sibling
 
     @property
@@ -173,7 +173,7 @@ class NexusScore:
             found.append("made with given prompts")
         if getattr(self.detector, "options", {}).get("mixed_precision", "no") != "no":
             found.append("made with a detector in mixed precision; the leaderboard's computes in float32")
-        if self.variant not in ("released", "paper"):
+        if self.variant != "released":
             found.append(f"the variant {self.variant!r}; the leaderboard's is 'released'")
         if self.sampling.count != RELEASED_NUM_FRAMES:
             found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
@@ -339,25 +339,3 @@ def _chunks(places: Sequence[_Place]) -> Iterator[list[_Place]]:
         pixels += area
     if chunk:
         yield chunk
-
-
-def score_references(
-    metric: NexusScore,
-    videos: Sequence[Any],
-    references: Sequence[NexusReference],
-    *,
-    backend: Backend = "auto",
-    distributed: bool = True,
-) -> dict[str, Any]:
-    """Score videos; see `score_many`, whose answer this extends.
-
-    Returns:
-        The answer with `references`: for each video the list of its `ReferenceSummary` dicts (empty where it has no
-        score); and with `details` if the metric records boxes.
-    """
-    result = score_many(metric, videos, references, backend=backend, details=True, distributed=distributed)
-    details = result.pop("details")
-    result["references"] = [found.get("references", []) for found in details]
-    if metric.details:
-        result["details"] = details
-    return result

@@ -9,6 +9,7 @@ from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
 from opens2v_hf.models.yolo_world.weights import convert, save_weights
 
+BOXES_PX = 0.05  # the tolerance that comes with the released fixture
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 60, 100, 3), dtype=np.uint8)
 
 
@@ -105,6 +106,14 @@ def found_in(detector):
     return detector.detect(FRAMES[:1], detector.prompts(embeddings(1)))[0][0].boxes
 
 
+def same_detector(loaded, wanted):
+    """Weights are equal to the bit. Boxes are not: two loads lie differently in memory, and kernels go by that."""
+    weights = loaded.network.state_dict()
+    assert weights.keys() == wanted.network.state_dict().keys()
+    assert all(torch.equal(weights[key], value) for key, value in wanted.network.state_dict().items())
+    np.testing.assert_allclose(found_in(loaded), found_in(wanted), atol=BOXES_PX, rtol=0)
+
+
 class Note:
     """Something that a training run may leave in a checkpoint."""
 
@@ -130,7 +139,7 @@ def test_a_checkpoint_with_foreign_objects_loads_and_runs_none_of_their_code(tmp
     torch.save({"state_dict": state, "meta": {"epoch": 80}, "note": Note()}, tmp_path / "detector.pth")
     detector = YoloWorldDetector.from_pretrained(tmp_path / "detector.pth", config=NARROW, device="cpu")
     assert RAN == []
-    np.testing.assert_array_equal(found_in(detector), found_in(random_detector()))
+    same_detector(detector, random_detector())
     assert detector.info.revision.startswith("sha256:")
     assert (detector.info.role, detector.info.dtype, detector.info.device) == ("detector", "float32", "cpu")
 
@@ -141,7 +150,7 @@ def test_a_converted_checkpoint_gives_the_same_boxes(tmp_path):
     written = convert(tmp_path / "detector.pth", tmp_path / "converted", config=NARROW)
     assert sorted(path.name for path in written.parent.iterdir()) == ["config.json", "model.safetensors"]
     detector = YoloWorldDetector.from_pretrained(tmp_path / "converted", device="cpu")
-    np.testing.assert_array_equal(found_in(detector), found_in(random_detector()))
+    same_detector(detector, random_detector())
 
 
 def test_missing_keys_and_other_shapes_are_listed(tmp_path):

@@ -73,9 +73,12 @@ def test_each_video_needs_its_reference(video):
         score_many(FrameCount(), [video, video], [1])
 
 
-def test_errors_of_the_program_are_not_taken_for_bad_videos(video):
-    with pytest.raises(TypeError):
-        score_many(FrameCount(), [video], [object()])
+def test_whatever_one_video_raises_costs_no_other(video):
+    result = score_many(FrameCount(), [video, video, video], [1, object(), 3])
+    assert result["scores"] == [5, None, 15]
+    assert result["statuses"] == ["scored", "failed", "scored"]
+    assert "five.mp4" in result["reasons"][1]
+    assert "TypeError" in result["reasons"][1]
 
 
 def test_caveats_and_embedded_models_make_numbers_incomparable():

@@ -4,8 +4,9 @@ import pytest
 from helpers.faces import LevelEmbedder, SquareDetector, cosine, picture
 from helpers.videos import encode
 
+from opens2v_hf.run.metrics.base import score_many
 from opens2v_hf.run.metrics.face_reference import FaceReference
-from opens2v_hf.run.metrics.facesim_multi import FaceSimMulti, score_people
+from opens2v_hf.run.metrics.facesim_multi import FaceSimMulti
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.video.clip import Clip
 
@@ -70,7 +71,7 @@ def test_it_never_passes_for_a_column_of_the_leaderboard():
 def test_the_answer_tells_of_each_person(tmp_path):
     metric = FaceSimMulti(SquareDetector(), LevelEmbedder(), num_frames=1)
     good = encode(tmp_path / "v.mp4", [picture((8, 8, 30, 60))], options={"qp": "0"})
-    answer = score_people(metric, [good, tmp_path / "missing.mp4"], [COUPLE, COUPLE])
+    answer = score_many(metric, [good, tmp_path / "missing.mp4"], [COUPLE, COUPLE])
     assert answer["facesim_multi"] == pytest.approx(0.5, abs=0.01)
     assert answer["statuses"] == ["scored", "failed"]
     assert [one["frames_found"] for one in answer["references"][0]] == [1, 0]

@@ -108,7 +108,7 @@ def test_it_loads_from_a_folder(tmp_path):
     assert metric.embedder.batch_tokens == 100
     assert metric.models[0].name == str(folder)
     assert metric.options == {
-        "num_frames": 4, "instruction": "Find an image that matches the given text.",
+        "num_frames": 4, "instruction": "Find an image that matches the given text.", "rounding": "float64",
         "min_pixels": 3136, "max_pixels": 12544, "max_length": 1800,
     }  # fmt: skip
     clip = Clip(encode(tmp_path / "v.mp4", numbered_frames(9)), rules=(metric.sampling,))

@@ -187,6 +187,7 @@ def test_compute_over_an_endpoint(metric: Any, video: Path, tmp_path: Path) -> N
             judge="openai:gpt-4o-2024-11-20",
             base_url=endpoint.base_url,
             concurrency=1,
+            details=True,
         )
     # runs 5 4 5; then 2 2 and, after a reply that is no score, 2; the last video gets three refusals a run
     assert answer["scores"] == [pytest.approx(14 / 3), 2.0, None, None]
@@ -235,11 +236,12 @@ def test_a_rubric_of_the_user_is_sent(metric: Any, video: Path, tmp_path: Path) 
 
 def test_compute_with_a_local_judge_stays_loaded(metric: Any, video: Path, tmp_path: Path) -> None:
     folder = str(save_tiny_qwen2vl(tmp_path / "tiny"))
-    first = metric.compute(predictions=[str(video)], judge=folder, device="cpu")
-    loaded = metric._kept[1]
-    second = metric.compute(predictions=[str(video)], judge=folder, device="cpu")
-    assert metric._kept[1] is loaded
-    assert first["scores"] == second["scores"]
+    arguments = {"predictions": [str(video)], "judge": folder, "device": "cpu", "details": True}
+    first = metric.compute(**arguments)
+    loaded = metric._kept.get("judge", folder, {}, device="cpu")
+    second = metric.compute(**arguments)
+    assert metric._kept.get("judge", folder, {}, device="cpu") is loaded
+    assert first["scores"] == pytest.approx(second["scores"], abs=1e-5)
     assert 1.0 <= first["scores"][0] <= 5.0
     assert first["details"][0]["runs"][0]["probabilities"].keys() == {"1", "2", "3", "4", "5"}
 

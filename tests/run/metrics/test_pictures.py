@@ -50,19 +50,19 @@ def test_every_mode_becomes_rgb(picture, pixel):
 
 
 def test_missing_and_broken_files_are_named(tmp_path, red_file):
-    with pytest.raises(ImageError, match=r"no picture .*missing\.png"):
+    with pytest.raises(ImageError, match=r"no image .*missing\.png"):
         load_picture(tmp_path / "missing.png")
-    with pytest.raises(ImageError, match="no picture"):
+    with pytest.raises(ImageError, match="no image"):
         load_picture(tmp_path)
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(ImageError, match=r"text\.png is no picture"):
+    with pytest.raises(ImageError, match=r"text\.png is no image"):
         load_picture(tmp_path / "text.png")
     (tmp_path / "cut.png").write_bytes(
         png(Image.fromarray(np.random.default_rng(0).integers(0, 9, (64, 64, 3), np.uint8)))[:900]
     )
-    with pytest.raises(ImageError, match=r"cut\.png is broken"):
+    with pytest.raises(ImageError, match=r"cut\.png is a broken image"):
         load_picture(tmp_path / "cut.png")
-    with pytest.raises(ImageError, match="picture 2 of cup is no picture"):
+    with pytest.raises(ImageError, match="picture 2 of cup is no image"):
         load_picture(b"", name="picture 2 of cup")
 
 
