@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.frames_in_memory import ArrayVideo
 from opens2v_hf.video.reader import Backend, VideoReader, open_video
 from opens2v_hf.video.sampling import SamplingRule, linspace
 from opens2v_hf.video.source import Source
@@ -23,12 +24,15 @@ class Clip:
     several callers stream, `max_kept_bytes` lets that pass serve the later ones as well.
 
     Args:
-        source: a local path, or the content of a video file.
+        source: a local path, the content of a video file, or frames in memory.
         rules: the sampling rules that will be asked for.
         name: for messages and results; by default the path, or "<bytes>".
         backend: see `open_video`.
         max_kept_bytes: what all frames of the video may take in memory for `stream()` to keep them; a longer video is
             decoded anew by each call.
+
+    Attributes:
+        name: the path, or what stands for it where bytes or frames were given.
 
     Raises:
         ArgumentError: if a rule is no rule.
@@ -37,7 +41,7 @@ class Clip:
 
     def __init__(
         self,
-        source: str | os.PathLike[str] | bytes,
+        source: str | os.PathLike[str] | bytes | ArrayVideo,
         *,
         rules: Sequence[SamplingRule] = (linspace(32),),
         name: str | None = None,
@@ -47,16 +51,12 @@ class Clip:
         for rule in rules:
             if not isinstance(rule, SamplingRule):
                 raise ArgumentError(f"frames are sampled by a SamplingRule, e.g. linspace(32) (got {rule!r})")
-        self._source = Source.of(source, name)
+        self._source = source if isinstance(source, ArrayVideo) else Source.of(source, name)
+        self.name = name or self._source.name
         self._backend = backend
         self._max_kept_bytes = max_kept_bytes
         self.rules = tuple(dict.fromkeys(rules))
         self._kept: dict[int, np.ndarray] | None = None
-
-    @property
-    def name(self) -> str:
-        """The path, or what stands for it where bytes were given."""
-        return self._source.name
 
     @property
     def num_frames(self) -> int:
@@ -80,13 +80,13 @@ class Clip:
 
     @property
     def backend(self) -> str:
-        """The decoder that reads this file: "decord" or "pyav"."""
+        """The decoder that reads this file: "decord" or "pyav"; "memory" for frames in memory."""
         return self._reader.backend
 
     @cached_property
     def sha256(self) -> str:
         """Hex digest of the file's bytes."""
-        return self._source.sha256()
+        return self._source.sha256 if isinstance(self._source, ArrayVideo) else self._source.sha256()
 
     def frames(self, rule: SamplingRule) -> np.ndarray:
         """The frames of one of the clip's rules.
@@ -136,5 +136,7 @@ class Clip:
         return sorted({index for rule in self.rules if not rule.is_every for index in rule.indices(self.num_frames)})
 
     @cached_property
-    def _reader(self) -> VideoReader:
+    def _reader(self) -> VideoReader | ArrayVideo:
+        if isinstance(self._source, ArrayVideo):
+            return self._source
         return open_video(self._source.path or self._source.data or b"", backend=self._backend, name=self.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from types import TracebackType
 from typing import Literal, Self, get_args
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, VideoError
 from opens2v_hf.video import pyav_frames
+from opens2v_hf.video.frames_in_memory import ArrayVideo, ascending_indices, frame_indices
 from opens2v_hf.video.index import VideoIndex, index_video
 from opens2v_hf.video.source import Source
 
@@ -57,7 +57,8 @@ class VideoReader:
             ArgumentError: if an index is no whole number or out of range.
             VideoError: if a frame cannot be decoded.
         """
-        wanted = self._checked(indices)
+        self._check_open()
+        wanted = frame_indices(indices, self.num_frames, self.name)
         frames = np.empty((len(wanted), self.height, self.width, 3), np.uint8)
         unique, slots = np.unique(wanted, return_inverse=True)
         for number, frame in enumerate(self._read_frames(self._source, self._index, unique.tolist())):
@@ -79,9 +80,7 @@ class VideoReader:
         """
         wanted: Sequence[int] = range(self.num_frames)
         if indices is not None:
-            wanted = self._checked(indices)
-            if any(later <= earlier for earlier, later in pairwise(wanted)):
-                raise ArgumentError(f"{self.name}: frames are streamed in strictly ascending order; use read()")
+            wanted = ascending_indices(indices, self.num_frames, self.name)
         self._check_open()
         return self._read_frames(self._source, self._index, wanted)
 
@@ -101,26 +100,14 @@ class VideoReader:
         if self._closed:
             raise VideoError(f"{self.name}: the reader is closed; open the video again")
 
-    def _checked(self, indices: Sequence[int] | np.ndarray) -> list[int]:
-        self._check_open()
-        wanted = np.asarray(indices)
-        if wanted.ndim != 1 or (wanted.size and not np.issubdtype(wanted.dtype, np.integer)):
-            raise ArgumentError(f"{self.name}: frame indices are a list of whole numbers (got {indices!r})")
-        for number in wanted.tolist():
-            if not 0 <= number < self.num_frames:
-                raise ArgumentError(
-                    f"{self.name}: there is no frame {number}; it has frames 0 to {self.num_frames - 1}"
-                )
-        return [int(number) for number in wanted]
-
 
 def open_video(
-    source: str | os.PathLike[str] | bytes, *, backend: Backend = "auto", name: str | None = None
-) -> VideoReader:
+    source: str | os.PathLike[str] | bytes | ArrayVideo, *, backend: Backend = "auto", name: str | None = None
+) -> VideoReader | ArrayVideo:
     """Open a video; what it is is told by its content, never by its name.
 
     Args:
-        source: a local path, or the content of a video file.
+        source: a local path, the content of a video file, or frames in memory (which are returned as they are).
         backend: "decord", "pyav", or "auto" for decord where it is installed and PyAV elsewhere. The frames are the
             same to the bit. For bytes, and videos that decord is not known to read rightly (see `decord_frames.suits`),
             PyAV steps in; `VideoReader.backend` tells which one reads.
@@ -137,6 +124,8 @@ def open_video(
         raise MissingDependencyError(
             "decord is not installed, or has no build for this machine: `pip install decord`, or use backend='pyav'"
         )
+    if isinstance(source, ArrayVideo):
+        return source
     checked = Source.of(source, name)
     index = index_video(checked)
     if backend != "pyav" and decord_is_installed():
