@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Literal, Self, get_args, overload
 
 import numpy as np
 
@@ -99,6 +99,18 @@ class VideoReader:
     def _check_open(self) -> None:
         if self._closed:
             raise VideoError(f"{self.name}: the reader is closed; open the video again")
+
+
+@overload
+def open_video(
+    source: ArrayVideo, *, backend: Backend = "auto", name: str | None = None, limits: Limits | None = None
+) -> ArrayVideo: ...
+
+
+@overload
+def open_video(
+    source: VideoInput, *, backend: Backend = "auto", name: str | None = None, limits: Limits | None = None
+) -> VideoReader: ...
 
 
 def open_video(

@@ -88,8 +88,8 @@ class LazyVideo:
         return self.open().num_frames
 
     @property
-    def fps(self) -> float:
-        """Frames a second."""
+    def fps(self) -> float | None:
+        """Frames a second; None where the file does not say."""
         return self.open().fps
 
     def frames(self, indices: Sequence[int]) -> np.ndarray:
