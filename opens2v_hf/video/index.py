@@ -68,7 +68,8 @@ class VideoIndex:
 class _Packets:
     """What the packets of a stream say, in file order: times, int64 [P] (None if they cannot be relied on), and flags.
 
-    `key` marks what the container calls a keyframe, `whole` those keyframes that need no packet before them.
+    `key` marks what the container calls a keyframe, `whole` those keyframes that need no packet before them. Times
+    cannot be relied on either where the first packet needs one before it: decoders leave out some frames then.
     """
 
     times: np.ndarray | None
@@ -115,14 +116,18 @@ def index_video(source: Source, limits: Limits) -> VideoIndex:
     limits.check(source.name, len(packets.key), first.width, first.height)
     one_a_packet = bool(formats & _INDEXED_CONTAINERS) and codec in _ONE_FRAME_A_PACKET
     timestamps, entries, regular = _frames_of(packets) if one_a_packet else (None, np.zeros(1, np.int64), False)
-    num_frames = len(timestamps) if timestamps is not None else _count(source, limits, first)
-    expected = int(np.count_nonzero(~packets.hidden))
-    if one_a_packet and num_frames < expected and codec == "hevc":
-        # Where two clips are joined, newer decoders leave out what refers to pictures of neither, and say nothing.
-        raise VideoError(
-            f"{source.name}: only {num_frames} of its {expected} frames can be decoded; it is damaged, or was joined "
-            "or cut without re-encoding: re-encode it from the original"
-        )
+    size = first.width, first.height
+    num_frames = len(timestamps) if timestamps is not None else _count(source, limits, *size)
+    if codec == "hevc" and num_frames < np.count_nonzero(~packets.hidden):
+        # Pictures that refer to ones before the start of the file are left out by right. So are, and without a word,
+        # those that refer to lost pictures further on, as where two clips are joined; that is an error.
+        try:
+            _count(source, limits, *size, strict=True)
+        except VideoError as error:
+            raise VideoError(
+                f"{source.name}: only {num_frames} of its {len(packets.key)} frames can be decoded; it is damaged, or "
+                "was joined or cut without re-encoding: re-encode it from the original"
+            ) from error
     return VideoIndex(
         num_frames, fps, first.width, first.height, first.upright, timestamps, entries, regular and first.as_stored,
         codec, first.pixel_format, limits,
@@ -136,7 +141,8 @@ def _read_packets(
     key, whole, hidden = bytearray(), bytearray(), bytearray()
     times_are_known = True
     first: _FirstFrame | None = None
-    length_bytes = _nal_length_bytes(video)
+    codec, length_bytes = video.codec.canonical_name, _nal_length_bytes(video)
+    starts_whole = True
     for packet in container.demux(video):
         if first is None:
             first = next((_first_frame(frame, video, source) for frame in packet.decode()), None)
@@ -146,23 +152,27 @@ def _read_packets(
             raise VideoError(
                 f"{source.name}: packet {len(key)} is damaged or incomplete; generate or copy the video again"
             )
+        if not key and length_bytes:
+            starts_whole = _holds_idr(bytes(packet), length_bytes, codec)
         times_are_known = times_are_known and packet.pts is not None
         if packet.pts is not None and packet.dts is not None:
             decode_times.append(packet.dts)
         times.append(packet.pts or 0)
         key.append(packet.is_keyframe)
-        whole.append(packet.is_keyframe and (not length_bytes or _holds_idr(bytes(packet), length_bytes)))
+        whole.append(
+            packet.is_keyframe
+            and (codec != "h264" or not length_bytes or _holds_idr(bytes(packet), length_bytes, codec))
+        )
         hidden.append(packet.is_discard)
         limits.check_frames(source.name, len(key))
     if not key:
         raise VideoError(f"{source.name}: has no frame in its video stream; generate or copy it again")
     if first is None:
         raise VideoError(f"{source.name}: not one frame can be decoded; generate or copy the video again")
-    known: np.ndarray | None = np.asarray(times, np.int64)
-    if not times_are_known or not _are_plausible(
-        np.asarray(times, np.int64), np.asarray(decode_times, np.int64), video
-    ):
-        known = None
+    known: np.ndarray | None = None
+    if times_are_known and starts_whole:
+        all_times = np.asarray(times, np.int64)
+        known = all_times if _are_plausible(all_times, np.asarray(decode_times, np.int64), video) else None
     flags = (np.frombuffer(values, np.bool_) for values in (key, whole, hidden))
     return _Packets(known, *flags), first
 
@@ -176,26 +186,32 @@ def _first_frame(frame: av.VideoFrame, video: VideoStream, source: Source) -> _F
 
 
 def _are_plausible(times: np.ndarray, decode_times: np.ndarray, video: VideoStream) -> bool:
-    """Whether packets are decoded in the order that their times say, and shown after that.
+    """Whether the times of packets can be those of the frames.
 
-    A copy into mp4 that lacked times has them counted up in decoding order: then no picture changes places, though
-    the codec says that pictures do.
+    Args:
+        times: of showing, in the order of decoding.
+        decode_times: of those packets that have both.
+        video: the stream.
     """
-    if len(decode_times) < len(times):
-        return True  # nothing contradicts the times
-    if (times < decode_times).any() or (np.diff(decode_times) <= 0).any():
+    if (np.diff(decode_times) <= 0).any():
         return False
-    return not (video.codec_context.has_b_frames and len(times) > 1 and (times == decode_times).all())
+    # A copy that lacked times has them counted up in decoding order: then no picture changes places, though the codec
+    # says that pictures do.
+    return not (video.codec_context.has_b_frames and len(times) > 1 and (np.diff(times) > 0).all())
 
 
-def _count(source: Source, limits: Limits, first: _FirstFrame) -> int:
+def _count(source: Source, limits: Limits, width: int, height: int, *, strict: bool = False) -> int:
+    """Decode all frames and count them; if `strict`, any complaint of the decoder is an error."""
     num_frames = 0
     with open_container(source, limits) as container:
-        for _ in container.decode(video_stream(container, source, limits)):
+        video = video_stream(container, source, limits)
+        if strict:
+            video.codec_context.options = {**video.codec_context.options, "err_detect": "explode"}
+        for _ in container.decode(video):
             num_frames += 1
             if num_frames % 256 == 0:
-                limits.check(source.name, num_frames, first.width, first.height)
-    limits.check(source.name, num_frames, first.width, first.height)
+                limits.check(source.name, num_frames, width, height)
+    limits.check(source.name, num_frames, width, height)
     return num_frames
 
 
@@ -225,22 +241,26 @@ def _frames_of(packets: _Packets) -> tuple[np.ndarray | None, np.ndarray, bool]:
 
 
 def _nal_length_bytes(video: VideoStream) -> int:
-    """Bytes before each unit of an H.264 packet that tell its length (ISO/IEC 14496-15, 5.3.3.1); 0 if not so kept."""
+    """Bytes before each unit of an H.264 or H.265 packet that tell its length; 0 if units are not kept so.
+
+    ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1.
+    """
+    position = {"h264": 4, "hevc": 21}.get(video.codec.canonical_name)
     extradata = video.codec_context.extradata
-    if video.codec.canonical_name != "h264" or not extradata or len(extradata) < 7 or extradata[0] != 1:
+    if position is None or not extradata or len(extradata) <= position + 2 or extradata[0] != 1:
         return 0
-    return (extradata[4] & 3) + 1
+    return (extradata[position] & 3) + 1
 
 
-def _holds_idr(packet: bytes, length_bytes: int) -> bool:
-    """Whether an H.264 packet can be decoded without any before it.
+def _holds_idr(packet: bytes, length_bytes: int, codec: str) -> bool:
+    """Whether a packet can be decoded without any before it, and so can all that come after it.
 
-    Recovery points are marked as keyframes, too; a picture is whole only some frames after one.
+    Recovery points and clean random access points are marked as keyframes, too.
     """
     position = 0
     while position + length_bytes < len(packet):
         start = position + length_bytes
-        if packet[start] & 0x1F == 5:
+        if packet[start] & 0x1F == 5 if codec == "h264" else packet[start] >> 1 & 0x3F in (19, 20):
             return True
         position = start + int.from_bytes(packet[position:start], "big")
     return False
