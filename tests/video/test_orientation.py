@@ -67,9 +67,9 @@ def test_frames_are_shown_as_the_matrix_says(plain, tmp_path, matrix, upright, b
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le"])
-@pytest.mark.parametrize(("matrix", "upright"), MATRICES.values(), ids=MATRICES)
-def test_ffmpeg_shows_the_same(tmp_path, matrix, upright, pix_fmt):
+@pytest.mark.parametrize("name", MATRICES)
+def test_ffmpeg_shows_the_same(tmp_path, name):
+    matrix, pix_fmt = MATRICES[name][0], "yuv422p10le" if list(MATRICES).index(name) % 2 else "yuv420p"
     content = encode(tmp_path / "plain.mp4", numbered_frames(2, 98, 66), pix_fmt=pix_fmt).read_bytes()
     path = tmp_path / "turned.mp4"
     path.write_bytes(with_matrix(content, *matrix))
