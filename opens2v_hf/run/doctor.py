@@ -91,12 +91,11 @@ def _device() -> Finding:
 
 
 def _decoder() -> Finding:
-    found = [name for name in ("decord", "av") if importlib.util.find_spec(name) is not None]
-    if not found:
-        return Finding("video decoder", "missing", "neither decord nor PyAV is installed: pip install av")
-    used = {"decord": "decord", "av": "PyAV"}[found[0]]
+    found = [name for name in ("av", "decord") if importlib.util.find_spec(name) is not None]
+    if "av" not in found:
+        return Finding("video decoder", "missing", "PyAV is not installed: pip install av")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
-    return Finding("video decoder", "ok", f"{used} is used ({versions})")
+    return Finding("video decoder", "ok", f"PyAV is used ({versions})")
 
 
 def _models() -> Iterable[Finding]:

@@ -78,7 +78,7 @@ def explain(
             for position, (label, picture) in enumerate(zip(reference.labels, pictures, strict=True))
         ),
         frame_indices=indices,
-        fps=clip.fps,
+        fps=clip.fps or 25.0,  # what players take where a file does not say; only labels are made of it
         size=(sampled.shape[2], sampled.shape[1]),
         frames={
             index: _small(Image.fromarray(sampled[indices.index(index)]), FRAME_PX) for index in dict.fromkeys(indices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -10,9 +9,10 @@ import numpy as np
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.video.frames_in_memory import ArrayVideo
+from opens2v_hf.video.limits import Limits
 from opens2v_hf.video.reader import Backend, VideoReader, open_video
 from opens2v_hf.video.sampling import SamplingRule, linspace
-from opens2v_hf.video.source import Source
+from opens2v_hf.video.source import Source, VideoInput
 
 
 class Clip:
@@ -24,12 +24,13 @@ class Clip:
     several callers stream, `max_kept_bytes` lets that pass serve the later ones as well.
 
     Args:
-        source: a local path, the content of a video file, or frames in memory.
+        source: a local path, the content of a video file, a file open for reading bytes, or frames in memory.
         rules: the sampling rules that will be asked for.
         name: for messages and results; by default the path, or "<bytes>".
         backend: see `open_video`.
         max_kept_bytes: what all frames of the video may take in memory for `stream()` to keep them; a longer video is
             decoded anew by each call.
+        limits: see `open_video`.
 
     Attributes:
         name: the path, or what stands for it where bytes or frames were given.
@@ -41,12 +42,13 @@ class Clip:
 
     def __init__(
         self,
-        source: str | os.PathLike[str] | bytes | ArrayVideo,
+        source: VideoInput | ArrayVideo,
         *,
         rules: Sequence[SamplingRule] = (linspace(32),),
         name: str | None = None,
         backend: Backend = "auto",
         max_kept_bytes: int = 0,
+        limits: Limits | None = None,
     ) -> None:
         for rule in rules:
             if not isinstance(rule, SamplingRule):
@@ -55,6 +57,7 @@ class Clip:
         self.name = name or self._source.name
         self._backend = backend
         self._max_kept_bytes = max_kept_bytes
+        self._limits = limits
         self.rules = tuple(dict.fromkeys(rules))
         self._kept: dict[int, np.ndarray] | None = None
 
@@ -64,8 +67,8 @@ class Clip:
         return self._reader.num_frames
 
     @property
-    def fps(self) -> float:
-        """Frames per second on average."""
+    def fps(self) -> float | None:
+        """Frames per second on average; None where the file does not say."""
         return self._reader.fps
 
     @property
@@ -139,4 +142,5 @@ class Clip:
     def _reader(self) -> VideoReader | ArrayVideo:
         if isinstance(self._source, ArrayVideo):
             return self._source
-        return open_video(self._source.path or self._source.data or b"", backend=self._backend, name=self.name)
+        source = self._source.data if self._source.path is None else self._source.path
+        return open_video(source or b"", backend=self._backend, name=self.name, limits=self._limits)

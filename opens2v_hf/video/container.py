@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -11,6 +13,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from opens2v_hf.errors import VideoError
+from opens2v_hf.video.limits import Limits
 from opens2v_hf.video.source import Source
 
 CONTAINERS = (
@@ -21,43 +24,54 @@ CONTAINERS = (
 Formats of sound are in, so that the message can say that a file holds nothing else."""
 
 
+class _Nameless:
+    """A stream without a name: libavformat would judge a file by its name, too, and bytes have none."""
+
+    def __init__(self, stream: io.FileIO | io.BytesIO) -> None:
+        self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
+
+
 @contextmanager
-def open_container(source: Source, **options: str) -> Iterator[InputContainer]:
+def open_container(source: Source, limits: Limits, **options: str) -> Iterator[InputContainer]:
     """Open a file with PyAV; whatever its libraries object to inside the `with` block ends as a VideoError.
 
     Args:
         source: of the video.
+        limits: no decoder allocates frames far above their size.
         options: of the demuxer, as FFmpeg names them.
 
     Raises:
         VideoError: if the file is no video or is broken.
     """
-    try:
-        # Real files carry tags that are no UTF-8; they are of no interest here.
-        with av.open(
-            source.for_decoder(),
-            "r",
-            metadata_errors="ignore",
-            options={"format_whitelist": ",".join(CONTAINERS), **options},
-        ) as container:
+    with source.opened() as stream:
+        nameless: Any = _Nameless(stream)
+        try:
+            # Real files carry tags that are no UTF-8; they are of no interest here.
+            container = av.open(
+                nameless,
+                "r",
+                metadata_errors="ignore",
+                options={
+                    "format_whitelist": ",".join(CONTAINERS),
+                    "max_pixels": str(limits.decoder_pixels),
+                    **options,
+                },
+            )
+        except av.ArgumentError as error:  # what a format outside the whitelist ends in
+            raise VideoError(
+                f"{source.name}: its content is no video of a known format, whatever its name says; "
+                "give an mp4, mov, mkv, webm, avi or gif file"
+            ) from error
+        with container:
             yield container
-    except av.ArgumentError as error:  # what a format outside the whitelist ends in
-        raise VideoError(
-            f"{source.name}: its content is no video of a known format, whatever its name says; "
-            "give an mp4, mov, mkv, webm, avi or gif file"
-        ) from error
-    except (av.FFmpegError, UnicodeDecodeError, OSError) as error:
-        raise VideoError(
-            f"{source.name}: cannot be read as a video ({getattr(error, 'strerror', None) or error}); "
-            "it is no video file, or is damaged or cut off: generate or copy it again"
-        ) from error
 
 
-def video_stream(container: InputContainer, source: Source) -> VideoStream:
-    """The stream of pictures that a player would show.
+def video_stream(container: InputContainer, source: Source, limits: Limits) -> VideoStream:
+    """The stream of pictures that a player would show, ready to be decoded.
 
     Raises:
-        VideoError: if there is none (the cover picture of a piece of music is none), or its codec is unknown.
+        VideoError: if there is none (the cover picture of a piece of music is none), its codec is unknown, or its
+            frames are too large.
     """
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
@@ -65,4 +79,12 @@ def video_stream(container: InputContainer, source: Source) -> VideoStream:
         raise VideoError(f"{source.name}: holds no video stream (only: {held}); give a file with moving pictures")
     if stream.codec_context is None:
         raise VideoError(f"{source.name}: its video is in a codec that is not known here; convert it to H.264")
+    limits.check_frame_size(source.name, stream.width, stream.height)
+    if not stream.width or not stream.height:  # libavformat found no decoder to allocate frames so large, or nothing
+        raise VideoError(
+            f"{source.name}: no picture in it can be decoded; it is damaged, or has frames of more than "
+            f"{limits.max_frame_pixels} pixels (OPENS2V_MAX_FRAME_PIXELS)"
+        )
+    stream.codec_context.options = {"max_pixels": str(limits.decoder_pixels)}
+    stream.thread_type = "AUTO"
     return stream

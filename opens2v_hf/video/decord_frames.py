@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import decord
@@ -25,9 +25,9 @@ def suits(source: Source, index: VideoIndex) -> bool:
     """Whether decord is known to give the right frames of a video, to the bit.
 
     Its release (0.6.0 of 2021) confuses frames where keyframes do not part the packets cleanly or an edit list hides
-    some, does not know newer codecs, and converts odd sizes and deep colour by filters that current libraries do not
-    have any more. In memory it follows any offset that a damaged file names, beyond the end of the bytes, and takes
-    the process down; on disk it does not.
+    some, does not know newer codecs, ignores orientation that only the pictures themselves tell, and converts odd sizes
+    and deep colour by filters that current libraries do not have any more. In memory it follows any offset that a
+    damaged file names, beyond the end of the bytes, and takes the process down; on disk it does not.
     """
     if source.path is None or not (
         index.regular
@@ -47,19 +47,32 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
     """The frames of the given indices, as `pyav_frames.read_frames` gives them.
 
     decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
-    decodes the same frames first, without the conversion to RGB and keeping none, and objects where there is a reason.
-    Where decord itself fails on what PyAV can read (a damaged seek table, say), PyAV gives the rest.
+    reads the same frames first, of which digests are kept, and objects where there is a reason. Where decord itself
+    fails on what PyAV can read (a damaged seek table, say) or gives another frame, PyAV gives the rest.
 
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    deque(pyav_frames.decode_frames(source, index, wanted), maxlen=0)
+    expected = [_digest(frame) for frame in pyav_frames.read_frames(source, index, wanted)]
     given = 0
+    for frame in _decord_frames(source, wanted):
+        if _digest(frame) != expected[given]:
+            break
+        yield frame
+        given += 1
+    if given < len(wanted):
+        yield from pyav_frames.read_frames(source, index, wanted[given:])
+
+
+def _decord_frames(source: Source, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    """What decord takes for the wanted frames, up to where it fails."""
     try:
         reader = decord.VideoReader(str(source.path))
         for start in range(0, len(wanted), _FRAMES_AT_A_TIME):
-            for frame in reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy():
-                yield frame
-                given += 1
+            yield from reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy()
     except _DECORD_FAILURES:
-        yield from pyav_frames.read_frames(source, index, wanted[given:])
+        return
+
+
+def _digest(frame: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(frame).data, digest_size=16).digest()

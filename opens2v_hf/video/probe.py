@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import av
 
 from opens2v_hf.video.container import open_container, video_stream
-from opens2v_hf.video.source import Source
+from opens2v_hf.video.limits import Limits
+from opens2v_hf.video.source import Source, VideoInput
+from opens2v_hf.video.truncation import claimed_frames
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Header:
     """What a container announces; good for planning, not for numbers.
 
     Attributes:
-        num_frames: as announced, or worked out from the duration; 1 where neither is told.
+        num_frames: as announced, or worked out from the duration, within the limits; 1 where neither is told.
         width: of a stored frame in pixels.
         height: of a stored frame in pixels.
     """
@@ -26,15 +27,19 @@ class Header:
     height: int
 
 
-def probe(source: str | os.PathLike[str] | bytes) -> Header:
+def probe(source: VideoInput) -> Header:
     """Read a video's header.
 
     Raises:
-        VideoError: if there is no such file, or it is no video.
+        VideoError: if there is no such file, or it is no video, or larger than is read.
     """
-    checked = Source.of(source)
-    with open_container(checked) as container:
-        stream = video_stream(container, checked)
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
+    checked, limits = Source.of(source), Limits.from_environment()
+    with checked.opened() as stream:
+        limits.check_frames(checked.name, claimed_frames(stream, checked.name))
+    with open_container(checked, limits) as container:
+        video = video_stream(container, checked, limits)
+        rate = float(video.average_rate or video.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
-        return Header(max(1, stream.frames or round(seconds * rate)), stream.width, stream.height)
+        num_frames = max(1, video.frames or round(seconds * rate))
+        # A header may claim anything; what the packets hold is found out when the video is opened.
+        return Header(min(num_frames, limits.max_frames), video.width, video.height)

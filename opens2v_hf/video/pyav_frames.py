@@ -11,7 +11,10 @@ from av.video.stream import VideoStream
 
 from opens2v_hf.errors import VideoError
 from opens2v_hf.video.container import open_container, video_stream
+from opens2v_hf.video.guard import errors_as_video_errors
 from opens2v_hf.video.index import VideoIndex
+from opens2v_hf.video.orientation import upright_filters, upright_size
+from opens2v_hf.video.rgb import RgbConverter, display_matrix
 from opens2v_hf.video.source import Source
 
 
@@ -29,25 +32,23 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    for frame in decode_frames(source, index, wanted):
-        picture = frame.to_ndarray(format="rgb24")
-        yield np.ascontiguousarray(np.rot90(picture, index.quarter_turns)) if index.quarter_turns else picture
-
-
-def decode_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """As `read_frames`, but as decoded: neither converted to RGB nor rotated."""
+    converter = RgbConverter(index.upright)
     found = 0
-    for frame in _frames(source, index, wanted):
-        if frame.is_corrupt:
-            raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
-        size = (frame.height, frame.width) if index.quarter_turns % 2 else (frame.width, frame.height)
-        if size != (index.width, index.height):
-            raise VideoError(
-                f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
-                f"{index.width}x{index.height}; re-encode it to one size"
-            )
-        yield frame
-        found += 1
+    with errors_as_video_errors(source.name):
+        for frame in _frames(source, index, wanted):
+            if frame.is_corrupt:
+                raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
+            matrix = display_matrix(frame)
+            if matrix is not None and upright_filters(matrix, source.name) != index.upright:
+                raise VideoError(f"{source.name}: is turned from frame {wanted[found]} on; re-encode it upright")
+            size = upright_size(index.upright, frame.width, frame.height)
+            if size != (index.width, index.height):
+                raise VideoError(
+                    f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
+                    f"{index.width}x{index.height}; re-encode it to one size"
+                )
+            yield converter.convert(frame)
+            found += 1
     if found < len(wanted):
         raise VideoError(
             f"{source.name}: frame {wanted[found]} of {index.num_frames} cannot be decoded; "
@@ -58,25 +59,19 @@ def decode_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> I
 def _frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
     """The wanted frames, up to the first that does not turn up."""
     if index.timestamps is None:
-        with open_container(source) as container:
-            yield from _counted(container, _threaded(container, source), wanted)
+        with open_container(source, index.limits) as container:
+            yield from _counted(container, video_stream(container, source, index.limits), wanted)
         return
     found = 0
     # A seek may miss: some demuxers go by decoding times and land a keyframe too late, and some keyframes are not
     # whole. Then all is decoded from the beginning.
     for entries in (index.entries, index.entries[:1]):
         if found < len(wanted):
-            with open_container(source) as container:
-                video = _threaded(container, source)
+            with open_container(source, index.limits) as container:
+                video = video_stream(container, source, index.limits)
                 for frame in _timed(container, video, index.timestamps, entries, wanted[found:]):
                     yield frame
                     found += 1
-
-
-def _threaded(container: InputContainer, source: Source) -> VideoStream:
-    video = video_stream(container, source)
-    video.thread_type = "AUTO"
-    return video
 
 
 def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:

@@ -1,12 +1,11 @@
-"""Reading the frames of a video, exact by index, in bounded memory, the same through decord and PyAV."""
+"""Reading the frames of a video, exact by index, in bounded memory: ffmpeg's frames, whichever decoder reads."""
 
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Literal, Self, get_args, overload
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from opens2v_hf.errors import ArgumentError, MissingDependencyError, VideoError
 from opens2v_hf.video import pyav_frames
 from opens2v_hf.video.frames_in_memory import ArrayVideo, ascending_indices, frame_indices
 from opens2v_hf.video.index import VideoIndex, index_video
-from opens2v_hf.video.source import Source
+from opens2v_hf.video.limits import Limits
+from opens2v_hf.video.source import Source, VideoInput
 
 Backend = Literal["auto", "decord", "pyav"]
 FrameReading = Callable[[Source, VideoIndex, Sequence[int]], Iterator[np.ndarray]]
@@ -26,7 +26,7 @@ class VideoReader:
     Attributes:
         name: for messages: the path, or what stands for it where bytes were given.
         num_frames: frames that a player shows, at least 1.
-        fps: frames per second on average.
+        fps: frames per second on average; None where the file does not say.
         width: in pixels, of the upright picture.
         height: in pixels, of the upright picture.
         backend: the decoder that reads this file: "decord" or "pyav".
@@ -101,25 +101,48 @@ class VideoReader:
             raise VideoError(f"{self.name}: the reader is closed; open the video again")
 
 
+@overload
 def open_video(
-    source: str | os.PathLike[str] | bytes | ArrayVideo, *, backend: Backend = "auto", name: str | None = None
+    source: ArrayVideo, *, backend: Backend = "auto", name: str | None = None, limits: Limits | None = None
+) -> ArrayVideo: ...
+
+
+@overload
+def open_video(
+    source: VideoInput, *, backend: Backend = "auto", name: str | None = None, limits: Limits | None = None
+) -> VideoReader: ...
+
+
+def open_video(
+    source: VideoInput | ArrayVideo,
+    *,
+    backend: Backend = "auto",
+    name: str | None = None,
+    limits: Limits | None = None,
 ) -> VideoReader | ArrayVideo:
     """Open a video; what it is is told by its content, never by its name.
 
+    The frames are those of `ffmpeg -i FILE -fps_mode passthrough -pix_fmt rgb24`, to the bit: every shown frame once,
+    turned upright. A file that cannot be read exactly is refused.
+
     Args:
-        source: a local path, the content of a video file, or frames in memory (which are returned as they are).
-        backend: "decord", "pyav", or "auto" for decord where it is installed and PyAV elsewhere. The frames are the
-            same to the bit. For bytes, and videos that decord is not known to read rightly (see `decord_frames.suits`),
-            PyAV steps in; `VideoReader.backend` tells which one reads.
+        source: a local path, the content of a video file, a file open for reading bytes (which is read to its end), or
+            frames in memory (which are returned as they are).
+        backend: "pyav", "decord", or "auto" for PyAV. The frames are the same to the bit. For bytes, and videos that
+            decord is not known to read rightly (see `decord_frames.suits`), PyAV steps in for it;
+            `VideoReader.backend` tells which one reads.
         name: for messages; by default the path, or "<bytes>".
+        limits: the largest video that is read; by default those of the environment (see `Limits`).
 
     Raises:
         ArgumentError: if `backend` is none of these.
         MissingDependencyError: if decord is asked for and not installed.
-        VideoError: if there is no such file, or it is no video, empty, cut off or broken.
+        VideoError: if there is no such file, or it is no video, empty, cut off, broken or too large.
     """
     if backend not in get_args(Backend):
         raise ArgumentError(f"the backend for reading video is one of {', '.join(get_args(Backend))} (got {backend!r})")
+    if isinstance(source, ArrayVideo):
+        return source
     if backend == "decord" and not decord_is_installed():
         raise MissingDependencyError(
             "decord is not installed, or has no build for this machine: `pip install decord`, or use backend='pyav'"
@@ -127,8 +150,8 @@ def open_video(
     if isinstance(source, ArrayVideo):
         return source
     checked = Source.of(source, name)
-    index = index_video(checked)
-    if backend != "pyav" and decord_is_installed():
+    index = index_video(checked, limits or Limits.from_environment())
+    if backend == "decord":
         from opens2v_hf.video import decord_frames
 
         if decord_frames.suits(checked, index):
@@ -137,7 +160,7 @@ def open_video(
 
 
 def decord_is_installed() -> bool:
-    """Whether decord can be imported here; it has no wheels for some machines, and then PyAV reads everything."""
+    """Whether decord can be imported here; it has no wheels for some machines."""
     try:
         importlib.import_module("decord")
     except (ImportError, OSError, RuntimeError):  # the latter two from its binary library

@@ -35,9 +35,7 @@ def test_a_missing_key_and_a_missing_decoder_are_said(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     find_spec = doctor.importlib.util.find_spec
-    monkeypatch.setattr(
-        doctor.importlib.util, "find_spec", lambda name: None if name in ("decord", "av") else find_spec(name)
-    )
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "av" else find_spec(name))
     assert main(["doctor"]) == 1
     missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MISSING")]
     assert len(missing) == 2
@@ -45,9 +43,12 @@ def test_a_missing_key_and_a_missing_decoder_are_said(
     assert "OPENAI_API_KEY" in missing[1]
 
 
-def test_without_decord_pyav_is_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("missing", [(), ("decord",)])
+def test_pyav_is_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: tuple[str, ...]
+) -> None:
     find_spec = doctor.importlib.util.find_spec
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "decord" else find_spec(name))
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     main(["doctor"])
     assert "PyAV is used" in capsys.readouterr().out
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
+from PIL import Image
 
 BITS = 12
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
 
 def numbered_frames(count: int, width: int = 96, height: int = 64, start: int = 0) -> Iterator[np.ndarray]:
@@ -111,13 +116,13 @@ class Pipe(io.RawIOBase):
 def rotated(content: bytes, quarter_turns: int) -> bytes:
     """An mp4 that asks players to turn it anticlockwise: the matrix of its track header is replaced."""
     a, b = {0: (1, 0), 1: (0, -1), 2: (-1, 0), 3: (0, 1)}[quarter_turns]
-    return with_matrix(content, a, b)
+    return with_matrix(content, a, b, -b, a)
 
 
-def with_matrix(content: bytes, a: float, b: float) -> bytes:
-    """Put the matrix [a b; -b a] into the track header; ISO/IEC 14496-12, 8.3.2 (version 0)."""
+def with_matrix(content: bytes, a: float, b: float, c: float, d: float) -> bytes:
+    """Put the matrix [a b; c d] into the track header; ISO/IEC 14496-12, 8.3.2 (version 0)."""
     start = content.index(b"tkhd") + 4 + 40
-    numbers = [round(value * 65536) for value in (a, b, 0, -b, a, 0, 0, 0)] + [0x40000000]
+    numbers = [round(value * 65536) for value in (a, b, 0, c, d, 0, 0, 0)] + [0x40000000]
     return content[:start] + struct.pack(">9i", *numbers) + content[start + 36 :]
 
 
@@ -154,3 +159,44 @@ def media_data(content: bytes) -> tuple[int, int]:
     """Where the pictures of an mp4 lie in it: first byte and one past the last."""
     start = content.index(b"mdat") - 4
     return start + 8, start + int.from_bytes(content[start : start + 4], "big")
+
+
+def ffmpeg_frames(path: Path, width: int, height: int) -> np.ndarray:
+    """All frames as ffmpeg's command line gives them, uint8 [N, H, W, 3]; its whole output has to have that size."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo"]
+    done = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, timeout=60)
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
+
+
+def matroska_with_roll(frames: Iterable[np.ndarray], roll: float) -> bytes:
+    """A Matroska file of JPEG pictures, with a projection that is turned by some degrees (RFC 9559, 5.1.4.1.28.44)."""
+
+    def element(name: str, *content: bytes) -> bytes:
+        data = b"".join(content)
+        return bytes.fromhex(name) + (1 << 56 | len(data)).to_bytes(8, "big") + data
+
+    def number(name: str, value: int) -> bytes:
+        return element(name, value.to_bytes(4, "big"))
+
+    pictures = []
+    for frame in frames:
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, "JPEG", quality=95)
+        pictures.append(buffer.getvalue())
+        height, width = frame.shape[:2]
+    projection = element("7670", number("7671", 0), element("7675", struct.pack(">d", roll)))
+    video = element("E0", number("B0", width), number("BA", height), projection)
+    track = element("AE", number("D7", 1), number("73C5", 1), number("83", 1), element("86", b"V_MJPEG"), video)
+    blocks = [
+        element("A3", b"\x81" + (40 * index).to_bytes(2, "big") + b"\x80" + picture)
+        for index, picture in enumerate(pictures)
+    ]
+    return b"".join([
+        element("1A45DFA3", element("4282", b"matroska"), number("4287", 4), number("4285", 2)),
+        element(
+            "18538067",
+            element("1549A966", number("2AD7B1", 1_000_000)),
+            element("1654AE6B", track),
+            element("1F43B675", number("E7", 0), *blocks),
+        ),
+    ])  # fmt: skip

@@ -121,8 +121,8 @@ def test_both_backends_give_the_same_bits(tmp_path, make):
 
 
 def test_which_decoder_reads_is_told(plain, tmp_path):
-    assert open_video(plain).backend == "decord"
-    assert open_video(plain, backend="pyav").backend == "pyav"
+    assert open_video(plain).backend == open_video(plain, backend="pyav").backend == "pyav"
+    assert open_video(plain, backend="decord").backend == "decord"
     assert open_video(trimmed(tmp_path), backend="decord").backend == "pyav"
 
 
@@ -146,7 +146,7 @@ def test_rotated_videos_come_upright(plain, tmp_path, turns, backend):
     path = tmp_path / "turned.mp4"
     path.write_bytes(rotated(plain.read_bytes(), turns))
     video = open_video(path, backend=backend)
-    assert video.backend == backend
+    assert video.backend == ("pyav" if turns else backend)
     assert (video.width, video.height) == ((64, 96) if turns % 2 else (96, 64))
     turned = video.read([7, 21])
     assert turned.shape == (2, video.height, video.width, 3)

@@ -194,7 +194,7 @@ def test_a_size_that_changes(tmp_path, backend):
 
 
 def test_a_rotation_by_no_quarter_turn(whole, backend):
-    content = with_matrix(whole.read_bytes(), math.cos(0.7), math.sin(0.7))
+    content = with_matrix(whole.read_bytes(), math.cos(0.7), math.sin(0.7), -math.sin(0.7), math.cos(0.7))
     refused(content, backend, "no quarter turn")
 
 

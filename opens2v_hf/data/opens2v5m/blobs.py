@@ -86,7 +86,7 @@ class LazyVideo(_File):
     def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
         self.blob = dict(blob)
         self._token = token
-        self._reader: VideoReader | ArrayVideo | None = None
+        self._reader: VideoReader | None = None
         self.path: str | None = self.blob.get("path")
 
     def read_bytes(self) -> bytes:
@@ -97,7 +97,7 @@ class LazyVideo(_File):
         """
         return read_blob(self.blob, self._token)
 
-    def open(self) -> VideoReader | ArrayVideo:
+    def open(self) -> VideoReader:
         """A reader of its frames, opened once.
 
         Raises:
@@ -114,8 +114,8 @@ class LazyVideo(_File):
         return self.open().num_frames
 
     @property
-    def fps(self) -> float:
-        """Frames a second."""
+    def fps(self) -> float | None:
+        """Frames a second; None where the file does not say."""
         return self.open().fps
 
     def frames(self, indices: Sequence[int]) -> np.ndarray:

@@ -80,15 +80,17 @@ class MotionAmplitude:
             for flow in farneback_flow(clip.stream()):
                 means.append(float(cv2.resize(flow, size, interpolation=cv2.INTER_AREA).mean(dtype=np.float64)))
                 lengths.append(_mean_length(flow))
-            by_variant = {
-                RELEASED: motion_amplitude(means),
-                MAGNITUDE: motion_magnitude(lengths, fps=clip.fps, width=clip.width, height=clip.height),
-            }
+            by_variant: dict[str, float | None] = {RELEASED: motion_amplitude(means), MAGNITUDE: None}
+            if clip.fps is not None:
+                by_variant[MAGNITUDE] = motion_magnitude(lengths, fps=clip.fps, width=clip.width, height=clip.height)
         except VideoError as error:
             return VideoScore.failed(str(error))
         except ArgumentError as error:
             return VideoScore.failed(f"{clip.name}: {error}")
-        return VideoScore.scored(by_variant[self.variant], pair_means=means, pair_lengths=lengths, variants=by_variant)
+        value = by_variant[self.variant]
+        if value is None:
+            return VideoScore.failed(f"{clip.name}: does not say how many frames it shows per second; re-encode it")
+        return VideoScore.scored(value, pair_means=means, pair_lengths=lengths, variants=by_variant)
 
 
 def _mean_length(flow: np.ndarray) -> float:

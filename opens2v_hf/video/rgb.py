@@ -1,0 +1,75 @@
+"""Decoded frames as upright RGB, to the bit what `ffmpeg -i FILE -pix_fmt rgb24` gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+from av.filter import Graph
+from av.sidedata.sidedata import Type
+
+from opens2v_hf.video.orientation import Filters
+
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
+"""Names of the matrix coefficients (ITU-T H.273, table 4) that ffmpeg's command line converts by. It takes those of
+BT.601 for all others, YCgCo and ICtCp among them, where libswscale, asked directly, refuses them."""
+_MATRIX_OF_OTHERS = "bt470bg"
+_RGB_MATRIX = 0
+
+
+class RgbConverter:
+    """Converts the frames of one video.
+
+    Conversion is done by libavfilter, in the order in which ffmpeg's command line does it: turned upright first, then
+    converted with bicubic chroma, never field by field. Asked directly, libswscale converts frames that are flagged
+    as interlaced by fields, sites chroma otherwise where it has to scale it, and refuses unusual colour tags.
+
+    Args:
+        upright: the filters that turn the video's frames upright.
+    """
+
+    def __init__(self, upright: Filters) -> None:
+        self._upright = upright
+        self._graph: Graph | None = None
+        self._key: tuple[object, ...] | None = None
+
+    def convert(self, frame: av.VideoFrame) -> np.ndarray:
+        """A frame as uint8 [H, W, 3] RGB, upright.
+
+        Raises:
+            av.FFmpegError: if libavfilter cannot convert it.
+        """
+        matrix = _matrix_of(frame)
+        key = (frame.width, frame.height, frame.format.name, int(frame.color_range), matrix)
+        if self._graph is None or key != self._key:
+            self._graph, self._key = _graph(frame, matrix, self._upright), key
+        self._graph.vpush(frame)
+        return self._graph.vpull().to_ndarray()
+
+
+def display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """How a frame asks to be shown, from its container or the pictures themselves; None where it says nothing."""
+    side_data: Any = frame.side_data  # a sequence as well, which its stubs leave out
+    return next((bytes(data) for data in side_data if data.type == Type.DISPLAYMATRIX), None)
+
+
+def _matrix_of(frame: av.VideoFrame) -> str:
+    if frame.format.is_rgb and int(frame.colorspace) == _RGB_MATRIX:
+        return "gbr"
+    return _MATRICES.get(int(frame.colorspace), _MATRIX_OF_OTHERS)
+
+
+def _graph(frame: av.VideoFrame, matrix: str, upright: Filters) -> Graph:
+    graph = Graph()
+    # Transfer curve and primaries do not matter for RGB of the same kind, and unusual ones would be refused.
+    tags = f"field_mode=prog:colorspace={matrix}:color_primaries=unknown:color_trc=unknown"
+    nodes = [
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
+        graph.add("setparams", tags),
+        *(graph.add(name, arguments) for name, arguments in upright),
+        graph.add("format", "rgb24"),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    return graph
