@@ -86,12 +86,15 @@ class Page:
                     text = gr.Markdown(elem_id="verdict")
                     views = [view() for view in self.views]
             components = [video, *(component for group in fields for component in group)]
+            outputs = [text, *views]
+            nothing = ["", *[None] * len(views)]
             for example, one in zip(self.examples, buttons, strict=True):
                 drawn = draw_example(*example)
                 one.value = f"Example: {drawn.name}"
-                one.click(lambda drawn=drawn: self.filled(drawn), None, components, api_visibility="private")
-            outputs = [text, *views]
-            nothing = ["", *[None] * len(views)]
+                one.click(
+                    lambda drawn=drawn: [*self.filled(drawn), *nothing],
+                    None, [*components, *outputs], api_visibility="private",
+                )  # fmt: skip
             # an old score must not be read as that of the new video
             cleared = button.click(lambda: nothing, None, outputs, api_visibility="private")
             scored = cleared.then(self.run, components, outputs, api_name="score")
