@@ -231,7 +231,8 @@ class Page:
     def ask(self, button: str) -> None:
         """Press a button, and wait until the page has sent its request and the answer to the one before is gone."""
         self.driver.execute_script(
-            "document.querySelectorAll('#verdict :is(h2, blockquote)').forEach(part => part.setAttribute('data-before', ''))"
+            "for (const part of document.querySelectorAll('#verdict :is(h2, blockquote)')) "
+            "part.setAttribute('data-before', '')"
         )
         self.until_asked("/queue/join", lambda: self.click(button))
         self.wait(lambda: None if self.find("#verdict [data-before]") else True, "the answer before stays")

@@ -209,7 +209,7 @@ def test_a_judge_behind_an_api_rates_an_uploaded_video_with_the_visitors_key(dri
 def test_an_upload_above_the_limit_is_refused(addresses):
     boundary = b"opens2v"
     head = b'--opens2v\r\nContent-Disposition: form-data; name="files"; filename="large.mp4"\r\n\r\n'
-    body = head + bytes(100 * 1000 * 1000 + 1) + b"\r\n--opens2v--\r\n"
+    body = head + bytes(101 * 1024 * 1024) + b"\r\n--opens2v--\r\n"
     request = Request(
         f"{addresses['motion_amplitude']}gradio_api/upload",
         body,
