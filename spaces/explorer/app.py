@@ -84,16 +84,17 @@ def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[
     """The sample as a sheet, a line about it, its clip, its facts as a table, and a note on a synthetic sample."""
     shown = complete(browser.place, row, most_pairs=None if with_pairs else 0)
     sheet = Image.open(io.BytesIO(to_png(draw_sheet(shown))))
-    facts = [
-        ("Caption", shown.caption),
-        ("Tags", "; ".join(f"{kind}: {', '.join(words)}" for kind, words in shown.tags.items() if words)),
-        ("Duration", f"{shown.duration_s:.2f} s" if shown.duration_s is not None else ""),
-        *((name, f"{value:.3f}" if value is not None else "") for name, value in shown.scores.items()),
-        ("Subjects", ", ".join(subject.label for subject in shown.subjects)),
+    about = shown.clip
+    facts = about and [
+        ("Caption", about.caption),
+        ("Tags", "; ".join(f"{kind}: {', '.join(words)}" for kind, words in about.tags.items() if words)),
+        ("Duration", f"{about.duration_s:.2f} s" if about.duration_s is not None else ""),
+        *((name, f"{value:.3f}" if value is not None else "") for name, value in about.scores.items()),
+        ("Subjects", ", ".join(subject.label for subject in about.subjects)),
     ]
     note = SAMPLE_NOTE if browser.place.data_dir == _synthetic() else ""
     line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
-    return sheet, line, _clip(row), frame.table(("field", "value"), facts), note
+    return sheet, line, _clip(row), frame.table(("field", "value"), facts or []), note
 
 
 def _synthetic() -> str:
