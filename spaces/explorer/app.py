@@ -23,6 +23,8 @@ from opens2v_hf.run.browse import SYNTHETIC, Browser, Wanted, default_dataset, p
 from opens2v_hf.run.plots import to_png
 from opens2v_hf.run.show import complete
 from opens2v_hf.run.show_plots import draw_sheet
+from opens2v_hf.run.shown import ShownClip
+from opens2v_hf.video.writer import write_video
 
 SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.0))
 """Columns with a slider, and its range; at its lower end it asks for nothing."""
@@ -31,7 +33,7 @@ LONGEST_S = 60.0
 
 KEPT_S = 1800
 """How long a visitor's place in a dataset is kept after the last click."""
-MOST_CLIP_BYTES = 50 << 20
+MOST_CLIP_FRAMES = 200
 SAMPLE_NOTE = "**This is a small synthetic sample, and not OpenS2V-5M.** Name a dataset above and press Open."
 
 _INTRODUCTION = """
@@ -94,26 +96,30 @@ def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[
     ]
     note = SAMPLE_NOTE if browser.place.data_dir == _synthetic() else ""
     line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
-    return sheet, line, _clip(row), frame.table(("field", "value"), facts or []), note
+    return (
+        sheet,
+        line,
+        _clip(row, about),
+        frame.table([name for name, _ in facts or []], [[value for _, value in facts or []]]),
+        note,
+    )
 
 
 def _synthetic() -> str:
     return str(synthetic_folder())
 
 
-def _clip(row: Mapping[str, Any]) -> str | None:
-    """The clip's file for the player; None where it cannot be read or is too large. The sheet says why."""
-    if row["video"] is None:
+def _clip(row: Mapping[str, Any], about: ShownClip | None) -> str | None:
+    """The sample's part of its video as a file for the player; None where it cannot be read, which the sheet says."""
+    if row["video"] is None or about is None:
         return None
-    try:
-        content = row["video"].read_bytes()
-    except OpenS2VError:
-        return None
-    if len(content) > MOST_CLIP_BYTES:
-        return None
+    first, end = about.clip
     # replaced by the next one: gradio has its own copy, and one request is computed at a time
     path = Path(_folder().name) / "clip.mp4"
-    path.write_bytes(content)
+    try:
+        write_video(path, row["video"].frames(range(first, min(end, first + MOST_CLIP_FRAMES))), fps=about.fps or 24)
+    except OpenS2VError:
+        return None
     return str(path)
 
 

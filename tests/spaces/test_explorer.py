@@ -50,7 +50,8 @@ def test_it_opens_with_the_synthetic_sample(page, folder):
     assert dataset.get_property("value") == "synthetic"
     assert "This is a small synthetic sample" in page.text()
     page.wait(
-        lambda: True if any(video.get_property("duration") for video in page.find("#clip video")) else None, "no clip"
+        lambda: True if any(video.get_property("duration") == 2.5 for video in page.find("#clip video")) else None,
+        "the clip is not there, or is not the 20 frames at 8 fps that the sample has of its file",
     )
     for width in (390, 1280):
         page.screenshot(folder / f"first-{width}.png", width)
