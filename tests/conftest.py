@@ -1,6 +1,8 @@
 """What all tests share. Nothing here may reach a network: Hub clients are told so before they are imported."""
 
+import importlib.util
 import os
+import shutil
 
 for switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE"):
     os.environ.setdefault(switch, "1")
@@ -11,11 +13,32 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["helpers.loopback_hub.fixture"]
+pytest_plugins = ["helpers.browser_fixtures", "helpers.loopback_hub.fixture"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=50, help="how often runs are killed in tests/run/test_kills.py")
+
+
+def _missing_browser() -> str:
+    """What is missing for the tests in a browser, as a sentence; empty where they run."""
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    missing += [name for name in ("selenium", "gradio") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ""
+    return (
+        f"browser tests are skipped: {', '.join(missing)} not found. To have them, install Chromium "
+        "(apt-get install chromium chromium-driver) and the development tools (make install)."
+    )
+
+
+def pytest_report_header() -> str:
+    return _missing_browser() or "browser tests run in Chromium"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if message := _missing_browser():
+        terminalreporter.write_sep("=", message, yellow=True)
 
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -5,25 +5,36 @@ from __future__ import annotations
 import html
 import io
 import os
+import tempfile
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+# read when huggingface_hub is imported: what visitors name is read without the login of this machine
+os.environ.setdefault("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
 
 import gradio as gr
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, OpenS2VError
-from opens2v_hf.run.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of
+from opens2v_hf.hub.apps import frame
+from opens2v_hf.run.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of, synthetic_folder
 from opens2v_hf.run.plots import to_png
 from opens2v_hf.run.show import complete
 from opens2v_hf.run.show_plots import draw_sheet
-
-THEME = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-"""Fonts of the visitor's own machine, so that the page waits for no other server."""
+from opens2v_hf.run.shown import ShownClip
+from opens2v_hf.video.writer import write_video
 
 SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.0))
 """Columns with a slider, and its range; at its lower end it asks for nothing."""
 
 LONGEST_S = 60.0
+
+KEPT_S = 1800
+"""How long a visitor's place in a dataset is kept after the last click."""
+MOST_CLIP_FRAMES = 200
+SAMPLE_NOTE = "**This is a small synthetic sample, and not OpenS2V-5M.** Name a dataset above and press Open."
 
 _INTRODUCTION = """
 # OpenS2V-5M explorer
@@ -48,7 +59,7 @@ def wanted_of(tags: str, high_quality: bool, shortest: float, longest: float, *l
     )
 
 
-def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> tuple[Any, Any, str]:
+def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> tuple[Any, ...]:
     """Open a dataset and show its first sample that is wanted; where there is none, nothing is shown but why."""
     browser = None
     try:
@@ -57,10 +68,10 @@ def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> 
         return browser, *_sheet(browser, browser.next(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))
-        return browser, None, str(error)
+        return browser, None, str(error), None, "", ""
 
 
-def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any, Any]:
+def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any, ...]:
     """The next or previous sample as a sheet, and a line about it; where there is none, the current one stays."""
     try:
         if browser is None:
@@ -68,20 +79,60 @@ def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any
         return _sheet(browser, browser.next() if forwards else browser.previous(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))
-        return gr.skip(), gr.skip()
+        return (gr.skip(),) * 5
 
 
-def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[Image.Image, str]:
+def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[Any, ...]:
+    """The sample as a sheet, a line about it, its clip, its facts as a table, and a note on a synthetic sample."""
     shown = complete(browser.place, row, most_pairs=None if with_pairs else 0)
     sheet = Image.open(io.BytesIO(to_png(draw_sheet(shown))))
-    return sheet, f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
+    about = shown.clip
+    facts = about and [
+        ("Caption", about.caption),
+        ("Tags", "; ".join(f"{kind}: {', '.join(words)}" for kind, words in about.tags.items() if words)),
+        ("Duration", f"{about.duration_s:.2f} s" if about.duration_s is not None else ""),
+        *((name, f"{value:.3f}" if value is not None else "") for name, value in about.scores.items()),
+        ("Subjects", ", ".join(subject.label for subject in about.subjects)),
+    ]
+    note = SAMPLE_NOTE if browser.place.data_dir == _synthetic() else ""
+    line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
+    return (
+        sheet,
+        line,
+        _clip(row, about),
+        frame.table([name for name, _ in facts or []], [[value for _, value in facts or []]]),
+        note,
+    )
+
+
+def _synthetic() -> str:
+    return str(synthetic_folder())
+
+
+def _clip(row: Mapping[str, Any], about: ShownClip | None) -> str | None:
+    """The sample's part of its video as a file for the player; None where it cannot be read, which the sheet says."""
+    if row["video"] is None or about is None:
+        return None
+    first, end = about.clip
+    # replaced by the next one: gradio has its own copy, and one request is computed at a time
+    path = Path(_folder().name) / "clip.mp4"
+    try:
+        write_video(path, row["video"].frames(range(first, min(end, first + MOST_CLIP_FRAMES))), fps=about.fps or 24)
+    except OpenS2VError:
+        return None
+    return str(path)
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="opens2v-explorer-")
 
 
 def build() -> gr.Blocks:
     """The interface; it opens with the first sample of the default dataset."""
     default = os.environ.get("OPENS2V_EXPLORER_DATASET") or default_dataset()
-    with gr.Blocks(title="OpenS2V-5M explorer", analytics_enabled=False) as demo:
-        browser = gr.State()
+    with gr.Blocks(title="OpenS2V-5M explorer", analytics_enabled=False, delete_cache=frame.DELETE_CACHE_S) as demo:
+        browser = gr.State(time_to_live=KEPT_S)
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             dataset = gr.Textbox(
@@ -112,6 +163,9 @@ def build() -> gr.Blocks:
             back = gr.Button("Previous")
             onwards = gr.Button("Next")
         line = gr.Textbox(show_label=False, interactive=False, container=False, elem_id="line")
+        note = gr.Markdown(elem_id="note")
+        clip = gr.Video(label="Clip", interactive=False, height=240, elem_id="clip")
+        facts = gr.HTML(elem_id="facts", apply_default_css=False)
         sheet = gr.Image(
             type="pil",
             format="png",
@@ -120,19 +174,21 @@ def build() -> gr.Blocks:
             buttons=["fullscreen", "download"],
             elem_id="sheet",
         )
+        shown = [sheet, line, clip, facts, note]
         filters = [dataset, pairs, tags, quality, shortest, longest, *least]
         for event in (opening.click, dataset.submit, tags.submit, demo.load):
-            event(open_dataset, filters, [browser, sheet, line], api_visibility="private")
+            event(open_dataset, filters, [browser, *shown], api_visibility="private")
         onwards.click(
             lambda opened, with_pairs: step(opened, True, with_pairs),
-            [browser, pairs], [sheet, line], api_visibility="private",
+            [browser, pairs], shown, api_visibility="private",
         )  # fmt: skip
         back.click(
             lambda opened, with_pairs: step(opened, False, with_pairs),
-            [browser, pairs], [sheet, line], api_visibility="private",
+            [browser, pairs], shown, api_visibility="private",
         )  # fmt: skip
     return demo
 
 
 if __name__ == "__main__":
-    build().launch(theme=THEME)
+    # nothing is uploaded here, so that nothing may be
+    frame.launch(build(), max_file_size=1)

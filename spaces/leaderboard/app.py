@@ -11,6 +11,7 @@ import gradio as gr
 from huggingface_hub import HfApi, get_token
 
 from opens2v_hf.errors import HubError, OpenS2VError
+from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.client import told
 from opens2v_hf.hub.leaderboard import pages
 from opens2v_hf.hub.leaderboard.boards import Boards, Which
@@ -232,9 +233,8 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         for name, tab in zip(PAGES, (tab_board, tab_models, tab_compare, tab_submit, tab_about), strict=True):
             tab.select(None, None, None, js=_NAME_THE_PAGE % (name, name))
         for control in controls:
-            (control.submit if isinstance(control, gr.Textbox) else control.input)(
-                board.tables, controls, outputs, **PRIVATE
-            )
+            # of what is typed meanwhile only the last is searched for
+            control.input(board.tables, controls, outputs, trigger_mode="always_last", **PRIVATE)
         for table in outputs[::3]:
             table.select(board.chosen, None, [tabs, model], **PRIVATE)
         for control in (model, version, scoring):
@@ -367,6 +367,12 @@ def can_sign_in() -> bool:
 
 if __name__ == "__main__":
     age = float(os.environ.get("OPENS2V_MAX_AGE_S") or MAX_AGE_S)
-    build(Source(repos_of_the_space(), max_age_s=age), sign_in=can_sign_in()).launch(
-        theme=THEME, css_paths=STYLE, head=_KEEP_ADDRESS, max_file_size="64mb", footer_links=["gradio", "settings"]
+    board = build(Source(repos_of_the_space(), max_age_s=age), sign_in=can_sign_in())
+    frame.launch(
+        board,
+        theme=THEME,
+        css_paths=STYLE,
+        head=_KEEP_ADDRESS,
+        max_file_size="64mb",
+        footer_links=["gradio", "settings"],
     )

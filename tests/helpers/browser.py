@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -28,37 +28,63 @@ FLAGS = (
 DOWNLOADS = "downloads"
 """Folder in the browser's profile that gets what is downloaded."""
 
+_WATCH = """
+window.asked = [];  // addresses that the page has fetched
+window.changedAt = performance.now();
+const fetchIt = window.fetch;
+window.fetch = (...given) => { window.asked.push(String(given[0]?.url ?? given[0])); return fetchIt(...given); };
+new MutationObserver(() => { window.changedAt = performance.now(); })
+  .observe(document, {subtree: true, childList: true, attributes: true});
+"""
+"""Runs before a page's own scripts, so that tests can wait for what the page does."""
+SETTLED_MS = 400
+"""A page that has not changed for so long is built; before, its parts are replaced and forget what they were given."""
+HEEDED_WITHIN_S = 5.0
+"""After which a file or a click that the page has not answered with a request is given again."""
+
 STARTS_WITHIN_S = 200.0
-ANSWERS_WITHIN_S = 200.0
+ANSWERS_WITHIN_S = 90.0
 
 
 @contextmanager
 def app_on_loopback(app: Path, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run `python app.py` as a Space does; gives the page's address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with apps_on_loopback([app], log, environment) as (address,):
+        yield address
+
+
+@contextmanager
+def apps_on_loopback(
+    apps: Sequence[Path], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[list[str]]:
+    """Run the scripts of some Spaces, each as `python app.py` does, in one process; gives the pages' addresses."""
+    with ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in apps]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        ports = [probe.getsockname()[1] for probe in sockets]
     settings = {
         "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(log.parent / "uploads"),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
     }
+    given = [f"{port}={app}" for port, app in zip(ports, apps, strict=True)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, str(app)],
+            [sys.executable, "-m", "helpers.serve_apps", *given],
             stdout=output,
             stderr=output,
             env={**os.environ, **settings, **(environment or {})},
         )
         try:
-            address = f"http://127.0.0.1:{port}/"
-            _wait_for_answer(address, process, log)
-            yield address
+            addresses = [f"http://127.0.0.1:{port}/" for port in ports]
+            for address in addresses:
+                _wait_for_answer(address, process, log)
+            yield addresses
         finally:
             process.terminate()
             process.wait(20)
@@ -94,6 +120,7 @@ def chromium(profile: Path) -> Iterator[Any]:
     options.add_experimental_option("prefs", {"download.default_directory": str(profile / DOWNLOADS)})
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WATCH})
     try:
         yield driver
     finally:
@@ -106,87 +133,170 @@ class Page:
     def __init__(self, driver: Any, address: str) -> None:
         self.driver = driver
         self.address = address
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        driver.set_window_size(1300, 1300)
         driver.get("about:blank")
         driver.get_log("performance")  # what a page before this one asked for
-        driver.get(address)
-        self.wait(lambda: self.find("button") or None, "the page shows no button", seconds=STARTS_WITHIN_S)
-        self.wait(self._is_complete, "the page does not become complete", seconds=STARTS_WITHIN_S)
-        self.driver.set_script_timeout(STARTS_WITHIN_S)
-        # what is put into a field before its listeners are there is lost
-        self.driver.execute_async_script("requestIdleCallback(() => arguments[0]())")
+        self.open()
 
-    def _is_complete(self) -> bool | None:
-        return self.driver.execute_script("return document.readyState === 'complete'") or None
+    def open(self, query: str = "") -> None:
+        """Load the page, and wait until it is built."""
+        self.driver.get(f"{self.address}{query}")
+        self.wait(lambda: self.find("button") or None, "the page shows no button", seconds=STARTS_WITHIN_S)
+        self.wait(self._is_built, "the page does not become complete", seconds=STARTS_WITHIN_S)
+
+    def _is_built(self) -> bool | None:
+        return (
+            self.driver.execute_script(
+                "return document.readyState === 'complete' && performance.now() - window.changedAt > arguments[0]",
+                SETTLED_MS,
+            )
+            or None
+        )
 
     def find(self, css: str) -> list[Any]:
         return self.driver.find_elements("css selector", css)
 
     def wait(self, condition: Callable[[], Any], message: str, *, seconds: float = ANSWERS_WITHIN_S) -> Any:
-        """Wait until `condition` gives something other than None."""
+        """Wait until `condition` gives something other than None; parts that are replaced meanwhile are found anew."""
+        from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
         from selenium.webdriver.support.ui import WebDriverWait
 
         def holds(_: Any) -> Any:
             found = condition()
             return (found,) if found is not None else False
 
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.2).until(holds, message)[0]
+        passing = (ElementNotInteractableException, StaleElementReferenceException)
+        return WebDriverWait(self.driver, seconds, poll_frequency=0.1, ignored_exceptions=passing).until(
+            holds, message
+        )[0]
+
+    def until_asked(self, path: str, act: Callable[[], Any]) -> None:
+        """Act until the page fetches an address with `path` in it."""
+        from selenium.common.exceptions import TimeoutException
+
+        count = "return window.asked.filter(url => url.includes(arguments[0])).length"
+        before = self.driver.execute_script(count, path)
+        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        while time.monotonic() < deadline:
+            act()
+            try:
+                self.wait(
+                    lambda: True if self.driver.execute_script(count, path) > before else None,
+                    f"{path} was not asked for",
+                    seconds=HEEDED_WITHIN_S,
+                )
+            except TimeoutException:
+                continue
+            return
+        raise AssertionError(f"the page did not ask for {path}")
 
     def upload(self, place: int, file: Path, shown: str) -> None:
         """Put a file into the n-th of the upload fields that are still empty, and wait until the element is there."""
         before = len(self.find(shown))
-        fields = self.wait(lambda: self.find("input[type=file]")[place:] or None, "there is no upload field")
-        fields[0].send_keys(str(file))
+
+        def hand_over() -> None:
+            fields = self.wait(lambda: self.find("input[type=file]")[place:] or None, "there is no upload field")
+            fields[0].send_keys(str(file))
+
+        self.until_asked("/upload?", hand_over)
         self.wait(lambda: True if len(self.find(shown)) > before else None, f"{file.name} did not arrive")
 
     def type_into(self, css: str, text: str) -> None:
-        (field,) = self.wait(lambda: self.find(css) or None, f"there is no field {css}")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
-        field.clear()
-        field.send_keys(text)
+        def typed() -> bool | None:
+            (field,) = self.wait(lambda: self.find(css) or None, f"there is no field {css}")
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+            field.clear()
+            field.send_keys(text)
+            return True if field.get_property("value") == text else None
+
+        self.wait(typed, f"{css} does not take {text!r}")
 
     def click(self, text: str) -> None:
         """Press the button, or choose the option, whose first line is this text; messages on the page are closed."""
-        for close in self.find(".toast-close"):
-            close.click()
+        self.driver.execute_script("document.querySelectorAll('.toast-close').forEach(button => button.click())")
         self.wait(lambda: None if self.find(".toast-close") else True, "a message stays")
-        elements = self.find("button, label, li, [role=option]")
-        element = next(element for element in elements if element.text.strip().split("\n")[0] == text)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+
+        def press() -> bool | None:
+            elements = self.find("button, label, li, [role=option]")
+            found = next((one for one in elements if one.text.strip().split("\n")[0] == text), None)
+            if found is None:
+                return None
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+            found.click()
+            return True
+
+        self.wait(press, f"there is nothing to click with the text {text}")
+
+    def ask(self, button: str) -> None:
+        """Press a button, and wait until the page has sent its request and the answer to the one before is gone."""
+        self.driver.execute_script(
+            "for (const part of document.querySelectorAll('#verdict :is(h2, blockquote)')) "
+            "part.setAttribute('data-before', '')"
+        )
+        self.until_asked("/queue/join", lambda: self.click(button))
+        self.wait(lambda: None if self.find("#verdict [data-before]") else True, "the answer before stays")
 
     def choose(self, field: str, option: str) -> None:
         """Open the dropdown of this label and choose the option that has this text in it."""
         name = f"input[role=combobox][aria-label='{field}']"
-        (dropdown,) = self.wait(lambda: self.find(name) or None, f"there is no dropdown {field}")
-        dropdown.click()
 
-        def offered() -> Any:
-            return next((item for item in self.find("[role=option]") if option in item.text), None)
+        def opened() -> bool | None:
+            (dropdown,) = self.wait(lambda: self.find(name) or None, f"there is no dropdown {field}")
+            dropdown.click()
+            return True if self.find("[role=option]") else None
 
-        self.wait(offered, f"{field} does not offer {option}").click()
+        def chosen() -> bool | None:
+            found = next((item for item in self.find("[role=option]") if option in item.text), None)
+            if found is None:
+                return None
+            found.click()
+            return True
+
+        self.wait(opened, f"{field} offers nothing")
+        self.wait(chosen, f"{field} does not offer {option}")
 
     def text(self) -> str:
-        return self.driver.find_element("css selector", "body").text
+        return self.wait(lambda: self.driver.find_element("css selector", "body").text, "the page has no body")
 
     def wait_for_text(self, *words: str) -> str:
         """Wait until all these words are on the page, or an error is; gives the page's text."""
 
         def shown() -> str | None:
-            refused = self.find(".toast-body.error")
             text = self.text()
-            return text if refused or all(word in text for word in words) else None
+            ended = all(word in text for word in words) or self.find(".toast-body.error, #verdict blockquote")
+            return text if ended else None
 
         text = self.wait(shown, f"{words} did not appear")
         assert all(word in text for word in words), text
         return text
 
-    def screenshot(self, path: Path) -> Path:
+    def resize(self, width: int) -> None:
+        """Give the page the width of a screen, and wait until it is laid out."""
+        height = 900
+        for _ in range(2):  # the second time as high as the page is at this width
+            self.driver.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 640},
+            )
+            self.wait(self._is_built, "the page does not settle")
+            height = min(6000, self.driver.execute_script("return document.documentElement.scrollHeight"))
+
+    def screenshot(self, path: Path, width: int = 1300) -> Path:
         """The whole page as a PNG file."""
-        height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        self.driver.set_window_size(1300, max(1300, height + 150))
-        time.sleep(1.0)  # pictures are laid out anew
+        self.resize(width)
         self.driver.save_screenshot(str(path))
         return path
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the screen."""
+        return self.driver.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+    def low_contrast(self, least: float = 4.5) -> list[str]:
+        """Texts whose contrast with what is behind them, by the formula of WCAG 2.2, is below `least`."""
+        return self.driver.execute_script(_CONTRAST, least)
 
     def foreign_requests(self) -> list[str]:
         """Addresses that the page asked for beyond its own server."""
@@ -199,3 +309,35 @@ class Page:
                 asked.append(message["params"]["request"]["url"])
         assert any(url.startswith(self.address) for url in asked)
         return [url for url in asked if not url.startswith((self.address, "data:", "blob:", "chrome:"))]
+
+
+_CONTRAST = """
+const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const rgba = text => {  // of any colour that the browser writes
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+};
+const over = (front, back) => back.map((value, i) => i === 3 ? 1 : front[i] * front[3] + value * (1 - front[3]));
+const luminance = color => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => {
+  const part = color[i] / 255;
+  return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+}, 0);
+const behind = element => {
+  const layers = [];
+  for (let one = element; one; one = one.parentElement) layers.push(rgba(getComputedStyle(one).backgroundColor));
+  return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]);
+};
+const found = new Set();
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const element = node.parentElement, words = node.textContent.trim();
+  if (!words || ['SCRIPT', 'STYLE', 'NOSCRIPT'].includes(element.tagName)) continue;
+  if (!element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+  if (element.closest('svg, :disabled, [aria-disabled=true], footer') || !element.getClientRects().length) continue;
+  const back = behind(element), front = over(rgba(getComputedStyle(element).color), back);
+  const [dark, light] = [luminance(front), luminance(back)].sort((a, b) => a - b);
+  const contrast = (light + 0.05) / (dark + 0.05);
+  if (contrast < arguments[0]) found.add(`${contrast.toFixed(2)}: ${words.slice(0, 60)}`);
+}
+return [...found];
+"""

@@ -1,7 +1,7 @@
 """The explorer as a visitor meets it, without a network."""
 
 import pytest
-from helpers.browser import ROOT, Page, app_on_loopback, chromium
+from helpers.browser import ROOT, Page, app_on_loopback
 
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 
@@ -18,11 +18,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(folder, tmp_path_factory):
-    with (
-        app_on_loopback(ROOT / "spaces" / "explorer" / "app.py", folder / "app.log") as address,
-        chromium(tmp_path_factory.mktemp("profile")) as driver,
-    ):
+def page(folder, driver):
+    with app_on_loopback(ROOT / "spaces" / "explorer" / "app.py", folder / "app.log") as address:
         yield Page(driver, address)
 
 
@@ -51,7 +48,16 @@ def test_it_opens_with_the_synthetic_sample(page, folder):
     wait_for_sample(page, 1, IDS[0])
     (dataset,) = page.find("#dataset textarea, #dataset input")
     assert dataset.get_property("value") == "synthetic"
-    assert page.screenshot(folder / "first.png").stat().st_size > 100_000
+    assert "This is a small synthetic sample" in page.text()
+    page.wait(
+        lambda: True if any(video.get_property("duration") == 2.5 for video in page.find("#clip video")) else None,
+        "the clip is not there, or is not the 20 frames at 8 fps that the sample has of its file",
+    )
+    for width in (390, 1280):
+        page.screenshot(folder / f"first-{width}.png", width)
+        assert page.overflow() <= 0
+        assert page.low_contrast() == []
+    assert page.find("input[type=file]") == []
     assert page.foreign_requests() == []
 
 

@@ -338,10 +338,9 @@ def discussions(hub):
 
 
 def test_a_phone_in_the_dark(page, folder):
-    page.driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    )
-    phone = Page(page.driver, page.address + "?__theme=dark&model=BindWeave")
+    phone = Page(page.driver, page.address)
+    phone.resize(390)
+    phone.open("?__theme=dark&model=BindWeave")
     wait_for(phone, "model-page", "BindWeave", "57.61")  # the page that the address names
     for tab in ("Models", "Compare", "Submit", "About", "Leaderboard"):
         phone.click(tab)
@@ -350,6 +349,8 @@ def test_a_phone_in_the_dark(page, folder):
         assert width <= 390, f"{tab} is {width} px wide"
         assert phone.driver.save_screenshot(str(folder / f"phone-{tab}.png"))
     rows(phone, "open-domain")
+    labels = phone.find("#controls .b-switch > span")
+    assert [label.text for label in labels if label.is_displayed()] == ["Models", "View", "Weights", "Scoring"]
     ends = phone.driver.execute_script(
         "const text = document.createRange();"
         'const cell = document.querySelector(\'#table-open-domain [data-row="0"][data-col="2"] span\');'

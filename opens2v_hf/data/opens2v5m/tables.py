@@ -22,6 +22,10 @@ SCHEMAS = {"regular": REGULAR, "cross_pairs": CROSS_PAIRS, "views": VIEWS}
 
 _MOST_ROWS_OF_A_TABLE = 64
 
+MOST_GROUP_BYTES = 1 << 30
+MOST_GROUP_VALUES = 20_000_000
+"""What a row group of a shard may hold unpacked, in the columns that are read."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -113,6 +117,7 @@ def shard_tables(
         if selection.rows is not None:
             fragment = fragment.subset(selection.rows.expression)
         for group in (row_group.id for row_group in fragment.row_groups):
+            _check_size(parquet.metadata, group, selection, url)
             table = _row_group(parquet, group, selection, malformed)
             if table is not None and table.num_rows:
                 yield table
@@ -126,6 +131,21 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
         report(malformed)
 
     return handle
+
+
+def _check_size(metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
+    """Refuse a row group that would not fit in memory, by its footer: a small file can unpack to many gigabytes.
+
+    Values that repeat are stored once, so that the number of values is bounded besides their size.
+    """
+    columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
+    wanted = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
+    size, values = (sum(getattr(c, name) for c in wanted) for name in ("total_uncompressed_size", "num_values"))
+    if size > MOST_GROUP_BYTES or values > MOST_GROUP_VALUES:
+        raise SourceError(
+            f"{url}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values when "
+            f"unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
+        )
 
 
 def _row_group(

@@ -1,3 +1,7 @@
+"""One Chromium for all pages of a session."""
+
+from __future__ import annotations
+
 import pytest
 from helpers.browser import DOWNLOADS, chromium
 

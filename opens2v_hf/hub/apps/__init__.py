@@ -1,0 +1,1 @@
+"""Pages in gradio: what all Spaces share, and the builder of the metrics' pages."""
