@@ -41,6 +41,10 @@ class JudgeError(OpenS2VError):
     """A judge could not rate a video: no answer, or an answer that is no score."""
 
 
+class ServiceUnavailableError(OpenS2VError):
+    """A remote service gave no answer several times in a row; calls to it have stopped for this run."""
+
+
 class ResultError(OpenS2VError):
     """A result file is missing, malformed or does not fit what is asked of it."""
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.run.journal.files import journal_files
-from opens2v_hf.run.journal.lock import only_run
+from opens2v_hf.jobs.journal import remove_crash_traces
+from opens2v_hf.jobs.journal_files import journal_files, remove_files
+from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.run.result import RunResult
 from opens2v_hf.run.thumbnails import thumbnails_folder
 
@@ -19,7 +20,7 @@ class Output:
 
     Args:
         folder: made where it is missing.
-        split: names the files: `<split>.json`, `<split>.journal/`, `<split>.thumbnails/`.
+        split: names the files: `<split>.json`, `<split>.journal/`, `<split>.thumbnails/`, `<split>.errors.log`.
         overwrite: replace a result that this run does not go on from.
         fresh: forget what earlier runs finished, and score everything anew; implies `overwrite`.
         retry_failed: try failures of earlier runs again, also those that lie in the videos.
@@ -37,6 +38,7 @@ class Output:
         place = Path(folder)
         self.result = place / f"{split}.json"
         self.journal = place / f"{split}.journal"
+        self.errors = place / f"{split}.errors.log"
         self.thumbnails = thumbnails_folder(self.result)
         self.fresh = fresh
         self.retry_failed = retry_failed
@@ -62,6 +64,8 @@ class Output:
         with only_run(self.journal):
             # another run may have written one between the two
             self._refuse_to_lose(model, source, set(metrics), set(known_metrics))
+            if self.fresh:
+                remove_files([*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors])
             self._remove_leftovers()
             yield
 
@@ -86,6 +90,7 @@ class Output:
 
     def _remove_leftovers(self) -> None:
         """What a run that was killed while it wrote a file has left beside it."""
+        remove_crash_traces(self.journal)
         leftovers = [*self.result.parent.glob(f".{self.result.name}.*"), *self.thumbnails.glob(".*.part")]
         for path in leftovers:
             try:

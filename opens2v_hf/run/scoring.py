@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from opens2v_hf import processes as launcher
 from opens2v_hf._version import __version__
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.jobs.error_log import ErrorLog
+from opens2v_hf.jobs.journal import Journal, open_journal
+from opens2v_hf.jobs.outcome import Outcome, Retry
+from opens2v_hf.jobs.processes import Limits, Processes, joined
+from opens2v_hf.jobs.retries import Retries, free_memory
+from opens2v_hf.jobs.run import GroupOutcome, collect, run_units
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.cost import video_cost
 from opens2v_hf.run.fields import A_LINE, is_line
-from opens2v_hf.run.journal.book import Journal, open_journal
 from opens2v_hf.run.metrics.base import Metric, definitions, setting_of
 from opens2v_hf.run.output import Output
+from opens2v_hf.run.progress import Progress
 from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.run.result_columns import applicable_ids
-from opens2v_hf.run.retries import Retries, free_memory
-from opens2v_hf.run.score_video import FINAL, MetricTask, VideoOutcome, VideoScorer
-from opens2v_hf.run.team import Team, costliest_first, gather
+from opens2v_hf.run.score_video import HEADER, MetricTask, ScoringPass, VideoGroup, score_of
 from opens2v_hf.run.videos import FoundVideos
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.reader import Backend
@@ -59,6 +63,7 @@ class Run:
         backend: of the video reader.
         retries: of what may pass.
         distributed: False to score everything in this process, whatever was launched.
+        limits: how long a video may take, and how long other processes are waited for.
 
     Raises:
         ArgumentError: the model's name is blank or cannot be printed in one line; a result with it could not be read.
@@ -72,6 +77,7 @@ class Run:
     backend: Backend = "auto"
     retries: Retries = Retries()  # noqa: RUF009  it is frozen
     distributed: bool = True
+    limits: Limits = Limits()  # noqa: RUF009  likewise
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip() or not is_line(self.model):
@@ -162,37 +168,52 @@ def score_passes(
     """
     wanted = run.wanted
     found = run.found
-    with (
-        gather(
-            lambda: [[found.file_names[sample.id] for sample in wanted], found.source, dict(run.benchmark), metrics],
-            num_items=len(wanted),
-            num_units=sum(len(set(metrics) & set(sample.metrics)) for sample in wanted),
-            description=f"{run.model}, {run.split}",
-            unit="score",
-            distributed=run.distributed,
-            keeps=output is not None,
-        ) as team,
-        ExitStack() as held,
-    ):
-        journal = Journal()
-        if output is not None:
-            if team.rank == 0:
+    num_units = sum(len(set(metrics) & set(sample.metrics)) for sample in wanted)
+    with ExitStack() as held:
+        progress = held.enter_context(
+            Progress(
+                num_units,
+                description=f"{run.model}, {run.split}",
+                unit="score",
+                shown=not run.distributed or launcher.is_main_process(),
+            )
+        )
+
+        def take_output() -> None:
+            if output is not None:
                 held.enter_context(
                     output.held(model=run.model, source=found.source, metrics=metrics, known_metrics=known_metrics)
                 )
-            team.tell_all("output", True)  # nobody reads or writes there before the main process holds it
-            journal = open_journal(output.journal, team, fresh=output.fresh)
+
+        processes = held.enter_context(
+            joined(
+                lambda: [
+                    [found.file_names[sample.id] for sample in wanted],
+                    found.source,
+                    dict(run.benchmark),
+                    metrics,
+                ],
+                progress.update,
+                folder=None if output is None else output.journal,
+                prepare=take_output,
+                distributed=run.distributed,
+                limits=run.limits,
+            )
+        )
+        folder = output.journal if output is not None else processes.folder
+        journal = Journal()
+        if folder is not None:
+            journal = open_journal(folder, rank=processes.rank, launch=processes.launch)
             held.callback(journal.close)
-        described = _score_all(run, passes, team, journal, output)
-        team.finish()
-        outcomes = [
-            [VideoOutcome.from_dict(team.take(f"{number}/{index}")) for number in range(len(passes))]
-            for index in range(len(wanted))
-        ]
+        described, own = _score_all(run, passes, processes, journal, output)
+        processes.finish()
+        others = journal.gather(folder, processes.launch) if folder is not None and processes.count > 1 else {}
+        by_pass = [collect(str(number), len(wanted), part, others, journal) for number, part in enumerate(own)]
+        outcomes = list(zip(*by_pass, strict=True)) if by_pass else [() for _ in wanted]
         result = _result(run, described, metrics, outcomes)
-        if output is not None and team.rank == 0:
+        if output is not None and processes.rank == 0:
             result.save(output.result)
-    if output is not None and team.rank == 0:
+    if output is not None and processes.rank == 0:
         print(f"{run.model}, {run.split}: {_count(outcomes)}", file=sys.stderr, flush=True)
     return result
 
@@ -209,74 +230,45 @@ def package_versions() -> dict[str, str]:
 
 
 def _score_all(
-    run: Run, passes: Sequence[MetricPass], team: Team, journal: Journal, output: Output | None
-) -> list[_Described]:
-    """Do this process's share of every pass, and hand it to the others as `<pass>/<video>`."""
+    run: Run, passes: Sequence[MetricPass], processes: Processes, journal: Journal, output: Output | None
+) -> tuple[list[_Described], list[dict[int, GroupOutcome]]]:
+    """Do this process's share of every pass: what the metrics are, and what came of which videos in each pass."""
     described: list[_Described] = []
-    shown = _Shown(team)
+    outcomes: list[dict[int, GroupOutcome]] = []
+    errors = ErrorLog(None if output is None else output.errors)
+    done = failed = 0
     for number, part in enumerate(passes):
         tasks = part.load()
-        team.must_agree(f"pass {number}", [setting_of(task.metric) for task in tasks])
+        processes.must_agree(f"pass {number}", [setting_of(task.metric) for task in tasks])
         described += [made for task in tasks for made in _describe(task.metric)]
-        scorer = VideoScorer(
+        common = ScoringPass(
             run.found,
             tasks,
-            journal,
             package_versions(),
             backend=run.backend,
-            retries=run.retries,
             thumbnails=None if output is None else output.thumbnails,
-            retry_failed=output is not None and output.retry_failed,
+            errors=errors,
         )
-        _score_pass(run, number, tasks, scorer, team, shown)
-        del scorer, tasks
+        groups = [VideoGroup(common, sample) for sample in run.wanted]
+        outcomes.append(
+            run_units(
+                groups,
+                journal=journal,
+                processes=processes,
+                retries=run.retries,
+                limits=run.limits,
+                errors=errors,
+                retry_failed=output is not None and output.retry_failed,
+                scope=str(number),
+                start=(done, failed),
+            )
+        )
+        done += sum(len(groups[index].unit_names) for index in outcomes[-1])
+        failed += sum(outcome.num_failed(groups[index].unit_names) for index, outcome in outcomes[-1].items())
+        del common, groups, tasks
         if number + 1 < len(passes):
             free_memory()
-    return described
-
-
-class _Shown:
-    """How much this process has done in all passes."""
-
-    def __init__(self, team: Team) -> None:
-        self._team = team
-        self._done = self._failed = 0
-
-    def add(self, done: int, failed: int) -> None:
-        self._done += done
-        self._failed += failed
-        self._team.report(self._done, self._failed)
-
-
-def _score_pass(
-    run: Run, number: int, tasks: Sequence[MetricTask], scorer: VideoScorer, team: Team, shown: _Shown
-) -> None:
-    wanted = run.wanted
-
-    def order() -> list[int]:
-        return costliest_first([_cost(run.found, sample, tasks) for sample in wanted])
-
-    def score(index: int) -> VideoOutcome:
-        with team.at(run.found.file_names[wanted[index].id]):
-            outcome = scorer.score(wanted[index])
-        team.hand_over(f"{number}/{index}", outcome.to_dict())
-        return outcome
-
-    failed_in_passing: dict[int, int] = {}
-    for index in team.claim(f"pass {number}", order, all_begin=number == 0):
-        outcome = score(index)
-        if outcome.worth_another_try:
-            failed_in_passing[index] = outcome.num_failed
-        shown.add(len(outcome.units), outcome.num_failed)
-    for index, num_failed in failed_in_passing.items():
-        shown.add(0, score(index).num_failed - num_failed)
-
-
-def _cost(found: FoundVideos, sample: EvalSample, tasks: Sequence[MetricTask]) -> float:
-    if found.is_remote:  # no process downloads what another one scores
-        return 1.0
-    rules = [task.metric.sampling for task in tasks if task.metric.name in sample.metrics]
-    return video_cost(found.fetch[sample.id](), rules)
+    return described, outcomes
 
 
 def _describe(metric: Metric[Any]) -> Iterator[_Described]:
@@ -290,7 +282,7 @@ def _facts(metric: Metric[Any]) -> tuple[tuple[ModelInfo, ...], Mapping[str, Any
 
 
 def _result(
-    run: Run, described: Sequence[_Described], metrics: Sequence[str], outcomes: Sequence[Sequence[VideoOutcome]]
+    run: Run, described: Sequence[_Described], metrics: Sequence[str], outcomes: Sequence[Sequence[GroupOutcome]]
 ) -> RunResult:
     wanted = run.wanted
     found = run.found
@@ -328,22 +320,29 @@ def _result(
 
 
 def _merge(
-    sample: EvalSample, parts: Sequence[VideoOutcome], found: FoundVideos
+    sample: EvalSample, parts: Sequence[GroupOutcome], found: FoundVideos
 ) -> tuple[VideoRecord, dict[str, VideoScore]]:
     """One video's outcomes of all passes; those of another video that was there meanwhile do not count."""
-    last = next((part for part in reversed(parts) if part.sha256), VideoOutcome())
+    last = next((part for part in reversed(parts) if part.facts), GroupOutcome())
+    sha256 = last.facts.get("sha256", "")
     scores = {}
     for part in parts:
-        for name, unit in part.units.items():
-            if part.sha256 and part.sha256 != last.sha256:
+        for name, unit in _scores_of(part).items():
+            if part.facts and part.facts["sha256"] != sha256:
                 scores[name] = VideoScore.failed(
                     f"{found.file_names[sample.id]} was replaced after {name} had looked at it; run the same command "
                     "again to score it anew"
                 )
             else:
-                scores[name] = VideoScore.from_dict(unit.score)
-    record = VideoRecord(sample.id, found.file_names[sample.id], last.sha256, sample.category, **last.header)
+                scores[name] = score_of(unit)
+    header = last.units.get(HEADER, Outcome()).value or {}
+    record = VideoRecord(sample.id, found.file_names[sample.id], sha256, sample.category, **header)
     return record, scores
+
+
+def _scores_of(part: GroupOutcome) -> dict[str, Outcome]:
+    """Metric to outcome."""
+    return {name: unit for name, unit in part.units.items() if name != HEADER}
 
 
 def _score(metric: _Described, sample: EvalSample, scores: Mapping[str, VideoScore]) -> VideoScore:
@@ -353,17 +352,17 @@ def _score(metric: _Described, sample: EvalSample, scores: Mapping[str, VideoSco
     return score if metric.variant is None else score.by_variant(metric.variant)
 
 
-def _count(outcomes: Sequence[Sequence[VideoOutcome]]) -> str:
+def _count(outcomes: Sequence[Sequence[GroupOutcome]]) -> str:
     """What came of all units, in words."""
-    units = [unit for parts in outcomes for part in parts for unit in part.units.values()]
-    status = [unit.score["status"] for unit in units]
+    units = [unit for parts in outcomes for part in parts for unit in _scores_of(part).values()]
     failed = [unit for unit in units if unit.failed]
-    again = sum(unit.stands != FINAL for unit in failed)
+    not_applicable = sum(score_of(unit).status is Status.NOT_APPLICABLE for unit in units)
+    again = sum(unit.retry is not Retry.NEVER for unit in failed)
     said = [
-        f"{status.count(Status.SCORED)} of {len(units)} scored",
-        f"{sum(not unit.new for unit in units)} taken from the journal",
+        f"{len(units) - len(failed) - not_applicable} of {len(units)} scored",
+        f"{sum(unit.known for unit in units)} taken from the journal",
     ]
-    if not_applicable := status.count(Status.NOT_APPLICABLE):
+    if not_applicable:
         said.append(f"{not_applicable} not applicable")
     if failed:
         said.append(f"{len(failed)} failed")

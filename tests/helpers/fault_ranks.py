@@ -1,8 +1,7 @@
 """One of several processes that share a run of cheap metrics: `fault_ranks.py JOBS`, with the usual variables set.
 
-JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out` (or `outs`, one a rank), `die_at` (for
-each rank the number of scores after which it kills itself, once the others have come as far). What came of each is
-written to JOBS.<rank>.
+JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out`, `die_at` (for each rank the number of
+scores after which it kills itself, once the others have come as far). What came of each is written to JOBS.<rank>.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     def hook(name: str, clip: Clip) -> None:
         scored.append(f"{Path(clip.name).stem} {name}")
         if len(scored) == die_at:
-            # whoever went first would take the store, and with it the others, along
+            # the others would notice, and stop
             while logged(Path(job["videos"])).total() < sum(job["die_at"]):
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    out = Path(job["outs"][RANK] if "outs" in job else job["out"])
+    out = Path(job["out"])
     try:
         result = score(Path(job["videos"]), out, pause_s=0.02, hook=hook, memory=job.get("memory", "keep"))
     except OpenS2VError as error:

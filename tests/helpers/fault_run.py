@@ -27,10 +27,11 @@ import numpy as np
 from opens2v_hf.data.eval_prompts import parse_eval_prompts
 from opens2v_hf.data.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
+from opens2v_hf.jobs.processes import Limits
+from opens2v_hf.jobs.retries import Retries
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.run.output import Output
 from opens2v_hf.run.result import RunResult
-from opens2v_hf.run.retries import Retries
 from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
 from opens2v_hf.run.videos import find_videos
 from opens2v_hf.scores.outcome import VideoScore
@@ -122,6 +123,7 @@ def score(
     retries: Retries | None = None,
     rules: Mapping[str, SamplingRule] = RULES,
     model: str = "cheap",
+    limits: Limits | None = None,
     **output: bool,
 ) -> RunResult:
     """Score a folder; `metrics` holds other values of `Cheap` by metric. Scored units are logged beside the videos."""
@@ -140,7 +142,10 @@ def score(
     names = tuple(rules)
     groups = [names] if memory == "keep" else [names[:1], names[1:]]
     found = find_videos(str(videos), [sample.id for sample in split])
-    run = Run(found, split, model, SPLIT, {"source": "test"}, "pyav", retries or Retries(sleep=lambda seconds: None))
+    run = Run(
+        found, split, model, SPLIT, {"source": "test"}, "pyav", retries or Retries(sleep=lambda seconds: None),
+        limits=limits or Limits(),
+    )  # fmt: skip
     return score_passes(
         run,
         [MetricPass(group, lambda group=group: load(group)) for group in groups],
@@ -172,18 +177,50 @@ def run_job(job: Mapping[str, Any]) -> int:
     """Do one job: `videos`, `out`, `memory`, `pause_s`, and what is to go wrong.
 
     `kill`: {"at": "write" | "sync" | "replace", "count": n, "bytes": k} kills the process at its n-th call of that
-    function, after the first k bytes of it are written. `max_bytes` limits the size of files.
+    function, after the first k bytes of it are written. `max_bytes` limits the size of files. `poison`: {"how":
+    "abort" | "kill" | "hang" | "memory", "id": the video that does it, "limit_s": the time limit of a video}.
     """
+    limits = Limits()
+    if "poison" in job:
+        _poison(**{key: job["poison"][key] for key in ("how", "id")})
+        limits = Limits(group_s=job["poison"].get("limit_s", 60.0))
     if "max_bytes" in job:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job["max_bytes"], resource.RLIM_INFINITY))
     if "at" in job.get("kill", {}):
         _arm(job["kill"])
     try:
-        score(Path(job["videos"]), Path(job["out"]), memory=job["memory"], pause_s=job["pause_s"])
+        score(
+            Path(job["videos"]), Path(job["out"]), memory=job["memory"], pause_s=job["pause_s"],
+            limits=limits, retry_failed=job.get("retry_failed", False),
+        )  # fmt: skip
     except OpenS2VError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
     return 0
+
+
+def _poison(how: str, id: str) -> None:
+    """Let the decoder do something bad at one video."""
+    from opens2v_hf.video import pyav_frames
+
+    read = pyav_frames.read_frames
+
+    def poisonous(source: Any, index: Any, wanted: Any) -> Iterator[np.ndarray]:
+        if id in source.name:
+            if how == "abort":
+                os.abort()
+            elif how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif how == "hang":
+                time.sleep(3600)
+            else:
+                size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+                resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20), resource.RLIM_INFINITY))
+                held = [np.ones(32 << 20, np.uint8) for _ in range(100)]
+                raise AssertionError(f"the limit did not hold {len(held)} arrays back")
+        yield from read(source, index, wanted)
+
+    pyav_frames.read_frames = poisonous
 
 
 def _arm(kill: Mapping[str, Any]) -> None:

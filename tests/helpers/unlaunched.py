@@ -17,19 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ProcessError
+from opens2v_hf.jobs.processes import Limits
 from opens2v_hf.run.each_video import for_each_video
-from opens2v_hf.run.team import Patience
 
 RANK = int(os.environ["RANK"])
+FOLDER = Path(sys.argv[1])
+rounds = 0
 ITEMS = ["a", "b", "c"]  # of falling cost: one for each process
 
 
-def told(work: Callable[[str], Any], **patience: float) -> dict[str, Any]:
+def told(work: Callable[[str], Any], **limits: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
         found = for_each_video(
             work, ITEMS, name=str, cost=lambda item: -float(ord(item)), setting=list, description="test",
-            patience=Patience(beat_s=0.1, hint_after_s=0.5, **patience),
+            limits=Limits(hint_after_s=0.5, **limits),
         )  # fmt: skip
     except ProcessError as error:
         return {"message": str(error), "seconds": time.monotonic() - start}
@@ -41,38 +43,51 @@ def large(item: str) -> str:
     return random.Random(item).randbytes(6_000_000).hex() if item == "b" else item
 
 
+def all_there() -> None:
+    """Wait until each process has an item, so that each has one."""
+    global rounds
+    (FOLDER / f"{rounds} {RANK}").touch()
+    while len(list(FOLDER.glob(f"{rounds} *"))) < 3:
+        time.sleep(0.02)
+    rounds += 1
+
+
 def stuck(item: str) -> str:
+    all_there()
     if RANK == 1:
         time.sleep(8)
     return item
 
 
 def killed_when_done(item: str) -> str:
-    """The third process dies when it has handed over its result, while the first one is still at work."""
+    """The third process dies when it has finished, while the first one is still at work."""
+    all_there()
     if RANK == 2:
-        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
     if RANK == 0:
-        time.sleep(3)
+        time.sleep(4)
     return item
 
 
 def killed(item: str) -> str:
     if RANK == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.5)
     return item
 
 
-def main(folder: Path) -> None:
+def main() -> None:
     content = told(large)
     report = {
         "large": {"same": content.get("found") == ["a", large("b"), "c"]},
-        "stuck": told(stuck, video_s=3.0),
-        "killed_when_done": told(killed_when_done, dead_after_s=6.0),
-        "killed": told(killed, dead_after_s=4.0),
+        "stuck": told(stuck, process_s=3.0),
+        "killed_when_done": told(killed_when_done),
+        "killed": told(killed),
         "absent": told(str, arrival_s=1.0),
     }
-    (folder / "told.json").write_text(json.dumps(report))
+    if RANK == 0:
+        (FOLDER / "told.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

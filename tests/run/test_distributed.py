@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,13 +106,12 @@ def test_both_processes_get_what_one_would_say(reports, alone):
 def test_every_video_is_scored_once_and_the_model_loaded_once_a_process(reports):
     parts = [report["all"]["scored"] for report in reports]
     assert sorted(parts[0] + parts[1]) == sorted(f"{count}.mp4" for count in LENGTHS)
-    assert all(parts)
     # once for all computations of the module, once for the command
     assert [len(report["loaded"]) for report in reports] == [2, 2]
 
 
 def test_a_process_may_have_nothing_to_do(reports, alone):
-    assert [report["one"]["scored"] for report in reports] == [["40.mp4"], []]
+    assert sorted(report["one"]["scored"] for report in reports) == [[], ["40.mp4"]]
     assert [report["one"]["answer"]["scores"] for report in reports] == [pytest.approx(alone["scores"][:1])] * 2
 
 
@@ -174,7 +174,10 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
     assert killed_at, said
     assert code != 0, said
     assert seconds < 120
-    assert "opens2v score: process 0 of 2 was told to stop (SIGTERM) before all videos were scored" in said, said
+    # whichever comes first: the launcher's signal, or a look at the other process
+    assert re.search(r"opens2v score: process (0 of 2 was told to stop \(SIGTERM\)|1 of 2 died at \w+\.mp4)", said), (
+        said
+    )
     assert "Signal 9 (SIGKILL)" in said
     assert not (tmp_path / "out" / "open-domain.json").exists()
     kept = [path.read_text().count('"metric":"gmescore"') for path in (tmp_path / "out").glob("**/*.jsonl")]
@@ -212,9 +215,9 @@ def test_without_a_launcher_the_others_notice(tmp_path):
     assert [process.returncode for process in started] == [0, -signal.SIGKILL, -signal.SIGKILL], said
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["large"]["same"]
-    assert told["stuck"]["message"].startswith("process 1 of 3 has been at one video for ")
+    assert told["stuck"]["message"].startswith("process 1 of 3 hangs at ")
     assert told["killed_when_done"]["found"] == ["a", "b", "c"]  # nothing was lost with it
-    assert told["killed"]["message"].startswith("process 1 of 3 has given no sign of life for ")
+    assert told["killed"]["message"].startswith("process 1 of 3 died at ")
     assert "process 1 of 3 has not joined the work within" in told["absent"]["message"]
     assert "distributed=False" in told["absent"]["message"]
     assert "of 3 has not joined the work yet" in said[0]

@@ -9,25 +9,33 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.fault_run import RULES, SCORABLE, SPLIT, clear_log, logged, result_bytes, score, write_videos
+from helpers.fault_run import SCORABLE, SPLIT, clear_log, logged, result_bytes, score, write_videos
 
-from opens2v_hf.run.journal.lock import only_run
+from opens2v_hf.jobs.lock import only_run
 
 pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
 
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def together(jobs: list[dict[str, Any]], count: int, file: Path) -> tuple[list[int], list[list[Any]], list[str]]:
-    """Exit codes, what each rank wrote (nothing where it was killed), and standard errors."""
-    file.write_text(json.dumps(jobs))
+def free_port() -> str:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port = str(listener.getsockname()[1])
+        return str(listener.getsockname()[1])
+
+
+def together(
+    jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = ""
+) -> tuple[list[int], list[list[Any]], list[str]]:
+    """Exit codes, what each rank wrote (nothing where it was killed), and standard errors."""
+    file.write_text(json.dumps(jobs))
+    port = port or free_port()
     group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     started = [
@@ -70,35 +78,57 @@ def test_two_are_killed_and_one_or_three_go_on(tmp_path: Path) -> None:
     assert result_bytes(tmp_path / "one") == undisturbed
     assert logged(videos).total() == len(SCORABLE) - (before.total() - 2)  # what the two were at is done again
 
-    # three go on; then they find what lies in folders that only one of them sees; then the folder is taken
-    apart = [str(tmp_path / f"node {rank}") for rank in range(3)]
-    for place, name in zip(apart, RULES, strict=False):
-        if name != "motion_amplitude":
-            score(videos, Path(place), rules={name: RULES[name]})
-            Path(place, f"{SPLIT}.json").unlink()
+    # three go on; then the folder is taken
     clear_log(videos)
     jobs: list[dict[str, Any]] = [
         {"videos": str(videos), "out": str(tmp_path / "two")},
-        {"videos": str(videos), "outs": apart, "memory": "low"},
+        {"videos": str(videos), "out": str(tmp_path / "three"), "memory": "low"},  # in two passes
         {"videos": str(videos), "out": str(tmp_path / "taken")},
     ]
     with only_run(tmp_path / "taken" / f"{SPLIT}.journal"):
         codes, written, said = together(jobs, 3, tmp_path / "three.json")
     assert codes == [0, 0, 0], said
-    went_on, found, refused = zip(*written, strict=True)
+    went_on, anew, refused = zip(*written, strict=True)
 
     assert [outcome["result"].encode() == undisturbed for outcome in went_on] == [True] * 3
     assert result_bytes(tmp_path / "two") == undisturbed
     scored = [unit for outcome in went_on for unit in outcome["scored"]]
     assert len(scored) == len(set(scored)) == len(SCORABLE) - (before.total() - 2)
 
-    assert [outcome["result"].encode() == undisturbed for outcome in found] == [True] * 3
-    assert result_bytes(Path(apart[0])) == undisturbed
-    scored = [unit for outcome in found for unit in outcome["scored"]]
-    assert sorted(scored) == sorted(f"{id_} {name}" for id_, name in SCORABLE if name == "motion_amplitude")
+    assert [outcome["result"].encode() == undisturbed for outcome in anew] == [True] * 3
+    scored = [unit for outcome in anew for unit in outcome["scored"]]
+    assert sorted(scored) == sorted(f"{id_} {name}" for id_, name in SCORABLE)
 
     messages = [outcome["error"] for outcome in refused]
     assert messages[0].startswith(f"ResultError: another run (process {os.getpid()} on ")
     for message in messages[1:]:
         assert message.startswith("ProcessError: process 0 of 3 stopped: another run (process ")
     assert not any(outcome["scored"] for outcome in refused)
+
+
+def test_nothing_passes_through_the_rendezvous_port(tmp_path: Path) -> None:
+    videos = write_videos(tmp_path / "videos")
+    score(videos, tmp_path / "undisturbed")
+    connections: list[Any] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # whoever connects is counted, and would wait for an answer
+        threading.Thread(target=_accept, args=(listener, connections), daemon=True).start()
+        port = str(listener.getsockname()[1])
+        jobs = [{"videos": str(videos), "out": str(tmp_path / "two")}]
+        codes, written, said = together(jobs, 2, tmp_path / "port.json", port=port)
+        assert codes == [0, 0], said
+        socket.create_connection(("127.0.0.1", int(port))).close()  # this one is seen
+        deadline = time.monotonic() + 10
+        while not connections and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert len(connections) == 1
+    undisturbed = result_bytes(tmp_path / "undisturbed")
+    assert [outcome[0]["result"].encode() == undisturbed for outcome in written] == [True, True]
+
+
+def _accept(listener: socket.socket, connections: list[Any]) -> None:
+    while True:
+        try:
+            connections.append(listener.accept())
+        except OSError:  # the listener is closed
+            return

@@ -6,8 +6,8 @@ import pytest
 from helpers.results import make_result
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.run import output
-from opens2v_hf.run.journal.lock import only_run
 from opens2v_hf.run.output import Output
 
 ASKED = {"model": "mine", "source": "videos", "metrics": ["gmescore"], "known_metrics": ["gmescore"]}

@@ -105,4 +105,4 @@ def test_low_memory_holds_the_models_of_one_group_at_a_time(tmp_path: Path) -> N
         return int(printed) / 1000
 
     assert peak_mb("keep") > 430  # three times 150 MB
-    assert peak_mb("low") < 290  # once, and what scoring itself takes
+    assert peak_mb("low") < 340  # once, and what scoring itself takes

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -67,6 +67,11 @@ def model_folders(metric: Metric[Any]) -> dict[str, str]:
 def video_key(video_sha256: str, versions: Mapping[str, str]) -> str:
     """The key of what a video's header says."""
     return _digest({"header": video_sha256, "versions": dict(versions)})
+
+
+def group_key(video_sha256: str, versions: Mapping[str, str], *, backend: str, metrics: Sequence[str]) -> str:
+    """The key of all that is done with a video in one pass."""
+    return _digest({"group": video_sha256, "versions": dict(versions), "backend": backend, "metrics": sorted(metrics)})
 
 
 def setting_with_device_kinds(metric: Metric[Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from opens2v_hf.errors import ResultError
 
-FORMAT = "opens2v-hf/journal/1"
+FORMAT = "opens2v-hf/journal/2"
 """Of the files; the first line of each names it."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,14 +29,17 @@ class Record:
     """One line of a journal.
 
     Attributes:
-        key: what identifies the unit, see `opens2v_hf.run.journal.keys`.
+        key: what the record is about; of a unit a digest of all that its outcome follows from.
         about: for people who read the file, e.g. the sample's id and the metric's name.
-        value: the outcome; JSON-compatible.
+        value: JSON-compatible; of a unit its `Outcome` as a dict.
+        kind: "unit": an outcome; "begun" and "ended": work on a group; "group": what a process found for a group,
+            for the other processes of its launch.
     """
 
     key: str
     about: Mapping[str, Any]
     value: Any
+    kind: str = "unit"
 
 
 class JournalWriter:
@@ -48,15 +51,22 @@ class JournalWriter:
     Args:
         folder: of the journal; made where it is missing.
         rank: of this process, for the file's name.
+        launch: of the process, for the file's name.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, rank: int = 0) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, rank: int = 0, launch: str = "single") -> None:
         self._folder = Path(folder)
         self._rank = rank
+        self._launch = launch
         self._file: int | None = None
+        self.path: Path | None = None
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, *, sync: bool = True) -> None:
         """Write a record and wait until it is on the disk.
+
+        Args:
+            record: to write.
+            sync: False not to wait: the record then survives the process, but perhaps not the machine.
 
         Raises:
             ResultError: it cannot be written, e.g. because the disk is full; what was written before is kept.
@@ -64,7 +74,8 @@ class JournalWriter:
         try:
             if self._file is None:
                 self._file = self._new_file()
-            _write_whole(self._file, _line({"key": record.key, "about": dict(record.about), "value": record.value}))
+            content = {"kind": record.kind, "key": record.key, "about": dict(record.about), "value": record.value}
+            _write_whole(self._file, _line(content), sync=sync)
         except OSError as error:
             self.close()
             raise ResultError(
@@ -78,12 +89,14 @@ class JournalWriter:
     def close(self) -> None:
         """Let go of the file; the next record begins a new one."""
         file, self._file = self._file, None
+        self.path = None
         if file is not None:
             os.close(file)
 
     def _new_file(self) -> int:
         # In order of time, and no two alike: neither other processes nor other machines write to it.
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{self._rank}-{secrets.token_hex(4)}{_ENDING}"
+        time = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        name = f"{time}-{self._launch}-{self._rank}-{secrets.token_hex(4)}{_ENDING}"
         self._folder.mkdir(parents=True, exist_ok=True)
         # Windows would put a carriage return before each line's end
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -94,6 +107,7 @@ class JournalWriter:
         except BaseException:
             os.close(file)
             raise
+        self.path = self._folder / name
         return file
 
 
@@ -138,8 +152,13 @@ def read_records(path: Path) -> list[Record]:
                     "output folder, or start afresh there"
                 )
         else:
-            records.append(Record(content["key"], content["about"], content["value"]))
+            records.append(Record(content["key"], content["about"], content["value"], content["kind"]))
     return records
+
+
+def is_of_launch(path: Path, launch: str) -> bool:
+    """Whether a process of this launch wrote the file."""
+    return path.name.split("-")[1] == launch
 
 
 def remove_files(paths: Iterable[Path]) -> None:
@@ -170,11 +189,12 @@ def _checksum(text: bytes) -> bytes:
     return hashlib.blake2b(text, digest_size=_CHECKSUM_BYTES).hexdigest().encode()
 
 
-def _write_whole(file: int, data: bytes) -> None:
+def _write_whole(file: int, data: bytes, *, sync: bool = True) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(file, left) :]
-    os.fsync(file)
+    if sync:
+        os.fsync(file)
 
 
 def _sync_folder(folder: Path) -> None:

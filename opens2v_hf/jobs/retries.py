@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import tenacity
 
+from opens2v_hf.errors import ServiceUnavailableError
+
 _Result = TypeVar("_Result")
 
 _PASSING_ERRNOS = frozenset(
@@ -61,6 +63,8 @@ def may_pass(error: BaseException) -> bool:
         >>> may_pass(ConnectionResetError()), may_pass(FileNotFoundError()), may_pass(ValueError())
         (True, False, False)
     """
+    if isinstance(error, ServiceUnavailableError):  # it comes after many attempts
+        return False
     return any(_is_passing(one) for one in _chain(error))
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.run.journal.lock import only_run
+from opens2v_hf.jobs.lock import only_run
 
 HOLD = """
 import sys
-from opens2v_hf.run.journal.lock import only_run
+from opens2v_hf.jobs.lock import only_run
 with only_run(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from opens2v_hf.errors import VideoError
-from opens2v_hf.run.retries import Retries, is_out_of_memory, may_pass
+from opens2v_hf.jobs.retries import Retries, is_out_of_memory, may_pass
 
 
 def raised_from(cause: BaseException) -> VideoError:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opens2v_hf.errors import ProcessError
+from opens2v_hf.jobs.processes import Limits, costliest_first, joined
+
+
+@given(st.lists(st.integers(0, 50), max_size=6), st.integers(1, 3))
+def test_who_is_free_takes_the_costliest_and_all_end_near_the_best_there_is(costs, num_processes):
+    busy_until = [0] * num_processes
+    for position in costliest_first(costs):
+        busy_until[busy_until.index(min(busy_until))] += costs[position]
+
+    # Graham 1969: longest processing time first stays within 4/3 - 1/(3m) of the best
+    def longest(places: tuple[int, ...]) -> int:
+        return max(
+            sum(cost for cost, place in zip(costs, places, strict=True) if place == process)
+            for process in range(num_processes)
+        )
+
+    best = min(longest(places) for places in itertools.product(range(num_processes), repeat=len(costs)))
+    assert max(busy_until) <= (4 / 3 - 1 / (3 * num_processes)) * best + 1e-9
+
+
+def test_a_single_process_does_all_in_order():
+    shown = []
+
+    def unasked() -> list[int]:
+        raise AssertionError("there is nobody to share with")
+
+    with joined(unasked, lambda done, failed: shown.append((done, failed))) as processes:
+        assert (processes.rank, processes.count, processes.folder) == (0, 1, None)
+        assert list(processes.claim("0", [2, 0, 1])) == [2, 0, 1]
+        processes.report(3, 1, "a video")
+        processes.finish()
+    assert shown == [(3, 1)]
+
+
+def test_a_folder_that_others_can_write_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / f"opens2v-{os.getuid()}").mkdir()
+    (tmp_path / f"opens2v-{os.getuid()}").chmod(0o777)
+    with pytest.raises(ProcessError, match="only this user"), joined(list, lambda done, failed: None):
+        pytest.fail("it went on")
+
+
+def test_several_machines_need_a_folder_that_all_see(monkeypatch, tmp_path):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "1", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ProcessError, match="OPENS2V_SHARED_FOLDER"), joined(list, lambda done, failed: None):
+        pytest.fail("it went on")
+    limits = Limits(arrival_s=0.2)
+    with (
+        pytest.raises(ProcessError, match="process 0 of 2 has not joined") as caught,
+        joined(list, lambda done, failed: None, folder=tmp_path, limits=limits),
+    ):
+        pytest.fail("it went on")
+    assert f"they must share {tmp_path}" in str(caught.value)

@@ -1,0 +1,123 @@
+"""One video whose decoder ends or stops the process does not cost the others."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.fault_run import IDS, RULES, SPLIT, Runs, clear_log, forked_runs, logged, result_bytes, score, write_videos
+
+POISON = "singleobj_3"
+OTHERS = {(id_, name) for id_ in IDS for name in RULES if id_ not in (POISON, "singleobj_2")}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_videos(tmp_path_factory.mktemp("poison") / "videos")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with forked_runs(tmp_path_factory.mktemp("said") / "stderr.txt") as started:
+        yield started
+
+
+def job_of(videos: Path, out: Path, how: str, **more: Any) -> dict[str, Any]:
+    job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.0}
+    return job | {"poison": {"how": how, "id": POISON, **more}}
+
+
+def reasons(out: Path) -> set[str]:
+    """Why the units of the poisonous video have no value."""
+    metrics = json.loads((out / f"{SPLIT}.json").read_text())["metrics"]
+    assert {metric["scores"][POISON]["status"] for metric in metrics.values()} == {"failed"}
+    return {metric["scores"][POISON]["reason"] for metric in metrics.values()}
+
+
+@pytest.mark.parametrize(
+    ("how", "ends_by", "words"),
+    [
+        ("abort", signal.SIGABRT, "the process crashed (Aborted)"),
+        ("kill", signal.SIGKILL, "reading it ends a process by signal 9"),  # as the system does where memory is out
+    ],
+)
+def test_what_ended_the_process_twice_is_listed_and_passed(
+    videos: Path, tmp_path: Path, runs: Runs, how: str, ends_by: int, words: str
+) -> None:
+    out = tmp_path / "out"
+    job = job_of(videos, out, how)
+    clear_log(videos)
+    assert runs.run(job) == -ends_by
+    assert runs.run(job) == -ends_by
+    assert runs.run(job) == 0
+    (reason,) = reasons(out)
+    assert f"{POISON}.mp4 is left out: work on it has ended more than once" in reason
+    assert words in reason
+    times = logged(videos)
+    assert {unit for unit in times if unit[0] != POISON} == OTHERS
+    assert max(times[unit] for unit in OTHERS) == 1
+    assert sum(count for (id_, _), count in times.items() if id_ == POISON) == 2
+
+    before = result_bytes(out)
+    assert runs.run(job) == 0
+    assert result_bytes(out) == before
+
+    # retried on demand, and scored when the decoder has been mended
+    assert runs.run({**job, "retry_failed": True}) == -ends_by
+    score(videos, out, retry_failed=True)
+    score(videos, tmp_path / "undisturbed")
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+def test_what_hangs_is_given_up_and_the_run_goes_on(videos: Path, tmp_path: Path, runs: Runs) -> None:
+    out = tmp_path / "out"
+    job = job_of(videos, out, "hang", limit_s=1.0)
+    for _ in range(2):
+        assert runs.run(job) == 0
+        assert reasons(out) == {
+            f"{POISON}.mp4 was not finished within 1 s; check the file, or allow more time",
+        }
+    assert runs.run(job) == 0
+    (reason,) = reasons(out)
+    assert "has ended more than once without a result (it took more than 1 s)" in reason
+    score(videos, out, retry_failed=True)
+    score(videos, tmp_path / "undisturbed")
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+def test_what_eats_memory_fails_and_the_run_goes_on(videos: Path, tmp_path: Path, runs: Runs) -> None:
+    out = tmp_path / "out"
+    assert runs.run(job_of(videos, out, "memory")) == 0
+    for reason in reasons(out):
+        assert "there is not enough memory" in reason
+    score(videos, out)  # is tried again by the next run
+    score(videos, tmp_path / "undisturbed")
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+def test_being_killed_from_outside_many_times_costs_no_video(videos: Path, tmp_path: Path, runs: Runs) -> None:
+    out = tmp_path / "out"
+    job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.0}
+    for _ in range(6):
+        assert runs.run({**job, "kill": {"at": "write", "count": 3, "bytes": 0}}) == -signal.SIGKILL
+    assert runs.run(job) == 0
+    score(videos, tmp_path / "undisturbed")
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+
+
+def test_being_told_to_stop_many_times_leaves_no_suspicion(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def interrupt(name: str, clip: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            score(videos, out, hook=interrupt)
+    text = "".join(path.read_text() for path in out.glob("*.journal/*.jsonl"))
+    assert text.count('"kind":"begun"') == text.count('"kind":"ended"') == 3
+    assert not list(out.glob("*.journal/*.crash"))
