@@ -51,7 +51,7 @@ class PipelinePlan:
 def plan_pipeline(
     name: str, *, revision: str | None = None, references: References = "given", accept_license: bool = False
 ) -> PipelinePlan:
-    """Check a model before anything large is downloaded: index file, known repo, family, packages, disk.
+    """Check a model before anything large is downloaded: known repo, index file, family, packages, disk.
 
     Args:
         name: Hub id or folder.
@@ -64,8 +64,6 @@ def plan_pipeline(
         MissingDependencyError: a package is missing or too old; the message has the command that installs it.
         ModelError: the model cannot be scored this way; the message says why and which ways there are.
     """
-    _need_package("diffusers", "0.35", name)
-    index = read_index(name, revision)
     known = REPOS.get(name)
     if known is not None and known.refusal:
         raise ModelError(f"{name!r}: {known.refusal}")
@@ -76,6 +74,8 @@ def plan_pipeline(
             f"the licence of {name!r} ({known.licence}) grants nothing in {', '.join(known.excluded)}; "
             "read it, then accept it (accept_license=True)"
         )
+    _need_package("diffusers", "0.35", name)
+    index = read_index(name, revision)
     family = _family(index.pipeline_class, name, references)
     _need_package("diffusers", family.min_diffusers, name)
     missing = [package for package in family.packages if find_spec(package) is None]
