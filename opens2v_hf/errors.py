@@ -56,6 +56,19 @@ class ModelError(OpenS2VError):
     """A model or its weights cannot be loaded: a missing file, key or shape, or an architecture that does not fit."""
 
 
+class GenerationError(OpenS2VError):
+    """A video of one sample cannot be made; those of others may.
+
+    Args:
+        message: what was wrong.
+        transient: whether the same request may succeed later.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
 class JudgeError(OpenS2VError):
     """A judge could not rate a video: no answer, or an answer that is no score."""
 

@@ -1,0 +1,88 @@
+"""`opens2v generate`: the videos of a model for a split of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+
+def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of everything that makes videos."""
+    group = parser.add_argument_group("making the videos")
+    group.add_argument("--model-revision", metavar="REV", help="branch, tag or commit of the model's repo")
+    group.add_argument("--recipe", metavar="FILE", help="JSON or YAML file of settings; the options below override it")
+    for name, kind in (("width", int), ("height", int), ("num-frames", int), ("fps", float), ("steps", int)):
+        group.add_argument(f"--gen-{name}", type=kind, metavar="N")
+    group.add_argument("--gen-guidance", type=float, metavar="X")
+    group.add_argument("--gen-flow-shift", type=float, metavar="X")
+    group.add_argument("--gen-negative-prompt", metavar="TEXT")
+    group.add_argument("--seed", type=int, default=42, help="of every video (default: 42)")
+    group.add_argument(
+        "--too-many-references",
+        choices=("fail", "first", "collage"),
+        default="fail",
+        help="for samples with more references than the model takes (default: fail)",
+    )
+    group.add_argument(
+        "--references", choices=("given", "none"), default="given", help="none: from the text alone, as an ablation"
+    )
+    group.add_argument("--accept-license", action="store_true", help="the model's licence was read and allows the use")
+    group.add_argument("--gen-device", metavar="DEVICE", help="of the model that makes the videos")
+    group.add_argument("--gen-dtype", metavar="DTYPE", help="of its weights")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "--model", required=True, metavar="MODEL",
+        help="Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded",
+    )  # fmt: skip
+    parser.add_argument("--split", default="open-domain", help="of the benchmark (default: open-domain)")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder or hf:// URL of the benchmark")
+    parser.add_argument("--revision", help="of the benchmark's Hub repo")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the videos go to DIR/videos")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed")
+    add_generation_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the videos."""
+    from opens2v_hf.generators.api import generate
+
+    made = generate(
+        arguments.model,
+        split=arguments.split,
+        out=arguments.out,
+        data_dir=arguments.data_dir,
+        revision=arguments.revision,
+        limit=arguments.limit,
+        retry_failed=arguments.retry_failed,
+        **generation_options(arguments),
+    )
+    for sample_id, reason in made.failed.items():
+        print(f"{sample_id}: {reason}", file=sys.stderr)
+    print(
+        f"{len(made.made)} videos in {arguments.out}/videos ({made.num_reused} were there), {len(made.failed)} failed"
+    )
+    return 1 if made.failed else 0
+
+
+def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `generate` from the options of `add_generation_arguments`."""
+    from opens2v_hf.generators.recipe import Recipe
+
+    names = ("width", "height", "num_frames", "fps", "steps", "guidance", "flow_shift", "negative_prompt")
+    given = Recipe(**{name: getattr(arguments, f"gen_{name}") for name in names})
+    recipe = given.over(Recipe.from_file(arguments.recipe)) if arguments.recipe else given
+    return {
+        "recipe": recipe,
+        "model_revision": arguments.model_revision,
+        "seed": arguments.seed,
+        "too_many_references": arguments.too_many_references,
+        "references": arguments.references,
+        "accept_license": arguments.accept_license,
+        "device": arguments.gen_device,
+        "dtype": arguments.gen_dtype,
+    }

@@ -1,0 +1,50 @@
+"""`opens2v models`: which models can be scored by their name."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="check this Hub id or folder instead of listing all")
+    parser.add_argument("--revision", help="of the Hub repo")
+    parser.add_argument("--accept-license", action="store_true", help="the licence was read and allows the use")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List or check."""
+    from opens2v_hf.generators.families import FAMILIES
+    from opens2v_hf.generators.repos import REPOS
+
+    if arguments.model:
+        return _check(arguments)
+    print("Pipeline classes of diffusers, and how references are given to them\n")
+    for family in FAMILIES.values():
+        count = "any number" if family.max_references is None else f"at most {family.max_references}"
+        kind = "subject-driven" if family.subject_driven else "image-to-video, not subject-driven"
+        print(f"  {family.pipeline_class:36} {family.argument}: {family.preparation}, {count}; {kind}")
+    print("\nKnown repos\n")
+    for name, repo in REPOS.items():
+        size = "" if repo.weights_gb is None else f", {repo.weights_gb:.0f} GB"
+        where = f", not in {', '.join(repo.excluded)}" if repo.excluded else ""
+        ways = "own code only: a function, an endpoint or ready videos" if repo.refusal else "by its name"
+        print(f"  {name:44} {ways}; {repo.references or 'see the repo'}; {repo.licence}{where}{size}")
+    print("\nAny other repo of one of these classes works as well: opens2v models ORG/NAME checks it.")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from opens2v_hf.generators.diffusers_pipeline import plan_pipeline
+
+    plan = plan_pipeline(arguments.model, revision=arguments.revision, accept_license=arguments.accept_license)
+    family = plan.family
+    print(f"{arguments.model} can be scored: {family.pipeline_class}, {plan.index.revision}")
+    if plan.index.weights_bytes is not None:
+        print(f"  weights     {plan.index.weights_bytes / 1e9:.1f} GB")
+    count = "any number" if family.max_references is None else f"at most {family.max_references}"
+    print(f"  references  {family.argument}: {family.preparation}, {count}")
+    print(f"  recipe      {family.recipe.to_dict()}")
+    for note in plan.notes:
+        print(f"  note        {note}")
+    return 0

@@ -1,0 +1,112 @@
+"""Public entry point `opens2v_hf.generate`: the videos of a model for a split of OpenS2V-Eval."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.data.eval_split import open_split
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.generators.diffusers_pipeline import References
+from opens2v_hf.generators.load import plan_generator
+from opens2v_hf.generators.recipe import SEED, Recipe
+from opens2v_hf.generators.references import TooMany
+from opens2v_hf.generators.run import GenerationRun, complete_settings, generate_videos, num_with_too_many
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def generate(
+    model: Any,
+    *,
+    split: str = "open-domain",
+    out: str | os.PathLike[str],
+    recipe: Recipe | None = None,
+    seed: int = SEED,
+    too_many_references: TooMany = "fail",
+    references: References = "given",
+    model_revision: str | None = None,
+    accept_license: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
+    ids: Collection[str] | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    distributed: bool = True,
+) -> GenerationRun:
+    """Make the videos of a model for a split of OpenS2V-Eval.
+
+    Under `accelerate launch` with several processes they share the samples. The same call after a crash goes on.
+
+    Args:
+        model: see `plan_generator`.
+        split: "open-domain", "human-domain" or "single-domain".
+        out: folder; the videos go to `out`/videos as `<id>.mp4`, each with its record `<id>.json`.
+        recipe: settings; what it leaves open is the model's default.
+        seed: of every video.
+        too_many_references: what to do with samples that have more references than the model takes.
+        references: "none" makes videos from the text alone, as an ablation.
+        model_revision: branch, tag or commit of the model's Hub repo.
+        accept_license: the model's licence was read and allows the use.
+        device: of the model.
+        dtype: of its weights.
+        data_dir: folder or hf:// URL of the benchmark; upstream's Hub repo by default.
+        revision: of the benchmark's Hub repo.
+        ids: of the samples; all of them by default.
+        limit: only the first samples of those.
+        retry_failed: try again also what failed for a reason that lies in the request.
+        distributed: False to make all videos in this process, whatever was launched.
+
+    Raises:
+        ArgumentError: an argument has a value that cannot be used.
+        MissingDependencyError: a package is missing.
+        ModelError: the model cannot be loaded, or cannot be scored this way.
+        ResultError: another run uses `out`, or it cannot be written; what is finished is kept.
+        SampleError: the benchmark's files are missing or malformed.
+    """
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise ArgumentError(f"limit must be a whole number of at least 1 (got {limit!r})")
+    planned = plan_generator(
+        model,
+        revision=model_revision,
+        references=references,
+        accept_license=accept_license,
+        device=device,
+        dtype=dtype,
+    )
+    opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
+    chosen = [sample for sample in opened.samples if ids is None or sample.id in ids][:limit]
+    if ids is not None and (unknown := sorted(set(ids) - {sample.id for sample in opened.samples})):
+        raise ArgumentError(f"{split} has no sample {', '.join(unknown[:5])}")
+    generator = planned.load()
+    try:
+        settings = complete_settings(generator, recipe, seed=seed, too_many_references=too_many_references)
+        too_many = num_with_too_many(chosen, generator)
+        if too_many:
+            _LOGGER.warning(
+                "%d of %d samples have more references than the model takes (%s): %s",
+                too_many, len(chosen), generator.max_references, _CONSEQUENCE[too_many_references],
+            )  # fmt: skip
+        return generate_videos(
+            generator,
+            opened,
+            Path(out) / "videos",
+            settings,
+            ids={sample.id for sample in chosen},
+            retry_failed=retry_failed,
+            distributed=distributed,
+        )
+    finally:
+        generator.close()
+
+
+_CONSEQUENCE = {
+    "fail": "they are listed as failed",
+    "first": "the first ones are taken",
+    "collage": "all are put on one canvas",
+}

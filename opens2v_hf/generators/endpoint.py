@@ -1,0 +1,149 @@
+"""An HTTP service as a generator: POST of a request as JSON, answered by a video file.
+
+The request: `{"id", "prompt", "images": [base64 PNG], "labels", "seed", "recipe": {...}}`. The answer: status 200 and
+the bytes of a video, which are kept as they are. 429 and 5xx are tried again, after `Retry-After` where the service
+says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import time
+from collections.abc import Callable
+
+import httpx
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError, GenerationError
+from opens2v_hf.generators.recipe import Recipe
+from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
+
+KEY_VARIABLE = "OPENS2V_ENDPOINT_KEY"
+"""Environment variable of the key that is sent as a bearer token; it is never written anywhere."""
+
+MAX_VIDEO_BYTES = 512 << 20
+_ATTEMPTS = 4
+_LONGEST_WAIT_S = 120.0
+
+
+class EndpointGenerator:
+    """Asks a service for each video.
+
+    Args:
+        url: http:// or https://.
+        timeout_s: for one answer, from the sending of the request to the last byte.
+        sleep: waits some seconds.
+
+    Raises:
+        ArgumentError: `url` is not an address, or holds a password.
+    """
+
+    recipe = Recipe()
+    max_references = None
+
+    def __init__(self, url: str, *, timeout_s: float = 3600.0, sleep: Callable[[float], None] = time.sleep) -> None:
+        try:
+            parsed = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError) as error:
+            raise ArgumentError(f"an endpoint must be an http:// or https:// address (got {url!r})") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ArgumentError(f"an endpoint must be an http:// or https:// address (got {url!r})")
+        if parsed.userinfo or parsed.query:
+            raise ArgumentError(f"the address of an endpoint is written into results; give its key in {KEY_VARIABLE}")
+        self._url = str(parsed)
+        self._timeout_s = timeout_s
+        self._sleep = sleep
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who makes the videos; which model answers is not known here."""
+        return GeneratorInfo(kind="http", name=self._url, notes=("made by a service; its model and seeds are its own",))
+
+    def generate(self, request: Request, progress: Progress | None = None) -> Generated:
+        """Ask for one video.
+
+        Raises:
+            GenerationError: no answer, a refusal, or an answer that is not a video file.
+        """
+        body = {
+            "id": request.id,
+            "prompt": request.prompt,
+            "images": [_png(image) for image in request.images],
+            "labels": list(request.labels),
+            "seed": request.seed,
+            "recipe": request.recipe.to_dict(),
+        }
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return Generated(video=self._post(body))
+            except _BusyError as busy:
+                if attempt == _ATTEMPTS:
+                    raise GenerationError(f"{self._url} is busy: {busy}", transient=True) from busy
+                self._sleep(min(busy.wait_s or 2.0**attempt, _LONGEST_WAIT_S))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _post(self, body: dict[str, object]) -> bytes:
+        key = os.environ.get(KEY_VARIABLE)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        until = time.monotonic() + self._timeout_s
+        try:
+            # no redirects: the key must not reach another host
+            with (
+                httpx.Client(timeout=httpx.Timeout(self._timeout_s, connect=30.0), follow_redirects=False) as client,
+                client.stream("POST", self._url, json=body, headers=headers) as answer,
+            ):
+                content = self._read(answer, until)
+        except httpx.TimeoutException as error:
+            raise GenerationError(
+                f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True
+            ) from error
+        except httpx.HTTPError as error:
+            raise _BusyError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise _BusyError(f"status {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
+        if answer.status_code != 200:
+            said = " ".join(content[:300].decode("utf-8", "replace").split())
+            raise GenerationError(f"{self._url} refused the request (status {answer.status_code}): {said!r}")
+        kind = answer.headers.get("Content-Type", "")
+        if kind.startswith(("text/", "application/json")) or not content:
+            raise GenerationError(
+                f"{self._url} answered {kind or 'nothing'} where a video file is expected", transient=True
+            )
+        return content
+
+    def _read(self, answer: httpx.Response, until: float) -> bytes:
+        parts = bytearray()
+        for part in answer.iter_bytes():
+            parts += part
+            if len(parts) > MAX_VIDEO_BYTES:
+                raise GenerationError(f"{self._url} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
+            if time.monotonic() > until:
+                raise self._too_late()
+        return bytes(parts)
+
+    def _too_late(self) -> GenerationError:
+        return GenerationError(f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True)
+
+
+class _BusyError(Exception):
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:  # a date: the usual wait will do
+        return None
+
+
+def _png(image: Image.Image) -> str:
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")

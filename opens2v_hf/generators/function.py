@@ -1,0 +1,131 @@
+"""A Python function or class as a generator: `python:module:name` or `python:file.py:name`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError
+from opens2v_hf.generators.recipe import Recipe
+from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
+
+
+class FunctionGenerator:
+    """Wraps a function of one `Request` that returns frames, the path of a video, or a `Generated`.
+
+    Args:
+        function: called once for each video.
+        name: as results show it; the function's own by default.
+        revision: of its code or weights, for the record and the key of the videos.
+    """
+
+    def __init__(self, function: Callable[[Request], Any], *, name: str | None = None, revision: str | None = None):
+        self._function = function
+        self._name = name or f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+        self._revision = revision
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who makes the videos."""
+        return GeneratorInfo(kind="python", name=self._name, revision=self._revision)
+
+    @property
+    def recipe(self) -> Recipe:
+        """An attribute `recipe` of the function, or nothing but the frame rate that most models have."""
+        found = getattr(self._function, "recipe", None)
+        return found if isinstance(found, Recipe) else Recipe(fps=16)
+
+    @property
+    def max_references(self) -> int | None:
+        """An attribute `max_references` of the function, or any number."""
+        return getattr(self._function, "max_references", None)
+
+    def generate(self, request: Request, progress: Progress | None = None) -> Generated:
+        """Call the function.
+
+        Raises:
+            GenerationError: the function raised, or returned something else.
+        """
+        try:
+            made = self._function(request)
+        except OpenS2VError:
+            raise
+        except Exception as error:
+            raise GenerationError(f"{self._name} raised {type(error).__name__}: {error}") from error
+        if isinstance(made, Generated):
+            return made
+        if isinstance(made, str | Path):
+            try:
+                return Generated(video=Path(made).read_bytes())
+            except OSError as error:
+                raise GenerationError(f"{self._name} returned a path that cannot be read: {error}") from error
+        if hasattr(made, "cpu"):
+            made = made.cpu().numpy()
+        try:
+            return Generated(
+                frames=np.asarray(made) if isinstance(made, np.ndarray) else np.stack(list(map(np.asarray, made)))
+            )
+        except (TypeError, ValueError) as error:
+            raise GenerationError(
+                f"{self._name} must return frames [T, H, W, 3], the path of a video, or a Generated "
+                f"(got {type(made).__name__})"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the function; its `close` is called where it has one."""
+        if callable(close := getattr(self._function, "close", None)):
+            close()
+
+
+def load_function(spec: str) -> Any:
+    """The generator that `module:name` or `file.py:name` stands for; a class is called without arguments.
+
+    Returns:
+        What has a `generate` method as it is, a function wrapped in `FunctionGenerator`.
+
+    Raises:
+        ArgumentError: there is no such module, file or name, or it fails on import.
+    """
+    where, _, attribute = spec.rpartition(":")
+    if not where or not attribute:
+        raise ArgumentError(f"a Python generator is named module:function or file.py:function (got {spec!r})")
+    module, revision = _import(where)
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise ArgumentError(f"{where!r} has no {attribute!r}")
+    try:
+        made = found() if inspect.isclass(found) else found
+    except Exception as error:
+        raise ArgumentError(f"{attribute}() of {where!r} raised {type(error).__name__}: {error}") from error
+    if hasattr(made, "generate"):
+        return made
+    if not callable(made):
+        raise ArgumentError(f"{attribute!r} of {where!r} must be a function or a class (got {type(made).__name__})")
+    return FunctionGenerator(made, name=spec, revision=revision)
+
+
+def _import(where: str) -> tuple[Any, str | None]:
+    try:
+        if not where.endswith(".py"):
+            return importlib.import_module(where), None
+        path = Path(where).resolve()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        spec = importlib.util.spec_from_file_location(f"opens2v_generator_{digest[:12]}", path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{where} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ArgumentError(f"cannot import {where!r}: {type(error).__name__}: {error}") from error
+    return module, f"sha256:{digest}"

@@ -1,0 +1,125 @@
+"""What a repo or folder holds, read from its index file before anything large is downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.errors import ModelError
+
+_NAMES = ("model_index.json", "modular_model_index.json")
+
+
+@dataclass(frozen=True)
+class PipelineIndex:
+    """A diffusers pipeline that was found.
+
+    Attributes:
+        name: Hub id or folder, as it was given.
+        pipeline_class: that the index file names. Some repos name a class that cannot run their weights.
+        revision: commit of a Hub repo, "sha256:" and the digest of the index file for a folder.
+        is_local: whether `name` is a folder.
+        weights_bytes: size of the weights; None where the Hub does not tell.
+        components: name to library and class.
+    """
+
+    name: str
+    pipeline_class: str
+    revision: str
+    is_local: bool
+    weights_bytes: int | None
+    components: Mapping[str, tuple[str, str]]
+
+
+def read_index(name: str, revision: str | None = None) -> PipelineIndex:
+    """Find the pipeline of a folder or a Hub repo. Only the index file is downloaded.
+
+    Raises:
+        ModelError: there is no such folder or repo, it is gated, the Hub cannot be reached, or it holds no pipeline.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        for each in _NAMES:
+            if (folder / each).is_file():
+                return _index(name, (folder / each).read_bytes(), revision=None, size=_folder_weights(folder))
+        raise ModelError(f"the folder {name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)})")
+    return _hub_index(name, revision)
+
+
+def _hub_index(name: str, revision: str | None) -> PipelineIndex:
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        for each in _NAMES:
+            try:
+                path = Path(hf_hub_download(name, each, revision=revision))
+            except LocalEntryNotFoundError:
+                raise
+            except EntryNotFoundError:
+                continue
+            # the name of the folder in the cache is the commit
+            return _index(
+                name, path.read_bytes(), revision=path.parent.name, size=_hub_weights(HfApi(), name, revision)
+            )
+    except GatedRepoError as error:
+        raise ModelError(f"{name!r} is gated: accept its terms on its page, then `hf auth login`") from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"{name!r} has no revision {revision!r}") from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(f"there is no model {name!r} on the Hub, or it is private: check the id") from error
+    except HFValidationError as error:
+        raise ModelError(f"{name!r} must be a folder or a Hub id of the form 'org/name'") from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"the Hub cannot be reached for {name!r}, and it is not in the cache: {reason}") from error
+    raise ModelError(
+        f"{name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)}); score it by a Python function, an "
+        "HTTP endpoint, or videos that its own code made"
+    )
+
+
+def _index(name: str, content: bytes, *, revision: str | None, size: int | None) -> PipelineIndex:
+    try:
+        index: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"the index file of {name!r} is not JSON: {error}") from error
+    pipeline_class = index.get("_class_name") if isinstance(index, dict) else None
+    if not isinstance(pipeline_class, str):
+        raise ModelError(f"the index file of {name!r} names no pipeline class")
+    components = {
+        part: (value[0], value[1])
+        for part, value in index.items()
+        if isinstance(value, list) and len(value) >= 2 and all(isinstance(word, str) for word in value[:2])
+    }
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return PipelineIndex(name, pipeline_class, revision or digest, revision is None, size, components)
+
+
+def _folder_weights(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
+
+
+def _hub_weights(api: Any, name: str, revision: str | None) -> int | None:
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        siblings = api.model_info(name, revision=revision, files_metadata=True).siblings or []
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return None  # the index file came from the cache: the size is only for the plan
+    # a pipeline's weights lie in the folders of its components; those in the root are another format
+    sizes = [file.size for file in siblings if "/" in file.rfilename and file.rfilename.endswith(".safetensors")]
+    return None if None in sizes else sum(size for size in sizes if size)

@@ -1,0 +1,75 @@
+"""Repos of which more must be known than their index file says: licences, class names that lie, own code.
+
+Gathered from the repos' cards and files in 2026; check the licence of a repo yourself before you use its videos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_OWN_CODE = (
+    "this model runs only with its own code, whatever its index file says; score it by a Python function "
+    "(--model python:module:function), an HTTP endpoint (--model http://...), or videos that its own code made"
+)
+
+
+@dataclass(frozen=True)
+class KnownRepo:
+    """What is known of a repo on the Hub.
+
+    Attributes:
+        licence: of the weights, as far as known.
+        excluded: territories in which the licence grants nothing.
+        refusal: why it cannot be run here and what to do; empty where it can.
+        weights_gb: size of the download; None where it is not known.
+        references: how many it takes, in words.
+    """
+
+    licence: str
+    excluded: tuple[str, ...] = ()
+    refusal: str = ""
+    weights_gb: float | None = None
+    references: str = ""
+
+
+_HUNYUAN_EXCLUDED = ("the EU", "the UK", "South Korea")
+
+REPOS: dict[str, KnownRepo] = {
+    "Wan-AI/Wan2.1-VACE-1.3B-diffusers": KnownRepo("Apache-2.0", weights_gb=19, references="any number"),
+    "Wan-AI/Wan2.1-VACE-14B-diffusers": KnownRepo("Apache-2.0", weights_gb=75, references="any number"),
+    "Wan-AI/Wan2.1-VACE-1.3B": KnownRepo(
+        "Apache-2.0", refusal="it holds the original format; take Wan-AI/Wan2.1-VACE-1.3B-diffusers"
+    ),
+    "Wan-AI/Wan2.1-VACE-14B": KnownRepo(
+        "Apache-2.0", refusal="it holds the original format; take Wan-AI/Wan2.1-VACE-14B-diffusers"
+    ),
+    "linoyts/Wan2.2-VACE-Fun-14B-diffusers": KnownRepo("see the repo", weights_gb=80, references="any number"),
+    "alibaba-pai/Wan2.2-VACE-Fun-A14B": KnownRepo(
+        "see the repo", refusal="it holds the original format; take linoyts/Wan2.2-VACE-Fun-14B-diffusers"
+    ),
+    "MiniMaxAI/MiniMax-H3": KnownRepo(
+        "MiniMax Community", ("the EU", "the UK", "South Korea", "the USA"), weights_gb=124, references="up to 9"
+    ),
+    "BestWishYsh/ConsisID-preview": KnownRepo("Apache-2.0", weights_gb=44, references="one face"),
+    "bytedance-research/Phantom": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="up to 4"),
+    "Skywork/SkyReels-A2": KnownRepo("Apache-2.0 on the Hub", refusal=_OWN_CODE, references="up to 3"),
+    "Skywork/SkyReels-V3-R2V-14B": KnownRepo("other", refusal=_OWN_CODE, references="up to 4"),
+    "MAGREF-Video/MAGREF": KnownRepo("Apache-2.0", refusal=_OWN_CODE, weights_gb=70, references="any, on one canvas"),
+    "tencent/HunyuanCustom": KnownRepo("Tencent", _HUNYUAN_EXCLUDED, refusal=_OWN_CODE, references="one"),
+    "ByteDance/BindWeave": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="up to 4"),
+    "ByteDance/Bernini-R-Diffusers": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="any number"),
+    "ByteDance/Bernini-R-1.3B-Diffusers": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="any number"),
+    "ByteDance/Bernini-Diffusers": KnownRepo("Apache-2.0", refusal=_OWN_CODE, weights_gb=126, references="any number"),
+    "gudaochangsheng/RefAlign-1.3B": KnownRepo("MIT", refusal=_OWN_CODE, references="any number"),
+    "gudaochangsheng/RefAlign-14B": KnownRepo("MIT", refusal=_OWN_CODE, references="any number"),
+    "bytedance-research/HuMo": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="any number, and audio"),
+    "BowenXue/Stand-In": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="one face"),
+    "ByteDance/lynx": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="one face"),
+    "acvlab/FantasyID": KnownRepo("Apache-2.0", refusal=_OWN_CODE, references="one face"),
+    "ID-Animator/ID-Animator": KnownRepo("see the repo", refusal=_OWN_CODE, references="one face"),
+    "SugerWu/VideoMaker": KnownRepo("Tencent", ("the EU",), refusal=_OWN_CODE, references="one"),
+}
+"""Hub id to what is known of it."""
+
+SPEECH_TO_VIDEO = ("wan2.2-s2v", "kandinsky-s2v")
+"""Parts of ids, in lower case, of models whose S2V means speech to video."""

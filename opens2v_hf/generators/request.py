@@ -1,0 +1,112 @@
+"""What passes between a run and a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from opens2v_hf.generators.recipe import Recipe
+
+Progress = Callable[[int, int], None]
+"""Called with the denoising steps done and their number."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One video to make.
+
+    Attributes:
+        id: of the sample, e.g. "singleobj_1".
+        prompt: text that the video is made from.
+        images: of the subjects, RGB, in the benchmark's order.
+        labels: class of each subject, e.g. "Cup"; as many as `images`.
+        seed: of this video.
+        recipe: complete: what the user left open is filled in from the family.
+    """
+
+    id: str
+    prompt: str
+    images: tuple[Image.Image, ...]
+    labels: tuple[str, ...]
+    seed: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One video that was made: frames, or a file that a service encoded.
+
+    Attributes:
+        frames: uint8 [T, H, W, 3] RGB, or float in [0, 1] of the same shape; None if `video` is given.
+        video: bytes of a video file, which are kept as they are; None if `frames` is given.
+        fps: frames per second; None leaves it to the recipe. Ignored with `video`.
+        facts: JSON-compatible; goes into the record beside the video, e.g. the prompt that was used in the end.
+    """
+
+    frames: np.ndarray | None = None
+    video: bytes | None = None
+    fps: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """Who makes the videos. Everything here but `subject_driven` and `notes` is part of a video's key.
+
+    Attributes:
+        kind: "diffusers", "python", "http" or "provider".
+        name: Hub id, folder, "module:function" or address.
+        revision: commit of the Hub repo, or digest of a folder's index file; None where there is none.
+        family: pipeline class, e.g. "WanVACEPipeline"; None where it is not known.
+        dtype: of the weights; None where it is not known.
+        versions: of the libraries that decide the video.
+        subject_driven: whether the model takes pictures of subjects as such. An image-to-video model does not: its
+            picture is the first frame.
+        notes: what a reader of the result must know.
+    """
+
+    kind: str
+    name: str
+    revision: str | None = None
+    family: str | None = None
+    dtype: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    subject_driven: bool = True
+    notes: tuple[str, ...] = ()
+
+
+class Generator(Protocol):
+    """Makes videos, one at a time."""
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who makes the videos."""
+        ...
+
+    @property
+    def recipe(self) -> Recipe:
+        """The settings that a request has where the user chose none."""
+        ...
+
+    @property
+    def max_references(self) -> int | None:
+        """How many pictures a request may have; None for any number."""
+        ...
+
+    def generate(self, request: Request, progress: Progress | None = None) -> Generated:
+        """Make one video.
+
+        The same request gives the same video, whatever was made before it.
+
+        Raises:
+            GenerationError: this video cannot be made; others may.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of memory: models of metrics are loaded next."""
+        ...

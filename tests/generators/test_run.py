@@ -1,0 +1,212 @@
+"""Runs with generators of a few lines: what is made once, kept, retried and refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.eval_folder import OPEN_IDS, write_eval_folder
+
+import opens2v_hf.generators.run as generation_run
+from opens2v_hf.errors import ArgumentError, GenerationError
+from opens2v_hf.generators import Generated, GeneratorInfo, Recipe
+from opens2v_hf.generators.api import generate
+from opens2v_hf.video.reader import open_video
+
+RECIPE = Recipe(width=32, height=16, num_frames=4, fps=8)
+
+
+class Stripes:
+    """A moving stripe whose place comes from the seed and the prompt."""
+
+    info = GeneratorInfo(kind="python", name="stripes")
+    recipe = RECIPE
+    max_references = None
+
+    def __init__(self, faults=None):
+        self.faults = faults or {}
+        self.requests = []
+        self.closed = False
+
+    def generate(self, request, progress=None):
+        self.requests.append(request)
+        fault = self.faults.get(request.id)
+        if isinstance(fault, Exception):
+            raise fault
+        frames = np.zeros((4, 16, 32, 3), np.uint8)
+        for number in range(4):
+            frames[number, :, (request.seed + len(request.prompt) + 4 * number) % 32] = 255
+        return fault if fault is not None else Generated(frames=frames)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    return write_eval_folder(tmp_path / "benchmark")
+
+
+def make(generator, benchmark, tmp_path, **options):
+    return generate(generator, data_dir=benchmark, out=tmp_path / "out", **options)
+
+
+def test_each_sample_gets_a_video_and_its_record(benchmark, tmp_path):
+    stripes = Stripes()
+    run = make(stripes, benchmark, tmp_path)
+    assert sorted(run.made) == sorted(OPEN_IDS)
+    assert stripes.closed
+    with open_video(tmp_path / "out/videos/faceobj_2.mp4") as reader:
+        assert (reader.num_frames, reader.width, reader.height, reader.fps) == (4, 32, 16, 8)
+    record = json.loads((tmp_path / "out/videos/faceobj_2.json").read_text())
+    assert record["prompt"] == "A man."
+    assert record["seed"] == 42
+    assert record["video"] == {"num_frames": 4, "width": 32, "height": 16, "fps": 8.0}
+    assert list(record["pictures"]) == ["Images/humanobj/human/man/2.jpg", "Images/humanobj/thing/ball/2.png"]
+    request = next(request for request in stripes.requests if request.id == "faceobj_2")
+    assert request.labels == ("Man", "Ball")
+    assert [image.getpixel((0, 0))[2] == 200 for image in request.images] == [False, True]
+
+
+def test_a_second_run_makes_nothing(benchmark, tmp_path):
+    make(Stripes(), benchmark, tmp_path)
+    again = Stripes()
+    run = make(again, benchmark, tmp_path)
+    assert (len(again.requests), run.num_reused) == (0, len(OPEN_IDS))
+
+
+@pytest.mark.parametrize("forget_journal", [False, True])
+def test_a_video_that_has_gone_is_made_again_each_time(benchmark, tmp_path, forget_journal):
+    make(Stripes(), benchmark, tmp_path)
+    for _ in range(2):
+        (tmp_path / "out/videos/singleobj_1.mp4").unlink()
+        if forget_journal:
+            for path in (tmp_path / "out/videos.journal").glob("*.jsonl"):
+                path.unlink()
+        again = Stripes()
+        make(again, benchmark, tmp_path)
+        assert [request.id for request in again.requests] == ["singleobj_1"]
+        assert (tmp_path / "out/videos/singleobj_1.mp4").is_file()
+
+
+@pytest.mark.parametrize("change", [{"seed": 43}, {"recipe": Recipe(fps=12)}])
+def test_another_request_makes_new_videos(benchmark, tmp_path, change):
+    make(Stripes(), benchmark, tmp_path)
+    again = Stripes()
+    make(again, benchmark, tmp_path, **change)
+    assert len(again.requests) == len(OPEN_IDS)
+
+
+def test_one_that_fails_costs_no_other_and_is_tried_as_its_kind_deserves(benchmark, tmp_path):
+    faults = {
+        "singleobj_1": GenerationError("no memory", transient=True),
+        "faceobj_2": Generated(frames=np.full((4, 16, 32, 3), np.nan)),
+        "singleface_3": Generated(frames=np.zeros((3, 16, 32, 3), np.uint8)),
+    }
+    run = make(Stripes(faults), benchmark, tmp_path)
+    assert list(run.made) == ["multiface_4"]
+    assert run.failed["singleobj_1"] == "no memory"
+    assert "NaN" in run.failed["faceobj_2"]
+    assert run.failed["singleface_3"] == "4 frames were asked for and 3 were made"
+    again = Stripes()
+    run = make(again, benchmark, tmp_path)
+    assert [request.id for request in again.requests] == ["singleobj_1"]
+    assert sorted(run.failed) == ["faceobj_2", "singleface_3"]
+    assert not make(Stripes(), benchmark, tmp_path, retry_failed=True).failed
+
+
+def test_a_function_is_a_generator_and_what_it_raises_is_that_video_s(benchmark, tmp_path):
+    def stripes(request):
+        if request.id == "faceobj_2":
+            raise ZeroDivisionError("by zero")
+        return Stripes().generate(request).frames
+
+    stripes.recipe = RECIPE
+    run = make(stripes, benchmark, tmp_path)
+    assert "ZeroDivisionError: by zero" in run.failed["faceobj_2"]
+    assert len(run.made) == 3
+
+
+def test_too_many_references_fail_or_are_recorded(benchmark, tmp_path):
+    one = Stripes()
+    one.max_references = 1
+    run = make(one, benchmark, tmp_path)
+    assert sorted(run.failed) == ["faceobj_2", "multiface_4"]
+    run = make(one, benchmark, tmp_path, too_many_references="collage")
+    assert run.references_changed == {"collage": 2}
+    assert json.loads((tmp_path / "out/videos/generation.json").read_text())["references_changed"] == {"collage": 2}
+
+
+def test_broken_pictures_fail_their_sample_only(benchmark, tmp_path):
+    (benchmark / "Images/singleobject/cup/1.png").write_bytes(b"no picture")
+    run = make(Stripes(), benchmark, tmp_path)
+    assert list(run.failed) == ["singleobj_1"]
+    assert len(run.made) == 3
+
+
+def test_a_video_that_came_encoded_is_kept_to_the_byte(benchmark, tmp_path):
+    make(Stripes(), benchmark, tmp_path)
+    content = (tmp_path / "out/videos/singleobj_1.mp4").read_bytes()
+
+    def service(request):
+        return Generated(video=content if request.id != "faceobj_2" else b"<html>busy</html>")
+
+    run = generate(service, data_dir=benchmark, out=tmp_path / "other")
+    assert (tmp_path / "other/videos/singleobj_1.mp4").read_bytes() == content
+    assert "is not a video" in run.failed["faceobj_2"]
+
+
+def test_a_full_disk_keeps_what_is_finished(benchmark, tmp_path, monkeypatch):
+    def full(path, *_arguments, **_options):
+        if path.stem == "singleface_3":
+            raise OSError(28, "No space left on device")
+        return real(path, *_arguments, **_options)
+
+    real = generation_run.write_video
+    monkeypatch.setattr(generation_run, "write_video", full)
+    with pytest.raises(Exception, match="No space left"):
+        make(Stripes(), benchmark, tmp_path)
+    monkeypatch.undo()
+    again = Stripes()
+    make(again, benchmark, tmp_path)
+    assert "singleobj_1" not in [request.id for request in again.requests]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"limit": 0}, "limit must be a whole number of at least 1"),
+        ({"ids": ["nobody_1"]}, "has no sample nobody_1"),
+        ({"too_many_references": "some"}, "must be 'fail', 'first' or 'collage'"),
+    ],
+)
+def test_wrong_use_is_refused(benchmark, tmp_path, options, words):
+    with pytest.raises(ArgumentError) as raised:
+        make(Stripes(), benchmark, tmp_path, **options)
+    assert words in str(raised.value)
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from test_run import Stripes, generate
+class Killed(Stripes):
+    def generate(self, request, progress=None):
+        if len(self.requests) == 2:
+            os.kill(os.getpid(), 9)
+        return super().generate(request, progress)
+generate(Killed(), data_dir=sys.argv[2], out=sys.argv[3])
+"""
+
+
+def test_a_killed_run_goes_on_and_makes_nothing_twice(benchmark, tmp_path):
+    tests = Path(__file__).resolve().parent
+    command = [sys.executable, "-c", KILLED, str(tests), str(benchmark), str(tmp_path / "out")]
+    environment = {"PYTHONPATH": f"{tests.parent}:{tests.parents[1]}", "PATH": "/usr/bin:/bin"}
+    assert subprocess.run(command, env=environment, capture_output=True).returncode == -9
+    again = Stripes()
+    run = make(again, benchmark, tmp_path)
+    assert (len(again.requests), len(run.made)) == (len(OPEN_IDS) - 2, len(OPEN_IDS))
