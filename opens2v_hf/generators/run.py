@@ -33,7 +33,8 @@ from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import joined
-from opens2v_hf.jobs.run import GroupOutcome, Unit, collect, run_units
+from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.unit import Group, GroupOutcome, Unit
 from opens2v_hf.run.metrics.pictures import load_picture
 from opens2v_hf.run.progress import Progress as ProgressBar
 from opens2v_hf.video.reader import open_video
@@ -177,8 +178,9 @@ def generate_videos(
         journal = open_journal(journal_folder, rank=processes.rank, launch=processes.launch)
         held.callback(journal.close)
         common = _Common(generator, split, place, settings, lambda key: journal.get(key), shown)
+        groups: list[Group] = [_SampleGroup(common, sample) for sample in samples]
         own = run_units(
-            [_SampleGroup(common, sample) for sample in samples],
+            groups,
             journal=journal,
             processes=processes,
             errors=ErrorLog(journal_folder.with_suffix(".errors.log")),
@@ -244,9 +246,6 @@ class _SampleGroup:
 class _OpenSample:
     """A sample whose pictures were read."""
 
-    facts: Mapping[str, Any] = {}
-    check = None
-
     def __init__(self, common: _Common, sample: EvalSample) -> None:
         self._common = common
         self._sample = sample
@@ -258,6 +257,8 @@ class _OpenSample:
             picture = load_picture(content, name=subject.path)
             images.append(as_rgb(picture, subject.path))
         self._images = images
+        self.facts: Mapping[str, Any] = {}
+        self.check: Callable[[], None] | None = None
         self.key = self._request_key()
 
     @property
@@ -267,7 +268,12 @@ class _OpenSample:
     def prepare(self, names: Collection[str]) -> None:
         """The pictures are read already."""
 
+    def num_bytes(self) -> int:
+        """What the pictures take in memory."""
+        return sum(image.width * image.height * 3 for image in self._images)
+
     def is_changed(self) -> bool:
+        """The pictures are in memory, and the key is theirs."""
         return False
 
     def _request_key(self) -> str:
