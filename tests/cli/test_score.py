@@ -54,9 +54,8 @@ def test_gmescore_and_naturalscore_of_a_folder(
     assert "readme.txt" in printed.out
     record = json.loads((tmp_path / "open-domain.json").read_text())
     scores = record["metrics"]["naturalscore"]["scores"]
-    # videos go in the benchmark's order: singleface_1 gets 4, 4, 2 and singleobj_1 three times 5
-    assert scores["singleface_1"]["value"] == pytest.approx(10 / 3)
-    assert scores["singleobj_1"]["value"] == 5.0
+    # the video that is decoded first gets 4, 4, 2 and the other one three times 5
+    assert sorted(scores[id_]["value"] for id_ in IDS) == pytest.approx([10 / 3, 5.0])
     assert record["metrics"]["gmescore"]["summary"]["num_scored"] == 2
     assert record["coverage"]["found"] == 2
     assert record["coverage"]["unknown"] == ["readme.txt"]
@@ -120,8 +119,9 @@ def test_the_same_command_goes_on_from_its_journal(
     assert main(words) == 130
     assert f"what was finished is kept in {tmp_path}" in capsys.readouterr().err
     assert main([*words, "--memory", "low"]) == 1  # six of eight samples have no video
-    # by the order of the benchmark; the interrupted one is scored again
-    assert scored == ["singleface_1", "singleobj_1", "singleobj_1"]
+    # whichever is decoded first; the interrupted one is scored again
+    assert len(scored) == 3
+    assert scored[1] == scored[2] != scored[0]
     assert f"{place.name}, open-domain: 4 of 4 scored, 3 taken from the journal" in capsys.readouterr().err
     before = json.loads((tmp_path / "open-domain.json").read_text())
     assert main(words) == 1
