@@ -56,7 +56,7 @@ docs: $(INSTALLED) ## build the pages and the API reference into build/docs; a w
 check: lint types doctest docs test ## all that CI runs
 
 embedded: $(INSTALLED) ## train the embedded models from nothing (some two hours)
-	$(BIN)/python -m opens2v_hf.run.training
+	$(BIN)/python -m opens2v_hf.embedded.training
 
 wheel: $(INSTALLED) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -24,8 +24,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION, VISION_TOKENS, GmeEmbedder
-from opens2v_hf.run.metrics.gmescore import GmeScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.writer import write_video
 

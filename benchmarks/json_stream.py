@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from opens2v_hf.data.opens2v5m.byte_source import LocalSource
-from opens2v_hf.data.opens2v5m.json_stream import read_object
+from opens2v_hf.data.opens2v5m.released.byte_source import LocalSource
+from opens2v_hf.data.opens2v5m.released.json_stream import read_object
 from opens2v_hf.masks.rle import encode
 
 HEIGHT, WIDTH, SUBJECTS = 720, 1280, 16

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from opens2v_hf.embedded.training.quality_scorer_network import build_network, build_preprocessor, build_tokenizer
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.q_align.config import AbstractorConfig, LanguageConfig, QAlignConfig, VisionConfig
 from opens2v_hf.models.q_align.prompt import prompt_ids
 from opens2v_hf.models.q_align.scorer import CPU_BATCH_TOKENS, QAlignScorer
-from opens2v_hf.run.training.quality_scorer_network import build_network, build_preprocessor, build_tokenizer
 from opens2v_hf.scores.motion_smoothness import WINDOW_SIZE, level_scores, windows
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import every

@@ -31,6 +31,8 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.metrics.nexusscore import NexusScore
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.gme import GmeEmbedder, similarities
 from opens2v_hf.models.info import ModelInfo
@@ -38,8 +40,6 @@ from opens2v_hf.models.yolo_world.boxes import decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
 from opens2v_hf.models.yolo_world.preprocess import letterbox
-from opens2v_hf.run.metrics.nexus_reference import NexusReference
-from opens2v_hf.run.metrics.nexusscore import NexusScore
 from opens2v_hf.scores.nexus import Thresholds
 from opens2v_hf.video.clip import Clip
 

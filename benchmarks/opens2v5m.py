@@ -36,9 +36,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import opens2v_hf
-from opens2v_hf.data.opens2v5m.convert import convert
-from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
-from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.data.opens2v5m.released.samples import read_layout
+from opens2v_hf.data.opens2v5m.shards.convert import convert
+from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.data.synthetic.render import mask_box, render_background, render_frame
 from opens2v_hf.data.synthetic.scenes import caption, draw_scene, phrase
 from opens2v_hf.data.training import SubjectRule, TrainingView
@@ -184,7 +184,7 @@ def _stream(folder: Path, columns: list[str] | None = None) -> datasets.Iterable
 
 
 def _all_but_files() -> list[str]:
-    from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR
+    from opens2v_hf.data.opens2v5m.shards.schema import REGULAR
 
     return [name for name in REGULAR.names if name not in ("video", "background")]
 

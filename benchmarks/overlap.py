@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.data.eval_prompts import parse_eval_prompts
+from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.evaluation.videos import find_videos
+from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.metrics.motion_amplitude import MotionAmplitude
-from opens2v_hf.run.output import Output
-from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
-from opens2v_hf.run.videos import find_videos
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import SamplingRule, every, linspace

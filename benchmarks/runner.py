@@ -33,15 +33,15 @@ from typing import Any
 import torch
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
-from opens2v_hf import processes as launch
-from opens2v_hf.data.eval_split import EvalSplit, open_split
+from opens2v_hf._util import processes as launch
+from opens2v_hf.data.benchmark.split import EvalSplit, open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
-from opens2v_hf.run.output import Output
-from opens2v_hf.run.passes import plan_passes
-from opens2v_hf.run.registry import ModelChoice, load_tasks
-from opens2v_hf.run.result import RunResult
-from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
-from opens2v_hf.run.videos import find_videos
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.passes import plan_passes
+from opens2v_hf.evaluation.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.evaluation.videos import find_videos
+from opens2v_hf.metrics.registry import ModelChoice, load_tasks
+from opens2v_hf.results.result import RunResult
 from opens2v_hf.video.clip import Clip
 
 SPLIT = "open-domain"

@@ -26,9 +26,9 @@ from opens2v_hf.hub import names as _names
 
 if TYPE_CHECKING:
     from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
-    from opens2v_hf.run.door import score
-    from opens2v_hf.run.registry import ModelChoice
-    from opens2v_hf.run.result import RunResult
+    from opens2v_hf.evaluation.api import score
+    from opens2v_hf.metrics.registry import ModelChoice
+    from opens2v_hf.results.result import RunResult
 
 _names.install()
 
@@ -47,9 +47,9 @@ __all__ = [
 ]
 
 _LAZY = {
-    "score": "opens2v_hf.run.door",
-    "RunResult": "opens2v_hf.run.result",
-    "ModelChoice": "opens2v_hf.run.registry",
+    "score": "opens2v_hf.evaluation.api",
+    "RunResult": "opens2v_hf.results.result",
+    "ModelChoice": "opens2v_hf.metrics.registry",
     **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
 }
 

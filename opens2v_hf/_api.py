@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.results.result import RunResult
 
 if TYPE_CHECKING:
-    from opens2v_hf.data.opens2v5m.convert import Conversion
+    from opens2v_hf.data.opens2v5m.shards.convert import Conversion
+    from opens2v_hf.evaluation.doctor import Finding
+    from opens2v_hf.evaluation.request import MetricModels
     from opens2v_hf.hub.pull_requests import Proposal
-    from opens2v_hf.run.compare import ResultComparison
-    from opens2v_hf.run.doctor import Finding
-    from opens2v_hf.run.explanation import Explanation
-    from opens2v_hf.run.metrics.nexus_reference import NexusReference
-    from opens2v_hf.run.request import MetricModels
+    from opens2v_hf.metrics.nexus_reference import NexusReference
+    from opens2v_hf.reports.explanation import Explanation
+    from opens2v_hf.results.compare import ResultComparison
     from opens2v_hf.video.reader import Backend
 
 PathLike = str | os.PathLike[str]
@@ -47,7 +47,7 @@ def compare(
         ResultError: a result cannot be read, or the two cannot be compared.
         ArgumentError: an argument has a value that cannot be used.
     """
-    from opens2v_hf.run.compare import compare_results
+    from opens2v_hf.results.compare import compare_results
 
     if isinstance(top, bool) or not isinstance(top, int) or top < 0:
         raise ArgumentError(f"top must be a whole number from 0 (got {top!r})")
@@ -76,9 +76,9 @@ def report(
         ResultError: a result cannot be read, or the folder cannot be written.
         ArgumentError: no result, or two of the same model and split.
     """
-    from opens2v_hf.run.report import write_report
-    from opens2v_hf.run.result_reading import read_results
-    from opens2v_hf.run.thumbnails import find_thumbnails
+    from opens2v_hf.evaluation.thumbnails import find_thumbnails
+    from opens2v_hf.reports.report import write_report
+    from opens2v_hf.results.reading import read_results
 
     given = [results] if isinstance(results, RunResult | str | os.PathLike) else list(results)
     read: list[RunResult] = []
@@ -137,12 +137,12 @@ def explain(
         ModelError: a model cannot be loaded.
         ResultError: the folder cannot be written.
     """
+    from opens2v_hf.evaluation.request import metric_options, model_choices
+    from opens2v_hf.metrics.nexusscore import NexusScore
+    from opens2v_hf.metrics.registry import load_metrics
     from opens2v_hf.models.info import EMBEDDED
-    from opens2v_hf.run.explain import explain as explain_video
-    from opens2v_hf.run.explain import write_explanation
-    from opens2v_hf.run.metrics.nexusscore import NexusScore
-    from opens2v_hf.run.registry import load_metrics
-    from opens2v_hf.run.request import metric_options, model_choices
+    from opens2v_hf.reports.explain import explain as explain_video
+    from opens2v_hf.reports.explain import write_explanation
 
     if not Path(video).is_file():
         raise ArgumentError(f"there is no video {os.fspath(video)}; check the path")
@@ -194,7 +194,7 @@ def show(
         ArgumentError: an argument has a value that cannot be used.
         ResultError: the file cannot be written.
     """
-    from opens2v_hf.run.show import NUM_FRAMES, Place, fetch, write_sheet
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, fetch, write_sheet
 
     shown = fetch(
         Place(_text(data_dir), repo, revision, _text(index_dir)),
@@ -236,9 +236,9 @@ def convert(
         SourceError: a released file cannot be read.
         ResultError: the folder is that of another conversion, or cannot be written.
     """
-    from opens2v_hf.data.opens2v5m.convert import convert as convert_plan
-    from opens2v_hf.data.opens2v5m.convert_plan import CONFIGS, plan_conversion
-    from opens2v_hf.data.opens2v5m.released import read_layout
+    from opens2v_hf.data.opens2v5m.released.samples import read_layout
+    from opens2v_hf.data.opens2v5m.shards.convert import convert as convert_plan
+    from opens2v_hf.data.opens2v5m.shards.convert_plan import CONFIGS, plan_conversion
 
     layout = read_layout(os.fspath(source), subset=subset, index_dir=_text(index_dir))
     plan = plan_conversion(
@@ -253,7 +253,7 @@ def convert(
 
 def doctor() -> list[Finding]:
     """Say what is installed, what will be used and what is missing; nothing is loaded, downloaded or sent."""
-    from opens2v_hf.run.doctor import examine
+    from opens2v_hf.evaluation.doctor import examine
 
     return examine()
 
@@ -297,9 +297,9 @@ def _reference(
     images: Sequence[Any],
     labels: Sequence[str],
 ) -> NexusReference:
-    from opens2v_hf.data.eval_split import open_split
-    from opens2v_hf.run.metrics.nexus_reference import NexusReference
-    from opens2v_hf.run.registry import METRICS
+    from opens2v_hf.data.benchmark.split import open_split
+    from opens2v_hf.metrics.nexus_reference import NexusReference
+    from opens2v_hf.metrics.registry import METRICS
 
     if images or labels:
         if len(images) != len(labels):

@@ -17,7 +17,9 @@ pytest_plugins = ["helpers.browser_fixtures", "helpers.loopback_hub.fixture"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=50, help="how often runs are killed in tests/run/test_kills.py")
+    parser.addoption(
+        "--kills", type=int, default=50, help="how often runs are killed in tests/evaluation/test_kills.py"
+    )
 
 
 def _missing_browser() -> str:

@@ -13,7 +13,7 @@ from helpers.scorecards import full_result
 
 import opens2v_hf
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.thumbnails import thumbnails_folder, write_thumbnail
+from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
 FUNCTIONS = ("compare", "convert", "doctor", "explain", "push", "report", "score", "show")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opens2v_hf.run.metrics import module
+from opens2v_hf.metrics import module
 
 
 class Aesthetics(module.MetricModule):

@@ -3,7 +3,7 @@
 from opens2v_hf.hub.apps.inputs import Pictures
 from opens2v_hf.hub.apps.metric import metric_page
 from opens2v_hf.hub.apps.views import line_plot, people_lines, people_points
-from opens2v_hf.run.metrics.face_reference import FaceReference
+from opens2v_hf.metrics.face_reference import FaceReference
 
 PAGE = metric_page(
     "facesim_multi",

@@ -3,7 +3,7 @@
 from opens2v_hf.hub.apps.inputs import Prompt
 from opens2v_hf.hub.apps.metric import metric_page
 from opens2v_hf.hub.apps.views import line_plot, per_frame
-from opens2v_hf.run.metrics.gmescore import checked_prompt
+from opens2v_hf.metrics.gmescore import checked_prompt
 
 PAGE = metric_page(
     "gmescore",

@@ -10,7 +10,7 @@ from opens2v_hf.cli.options import add
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.run.compare import TOP
+    from opens2v_hf.results.compare import TOP
 
     parser.add_argument("a", metavar="A", help="what `opens2v score` wrote: a JSON file, or the folder that holds it")
     parser.add_argument("b", metavar="B", help="another one, of the same split")
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print."""
     import opens2v_hf
-    from opens2v_hf.run.compare_text import format_comparison
+    from opens2v_hf.results.compare_text import format_comparison
 
     comparison = opens2v_hf.compare(
         arguments.a, arguments.b, weights=arguments.weights, scoring=arguments.scoring, top=arguments.top

@@ -71,11 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         OpenS2VError: the conversion cannot be done; the message says why.
     """
-    from opens2v_hf.data.opens2v5m.convert import REJECTED, build_indices, convert
-    from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
-    from opens2v_hf.data.opens2v5m.released import read_layout
-    from opens2v_hf.data.opens2v5m.tar_index import load_index
-    from opens2v_hf.data.opens2v5m.verify import verify
+    from opens2v_hf.data.opens2v5m.released.samples import read_layout
+    from opens2v_hf.data.opens2v5m.released.tar_index import load_index
+    from opens2v_hf.data.opens2v5m.shards.convert import REJECTED, build_indices, convert
+    from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
+    from opens2v_hf.data.opens2v5m.shards.verify import verify
 
     layout = read_layout(arguments.source, subset=arguments.subset, index_dir=arguments.index_dir)
     plan = plan_conversion(

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the sample, score the simulated models, write the report."""
     from opens2v_hf.cli import hide_bars
-    from opens2v_hf.run.demo import run_demo
+    from opens2v_hf.cli.demo_run import run_demo
 
     hide_bars()  # the embedded models are loaded at once
 

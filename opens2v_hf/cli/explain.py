@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the page and the picture, print why; 1 where the video has no score because something failed."""
     import opens2v_hf
     from opens2v_hf._api import NEXUS_ROLES
-    from opens2v_hf.run.explain import write_explanation
-    from opens2v_hf.run.explain_words import headline, why
+    from opens2v_hf.reports.explain import write_explanation
+    from opens2v_hf.reports.explain_words import headline, why
     from opens2v_hf.scores.outcome import Status
 
     options, loading = parse_options(arguments.option, ["nexusscore"])

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from opens2v_hf.data.eval_prompts import PROMPT_FILES
+from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
 
 FLAGS: dict[str, dict[str, Any]] = {
@@ -76,7 +76,7 @@ def add_models(parser: argparse.ArgumentParser, roles: Iterable[str]) -> Any:
     Returns:
         The group, for more flags.
     """
-    from opens2v_hf.run.registry import ROLES
+    from opens2v_hf.metrics.registry import ROLES
 
     group = parser.add_argument_group("models", "each a Hub id, a folder, or 'embedded'")
     add(group, "--models")
@@ -112,8 +112,8 @@ def chosen_models(
         roles: that the metrics need.
         loading: role to arguments of loading its model, which count more than flags.
     """
+    from opens2v_hf.metrics.registry import ROLES, ModelChoice
     from opens2v_hf.models.info import EMBEDDED
-    from opens2v_hf.run.registry import ROLES, ModelChoice
 
     choices = {}
     for role in roles:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from opens2v_hf._util.console import say
 from opens2v_hf.cli.options import add
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.results.result import RunResult
 
 if TYPE_CHECKING:
     from opens2v_hf.hub.pull_requests import Proposal
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Push, and say what was done or would be; 1 where a dry run could not look at the Hub."""
     if not (arguments.model or arguments.results or arguments.space_json):
         raise ArgumentError("say where to push: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
-    from opens2v_hf.hub.results.result_file import find_result
+    from opens2v_hf.leaderboard.submissions.result_file import find_result
 
     result = RunResult.load(find_result(arguments.result))
     if arguments.space_json:
@@ -78,8 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
-    from opens2v_hf.hub.comparability import Allowed, check_comparable
-    from opens2v_hf.hub.results.released_form import released_form, write_released_form
+    from opens2v_hf.leaderboard.submissions.released_form import released_form, write_released_form
+    from opens2v_hf.results.comparability import Allowed, check_comparable
 
     path: Path = arguments.space_json
     card = result.scorecard(version=arguments.weights, scoring=arguments.scoring)
@@ -118,8 +118,8 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
     from huggingface_hub import HfApi
 
     from opens2v_hf.hub.client import HubUnreachableError, who_am_i
-    from opens2v_hf.hub.results.from_result import make_submission
-    from opens2v_hf.hub.results.submit import submit
+    from opens2v_hf.leaderboard.submissions.from_result import make_submission
+    from opens2v_hf.leaderboard.submissions.submit import submit
 
     if missing := [f"--{name}" for name in ("team", "venue") if not getattr(arguments, name)]:
         raise ArgumentError(f"a submission to {arguments.results} needs {' and '.join(missing)}")

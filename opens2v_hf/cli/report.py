@@ -10,7 +10,7 @@ from opens2v_hf.cli.options import add
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.run.report import TITLE
+    from opens2v_hf.reports.report import TITLE
 
     parser.add_argument(
         "results",

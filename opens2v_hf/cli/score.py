@@ -17,9 +17,9 @@ _JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.run.door import Resume
-    from opens2v_hf.run.passes import Memory
-    from opens2v_hf.run.registry import METRICS, ROLES
+    from opens2v_hf.evaluation.api import Resume
+    from opens2v_hf.evaluation.passes import Memory
+    from opens2v_hf.metrics.registry import METRICS, ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
@@ -91,11 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     Of several processes under `accelerate launch` the main one writes, prints and has the exit code.
     """
     import opens2v_hf
-    from opens2v_hf import processes
+    from opens2v_hf._util import processes
     from opens2v_hf.cli import hide_bars
     from opens2v_hf.cli.wording import in_flags
-    from opens2v_hf.run.result import PARTIAL_ENDING, notes
-    from opens2v_hf.run.table import format_text, wrapped
+    from opens2v_hf.results.result import PARTIAL_ENDING, notes
+    from opens2v_hf.results.table import format_text, wrapped
 
     if not processes.is_main_process():
         hide_bars()
@@ -157,7 +157,7 @@ def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most
 
 def _chosen(arguments: argparse.Namespace, metrics: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Any]:
     """The options of the metrics asked for, and the models of the roles that they need."""
-    from opens2v_hf.run.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS, ROLES
 
     options, loading = parse_options(arguments.option, metrics)
     shortcuts = {

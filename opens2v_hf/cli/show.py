@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the sheet and say where it is; 1 where something could not be drawn."""
-    from opens2v_hf.run.show import NUM_FRAMES, Place, fetch, write_sheet
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, fetch, write_sheet
 
     shown = fetch(
         Place(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),

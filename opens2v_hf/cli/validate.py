@@ -36,15 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, print what is wrong; 1 where something is."""
     from opens2v_hf.errors import ArgumentError
-    from opens2v_hf.hub.results.checking import (
+    from opens2v_hf.leaderboard.submissions.checking import (
         Checked,
         pull_request_of,
         validate_file,
         validate_folder,
         validate_pull_request,
     )
-    from opens2v_hf.hub.results.record import json_schema, load_submissions
-    from opens2v_hf.hub.results.validation.problem import is_refused
+    from opens2v_hf.leaderboard.submissions.record import json_schema, load_submissions
+    from opens2v_hf.results.problem import is_refused
     from opens2v_hf.scores.scorecard import SPLITS
 
     if arguments.schema:
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(checked: dict[str, list]) -> None:
-    from opens2v_hf.hub.results.validation.problem import harmless, is_refused
+    from opens2v_hf.results.problem import harmless, is_refused
 
     for name, problems in checked.items():
         if problems:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.data.eval_split import open_split
+from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.generators.diffusers_pipeline import References
 from opens2v_hf.generators.load import plan_generator

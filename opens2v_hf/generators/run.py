@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from opens2v_hf import processes as launcher
-from opens2v_hf.data.eval_split import EvalSplit
-from opens2v_hf.data.sample import EvalSample
+from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.progress import Progress as ProgressBar
+from opens2v_hf.data.benchmark.sample import EvalSample
+from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, GenerationError, ResultError, VideoError
 from opens2v_hf.generators.checks import checked_frames
 from opens2v_hf.generators.recipe import SEED, Recipe
@@ -35,8 +36,7 @@ from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import joined
 from opens2v_hf.jobs.run import collect, run_units
 from opens2v_hf.jobs.unit import Group, GroupOutcome, Unit
-from opens2v_hf.run.metrics.pictures import load_picture
-from opens2v_hf.run.progress import Progress as ProgressBar
+from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.video.reader import open_video
 from opens2v_hf.video.writer import write_video
 

@@ -10,10 +10,10 @@ from typing import Any
 import datasets
 import yaml
 
-from opens2v_hf.data.opens2v5m.convert import MANIFEST
-from opens2v_hf.data.opens2v5m.convert_plan import CONFIGS, Videos
-from opens2v_hf.data.opens2v5m.parquet_schema import EMBEDDED, REFERENCED, stored_schema
-from opens2v_hf.data.opens2v5m.tables import SCHEMAS
+from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
+from opens2v_hf.data.opens2v5m.shards.convert_plan import CONFIGS, Videos
+from opens2v_hf.data.opens2v5m.shards.schema import EMBEDDED, REFERENCED, stored_schema
+from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS
 from opens2v_hf.errors import ResultError
 
 THIS_REPO = "<this repo>"

@@ -29,7 +29,7 @@ from opens2v_hf.hub.folders import hub_folder
 
 DATASET_BUILDERS = {
     "opens2v-5m": "opens2v_hf.data.opens2v5m.builder",
-    "opens2v-eval": "opens2v_hf.data.eval_builder",
+    "opens2v-eval": "opens2v_hf.data.benchmark.builder",
 }
 """Bare name of a dataset -> the module that holds its builder."""
 

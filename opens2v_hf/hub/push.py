@@ -9,11 +9,11 @@ from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
 from opens2v_hf.hub.client import HubUnreachableError, told, who_may_write
-from opens2v_hf.hub.comparability import Allowed, check_comparable
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
+from opens2v_hf.hub.links import link_problems
 from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
-from opens2v_hf.hub.results.validation.links import link_problems
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.results.comparability import Allowed, check_comparable
+from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.scorecard import RELEASED, SPLITS
 
 TITLE = "Add OpenS2V-Eval results"
@@ -58,8 +58,8 @@ def push_result(
 
     Raises:
         ArgumentError: `model` is no repo id, `source_url` no public page, or there is no such version or scoring.
-        ResultError: the result is refused, see `opens2v_hf.hub.comparability.check_comparable`; or what is in the repo
-            is no list of evaluation results.
+        ResultError: the result is refused, see `check_comparable`; or what is in the repo is
+            not a list of evaluation results.
         HubError: there is no token, no such repo, no right to write, or no way to the Hub.
     """
     if model.count("/") != 1 or not all(model.split("/")):

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from opens2v_hf._version import __version__
-from opens2v_hf.data.eval_publish import write_parquet
-from opens2v_hf.data.opens2v5m.convert import INDEX_FOLDER, MANIFEST, REJECTED
+from opens2v_hf.data.benchmark.publish import write_parquet
+from opens2v_hf.data.opens2v5m.shards.convert import INDEX_FOLDER, MANIFEST, REJECTED
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.dataset_card import THIS_REPO, card_of, read_manifest
 from opens2v_hf.hub.eval_yaml import FILE as EVAL_YAML

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from opens2v_hf._util.retries import Retries, free_memory, is_out_of_memory, may_pass
 from opens2v_hf.errors import (
     ArgumentError,
     ImageError,
@@ -34,7 +35,6 @@ from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal
 from opens2v_hf.jobs.outcome import Outcome, Retry, plain
 from opens2v_hf.jobs.overlap import Shared
-from opens2v_hf.jobs.retries import Retries, free_memory, is_out_of_memory, may_pass
 from opens2v_hf.jobs.time_limit import Limits, TimeLimited, TimeLimitError
 from opens2v_hf.jobs.unit import Group, GroupOutcome, OpenGroup, Unit
 

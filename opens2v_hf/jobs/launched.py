@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from opens2v_hf import processes as launcher
+from opens2v_hf._util import processes as launcher
 from opens2v_hf.errors import OpenS2VError, ProcessError
 from opens2v_hf.jobs.time_limit import Limits
 

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
-from opens2v_hf import processes as launcher
+from opens2v_hf._util import processes as launcher
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

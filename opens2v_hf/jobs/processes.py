@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from opens2v_hf import processes as launcher
+from opens2v_hf._util import processes as launcher
 from opens2v_hf.errors import ProcessError
 from opens2v_hf.jobs.journal import SINGLE
 from opens2v_hf.jobs.launched import LaunchedProcess, meeting_place

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+from opens2v_hf._util.retries import Retries
 from opens2v_hf.errors import (
     ProcessError,
 )
@@ -15,7 +16,6 @@ from opens2v_hf.jobs.journal import Journal
 from opens2v_hf.jobs.outcome import Retry
 from opens2v_hf.jobs.overlap import Shared, overlapped
 from opens2v_hf.jobs.processes import Processes, costliest_first
-from opens2v_hf.jobs.retries import Retries
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import Group, GroupOutcome
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opens2v_hf import processes
+from opens2v_hf._util import processes
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
 from opens2v_hf.models.config_file import read_config
 from opens2v_hf.models.damage import damaged_file
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULTS_FILE = "opens2v.json"
 """A model's folder may hold this JSON object of default values for the arguments of the class that loads it."""
 
-_EMBEDDED_ROOT = Path(__file__).resolve().parent / "embedded"
+_EMBEDDED_ROOT = Path(__file__).resolve().parents[1] / "embedded" / "weights"
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 _SETTING_ENDINGS = (".json", ".txt", ".model", ".jinja")
 _MAX_REASON_CHARS = 500

@@ -117,7 +117,7 @@ def _scores_of(path: str | os.PathLike[str], column: str, reduce: Reduce | None)
 def _scores_of_result(path: str | os.PathLike[str], column: str) -> pd.DataFrame:
     import pandas as pd
 
-    from opens2v_hf.run.result import RunResult
+    from opens2v_hf.results.result import RunResult
 
     result = RunResult.load(path)
     values = {item: score.value for item, score in result.metric(column).scores.items()}

@@ -19,11 +19,11 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.hub.apps import frame
-from opens2v_hf.run.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of, synthetic_folder
-from opens2v_hf.run.plots import to_png
-from opens2v_hf.run.show import complete
-from opens2v_hf.run.show_plots import draw_sheet
-from opens2v_hf.run.shown import ShownClip
+from opens2v_hf.reports.plots import to_png
+from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of, synthetic_folder
+from opens2v_hf.reports.sheet.show import complete
+from opens2v_hf.reports.sheet.show_plots import draw_sheet
+from opens2v_hf.reports.sheet.shown import ShownClip
 from opens2v_hf.video.writer import write_video
 
 SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.0))

@@ -13,13 +13,14 @@ from huggingface_hub import HfApi, get_token
 from opens2v_hf.errors import HubError, OpenS2VError
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.client import told
-from opens2v_hf.hub.leaderboard import pages
-from opens2v_hf.hub.leaderboard.boards import Boards, Which
-from opens2v_hf.hub.leaderboard.dataframe import datatypes, to_dataframe, widths
-from opens2v_hf.hub.leaderboard.rows import CLOSED, OPEN, split_columns
-from opens2v_hf.hub.leaderboard.source import MAX_AGE_S, Source, repos_of_the_space
-from opens2v_hf.hub.leaderboard.submit import Details, check_upload, send
-from opens2v_hf.hub.leaderboard.table import (
+from opens2v_hf.leaderboard import pages
+from opens2v_hf.leaderboard.boards import Boards, Which
+from opens2v_hf.leaderboard.dataframe import datatypes, to_dataframe, widths
+from opens2v_hf.leaderboard.rows import CLOSED, OPEN, split_columns
+from opens2v_hf.leaderboard.source import MAX_AGE_S, Source, repos_of_the_space
+from opens2v_hf.leaderboard.submissions.record import SPLITS, VENUES, Submission
+from opens2v_hf.leaderboard.submit import Details, check_upload, send
+from opens2v_hf.leaderboard.table import (
     DETAILS,
     GROUP,
     MODEL,
@@ -30,7 +31,6 @@ from opens2v_hf.hub.leaderboard.table import (
     category_table,
     score_table,
 )
-from opens2v_hf.hub.results.record import SPLITS, VENUES, Submission
 from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
 
 STYLE = Path(__file__).with_name("style.css")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from opens2v_hf._util.atomic import atomic_file, temporary_folder
-from opens2v_hf.data.opens2v5m.files import whole_file
-from opens2v_hf.run.result import write_json
-from opens2v_hf.run.thumbnails import write_thumbnail
+from opens2v_hf._util.files import whole_file
+from opens2v_hf.evaluation.thumbnails import write_thumbnail
+from opens2v_hf.results.result import write_json
 from opens2v_hf.video.writer import write_video
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from opens2v_hf.cli import main
-from opens2v_hf.run import doctor
+from opens2v_hf.evaluation import doctor
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import FLAGS
 from opens2v_hf.data.synthetic.eval_layout import write_eval
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.run.request import metric_options
+from opens2v_hf.evaluation.request import metric_options
 
 
 def _fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -189,7 +189,7 @@ def test_options_are_of_their_kind(option: str, values: list[str]) -> None:
 
 
 def test_every_option_of_every_metric_is_taken() -> None:
-    from opens2v_hf.run.registry import METRICS
+    from opens2v_hf.metrics.registry import METRICS
 
     for name, entry in METRICS.items():
         words = [f"{name}.{key}=1" for key in entry.options]

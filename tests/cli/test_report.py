@@ -5,7 +5,7 @@ import pytest
 from helpers.results import make_result
 
 from opens2v_hf.cli import main
-from opens2v_hf.run.thumbnails import thumbnails_folder, write_thumbnail
+from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
 
 def test_a_page_with_the_thumbnails_beside_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

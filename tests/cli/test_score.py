@@ -14,8 +14,8 @@ from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
-from opens2v_hf.run.metrics.gmescore import GmeScore
-from opens2v_hf.run.result import RunResult
+from opens2v_hf.metrics.gmescore import GmeScore
+from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 

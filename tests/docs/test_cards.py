@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 import opens2v_hf
-from opens2v_hf.data.eval_builder import FEATURES
-from opens2v_hf.data.opens2v5m.tables import SCHEMAS
-from opens2v_hf.hub.results.record import Submission
-from opens2v_hf.run.metrics.arguments import NEEDS, arguments_of
+from opens2v_hf.data.benchmark.builder import FEATURES
+from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS
+from opens2v_hf.leaderboard.submissions.record import Submission
+from opens2v_hf.metrics.arguments import NEEDS, arguments_of
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = sorted(path.parent.name for path in ROOT.glob("metrics/*/requirements.txt"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.data.eval_split import open_split
+from opens2v_hf.data.benchmark.split import open_split
 
 
 def references_of(benchmark: Path, ids: list[str]) -> list[dict[str, Any]]:

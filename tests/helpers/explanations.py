@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from opens2v_hf.run.explanation import Explanation, ReferenceView
+from opens2v_hf.reports.explanation import Explanation, ReferenceView
 from opens2v_hf.scores.nexus import NexusBox, Thresholds, Verdict
 from opens2v_hf.scores.outcome import VideoScore
 

@@ -24,16 +24,16 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.data.eval_prompts import parse_eval_prompts
-from opens2v_hf.data.sample import EvalSample
+from opens2v_hf._util.retries import Retries
+from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
+from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
-from opens2v_hf.jobs.retries import Retries
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.output import Output
-from opens2v_hf.run.result import RunResult
-from opens2v_hf.run.scoring import MetricPass, MetricTask, Run, score_passes
-from opens2v_hf.run.videos import find_videos
+from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import SamplingRule, every, linspace, stride

@@ -12,7 +12,7 @@ from typing import Any
 
 from helpers.submissions import make_submission, replace
 
-from opens2v_hf.hub.results.record import Submission
+from opens2v_hf.leaderboard.submissions.record import Submission
 
 SPLIT = "human-domain"  # the smallest
 

@@ -9,7 +9,6 @@ from helpers.loopback_hub.fixture import LoopbackHub
 _RUN = """
 import contextlib, io, json, sys
 from opens2v_hf.cli import main
-
 answers = []
 for words in json.loads(sys.argv[1]):
     printed = io.StringIO()

@@ -19,8 +19,8 @@ import evaluate
 import opens2v_hf
 from opens2v_hf.cli import main as command_line
 from opens2v_hf.errors import ModelError, OpenS2VError
+from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.gme import GmeEmbedder
-from opens2v_hf.run.metrics.gmescore import GmeScore
 
 
 def run(folder: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from helpers.submissions import RANGES, columns_of, make_submission, raw_values, replace, weights_of
 
-from opens2v_hf.data.eval_ids import split_ids
-from opens2v_hf.hub.results.record import Submission
+from opens2v_hf.data.benchmark.ids import split_ids
+from opens2v_hf.leaderboard.submissions.record import Submission
 
 HOSTILE_NAME = (
     "<img src=x onerror=\"document.title='owned'\">**bold** [x](javascript:alert(1)) $\\frac{1}{0}$ {{value}} ${1+1}"

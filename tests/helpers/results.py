@@ -1,7 +1,7 @@
 """Results made by hand, for tests of what is done with results."""
 
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import VideoScore
 
 

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Mapping
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.scores.scorecard import COLUMNS
 

@@ -6,10 +6,10 @@ import dataclasses
 import random
 from typing import Any
 
-from opens2v_hf.data.eval_ids import PROMPT_SHA256, applicable_ids, split_ids
-from opens2v_hf.hub.results.record import FORMAT, Submission
+from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
+from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.run.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import VideoScore
 
 # SPEC section 3, written out a second time: range of the raw value, where the magnitude counts, weights of v1.1.

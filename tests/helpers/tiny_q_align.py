@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from opens2v_hf.embedded.training.quality_scorer_network import build_image_processor, build_tokenizer
 from opens2v_hf.models.q_align.config import AbstractorConfig, LanguageConfig, QAlignConfig, VisionConfig
 from opens2v_hf.models.q_align.network import QAlign
-from opens2v_hf.run.training.quality_scorer_network import build_image_processor, build_tokenizer
 
 
 def tiny_config() -> QAlignConfig:

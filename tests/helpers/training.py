@@ -10,10 +10,10 @@ import datasets
 from helpers.opens2v5m import folder_form
 
 import opens2v_hf
-from opens2v_hf.data.opens2v5m import shards
-from opens2v_hf.data.opens2v5m.convert import convert
-from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
-from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.data.opens2v5m.released.samples import read_layout
+from opens2v_hf.data.opens2v5m.shards import write as shards
+from opens2v_hf.data.opens2v5m.shards.convert import convert
+from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.data.synthetic.dataset_plan import DatasetClip, plan_dataset
 from opens2v_hf.data.training.sample import TrainingSample
 

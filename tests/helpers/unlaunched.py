@@ -18,7 +18,7 @@ from typing import Any
 
 from opens2v_hf.errors import ProcessError
 from opens2v_hf.jobs.time_limit import Limits
-from opens2v_hf.run.each_video import for_each_video
+from opens2v_hf.metrics.each_video import for_each_video
 
 RANK = int(os.environ["RANK"])
 FOLDER = Path(sys.argv[1])

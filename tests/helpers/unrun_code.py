@@ -10,7 +10,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.run.metrics.arguments import NEEDS, arguments_of, judge_arguments
+from opens2v_hf.metrics.arguments import NEEDS, arguments_of, judge_arguments
 
 _UNKNOWN = object()
 

@@ -40,7 +40,7 @@ print(json.dumps({name: [type(metric).__name__, list(metric.features)] for name,
 AFTERWARDS = """
 import json, sys
 from huggingface_hub import HfApi
-from opens2v_hf.hub.results.record import load_submissions
+from opens2v_hf.leaderboard.submissions.record import load_submissions
 api = HfApi()
 (discussion,) = api.get_repo_discussions("lab/opens2v-results", repo_type="dataset")
 before = len(load_submissions("lab/opens2v-results"))

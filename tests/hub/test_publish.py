@@ -11,9 +11,9 @@ from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.opens2v5m import folder_form
 
 from opens2v_hf._version import __version__
-from opens2v_hf.data.opens2v5m.convert import convert
-from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
-from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.data.opens2v5m.released.samples import read_layout
+from opens2v_hf.data.opens2v5m.shards.convert import convert
+from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.dataset_card import front_matter, split_card
 from opens2v_hf.hub.folders import hub_folder

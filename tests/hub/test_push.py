@@ -163,7 +163,6 @@ from huggingface_hub import HfApi
 from opens2v_hf.errors import HubError
 from opens2v_hf.hub.client import who_am_i
 from opens2v_hf.hub.pull_requests import find_target, propose
-
 api, repo_id = HfApi(), "bob/raced-model"
 target = find_target(api, repo_id, "model", title="A title", user=who_am_i(api), direct=True)
 api.upload_file(path_or_fileobj=b"theirs", path_in_repo="file.txt", repo_id=repo_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from opens2v_hf._util.retries import Retries
 from opens2v_hf.errors import (
     ArgumentError,
     JudgeError,
@@ -22,7 +23,6 @@ from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import SingleProcess
-from opens2v_hf.jobs.retries import Retries
 from opens2v_hf.jobs.run import run_units
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import GroupOutcome, Unit

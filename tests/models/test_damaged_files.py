@@ -19,11 +19,11 @@ from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from safetensors.torch import save_file
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.metrics.registry import ModelChoice, load_model
 from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.faces.heatmap_network import HeatmapConfig, HeatmapFaceNetwork
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork
 from opens2v_hf.models.yolo_world.weights import save_weights
-from opens2v_hf.run.registry import ModelChoice, load_model
 
 FACES = HeatmapConfig(widths=(4, 4, 4, 4, 4), neck_width=4, input_px=64)
 IR = IrConfig(units=(1, 1, 1, 1), widths=(4, 4, 8, 8, 8), input_px=32, embed_dim=6)

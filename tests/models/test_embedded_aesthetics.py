@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import opens2v_hf
+from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
+from opens2v_hf.metrics.aesthetics import Aesthetics
+from opens2v_hf.metrics.base import answer
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.run.metrics.aesthetics import Aesthetics
-from opens2v_hf.run.metrics.base import answer
-from opens2v_hf.run.training.aesthetics_evaluation import evaluate_aesthetics
 
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "corrupted_frames")
 
@@ -41,6 +41,6 @@ def test_they_are_small_and_say_what_they_are() -> None:
     ]
     assert all((info.revision or "").startswith("sha256:") for info in metric.models)
     assert "embedded" in answer(metric, [])["note"]
-    folder = Path(opens2v_hf.__file__).parent / "models" / "embedded"
+    folder = Path(opens2v_hf.__file__).parent / "embedded" / "weights"
     files = [path for role in ("aesthetic_encoder", "aesthetic_head") for path in (folder / role).iterdir()]
     assert sum(path.stat().st_size for path in files) < 1_500_000

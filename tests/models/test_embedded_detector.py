@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from opens2v_hf.embedded.training.detector_evaluation import evaluate_detector
 from opens2v_hf.models import hub
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
-from opens2v_hf.run.training.detector_evaluation import evaluate_detector
 
-FOLDER = Path(hub.__file__).parent / "embedded"
+FOLDER = Path(hub.__file__).parents[1] / "embedded" / "weights"
 
 pytestmark = pytest.mark.slow
 

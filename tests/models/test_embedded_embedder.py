@@ -10,9 +10,9 @@ import torch
 
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.synthetic.scenes import caption, draw_scene
+from opens2v_hf.embedded.training.embedder_evaluation import evaluate_embedder
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
 from opens2v_hf.models.hub import resolve_model
-from opens2v_hf.run.training.embedder_evaluation import evaluate_embedder
 
 FIRST_SEED = 300_000
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
+from opens2v_hf.metrics.base import answer
+from opens2v_hf.metrics.naturalscore import NaturalScore
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.judge.loading import load_judge
-from opens2v_hf.run.metrics.base import answer
-from opens2v_hf.run.metrics.naturalscore import NaturalScore
-from opens2v_hf.run.training.judge_evaluation import evaluate_judge
 
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "flicker", "corrupted_frames")
 NUM_SCENES = 30
@@ -46,5 +46,5 @@ def test_it_is_small_and_says_what_it_is() -> None:
     assert "embedded" in result["note"]
     import opens2v_hf
 
-    folder = Path(opens2v_hf.__file__).parent / "models" / "embedded" / "judge"
+    folder = Path(opens2v_hf.__file__).parent / "embedded" / "weights" / "judge"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 2_500_000

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import opens2v_hf
+from opens2v_hf.embedded.training.quality_scorer_evaluation import HELD_OUT_SEED, evaluate_quality_scorer
+from opens2v_hf.metrics.base import answer
+from opens2v_hf.metrics.motion_smoothness import MotionSmoothness
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.run.metrics.base import answer
-from opens2v_hf.run.metrics.motion_smoothness import MotionSmoothness
-from opens2v_hf.run.training.quality_scorer_evaluation import HELD_OUT_SEED, evaluate_quality_scorer
 
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "flicker")
 """Of half of a video's frames; subjects that flicker are gone from half of them, too."""
@@ -49,5 +49,5 @@ def test_it_is_small_and_says_what_it_is() -> None:
     result = answer(metric, [])
     assert not result["comparable"]
     assert "embedded" in result["note"]
-    folder = Path(opens2v_hf.__file__).parent / "models" / "embedded" / "quality_scorer"
+    folder = Path(opens2v_hf.__file__).parent / "embedded" / "weights" / "quality_scorer"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 1_500_000

@@ -11,8 +11,8 @@ from transformers import CLIPImageProcessorPil, SiglipImageProcessorPil
 from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from opens2v_hf.metrics.naturalscore import shown
 from opens2v_hf.models.gme import first_resize
-from opens2v_hf.run.metrics.naturalscore import shown
 from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
 BILINEAR, BICUBIC, LANCZOS = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS

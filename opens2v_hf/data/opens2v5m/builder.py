@@ -19,13 +19,13 @@ from datasets.fingerprint import Hasher
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
 
-from opens2v_hf.data.opens2v5m import features
-from opens2v_hf.data.opens2v5m.convert_plan import VIEWS_STEP
 from opens2v_hf.data.opens2v5m.filters import PRESETS, Filters, QualityFilter, row_filter
-from opens2v_hf.data.opens2v5m.json_stream import Malformed, OnError, byte_ranges
-from opens2v_hf.data.opens2v5m.media_folder import Place
-from opens2v_hf.data.opens2v5m.released import JsonFile, ReleasedLayout, Subset, read_layout
-from opens2v_hf.data.opens2v5m.tables import SCHEMAS, Selection, released_tables, shard_tables
+from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError, byte_ranges
+from opens2v_hf.data.opens2v5m.released.media_folder import Place
+from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout, Subset, read_layout
+from opens2v_hf.data.opens2v5m.shards import features
+from opens2v_hf.data.opens2v5m.shards.convert_plan import VIEWS_STEP
+from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS, Selection, released_tables, shard_tables
 from opens2v_hf.errors import ArgumentError, SourceError
 
 DEFAULT_REPO = "BestWishYsh/OpenS2V-5M"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.eval_layout import SEEDS_PER_SAMPLE, check_seed
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.synthetic.scenes import Scene, draw_scene

@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.render import environment_picture, reference_picture
 from opens2v_hf.data.synthetic.scenes import (
     Background,

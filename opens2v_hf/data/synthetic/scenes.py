@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.errors import ArgumentError
 
@@ -170,7 +170,7 @@ class Scene:
 
     Attributes:
         seed: it was drawn from.
-        category: one of the eight id prefixes, `opens2v_hf.data.sample.PREFIXES`.
+        category: one of the eight id prefixes, `opens2v_hf.data.benchmark.sample.PREFIXES`.
         actors: one to three subjects, drawn in this order, later ones in front.
         background: what is behind them.
         occluder: what stands in front of them, if anything.

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from opens2v_hf.data.opens2v5m.blobs import SubjectMask
+from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
 from opens2v_hf.data.training.problems import BadMask
 from opens2v_hf.errors import ArgumentError, MaskError
 from opens2v_hf.masks import geometry

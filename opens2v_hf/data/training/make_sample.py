@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from opens2v_hf.data.opens2v5m.blobs import LazyVideo
+from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo
 from opens2v_hf.data.training.choose_subjects import SubjectRule
 from opens2v_hf.data.training.clip_frames import FrameRule
 from opens2v_hf.data.training.cut_subjects import cut_subject

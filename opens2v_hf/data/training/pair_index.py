@@ -18,8 +18,8 @@ import datasets
 import numpy as np
 
 from opens2v_hf._util.atomic import temporary_folder
+from opens2v_hf._util.files import write_errors
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
-from opens2v_hf.data.opens2v5m.files import write_errors
 from opens2v_hf.data.training.problems import BadPartner
 from opens2v_hf.data.training.row_store import RowStore, key_of, load_array, write_locations
 from opens2v_hf.data.training.row_stream import builders_of

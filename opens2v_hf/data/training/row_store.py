@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
-from opens2v_hf.data.opens2v5m.features import regular_features
-from opens2v_hf.data.opens2v5m.json_borders import RECORD_BORDERS
-from opens2v_hf.data.opens2v5m.json_stream import read_object
-from opens2v_hf.data.opens2v5m.parquet_file import open_parquet
-from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR, to_table
-from opens2v_hf.data.opens2v5m.released import regular_rows
-from opens2v_hf.data.opens2v5m.tables import conform
+from opens2v_hf.data.opens2v5m.released.json_borders import RECORD_BORDERS
+from opens2v_hf.data.opens2v5m.released.json_stream import read_object
+from opens2v_hf.data.opens2v5m.released.samples import regular_rows
+from opens2v_hf.data.opens2v5m.shards.features import regular_features
+from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
+from opens2v_hf.data.opens2v5m.shards.schema import REGULAR, to_table
+from opens2v_hf.data.opens2v5m.shards.tables import conform
 from opens2v_hf.errors import SourceError
 
 COLUMNS = (

@@ -11,12 +11,12 @@ from typing import Any
 import gradio as gr
 
 from opens2v_hf.errors import ArgumentError, OpenS2VError
+from opens2v_hf.evaluation.composite import load_composite
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.examples import Example, draw_example
 from opens2v_hf.hub.apps.inputs import UNCHANGED, Input, Models, Option
-from opens2v_hf.run.kept_models import KeptModels
-from opens2v_hf.run.metrics.base import Metric, answer, score_clip
-from opens2v_hf.run.metrics.composite import load_composite
+from opens2v_hf.metrics.base import Metric, answer, score_clip
+from opens2v_hf.metrics.kept_models import KeptModels
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 

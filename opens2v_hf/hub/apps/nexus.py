@@ -16,12 +16,12 @@ from PIL import Image
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.inputs import Models, Option, Pictures
 from opens2v_hf.hub.apps.metric import Page, Shown, load
-from opens2v_hf.run.explain import explain, write_explanation
-from opens2v_hf.run.explain_plots import draw
-from opens2v_hf.run.explain_words import headline, reckonings, why
-from opens2v_hf.run.explanation import Explanation
-from opens2v_hf.run.metrics.nexus_reference import NexusReference
-from opens2v_hf.run.plots import to_png
+from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.reports.explain import explain, write_explanation
+from opens2v_hf.reports.explain_plots import draw
+from opens2v_hf.reports.explain_words import headline, reckonings, why
+from opens2v_hf.reports.explanation import Explanation
+from opens2v_hf.reports.plots import to_png
 from opens2v_hf.scores.nexus import VARIANTS
 
 _HEADINGS = ("definition", "score", "how it comes about", "remark")

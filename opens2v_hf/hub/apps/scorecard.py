@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
+from opens2v_hf.data.benchmark.given_sample import given_samples
+from opens2v_hf.evaluation.composite import metric_names, score_composite
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.inputs import Models, Option, Pictures, Prompt
 from opens2v_hf.hub.apps.metric import Page, Shown, load
+from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.judge.loading import RELEASED_JUDGE
-from opens2v_hf.run.metrics.composite import metric_names, score_composite
-from opens2v_hf.run.metrics.given_sample import given_samples
-from opens2v_hf.run.registry import METRICS
 from opens2v_hf.scores.scorecard import COLUMNS
 
 SPLIT = "open-domain"

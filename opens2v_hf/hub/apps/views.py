@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 
 from opens2v_hf.hub.apps.frame import table
-from opens2v_hf.run.metrics.base import Metric
+from opens2v_hf.metrics.base import Metric
 from opens2v_hf.scores.motion_amplitude import MAGNITUDE, RELEASED
 from opens2v_hf.scores.outcome import VideoScore
 

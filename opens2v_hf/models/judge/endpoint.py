@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
+from opens2v_hf.models.endpoint.budget import Budget
+from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
-from opens2v_hf.models.judge.budget import Budget
-from opens2v_hf.models.judge.chat import ChatClient, RefusedError
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
 from opens2v_hf.models.judge.options import ENDPOINT_PREFIX, EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric

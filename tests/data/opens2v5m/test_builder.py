@@ -20,12 +20,14 @@ from helpers.opens2v5m import folder_form, hub_form
 from helpers.range_server import RangeServer
 
 import opens2v_hf
-from opens2v_hf.data.opens2v5m import builder, shards, tables
-from opens2v_hf.data.opens2v5m.blobs import LazyImage, LazyVideo, SubjectMask
-from opens2v_hf.data.opens2v5m.convert import convert
-from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m import builder
 from opens2v_hf.data.opens2v5m.filters import QualityFilter
-from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.data.opens2v5m.released.samples import read_layout
+from opens2v_hf.data.opens2v5m.shards import tables
+from opens2v_hf.data.opens2v5m.shards import write as shards
+from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
+from opens2v_hf.data.opens2v5m.shards.convert import convert
+from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 
 assert opens2v_hf  # imported for the bare name

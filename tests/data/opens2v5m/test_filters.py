@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from opens2v_hf.data.opens2v5m.filters import QualityFilter, row_filter
-from opens2v_hf.data.opens2v5m.parquet_schema import REGULAR, SUBJECT
+from opens2v_hf.data.opens2v5m.shards.schema import REGULAR, SUBJECT
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.masks.rle import encode
 

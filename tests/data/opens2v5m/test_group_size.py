@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from opens2v_hf.data.opens2v5m import tables
+from opens2v_hf.data.opens2v5m.shards import tables
 from opens2v_hf.errors import SourceError
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.trees import tree_digests
 from PIL import Image
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, eval_scene, write_eval, write_generated
 from opens2v_hf.data.synthetic.render import environment_picture, reference_picture, render_frame, render_video
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.render import (
     environment_picture,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.scenes import (
     ASPECT,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from opens2v_hf.data.sample import PREFIXES
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import simulated
 from opens2v_hf.data.synthetic.render import render_background, render_frame, render_video
 from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, ObjectSprite, PersonSprite, Track, draw_scene

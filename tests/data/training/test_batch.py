@@ -85,7 +85,6 @@ SCRIPT = """
     from torch.utils.data import DataLoader
     from data.training.test_batch import rows_of, view
     from opens2v_hf.data.training import collate
-
     found = {}
     whole = [row for batch in DataLoader(view(), batch_size=4, collate_fn=collate) for row in rows_of(batch)]
     for dispatch in (True, False):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from opens2v_hf.data.opens2v5m.blobs import SubjectMask
+from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
 from opens2v_hf.data.training.choose_subjects import SubjectRule
 from opens2v_hf.data.training.problems import BadMask
 from opens2v_hf.errors import ArgumentError

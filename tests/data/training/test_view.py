@@ -14,9 +14,9 @@ from helpers.training import PLACES, clips, fingerprint, name_of, records, sampl
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from opens2v_hf.data.opens2v5m.convert import convert
-from opens2v_hf.data.opens2v5m.convert_plan import plan_conversion
-from opens2v_hf.data.opens2v5m.released import read_layout
+from opens2v_hf.data.opens2v5m.released.samples import read_layout
+from opens2v_hf.data.opens2v5m.shards.convert import convert
+from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.data.synthetic.dataset_layout import annotate, background_tag
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.training import BadSample, SubjectRule, TrainingBatch, TrainingView, collate

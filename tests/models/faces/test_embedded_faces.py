@@ -5,13 +5,13 @@ import pytest
 
 from opens2v_hf.data.synthetic.render import reference_face, reference_picture
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, PersonSprite
+from opens2v_hf.embedded.training.faces_evaluation import evaluate_faces
 from opens2v_hf.models.faces.align import align_face
 from opens2v_hf.models.faces.embedder import IrFaceEmbedder
 from opens2v_hf.models.faces.face import find_faces, largest
 from opens2v_hf.models.faces.loading import load_face_detector
 from opens2v_hf.models.hub import _EMBEDDED_ROOT
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.run.training.faces_evaluation import evaluate_faces
 
 FIRST_SEED = 620_000
 

@@ -1,0 +1,146 @@
+"""The main job on data that this package makes itself: a sample, simulated models, their scores, a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from opens2v_hf._util.console import is_quiet
+from opens2v_hf._util.files import write_errors
+from opens2v_hf.data.benchmark.split import EvalSplit, open_split
+from opens2v_hf.data.synthetic.eval_layout import eval_ids
+from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.thumbnails import find_thumbnails
+from opens2v_hf.evaluation.videos import find_videos
+from opens2v_hf.metrics.registry import METRICS, load_tasks
+from opens2v_hf.models.hub import has_embedded
+from opens2v_hf.reports import plots
+from opens2v_hf.reports.report import write_report
+from opens2v_hf.reports.report_sections import Picture
+from opens2v_hf.results.result import RunResult, notes
+from opens2v_hf.results.table import format_text, wrapped
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import linspace
+
+SPLIT = "open-domain"
+
+_STRIP_FRAMES = linspace(8)
+
+
+def run_demo(
+    folder: str | os.PathLike[str],
+    *,
+    per_category: int = 3,
+    seed: int = 0,
+    metrics: Sequence[str] | None = None,
+    say: Callable[[str], object] = print,
+    width: int | None = None,
+) -> list[RunResult]:
+    """Make the synthetic sample, stream it, score every simulated model with the embedded models, write a report.
+
+    Args:
+        folder: gets `sample/`, `results/<model>/open-domain.json` and `report/`. Scores that an earlier demo of the
+            same sample left there are not computed again.
+        per_category: samples of each of the eight id prefixes.
+        seed: of the sample.
+        metrics: names of the metrics; by default all that work with embedded models alone.
+        say: is called with what happens, a line or a table at a time.
+        width: of the terminal; wider tables and lines are broken. By default there is no limit.
+
+    Returns:
+        One result a simulated model.
+
+    Raises:
+        ArgumentError: a number or seed out of range.
+        ResultError: the folder cannot be written.
+    """
+    target = Path(folder)
+    with write_errors(target):
+        return _run_demo(target, per_category, seed, metrics, say, width)
+
+
+def _run_demo(
+    target: Path,
+    per_category: int,
+    seed: int,
+    metrics: Sequence[str] | None,
+    say: Callable[[str], object],
+    width: int | None,
+) -> list[RunResult]:
+    say(f"making a synthetic sample in {target / 'sample'}")
+    with tqdm(desc="sample", unit="file", disable=is_quiet() or not sys.stderr.isatty()) as bar:
+        folders = write_sample(
+            target / "sample", per_category=per_category, seed=seed, on_file=lambda path: bar.update()
+        )
+    _stream(folders.benchmark, lambda line: say(wrapped(line, width)))
+
+    split = open_split(SPLIT, data_dir=str(folders.benchmark))
+    names = tuple(embedded_metrics() if metrics is None else metrics)
+    tasks = load_tasks(names, split, embedded=True)
+    results, thumbnails = [], {}
+    for model, videos in folders.videos.items():
+        found = find_videos(str(videos), [sample.id for sample in split.samples])
+        output = Output(target / "results" / model, SPLIT, overwrite=True)
+        result = score_passes(
+            Run(found, split.samples, model=model, split=SPLIT, benchmark=split.provenance),
+            [MetricPass(names, lambda: tasks)],
+            names,
+            output=output,
+        )
+        results.append(result)
+        thumbnails[model, SPLIT] = find_thumbnails(output.result)
+    say(format_text(results, width=width))
+    for note in notes(results):
+        say(wrapped(f"note: {note}", width))
+    page = write_report(
+        results,
+        target / "report",
+        title="Simulated models on the synthetic sample",
+        extra=[_strips(folders, split, per_category)],
+        thumbnails=thumbnails,
+    )
+    say(f"wrote {target / 'results'}\nwrote {page}")
+    return results
+
+
+def embedded_metrics() -> list[str]:
+    """Names of the metrics that need no model beyond the embedded ones."""
+    return [name for name, entry in METRICS.items() if all(has_embedded(role) for role in entry.roles)]
+
+
+def _stream(benchmark: Path, say: Callable[[str], object]) -> None:
+    """Read the sample as a user would, and show its first row."""
+    from datasets import load_dataset
+
+    rows = load_dataset("opens2v-eval", SPLIT, split="test", data_dir=str(benchmark), streaming=True)
+    first = next(iter(rows))
+    subjects = ", ".join(f"{subject['label']} {subject['image'].size}" for subject in first["subjects"])
+    say(
+        f'load_dataset("opens2v-eval", "{SPLIT}", streaming=True) gives {first["id"]}: "{first["prompt"]}" [{subjects}]'
+    )
+
+
+def _strips(folders: SampleFolders, split: EvalSplit, per_category: int) -> Picture:
+    """Frames of one sample as each simulated model shows it."""
+    sample_id = next(i for i in eval_ids(per_category) if i.startswith("singleobj"))
+    prompt = next(sample.prompt for sample in split.samples if sample.id == sample_id)
+    figure = Figure(figsize=(11, 0.95 * len(folders.videos) + 0.6), layout="constrained")
+    panels = figure.subplots(len(folders.videos), 1)
+    for panel, (model, videos) in zip(np.atleast_1d(panels), folders.videos.items(), strict=True):
+        frames = Clip(videos / f"{sample_id}.mp4", rules=(_STRIP_FRAMES,)).frames(_STRIP_FRAMES)
+        panel.imshow(np.concatenate(list(frames), axis=1))
+        panel.set_ylabel(model, rotation=0, ha="right", va="center")
+        panel.set_xticks([])
+        panel.set_yticks([])
+        panel.spines[:].set_visible(False)
+    figure.suptitle(f"{sample_id}: {prompt}", fontsize=10)
+    shows = f"Frames of the videos for the prompt: {prompt}"
+    return Picture("What the simulated models show", plots.to_png(figure), shows)

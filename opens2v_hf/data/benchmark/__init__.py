@@ -1,0 +1,1 @@
+"""OpenS2V-Eval: prompts, ids, rules, the dataset builder."""

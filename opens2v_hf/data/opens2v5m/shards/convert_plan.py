@@ -1,0 +1,134 @@
+"""What a conversion will do: which rows go to which shard, before any is read.
+
+A unit is a byte range of a released JSON file, or some samples with views, and becomes one shard (none if it has no
+row). Which rows it holds depends on nothing but the released files, so that units can be done in any order, by any
+number of processes, again after a crash, and give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from opens2v_hf.data.opens2v5m.released.json_stream import byte_ranges
+from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout
+from opens2v_hf.errors import ArgumentError
+
+Videos = Literal["embed", "reference"]
+CONFIGS = ("regular", "cross_pairs", "views")
+
+DEFAULT_JSON_STEP = {"embed": 8 << 20, "reference": 256 << 20}
+"""Bytes of JSON in a shard. A record has some 100 KB of JSON and its video some 3 MB: shards of some 250 MB."""
+
+PAIRS_STEP = 128 << 20
+VIEWS_STEP = 64
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one shard is made of.
+
+    Attributes:
+        config: one of `CONFIGS`.
+        name: of the shard below data/<config>/.
+        file: the JSON file; None for views.
+        start: of the range in bytes, or in samples with views.
+        stop: its end.
+    """
+
+    config: str
+    name: str
+    file: JsonFile | None
+    start: int
+    stop: int
+
+    @property
+    def shard(self) -> str:
+        """The path of the shard in the converted dataset."""
+        return f"data/{self.config}/{self.name}.parquet"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A conversion.
+
+    Attributes:
+        layout: what is converted.
+        videos: "embed" puts the files into the shards, "reference" points to where they lie.
+        url_base: with "reference", what pointers begin with instead of the layout's own root.
+        units: in the order of the rows.
+        fingerprint: changes with what is converted and how.
+    """
+
+    layout: ReleasedLayout
+    videos: Videos
+    url_base: str | None
+    units: tuple[Unit, ...]
+    fingerprint: str
+
+
+def plan_conversion(
+    layout: ReleasedLayout,
+    *,
+    videos: Videos = "embed",
+    url_base: str | None = None,
+    configs: tuple[str, ...] = CONFIGS,
+    parts: tuple[str, ...] | None = None,
+    json_step: int | None = None,
+) -> Plan:
+    """Plans a conversion.
+
+    Args:
+        layout: what is converted.
+        videos: "embed" or "reference".
+        url_base: with "reference", what pointers begin with instead of the layout's root, e.g.
+            "hf://datasets/BestWishYsh/OpenS2V-5M" for a local copy of it.
+        configs: which of `CONFIGS`.
+        parts: names of the parts, None for all.
+        json_step: bytes of JSON in a shard of regular records.
+
+    Raises:
+        ArgumentError: an argument has no such value, or the layout no such part.
+    """
+    if videos not in DEFAULT_JSON_STEP:
+        raise ArgumentError(f"videos must be 'embed' or 'reference' (got {videos=})")
+    if url_base is not None and videos != "reference":
+        raise ArgumentError("url_base says where referenced files lie; with videos='embed' there are none")
+    if unknown := set(configs) - set(CONFIGS):
+        raise ArgumentError(f"there is no config {sorted(unknown)[0]!r}; there are {', '.join(CONFIGS)}")
+    names = [part.name for part in layout.parts]
+    if unknown := set(parts or ()) - set(names):
+        raise ArgumentError(f"there is no part {sorted(unknown)[0]!r}; there are {', '.join(names)}")
+    step = DEFAULT_JSON_STEP[videos] if json_step is None else json_step
+    units: list[Unit] = []
+    if "regular" in configs:
+        for part in layout.parts:
+            if parts is None or part.name in parts:
+                units += _json_units("regular", part, step)
+    if "cross_pairs" in configs:
+        for file in layout.pairs:
+            units += _json_units("cross_pairs", file, PAIRS_STEP)
+    if "views" in configs:
+        count = len(layout.view_ids())
+        ranges = [(start, min(start + VIEWS_STEP, count)) for start in range(0, count, VIEWS_STEP)]
+        units += [_unit("views", "views", None, number, ranges) for number in range(len(ranges))]
+    described = {
+        "videos": videos,
+        "root": url_base or layout.place.root,
+        "units": [asdict(unit) for unit in units],
+        "views": layout.view_ids() if "views" in configs else [],
+    }
+    fingerprint = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return Plan(layout, videos, url_base, tuple(units), fingerprint)
+
+
+def _json_units(config: str, file: JsonFile, step: int) -> list[Unit]:
+    ranges = byte_ranges(file.size, step)
+    return [_unit(config, file.name, file, number, ranges) for number in range(len(ranges))]
+
+
+def _unit(config: str, name: str, file: JsonFile | None, number: int, ranges: list[Any]) -> Unit:
+    start, stop = ranges[number]
+    return Unit(config, f"{name}-{number:05d}-of-{len(ranges):05d}", file, start, stop)

@@ -1,0 +1,142 @@
+"""The columns as `datasets` features: files and masks decode lazily into the objects of `blobs`."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import datasets
+import pyarrow as pa
+from datasets.features.features import register_feature
+
+from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
+from opens2v_hf.data.opens2v5m.shards.schema import BLOB, CROSS_PAIRS, MASK, REGULAR, VIEWS
+
+_HUB_PREFIX = "hf://datasets/"
+
+
+@dataclass
+class _BlobFeature:
+    decode: bool = field(default=True, repr=False)
+    id: str | None = field(default=None, repr=False)
+    dtype: ClassVar[str] = "dict"
+    pa_type: ClassVar[pa.DataType] = BLOB
+
+    def __call__(self) -> pa.DataType:
+        """The type in Arrow."""
+        return self.pa_type
+
+    def encode_example(self, value: Any) -> dict[str, Any] | None:
+        """What is stored for a value: a dict of the keys of `BLOB`, or an object that was decoded from one."""
+        if isinstance(value, str):
+            value = {"path": value}
+        return None if value is None else {**dict.fromkeys(("path", "bytes", "spans")), **dict(value.items())}
+
+    def cast_storage(self, storage: pa.Array) -> pa.StructArray:
+        """Files as any of `BLOB`, `EMBEDDED` and `REFERENCED` store them, as `BLOB` does; bytes are not copied."""
+        return to_blob(storage)
+
+    def flatten(self) -> _BlobFeature:
+        return self
+
+
+@dataclass
+class VideoFeature(_BlobFeature):
+    """A video, decoded lazily to a `LazyVideo`."""
+
+    _type: str = field(default="OpenS2VVideo", init=False, repr=False)
+
+    def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> LazyVideo:
+        """The video; nothing is read."""
+        return LazyVideo(value, _token_of(value, token_per_repo_id))
+
+
+@dataclass
+class ImageFeature(_BlobFeature):
+    """A picture, decoded lazily to a `LazyImage`."""
+
+    _type: str = field(default="OpenS2VImage", init=False, repr=False)
+
+    def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> LazyImage:
+        """The picture; nothing is read."""
+        return LazyImage(value, _token_of(value, token_per_repo_id))
+
+
+@dataclass
+class MaskFeature:
+    """A mask, decoded lazily to a `SubjectMask`; stored as plain `{size, counts}`."""
+
+    decode: bool = field(default=True, repr=False)
+    id: str | None = field(default=None, repr=False)
+    dtype: ClassVar[str] = "dict"
+    pa_type: ClassVar[pa.DataType] = MASK
+    _type: str = field(default="OpenS2VMask", init=False, repr=False)
+
+    def __call__(self) -> pa.DataType:
+        """The type in Arrow."""
+        return self.pa_type
+
+    def encode_example(self, value: Any) -> dict[str, Any] | None:
+        """What is stored for a mask."""
+        return value.to_dict() if isinstance(value, SubjectMask) else value
+
+    def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> SubjectMask:
+        """The mask; its code is not looked at."""
+        return SubjectMask(value)
+
+    def cast_storage(self, storage: pa.Array) -> pa.Array:
+        """Masks as this feature stores them."""
+        return storage.cast(MASK)
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # `register_feature` calls itself experimental
+    for _feature in (VideoFeature, ImageFeature, MaskFeature):
+        register_feature(_feature, _feature()._type)
+
+
+def regular_features() -> datasets.Features:
+    """The features of the config "regular"."""
+    features = datasets.Features.from_arrow_schema(REGULAR)
+    features["video"] = VideoFeature()
+    features["background"] = ImageFeature()
+    features["subjects"].feature["mask"] = MaskFeature()
+    return features
+
+
+def cross_pairs_features() -> datasets.Features:
+    """The features of the config "cross_pairs"."""
+    return datasets.Features.from_arrow_schema(CROSS_PAIRS)
+
+
+def view_features() -> datasets.Features:
+    """The features of the config "views"."""
+    features = datasets.Features.from_arrow_schema(VIEWS)
+    features["main_image"] = datasets.Image()
+    features["views"].feature["image"] = datasets.Image()
+    return features
+
+
+def to_blob(storage: pa.Array) -> pa.StructArray:
+    """See `_BlobFeature.cast_storage`."""
+    if storage.type == BLOB:
+        return storage
+    if pa.types.is_null(storage.type):
+        return pa.nulls(len(storage), BLOB)
+    present = {storage.type.field(number).name for number in range(storage.type.num_fields)}
+    columns = [
+        storage.field(kind.name).cast(kind.type) if kind.name in present else pa.nulls(len(storage), kind.type)
+        for kind in BLOB
+    ]
+    return pa.StructArray.from_arrays(columns, fields=list(BLOB), mask=storage.is_null())
+
+
+def _token_of(value: dict[str, Any], token_per_repo_id: dict[str, Any] | None) -> str | None:
+    spans = value.get("spans")
+    url = spans[0]["url"] if spans else value.get("path") or ""
+    if not token_per_repo_id or not url.startswith(_HUB_PREFIX):
+        return None
+    repo = "/".join(url.removeprefix(_HUB_PREFIX).split("/")[:2]).partition("@")[0]
+    token = token_per_repo_id.get(repo)
+    return token if isinstance(token, str) else None

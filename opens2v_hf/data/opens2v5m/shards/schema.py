@@ -1,0 +1,171 @@
+"""The columns of OpenS2V-5M: one schema for what is streamed from the released layout and what lies in Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from opens2v_hf.data.opens2v5m.released.records import TAG_KINDS, CrossPair, RegularRecord, cluster_of
+
+SPANS = pa.list_(pa.field("item", pa.struct([("url", pa.string()), ("offset", pa.int64()), ("length", pa.int64())])))
+"""Where the bytes of a file lie: runs of bytes in other files, to be joined."""
+
+BLOB = pa.struct([("path", pa.string()), ("bytes", pa.binary()), ("spans", SPANS)])
+"""A file: its bytes, or the spans that hold them, or the path or URL of the whole."""
+
+EMBEDDED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A file in a shard that holds its bytes: as plain `datasets` stores videos and images."""
+
+REFERENCED = pa.struct([("path", pa.string()), ("spans", SPANS)])
+"""A file in a shard that only points to it."""
+
+MASK = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
+
+_INTERVAL = pa.struct([("start", pa.int32()), ("end", pa.int32())])
+
+SUBJECT = pa.struct(
+    [
+        ("id", pa.int32()),
+        ("label", pa.string()),
+        ("box", pa.list_(pa.float64())),
+        ("mask", MASK),
+        ("mask_score", pa.float64()),
+        ("text_similarity", pa.float64()),
+        ("aesthetic", pa.float64()),
+    ]
+)
+
+REGULAR = pa.schema(
+    [
+        ("id", pa.string()),
+        ("part", pa.string()),
+        ("cluster_id", pa.string()),
+        ("caption", pa.string()),
+        ("older_caption", pa.string()),
+        ("clip", _INTERVAL),
+        ("cut", _INTERVAL),
+        ("crop", pa.struct([("x0", pa.int32()), ("x1", pa.int32()), ("y0", pa.int32()), ("y1", pa.int32())])),
+        ("fps", pa.float64()),
+        ("num_frames", pa.int32()),
+        ("duration_s", pa.float64()),
+        ("file_height", pa.int32()),
+        ("file_width", pa.int32()),
+        ("frame_height", pa.int32()),
+        ("frame_width", pa.int32()),
+        ("short_side_px", pa.int32()),
+        ("technical", pa.float64()),
+        ("motion", pa.float64()),
+        ("aesthetic", pa.float64()),
+        ("foreground_aesthetic", pa.float64()),
+        ("background_aesthetic", pa.float64()),
+        ("tags", pa.struct([(kind, pa.list_(pa.string())) for kind in TAG_KINDS])),
+        ("frame_index", pa.int32()),
+        ("subjects", pa.list_(SUBJECT)),
+        ("background", BLOB),
+        ("video", BLOB),
+    ]
+)
+"""A row a clip; what the columns mean is said at `records.RegularRecord`. `short_side_px` is of the cropped frame."""
+
+_SIDE = (
+    ("id", pa.string()),
+    ("part", pa.string()),
+    ("subject_id", pa.int32()),
+    ("label", pa.string()),
+    ("frame_index", pa.int32()),
+)
+
+CROSS_PAIRS = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        *((f"current_{name}", kind) for name, kind in _SIDE),
+        *((f"other_{name}", kind) for name, kind in _SIDE),
+        ("text_similarity", pa.float64()),
+        ("image_similarity", pa.float64()),
+    ]
+)
+"""A row a pair; see `records.CrossPair`."""
+
+VIEWS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("main_image", EMBEDDED),
+        ("views", pa.list_(pa.struct([("index", pa.int32()), ("tag", pa.string()), ("image", EMBEDDED)]))),
+    ]
+)
+"""A row a sample: its frame, and a synthesised picture of each of some of its tags."""
+
+
+def stored_schema(schema: pa.Schema, blob: pa.DataType) -> pa.Schema:
+    """The schema with its files stored as `EMBEDDED` or `REFERENCED`."""
+    return pa.schema([field.with_type(blob) if field.type == BLOB else field for field in schema])
+
+
+def regular_row(
+    record: RegularRecord, video: dict[str, Any] | None, background: dict[str, Any] | None
+) -> dict[str, Any]:
+    """A row of `REGULAR`.
+
+    Args:
+        record: the clip.
+        video: its file, a dict of some keys of `BLOB`.
+        background: the frame with its subjects painted out, likewise; None where there is none.
+    """
+    x0, x1, y0, y1 = record.crop
+    return {
+        "id": record.id,
+        "part": record.part,
+        "cluster_id": cluster_of(record.id),
+        "caption": record.caption,
+        "older_caption": record.older_caption,
+        "clip": {"start": record.clip[0], "end": record.clip[1]},
+        "cut": {"start": record.cut[0], "end": record.cut[1]},
+        "crop": {"x0": x0, "x1": x1, "y0": y0, "y1": y1},
+        "fps": record.fps,
+        "num_frames": record.num_frames,
+        "duration_s": record.duration_s,
+        "file_height": record.file_size[0],
+        "file_width": record.file_size[1],
+        "frame_height": record.frame_size[0],
+        "frame_width": record.frame_size[1],
+        "short_side_px": min(record.frame_size),
+        "technical": record.technical,
+        "motion": record.motion,
+        "aesthetic": record.aesthetic,
+        "foreground_aesthetic": record.foreground_aesthetic,
+        "background_aesthetic": record.background_aesthetic,
+        "tags": {kind: list(words) for kind, words in record.tags.items()},
+        "frame_index": record.frame_index,
+        "subjects": [
+            {
+                "id": subject.id,
+                "label": subject.label,
+                "box": list(subject.box_xyxy),
+                "mask": None if subject.mask is None else subject.mask.to_dict(),
+                "mask_score": subject.mask_score,
+                "text_similarity": subject.text_similarity,
+                "aesthetic": subject.aesthetic,
+            }
+            for subject in record.subjects
+        ],
+        "background": background,
+        "video": video,
+    }
+
+
+def pair_row(pair: CrossPair) -> dict[str, Any]:
+    """A row of `CROSS_PAIRS`."""
+    sides = {"current": pair.current, "other": pair.other}
+    return {
+        "cluster_id": pair.cluster_id,
+        **{f"{side}_{name}": getattr(member, name) for side, member in sides.items() for name, _ in _SIDE},
+        "text_similarity": pair.text_similarity,
+        "image_similarity": pair.image_similarity,
+    }
+
+
+def to_table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table."""
+    return pa.Table.from_pylist(list(rows), schema=schema)

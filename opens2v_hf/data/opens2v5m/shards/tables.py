@@ -1,0 +1,234 @@
+"""Arrow tables of rows, read from converted shards or from the released layout, with no more read than asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from opens2v_hf.data.opens2v5m.filters import QualityFilter, RowFilter
+from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError
+from opens2v_hf.data.opens2v5m.released.samples import (
+    JsonFile,
+    ReleasedLayout,
+    Report,
+    pair_rows,
+    regular_rows,
+    view_row,
+)
+from opens2v_hf.data.opens2v5m.shards.features import to_blob
+from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
+from opens2v_hf.data.opens2v5m.shards.schema import BLOB, CROSS_PAIRS, REGULAR, VIEWS, to_table
+from opens2v_hf.errors import SampleError, SourceError
+
+SCHEMAS = {"regular": REGULAR, "cross_pairs": CROSS_PAIRS, "views": VIEWS}
+
+_MOST_ROWS_OF_A_TABLE = 64
+
+MOST_GROUP_BYTES = 1 << 30
+MOST_GROUP_VALUES = 20_000_000
+"""What a row group of a shard may hold unpacked, in the columns that are read."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is wanted of the rows.
+
+    Attributes:
+        schema: of all columns that there are.
+        columns: that are wanted, in the order of the schema.
+        rows: conditions on plain columns, None for all rows.
+        quality: a filter that looks at the subjects, None for none.
+    """
+
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    rows: RowFilter | None
+    quality: QualityFilter | None
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that must be read, in the order of the schema."""
+        names = {
+            *self.columns,
+            *(self.rows.columns if self.rows else ()),
+            *(self.quality.columns if self.quality else ()),
+        }
+        return [name for name in self.schema.names if name in names]
+
+    def apply(self, table: pa.Table, malformed: Callable[[str, str], object]) -> pa.Table:
+        """The rows and columns that are wanted, of a table of the columns that are needed; see `QualityFilter.keep`."""
+        if self.rows is not None:
+            table = table.filter(self.rows.expression)
+        if self.quality is not None:
+            table = self.quality.keep(table, malformed)
+        return conform(table.select(list(self.columns)), self.schema)
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the types of the schema; a file is stored as `BLOB` whatever it was stored as.
+
+    Raises:
+        SourceError: a column has a type that cannot be cast.
+    """
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        wanted = schema.field(name).type
+        try:
+            if wanted == BLOB:
+                column = pa.chunked_array([to_blob(chunk) for chunk in column.chunks], type=BLOB)
+            elif column.type != wanted:
+                column = column.cast(wanted)
+        except pa.ArrowException as error:
+            raise SourceError(f"column {name!r} is {column.type} where {wanted} is expected: {error}") from error
+        columns.append(column)
+    return pa.table(columns, schema=pa.schema([schema.field(name) for name in table.column_names]))
+
+
+def shard_tables(
+    url: str,
+    selection: Selection,
+    storage_options: dict[str, Any] | None = None,
+    *,
+    on_error: OnError,
+    report: Report,
+) -> Iterator[pa.Table]:
+    """The rows of a Parquet shard, a table a row group.
+
+    Row groups that cannot hold a wanted row, as their statistics tell, are not read. Of the others the columns that
+    are filtered by are read first, and the rest only if a row passes.
+
+    Args:
+        url: path or URL of the shard.
+        selection: what is wanted.
+        storage_options: for fsspec.
+        on_error: "raise" at a row that a preset cannot judge because a mask is malformed, or "skip" it.
+        report: called with each row that is skipped.
+
+    Raises:
+        SampleError: a row is malformed.
+        SourceError: the file cannot be read or lacks a column.
+    """
+    malformed = _malformed_row(url, on_error, report)
+    with open_parquet(url, storage_options) as file:
+        fragment = ds.ParquetFileFormat().make_fragment(file)
+        # The fragment has read the footer, which is not read again.
+        parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
+        missing = set(selection.needed) - set(parquet.schema_arrow.names)
+        if missing:
+            raise SourceError(f"{url} has no column {sorted(missing)[0]!r}: it is no shard of this dataset")
+        if selection.rows is not None:
+            fragment = fragment.subset(selection.rows.expression)
+        for group in (row_group.id for row_group in fragment.row_groups):
+            _check_size(parquet.metadata, group, selection, url)
+            table = _row_group(parquet, group, selection, malformed)
+            if table is not None and table.num_rows:
+                yield table
+
+
+def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str, str], None]:
+    def handle(sample_id: str, reason: str) -> None:
+        malformed = Malformed(url, sample_id, None, reason)
+        if on_error == "raise":
+            raise SampleError(f'{malformed}. Read it with on_error="skip" to go on without it')
+        report(malformed)
+
+    return handle
+
+
+def _check_size(metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
+    """Refuse a row group that would not fit in memory, by its footer: a small file can unpack to many gigabytes.
+
+    Values that repeat are stored once, so that the number of values is bounded besides their size.
+    """
+    columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
+    wanted = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
+    size, values = (sum(getattr(c, name) for c in wanted) for name in ("total_uncompressed_size", "num_values"))
+    if size > MOST_GROUP_BYTES or values > MOST_GROUP_VALUES:
+        raise SourceError(
+            f"{url}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values when "
+            f"unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
+        )
+
+
+def _row_group(
+    parquet: pq.ParquetFile, group: int, selection: Selection, malformed: Callable[[str, str], object]
+) -> pa.Table | None:
+    if selection.rows is not None:
+        columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
+        if columns.filter(selection.rows.expression).num_rows == 0:
+            return None
+    return selection.apply(parquet.read_row_group(group, columns=selection.needed), malformed)
+
+
+def released_tables(
+    layout: ReleasedLayout,
+    config: str,
+    file: JsonFile | None,
+    start: int,
+    stop: int,
+    selection: Selection,
+    *,
+    on_error: OnError,
+    report: Report,
+) -> Iterator[pa.Table]:
+    """The rows of a range of the released layout; the first table has one row, so that it comes at once.
+
+    Args:
+        layout: where the files are.
+        config: "regular", "cross_pairs" or "views".
+        file: the JSON file; None for views.
+        start: of the range, in bytes of the file or in samples with views.
+        stop: its end.
+        selection: what is wanted.
+        on_error: "raise" at a malformed record, or "skip" it.
+        report: called with each that is skipped.
+
+    Raises:
+        SampleError: a record is malformed.
+        SourceError: a file cannot be read.
+    """
+    rows: Iterator[dict[str, Any]]
+    if file is None:
+        rows = _view_rows(layout, layout.view_ids()[start:stop], on_error, report)
+    elif config == "cross_pairs":
+        rows = pair_rows(layout, file, start=start, stop=stop, on_error=on_error, report=report)
+    else:
+        with_files = bool({"video", "background"} & set(selection.needed))
+        rows = regular_rows(
+            layout, file, start=start, stop=stop, on_error=on_error, report=report, with_files=with_files
+        )
+    malformed = _malformed_row(layout.place.root if file is None else file.url, on_error, report)
+    needed = pa.schema([selection.schema.field(name) for name in selection.needed])
+    for batch in _growing_batches(rows):
+        read = to_table(({name: row[name] for name in needed.names} for row in batch), needed)
+        table = selection.apply(read, malformed)
+        if table.num_rows:
+            yield table
+
+
+def _view_rows(
+    layout: ReleasedLayout, sample_ids: list[str], on_error: OnError, report: Report
+) -> Iterator[dict[str, Any]]:
+    for sample_id in sample_ids:
+        try:
+            yield view_row(layout, sample_id)
+        except (SampleError, SourceError) as error:
+            if on_error == "raise":
+                raise
+            report(Malformed(layout.place.root, sample_id, None, str(error)))
+
+
+def _growing_batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    size, batch = 1, []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size:
+            yield batch
+            size, batch = min(2 * size, _MOST_ROWS_OF_A_TABLE), []
+    if batch:
+        yield batch

@@ -1,0 +1,140 @@
+"""Checking a converted dataset against its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
+from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
+from opens2v_hf.data.opens2v5m.shards.progress import Progress
+from opens2v_hf.data.opens2v5m.shards.write import sha256_of
+from opens2v_hf.errors import MaskError, ResultError, SourceError
+from opens2v_hf.masks.rle import RLE, decode
+
+_ROWS_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a check has found.
+
+    Attributes:
+        shards: how many were checked.
+        rows: by config.
+        masks: how many decode.
+        problems: what is wrong, a line each; empty where all is well.
+    """
+
+    shards: int
+    rows: dict[str, int]
+    masks: int
+    problems: tuple[str, ...]
+
+
+def verify(folder: Path) -> Verification:
+    """Checks that every shard of a converted dataset is there and whole, and that what it holds can be used.
+
+    Checked are: checksums and numbers of rows against the manifest, files that no manifest knows, that ids of samples
+    are unique within their part, that every mask decodes and has the size of its frame, and that a row has a video.
+
+    Args:
+        folder: of the converted dataset.
+
+    Raises:
+        ResultError: there is no manifest: the conversion has not ended.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path} cannot be read ({error}): let the conversion end before it is verified") from error
+    problems: list[str] = []
+    rows: Counter[str] = Counter()
+    masks = 0
+    seen: set[tuple[str, str]] = set()
+    shards = manifest["shards"]
+    listed = {shard["path"] for shard in shards}
+    files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
+    present = {str(file.relative_to(folder)) for file in files}
+    problems += [f"{name}: no manifest knows this file" for name in sorted(present - listed)]
+    sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
+    with Progress("verifying", sum(sizes.values())) as progress:
+        for shard in shards:
+            name = shard["path"]
+            if name not in present:
+                problems.append(f"{name}: the file is missing")
+                continue
+            config = name.split("/")[1]
+            found, decoded, count = _verify_shard(folder / name, shard, config, seen)
+            problems += [f"{name}: {problem}" for problem in found]
+            masks += decoded
+            rows[config] += count
+            progress.advance(sizes[name])
+    problems += [
+        f"{config}: {rows[config]} rows, the manifest says {count}"
+        for config, count in manifest["rows"].items()
+        if rows[config] != count
+    ]
+    return Verification(len(shards), dict(rows), masks, tuple(problems))
+
+
+def _verify_shard(
+    path: Path, shard: dict[str, Any], config: str, seen: set[tuple[str, str]]
+) -> tuple[list[str], int, int]:
+    if sha256_of(path) != shard["sha256"]:
+        return ["its checksum is not that of the manifest"], 0, 0
+    try:
+        with parquet_errors(str(path)):
+            return _verify_rows(path, shard, config, seen)
+    except SourceError as error:
+        return [f"it is no Parquet file that can be read: {error}"], 0, 0
+
+
+def _verify_rows(
+    path: Path, shard: dict[str, Any], config: str, seen: set[tuple[str, str]]
+) -> tuple[list[str], int, int]:
+    problems: list[str] = []
+    masks = 0
+    with pq.ParquetFile(path) as parquet:
+        count = parquet.metadata.num_rows
+        if config == "regular":
+            columns = ["id", "part", "subjects", "frame_height", "frame_width", "video.path"]
+            for batch in parquet.iter_batches(_ROWS_AT_A_TIME, columns=columns):
+                for row in batch.to_pylist():
+                    found = list(_problems_of(row, seen))
+                    problems += [f"{row['id']}: {problem}" for problem in found]
+                    masks += sum(subject["mask"] is not None for subject in row["subjects"])
+    if count != shard["rows"]:
+        problems.append(f"{count} rows, the manifest says {shard['rows']}")
+    return problems, masks, count
+
+
+def _problems_of(row: dict[str, Any], seen: set[tuple[str, str]]) -> Iterable[str]:
+    key = (row["part"], row["id"])
+    if key in seen:
+        yield "its id has come before"
+    seen.add(key)
+    if not (row["video"] or {}).get("path"):
+        yield "it has no video"
+    yield from _mask_problems(row)
+
+
+def _mask_problems(row: dict[str, Any]) -> Iterator[str]:
+    size = (row["frame_height"], row["frame_width"])
+    for subject in row["subjects"]:
+        if subject["mask"] is None:
+            continue
+        try:
+            mask = decode(RLE.from_dict(subject["mask"]))
+        except MaskError as error:
+            yield f"mask {subject['id']}: {error}"
+            continue
+        if mask.shape != size:
+            yield f"mask {subject['id']} has {mask.shape} pixels, the frame {size}"

@@ -1,0 +1,114 @@
+r"""Train the embedded judge on synthetic scenes and write its folder.
+
+    python -m opens2v_hf.embedded.training.judge --out FIRST --seed 0 --steps 600
+    python -m opens2v_hf.embedded.training.judge --out opens2v_hf/models/embedded/judge --start-from FIRST --seed 1 \
+        --steps 650 --learning-rate 1.5e-3
+
+It learns to answer 5 for clean videos and less the worse they are broken, with the same prompt that any local judge
+gets; at the end of each frame it also learns to say how good that frame is, which nobody asks later, but which shows it
+where to look. The folder loads as any other local judge does, and the evaluation at the end goes that way.
+
+The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
+bits, which is why the weights are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from opens2v_hf.embedded.training.judge_data import CLIPS_PER_SCENE, JudgeBatch, JudgeBatches
+from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
+from opens2v_hf.embedded.training.judge_network import (
+    as_judge,
+    build_image_processor,
+    build_network,
+    build_tokenizer,
+    clip_logits,
+)
+from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.embedded.training.small_qwen2vl import save
+from opens2v_hf.scores.natural import LEVELS
+
+
+def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy against the two digits next to a level, weighted so that their mean is the level.
+
+    Args:
+        logits: [N, V].
+        levels: [N] in [1, 5]; NaN is left out.
+        digit_ids: int64 [5], the tokens "1" to "5".
+    """
+    asked = ~levels.isnan()
+    steps = torch.tensor([float(level) for level in LEVELS])
+    targets = (1.0 - (levels[asked, None] - steps).abs()).clamp(min=0.0)
+    return -(targets * F.log_softmax(logits[asked], dim=-1)[:, digit_ids]).sum(-1).mean()
+
+
+def train(
+    seed: int,
+    steps: int,
+    scenes_per_step: int,
+    learning_rate: float,
+    workers: int,
+    start_from: Path | None = None,
+) -> tuple[Any, Any, list[dict[str, float]]]:
+    """Train a network.
+
+    Returns:
+        The network, its tokenizer, and the parts of the loss at every step.
+    """
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer()
+    network = build_network(tokenizer)
+    if start_from is not None:
+        network.load_state_dict(type(network).from_pretrained(start_from, dtype=torch.float32).state_dict())
+    judge = as_judge(network, tokenizer)
+    digit_ids = torch.tensor([tokenizer.convert_tokens_to_ids(str(level)) for level in LEVELS])
+
+    @lru_cache(maxsize=256)
+    def prompt(num_frames: int, num_lines: int) -> tuple[torch.Tensor, torch.Tensor]:
+        # the size is that of the synthetic scenes; only the layout of the prompt is taken from here
+        blank = [Image.new("RGB", (168, 112))] * num_frames
+        inputs = judge.encode(blank, "\n".join(["rubric"] * num_lines))
+        return inputs["input_ids"], inputs["mm_token_type_ids"]
+
+    def parts_of(batch: JudgeBatch) -> dict[str, torch.Tensor]:
+        input_ids, type_ids = prompt(batch.num_frames, batch.num_lines)
+        logits = clip_logits(network, input_ids, type_ids, batch.pictures)
+        frame_ends = (input_ids[0] == network.config.vision_end_token_id).nonzero()[:, 0]
+        return {
+            "clip": level_loss(logits[:, -1], batch.levels, digit_ids),
+            "frame": level_loss(logits[:, frame_ends].flatten(0, 1), batch.frame_levels.flatten(), digit_ids),
+        }
+
+    network.train()
+    batches = loaded(JudgeBatches(seed, steps, scenes_per_step), workers)
+    history = minimise(parts_of, list(network.parameters()), batches, steps=steps, learning_rate=learning_rate)
+    return network.eval(), tokenizer, history
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
+    parser = training_parser("Train the embedded judge on synthetic scenes.", steps=600, learning_rate=2e-3)
+    parser.add_argument("--scenes", type=int, default=5, help=f"a step, {CLIPS_PER_SCENE} clips each")
+    parser.add_argument("--held-out", type=int, default=40, help="scenes of the evaluation")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    network, tokenizer, _ = train(
+        options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
+    )
+    save(network, tokenizer, build_image_processor(), options.out)
+    figures = evaluate_judge(options.out, num_scenes=options.held_out)
+    print_figures(figures.items())
+    return figures
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+r"""Train the embedded quality scorer on synthetic scenes and write its folder.
+
+    python -m opens2v_hf.embedded.training.quality_scorer --out FIRST --seed 0
+    python -m opens2v_hf.embedded.training.quality_scorer --out opens2v_hf/models/embedded/quality_scorer \
+        --start-from FIRST --seed 1 --steps 400 --learning-rate 1e-3 --steady 4
+
+It learns to call windows of three clean frames excellent, and worse the more is broken in them or the more often a
+subject is gone from one frame and not from the next. The folder loads as any other Q-Align does, and the evaluation at
+the end goes that way.
+
+The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
+bits, which is why the weights are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.embedded.training.quality_scorer_data import VIDEOS_PER_SCENE, QualityBatch, QualityBatches
+from opens2v_hf.embedded.training.quality_scorer_evaluation import evaluate_quality_scorer
+from opens2v_hf.embedded.training.quality_scorer_network import (
+    build_network,
+    build_tokenizer,
+    embedded_config,
+    look_at_frequencies,
+    save,
+)
+from opens2v_hf.models.hub import resolve_model
+from opens2v_hf.models.q_align.network import PromptIds, QAlign
+from opens2v_hf.models.q_align.prompt import prompt_ids
+from opens2v_hf.models.q_align.scorer import ROLE
+from opens2v_hf.models.q_align.weights import load_network
+from opens2v_hf.scores.motion_smoothness import JUMP_THRESHOLD, LEVEL_WEIGHTS, windows
+
+
+def quality_losses(logits: torch.Tensor, qualities: torch.Tensor, steady: float = 0.0) -> dict[str, torch.Tensor]:
+    """How far videos are from their qualities.
+
+    Args:
+        logits: [B, T, 5], best level first.
+        qualities: [B, T] in [0, 1].
+        steady: weight of the last part, which is left out at 0.
+
+    Returns:
+        "level": cross-entropy against the two levels next to a quality, weighted so that their mean is the quality;
+        "jump": squared error of the differences of neighbouring windows, which are what the metric looks at;
+        "steady": their absolute error, which presses on small ones as well; alone, it would be content with none.
+    """
+    weights = torch.tensor(LEVEL_WEIGHTS)
+    targets = (1.0 - (qualities[..., None] - weights).abs() * (len(LEVEL_WEIGHTS) - 1)).clamp(min=0.0)
+    scores = logits.softmax(-1) @ weights
+    found, wanted = scores.diff(dim=1), qualities.diff(dim=1)
+    parts = {
+        "level": -(targets * F.log_softmax(logits, dim=-1)).sum(-1).mean(),
+        "jump": 20.0 * F.mse_loss(found, wanted),
+    }
+    if steady:
+        parts["steady"] = steady * F.smooth_l1_loss(found, wanted, beta=JUMP_THRESHOLD)
+    return parts
+
+
+def damage_loss(guesses: torch.Tensor, damages: torch.Tensor) -> torch.Tensor:
+    """Squared error of guesses [N] at the damages [N] of single frames; NaN is left out."""
+    known = ~damages.isnan()
+    return 10.0 * F.mse_loss(guesses[known], damages[known])
+
+
+class GuidedQAlign(nn.Module):
+    """The network with two guesses at how broken a frame is, which nobody asks for later.
+
+    They show the picture encoder and the abstractor what to look for; from the answer about a window alone they do not
+    find it in time.
+
+    Args:
+        network: to be trained.
+        prompt: what it is asked.
+        steady: see `quality_losses`.
+    """
+
+    def __init__(self, network: QAlign, prompt: PromptIds, steady: float) -> None:
+        super().__init__()
+        self.network = network
+        self.prompt = prompt
+        self.steady = steady
+        self.picture_guess = nn.Linear(network.config.vision.hidden_size, 1)
+        self.token_guess = nn.Linear(network.config.language.hidden_size, 1)
+
+    def losses(self, batch: QualityBatch) -> dict[str, torch.Tensor]:
+        """The parts of the loss; each frame is encoded once."""
+        body = self.network.model
+        pictures = body.vision_model(batch.pixels)
+        tokens = body.visual_abstractor(pictures)
+        damages = batch.damages.flatten()
+        logits = video_logits(self.network, tokens, batch.qualities.shape, self.prompt)
+        return {
+            **quality_losses(logits, batch.qualities, self.steady),
+            "picture": damage_loss(self.picture_guess(pictures.mean(dim=1))[:, 0], damages),
+            "tokens": damage_loss(self.token_guess(tokens.mean(dim=1))[:, 0], damages),
+        }
+
+
+def video_logits(network: QAlign, tokens: torch.Tensor, shape: Sequence[int], prompt: PromptIds) -> torch.Tensor:
+    """Logits [B, T, 5] of all windows of B videos of T frames, whose tokens are [B * T, Q + 1, H]."""
+    features = tokens.unflatten(0, tuple(shape))
+    rows = torch.tensor(windows(features.shape[1]))
+    return network.level_logits(features[:, rows].flatten(0, 1), prompt).unflatten(0, tuple(shape))
+
+
+def train(
+    seed: int,
+    steps: int,
+    scenes_per_step: int,
+    learning_rate: float,
+    workers: int,
+    start_from: Path | None = None,
+    steady: float = 0.0,
+) -> tuple[QAlign, Any, list[dict[str, float]]]:
+    """Train a network.
+
+    Returns:
+        The network, its tokenizer, and the parts of the loss at every step.
+    """
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer()
+    network = build_network(embedded_config(len(tokenizer)))
+    batches = QualityBatches(seed, steps, scenes_per_step)
+    if start_from is None:
+        look_at_frequencies(network, batches[0].pixels)
+    else:
+        found = resolve_model(start_from, None, ROLE)
+        before = load_network(found, device=torch.device("cpu"), dtype=torch.float32)
+        network.load_state_dict(before.state_dict())
+    guided = GuidedQAlign(network, prompt_ids(tokenizer), steady).train()
+    history = minimise(
+        guided.losses, list(guided.parameters()), loaded(batches, workers), steps=steps, learning_rate=learning_rate
+    )
+    return network.eval(), tokenizer, history
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
+    parser = training_parser("Train the embedded quality scorer on synthetic scenes.", steps=900, learning_rate=1.5e-3)
+    parser.add_argument("--scenes", type=int, default=6, help=f"a step, {VIDEOS_PER_SCENE} videos each")
+    parser.add_argument("--steady", type=float, default=0.0, help="weight of small jumps")
+    parser.add_argument("--held-out", type=int, default=20, help="scenes of the evaluation")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    network, tokenizer, _ = train(
+        options.seed,
+        options.steps,
+        options.scenes,
+        options.learning_rate,
+        options.workers,
+        options.start_from,
+        options.steady,
+    )
+    save(network, tokenizer, options.out)
+    figures = evaluate_quality_scorer(options.out, num_scenes=options.held_out)
+    print_figures(figures.items())
+    return figures
+
+
+if __name__ == "__main__":
+    main()

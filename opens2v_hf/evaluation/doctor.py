@@ -1,0 +1,144 @@
+"""What is installed here, what would be used, and what is missing for which metric."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Literal
+
+from opens2v_hf._version import __version__
+
+if TYPE_CHECKING:
+    from opens2v_hf.metrics.registry import Role
+
+State = Literal["ok", "missing", "note"]
+
+_LIBRARIES = {
+    "torch": "torch",
+    "transformers": "transformers",
+    "accelerate": "accelerate",
+    "datasets": "datasets",
+    "evaluate": "evaluate",
+    "huggingface_hub": "huggingface_hub",
+    "pyarrow": "pyarrow",
+    "opencv-python-headless": "cv2",
+    "matplotlib": "matplotlib",
+}
+_OPTIONAL = {
+    "gradio": ("gradio", "the Spaces", "pip install 'opens2v-hf[spaces]'"),
+    "insightface": ("insightface", "facesim_cur and facesim_multi", "pip install 'opens2v-hf[faces]'"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor.
+
+    Attributes:
+        topic: what the line is about, e.g. "gmescore".
+        state: "ok", "missing" (something does not work without it) or "note".
+        text: what was found and, where something is missing, what to do.
+    """
+
+    topic: str
+    state: State
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Look at this installation; nothing is loaded, downloaded or sent."""
+    return [*_packages(), _device(), _decoder(), *_models()]
+
+
+def _packages() -> Iterable[Finding]:
+    yield Finding("opens2v-hf", "ok", f"{__version__} on Python {platform.python_version()}, {platform.platform()}")
+    for distribution, module in _LIBRARIES.items():
+        if importlib.util.find_spec(module) is None:
+            yield Finding(distribution, "missing", f"not installed: pip install {distribution}")
+        else:
+            yield Finding(distribution, "ok", importlib.metadata.version(distribution))
+    for distribution, (module, purpose, command) in _OPTIONAL.items():
+        if importlib.util.find_spec(module) is None:
+            yield Finding(distribution, "note", f"not installed, needed for {purpose} only: {command}")
+        else:
+            yield Finding(distribution, "ok", importlib.metadata.version(distribution))
+
+
+def _device() -> Finding:
+    import torch
+
+    from opens2v_hf.models.hub import pick_device, pick_dtype
+
+    device = pick_device()
+    dtype = str(pick_dtype(None, device)).removeprefix("torch.")
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        count = torch.cuda.device_count()
+        return Finding(
+            "device", "ok", f"{count} x {properties.name}, {properties.total_memory / 2**30:.0f} GiB each, {dtype}"
+        )
+    if device.type == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return Finding(
+            "device", "note", f"no GPU: CPU with {cores} cores, {dtype}; the released 7B models are slow here"
+        )
+    return Finding("device", "ok", f"{device.type}, {dtype}")
+
+
+def _decoder() -> Finding:
+    found = [name for name in ("av", "decord") if importlib.util.find_spec(name) is not None]
+    if "av" not in found:
+        return Finding("video decoder", "missing", "PyAV is not installed: pip install av")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
+    return Finding("video decoder", "ok", f"PyAV is used ({versions})")
+
+
+def _models() -> Iterable[Finding]:
+    from opens2v_hf.metrics.registry import ROLES
+
+    for name, role in ROLES.items():
+        yield _model(name, role)
+
+
+def _model(name: str, role: Role) -> Finding:
+    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.models.hub import cached_commit
+
+    metrics = ", ".join(entry.name for entry in METRICS.values() if name in entry.roles)
+    topic = f"{name.replace('_', ' ')} of {metrics}"
+    if role.released.startswith("openai:"):
+        return _endpoint(topic, role)
+    commit = cached_commit(role.released, filename=role.file)
+    if commit:
+        return Finding(topic, "ok", f"{role.released} at {commit[:12]} is in the local cache")
+    return Finding(
+        topic, "note", f"{role.released} is not in the local cache and will be downloaded when it is first used"
+    )
+
+
+def _endpoint(topic: str, role: Role) -> Finding:
+    from opens2v_hf.models.judge.lifetimes import OTHER_JUDGES, WARNING_DAYS
+
+    if url := os.environ.get("OPENAI_BASE_URL"):
+        return Finding(topic, "ok", f"{role.released} at OPENAI_BASE_URL ({url.rpartition('@')[2]})")
+    left = None if role.shutdown is None else (role.shutdown - _today()).days
+    if left is not None and left <= 0:
+        return Finding(
+            topic, "missing", f"{role.released} was shut down by its maker on {role.shutdown}; {OTHER_JUDGES}"
+        )
+    if not os.environ.get("OPENAI_API_KEY"):
+        return Finding(topic, "missing", f"{role.released} needs OPENAI_API_KEY; or {OTHER_JUDGES}")
+    if left is not None and left <= WARNING_DAYS:
+        return Finding(
+            topic, "note", f"{role.released} is shut down by its maker on {role.shutdown}; then {OTHER_JUDGES}"
+        )
+    return Finding(topic, "ok", f"{role.released}; OPENAI_API_KEY is set")
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,99 @@
+"""What a user asks of models and metrics, in the form that the registry takes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.registry import METRICS, ROLES, ModelChoice
+from opens2v_hf.models.info import EMBEDDED
+
+MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
+"""`metric_models=`: "embedded", or role to model."""
+
+_ENDPOINT = "openai:"
+
+_A_COUNT = "a whole number from 1 to 100000"
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("num_frames", "runs"), (_A_COUNT, _is_count)),
+    **dict.fromkeys(("box_threshold", "text_threshold"), ("a finite number", _is_number)),
+    **dict.fromkeys(("allow_partial", "details"), ("true or false", lambda value: isinstance(value, bool))),
+    **dict.fromkeys(("variant", "protocol", "label_instruction"), ("a text", lambda value: isinstance(value, str))),
+    "rubric": ("a file or a Rubric", lambda value: isinstance(value, str | os.PathLike) or hasattr(value, "text")),
+}
+"""Option of a metric to what it must be, and the check of that."""
+
+
+def model_choices(
+    metrics: Iterable[str], models: MetricModels, *, device: str | None = None, dtype: str | None = None
+) -> dict[str, ModelChoice]:
+    """Role to model, with a device and a dtype for those that take one and were not given another.
+
+    Args:
+        metrics: names of the metrics that are asked for.
+        models: see `opens2v_hf.score`.
+        device: for every model.
+        dtype: for every network that takes one.
+
+    Raises:
+        ArgumentError: a model is neither named nor chosen.
+    """
+    if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
+        raise ArgumentError(f"metric_models is 'embedded' or a mapping of role to model (got {models!r})")
+    named = models if isinstance(models, Mapping) else {}
+    for role, choice in named.items():
+        if not isinstance(choice, str | os.PathLike | ModelChoice):
+            raise ArgumentError(f"the model of {role!r} is named, or given as a ModelChoice (got {choice!r})")
+    chosen = {
+        role: choice if isinstance(choice, ModelChoice) else ModelChoice(choice) for role, choice in named.items()
+    }
+    common = {name: value for name, value in (("device", device), ("dtype", dtype)) if value is not None}
+    if not common:
+        return chosen
+    for role in dict.fromkeys(role for name in metrics if name in METRICS for role in METRICS[name].roles):
+        choice = chosen.get(role, ModelChoice(EMBEDDED if models == EMBEDDED else ROLES[role].released))
+        if not str(choice.name).startswith(_ENDPOINT):
+            fitting = {name: value for name, value in common.items() if name in ROLES[role].arguments}
+            chosen[role] = ModelChoice(choice.name, {**fitting, **choice.arguments})
+    return chosen
+
+
+def metric_options(
+    metrics: Iterable[str], options: Mapping[str, Mapping[str, Any]] | None, *, num_frames: int | None = None
+) -> Mapping[str, Mapping[str, Any]] | None:
+    """Metric to its options, with a number of frames for those that sample them and were not given another.
+
+    Raises:
+        ArgumentError: an option is of another kind than it must be; that shows before a model is loaded.
+    """
+    if options is not None and (
+        not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values())
+    ):
+        return options  # `check_request` says what is wrong
+    found = dict(options or {})
+    for name, chosen in found.items():
+        for key, value in chosen.items():
+            what, is_usable = _KINDS.get(key, ("", lambda value: True))
+            if not is_usable(value):
+                raise ArgumentError(f"{name}'s {key} must be {what} (got {value!r:.80})")
+    if num_frames is None:
+        return found
+    if not _is_count(num_frames):
+        raise ArgumentError(f"num_frames must be {_A_COUNT} (got {num_frames!r:.80})")
+    for name in metrics:
+        if name in METRICS and "num_frames" in METRICS[name].options:
+            found[name] = {"num_frames": num_frames, **found.get(name, {})}
+    return found

@@ -1,0 +1,122 @@
+"""Some samples of a split, for a cheap trial."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from opens2v_hf.data.benchmark.sample import EvalSample
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.evaluation.videos import FoundVideos
+
+_MOST_NAMED = 12
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which samples are asked for; all of them by default.
+
+    Attributes:
+        limit: at most so many samples that have a video, drawn from the categories in turn.
+        ids: of samples.
+        categories: of samples, e.g. "singleface".
+
+    Raises:
+        ArgumentError: the limit is no whole number from 1, or a list is empty.
+    """
+
+    limit: int | None = None
+    ids: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and (
+            isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1
+        ):
+            raise ArgumentError(f"limit must be a whole number from 1 (got {self.limit!r})")
+        for name in ("ids", "categories"):
+            if getattr(self, name) == ():
+                raise ArgumentError(f"{name} must name at least one (got none)")
+
+    @classmethod
+    def of(
+        cls, limit: int | None, ids: str | Sequence[str] | None, categories: str | Sequence[str] | None
+    ) -> Selection:
+        """From arguments: each list is a sequence, or a string of names with commas between them."""
+        return cls(limit, _names(ids), _names(categories))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all samples are asked for."""
+        return self == Selection()
+
+    def choose(self, samples: Sequence[EvalSample], with_video: Collection[str]) -> list[EvalSample]:
+        """The samples that are asked for, in their order.
+
+        Args:
+            samples: of the split.
+            with_video: ids that have a video.
+
+        Raises:
+            ArgumentError: an id or a category is none of the split's, or no sample that is asked for has a video.
+        """
+        _check_known("sample", self.ids, [sample.id for sample in samples])
+        _check_known("category", self.categories, list(dict.fromkeys(sample.category for sample in samples)))
+        chosen = [
+            sample
+            for sample in samples
+            if (self.ids is None or sample.id in self.ids)
+            and (self.categories is None or sample.category in self.categories)
+        ]
+        found = [sample for sample in chosen if sample.id in with_video]
+        if not found:
+            raise ArgumentError(f"none of the {len(chosen)} samples that are asked for ({self.describe()}) has a video")
+        if self.limit is None:
+            return chosen
+        kept = {sample.id for sample in _in_turn(found)[: self.limit]}
+        return [sample for sample in chosen if sample.id in kept]
+
+    def describe(self) -> str:
+        """What was asked for, for the record."""
+        said = [] if self.limit is None else [f"limit {self.limit}"]
+        for name, values in (("ids", self.ids), ("categories", self.categories)):
+            if values is not None:
+                rest = f", ... and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
+                said.append(f"{name} {', '.join(values[:_MOST_NAMED])}{rest}")
+        return "; ".join(said)
+
+
+def restrict(found: FoundVideos, samples: Sequence[EvalSample]) -> FoundVideos:
+    """The videos of some samples only."""
+    kept = {sample.id for sample in samples}
+    return replace(
+        found,
+        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in kept},
+        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in kept},
+        missing=tuple(sample_id for sample_id in found.missing if sample_id in kept),
+    )
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(dict.fromkeys(name for part in parts if (name := str(part).strip())))
+
+
+def _check_known(kind: str, names: Sequence[str] | None, known: Sequence[str]) -> None:
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are, e.g., {', '.join(known[:8])}"
+            raise ArgumentError(f"the split has no {kind} {name!r}; {hint}")
+
+
+def _in_turn(samples: Sequence[EvalSample]) -> list[EvalSample]:
+    """One of each category after another, so that a few samples concern as many metrics as they can."""
+    by_category: dict[str, list[EvalSample]] = {}
+    for sample in samples:
+        by_category.setdefault(sample.category, []).append(sample)
+    longest = max(map(len, by_category.values()), default=0)
+    return [group[row] for row in range(longest) for group in by_category.values() if row < len(group)]

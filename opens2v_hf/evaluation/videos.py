@@ -1,0 +1,131 @@
+"""Which videos of a model are there: in a folder, or in a dataset repo on the Hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from opens2v_hf._util.fields import as_line
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.evaluation.video_names import explain_no_match, files_below, is_video_name
+
+_MOST_DEEPER = 2000
+"""Files in subfolders that are looked at for a hint."""
+
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class FoundVideos:
+    """The videos of a model that match a split's ids.
+
+    Attributes:
+        source: the folder's name as a printable line, or "hf://datasets/<repo>@<revision>".
+        fetch: sample id to a function that gives the local file; a Hub file is downloaded when it is called.
+        file_names: sample id to name in the folder or repo.
+        missing: ids without a video, in the split's order.
+        unknown: files that match no id.
+    """
+
+    source: str
+    fetch: dict[str, Callable[[], Path]]
+    file_names: dict[str, str]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether `fetch` downloads."""
+        return self.source.startswith("hf://")
+
+
+def find_videos(
+    videos: str, ids: Iterable[str], *, revision: str | None = None, recursive: bool = False
+) -> FoundVideos:
+    """Match the files of a folder or of a Hub dataset repo with sample ids by their stem (`<id>.mp4`).
+
+    Args:
+        videos: a folder, or the id of a dataset repo on the Hub ("org/name"); an existing folder wins.
+        ids: of the split, in its order.
+        revision: of the Hub repo.
+        recursive: search the subfolders of a folder, too; those of a repo always are.
+
+    Raises:
+        ArgumentError: neither a folder nor a repo that can be listed; no file of the split; two files for one id.
+    """
+    if Path(videos).is_dir():
+        return _in_folder(Path(videos), list(ids), recursive=recursive)
+    if Path(videos).exists():
+        raise ArgumentError(f"{videos} is a file; give the folder that holds the videos, one <id>.mp4 for each sample")
+    if _REPO_ID.fullmatch(videos):
+        return _in_repo(videos, list(ids), revision)
+    raise ArgumentError(
+        f"there is no folder {videos}; give a folder of <id>.mp4 files or a Hub dataset repo such as org/name"
+    )
+
+
+def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise ArgumentError(f"cannot list the folder {folder}: {error.strerror}") from error
+    names += files_below(folder) if recursive else []
+    files, missing, unknown = _match(names, ids, str(folder))
+    if not files:
+        deeper = [] if recursive else files_below(folder, most=_MOST_DEEPER)
+        raise ArgumentError(explain_no_match(str(folder), names, deeper, ids))
+    return FoundVideos(
+        source=as_line(folder.resolve().name),
+        fetch={sample_id: partial(Path, folder / name) for sample_id, name in files.items()},
+        file_names=files,
+        missing=missing,
+        unknown=unknown,
+    )
+
+
+def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
+
+    try:
+        info = HfApi().dataset_info(repo_id, revision=revision)
+    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise ArgumentError(
+            f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"
+        ) from error
+    listed = sorted(sibling.rfilename for sibling in info.siblings or [])
+    files, missing, unknown = _match([name for name in listed if is_video_name(name)], ids, repo_id)
+    if not files:
+        raise ArgumentError(explain_no_match(repo_id, [name for name in listed if name[0] != "."], [], ids))
+
+    def download(name: str) -> Callable[[], Path]:
+        return lambda: Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=info.sha))
+
+    return FoundVideos(
+        source=f"hf://datasets/{repo_id}@{info.sha}",
+        fetch={sample_id: download(name) for sample_id, name in files.items()},
+        file_names=files,
+        missing=missing,
+        unknown=unknown,
+    )
+
+
+def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """File name of each id in the split's order, ids without a file, files without an id."""
+    known = set(ids)
+    by_id: dict[str, str] = {}
+    unknown = []
+    for name in names:
+        stem = PurePosixPath(name).stem
+        if stem not in known or not is_video_name(name):
+            # a name may hold bytes that are no text, and results are text
+            unknown.append(name.encode("utf-8", "replace").decode())
+        elif stem in by_id:
+            raise ArgumentError(f"{where} holds two videos of {stem}: {by_id[stem]} and {name}; remove one")
+        else:
+            by_id[stem] = name
+    ordered = {sample_id: by_id[sample_id] for sample_id in ids if sample_id in by_id}
+    return ordered, tuple(sample_id for sample_id in ids if sample_id not in by_id), tuple(unknown)

@@ -1,0 +1,264 @@
+"""Rows of the leaderboard: what submissions and the Hub's own leaderboard say of each model on a split."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.leaderboard.outside import plain
+from opens2v_hf.leaderboard.submissions.record import Submission
+from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.rules import released_gaps
+from opens2v_hf.scores.scorecard import RELEASED, total_of, weights
+
+OPEN, CLOSED = "Open-Source", "Closed-Source"
+PUBLISHED, MEASURED, ON_THE_HUB = "published", "measured", "hub"
+
+NO_VIDEOS = "without per-video values"
+NO_COLUMNS = "without a column that these weights need"
+TOO_FEW = "without values of too many videos, which released scoring would leave out"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a row.
+
+    Attributes:
+        value: in 0..1; None where there is none.
+        interval: 95 % bootstrap interval over prompts; None where there are no per-video values.
+        num_videos: that the value rests on; None where that is not known.
+    """
+
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    num_videos: int | None = None
+
+
+@dataclass(frozen=True)
+class HubScores:
+    """What a model's own repo says of it on a split, as the Hub's leaderboard of the benchmark lists it.
+
+    Attributes:
+        model_id: "org/name".
+        split: of the benchmark.
+        total: in 0..1, which nothing can be checked by.
+        pull_request: number of the pull request that proposes it, None where the model's owner has merged it.
+    """
+
+    model_id: str
+    split: str
+    total: float
+    pull_request: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model on a split, by the weights of a version and one of the two ways to count what failed.
+
+    Attributes:
+        key: names the model, the same in all splits: what its name looks like, or its id on the Hub.
+        name: of the model as it is shown, on one line.
+        total: weighted total.
+        columns: by name of the metric; those of the split.
+        by_category: column to category to its cell; empty without per-video values.
+        venue: "Open-Source" or "Closed-Source"; "" where it is not said.
+        team: who evaluated it.
+        link: as submitted, unchecked.
+        model_id: on the Hub; may be empty.
+        kind: "published", "measured" or "hub".
+        date: of the submission, "2025-10-01"; empty where it is not known.
+        rank: by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by.
+        submission: that the row is made of; None for what only the Hub's own leaderboard lists.
+        proposed_in: number of the pull request in the model's repo that is not merged yet.
+    """
+
+    key: str
+    name: str
+    total: Cell
+    columns: Mapping[str, Cell]
+    by_category: Mapping[str, Mapping[str, Cell]]
+    venue: str
+    team: str
+    link: str
+    model_id: str
+    kind: str
+    date: str
+    rank: int | None = None
+    submission: Submission | None = None
+    proposed_in: int | None = None
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether there are per-video values behind the row."""
+        return self.submission is not None and bool(self.submission.per_video)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All rows of a split, best total first.
+
+    Attributes:
+        split: of the benchmark.
+        version: of the weights.
+        scoring: "released" or "strict".
+        rows: ranked; those without a rank come last.
+        left_out: why models are not on this board, to how many there are.
+    """
+
+    split: str
+    version: str
+    scoring: str
+    rows: tuple[Row, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def row(self, key: str) -> Row | None:
+        """The row of a model; None where it has none."""
+        return next((row for row in self.rows if row.key == key), None)
+
+
+def split_columns(split: str) -> tuple[str, ...]:
+    """Names of the columns that a split's leaderboard has, in their order."""
+    return tuple(weights("v1.1", split))
+
+
+def make_board(
+    submissions: Sequence[Submission],
+    hub: Sequence[HubScores] = (),
+    *,
+    split: str,
+    version: str = "v1.1",
+    scoring: str = RELEASED,
+) -> Board:
+    """The leaderboard of a split.
+
+    Of each model the newest submission that says something under this version and scoring is shown. Submissions with
+    per-video values are scored anew from them, so that they stand on every board, but on the released one only if it
+    leaves out no more of their videos than it may (`released_gaps`); the others stand under their own scoring, and
+    under the weights of another version where they have its columns.
+
+    Args:
+        submissions: of all splits.
+        hub: of all splits; models that have a submission on the split are left out.
+        split: of the benchmark.
+        version: of the weights, "v1.1" or "v1.0".
+        scoring: "released" or "strict".
+    """
+    names = names_of(submissions)
+    rows: dict[str, Row] = {}
+    refused: dict[str, str] = {}
+    here = [one for one in submissions if one.split == split]
+    for one in sorted(here, key=lambda one: one.submitted_at):
+        key = look(one.model)
+        made = _submitted_row(one, names[key], version, scoring)
+        if isinstance(made, Row):
+            rows[key] = made
+        else:
+            refused[key] = made
+    by_id = {one.model_id.casefold(): look(one.model) for one in submissions if one.model_id}
+    if version == "v1.1" and scoring == RELEASED:
+        for entry in (entry for entry in hub if entry.split == split):
+            identity = entry.model_id.casefold()
+            key = by_id.get(identity, f"hub:{identity}")
+            if key not in rows:
+                rows[key] = _hub_row(entry, key, names.get(key, plain(entry.model_id)))
+    left_out: dict[str, int] = {}
+    for key, reason in refused.items():
+        if key not in rows:
+            left_out[reason] = left_out.get(reason, 0) + 1
+    return Board(split, version, scoring, _ranked(rows.values()), left_out)
+
+
+def names_of(submissions: Iterable[Submission]) -> dict[str, str]:
+    """Key of each model to its name as it is shown, which no other model has: that of its newest submission."""
+    shown: dict[str, str] = {}
+    for one in sorted(submissions, key=lambda one: one.submitted_at):
+        shown[look(one.model)] = plain(one.model) or "(no name)"
+    taken: dict[str, int] = {}
+    for key, name in shown.items():
+        taken[name] = taken.get(name, 0) + 1
+        if taken[name] > 1:
+            shown[key] = f"{name} ({taken[name]})"
+    return shown
+
+
+def raw_values(submission: Submission) -> dict[str, dict[str, float | None]]:
+    """Column to every id that it applies to, to the raw value; None for a video that has none."""
+    return submission.raw_values
+
+
+def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Row | str:
+    """The row of a submission, or why there is none."""
+    by_category: Mapping[str, Mapping[str, Cell]] = {}
+    if one.per_video and scoring == RELEASED and released_gaps(one):
+        return TOO_FEW
+    if one.per_video:
+        card = one.scorecard(version, scoring)
+        if card.partial:
+            return NO_COLUMNS
+        total = Cell(card.total, card.interval)
+        columns = {c.name: Cell(c.normalised, c.interval, c.num_videos) for c in card.columns.values()}
+        by_category = {
+            c.name: {
+                category: Cell(cell.normalised, cell.interval, cell.num_videos)
+                for category, cell in c.by_category.items()
+            }
+            for c in card.columns.values()
+        }
+    elif one.scoring != scoring:
+        return NO_VIDEOS
+    else:
+        columns = {
+            name: Cell(one.columns.get(name), None, one.num_videos.get(name)) for name in split_columns(one.split)
+        }
+        try:
+            computed = total_of(one.columns, one.split, version)
+        except ArgumentError:
+            return NO_COLUMNS
+        total = Cell(one.total if one.version == version else computed)
+    return Row(
+        key=look(one.model),
+        name=name,
+        total=total,
+        columns=columns,
+        by_category=by_category,
+        venue=one.venue if one.venue in (OPEN, CLOSED) else "",
+        team=plain(one.team),
+        link=one.link,
+        model_id=one.model_id,
+        kind=one.provenance.kind,
+        date=plain(one.submitted_at[:10]),
+        submission=one,
+    )
+
+
+def _hub_row(entry: HubScores, key: str, name: str) -> Row:
+    return Row(
+        key=key,
+        name=name,
+        total=Cell(entry.total),
+        columns={name: Cell() for name in split_columns(entry.split)},
+        by_category={},
+        venue=OPEN,
+        team=plain(entry.model_id.split("/")[0]),
+        link="",
+        model_id=entry.model_id,
+        kind=ON_THE_HUB,
+        date="",
+        proposed_in=entry.pull_request,
+    )
+
+
+def _ranked(rows: Collection[Row]) -> tuple[Row, ...]:
+    """Best first; rows of equal totals share a rank, and the next one's counts them all.
+
+    A row without a total has no rank, and neither has one of a model's own repo: anybody can write any number there,
+    and nothing in it could be recomputed. They come last.
+    """
+    counts = [row for row in rows if row.total.value is not None and row.kind != ON_THE_HUB]
+    best_first = sorted(counts, key=lambda row: (-(row.total.value or 0.0), row.key))
+    totals = [row.total.value for row in best_first]
+    ranked = [replace(row, rank=totals.index(row.total.value) + 1) for row in best_first]
+    kept = {row.key for row in counts}
+    others = sorted((row for row in rows if row.key not in kept), key=lambda row: (-(row.total.value or 0.0), row.key))
+    return (*ranked, *others)

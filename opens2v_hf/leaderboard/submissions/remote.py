@@ -1,0 +1,97 @@
+"""The results dataset on the Hub: its records, and what a pull request would change about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, RepoFile
+from tqdm.auto import tqdm
+
+from opens2v_hf.errors import HubError
+from opens2v_hf.hub.client import told
+from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, load_submissions
+
+_MOST_COMMITS = 1000
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a revision changes since it left the main branch.
+
+    Attributes:
+        added: path to size in bytes of the files that are new.
+        changed: paths of files that it changes.
+        deleted: paths of files that it deletes.
+    """
+
+    added: Mapping[str, int]
+    changed: tuple[str, ...]
+    deleted: tuple[str, ...]
+
+
+def download_results(repo_id: str, *, revision: str | None = None, token: str | bool | None = None) -> Path:
+    """A local copy of the records of a results dataset; what was downloaded before is not downloaded again.
+
+    Raises:
+        HubError: the Hub cannot be reached, or has no such dataset.
+    """
+    return _download(HfApi(token=token), repo_id, revision)
+
+
+def read_existing(api: HfApi, repo_id: str, revision: str | None = None) -> list[Submission]:
+    """The records that are there.
+
+    Raises:
+        HubError: the Hub cannot be reached, or has no such dataset.
+        ResultError: a record that is there is malformed.
+    """
+    folder = _download(api, repo_id, revision)
+    return load_submissions(folder) if any((folder / DATA_FOLDER).rglob("*.json")) else []
+
+
+def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
+    """What a pull request or commit changes, compared with where it left the main branch.
+
+    Raises:
+        HubError: the Hub cannot be reached, has no such revision, or it has nothing in common with the main branch.
+    """
+    with told(api):
+        main = {commit.commit_id for commit in api.list_repo_commits(repo_id, repo_type="dataset")}
+        history = islice(api.list_repo_commits(repo_id, repo_type="dataset", revision=revision), _MOST_COMMITS)
+        base = next((commit.commit_id for commit in history if commit.commit_id in main), None)
+        if base is None:
+            raise HubError(f"{revision} of {repo_id} has no commit in common with its main branch; open it anew")
+        before, after = _files(api, repo_id, base), _files(api, repo_id, revision)
+    return Changes(
+        added={path: file.size for path, file in after.items() if path not in before},
+        changed=tuple(path for path, file in after.items() if path in before and file.blob_id != before[path].blob_id),
+        deleted=tuple(path for path in before if path not in after),
+    )
+
+
+class _BarInTerminal(tqdm):
+    """No bar where nobody watches it: what a command prints is read by programs, too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or None})
+
+
+def _download(api: HfApi, repo_id: str, revision: str | None) -> Path:
+    with told(api):
+        folder = api.snapshot_download(
+            repo_id,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=[f"{DATA_FOLDER}/**/*.json"],
+            tqdm_class=_BarInTerminal,
+        )
+    return Path(folder)
+
+
+def _files(api: HfApi, repo_id: str, revision: str) -> dict[str, RepoFile]:
+    tree = api.list_repo_tree(repo_id, repo_type="dataset", revision=revision, recursive=True)
+    return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}

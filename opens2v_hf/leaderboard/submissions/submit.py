@@ -1,0 +1,74 @@
+"""Submitting a record to the results dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from huggingface_hub import HfApi
+
+from opens2v_hf.hub.client import HubUnreachableError, who_may_write
+from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
+from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission
+from opens2v_hf.leaderboard.submissions.remote import changes_of, read_existing
+from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
+from opens2v_hf.results.problem import Problem, SubmissionError, is_refused
+
+
+def submit(
+    submission: Submission,
+    repo_id: str,
+    *,
+    direct: bool = False,
+    dry_run: bool = False,
+    api: HfApi | None = None,
+) -> Proposal:
+    """Propose a record to the results dataset by a pull request.
+
+    It is validated first, against what is there. An open pull request of the same user about the same model and split
+    is updated: the record in it is replaced.
+
+    Args:
+        submission: whose `submitted_by` is the user or one of their organisations.
+        repo_id: of the results dataset, "org/opens2v-results".
+        direct: commit it, instead of opening a pull request.
+        dry_run: change nothing; the diff is in what is returned. Fails where the submission would; only without a way
+            to the Hub it returns what would be written, and `unchecked` says why the dataset was not looked at.
+        api: with a token; the one that is logged in by default.
+
+    Raises:
+        SubmissionError: the record is not acceptable; it holds every reason.
+        HubError: there is no token, no such repo, no right to write, or no way to the Hub.
+    """
+    api = api or HfApi()
+    try:
+        return _submit(submission, repo_id, direct=direct, dry_run=dry_run, api=api)
+    except HubUnreachableError as error:
+        if not dry_run:
+            raise
+        _accept(submission, validate_submission(submission))
+        return offline_proposal(repo_id, "dataset", {submission.path: submission.to_json().decode()}, error)
+
+
+def _submit(submission: Submission, repo_id: str, *, direct: bool, dry_run: bool, api: HfApi) -> Proposal:
+    user = who_may_write(api)
+    title = f"Add {submission.model} ({submission.split}, {submission.scoring} {submission.version})"
+    target = find_target(api, repo_id, "dataset", title=title, user=user, direct=direct)
+    problems = validate_submission(submission, existing=read_existing(api, repo_id), authors=user.names)
+    notices = _accept(submission, problems)
+    files: dict[str, tuple[str, str | None]] = {submission.path: ("", submission.to_json().decode())}
+    if target.revision != "main":
+        for path in changes_of(api, repo_id, target.commit).added:
+            if path.startswith(f"{DATA_FOLDER}/"):
+                files[path] = (read_text(api, target, path), files.get(path, ("", None))[1])
+    description = f"Total {100 * submission.total:.2f} on {submission.split}, submitted by {submission.submitted_by}."
+    if notices:
+        description += "\n\n" + "\n".join(f"- {notice}" for notice in notices)  # for those who decide about it
+    proposal = propose(api, target, files, title=title, description=description, dry_run=dry_run)
+    return replace(proposal, notices=notices)
+
+
+def _accept(submission: Submission, problems: Sequence[Problem]) -> tuple[str, ...]:
+    if is_refused(problems):
+        raise SubmissionError(f"the submission of {submission.model!r} is refused", problems)
+    return tuple(str(problem) for problem in problems)

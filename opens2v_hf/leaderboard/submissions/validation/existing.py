@@ -1,0 +1,122 @@
+"""What a submission may not do to those that are there already, and whose copy it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from opens2v_hf.leaderboard.submissions.record import Submission
+from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.results.problem import Problem, shown
+from opens2v_hf.scores.scorecard import COLUMNS
+
+FEWEST_VIDEOS = 20
+FEWEST_VALUES = 10
+"""Different ones: over fewer, as when almost every video is perfectly smooth, a correlation says nothing."""
+
+COPIED_CORRELATION = 0.98
+"""Of the videos of two models over the same prompts. Prompts that are hard for both make values go along with each
+other, but not so closely."""
+
+COPIED_SHARE = 0.5
+"""Of values that are the same to `DECIMALS` and that no other video of the model has: ratings in whole steps, and what
+lies at the end of a range, are often equal by chance."""
+
+DECIMALS = 6
+
+
+def against_existing(one: Submission, *, existing: Sequence[Submission]) -> Iterator[Problem]:
+    """Rows of others that it would add to, names that it could be taken for, and results that are there already."""
+    reported: set[tuple[str, str]] = set()
+    for other in existing:
+        for problem in _against(one, other):
+            key = (problem.code, look(other.model) if problem.notice else "")
+            if key not in reported:
+                reported.add(key)
+                yield problem
+
+
+def sender(one: Submission, *, authors: Collection[str] | None) -> Iterator[Problem]:
+    """Whether the submission is of who sent it: one of their names on the Hub, their own or their organisations'."""
+    if authors is not None and one.submitted_by.casefold() not in {name.casefold() for name in authors}:
+        what = f"{shown(one.submitted_by)} is not who sent it ({', '.join(shown(name) for name in authors)})"
+        yield Problem("not_the_sender", "submitted_by", what, "submit under your own name on the Hub")
+
+
+def _against(one: Submission, other: Submission) -> Iterator[Problem]:
+    owned = one.submitted_by.casefold() == other.submitted_by.casefold()
+    same_look = look(one.model) == look(other.model)
+    if one.model == other.model:
+        if not owned:
+            what = f"{shown(other.model)} belongs to {shown(other.submitted_by)}, who submitted it first"
+            yield Problem("not_the_owner", "model", what, "ask its owner, or give your evaluation a name of its own")
+    elif same_look:
+        what = f"{shown(one.model)} looks like {shown(other.model)}, which is there already"
+        yield Problem("look_alike", "model", what, "choose a name that cannot be mistaken, or write it as it is there")
+    if one.model_id and one.model_id.casefold() == other.model_id.casefold() and not owned:
+        what = f"{shown(one.model_id)} belongs to {shown(other.submitted_by)}"
+        yield Problem("not_the_owner", "model_id", what, "leave it empty, or ask its owner")
+    if _result(one) == _result(other):
+        what = f"the same result of {shown(other.model)} is there already ({other.path})"
+        yield Problem("duplicate", "", what, "nothing needs to be done")
+    elif one.model != other.model and one.videos and one.per_video == other.per_video:
+        what = f"the per-video values are those of {shown(other.model)}"
+        yield Problem("copied_values", "per_video", what, "submit the values of this model's own videos")
+    elif not same_look and (signs := copy_signs(one, other)):
+        what = f"looks like a copy of {shown(other.model)} of {shown(other.submitted_by)} ({'; '.join(signs)})"
+        remedy = "a person should compare the videos of both before this is merged"
+        yield Problem("looks_copied", "per_video", what, remedy, notice=True)
+
+
+def _result(one: Submission) -> tuple[object, ...]:
+    return (
+        look(one.model), one.split, one.version, one.scoring,
+        round(one.total, 9), {name: round(value, 9) for name, value in one.columns.items()},
+    )  # fmt: skip
+
+
+def copy_signs(one: Submission, other: Submission) -> list[str]:
+    """Columns whose per-video values one of two submissions may have from the other, with what they have in common.
+
+    Compared are the samples that both have, so that a copy to another split is found as well. Values that were all
+    shifted or scaled keep their correlation; values of which some were changed are still the same in most videos;
+    values that were handed out to other videos are still the same values.
+
+    Args:
+        one: a submission.
+        other: another.
+    """
+    common = [sample_id for sample_id in one.per_video if sample_id in other.per_video]
+    signs = []
+    for name in COLUMNS:
+        both = [i for i in common if name in one.per_video[i] and name in other.per_video[i]]
+        first = np.array([one.per_video[i][name] for i in both])
+        second = np.array([other.per_video[i][name] for i in both])
+        if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
+            continue
+        with np.errstate(all="ignore"):  # values beyond a metric's range are refused elsewhere
+            rank, linear = (
+                float(np.corrcoef(a, b)[0, 1]) for a, b in ((_ranks(first), _ranks(second)), (first, second))
+            )
+        in_place = _rare(first)[np.abs(first - second)[_is_rare(first)] < 0.5 * 10.0**-DECIMALS]
+        elsewhere = np.intersect1d(_rare(first), _rare(second))
+        share = max(len(in_place), len(elsewhere)) / len(both)
+        if max(rank, linear) >= COPIED_CORRELATION or share >= COPIED_SHARE:
+            signs.append(f"{name}: rank correlation {rank:.3f}, linear {linear:.3f}, {share:.0%} the same")
+    return signs
+
+
+def _is_rare(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values.round(DECIMALS), return_inverse=True, return_counts=True)
+    return (counts == 1)[inverse]
+
+
+def _rare(values: np.ndarray) -> np.ndarray:
+    return values[_is_rare(values)].round(DECIMALS)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1, equal values sharing the mean of their ranks."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -1,0 +1,134 @@
+"""From an uploaded file to a pull request: read, checked, shown, and sent with the visitor's own token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.leaderboard.submissions.from_result import make_submission
+from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
+from opens2v_hf.leaderboard.submissions.released_form import is_released_form
+from opens2v_hf.leaderboard.submissions.result_file import is_result
+from opens2v_hf.leaderboard.submissions.submit import submit
+from opens2v_hf.leaderboard.submissions.validation.reading import parse
+from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
+from opens2v_hf.results.comparability import Allowed, NotComparableError, check_comparable
+from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused
+from opens2v_hf.results.result import RunResult
+
+MAX_RESULT_BYTES = 32 << 20
+"""A result holds what every frame scored, and is larger than the record that is made of it."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the visitor says of the model, beside the file.
+
+    Attributes:
+        model: display name.
+        team: who evaluated it.
+        venue: "Open-Source" or "Closed-Source".
+        submitted_by: the visitor on the Hub, or one of their organisations.
+        model_id: "org/name" on the Hub; may be empty.
+        link: the model's page; may be empty.
+        scoring: "released" or "strict".
+    """
+
+    model: str
+    team: str
+    venue: str
+    submitted_by: str
+    model_id: str = ""
+    link: str = ""
+    scoring: str = "released"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An upload after all checks.
+
+    Attributes:
+        submission: the record that would be sent; None where the file holds none.
+        problems: what is wrong with it, a reason each; notices among them refuse nothing.
+    """
+
+    submission: Submission | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether it can be sent."""
+        return self.submission is not None and not is_refused(self.problems)
+
+
+def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -> Checked:
+    """Read a file that somebody uploaded and say what is wrong with it. It raises for nothing that a file may hold.
+
+    Args:
+        file: a result that `opens2v score` wrote, or a record of the results dataset; a record speaks for itself, and
+            `details` are not looked at.
+        details: of the model.
+        existing: the submissions that are there.
+    """
+    try:
+        num_bytes = file.stat().st_size
+        if num_bytes > MAX_RESULT_BYTES:
+            return _refused("too_large", f"the file has {num_bytes:,} bytes", f"at most {MAX_RESULT_BYTES:,} are read")
+        content = file.read_bytes()
+    except OSError as error:
+        return _refused("unreadable", f"the file cannot be read ({error.strerror})", "upload it again")
+    try:
+        record = parse(content, bom=True) if not is_result(file) else None
+        if is_released_form(record):
+            what = "eight numbers without anything that they could be checked by"
+            return _refused("released_form", what, "upload the result file that `opens2v score` writes")
+        if isinstance(record, dict) and record.get("format") == FORMAT:
+            return _checked(Submission.from_dict(record), existing)
+        result = RunResult.load(file)
+        check_comparable(result, result.scorecard(scoring=details.scoring), Allowed(), has_protocol=True)
+        submission = make_submission(
+            result,
+            model=details.model.strip(),
+            team=details.team.strip(),
+            venue=details.venue,
+            submitted_by=details.submitted_by.strip(),
+            model_id=details.model_id.strip(),
+            link=details.link.strip(),
+            scoring=details.scoring,
+        )
+    except (SubmissionError, NotComparableError) as error:
+        return Checked(None, error.problems)
+    except OpenS2VError as error:
+        return _refused("refused", harmless(str(error).replace(str(file), "the file")), "see the page about submitting")
+    return _checked(submission, existing)
+
+
+def send(submission: Submission, repo_id: str, token: str) -> str:
+    """Propose a record to the results dataset as the visitor; it is checked again, against what is there now.
+
+    Args:
+        submission: that was checked.
+        repo_id: of the results dataset.
+        token: the visitor's own.
+
+    Returns:
+        The address of the pull request.
+
+    Raises:
+        ResultError: the record is not acceptable any more, or is not the visitor's to send.
+        HubError: the Hub cannot be reached or refuses.
+    """
+    return submit(submission, repo_id, api=HfApi(token=token)).url
+
+
+def _checked(submission: Submission, existing: Sequence[Submission]) -> Checked:
+    problems = tuple(validate_submission(submission, existing=existing))
+    return Checked(None if is_refused(problems) else submission, problems)
+
+
+def _refused(code: str, what: str, remedy: str) -> Checked:
+    return Checked(None, (Problem(code, "", what, remedy),))

@@ -1,0 +1,116 @@
+"""The same work for each of many videos, here or shared by the processes that a launcher started."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.progress import Progress
+from opens2v_hf._util.retries import Retries
+from opens2v_hf.jobs.journal import Journal, open_journal
+from opens2v_hf.jobs.outcome import Outcome
+from opens2v_hf.jobs.processes import joined
+from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import Unit
+
+_Item = TypeVar("_Item")
+_UNIT = "score"
+
+
+def for_each_video(
+    work: Callable[[_Item], Any],
+    items: Sequence[_Item],
+    *,
+    name: Callable[[_Item], str],
+    cost: Callable[[_Item], float],
+    setting: Callable[[], Any],
+    description: str,
+    distributed: bool = True,
+    limits: Limits | None = None,
+) -> list[Any]:
+    """Do the work for every item, with progress on standard error.
+
+    Under `accelerate launch` with several processes each does a part of the items, and all of them get all results.
+
+    Args:
+        work: for one item; what it gives is JSON-compatible.
+        items: the same on each process.
+        name: what identifies an item in messages, and across processes.
+        cost: about how much work an item is; asked only where the work is shared.
+        setting: what must be the same on each process besides the names, JSON-compatible; asked likewise.
+        description: for the progress bar.
+        distributed: False to do all the work here whatever was launched.
+        limits: how long other processes are waited for.
+
+    Returns:
+        One result for each item, in their order, as JSON gives it back.
+
+    Raises:
+        ProcessError: the work was shared, and a process failed, died, or was given other work.
+    """
+    limits = dataclasses.replace(limits or Limits(), group_s=math.inf)
+    shown = not distributed or launcher.is_main_process()
+    with (
+        Progress(len(items), description=description, unit="video", shown=shown) as progress,
+        joined(
+            lambda: [[name(item) for item in items], setting()],
+            progress.update,
+            distributed=distributed,
+            limits=limits,
+        ) as processes,
+    ):
+        folder = None if processes.folder is None else processes.folder / "results"
+        journal = Journal() if folder is None else open_journal(folder, rank=processes.rank, launch=processes.launch)
+        try:
+            own = run_units(
+                [_Video(index, item, work, name, cost) for index, item in enumerate(items)],
+                journal=journal,
+                processes=processes,
+                retries=Retries(attempts=1),
+                limits=limits,
+                raise_errors=True,
+            )
+            processes.finish()
+            others = {} if folder is None else journal.gather(folder, processes.launch)
+            outcomes = collect("0", len(items), own, others, journal)
+        finally:
+            journal.close()
+    return [outcome.units[_UNIT].value for outcome in outcomes]
+
+
+class _Video:
+    """An item as a group of one unit; see `opens2v_hf.jobs.unit.Group` and `OpenGroup`."""
+
+    unit_names = (_UNIT,)
+    facts: Mapping[str, Any] = MappingProxyType({})
+    check = None
+
+    def __init__(
+        self,
+        index: int,
+        item: _Item,
+        work: Callable[[_Item], Any],
+        name: Callable[[_Item], str],
+        cost: Callable[[_Item], float],
+    ) -> None:
+        self.key = str(index)
+        self.name = name(item)
+        self.cost = lambda: cost(item)
+        self.units = (Unit(_UNIT, key=lambda: self.key, work=lambda: Outcome(work(item))),)
+
+    def open(self) -> _Video:
+        return self
+
+    def prepare(self, names: Collection[str]) -> None:
+        pass
+
+    def num_bytes(self) -> int:
+        return 0
+
+    def is_changed(self) -> bool:
+        return False

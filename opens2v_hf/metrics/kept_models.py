@@ -1,0 +1,107 @@
+"""Models that an evaluate module keeps loaded from one `compute()` to the next, and how they are chosen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.registry import ENDPOINT_PREFIX, ROLES, ModelChoice, check_models, load_model
+from opens2v_hf.models.info import EMBEDDED
+
+
+class KeptModels:
+    """At most one model a role, kept while the name and the arguments that choose it stay the same.
+
+    A judge behind an endpoint is made anew each time: its budget and its key are those of one computation.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, Any]] = {}
+
+    def get(self, role: str, model: Any, arguments: Mapping[str, Any], *, device: str | None = None) -> Any:
+        """The model for a role, loaded where it is not there yet.
+
+        Args:
+            role: one of `opens2v_hf.metrics.registry.ROLES`.
+            model: its name, see the role's loader; None for the released one; or a model that is loaded already.
+            arguments: of loading; None stands for the default.
+            device: of models that are loaded here; says nothing about one that is loaded already.
+
+        Raises:
+            ArgumentError: there are arguments of loading for a loaded model, or one has a value that cannot be used.
+            ModelError: the model cannot be loaded.
+        """
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if model is not None and not isinstance(model, str | os.PathLike):
+            if given:
+                raise ArgumentError(f"a loaded {role} takes no {', '.join(sorted(given))}; leave them out")
+            return model
+        if device is not None:
+            given["device"] = device
+        chosen = (ROLES[role].released if model is None else os.fspath(model), given)
+        if role not in self._kept or self._kept[role][0] != chosen:
+            # two large models need not fit in memory at once, and one that fails to load leaves none behind
+            self._kept.pop(role, None)
+            loaded = load_model(role, ModelChoice(*chosen))
+            if loaded.info.device is None:
+                return loaded
+            self._kept[role] = (chosen, loaded)
+        return self._kept[role][1]
+
+
+def choose(roles: Sequence[str], models: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The model for each role: the one that is named or given for it, or the released one.
+
+    Args:
+        roles: that are needed.
+        models: "embedded" for the small models throughout, or role to model: a name, a `ModelChoice` with arguments of
+            loading, or a loaded model.
+
+    Raises:
+        ArgumentError: `models` is neither, or names a role that is not needed.
+    """
+    if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
+        raise ArgumentError(f"metric_models is 'embedded' or a mapping of role to model (got {models!r})")
+    given = models if isinstance(models, Mapping) else {}
+    if unknown := [role for role in given if role not in roles]:
+        raise ArgumentError(f"none of the metrics asked for has use for a model {unknown[0]!r}")
+    default: dict[str, Any] = {role: EMBEDDED if models == EMBEDDED else ROLES[role].released for role in roles}
+    return {role: default[role] if given.get(role) is None else given[role] for role in roles}
+
+
+def load_models(
+    kept: KeptModels, choices: Mapping[str, Any], loading: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The models that were chosen, each loaded where it is not there yet.
+
+    Args:
+        kept: models that stay loaded from one call to the next.
+        choices: see `choose`.
+        loading: role to arguments of loading. Those of a `ModelChoice` go before them. A judge behind an endpoint is
+            computed elsewhere and takes neither device nor dtype.
+
+    Raises:
+        ArgumentError: an argument of loading is meant for models that are loaded already, all of them; or see
+            `KeptModels.get`.
+        ModelError: a model cannot be loaded.
+    """
+    is_loaded = {role: not isinstance(model, str | os.PathLike | ModelChoice) for role, model in choices.items()}
+    for role, arguments in loading.items():
+        for argument in set(arguments) - {"device"}:
+            if all(is_loaded[other] for other in choices if argument in loading.get(other, ())):
+                raise ArgumentError(f"a loaded {role} takes no {argument}; leave it out")
+    wanted: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for role, choice in choices.items():
+        name: Any = choice.name if isinstance(choice, ModelChoice) else choice
+        own = choice.arguments if isinstance(choice, ModelChoice) else {}
+        arguments = {} if is_loaded[role] else {**loading.get(role, {}), **own}
+        if isinstance(name, str) and name.startswith(ENDPOINT_PREFIX):
+            arguments = {key: value for key, value in arguments.items() if key not in ("device", "dtype")}
+        wanted[role] = (name, arguments)
+    check_models({role: ModelChoice(*wanted[role]) for role in choices if not is_loaded[role]})
+    return {
+        role: kept.get(role, name, arguments, device=arguments.pop("device", None))
+        for role, (name, arguments) in wanted.items()
+    }

@@ -1,0 +1,187 @@
+"""What `evaluate` stores between `add` and `compute`: each video and each reference as one line of JSON.
+
+Paths are stored as they are. What is in memory (bytes, frames, PIL images, arrays) stays in this process as the object
+that it is, and its line names it: no copy is made, and no image is written anew in a lossy format.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.arguments import IMAGES, PROMPT
+from opens2v_hf.metrics.base import MemoryVideo
+from opens2v_hf.video.frames_in_memory import ArrayVideo
+
+_RECORD_KEYS = ("prompt", "images", "labels", "id")
+
+
+def as_list(values: Any, name: str, what: str) -> list[Any]:
+    """A list of items; what is one item, and not a list of them, is refused instead of being taken apart.
+
+    Raises:
+        ArgumentError: it is no list, e.g. a path, whose letters would be taken for as many videos.
+
+    Example:
+        >>> as_list("video.mp4", "predictions", "videos")
+        Traceback (most recent call last):
+        opens2v_hf.errors.ArgumentError: predictions must be a list of videos (got str); write predictions=[...]
+    """
+    one = isinstance(values, str | bytes | bytearray | memoryview | os.PathLike | Mapping | Image.Image | ArrayVideo)
+    if one or not isinstance(values, Iterable):
+        raise ArgumentError(f"{name} must be a list of {what} (got {type(values).__name__}); write {name}=[...]")
+    return list(values)
+
+
+class InputStore:
+    """Encodes and decodes what is given for each video.
+
+    Args:
+        shared: whether other processes read the lines, so that nothing in memory can be named in them.
+    """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
+        self._objects: list[Any] = []
+
+    def clear(self) -> None:
+        """Let go of the objects."""
+        self._objects.clear()
+
+    def video(self, value: Any, where: str) -> str:
+        """The line of a video.
+
+        Raises:
+            ArgumentError: it is no video.
+        """
+        stored = self._file(value, where)
+        if stored is None and _may_be_frames(value):
+            stored = self._object(value, where)
+        if stored is None:
+            raise ArgumentError(
+                f"{where}: a video is a path, the bytes of a file, a dict with 'path' or 'bytes', or frames in memory "
+                f"[T, H, W, 3] (got {_shown(value)})"
+            )
+        return json.dumps(stored)
+
+    def load_video(self, line: str, where: str, fps: float | None) -> Any:
+        """What `video` was given, frames in memory with their rate.
+
+        Raises:
+            ArgumentError: frames in memory have no rate.
+        """
+        value = self._loaded(json.loads(line))
+        if isinstance(value, str | bytes | ArrayVideo):
+            return value
+        if fps is None:
+            raise ArgumentError(f"{where} is frames in memory, which need a rate; give fps=, e.g. fps=16")
+        return MemoryVideo(value, fps, f"<{where}>")
+
+    def record(self, value: Any, where: str, need: str, metric: str) -> str:
+        """The line of a reference.
+
+        Args:
+            value: a dict with any of "prompt", "images" with "labels", and "id"; or a prompt alone.
+            where: it was given, for messages.
+            need: what the metric needs of it: see `opens2v_hf.metrics.arguments`.
+            metric: that it is for.
+
+        Raises:
+            ArgumentError: it is none of these, or what the metric needs is missing.
+        """
+        given = {"prompt": value} if isinstance(value, str) and need != IMAGES else value
+        if not isinstance(given, Mapping):
+            wanted = {PROMPT: "a prompt, or a dict with 'prompt'", IMAGES: "a dict with 'images' and 'labels'"}
+            raise ArgumentError(
+                f"{where}: a reference of {metric} is "
+                f"{wanted.get(need, 'a prompt, or a dict with prompt, images, labels and id')} (got {_shown(value)})"
+            )
+        if unknown := sorted(set(map(str, given)) - set(_RECORD_KEYS)):
+            raise ArgumentError(
+                f"{where}: a reference has {', '.join(map(repr, _RECORD_KEYS))} (got also {', '.join(unknown)})"
+            )
+        for key in ("prompt", "id"):
+            if given.get(key) is not None and not isinstance(given[key], str):
+                raise ArgumentError(f"{where}: {key!r} must be a text (got {_shown(given[key])})")
+        if need == PROMPT and not (given.get("prompt") or "").strip():
+            raise ArgumentError(f"{where}: {metric} compares a video with its prompt, and there is none")
+        if need == IMAGES and (missing := [key for key in ("images", "labels") if given.get(key) is None]):
+            raise ArgumentError(f"{where}: {metric} needs 'images' with 'labels' (missing: {', '.join(missing)})")
+        images, labels = (self._column(given.get(key), key, where) for key in ("images", "labels"))
+        if len(images) != len(labels):
+            raise ArgumentError(f"{where}: each image has one label (got {len(images)} images, {len(labels)} labels)")
+        for position, label in enumerate(labels):
+            if not isinstance(label, str) or not label.strip():
+                raise ArgumentError(f"{where}: image {position} has no label (got {_shown(label)})")
+        stored = [self._image(image, f"{where}: image {position}") for position, image in enumerate(images)]
+        return json.dumps({"prompt": given.get("prompt"), "images": stored, "labels": labels, "id": given.get("id")})
+
+    def load_record(self, line: str) -> dict[str, Any]:
+        """What `record` was given, with all keys; "images" are paths, bytes, PIL images or arrays."""
+        record = json.loads(line)
+        return {**record, "images": [self._loaded(image) for image in record["images"]]}
+
+    def _column(self, values: Any, key: str, where: str) -> list[Any]:
+        if not isinstance(values, list | tuple | None):
+            raise ArgumentError(f"{where}: {key!r} must be a list (got {_shown(values)})")
+        return list(values or ())
+
+    def _image(self, value: Any, where: str) -> dict[str, Any]:
+        stored = self._file(value, where)
+        if stored is None and isinstance(value, Image.Image | np.ndarray):
+            stored = self._object(value, where)
+        if stored is None:
+            raise ArgumentError(
+                f"{where} is a path, the bytes of a file, a PIL image or a uint8 array (got {_shown(value)})"
+            )
+        return stored
+
+    def _file(self, value: Any, where: str) -> dict[str, Any] | None:
+        """How a path or the bytes of a file are stored; None for anything else."""
+        if isinstance(value, Mapping):
+            inside = [value.get(key) for key in ("bytes", "path")]
+            value = next((one for one in inside if one is not None), None)
+        if isinstance(value, str | os.PathLike):
+            return {"path": os.fsdecode(value)}
+        if not isinstance(value, bytes | bytearray | memoryview):
+            return None
+        if self._shared:
+            return {"base64": base64.b64encode(value).decode("ascii")}
+        return self._object(bytes(value), where)
+
+    def _object(self, value: Any, where: str) -> dict[str, Any]:
+        if self._shared:
+            raise ArgumentError(
+                f"{where} is in the memory of one process, and num_process > 1 shares inputs by files; give a path or "
+                "the bytes of a file, or use `accelerate launch` without num_process"
+            )
+        self._objects.append(value)
+        return {"object": len(self._objects) - 1}
+
+    def _loaded(self, stored: Mapping[str, Any]) -> Any:
+        if "object" in stored:
+            return self._objects[stored["object"]]
+        return base64.b64decode(stored["base64"]) if "base64" in stored else stored["path"]
+
+
+def _may_be_frames(value: Any) -> bool:
+    """Whether a value has the form of a video in memory; whether it is one shows when it is scored."""
+    if isinstance(value, ArrayVideo):
+        return True
+    if isinstance(value, list | tuple):
+        return not value or isinstance(value[0], Image.Image) or hasattr(value[0], "shape")
+    return len(getattr(value, "shape", ())) == 4
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str | int | float | None):
+        return repr(value)
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ + (f" {list(shape)}" if shape is not None else "")

@@ -1,0 +1,125 @@
+"""A video, its references and its NexusScore as something to look at: a picture and a page."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from opens2v_hf.errors import ResultError
+from opens2v_hf.metrics.base import answer, video_source
+from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.metrics.nexusscore import NexusScore
+from opens2v_hf.metrics.pictures import load_picture
+from opens2v_hf.reports import plots
+from opens2v_hf.reports.explain_page import render_page
+from opens2v_hf.reports.explain_plots import draw
+from opens2v_hf.reports.explanation import Explanation, ReferenceView
+from opens2v_hf.scores.nexus import NexusBox, Verdict
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.reader import Backend
+
+FRAME_PX = 480
+"""Longer side of the frames that an explanation holds."""
+
+PICTURE_PX = 256
+"""Longer side of its reference pictures."""
+
+
+def explain(
+    metric: NexusScore,
+    video: Any,
+    reference: NexusReference,
+    *,
+    title: str | None = None,
+    backend: Backend = "auto",
+) -> Explanation:
+    """Score a video and keep what its score rests on.
+
+    Args:
+        metric: with its models; boxes are recorded whatever its `details` says.
+        video: a path, the bytes of a file, or a dict with "path" or "bytes".
+        reference: pictures and labels.
+        title: of the video; its file name by default.
+        backend: of the video reader.
+
+    Raises:
+        VideoError: the video cannot be read.
+        ImageError: a reference picture cannot be read.
+        ArgumentError: the video or a picture is no such thing.
+    """
+    recording = copy.copy(metric)
+    recording.details = True
+    pictures = [load_picture(image, name=f"picture {position}") for position, image in enumerate(reference.images)]
+    clip = Clip(video_source(video), rules=(metric.sampling,), backend=backend)
+    sampled = clip.frames(metric.sampling)
+    indices = metric.sampling.indices(clip.num_frames)
+    outcome = recording.score(clip, replace(reference, images=tuple(pictures)))
+    boxes = tuple(_box(record) for record in outcome.details.get("boxes", ()))
+    texts = dict(reference.applicable)
+    made_with = answer(recording, [outcome])
+    return Explanation(
+        title=title or Path(clip.name).name,
+        sample_id=reference.id,
+        outcome=outcome,
+        variant=metric.variant,
+        thresholds=metric.thresholds,
+        boxes=boxes,
+        references=tuple(
+            ReferenceView.of(
+                boxes, position, label, texts.get(position), _small(picture, PICTURE_PX), num_frames=len(indices)
+            )
+            for position, (label, picture) in enumerate(zip(reference.labels, pictures, strict=True))
+        ),
+        frame_indices=indices,
+        fps=clip.fps or 25.0,  # what players take where a file does not say; only labels are made of it
+        size=(sampled.shape[2], sampled.shape[1]),
+        frames={
+            index: _small(Image.fromarray(sampled[indices.index(index)]), FRAME_PX) for index in dict.fromkeys(indices)
+        },
+        models=made_with["models"],
+        options=made_with["options"],
+        note=made_with["note"],
+    )
+
+
+def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], *, name: str | None = None) -> Path:
+    """Write `<name>.png` and `<name>.html`.
+
+    Args:
+        explanation: to write.
+        folder: made if missing.
+        name: of the files; the sample's id or the video's name by default.
+
+    Returns:
+        Path of the page, which needs no other file.
+
+    Raises:
+        ResultError: the folder cannot be written.
+    """
+    stem = re.sub(r"[^\w.-]+", "_", name or explanation.sample_id or Path(explanation.title).stem).strip(".") or "video"
+    target = Path(folder)
+    page = target / f"{stem}.html"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / f"{stem}.png").write_bytes(plots.to_png(draw(explanation)))
+        page.write_text(render_page(explanation), encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"cannot write the explanation into {target}: {error.strerror}") from error
+    return page
+
+
+def _box(record: Mapping[str, Any]) -> NexusBox:
+    return NexusBox(**{**record, "box": tuple(record["box"]), "verdict": Verdict(record["verdict"])})
+
+
+def _small(picture: Image.Image, longer_side_px: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((longer_side_px, longer_side_px))
+    return small

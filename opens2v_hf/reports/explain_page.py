@@ -1,0 +1,119 @@
+"""The self-contained HTML page of an explanation."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from opens2v_hf.reports.explain_plots import DROPPED_COLOR, bar_height, color_of, drawn_boxes
+from opens2v_hf.reports.explain_words import dropped_words, headline, reckonings, rule_words, why
+from opens2v_hf.reports.explanation import Explanation, Moment, ReferenceView, Seen
+from opens2v_hf.scores.nexus import NexusBox
+
+_JPEG_QUALITY = 82
+
+
+def render_page(explanation: Explanation) -> str:
+    """The page as HTML text; pictures stand in it as data URLs."""
+    # labels, ids and file names come from outside: everything is escaped
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("opens2v_hf.reports"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("explain.html.j2").render(
+        explanation=explanation,
+        headline=headline(explanation),
+        why=why(explanation),
+        reckonings=reckonings(explanation),
+        references=[_reference(explanation, reference) for reference in explanation.references],
+        frames=[_frame(explanation, index) for index in explanation.frames],
+        boxes=[_box(explanation, box) for box in explanation.boxes],
+        dropped_color=DROPPED_COLOR,
+    )
+
+
+def data_url(picture: Image.Image) -> str:
+    """A picture as it stands in a page."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _reference(explanation: Explanation, reference: ReferenceView) -> Mapping[str, Any]:
+    return {
+        "view": reference,
+        "number": reference.position + 1,
+        "color": color_of(reference.position),
+        "picture": data_url(reference.picture),
+        "counts": {str(seen): reference.num_frames(seen) for seen in Seen},
+        "dropped": dropped_words(reference, explanation.thresholds),
+        "cells": [_cell(explanation, place, moment) for place, moment in enumerate(reference.timeline)],
+    }
+
+
+def _cell(explanation: Explanation, place: int, moment: Moment) -> Mapping[str, Any]:
+    when = f"frame {explanation.frame_indices[place]}, {explanation.seconds(place):.2f} s"
+    if moment.seen is Seen.ABSENT:
+        words = "not detected"
+    elif moment.rule is not None:
+        words = f"dropped, best detector score {moment.score:.2f}: {rule_words(moment.rule, explanation.thresholds)}"
+    else:
+        words = f"found, similarity {_number(moment.similarity)}"
+    return {
+        "seen": str(moment.seen),
+        "frame": explanation.frame_indices[place],
+        "height": bar_height(moment) if moment.seen is Seen.FOUND else 0.0,
+        "title": f"{when}: {words}",
+    }
+
+
+def _frame(explanation: Explanation, index: int) -> Mapping[str, Any]:
+    place = explanation.frame_indices.index(index)
+    own = explanation.boxes_of(index)
+    drawn = drawn_boxes(own)
+    return {
+        "index": index,
+        "seconds": explanation.seconds(place),
+        "times": explanation.frame_indices.count(index),
+        "picture": data_url(explanation.frames[index]),
+        "boxes": [_box(explanation, box) for box in drawn],
+        "kept": sum(box.kept for box in own),
+        "dropped": sum(not box.kept for box in own),
+        "hidden": len(own) - len(drawn),
+    }
+
+
+def _box(explanation: Explanation, box: NexusBox) -> Mapping[str, Any]:
+    left, top, right, bottom = box.box
+    (reference,) = [reference for reference in explanation.references if reference.position == box.reference]
+    words = "kept" if box.kept else f"dropped: {rule_words(box.verdict, explanation.thresholds)}"
+    numbers = (
+        f"detector {box.score:.3f}, with the picture {_number(box.image_similarity)}, "
+        f"with the label {_number(box.text_similarity)}"
+    )
+    return {
+        "kept": box.kept,
+        "frame": explanation.frame_indices[box.frame],
+        "seconds": explanation.seconds(box.frame),
+        "label": reference.label,
+        "number": reference.position + 1,
+        "color": color_of(box.reference) if box.kept else DROPPED_COLOR,
+        "left": left,
+        "top": top,
+        "width": max(right - left, 0),
+        "height": max(bottom - top, 0),
+        "corners": ", ".join(f"{value:.0f}" for value in box.box),
+        "score": f"{box.score:.3f}",
+        "image_similarity": _number(box.image_similarity),
+        "text_similarity": _number(box.text_similarity),
+        "words": words,
+        "title": f"{reference.label}: {words} ({numbers})",
+    }
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

@@ -1,0 +1,322 @@
+"""What stands on the page about the results of one split, ready to be laid out."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from pathlib import Path
+
+from opens2v_hf.errors import ResultError
+from opens2v_hf.reports import plots
+from opens2v_hf.results import table
+from opens2v_hf.results.compare import ResultComparison, compare_results
+from opens2v_hf.results.compare_text import signed_percent, summary
+from opens2v_hf.results.extremes import extremes
+from opens2v_hf.results.result import RunResult
+from opens2v_hf.scores.outcome import Status
+from opens2v_hf.scores.scorecard import COLUMNS, SPLITS, weights
+
+MAX_MATRIX_MODELS = 8
+"""With more than these the page has no matrix of all pairs."""
+
+TOP_PROMPTS = 3
+"""Named for each column of a comparison."""
+
+MAX_THUMBNAIL_BYTES = 200_000
+_RADAR_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the page.
+
+    Attributes:
+        title: its heading.
+        png: the bytes of a PNG file.
+        alt: what it shows, for who cannot see it.
+        file_name: under which it also lies beside the page; empty where it does not.
+    """
+
+    title: str
+    png: bytes
+    alt: str = ""
+    file_name: str = ""
+
+    @property
+    def base64(self) -> str:
+        """The picture as it stands in a data URL."""
+        return base64.b64encode(self.png).decode("ascii")
+
+
+@dataclass(frozen=True)
+class ShownVideo:
+    """A video among the best or worst.
+
+    Attributes:
+        id: of its sample.
+        percent: of the column's range.
+        raw: in the metric's own units.
+        thumbnail: the bytes of a JPEG file in base64; empty where there is none.
+    """
+
+    id: str
+    percent: str
+    raw: str
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class ShownExtremes:
+    """One column's best and worst videos of one model."""
+
+    title: str
+    best: list[ShownVideo]
+    worst: list[ShownVideo]
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """One model's total less another's.
+
+    Attributes:
+        text: signed percent points; empty where the two cannot be compared.
+        real: whether the difference is significant.
+        ahead: whether it is above 0.
+    """
+
+    text: str
+    real: bool
+    ahead: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """All about one split.
+
+    Attributes:
+        split: its name.
+        rows: models, best first.
+        columns: names of the columns shown.
+        weights: of the columns that count towards the total; empty for a split without a leaderboard.
+        extras: names of the metrics beside the scorecard.
+        partial_notes: why totals are missing, and whose.
+        best: column, "total" or metric to the models that have its highest value.
+        pictures: totals, radar, columns.
+        category_pictures: one a column.
+        comparisons: of neighbours in rank.
+        summaries: what each comparison says, in the same order.
+        matrix: row of models by column of models; empty for one model or too many.
+        extremes: model to its best and worst videos.
+        unscored: videos that failed: model, metric, sample, reason.
+    """
+
+    split: str
+    rows: list[table.Row]
+    columns: list[str]
+    weights: dict[str, float]
+    extras: list[str]
+    partial_notes: list[str]
+    best: dict[str, set[str]]
+    pictures: list[Picture]
+    category_pictures: list[Picture]
+    comparisons: list[ResultComparison]
+    summaries: list[str]
+    matrix: list[list[MatrixCell | None]]
+    extremes: dict[str, list[ShownExtremes]]
+    unscored: list[dict[str, str]]
+
+
+def section(
+    split: str,
+    results: Sequence[RunResult],
+    *,
+    version: str,
+    thumbnails: Mapping[str, Mapping[str, Path]],
+    prefix: str,
+) -> Section:
+    """Work out everything that the page says of one split.
+
+    Args:
+        split: of all `results`.
+        results: each of another model.
+        version: of the weights.
+        thumbnails: model to sample id to picture file.
+        prefix: of the names of picture files.
+    """
+    rows = table.rows(results, version=version)
+    of_model = {result.model: result for result in results}
+    ranked = [of_model[one.model] for one in rows]
+    compared = _comparisons(ranked, version)
+    neighbours = [compared[pair] for a, b in pairwise(ranked) if (pair := (a.model, b.model)) in compared]
+    drawn, by_category = _pictures(rows, prefix)
+    most = 3 if len(results) == 1 else 2 if len(results) <= 3 else 1
+    return Section(
+        split=split,
+        rows=rows,
+        columns=table.shown_columns(rows),
+        weights=weights(version, split) if split in SPLITS else {},
+        extras=table.extra_names(rows),
+        partial_notes=_partial_notes(rows),
+        best=_best(rows),
+        pictures=drawn,
+        category_pictures=by_category,
+        comparisons=neighbours,
+        summaries=[summary(comparison) for comparison in neighbours],
+        matrix=_matrix(ranked, compared),
+        extremes={result.model: _shown_extremes(result, most, thumbnails.get(result.model, {})) for result in ranked},
+        unscored=[
+            {"model": result.model, "metric": metric.name, "sample": sample_id, "reason": score.reason}
+            for result in ranked
+            for metric in result.metrics
+            for sample_id, score in metric.scores.items()
+            if score.status is Status.FAILED
+        ],
+    )
+
+
+def _comparisons(ranked: Sequence[RunResult], version: str) -> dict[tuple[str, str], ResultComparison]:
+    """Pairs of models, the better one first: all of a few models, neighbours of many."""
+    pairs = combinations(ranked, 2) if len(ranked) <= MAX_MATRIX_MODELS else pairwise(ranked)
+    compared = {}
+    for a, b in pairs:
+        try:
+            compared[a.model, b.model] = compare_results(a, b, version=version, top=TOP_PROMPTS)
+        except ResultError:  # nothing in common: the pair has no cell and no table, and the page shows it as such
+            continue
+    return compared
+
+
+def _matrix(
+    ranked: Sequence[RunResult], compared: Mapping[tuple[str, str], ResultComparison]
+) -> list[list[MatrixCell | None]]:
+    """None on the diagonal."""
+    if not 2 <= len(ranked) <= MAX_MATRIX_MODELS:
+        return []
+
+    def cell(a: str, b: str) -> MatrixCell | None:
+        if a == b:
+            return None
+        sign = 1 if (a, b) in compared else -1
+        comparison = compared.get((a, b)) or compared.get((b, a))
+        total = None if comparison is None else comparison.paired.total
+        if comparison is None or total is None:
+            return MatrixCell("", False, False)
+        mark = table.PARTIAL_MARK if comparison.paired.partial else ""
+        difference = sign * total.difference
+        return MatrixCell(f"{signed_percent(difference)}{mark}", total.real, difference > 0)
+
+    return [[cell(a.model, b.model) for b in ranked] for a in ranked]
+
+
+def _partial_notes(rows: Sequence[table.Row]) -> list[str]:
+    cards = [(one.model, one.card) for one in rows if one.card is not None and one.card.partial]
+    if len(rows) == 1:
+        return [table.partial_note(card) for _, card in cards]
+    models: dict[str, list[str]] = {}
+    for model, card in cards:
+        weight = f"{100 * card.weight_present:.0f} % of the weight"
+        why = f"{table.partial_note(card).partition('; ')[0]}; the number is the mean of the rest ({weight})"
+        models.setdefault(why, []).append(model)
+    return [f"{', '.join(named)}: {why}" for why, named in models.items()]
+
+
+def _best(rows: Sequence[table.Row]) -> dict[str, set[str]]:
+    values: dict[str, dict[str, float | None]] = {"total": {}}
+    for one in rows:
+        if one.card is not None:
+            values["total"][one.model] = one.card.total
+            for name, column in one.card.columns.items():
+                values.setdefault(name, {})[one.model] = column.normalised
+        for name, summary_of in one.extras.items():
+            values.setdefault(name, {})[one.model] = summary_of.mean
+    best = {}
+    for name, by_model in values.items():
+        highest = max((value for value in by_model.values() if value is not None), default=None)
+        best[name] = {model for model, value in by_model.items() if value is not None and value == highest}
+    return best if len(rows) > 1 else {name: set() for name in best}
+
+
+def _pictures(rows: Sequence[table.Row], prefix: str) -> tuple[list[Picture], list[Picture]]:
+    color_of = plots.colors([one.model for one in rows])
+    columns, extras = table.shown_columns(rows), table.extra_names(rows)
+    shown: list[Picture] = []
+    if any(one.card and one.card.partial_total is not None for one in rows):
+        partial = any(one.card and one.card.partial for one in rows)
+        title = "Totals of the columns that are there" if partial else "Totals"
+        shown.append(_picture(title, plots.total_bars(rows, color_of), _told(rows, _total), f"{prefix}totals.png"))
+    if len(columns) >= _RADAR_COLUMNS:
+        told = _told(rows[: plots.MAX_RADAR_MODELS], lambda one: ", ".join(_column(one, name) for name in columns))
+        title = "Profile" if len(rows) <= plots.MAX_RADAR_MODELS else f"Profiles of the first {plots.MAX_RADAR_MODELS}"
+        shown.append(_picture(title, plots.radar(rows, color_of), told, f"{prefix}radar.png"))
+    if columns:
+        told = _told(rows, lambda one: ", ".join(_column(one, name) for name in columns))
+        shown.append(_picture("Columns", plots.column_bars(rows, color_of), told, f"{prefix}columns.png"))
+    for name in extras:
+        told = _told(rows, _extra(name))
+        shown.append(_picture(name, plots.extra_bars(rows, name, color_of), told, f"{prefix}{name}.png"))
+    by_category = [
+        _picture(
+            COLUMNS[name].title,
+            plots.category_bars(rows, name, color_of),
+            _told(rows, _categories(name)),
+            f"{prefix}categories-{name}.png",
+        )
+        for name in columns
+    ]
+    return shown, by_category
+
+
+def _picture(title: str, figure: plots.Figure, told: str, file_name: str) -> Picture:
+    return Picture(title, plots.to_png(figure), f"{title}. {told}", file_name)
+
+
+def _told(rows: Sequence[table.Row], of: Callable[[table.Row], str]) -> str:
+    return " ".join(f"{one.model}: {of(one)}." for one in rows)
+
+
+def _total(one: table.Row) -> str:
+    return "none" if one.card is None else table.percent(one.card.partial_total)
+
+
+def _column(one: table.Row, name: str) -> str:
+    column = one.card.columns.get(name) if one.card else None
+    return f"{COLUMNS[name].title} {table.percent(column.normalised if column else None)}"
+
+
+def _extra(name: str) -> Callable[[table.Row], str]:
+    return lambda one: table.format_value(one.extras[name]) if name in one.extras else "none"
+
+
+def _categories(name: str) -> Callable[[table.Row], str]:
+    def told(one: table.Row) -> str:
+        column = one.card.columns.get(name) if one.card else None
+        by_category = column.by_category if column else {}
+        return ", ".join(f"{category} {table.percent(score.normalised)}" for category, score in by_category.items())
+
+    return told
+
+
+def _shown_extremes(result: RunResult, most: int, thumbnails: Mapping[str, Path]) -> list[ShownExtremes]:
+    def shown(video_id: str, normalised: float, raw: float) -> ShownVideo:
+        return ShownVideo(video_id, table.percent(normalised), f"{raw:.4f}", _thumbnail(thumbnails.get(video_id)))
+
+    return [
+        ShownExtremes(
+            COLUMNS[found.column].title,
+            [shown(video.id, video.normalised, video.raw) for video in found.best],
+            [shown(video.id, video.normalised, video.raw) for video in found.worst],
+        )
+        for found in extremes(result, most=most)
+    ]
+
+
+def _thumbnail(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_THUMBNAIL_BYTES else b""
+    except OSError as error:
+        raise ResultError(f"cannot read the thumbnail {path}: {error.strerror}") from error
+    return base64.b64encode(data).decode("ascii") if data.startswith(b"\xff\xd8\xff") else ""

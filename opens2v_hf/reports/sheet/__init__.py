@@ -1,0 +1,1 @@
+"""One sheet that shows a sample of OpenS2V-5M."""

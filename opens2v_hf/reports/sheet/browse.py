@@ -1,0 +1,206 @@
+"""Going through OpenS2V-5M forwards and backwards, by what is asked of a sample, while it streams."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError
+
+from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO
+from opens2v_hf.data.opens2v5m.filters import Condition
+from opens2v_hf.data.synthetic.dataset_layout import write_dataset
+from opens2v_hf.errors import ArgumentError, SampleError
+from opens2v_hf.reports.sheet.show import Place
+
+SYNTHETIC = "synthetic"
+"""Stands for a small sample that is made on the spot."""
+
+KEPT_ROWS = 32
+"""How far one can go back."""
+
+MOST_ROWS = 5_000
+"""Rows that are looked at for one that has the tags; then it is said that none was found, and one may go on."""
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB = "hf://datasets/"
+_PATIENCE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a sample.
+
+    Attributes:
+        tags: words or parts of words, each of which must be found among the sample's tags, whatever the case.
+        least: column to the least value that it may have; a sample without the value is left out.
+        duration_s: of the clip in seconds, from and to; None for any.
+        high_quality: whether the authors' filter is applied, which also leaves out subjects.
+    """
+
+    tags: tuple[str, ...] = ()
+    least: Mapping[str, float] = field(default_factory=dict)
+    duration_s: tuple[float, float] | None = None
+    high_quality: bool = False
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What is asked of plain columns."""
+        found: list[Condition] = [(name, ">=", value) for name, value in self.least.items()]
+        if self.duration_s is not None:
+            found += [("duration_s", ">=", self.duration_s[0]), ("duration_s", "<=", self.duration_s[1])]
+        return found
+
+    def has_tags(self, row: Mapping[str, Any]) -> bool:
+        """Whether the sample has the tags.
+
+        >>> row = {"tags": {"subject": ["woman", "Blue top"], "object": None}}
+        >>> Wanted(tags=("blue", "WOMAN")).has_tags(row), Wanted(tags=("dog",)).has_tags(row)
+        (True, False)
+        """
+        words = [word.lower() for words in row["tags"].values() for word in words or ()]
+        return all(any(tag.lower() in word for word in words) for tag in self.tags)
+
+
+class Browser:
+    """A place in a stream of samples, for one visitor.
+
+    Attributes:
+        place: where the dataset lies.
+        wanted: what is asked of a sample.
+    """
+
+    def __init__(self, place: Place, wanted: Wanted | None = None, *, hub_only: bool = False) -> None:
+        """Opens the stream.
+
+        Args:
+            place: where the dataset lies.
+            wanted: what is asked of a sample, None for nothing.
+            hub_only: whether a row that points to files elsewhere than on the Hub is refused, because it is not the
+                owner of this machine who chooses what is read.
+
+        Raises:
+            SourceError: there is no dataset.
+            ArgumentError: it cannot be filtered so.
+        """
+        self.place = place
+        self.wanted = wanted or Wanted()
+        self._hub_only = hub_only
+        self._lock = Lock()
+        preset = "high-quality" if self.wanted.high_quality else None
+        self._stream: Iterator[dict[str, Any]] = iter(
+            place.rows("regular", filters=self.wanted.conditions or None, preset=preset)
+        )
+        self._rows: list[dict[str, Any]] = []
+        self._forgotten = 0
+        self._position = -1
+
+    @property
+    def position(self) -> int:
+        """Of the current sample among those that are wanted, from 0; -1 before the first."""
+        return self._position
+
+    def next(self) -> dict[str, Any]:
+        """The next sample.
+
+        Raises:
+            SampleError: there is none, or none among the rows that are looked at for one; the place stays.
+        """
+        with self._lock:
+            place = self._position + 1 - self._forgotten
+            if place == len(self._rows):
+                self._rows.append(self._read())
+                if len(self._rows) > KEPT_ROWS:
+                    del self._rows[0]
+                    self._forgotten += 1
+            self._position += 1
+            return self._rows[self._position - self._forgotten]
+
+    def previous(self) -> dict[str, Any]:
+        """The sample before.
+
+        Raises:
+            SampleError: the current one is the first, or the one before is no longer kept; the place stays.
+        """
+        with self._lock:
+            if self._position <= 0:
+                raise SampleError("this is the first sample")
+            if self._position == self._forgotten:
+                raise SampleError(
+                    f"only the last {KEPT_ROWS} samples are kept; open the dataset again to see earlier ones"
+                )
+            self._position -= 1
+            return self._rows[self._position - self._forgotten]
+
+    def _read(self) -> dict[str, Any]:
+        looked = 0
+        for row in islice(self._stream, MOST_ROWS):
+            looked += 1
+            if self.wanted.has_tags(row):
+                if self._hub_only:
+                    _refuse_files_elsewhere(row)
+                return row
+        if looked == MOST_ROWS:
+            raise SampleError(f"none of the next {MOST_ROWS:,} samples has these tags; ask again to look further")
+        raise SampleError(
+            "there is no further sample of this kind" if self._position >= 0 else "there is no such sample"
+        )
+
+
+def place_of(text: str, *, hub_only: bool = False) -> Place:
+    """The dataset that a visitor names.
+
+    Args:
+        text: a repo on the Hub (`org/name`), an `hf://datasets/` URL, a folder, or `SYNTHETIC`.
+        hub_only: whether only the Hub and the synthetic sample are allowed.
+
+    Raises:
+        ArgumentError: it is none of these.
+    """
+    text = text.strip()
+    if text == SYNTHETIC:
+        return Place(data_dir=str(synthetic_folder()))
+    if text.startswith(_HUB):
+        return Place(data_dir=text)
+    if not hub_only and (Path(text).is_dir() or "://" in text):
+        return Place(data_dir=text)
+    if _REPO.fullmatch(text):
+        return Place(repo=text)
+    kinds = "a repo on the Hub such as org/name" if hub_only else "a repo on the Hub such as org/name, or a folder"
+    raise ArgumentError(f"there is no dataset {text!r}; name {kinds}, or {SYNTHETIC!r}")
+
+
+def default_dataset() -> str:
+    """Upstream's repo where the Hub answers at once, else `SYNTHETIC`."""
+    try:
+        HfApi().dataset_info(DEFAULT_REPO, timeout=_PATIENCE_S)
+    except (HTTPError, OSError):  # no answer, a refusal, or offline mode
+        return SYNTHETIC
+    return DEFAULT_REPO
+
+
+@functools.cache
+def synthetic_folder() -> Path:
+    """The synthetic sample in the released layout, made once in a process."""
+    return write_dataset(Path(tempfile.mkdtemp(prefix="opens2v-synthetic-")))
+
+
+def _refuse_files_elsewhere(row: Mapping[str, Any]) -> None:
+    for column in ("video", "background"):
+        if row[column] is None:
+            continue
+        blob = row[column].blob
+        spans = blob.get("spans")
+        urls = [span["url"] for span in spans] if spans else [blob.get("path") or ""]
+        if blob.get("bytes") is None and not all(url.startswith(_HUB) for url in urls):
+            raise SampleError(
+                f"the {column} of {row['id']} lies elsewhere than on the Hub, where nothing is read from here"
+            )

@@ -1,0 +1,311 @@
+"""What a scoring run found out, as a typed record that is written to and read from JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opens2v_hf._util.atomic import atomic_file
+from opens2v_hf.errors import ResultError
+from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.results.columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
+from opens2v_hf.results.views import result_html, short_repr
+from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
+from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "opens2v-hf/result/1"
+
+PARTIAL_ENDING = ".partial.json"
+"""Of the files of results about some samples of a split, which never replace one about all of them."""
+
+PARTIAL_NOTE = "only some samples of the split were asked for: a trial, not comparable with any leaderboard"
+"""Of a result with `RunResult.is_partial`."""
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """A video that was found, and what identifies it.
+
+    Attributes:
+        id: of its sample.
+        file: name of the file in the folder or repo.
+        sha256: of the file's bytes.
+        category: of its sample, one of the benchmark's id prefixes.
+        num_frames: decoded frames; None where the file is no readable video.
+        fps: frames per second; None as above.
+        width: in pixels; None as above.
+        height: in pixels; None as above.
+    """
+
+    id: str
+    file: str
+    sha256: str
+    category: str
+    num_frames: int | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class MetricResult:
+    """One metric's outcome for every video that was found.
+
+    Attributes:
+        name: of the metric, e.g. "gmescore".
+        models: that the numbers come from.
+        options: everything else that decides the numbers, the sampling rule's name among it.
+        caveats: why the numbers are not the leaderboard's; empty when they are.
+        scores: sample id to outcome.
+    """
+
+    name: str
+    models: tuple[ModelInfo, ...]
+    options: Mapping[str, Any]
+    caveats: tuple[str, ...]
+    scores: Mapping[str, VideoScore]
+
+    def __repr__(self) -> str:
+        found = self.summary
+        mean = "none" if found.mean is None else f"{found.mean:.4f}"
+        return f"<MetricResult {self.name}: mean {mean} of {found.num_scored} videos, {found.num_failed} failed>"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether an embedded model took part."""
+        return any(model.embedded for model in self.models)
+
+    @property
+    def note(self) -> str:
+        """Why the numbers may not be set beside the leaderboard's; empty when they may."""
+        return "; ".join([EMBEDDED_NOTE] * self.embedded + list(self.caveats))
+
+    @property
+    def summary(self) -> Summary:
+        """Over all videos that were found."""
+        return summarize(list(self.scores.values()))
+
+    def by_category(self, category_of: Mapping[str, str]) -> dict[str, Summary]:
+        """A summary for each category, in the order in which `category_of` first names them."""
+        ids_of: dict[str, list[str]] = {}
+        for sample_id in self.scores:
+            ids_of.setdefault(category_of[sample_id], []).append(sample_id)
+        order = dict.fromkeys(category_of.values())
+        return {name: summarize([self.scores[i] for i in ids_of[name]]) for name in order if name in ids_of}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of the benchmark's split a result rests on.
+
+    Attributes:
+        expected: ids of the split.
+        found: ids that have a video.
+        missing: ids without one.
+        unknown: files that belong to no id of the split.
+        applicable: metric to the ids of the split that it applies to, with a video or without; empty where nobody
+            recorded it.
+    """
+
+    expected: int
+    found: int
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    applicable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, repr=False)
+class RunResult:
+    """The videos of one model, scored on one split.
+
+    Attributes:
+        model: name of the model that made the videos, as the user gave it.
+        split: e.g. "open-domain".
+        benchmark: where prompts and references came from: source, revision, sha256 of the prompt file; and "subset"
+            where only some samples of the split were asked for.
+        source: the folder's name or the Hub repo that held the videos.
+        coverage: what was found.
+        videos: that were found, in the benchmark's order.
+        metrics: in the order asked for.
+        package: name and version of this package and of the libraries that decide numbers.
+        created_at: UTC, ISO 8601.
+    """
+
+    model: str
+    split: str
+    benchmark: Mapping[str, Any]
+    source: str
+    coverage: Coverage
+    videos: tuple[VideoRecord, ...]
+    metrics: tuple[MetricResult, ...]
+    package: Mapping[str, str] = field(default_factory=dict)
+    created_at: str = ""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the numbers may be set beside the leaderboard's.
+
+        A metric that fills no column of the leaderboard has no part in that, unless there is no other. A part of a
+        split never is.
+        """
+        return not self.is_partial and not any(
+            metric.note for metric in (column_metrics(self).values() or self.metrics)
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some samples of the split were asked for (`limit=`, `ids=`, `categories=`)."""
+        return "subset" in self.benchmark
+
+    @property
+    def category_of(self) -> dict[str, str]:
+        """Sample id to category."""
+        return {video.id: video.category for video in self.videos}
+
+    def metric(self, name: str) -> MetricResult:
+        """The metric of that name.
+
+        Raises:
+            ResultError: this result has none.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        have = ", ".join(metric.name for metric in self.metrics)
+        raise ResultError(f"the result of {self.model!r} holds no {name!r} (it has: {have})")
+
+    def scorecard(self, *, version: str = "v1.1", scoring: str = RELEASED) -> Scorecard:
+        """The leaderboard's columns and total, each with an interval over prompts and by the paper's categories.
+
+        Args:
+            version: of the weights, "v1.1" or "v1.0". The values are the same.
+            scoring: "released", or "strict": a video that failed or was not found counts as the worst.
+
+        Raises:
+            ArgumentError: an unknown version or scoring, or the split is not one of the leaderboard's.
+            ResultError: strict scoring is asked for, and the result does not say what applies to the samples without
+                a video.
+        """
+        return result_scorecard(self, version=version, scoring=scoring)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a sample, with a video or without, indexed by its id.
+
+        Columns: category, file, num_frames, fps, width, height, and for every metric its raw value (NaN where there
+        is none), `<metric>_status` ("scored", "not_applicable", "failed", or "missing" without a video) and
+        `<metric>_reason`.
+        """
+        import pandas as pd
+
+        about = ("id", "category", "file", "num_frames", "fps", "width", "height")
+        rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in about} for video in self.videos]
+        rows += [{"id": i, "category": category_of_id(i), "file": None} for i in self.coverage.missing]
+        for row in rows:
+            for metric in self.metrics:
+                score = metric.scores.get(row["id"])
+                row[metric.name] = None if score is None else score.value
+                row[f"{metric.name}_status"] = "missing" if score is None else str(score.status)
+                row[f"{metric.name}_reason"] = "" if score is None else score.reason
+        frame = pd.DataFrame(rows, columns=None if rows else list(about)).set_index("id")
+        return frame.astype({metric.name: float for metric in self.metrics if metric.name in frame})
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    def _repr_html_(self) -> str:
+        """The scorecard, for notebooks."""
+        return result_html(self, notes([self]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict: scorecards, per-video values, summaries by metric and category, provenance, coverage.
+
+        `scorecard` holds one by "released" and one by "strict" scoring, or None where there is none; what is read back
+        from a file is computed anew from the per-video values.
+        """
+        return {
+            "format": FORMAT,
+            "model": self.model,
+            "split": self.split,
+            "comparable": self.comparable,
+            "scorecard": {scoring: self._scorecard_to_dict(scoring) for scoring in SCORINGS},
+            "benchmark": dict(self.benchmark),
+            "source": self.source,
+            "coverage": {**asdict(self.coverage), "scored": {m.name: m.summary.num_scored for m in self.metrics}},
+            "metrics": {metric.name: self._metric_to_dict(metric) for metric in self.metrics},
+            "videos": [asdict(video) for video in self.videos],
+            "package": dict(self.package),
+            "created_at": self.created_at,
+        }
+
+    def _scorecard_to_dict(self, scoring: str) -> dict[str, Any] | None:
+        if self.split not in SPLITS or (scoring == STRICT and not knows_what_is_missing(self)):
+            return None
+        return self.scorecard(scoring=scoring).to_dict()
+
+    def _metric_to_dict(self, metric: MetricResult) -> dict[str, Any]:
+        return {
+            "summary": metric.summary.to_dict(),
+            "note": metric.note,
+            "caveats": list(metric.caveats),
+            "models": [model.to_dict() for model in metric.models],
+            "options": dict(metric.options),
+            "by_category": {name: s.to_dict() for name, s in metric.by_category(self.category_of).items()},
+            "scores": {sample_id: score.to_dict() for sample_id, score in metric.scores.items()},
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the result as JSON, whole or not at all.
+
+        Raises:
+            ResultError: the file cannot be written.
+        """
+        return write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> RunResult:
+        """Read a result written by `save`.
+
+        Args:
+            path: of the file, or of the folder that it alone lies in.
+
+        Raises:
+            ResultError: the file is missing, no JSON, or no result of this format.
+        """
+        from opens2v_hf.results.reading import read_result  # it makes what is defined here
+
+        return read_result(path)
+
+
+def notes(results: Sequence[RunResult]) -> list[str]:
+    """Why numbers of these results may not be set beside the leaderboard's, each reason once."""
+    partial = [PARTIAL_NOTE] if any(result.is_partial for result in results) else []
+    metrics = [metric for result in results for metric in result.metrics]
+    embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
+    return list(dict.fromkeys([*partial, *embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
+
+
+def write_json(path: str | os.PathLike[str], record: Any) -> Path:
+    """Write JSON through a temporary file beside `path`, so that a reader sees the old file or the new one.
+
+    What UTF-8 cannot hold, e.g. bytes of a file's name that are no text, becomes a question mark.
+
+    Raises:
+        ResultError: the file cannot be written, e.g. because the disk is full, or is no regular file.
+    """
+    target = Path(path)
+    if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe would be replaced
+        raise ResultError(f"cannot write {target}: it is there, and is no file; name another")
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        with atomic_file(target) as temporary:
+            temporary.write_bytes(text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise ResultError(f"cannot write {target}: {error.strerror}; free space or choose another folder") from error
+    return target

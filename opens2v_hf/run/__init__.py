@@ -1,1 +1,0 @@
-"""Scoring: one metric over videos, all metrics over a model, and what is written about it."""

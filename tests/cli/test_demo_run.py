@@ -1,0 +1,58 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from opens2v_hf.cli.demo_run import embedded_metrics, run_demo
+from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS
+from opens2v_hf.errors import ResultError
+from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.models.hub import has_embedded
+from opens2v_hf.models.info import EMBEDDED_NOTE
+from opens2v_hf.results.result import RunResult
+
+
+def test_the_demo_takes_all_metrics_that_need_no_other_models() -> None:
+    assert {"gmescore", "nexusscore", "naturalscore", "motion_amplitude"} <= set(embedded_metrics())
+    for name in set(METRICS) - set(embedded_metrics()):
+        assert not all(has_embedded(role) for role in METRICS[name].roles)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(ResultError, match=r"cannot write .*file: (Not a directory|File exists)"):
+        run_demo(tmp_path / "file", per_category=1)
+
+    def no_space(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("opens2v_hf.cli.demo_run.write_sample", no_space)
+    with pytest.raises(ResultError, match="No space left on device; free some space"):
+        run_demo(tmp_path / "out", per_category=1)
+
+
+@pytest.mark.slow
+def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    results = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
+    by_model = {result.model: result.scorecard().columns["gmescore"].normalised for result in results}
+    assert set(by_model) == set(SIMULATED_MODELS)
+    assert max(by_model, key=by_model.__getitem__) in ("perfect", "frozen")
+    assert by_model["missing_subject"] < by_model["flicker"] < by_model["perfect"]
+    # what stands still has no motion; and it is the scene of the perfect one
+    amplitude = {r.model: r.scorecard().columns["motion_amplitude"].normalised for r in results}
+    assert amplitude["frozen"] < 0.01 < amplitude["perfect"]
+    assert any(EMBEDDED_NOTE in line for line in said)
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    # one best and one worst video of each column and model, all with their thumbnails
+    assert page.count("data:image/jpeg;base64,") == 2 * 2 * len(SIMULATED_MODELS)
+    assert "What the simulated models show" in page
+    for result in results:
+        assert RunResult.load(tmp_path / "results" / result.model / "open-domain.json") == result
+    capsys.readouterr()
+    again = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
+    assert "16 taken from the journal" in capsys.readouterr().err
+    assert [result.scorecard() for result in again] == [result.scorecard() for result in results]

@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from helpers.results import make_result
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.evaluation import output
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.jobs.lock import only_run
+
+ASKED = {"model": "mine", "source": "videos", "metrics": ["gmescore"], "known_metrics": ["gmescore"]}
+
+
+def test_a_refused_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    make_result("other").save(tmp_path / "open-domain.json")
+    with pytest.raises(ArgumentError, match="no journal is beside it"), Output(tmp_path, "open-domain").held(**ASKED):
+        pytest.fail("it went on")
+    assert [path.name for path in tmp_path.iterdir()] == ["open-domain.json"]
+
+
+def test_a_result_that_comes_before_the_lock_is_had_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run may finish between a look at the folder and the lock."""
+
+    @contextmanager
+    def late(folder: Path) -> Iterator[None]:
+        make_result("other").save(tmp_path / "open-domain.json")
+        with only_run(folder):
+            yield
+
+    monkeypatch.setattr(output, "only_run", late)
+    with pytest.raises(ArgumentError, match=r"open-domain\.json exists"), Output(tmp_path, "open-domain").held(**ASKED):
+        pytest.fail("it went on")
+    with only_run(tmp_path / "open-domain.journal"):
+        assert (tmp_path / "open-domain.json").exists()
+    with Output(tmp_path, "open-domain", overwrite=True).held(**ASKED):
+        assert (tmp_path / "open-domain.json").exists()

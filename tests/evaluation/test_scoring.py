@@ -1,0 +1,142 @@
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
+from opens2v_hf.data.benchmark.sample import EvalSample
+from opens2v_hf.errors import JudgeError
+from opens2v_hf.evaluation.scoring import MetricTask, score_found
+from opens2v_hf.evaluation.videos import FoundVideos, find_videos
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.scores.outcome import Status, VideoScore
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import SamplingRule, linspace
+from opens2v_hf.video.writer import write_video
+
+PROMPTS = """{
+ "singleobj_1": {"img_paths": ["Images/a.png"], "prompt": "a cup", "synthesis_flag": "wrong", "class_label": ["Cup"]},
+ "singleface_1": {"img_paths": ["Images/crop_man/b.png"], "prompt": "a man", "synthesis_flag": "Wrong", "class_label": ["Man"]},
+ "singleobj_2": {"img_paths": ["Images/c.png"], "prompt": "a hat", "synthesis_flag": "wrong", "class_label": ["Hat"]}
+}"""  # noqa: E501
+
+
+class Brightness:
+    """Mean grey level over 255; the judge of this test refuses prompts with "hat"."""
+
+    name = "gmescore"
+    options: Mapping[str, Any] = {"scale": 255}
+    models = (ModelInfo("embedder", "none"),)
+    caveats = ("a test",)
+    sampling: SamplingRule = linspace(4)
+
+    def score(self, clip: Clip, prompt: str) -> VideoScore:
+        frames = clip.frames(self.sampling)
+        if "hat" in prompt:
+            raise JudgeError("the judge does not like hats")
+        return VideoScore.scored(float(frames.mean()) / 255)
+
+
+class References(Brightness):
+    name = "nexusscore"
+
+
+@pytest.fixture
+def samples() -> list[EvalSample]:
+    return parse_eval_prompts(PROMPTS, source="test", split="open-domain")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    white = [np.full((32, 48, 3), 255, np.uint8)] * 6
+    write_video(tmp_path / "singleobj_1.mp4", white, 8)
+    write_video(tmp_path / "singleobj_2.mp4", white, 8)
+    (tmp_path / "singleface_1.mp4").write_bytes(b"this is no video")
+    return tmp_path
+
+
+def _score(found: FoundVideos, samples: list[EvalSample]) -> Any:
+    tasks = [MetricTask(metric, lambda sample: sample.prompt) for metric in (Brightness(), References())]
+    return score_found(found, samples, tasks, model="m", split="open-domain", benchmark={"source": "test"})
+
+
+def test_scores_failures_and_what_does_not_apply_are_kept_apart(folder: Path, samples: list[EvalSample]) -> None:
+    result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
+    scores = result.metric("gmescore").scores
+    assert list(scores) == ["singleobj_1", "singleface_1", "singleobj_2"]
+    assert scores["singleobj_1"].value == pytest.approx(1.0, abs=0.01)
+    assert scores["singleface_1"].status is Status.FAILED
+    assert "singleface_1.mp4" in scores["singleface_1"].reason
+    assert scores["singleobj_2"].reason == "the judge does not like hats"
+    assert (result.metric("gmescore").summary.num_scored, result.metric("gmescore").summary.num_failed) == (1, 2)
+
+
+def test_a_metric_that_the_benchmark_does_not_define_for_a_sample_is_not_asked(
+    folder: Path, samples: list[EvalSample]
+) -> None:
+    write_video(folder / "singleface_1.mp4", [np.zeros((32, 48, 3), np.uint8)] * 6, 8)
+    result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
+    assert result.metric("nexusscore").scores["singleface_1"].status is Status.NOT_APPLICABLE
+    assert result.metric("gmescore").scores["singleface_1"].value == pytest.approx(0.0, abs=0.01)
+
+
+def test_every_video_is_identified(folder: Path, samples: list[EvalSample]) -> None:
+    result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
+    video = result.videos[0]
+    assert video.sha256 == hashlib.sha256((folder / "singleobj_1.mp4").read_bytes()).hexdigest()
+    assert (video.num_frames, video.width, video.height) == (6, 48, 32)
+    assert video.fps == pytest.approx(8.0)
+    assert result.metric("gmescore").options == {"scale": 255, "sampling": linspace(4).name}
+    assert result.package["opens2v-hf"]
+    assert not result.comparable
+
+
+def test_missing_videos_are_counted(folder: Path, samples: list[EvalSample]) -> None:
+    (folder / "singleobj_2.mp4").unlink()
+    result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
+    assert result.coverage.missing == ("singleobj_2",)
+    assert (result.coverage.found, result.coverage.expected) == (2, 3)
+
+
+def test_a_download_that_fails_costs_that_video_only(folder: Path, samples: list[EvalSample]) -> None:
+    found = find_videos(str(folder), [sample.id for sample in samples])
+
+    def broken() -> Path:
+        raise ConnectionError("the line is dead")
+
+    found.fetch["singleobj_2"] = broken
+    result = _score(found, samples)
+    assert "the line is dead" in result.metric("gmescore").scores["singleobj_2"].reason
+    assert result.metric("gmescore").scores["singleobj_1"].status is Status.SCORED
+
+
+class TwoDefinitions(Brightness):
+    """Has a second definition beside it, as NexusScore has."""
+
+    name = "nexusscore"
+    variant = "released"
+
+    def score(self, clip: Clip, prompt: str) -> VideoScore:
+        if "hat" in prompt:
+            return VideoScore.failed("no hats")
+        return VideoScore.scored(0.25, "a remark", variants={"released": 0.25, "coverage": 0.75})
+
+    @property
+    def beside(self) -> "TwoDefinitions":
+        other = TwoDefinitions()
+        other.variant, other.name = "coverage", "nexusscore_coverage"
+        return other
+
+
+def test_the_definition_beside_is_listed_with_its_own_values(folder: Path, samples: list[EvalSample]) -> None:
+    found = find_videos(str(folder), [sample.id for sample in samples])
+    tasks = [MetricTask(TwoDefinitions(), lambda sample: sample.prompt)]
+    result = score_found(found, samples, tasks, model="m", split="open-domain", benchmark={})
+    assert [metric.name for metric in result.metrics] == ["nexusscore", "nexusscore_coverage"]
+    coverage = result.metric("nexusscore_coverage").scores
+    assert coverage["singleobj_1"] == VideoScore.scored(0.75, "a remark")
+    assert coverage["singleobj_2"] == VideoScore.failed("no hats")
+    assert result.metric("nexusscore").scores["singleobj_1"].value == 0.25

@@ -1,0 +1,227 @@
+"""Work shared by real processes: launched by accelerate, and left to themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from helpers.eval_folder import OPEN_IDS, write_eval_folder
+from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+from helpers.videos import encode, numbered_frames
+
+from opens2v_hf.metrics.base import score_many
+from opens2v_hf.metrics.gmescore import GmeScore
+from opens2v_hf.models.gme import GmeEmbedder
+
+pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
+
+ROOT = Path(__file__).resolve().parents[2]
+HELPERS = ROOT / "tests" / "helpers"
+LENGTHS = [40, 3, 12, 7, 25, 5]
+PROMPTS = [f"a bar that moves, number {number}" for number in range(len(LENGTHS))]
+# Without --multi_gpu, accelerate launches one process where there is no GPU, whatever number it is given.
+LAUNCH = [
+    sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2",
+    "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return save_tiny_qwen2vl(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("videos")
+    return [encode(folder / f"{count}.mp4", numbered_frames(count)) for count in LENGTHS]
+
+
+@pytest.fixture(scope="module")
+def alone(model, videos) -> dict[str, Any]:
+    """What one process says."""
+    metric = GmeScore(GmeEmbedder.from_pretrained(model, device="cpu"), num_frames=4)
+    return score_many(metric, videos, PROMPTS, details=True)
+
+
+def environment(**more: str) -> dict[str, str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("ACCELERATE_", "OMP_"))}
+    return variables | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **more}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory, model, videos) -> list[dict[str, Any]]:
+    """What both processes of one launch report, and its output."""
+    folder = tmp_path_factory.mktemp("launch")
+    own = folder / "own"
+    own.mkdir()
+    for id_, video in zip(OPEN_IDS, videos, strict=False):
+        (own / f"{id_}.mp4").write_bytes(video.read_bytes())
+    jobs = {
+        "module": str(ROOT / "metrics" / "gmescore"),
+        "videos": [str(video) for video in videos],
+        "prompts": PROMPTS,
+        "arguments": {"embedder": str(model), "num_frames": 4, "device": "cpu", "details": True},
+        "command": [
+            "score", str(own), "--data-dir", str(write_eval_folder(folder / "benchmark")), "--metrics", "gmescore",
+            "--embedder", str(model), "--num-frames", "2", "--out", str(folder / "out"),
+        ],
+    }  # fmt: skip
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    launched = subprocess.run(
+        [*LAUNCH, str(HELPERS / "launched.py"), str(folder)], env=environment(HF_HOME=str(folder / "hf")),
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert launched.returncode == 0, launched.stderr[-4000:]
+    found = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    found[0]["stderr"] = launched.stderr
+    found[0]["result"] = json.loads((folder / "out" / "open-domain.json").read_text())
+    return found
+
+
+def test_both_processes_get_what_one_would_say(reports, alone):
+    for report in reports:
+        answer = report["all"]["answer"]
+        assert answer["scores"] == pytest.approx(alone["scores"], abs=1e-6)
+        assert answer["gmescore"] == pytest.approx(alone["gmescore"], abs=1e-6)
+        assert [details["frame_indices"] for details in answer["details"]] == [
+            details["frame_indices"] for details in alone["details"]
+        ]
+        same = set(alone) - {"scores", "gmescore", "details", "summary"}
+        assert {key: answer[key] for key in same} == {key: alone[key] for key in same}
+    assert reports[0]["all"]["answer"] == reports[1]["all"]["answer"]
+
+
+def test_every_video_is_scored_once_and_the_model_loaded_once_a_process(reports):
+    parts = [report["all"]["scored"] for report in reports]
+    assert sorted(parts[0] + parts[1]) == sorted(f"{count}.mp4" for count in LENGTHS)
+    # once for all computations of the module, once for the command
+    assert [len(report["loaded"]) for report in reports] == [2, 2]
+
+
+def test_a_process_may_have_nothing_to_do(reports, alone):
+    assert sorted(report["one"]["scored"] for report in reports) == [[], ["40.mp4"]]
+    assert [report["one"]["answer"]["scores"] for report in reports] == [pytest.approx(alone["scores"][:1])] * 2
+
+
+def test_an_error_in_one_process_is_raised_in_all_with_its_video(reports):
+    messages = [report["raises"]["error"] for report in reports]
+    culprit = next(rank for rank in range(2) if "5.mp4" in reports[rank]["raises"]["scored"])
+    assert messages[0] == messages[1]
+    assert messages[0].startswith(f"ProcessError: process {culprit} of 2 failed at ")
+    assert "/5.mp4: ModelError: the weights are gone" in messages[0]
+
+
+def test_different_work_in_each_process_is_refused(reports):
+    for report in reports:
+        assert "was given other videos, references or settings" in report["differs"]["error"]
+
+
+def test_each_process_can_compute_for_itself(reports, alone):
+    for report in reports:
+        assert report["alone"]["scored"] == ["40.mp4"]
+        assert report["alone"]["answer"]["scores"] == pytest.approx(alone["scores"][:1])
+
+
+def test_the_main_process_alone_prints_and_writes(reports):
+    assert [report["command"]["code"] for report in reports] == [0, 0]
+    assert "gmescore" in reports[0]["command"]["printed"].lower()
+    assert reports[1]["command"]["printed"] == ""
+    assert list(reports[0]["result"]["metrics"]["gmescore"]["scores"]) == OPEN_IDS
+    lines = reports[0]["stderr"].splitlines()
+    assert lines.count("own, open-domain: 4 of 4 scored, 0 taken from the journal") == 1
+
+
+def test_a_killed_process_ends_the_run(model, tmp_path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    content = encode(tmp_path / "long.mp4", numbered_frames(600)).read_bytes()
+    for id_ in OPEN_IDS:
+        (videos / f"{id_}.mp4").write_bytes(content)
+    words = [
+        "-m", "opens2v_hf", "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
+        "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "600", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    output = tmp_path / "said.txt"
+    with output.open("w") as stderr:
+        launched = subprocess.Popen([*LAUNCH, *words], env=environment(), stderr=stderr, start_new_session=True)
+    watchdog = threading.Timer(600, os.killpg, (launched.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        while not num_kept(tmp_path / "out"):
+            assert launched.poll() is None, output.read_text()
+            time.sleep(0.05)
+        process_of_rank(launched.pid, "1").send_signal(signal.SIGKILL)
+        killed_at = time.monotonic()
+        code = launched.wait()
+        seconds = time.monotonic() - killed_at
+    finally:
+        watchdog.cancel()
+    said = output.read_text()
+    assert code != 0, said
+    assert seconds < 120
+    # whichever comes first: the launcher's signal, or a look at the other process
+    assert re.search(r"opens2v score: process (0 of 2 was told to stop \(SIGTERM\)|1 of 2 died at \w+\.mp4)", said), (
+        said
+    )
+    assert "Signal 9 (SIGKILL)" in said
+    assert not (tmp_path / "out" / "open-domain.json").exists()
+    kept = num_kept(tmp_path / "out")
+    assert 1 <= kept < 4
+    alone = subprocess.run([sys.executable, *words], env=environment(), capture_output=True, text=True, check=False)
+    assert alone.returncode == 0, alone.stderr[-4000:]
+    assert f", open-domain: 4 of 4 scored, {kept} taken from the journal" in alone.stderr
+
+
+def num_kept(out: Path) -> int:
+    return sum(path.read_text().count('"metric":"gmescore"') for path in out.glob("**/*.jsonl"))
+
+
+def process_of_rank(launcher: int, rank: str) -> psutil.Process:
+    return next(
+        child for child in psutil.Process(launcher).children(recursive=True) if child.environ().get("RANK") == rank
+    )
+
+
+def test_without_a_launcher_the_others_notice(tmp_path):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    group = {"WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": "3"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(HELPERS / "unlaunched.py"), str(tmp_path)],
+            env=environment(RANK=str(rank), LOCAL_RANK=str(rank), **group),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(3)
+    ]
+    try:
+        said = [process.communicate(timeout=600)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [0, -signal.SIGKILL, -signal.SIGKILL], said
+    told = json.loads((tmp_path / "told.json").read_text())
+    late = [json.loads((tmp_path / f"late {rank}.json").read_text()) for rank in range(3)]
+    assert late[1]["message"] == late[2]["message"] == late[0]["message"]
+    assert late[0]["message"].startswith("process 0 of 3 failed at a: ZeroDivisionError")
+    assert told["large"]["same"]
+    assert told["stuck"]["message"].startswith("process 1 of 3 hangs at ")
+    assert told["killed_when_done"]["found"] == ["a", "b", "c"]  # nothing was lost with it
+    assert told["killed"]["message"].startswith("process 1 of 3 died at ")
+    assert "process 1 of 3 has not joined the work within" in told["absent"]["message"]
+    assert "distributed=False" in told["absent"]["message"]
+    assert "of 3 has not joined the work yet" in said[0]

@@ -1,0 +1,132 @@
+"""Copied submissions: changed values do not hide where they are from, and honest models are left alone."""
+
+import math
+import random
+from functools import partial
+
+import pytest
+from helpers.submissions import RANGES, columns_of, make_submission, replace, weights_of
+
+from opens2v_hf.data.benchmark.ids import split_ids
+from opens2v_hf.leaderboard.submissions.checking import validate_folder
+from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
+
+THEIRS = make_submission("open-domain", 3, model="VACE-14B", submitted_by="alice")
+SUBJECTS = ("nexusscore", "facesim_cur")
+
+
+def with_values(one, change, **changes):
+    """A submission whose columns, counts and total follow from changed values."""
+    videos = {
+        i: {name: min(max(change(name, i, value), RANGES[name][0]), RANGES[name][1]) for name, value in values.items()}
+        for i, values in one.per_video.items()
+    }
+    given = {name: {i: values[name] for i, values in videos.items() if name in values} for name in RANGES}
+    given = {name: values for name, values in given.items() if values}
+    columns, counts = columns_of(given)
+    total = sum(weight * columns[name] for name, weight in weights_of(one.split).items())
+    return replace(one, per_video=videos, columns=columns, num_videos=counts, total=total, **changes)
+
+
+def noise(name, i, size):
+    """A number from the name and id alone, within `size` of the column's range."""
+    low, high = RANGES[name]
+    return random.Random(f"{name} {i}").uniform(-size, size) * (high - low)
+
+
+COPIES = {
+    "1e-9 added": lambda name, i, value: value + 1e-9,
+    "one video changed by 1 %": lambda name, i, value: value * 1.01 if i == "singleobj_3" else value,
+    "one column scaled": lambda name, i, value: value * 0.9 if name == "gmescore" else value,
+    "all columns scaled": lambda name, i, value: RANGES[name][0] + 0.9 * (value - RANGES[name][0]),
+    "squeezed": lambda name, i, value: RANGES[name][0] + math.sqrt(abs(value - RANGES[name][0])),
+    "noise of 2 %": lambda name, i, value: value + noise(name, i, 0.02),
+    "every third video made up": lambda name, i, value: value + noise(name, i, 1) * (hash_of(i) % 3 == 0),
+    "one column copied": lambda name, i, value: (
+        value if name == "gmescore" else abs(noise(name, i, 0.99)) + RANGES[name][0]
+    ),
+}
+
+
+def hash_of(text):
+    return sum(map(ord, text))
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_a_copy_is_shown_to_a_person(kind):
+    copy = with_values(THEIRS, COPIES[kind], model="Rocket", submitted_by="mallory")
+    (problem,) = validate_submission(copy, existing=[make_submission("open-domain", 4), THEIRS])
+    assert problem.notice
+    assert problem.code == "looks_copied"
+    assert "looks like a copy of 'VACE-14B' of 'alice'" in problem.what
+
+
+def test_values_that_were_handed_to_other_videos_are_still_theirs():
+    columns = {name: [values[name] for values in THEIRS.per_video.values() if name in values] for name in RANGES}
+    taken = {name: iter(values[1:] + values[:1]) for name, values in columns.items()}
+    copy = with_values(THEIRS, lambda name, i, value: next(taken[name]), model="Rocket", submitted_by="mallory")
+    assert [problem.code for problem in validate_submission(copy, existing=[THEIRS])] == ["looks_copied"]
+
+
+def test_a_copy_to_another_split_is_found():
+    single = {i: THEIRS.per_video[i] for i in split_ids("single-domain")}
+    base = replace(make_submission("single-domain", 5, model="Rocket", submitted_by="mallory"), per_video=single)
+    copy = with_values(base, lambda name, i, value: value)
+    assert [problem.code for problem in validate_submission(copy, existing=[THEIRS])] == ["looks_copied"]
+
+
+def test_honest_models_on_the_same_prompts_are_left_alone():
+    """What is hard for one model is hard for the other, and a judge gives few different ratings."""
+    shared = random.Random(0)
+    hard = {(name, i): shared.random() for i in THEIRS.per_video for name in RANGES}
+
+    def honest(draw, name, i, _):
+        low, high = RANGES[name]
+        value = low + (high - low) * (0.6 * hard[name, i] + 0.4 * draw.random())
+        if name == "motion_smoothness":
+            return 1.0 if draw.random() < 0.95 else 0.9
+        return round(value * 3) / 3 if name == "naturalscore" else value
+
+    one, other = (
+        with_values(
+            make_submission("open-domain", 0, model=f"Honest {seed}"),
+            partial(honest, random.Random(seed)),
+        )
+        for seed in (1, 2)
+    )
+    assert validate_submission(one, existing=[other]) == []
+
+
+def test_who_submits_the_same_model_again_is_no_copy():
+    again = with_values(THEIRS, lambda name, i, value: value + 0.001, submitted_at="2026-02-02 00:00:00")
+    assert validate_submission(again, existing=[THEIRS]) == []
+
+
+def test_a_notice_refuses_nothing(tmp_path):
+    copy = with_values(THEIRS, COPIES["1e-9 added"], model="Rocket", submitted_by="mallory")
+    for name, one in (("a", THEIRS), ("b", replace(copy, submitted_at="2026-02-02 00:00:00"))):
+        (tmp_path / f"{name}.json").write_bytes(one.to_json())
+    checked = validate_folder(tmp_path)
+    assert checked["a.json"] == []
+    assert [problem.notice for problem in checked["b.json"]] == [True]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A' onclick='x",
+        "A'onmouseover=alert",
+        "A onload =x",
+        "A\u2019 onfocus=x",
+        "A' style='x",
+        "A'autofocus onfocus=x",
+    ],
+)
+def test_a_name_that_could_begin_an_attribute_is_refused(name):
+    problems = validate_submission(make_submission(model=name))
+    assert "markup" in [problem.code for problem in problems]
+
+
+@pytest.mark.parametrize("name", ["Humanity's Model", "Model cfg=7.5", "Wan2.1 (on H100)", "L'Onde 2"])
+def test_names_as_models_have_them_are_accepted(name):
+    assert validate_submission(make_submission(model=name)) == []

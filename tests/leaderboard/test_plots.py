@@ -1,0 +1,44 @@
+from xml.etree import ElementTree
+
+import pytest
+from helpers.leaderboard import HOSTILE_NAME, hostile, measured
+
+from opens2v_hf.hub.folders import hub_folder
+from opens2v_hf.leaderboard.plots import category_bars, history_lines, radar
+from opens2v_hf.leaderboard.rows import make_board
+from opens2v_hf.leaderboard.submissions.record import load_submissions
+
+
+@pytest.fixture(scope="module")
+def rows():
+    published = load_submissions(hub_folder("dataset_scripts", "opens2v-results"))
+    board = make_board([*published, measured("Alpha", 0.05), hostile()], split="open-domain")
+    return {row.name[:9]: row for row in board.rows}
+
+
+def words(svg):
+    return [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
+
+
+def test_a_radar_names_all_columns(rows):
+    found = words(radar([rows["BindWeave"], rows["Alpha"]]))
+    assert {"Aesthetics", "MotionSmoothness", "FaceSim", "NexusScore", "NaturalScore"} <= set(found)
+
+
+def test_categories_of_a_column(rows):
+    found = words(category_bars([rows["Alpha"], rows[HOSTILE_NAME[:9]]], "facesim_cur"))
+    assert [word for word in found if "e" in word] == ["Human entity", "Single body", "Single face", "FaceSim"]
+
+
+def test_the_ink_is_the_pages_own(rows):
+    svg = radar([rows["Alpha"]])
+    assert "var(--board-ink)" in svg
+    assert "var(--board-line)" in svg
+    assert "#000000" not in svg
+
+
+def test_words_are_text_and_no_formula():
+    name = "a$\\frac{1}{0}$ <script>"
+    svg = history_lines({name: [("2026-01-01", 0.5), ("2026-02-01", 0.6)]})
+    assert name in words(svg)
+    assert "<script" not in svg

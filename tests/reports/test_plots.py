@@ -1,0 +1,84 @@
+"""What is drawn is read back from the axes, not from pixels."""
+
+import math
+
+import pytest
+from helpers.results import make_result
+from helpers.scorecards import full_result
+from matplotlib.figure import Figure
+
+from opens2v_hf.reports import plots
+from opens2v_hf.results import table
+from opens2v_hf.scores.scorecard import COLUMNS
+
+
+def _lengths(figure: Figure) -> list[float]:
+    return [bar.get_width() for bar in figure.axes[0].patches if bar.get_width() > 0]
+
+
+def test_totals_are_drawn_with_their_intervals_best_on_top() -> None:
+    rows = table.rows([full_result("low", quality=0.3), full_result("high", quality=0.7)])
+    figure = plots.total_bars(rows, plots.colors(["high", "low"]))
+    low, high = rows[1].card, rows[0].card
+    assert _lengths(figure) == pytest.approx([100 * low.total, 100 * high.total])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["low", "high"]
+    whisker = figure.axes[0].collections[1].get_segments()[0]
+    assert list(whisker[:, 0]) == pytest.approx([100 * bound for bound in high.interval])
+
+
+def test_strict_totals_stand_where_failures_put_them() -> None:
+    (row,) = table.rows([full_result("alpha", failed=("singleobj_1", "multiface_1"))])
+    figure = plots.total_bars([row], plots.colors(["alpha"]))
+    (diamond,) = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert diamond.get_xdata() == pytest.approx([100 * row.strict.total])
+    assert row.strict.total < row.card.total
+
+
+def test_the_radar_has_an_axis_for_each_column_and_breaks_where_one_is_missing() -> None:
+    names = tuple(name for name in COLUMNS if name != "facesim_cur")
+    rows = table.rows([full_result("all"), full_result("some", metrics=names)])
+    panel = plots.radar(rows, plots.colors(["all", "some"])).axes[0]
+    first, second = (list(line.get_ydata()) for line in panel.lines)
+    assert first[:-1] == pytest.approx([100 * column.normalised for column in rows[0].card.columns.values()])
+    assert first[0] == first[-1]
+    assert math.isnan(second[list(COLUMNS).index("facesim_cur")])
+    assert len(panel.patches) == 1  # only a whole outline is filled
+    assert panel.get_ylim()[1] in (75, 100)
+
+
+def test_no_more_outlines_than_can_be_told_apart() -> None:
+    rows = table.rows([full_result(f"model {number}", quality=number / 10) for number in range(8)])
+    panel = plots.radar(rows, plots.colors([row.model for row in rows])).axes[0]
+    assert len(panel.lines) == plots.MAX_RADAR_MODELS
+
+
+def test_categories_of_a_column() -> None:
+    (row,) = table.rows([full_result("alpha")])
+    figure = plots.category_bars([row], "facesim_cur", plots.colors(["alpha"]))
+    by_category = row.card.columns["facesim_cur"].by_category
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "single-face", "single-body", "human-entity",
+    ]  # fmt: skip
+    assert _lengths(figure) == pytest.approx([100 * score.normalised for score in by_category.values()])
+
+
+def test_a_column_without_a_value_says_so() -> None:
+    rows = table.rows([make_result("a", (None, None)), make_result("b", (0.4, 0.6))])
+    figure = plots.column_bars(rows, plots.colors(["a", "b"]))
+    assert [text.get_text().strip() for text in figure.axes[0].texts] == ["no value"]
+    assert _lengths(figure) == pytest.approx([50.0])
+
+
+def test_metrics_beside_the_scorecard_keep_their_units() -> None:
+    (row,) = table.rows([make_result("a", (0.25, 0.75), metric="nexusscore_coverage")])
+    figure = plots.extra_bars([row], "nexusscore_coverage", plots.colors(["a"]))
+    assert _lengths(figure) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("model", ["$x_{1}$", "_hidden", "a\nb", "x" * 400])
+def test_any_name_is_drawn_as_it_is(model: str) -> None:
+    rows = table.rows([full_result(model, metrics=("gmescore",)), full_result("other", metrics=("gmescore",))])
+    figure = plots.column_bars(rows, plots.colors([row.model for row in rows]))
+    assert plots.to_png(figure).startswith(b"\x89PNG")
+    labels = [text.get_text().strip() for text in figure.legends[0].get_texts()]
+    assert sorted(labels) == sorted([plots.short_name(model), "other"])

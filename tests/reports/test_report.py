@@ -1,0 +1,218 @@
+import struct
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.results import make_result
+from helpers.scorecards import full_result
+
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.evaluation.thumbnails import write_thumbnail
+from opens2v_hf.models.info import EMBEDDED_NOTE
+from opens2v_hf.reports.report import write_report
+from opens2v_hf.reports.report_sections import MAX_MATRIX_MODELS, MAX_THUMBNAIL_BYTES
+from opens2v_hf.scores.scorecard import COLUMNS
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.seen if name == tag]
+
+
+def _parse(page: Path) -> _Tags:
+    parser = _Tags()
+    parser.feed(page.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_the_page_is_self_contained_and_names_models_values_and_failures(tmp_path: Path) -> None:
+    results = [full_result("alpha", failed=("singleobj_2",), absent=("humanobj_1",)), full_result("beta", quality=0.7)]
+    parsed = _parse(write_report(results, tmp_path))
+    card = results[0].scorecard()
+    for words in (
+        "alpha",
+        "beta",
+        f"{100 * card.total:.2f}",
+        f"{100 * results[0].scorecard(scoring='strict').total:.2f}",
+        f"[{100 * card.interval[0]:.2f}, {100 * card.interval[1]:.2f}]",
+        f"raw {card.columns['naturalscore'].raw:.4f}",
+        "n=30",
+        f"strict {100 * results[0].scorecard(scoring='strict').columns['gmescore'].normalised:.2f}",
+        "weight 24 %",
+        "singleobj_2.mp4 is cut short",
+        "Without a video: humanobj_1",
+        "beta is ahead in the total by",
+        "org/some-model",
+        "c0ffeec0ffee",
+        "linspace-32",
+        "opens2v-hf 0.1.0",
+    ):
+        assert words in parsed.text
+    sources = [image["src"] or "" for image in parsed.all("img")]
+    # totals, radar, columns, the metric beside them, and the categories of each column
+    assert len(sources) == 4 + len(COLUMNS)
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not {tag for tag, _ in parsed.seen} & {"script", "link", "iframe", "object"}
+
+
+def test_every_picture_says_in_words_what_it_shows(tmp_path: Path) -> None:
+    result = full_result("alpha")
+    texts = [image["alt"] or "" for image in _parse(write_report([result], tmp_path)).all("img")]
+    card = result.scorecard()
+    assert texts[0] == f"Totals. alpha: {100 * card.total:.2f}."
+    assert f"FaceSim {100 * card.columns['facesim_cur'].normalised:.2f}" in texts[1]
+    in_category = card.columns["gmescore"].by_category["multi-face-to-video"].normalised
+    assert any(f"multi-face-to-video {100 * in_category:.2f}" in text for text in texts)
+    assert all(texts)
+
+
+def test_plots_are_written_as_png_files_of_a_sensible_size(tmp_path: Path) -> None:
+    write_report([full_result()], tmp_path)
+    names = {path.name for path in tmp_path.glob("*.png")}
+    assert names == {"totals.png", "radar.png", "columns.png", "nexusscore_coverage.png"} | {
+        f"categories-{name}.png" for name in COLUMNS
+    }
+    for name in names:
+        data = (tmp_path / name).read_bytes()
+        assert data.startswith(b"\x89PNG\r\n")
+        width, height = struct.unpack(">II", data[16:24])
+        assert width > 300
+        assert height > 100
+
+
+def test_each_split_has_a_part_of_its_own(tmp_path: Path) -> None:
+    results = [full_result("alpha"), full_result("alpha", split="human-domain"), full_result("beta")]
+    parsed = _parse(write_report(results, tmp_path))
+    assert "Scorecard: open-domain" in parsed.text
+    assert "Scorecard: human-domain" in parsed.text
+    assert (tmp_path / "open-domain-categories-nexusscore.png").exists()
+    assert not (tmp_path / "human-domain-categories-nexusscore.png").exists()
+    assert "2 models" in parsed.text
+
+
+def test_markup_in_names_and_reasons_stays_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    quotes = "\"' onmouseover=alert(3) {{ 7 * 7 }} javascript:alert(4)"
+    results = [make_result(evil, (0.5, None), reason=evil), make_result(quotes, (0.4, 0.6))]
+    results[1] = replace(
+        results[1], source=evil, benchmark={evil: evil}, package={evil: evil}, created_at=evil,
+        coverage=replace(results[1].coverage, unknown=(evil,)),
+    )  # fmt: skip
+    parsed = _parse(write_report(results, tmp_path, title=evil))
+    assert parsed.text.count(evil) > 8
+    assert quotes in parsed.text
+    assert not any(tag == "script" or any(name.startswith("on") for name in found) for tag, found in parsed.seen)
+    policy = next(meta for meta in parsed.all("meta") if "http-equiv" in meta)
+    assert policy["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")  # where no font for the script is installed
+def test_formulas_and_hidden_labels_in_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    write_report([full_result("$\\frac{$"), full_result("_hidden"), full_result("模型" * 40)], tmp_path)
+    assert (tmp_path / "radar.png").exists()
+
+
+def test_embedded_results_carry_their_warning(tmp_path: Path) -> None:
+    assert EMBEDDED_NOTE in _parse(write_report([make_result(embedded=True)], tmp_path)).text
+
+
+def test_a_partial_total_is_marked_and_explained(tmp_path: Path) -> None:
+    parsed = _parse(write_report([make_result(values=(0.25, 0.75))], tmp_path))
+    assert "50.00*" in parsed.text
+    assert "no total without Aesthetics" in parsed.text
+    assert "the total lies between 6.00 and 94.00" in parsed.text
+
+
+def test_a_column_that_a_version_does_not_weigh_is_shown_as_such(tmp_path: Path) -> None:
+    text = _parse(write_report([full_result()], tmp_path, version="v1.0")).text
+    assert text.count("not weighed") == 1
+    assert "weights of v1.0" in text
+    assert f"{100 * full_result().scorecard(version='v1.0').total:.2f}" in text
+
+
+def test_a_metric_without_any_value_is_shown_as_such(tmp_path: Path) -> None:
+    parsed = _parse(write_report([make_result(values=(None, None))], tmp_path))
+    assert "nonen=02 missing" in parsed.text
+    assert "Totals" not in parsed.text
+
+
+def test_best_and_worst_videos_with_their_thumbnails(tmp_path: Path) -> None:
+    result = make_result("alpha", (0.9, 0.1, 0.5, 0.7, 0.3, 0.4))
+    frames = np.full((4, 20, 30, 3), 200, np.uint8)
+    path = write_thumbnail(tmp_path / "thumbnails", "singleobj_1", frames)
+    page = write_report([result], tmp_path, thumbnails={("alpha", "open-domain"): {"singleobj_1": path}})
+    parsed = _parse(page)
+    shown = [image for image in parsed.all("img") if (image["src"] or "").startswith("data:image/jpeg;base64,/9j/")]
+    assert [image["alt"] for image in shown] == ["Frames of the video for singleobj_1"]
+    # six videos: three best from the highest, three worst from the lowest
+    best, worst = parsed.text.split("best", 1)[1].split("worst", 1)
+    assert [line.split()[1] for line in best.splitlines() if "raw" in line] == [
+        "singleobj_1",
+        "faceobj_2",
+        "singleobj_2",
+    ]
+    assert [line.split()[1] for line in worst.splitlines() if "raw" in line][:3] == [
+        "faceobj_1",
+        "singleobj_3",
+        "faceobj_3",
+    ]
+
+
+def test_what_is_no_small_picture_is_not_put_into_the_page(tmp_path: Path) -> None:
+    other = tmp_path / "a.jpg"
+    other.write_bytes(b"<svg onload=alert(1)>")
+    large = tmp_path / "b.jpg"
+    large.write_bytes(b"\xff\xd8\xff" + bytes(MAX_THUMBNAIL_BYTES))
+    found = {("alpha", "open-domain"): {"singleobj_1": other, "faceobj_1": large}}
+    page = write_report([make_result("alpha", (0.2, 0.4))], tmp_path, thumbnails=found)
+    assert "image/jpeg" not in page.read_text()
+    with pytest.raises(ResultError, match=r"gone\.jpg"):
+        write_report(
+            [make_result("alpha", (0.2,))],
+            tmp_path,
+            thumbnails={("alpha", "open-domain"): {"singleobj_1": tmp_path / "gone.jpg"}},
+        )
+
+
+def test_many_models_are_compared_with_their_neighbours_alone(tmp_path: Path) -> None:
+    results = [make_result(f"model {number}", (number / 20, number / 20)) for number in range(MAX_MATRIX_MODELS + 1)]
+    parsed = _parse(write_report(results, tmp_path))
+    assert "Total, row less column" not in parsed.text
+    assert parsed.text.count("Where their videos differ most") == MAX_MATRIX_MODELS
+
+
+def test_models_with_nothing_in_common_stand_side_by_side(tmp_path: Path) -> None:
+    parsed = _parse(write_report([make_result("a", (0.5,)), make_result("b", (4.0,), metric="naturalscore")], tmp_path))
+    assert parsed.text.count("nothing in common") == 2
+
+
+def test_a_split_without_a_leaderboard_is_shown_in_the_metrics_own_units(tmp_path: Path) -> None:
+    parsed = _parse(write_report([replace(make_result(values=(0.25, 0.75)), split="hard-case")], tmp_path))
+    assert "0.500" in parsed.text
+    assert "Total" not in parsed.text
+
+
+def test_no_result_or_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="at least one"):
+        write_report([], tmp_path)
+    with pytest.raises(ArgumentError, match="own model name"):
+        write_report([make_result(), make_result()], tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ResultError, match="file"):
+        write_report([make_result()], tmp_path / "file")
