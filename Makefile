@@ -33,7 +33,7 @@ test-portable: $(INSTALLED) ## run the tests of the models with the oldest instr
 			|| exit 1; \
 	done
 
-lint: $(INSTALLED) ## ruff: style, format
+lint: layers $(INSTALLED) ## ruff: style, format; the imports between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

@@ -38,8 +38,9 @@ from opens2v_hf.data.benchmark.split import EvalSplit, open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.passes import plan_passes
-from opens2v_hf.evaluation.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
 from opens2v_hf.evaluation.videos import find_videos
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.registry import ModelChoice, load_tasks
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.video.clip import Clip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opens2v_hf.metrics import module
+from opens2v_hf.evaluation import module
 
 
 class OpenS2VEval(module.CompositeModule):

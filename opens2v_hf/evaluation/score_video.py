@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.unit import Unit
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric, kept_bytes
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.clip import Clip
@@ -33,19 +33,6 @@ _MAX_BYTES_IN_MEMORY = 512 << 20
 _STATUS_TICK_S = 0.02  # file systems stamp changes by the ticks of a clock, some 10 ms long
 _MAX_TICKS = 50
 _THUMBNAIL = linspace(STRIP_FRAMES)
-
-
-@dataclass(frozen=True)
-class MetricTask:
-    """A metric and how it gets what it needs of a sample.
-
-    Attributes:
-        metric: with its models loaded.
-        reference: from a sample to what `metric.score` takes besides the clip.
-    """
-
-    metric: Metric[Any]
-    reference: Callable[[EvalSample], Any]
 
 
 class ScoringPass:

@@ -18,7 +18,7 @@ from opens2v_hf._version import __version__
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.score_video import HEADER, MetricTask, ScoringPass, VideoGroup, score_of
+from opens2v_hf.evaluation.score_video import HEADER, ScoringPass, VideoGroup, score_of
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal, open_journal
@@ -28,14 +28,13 @@ from opens2v_hf.jobs.processes import Processes, joined
 from opens2v_hf.jobs.run import collect, run_units
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import GroupOutcome
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric, definitions, setting_of
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.columns import applicable_ids
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.reader import Backend
-
-__all__ = ["MetricPass", "MetricTask", "Run", "package_versions", "score_found", "score_passes"]
 
 _LIBRARIES = ("torch", "transformers", "numpy", "pillow", "opencv-python-headless", "decord", "av")
 

@@ -13,10 +13,9 @@ from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from opens2v_hf.data.benchmark.split import DEFAULT_REPO
 from opens2v_hf.errors import ResultError
-from opens2v_hf.leaderboard.submissions.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.results.columns import column_metrics
-from opens2v_hf.results.comparability import other_reasons, partial_reasons, public_caveats, public_name
+from opens2v_hf.results.comparability import is_unavoidable, other_reasons, partial_reasons, public_caveats, public_name
 from opens2v_hf.results.result import MetricResult, RunResult
 from opens2v_hf.scores.scorecard import SPLITS, ColumnScore, Scorecard
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf._util.retries import free_memory, is_out_of_memory
+from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import (
     ImageError,
     JudgeError,
@@ -41,6 +42,19 @@ class Task:
 
     metric: Metric[Any]
     reference: Callable[[], Any] = lambda: None
+
+
+@dataclass(frozen=True)
+class MetricTask:
+    """A metric and how it gets what it needs of a sample.
+
+    Attributes:
+        metric: with its models loaded.
+        reference: from a sample to what `metric.score` takes besides the clip.
+    """
+
+    metric: Metric[Any]
+    reference: Callable[[EvalSample], Any]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from opens2v_hf.data.benchmark.rules import facesim_reference, person_references
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
-from opens2v_hf.evaluation.scoring import MetricTask
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric
 from opens2v_hf.metrics.face_reference import FaceReference
 from opens2v_hf.metrics.nexus_reference import NexusReference

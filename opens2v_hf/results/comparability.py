@@ -9,12 +9,14 @@ from pathlib import Path
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.errors import ResultError
-from opens2v_hf.leaderboard.submissions.record import is_unavoidable
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.results.columns import column_metrics
 from opens2v_hf.results.problem import Problem, harmless
 from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
+
+UNAVOIDABLE_CAVEAT = "the rubric is "
+"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: shown, not refused."""
 
 
 @dataclass(frozen=True)
@@ -132,3 +134,8 @@ def public_name(model: ModelInfo) -> str:
     path = Path(model.name)
     is_folder = path.is_absolute() or model.name.startswith((".", "~")) or "\\" in model.name or len(path.parts) > 2
     return model.name.replace("\\", "/").rstrip("/").rpartition("/")[2] if is_folder else model.name
+
+
+def is_unavoidable(column: str, caveat: str) -> bool:
+    """Whether every result has such a caveat, so that it is no reason to refuse one."""
+    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)

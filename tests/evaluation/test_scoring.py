@@ -9,8 +9,9 @@ import pytest
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import JudgeError
-from opens2v_hf.evaluation.scoring import MetricTask, score_found
+from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.clip import Clip

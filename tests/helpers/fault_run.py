@@ -29,9 +29,10 @@ from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, MetricTask, Run, score_passes
+from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.outcome import VideoScore

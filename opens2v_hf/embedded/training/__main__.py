@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import transformers
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "embedded"
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,6 @@ FORMAT = "opens2v-hf/submission/1"
 
 VENUES = ("Open-Source", "Closed-Source")
 
-UNAVOIDABLE_CAVEAT = "the rubric is "
-"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: shown, not refused."""
 
 DATA_FOLDER = "data"
 _SLUG_LENGTH = 64
@@ -315,11 +313,6 @@ def _features(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list
         else:
             found.append({"name": name, "dtype": _DTYPES[field["type"]]})
     return found
-
-
-def is_unavoidable(column: str, caveat: str) -> bool:
-    """Whether every result has such a caveat, so that it is no reason to refuse one."""
-    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)
 
 
 def load_submissions(

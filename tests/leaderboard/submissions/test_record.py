@@ -17,12 +17,12 @@ from opens2v_hf.leaderboard.submissions.record import (
     PerColumn,
     Submission,
     features_yaml,
-    is_unavoidable,
     json_schema,
     load_submissions,
 )
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.results.comparability import is_unavoidable
 from opens2v_hf.results.problem import SubmissionError
 
 ABOUT = {"model": "Rocket", "team": "Team", "venue": "Open-Source", "submitted_by": "org", "link": "https://a.org"}

@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.hub.links import link_problems
-from opens2v_hf.leaderboard.submissions.record import Provenance, Submission, is_unavoidable
+from opens2v_hf.leaderboard.submissions.record import Provenance, Submission
 from opens2v_hf.leaderboard.submissions.validation.names import name_problems
 from opens2v_hf.leaderboard.submissions.validation.text import text_problems
+from opens2v_hf.results.comparability import is_unavoidable
 from opens2v_hf.results.problem import Problem, harmless, shown
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, counted_value, total_of, weights
 
