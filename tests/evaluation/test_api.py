@@ -121,7 +121,7 @@ def test_a_device_and_a_dtype_are_for_every_model_that_takes_them(place: Path, m
         asked.update({role: {"name": choice.name, **choice.arguments} for role, choice in choices.items()})
         raise ModelError("far enough")
 
-    monkeypatch.setattr("opens2v_hf.metrics.registry.check_models", check_models)
+    monkeypatch.setattr("opens2v_hf.evaluation.passes.check_models", check_models)
     for metric in ("gmescore", "naturalscore", "nexusscore"):
         with pytest.raises(ModelError, match="far enough"):
             score(
