@@ -6,8 +6,6 @@ import argparse
 
 from opens2v_hf._util.console import say
 
-from opens2v_hf._util.console import say
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""

@@ -121,11 +121,7 @@ def test_a_device_and_a_dtype_are_for_every_model_that_takes_them(place: Path, m
         asked.update({role: {"name": choice.name, **choice.arguments} for role, choice in choices.items()})
         raise ModelError("far enough")
 
-<<<<<<< HEAD:tests/evaluation/test_api.py
     monkeypatch.setattr("opens2v_hf.evaluation.passes.check_models", check_models)
-=======
-    monkeypatch.setattr("opens2v_hf.run.passes.check_models", check_models)
->>>>>>> 2a7d5e0 (tests: look at the models that a run asks for where it checks them):tests/run/test_door.py
     for metric in ("gmescore", "naturalscore", "nexusscore"):
         with pytest.raises(ModelError, match="far enough"):
             score(
