@@ -28,6 +28,7 @@ def _fails(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
         (["score", "v", "--ouT", "o"], "the following arguments are required: --out; for --ouT, did you mean --out"),
         (["compare", "a", "b", "--weigths=v1.0"], "for --weigths, did you mean --weights"),
         (["compare", "a", "b", "--weights", "v2"], "invalid choice: 'v2'"),
+        (["push", "a", "--scoring", "kind"], "invalid choice: 'kind'"),
         (["compare", "a", "b", "--to", "3"], "for --to, did you mean --top"),  # no abbreviations
         (["report", "a", "--out", "o", "--qq\x1b[2J"], "unrecognized arguments: --qq\\x1b[2J"),
         (["compar", "a", "b"], "there is no command 'compar'; did you mean compare"),

@@ -126,7 +126,6 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         ["push", good, "--model", model, "--source", "javascript:alert"],
         ["push", good, "--model", "bob/broken-model", "--benchmark", BENCHMARK],
         ["push", good],
-        ["push", good, "--model", model, "--scoring", "kind"],
         ["push", tmp_path / "none.json", "--model", model],
         user="alice",
     )
@@ -142,7 +141,6 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         "the source: 'javascript:alert' is no web page",
         "is no list of evaluation results; mend it first",
         "say where to push",
-        "there is no scoring 'kind'",
         "none.json",
     ]
     for (code, printed), expected in zip(answers, said, strict=True):
