@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from opens2v_hf._util.fields import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS, ROLES, ModelChoice
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.judge.options import ENDPOINT_PREFIX
 
 MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""
-
-_ENDPOINT = "openai:"
 
 _A_COUNT = "a whole number from 1 to 100000"
 
@@ -57,6 +57,9 @@ def model_choices(
     for role, choice in named.items():
         if not isinstance(choice, str | os.PathLike | ModelChoice):
             raise ArgumentError(f"the model of {role!r} is named, or given as a ModelChoice (got {choice!r})")
+        name = os.fspath(choice.name if isinstance(choice, ModelChoice) else choice)
+        if not is_line(name):
+            raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {name!r:.80})")
     chosen = {
         role: choice if isinstance(choice, ModelChoice) else ModelChoice(choice) for role, choice in named.items()
     }
@@ -65,7 +68,7 @@ def model_choices(
         return chosen
     for role in dict.fromkeys(role for name in metrics if name in METRICS for role in METRICS[name].roles):
         choice = chosen.get(role, ModelChoice(EMBEDDED if models == EMBEDDED else ROLES[role].released))
-        if not str(choice.name).startswith(_ENDPOINT):
+        if not str(choice.name).startswith(ENDPOINT_PREFIX):
             fitting = {name: value for name, value in common.items() if name in ROLES[role].arguments}
             chosen[role] = ModelChoice(choice.name, {**fitting, **choice.arguments})
     return chosen

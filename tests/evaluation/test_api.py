@@ -117,11 +117,11 @@ def test_values_that_cannot_be_used(place: Path, arguments: dict[str, Any], mess
 def test_a_device_and_a_dtype_are_for_every_model_that_takes_them(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, dict[str, Any]] = {}
 
-    def load_model(role: str, choice: opens2v_hf.ModelChoice) -> Any:
-        asked[role] = {"name": choice.name, **choice.arguments}
+    def check_models(choices: dict[str, opens2v_hf.ModelChoice]) -> None:
+        asked.update({role: {"name": choice.name, **choice.arguments} for role, choice in choices.items()})
         raise ModelError("far enough")
 
-    monkeypatch.setattr("opens2v_hf.metrics.registry.load_model", load_model)
+    monkeypatch.setattr("opens2v_hf.evaluation.passes.check_models", check_models)
     for metric in ("gmescore", "naturalscore", "nexusscore"):
         with pytest.raises(ModelError, match="far enough"):
             score(
