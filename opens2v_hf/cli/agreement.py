@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from opens2v_hf._util.console import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.column or arguments.given or arguments.out:
             raise ArgumentError("--column, --given and --out need a file of scores before the ratings")
         raters = rater_agreement(ratings, **bootstrap)
-        print(json.dumps(vars(raters), default=vars, indent=2) if arguments.json else format_raters(raters))
+        say(json.dumps(vars(raters), default=vars, indent=2) if arguments.json else format_raters(raters))
         return 0
     if not arguments.column:
         raise ArgumentError("--column must name the scores: a column of the tables, or a metric of the results")
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = agreement(
         scores, ratings, name=arguments.column, given=given, given_name=arguments.given or "given", **bootstrap
     )
-    print(json.dumps(found.to_dict(), indent=2, allow_nan=False) if arguments.json else format_agreement(found))
+    say(json.dumps(found.to_dict(), indent=2, allow_nan=False) if arguments.json else format_agreement(found))
     if arguments.out:
         write_agreement_page(found, scores, ratings, arguments.out)
     return 0
