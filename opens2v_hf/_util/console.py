@@ -7,17 +7,13 @@ import json
 import logging
 import shutil
 import sys
-import unicodedata
 from typing import Any
+
+from opens2v_hf._util.text import printable
 
 _ENCODING_ERRORS = "opens2v_hf.console"
 _SUBSTITUTES = {"±": "+-", "×": "x", "–": "-", "—": "-", "…": "...", "→": "->", "’": "'", "“": '"', "”": '"'}
 """For letters of this package's own texts that an encoding lacks."""
-
-UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what moves the cursor, hides or turns text around."""
-
-_LINE_FORMAT = frozenset("\n\t")
 
 _quiet = False
 
@@ -55,26 +51,6 @@ def remark(text: str) -> None:
         say(text, error=True)
 
 
-def printable(text: str) -> str:
-    r"""A text whose control characters, except ends of lines and tabs, are escaped.
-
-    Example:
-        >>> printable("bell\x07, red \x1b[31m")
-        'bell\\x07, red \\x1b[31m'
-    """
-    return "".join(letter if letter in _LINE_FORMAT else _escaped(letter) for letter in text)
-
-
-def one_line(text: str) -> str:
-    r"""A name from outside as it may stand within a line: all its control characters are escaped.
-
-    Example:
-        >>> one_line("two\nlines")
-        'two\\nlines'
-    """
-    return "".join(map(_escaped, text))
-
-
 def terminal_width() -> int:
     """Columns of the terminal (or of COLUMNS), 80 where there is none."""
     return shutil.get_terminal_size((80, 24)).columns
@@ -92,12 +68,6 @@ def prepare_streams() -> None:
 class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
-
-
-def _escaped(letter: str) -> str:
-    if unicodedata.category(letter) not in UNPRINTABLE:
-        return letter
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def _substitute(error: UnicodeError) -> tuple[str | bytes, int]:

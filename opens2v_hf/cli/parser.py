@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from opens2v_hf._util.console import one_line, say
+from opens2v_hf._util.console import say
+from opens2v_hf._util.text import one_line
 from opens2v_hf.errors import ArgumentError
 
 _MAX_CONFIG_BYTES = 1 << 20

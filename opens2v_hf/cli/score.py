@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from opens2v_hf._util.console import one_line, say, terminal_width
+from opens2v_hf._util.console import say, terminal_width
+from opens2v_hf._util.text import one_line
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 

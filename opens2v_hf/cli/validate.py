@@ -78,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(checked: dict[str, list]) -> None:
-    from opens2v_hf.results.problem import harmless, is_refused
+    from opens2v_hf._util.text import harmless
+    from opens2v_hf.results.problem import is_refused
 
     for name, problems in checked.items():
         if problems:

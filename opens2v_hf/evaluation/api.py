@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf._util import processes
 from opens2v_hf._util.console import remark
-from opens2v_hf._util.fields import as_line
+from opens2v_hf._util.text import as_line
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError

@@ -124,6 +124,7 @@ def score_composite(
         name=lambda pair: video_name(pair[0]),
         cost=lambda pair: cost_of(pair[0], [m.sampling for m in metrics if m.name in pair[1].sample.metrics]),
         setting=lambda: [*map(setting_of, metrics), [_told_of(sample) for sample in samples]],
+        failed=lambda pair, reason: _all_failed(metrics, pair[1], reason),
         description="opens2v_eval",
         distributed=distributed,
     )
@@ -153,9 +154,16 @@ def _score_video(
 ) -> dict[str, dict[str, Any]]:
     """Metric to outcome, as JSON takes it."""
     applying = [metric for metric in metrics if metric.name in sample.sample.metrics]
-    scores = {metric.name: _not_applicable(metric, sample) for metric in metrics if metric not in applying}
-    scores |= score_video([Task(metric, _reference(metric, sample)) for metric in applying], video, backend=backend)
-    return {name: score.to_dict() for name, score in scores.items()}
+    scores = score_video([Task(metric, _reference(metric, sample)) for metric in applying], video, backend=backend)
+    return {m.name: scores.get(m.name, _not_applicable(m, sample)).to_dict() for m in metrics}
+
+
+def _all_failed(metrics: Sequence[Metric[Any]], sample: GivenSample, reason: str) -> dict[str, dict[str, Any]]:
+    """The outcome of a video that took too long, for every metric that applies to it."""
+    failed = VideoScore.failed(reason)
+    return {
+        m.name: (failed if m.name in sample.sample.metrics else _not_applicable(m, sample)).to_dict() for m in metrics
+    }
 
 
 def _reference(metric: Metric[Any], sample: GivenSample) -> Callable[[], Any]:

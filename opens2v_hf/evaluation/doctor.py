@@ -6,9 +6,11 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from opens2v_hf._version import __version__
@@ -33,6 +35,22 @@ _OPTIONAL = {
     "gradio": ("gradio", "the Spaces", "pip install 'opens2v-hf[spaces]'"),
     "insightface": ("insightface", "facesim_cur and facesim_multi", "pip install 'opens2v-hf[faces]'"),
 }
+GPU_LOW_GIB = 24
+GPU_KEEP_GIB = 48
+MEMORY_GIB = 32
+"""What the released models need; estimates, see docs/real_run.md."""
+
+DOWNLOAD_GB = {
+    "embedder": 16.6,
+    "quality_scorer": 16.4,
+    "aesthetic_encoder": 1.7,
+    "prompt_encoder": 0.6,
+    "detector": 0.5,
+    "face_embedder": 0.3,
+    "face_detector": 0.1,
+    "aesthetic_head": 0.1,
+}
+"""Role to about how much of its released model is downloaded, from the numbers of parameters; the judge is remote."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +69,11 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at this installation; nothing is loaded, downloaded or sent."""
-    return [*_packages(), _device(), _decoder(), *_models()]
+    """Check this installation against the list of docs/real_run.md; nothing is loaded, downloaded or sent.
+
+    The Hub is asked one question, whether it can be reached.
+    """
+    return [*_packages(), _device(), _memory(), _disk(), _decoder(), _hub(), _token(), *_models()]
 
 
 def _packages() -> Iterable[Finding]:
@@ -79,9 +100,15 @@ def _device() -> Finding:
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         count = torch.cuda.device_count()
-        return Finding(
-            "device", "ok", f"{count} x {properties.name}, {properties.total_memory / 2**30:.0f} GiB each, {dtype}"
+        free = torch.cuda.mem_get_info(device)[0] / 2**30
+        text = (
+            f"{count} x {properties.name}, {properties.total_memory / 2**30:.0f} GiB each, {free:.0f} GiB free on the "
+            f"first, {dtype}"
         )
+        if free < GPU_LOW_GIB:
+            text += f"; the released models need {GPU_LOW_GIB} GiB with --memory low"
+            return Finding("device", "note", text)
+        return Finding("device", "ok", text if free >= GPU_KEEP_GIB else f"{text}; use --memory low")
     if device.type == "cpu":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return Finding(
@@ -90,12 +117,67 @@ def _device() -> Finding:
     return Finding("device", "ok", f"{device.type}, {dtype}")
 
 
+def _memory() -> Finding:
+    gib = _free_memory_bytes() / 2**30
+    if gib < MEMORY_GIB:
+        return Finding("memory", "note", f"{gib:.0f} GiB free; the released 7B models need some {MEMORY_GIB} GiB")
+    return Finding("memory", "ok", f"{gib:.0f} GiB free")
+
+
+def _free_memory_bytes() -> int:
+    """What programs can still get; all there is where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _disk() -> Finding:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.models.hub import cached_commit
+
+    folder = Path(HF_HUB_CACHE)
+    while not folder.exists():  # it is made by the first download
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / 1e9
+    needed = sum(
+        gigabytes
+        for name, gigabytes in DOWNLOAD_GB.items()
+        if not cached_commit(ROLES[name].released, filename=ROLES[name].file)
+    )
+    text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models not there yet: {needed:.1f} GB"
+    if free < needed:
+        return Finding("disk", "note", f"{text}; free space, or set HF_HOME to a larger disk")
+    return Finding("disk", "ok", text)
+
+
+def _hub() -> Finding:
+    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.models.hub_access import hub_problem
+
+    role = ROLES["prompt_encoder"]
+    if problem := hub_problem(role.released, None, role.file):
+        return Finding("Hub", "note", f"{problem}; only what is in the local cache can be used")
+    return Finding("Hub", "ok", "can be reached")
+
+
+def _token() -> Finding:
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        return Finding("Hub token", "note", "none, needed for gated repos and to push results: hf auth login")
+    return Finding("Hub token", "ok", "is set")
+
+
 def _decoder() -> Finding:
     found = [name for name in ("av", "decord") if importlib.util.find_spec(name) is not None]
     if "av" not in found:
         return Finding("video decoder", "missing", "PyAV is not installed: pip install av")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
-    return Finding("video decoder", "ok", f"PyAV is used ({versions})")
+    return Finding("video decoder", "ok", f"PyAV is used ({versions}); ffmpeg need not be installed")
 
 
 def _models() -> Iterable[Finding]:
@@ -117,7 +199,9 @@ def _model(name: str, role: Role) -> Finding:
     if commit:
         return Finding(topic, "ok", f"{role.released} at {commit[:12]} is in the local cache")
     return Finding(
-        topic, "note", f"{role.released} is not in the local cache and will be downloaded when it is first used"
+        topic,
+        "note",
+        f"{role.released} is not in the local cache; {DOWNLOAD_GB[name]:.1f} GB are downloaded when it is first used",
     )
 
 

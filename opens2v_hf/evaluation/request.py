@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from opens2v_hf._util.fields import A_LINE, is_line
+from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS, ROLES, ModelChoice
 from opens2v_hf.models.info import EMBEDDED

@@ -11,9 +11,9 @@ from typing import Any
 
 from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.console import remark
-from opens2v_hf._util.fields import A_LINE, is_line
 from opens2v_hf._util.progress import Progress
 from opens2v_hf._util.retries import Retries, free_memory
+from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf._version import __version__
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError

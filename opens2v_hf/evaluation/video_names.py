@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from opens2v_hf._util.console import one_line
+from opens2v_hf._util.text import one_line
 from opens2v_hf.results.columns import category_of_id
 
 VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".gif")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from opens2v_hf._util.fields import as_line
+from opens2v_hf._util.text import as_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.video_names import explain_no_match, files_below, is_video_name
 

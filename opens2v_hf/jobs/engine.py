@@ -14,24 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from opens2v_hf._util.retries import Retries, free_memory, is_out_of_memory, may_pass
-from opens2v_hf.errors import (
-    ArgumentError,
-    ImageError,
-    JudgeError,
-    MaskError,
-    MissingDependencyError,
-    ModelError,
-    OpenS2VError,
-    ProcessError,
-    ResultError,
-    SampleError,
-    ServiceUnavailableError,
-    SourceError,
-    VideoError,
-)
+from opens2v_hf._util.retries import Retries
+from opens2v_hf.errors import ServiceUnavailableError, VideoError
 from opens2v_hf.jobs.endings import Ending
 from opens2v_hf.jobs.error_log import ErrorLog
+from opens2v_hf.jobs.failure import failure
 from opens2v_hf.jobs.journal import Journal
 from opens2v_hf.jobs.outcome import Outcome, Retry, plain
 from opens2v_hf.jobs.overlap import Shared
@@ -44,11 +31,6 @@ _Result = TypeVar("_Result")
 MAX_CHANGES = 3
 MAX_ENDINGS = 2
 
-_ENDS_THE_RUN = (ArgumentError, MissingDependencyError, ModelError, ProcessError, ResultError)
-"""What the user asked for cannot be done, for any group; or nothing more can be written."""
-_IN_THE_INPUT = (ImageError, MaskError, SourceError, VideoError)
-"""The same input fails again."""
-_IN_A_SERVICE = (JudgeError, SampleError)
 _CHECK_S = 600.0
 _KEYS = "keys"  # references are read for one group at a time
 
@@ -87,7 +69,7 @@ class Engine:
             except _ChangedError:
                 _LOGGER.warning("%s was changed while it was scored; it is scored anew", group.name)
             except Exception as error:  # whatever it is, it costs this group only
-                return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN), error)
+                return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN))
             finally:
                 call.close()
         reason = (
@@ -102,7 +84,7 @@ class Engine:
         except TimeLimitError:
             return _all_failed(group, self._too_slow(group))
         except Exception as error:
-            return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN), error)
+            return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN))
         found = _Found(opened.facts)
         to_do: list[tuple[Unit, str]] = []
         for unit in opened.units:
@@ -113,7 +95,7 @@ class Engine:
                 found.set(unit, self._too_slow(group))
                 continue
             except Exception as error:
-                found.set(unit, self._failure(error, _at(unit, group), otherwise=Retry.NEXT_RUN), error)
+                found.set(unit, self._failure(error, _at(unit, group), otherwise=Retry.NEXT_RUN))
                 continue
             known = self._journal.get(key)
             if known is None or (known.failed and self._retry_failed):
@@ -174,7 +156,7 @@ class Engine:
                             num_bytes = call(opened.num_bytes)
                         call.pausing_in(held, self._shared.memory(num_bytes))
                         has_memory = True
-                    outcome, error = self._outcome(unit, group, call)
+                    outcome = self._outcome(unit, group, call)
                     if outcome is None:
                         ending = Ending(f"it took more than {self._limits.group_s:.0f} s")
                         found.set(unit, self._too_slow(group))
@@ -183,59 +165,34 @@ class Engine:
                         raise _ChangedError
                     if outcome.retry is Retry.NEVER:
                         self._journal.add(key, outcome, unit.about)
-                        found.set(unit, outcome, error, key=key)
+                        found.set(unit, outcome, key=key)
                     else:
-                        found.set(unit, outcome, error)
+                        found.set(unit, outcome)
         finally:
             self._journal.end(opened.key, ending)
 
-    def _outcome(self, unit: Unit, group: Group, call: _Calls) -> tuple[Outcome | None, BaseException | None]:
-        """What came of a unit, None where it took too long; and what was raised."""
+    def _outcome(self, unit: Unit, group: Group, call: _Calls) -> Outcome | None:
+        """What came of a unit; None where it took too long."""
         try:
             if unit.load is not None:
                 call(unit.load)
             with call.pausing(self._shared.alone_with(unit.resource)):
                 if unit.service in self._unavailable:
-                    return Outcome(reason=self._unavailable[unit.service], retry=Retry.NEXT_RUN), None
+                    return Outcome(reason=self._unavailable[unit.service], retry=Retry.NEXT_RUN)
                 outcome = call(unit.work)
-            return replace(outcome, value=plain(outcome.value)), None
+            return replace(outcome, value=plain(outcome.value))
         except TimeLimitError:
-            return None, None
+            return None
         except ServiceUnavailableError as gone:
             if unit.service and unit.service not in self._unavailable:
                 _LOGGER.warning("%s; what needs it is left to the next run", gone)
                 self._unavailable[unit.service] = str(gone)
-            return Outcome(reason=str(gone), retry=Retry.NEXT_RUN), gone
+            return self._failure(gone, _at(unit, group), otherwise=Retry.NEVER)
         except Exception as error:
-            return self._failure(error, _at(unit, group), otherwise=Retry.NEVER), error
+            return self._failure(error, _at(unit, group), otherwise=Retry.NEVER)
 
     def _failure(self, error: Exception, what: str, *, otherwise: Retry) -> Outcome:
-        """The outcome of a unit that raised; what ends the run is raised again.
-
-        Args:
-            error: that was raised.
-            what: was being done.
-            otherwise: when to retry where the fault lies in the input.
-        """
-        if isinstance(error, _ENDS_THE_RUN):
-            raise error
-        text = " ".join(str(error).split())
-        if is_out_of_memory(error):
-            free_memory()
-            kind = type(error).__name__ + (f": {text}" if text else "")
-            reason = f"{what}: there is not enough memory ({kind}); lower `batch_tokens=`, or use `memory=low`"
-            return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
-        is_expected = isinstance(error, OpenS2VError) or (isinstance(error, OSError) and otherwise is not Retry.NEVER)
-        if is_expected or may_pass(error):
-            if may_pass(error) or (isinstance(error, _IN_A_SERVICE) and otherwise is Retry.NEVER):
-                otherwise = Retry.THIS_RUN
-            elif not isinstance(error, _IN_THE_INPUT):
-                otherwise = Retry.NEXT_RUN
-            reason = str(error) if is_expected and text else f"{what}: {type(error).__name__}: {text}"
-            return Outcome(reason=plain(reason), retry=otherwise)
-        self._errors.write(what, error)
-        reason = f"{what}: an unexpected error ({type(error).__name__}: {text}); {self._errors.advice}"
-        return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
+        return failure(error, what, otherwise=otherwise, errors=self._errors)
 
     def _too_slow(self, group: Group) -> Outcome:
         reason = (
@@ -286,12 +243,10 @@ class _Found:
         self._facts = facts
         self._units: dict[str, Outcome] = {}
         self._keys: dict[str, str] = {}
-        self._error: BaseException | None = None
         self.lacks_required = False
 
-    def set(self, unit: Unit, outcome: Outcome, error: BaseException | None = None, *, key: str | None = None) -> None:
+    def set(self, unit: Unit, outcome: Outcome, *, key: str | None = None) -> None:
         self._units[unit.name] = outcome
-        self._error = self._error or error
         if key is not None:
             self._keys[unit.name] = key
         if unit.required and outcome.failed:
@@ -302,7 +257,7 @@ class _Found:
 
     def outcome(self, order: Sequence[str]) -> GroupOutcome:
         units = {name: self._units[name] for name in order}
-        return GroupOutcome(self._facts, units, self._keys, self._error)
+        return GroupOutcome(self._facts, units, self._keys)
 
 
 def _fail_what_requires_more(units: Sequence[Unit], found: _Found) -> None:
@@ -316,8 +271,8 @@ def _fail_what_requires_more(units: Sequence[Unit], found: _Found) -> None:
             missing = replace(outcome, value=None, known=False)
 
 
-def _all_failed(group: Group, outcome: Outcome, error: BaseException | None = None) -> GroupOutcome:
-    return GroupOutcome(units=dict.fromkeys(group.unit_names, outcome), error=error)
+def _all_failed(group: Group, outcome: Outcome) -> GroupOutcome:
+    return GroupOutcome(units=dict.fromkeys(group.unit_names, outcome))
 
 
 def _at(unit: Unit, group: Group) -> str:

@@ -143,6 +143,8 @@ class LaunchedProcess:
 
     def error_at(self, name: str, error: BaseException) -> BaseException:
         """See `Processes.error_at`."""
+        if isinstance(error, ProcessError):  # it names the process at fault already
+            return error
         return self.failure(self.rank, f"failed at {name}: {type(error).__name__}: {error}")
 
     def finish(self) -> None:

@@ -7,9 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from opens2v_hf._util.retries import Retries
-from opens2v_hf.errors import (
-    ProcessError,
-)
+from opens2v_hf.errors import OpenS2VError, ProcessError
 from opens2v_hf.jobs.engine import Engine
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal
@@ -31,7 +29,6 @@ def run_units(
     retry_failed: bool = False,
     scope: str = "0",
     start: tuple[int, int] = (0, 0),
-    raise_errors: bool = False,
     workers: int = 1,
 ) -> dict[int, GroupOutcome]:
     """Do this process's share of the units of all groups.
@@ -50,7 +47,6 @@ def run_units(
         retry_failed: whether to retry failures that earlier runs have kept, and groups that ended processes.
         scope: of the claims, where groups are run more than once in a launch.
         start: units done and failed in scopes before, for the progress.
-        raise_errors: end the run by the first exception of a unit.
         workers: how many groups this process does at a time. Whatever their number, what comes of them is the same.
 
     Returns:
@@ -78,7 +74,13 @@ def run_units(
         processes.report(done, failed, ", ".join(running.values()))
 
     def do(index: int) -> GroupOutcome:
-        return engine.do(groups[index])
+        try:
+            return engine.do(groups[index])
+        except OpenS2VError as error:  # it ends the run; other processes are to hear at which group
+            named = processes.error_at(groups[index].name, error)
+            if named is error:
+                raise
+            raise named from error
 
     def do_all(indices: Iterable[int], workers: int) -> None:
         nonlocal done, failed
@@ -86,8 +88,6 @@ def run_units(
         with closing(overlapped(do, indices, workers=workers, shared=shared, begin=begin)) as finished:
             for index, outcome in finished:
                 group = groups[index]
-                if raise_errors and outcome.error is not None:
-                    raise processes.error_at(group.name, outcome.error) from outcome.error
                 before = outcomes.get(index)
                 outcomes[index] = outcome
                 if processes.count > 1:

@@ -99,13 +99,12 @@ class GroupOutcome:
     Attributes:
         facts: of its input; empty where it could not be had.
         units: name to outcome.
-        error: the first exception that became a failure of a unit, where one did.
+        keys: name to the key of those that are in the journal.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, Outcome] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
-    error: BaseException | None = None
 
     def num_failed(self, names: Collection[str]) -> int:
         """How many of these units failed."""

@@ -90,7 +90,7 @@ def score_video(tasks: Sequence[Task], video: Any, *, backend: Backend = "auto")
     def opened() -> Clip:
         return Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=kept_bytes(rules))
 
-    return {task.metric.name: outcome.score for task, outcome in score_tasks(tasks, opened)}
+    return {task.metric.name: score for task, score in score_tasks(tasks, opened)}
 
 
 def score_clip(metric: Metric[Any], video: Any, reference: Any = None, *, backend: Backend = "auto") -> VideoScore:
@@ -143,6 +143,7 @@ def score_many(
         name=lambda pair: video_name(pair[0]),
         cost=lambda pair: cost_of(pair[0], [metric.sampling]),
         setting=lambda: [setting_of(metric), [_told_of(reference) for reference in references or ()]],
+        failed=lambda pair, reason: VideoScore.failed(reason).to_dict(),
         description=metric.name,
         distributed=distributed,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -29,6 +27,7 @@ def for_each_video(
     name: Callable[[_Item], str],
     cost: Callable[[_Item], float],
     setting: Callable[[], Any],
+    failed: Callable[[_Item, str], Any],
     description: str,
     distributed: bool = True,
     limits: Limits | None = None,
@@ -37,23 +36,27 @@ def for_each_video(
 
     Under `accelerate launch` with several processes each does a part of the items, and all of them get all results.
 
+    An item whose work raises or takes too long gets the result that `failed` gives, and costs the others nothing.
+
     Args:
         work: for one item; what it gives is JSON-compatible.
         items: the same on each process.
         name: what identifies an item in messages, and across processes.
         cost: about how much work an item is; asked only where the work is shared.
         setting: what must be the same on each process besides the names, JSON-compatible; asked likewise.
+        failed: from an item and a reason to its result where there is no other, JSON-compatible.
         description: for the progress bar.
         distributed: False to do all the work here whatever was launched.
-        limits: how long other processes are waited for.
+        limits: how long an item may take, and how long other processes are waited for.
 
     Returns:
         One result for each item, in their order, as JSON gives it back.
 
     Raises:
+        ArgumentError, ModelError, MissingDependencyError, ...: the caller's wrong use, whichever item it is.
         ProcessError: the work was shared, and a process failed, died, or was given other work.
     """
-    limits = dataclasses.replace(limits or Limits(), group_s=math.inf)
+    limits = limits or Limits()
     shown = not distributed or launcher.is_main_process()
     with (
         Progress(len(items), description=description, unit="video", shown=shown) as progress,
@@ -73,14 +76,14 @@ def for_each_video(
                 processes=processes,
                 retries=Retries(attempts=1),
                 limits=limits,
-                raise_errors=True,
             )
             processes.finish()
             others = {} if folder is None else journal.gather(folder, processes.launch)
             outcomes = collect("0", len(items), own, others, journal)
         finally:
             journal.close()
-    return [outcome.units[_UNIT].value for outcome in outcomes]
+    units = [outcome.units[_UNIT] for outcome in outcomes]
+    return [failed(item, unit.reason) if unit.failed else unit.value for item, unit in zip(items, units, strict=True)]
 
 
 class _Video:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from opens2v_hf._util.fields import A_LINE, is_line
+from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.data.benchmark.rules import facesim_reference, person_references
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
 from opens2v_hf.data.benchmark.split import EvalSplit

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from opens2v_hf._util.text import harmless
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.results.columns import column_metrics
-from opens2v_hf.results.problem import Problem, harmless
+from opens2v_hf.results.problem import Problem
 from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
 

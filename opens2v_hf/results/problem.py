@@ -1,25 +1,31 @@
-"""A reason why a submission is refused, or should be looked at by a person."""
+"""What is wrong with a file that somebody else wrote, all of it at once: a result, or a submission."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from opens2v_hf._util.text import harmless, shown
 from opens2v_hf.errors import ResultError
 
+MAX_PROBLEMS = 20
+"""That are listed of one file's form."""
+
 _SHOWN = 60
-_MAX_FORM_PROBLEMS = 20
 _FORM_REMEDY = "write the record with `opens2v push`, or by the schema that `opens2v validate --schema` prints"
 _TYPES = {
     "model_type": "an object",
+    "dict_type": "an object",
     "list_type": "a list",
     "string_type": "a string",
     "string_unicode": "text that UTF-8 can hold",
     "float_type": "a number",
+    "finite_number": "a finite number",
+    "greater_than_equal": "a count from 0",
+    "string_pattern_mismatch": "lower-case letters, digits and _",
     "int_type": "an integer",
     "bool_type": "true or false",
 }
@@ -53,8 +59,8 @@ class Problem:
         return asdict(self)
 
 
-class SubmissionError(ResultError):
-    """A submission is refused; `problems` holds every reason.
+class ProblemsError(ResultError):
+    """A file is refused; `problems` holds every reason.
 
     Args:
         what: is refused.
@@ -67,21 +73,30 @@ class SubmissionError(ResultError):
         self.problems = tuple(problems)
 
 
+class SubmissionError(ProblemsError):
+    """A submission is refused."""
+
+
 def is_refused(problems: Iterable[Problem]) -> bool:
     """Whether there is more than notices."""
     return any(not problem.notice for problem in problems)
 
 
-def form_problems(error: ValidationError) -> list[Problem]:
-    """What pydantic has found about the form of a record, the first of many."""
-    return [_form_problem(entry) for entry in error.errors(include_url=False)[:_MAX_FORM_PROBLEMS]]
+def form_problems(error: ValidationError, remedy: str = _FORM_REMEDY) -> list[Problem]:
+    """What pydantic has found about the form of a record, at most `MAX_PROBLEMS`.
+
+    Args:
+        error: that it raised.
+        remedy: of problems whose message does not say what is allowed.
+    """
+    return [_form_problem(entry, remedy) for entry in error.errors(include_url=False)[:MAX_PROBLEMS]]
 
 
-def _form_problem(entry: Any) -> Problem:
+def _form_problem(entry: Any, remedy: str) -> Problem:
     kind, value, path = entry["type"], entry["input"], entry["loc"]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{harmless(part[:_SHOWN])}" for part in path)
     where = where.removeprefix(".")
-    if kind == "literal_error" and isinstance(value, str):
+    if kind in ("literal_error", "enum") and isinstance(value, str):
         return Problem("unknown_value", where, f"{shown(value)} is unknown", f"use {entry['ctx']['expected']}")
     if kind == "missing":
         what = "is missing"
@@ -91,7 +106,7 @@ def _form_problem(entry: Any) -> Problem:
         what = str(entry["ctx"]["error"])
     else:
         what = f"should be {_TYPES.get(kind, 'a value of its type')}, not {_kind(value)}"
-    return Problem("form", where, what if where else f"it {what}", _FORM_REMEDY)
+    return Problem("form", where, what if where else f"it {what}", remedy)
 
 
 def _kind(value: object) -> str:
@@ -100,28 +115,3 @@ def _kind(value: object) -> str:
     return {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}.get(
         type(value), f"a {type(value).__name__}"
     )
-
-
-def shown(text: object) -> str:
-    r"""Something of a submission as a message may hold it: short, on one line, harmless.
-
-    Example:
-        >>> shown("a\u202eb<script>")
-        "'a\\u202eb?script?'"
-    """
-    plain = str(text)
-    short = plain if len(plain) <= _SHOWN else plain[: _SHOWN - 1] + "…"
-    return f"'{harmless(short)}'"
-
-
-def harmless(text: str) -> str:
-    """A text without characters that a terminal or a page may act on."""
-    return "".join(_harmless(character) for character in text)
-
-
-def _harmless(character: str) -> str:
-    if character in "<>`[]|":
-        return "?"
-    if unicodedata.category(character)[0] == "C" or character in "\u2028\u2029":
-        return character.encode("unicode_escape", "surrogatepass").decode()
-    return character

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from opens2v_hf._util.fields import Fields, read_json
+from pydantic import ValidationError
+
+from opens2v_hf._util.json_file import read_json
+from opens2v_hf._util.text import shown
 from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.errors import ResultError
-from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.columns import category_of_id
-from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, Coverage, MetricResult, RunResult, VideoRecord
-from opens2v_hf.scores.outcome import Status, VideoScore
+from opens2v_hf.results.problem import MAX_PROBLEMS, Problem, ProblemsError, form_problems
+from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, RunResult
+from opens2v_hf.results.result_file import ResultFile
 
 MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
+
+_REMEDY = "give a file that `opens2v score` wrote"
 
 
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
@@ -60,7 +65,8 @@ def read_result(path: str | os.PathLike[str]) -> RunResult:
         path: of the file, or of a folder that holds just one result.
 
     Raises:
-        ResultError: the file is missing, no JSON, or no result of this format; or its parts do not fit together.
+        ResultError: the file is missing, not JSON, or not a result of this format.
+        ProblemsError: fields are missing or malformed, or contradict each other; it lists them all.
     """
     files = result_files(path)
     if len(files) > 1:
@@ -71,102 +77,44 @@ def read_result(path: str | os.PathLike[str]) -> RunResult:
     (path,) = files
     record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ResultError(f"{os.fspath(path)} is no result of format {FORMAT}; give a file that `opens2v score` wrote")
-    fields = Fields(record, os.fspath(path))
-    coverage = fields.child("coverage")
-    result = RunResult(
-        model=fields.line("model"),
-        split=fields.line("split"),
-        benchmark=fields.mapping("benchmark"),
-        source=fields.line("source"),
-        coverage=Coverage(
-            coverage.count("expected"),
-            coverage.count("found"),
-            coverage.lines("missing"),
-            coverage.texts("unknown"),
-            {name: coverage.child("applicable").lines(name) for name in coverage.mapping("applicable")},
-        ),
-        videos=tuple(_video(video) for video in fields.children("videos")),
-        metrics=tuple(_metric(name, metric) for name, metric in fields.child("metrics").items()),
-        package={name: fields.child("package").line(name) for name in fields.mapping("package")},
-        created_at=fields.line("created_at"),
-    )
-    _check(result, fields)
+        raise ResultError(
+            f"{os.fspath(path)} is not a result of format {FORMAT}; give a file that `opens2v score` wrote"
+        )
+    what = f"{os.fspath(path)} is a malformed result"
+    try:
+        result = ResultFile.model_validate(record).result()
+    except ValidationError as error:
+        raise ProblemsError(what, form_problems(error, _REMEDY)) from error
+    if problems := [Problem("contradiction", "", text, _REMEDY) for text in _contradictions(result)]:
+        raise ProblemsError(what, problems[:MAX_PROBLEMS])
     return result
 
 
-def _video(fields: Fields) -> VideoRecord:
-    return VideoRecord(
-        id=fields.line("id"),
-        file=fields.text("file"),
-        sha256=fields.line("sha256"),
-        category=fields.line("category"),
-        num_frames=fields.count_or_none("num_frames"),
-        fps=fields.number_or_none("fps"),
-        width=fields.count_or_none("width"),
-        height=fields.count_or_none("height"),
-    )
+def result_schema() -> dict[str, Any]:
+    """The JSON schema of a result file; rules between fields, which no schema can hold, are checked on reading."""
+    return ResultFile.model_json_schema()
 
 
-def _metric(name: str, fields: Fields) -> MetricResult:
-    return MetricResult(
-        name=name,
-        models=tuple(
-            ModelInfo(
-                role=model.line("role"),
-                name=model.line("name"),
-                revision=model.line_or_none("revision"),
-                dtype=model.line_or_none("dtype"),
-                device=model.line_or_none("device"),
-                embedded=model.flag("embedded"),
-                quantization=model.line_or_none("quantization"),
-            )
-            for model in fields.children("models")
-        ),
-        options=fields.mapping("options"),
-        caveats=fields.lines("caveats"),
-        scores={sample_id: _score(score) for sample_id, score in fields.child("scores").items()},
-    )
-
-
-def _score(fields: Fields) -> VideoScore:
-    try:
-        return VideoScore(
-            Status(fields.line("status")),
-            fields.number_or_none("value"),
-            fields.text("reason", default=""),
-            fields.mapping("details"),
-        )
-    except ValueError as error:
-        raise fields.error(str(error)) from error
-
-
-def _check(result: RunResult, fields: Fields) -> None:
-    """What holds between the parts of a result.
-
-    Raises:
-        ResultError: it does not.
-    """
+def _contradictions(result: RunResult) -> Iterator[str]:
+    """What does not hold between the parts of a result, a sentence each."""
     ids = [video.id for video in result.videos]
     coverage = result.coverage
     if len(ids) + len(coverage.missing) > MAX_SAMPLES:
-        raise fields.error(f"it has more than {MAX_SAMPLES} samples")
-    if strangers := [i for i in (*ids, *coverage.missing) if category_of_id(i) is None]:
-        raise fields.error(f"the benchmark has no id {strangers[0][:60]!r}")
+        yield f"it has more than {MAX_SAMPLES} samples"
+        return
+    for sample_id in (*ids, *coverage.missing):
+        if category_of_id(sample_id) is None:
+            yield f"{shown(sample_id)} is not an id of the benchmark"
     for video in result.videos:
         if video.category != category_of_id(video.id):
-            raise fields.error(f"{video.id} is not of the category {video.category[:60]!r}")
-    if not result.model.strip():
-        raise fields.error("the model has no name")
+            yield f"{shown(video.id)} is not of the category {shown(video.category)}"
     if len(set(ids) | set(coverage.missing)) < len(ids) + len(coverage.missing):
-        raise fields.error("an id stands twice among `videos` and `coverage.missing`")
+        yield "an id is there twice among `videos` and `coverage.missing`"
     if (coverage.found, coverage.expected) != (len(ids), len(ids) + len(coverage.missing)):
-        raise fields.error(
+        yield (
             f"{len(ids)} videos and {len(coverage.missing)} missing ones do not make {coverage.found} found of "
             f"{coverage.expected}"
         )
     for metric in result.metrics:
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", metric.name):
-            raise fields.error(f"{metric.name[:60]!r} is no name of a metric")
         if set(metric.scores) != set(ids):
-            raise fields.error(f"metrics.{metric.name}.scores does not have the ids of `videos`")
+            yield f"metrics.{metric.name}.scores does not have the ids of `videos`"

@@ -276,7 +276,8 @@ class RunResult:
             path: of the file, or of the folder that it alone lies in.
 
         Raises:
-            ResultError: the file is missing, no JSON, or no result of this format.
+            ResultError: the file is missing, not JSON, or not a result of this format; a `ProblemsError` lists all that
+                is wrong with its fields.
         """
         from opens2v_hf.results.reading import read_result  # it makes what is defined here
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from opens2v_hf._util.console import one_line
+from opens2v_hf._util.text import one_line
 from opens2v_hf.results.table import card_lines
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from helpers.scorecards import full_result
 
-from opens2v_hf._util.console import one_line, prepare_streams, printable, say, say_json
+from opens2v_hf._util.console import prepare_streams, say, say_json
+from opens2v_hf._util.text import one_line, printable
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -51,7 +51,7 @@ def test_a_lone_process_never_sees_what_shares_work():
     """Neither accelerate's state nor the module that uses it is imported where there is nothing to share."""
     script = (
         "import sys; from opens2v_hf.metrics.each_video import for_each_video as each; "
-        "same = dict(name=str, cost=float, setting=dict, description='test'); "
+        "same = dict(name=str, cost=float, setting=dict, failed=print, description='test'); "
         "assert each(lambda n: n * n, [1, 2, 3], **same) == [1, 4, 9]; "
         "assert not {'torch', 'accelerate', 'datasets'} & set(sys.modules)"
     )

@@ -1,9 +1,11 @@
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
 from opens2v_hf.cli import main
 from opens2v_hf.evaluation import doctor
+from opens2v_hf.metrics.registry import ROLES
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +71,59 @@ def test_the_shutdown_of_the_released_judge_is_said(
     [line] = [line for line in capsys.readouterr().out.splitlines() if "judge of naturalscore" in line]
     assert line.startswith(sign)
     assert says in line
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "sign", "says"),
+    [(64 << 30, "ok", "64 GiB free"), (7 << 30, "note", "7 GiB free; the released 7B models need some 32 GiB")],
+)
+def test_free_memory_is_compared_with_what_the_released_models_need(
+    free_bytes: int, sign: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "_free_memory_bytes", lambda: free_bytes)
+    assert _line("memory", capsys) == (sign, says)
+
+
+@pytest.mark.parametrize(("free_gb", "sign"), [(1000, "ok"), (10, "note")])
+def test_free_disk_is_compared_with_what_is_left_to_download(
+    free_gb: int, sign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free_gb * 10**9))
+    monkeypatch.setattr("opens2v_hf.models.hub.cached_commit", lambda repo, filename: None)
+    found = _line("disk", capsys)
+    assert found[0] == sign
+    assert f"{free_gb} GB free" in found[1]
+    # 16.6 + 16.4 + 1.7 + 0.6 + 0.5 + 0.3 + 0.1 + 0.1
+    assert "36.3 GB" in found[1]
+
+
+@pytest.mark.parametrize(("token", "sign"), [(None, "note"), ("hf_secret_of_this_test", "ok")])
+def test_a_token_is_looked_for_and_never_shown(
+    token: str | None, sign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
+    found = _line("Hub token", capsys)
+    assert found[0] == sign
+    assert "hf_secret" not in found[1]
+
+
+@pytest.mark.parametrize(("problem", "sign"), [("", "ok"), ("the Hub answers 503", "note")])
+def test_the_hub_is_asked_whether_it_can_be_reached(
+    problem: str, sign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("opens2v_hf.models.hub_access.hub_problem", lambda *asked: problem)
+    found = _line("Hub", capsys)
+    assert found[0] == sign
+    assert problem in found[1]
+
+
+def test_every_role_but_the_judge_has_a_size() -> None:
+    assert set(doctor.DOWNLOAD_GB) == set(ROLES) - {"judge"}
+
+
+def _line(topic: str, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """Sign and text of a topic's line."""
+    main(["doctor"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[9:].startswith(f"{topic}  ")]
+    assert len(lines) == 1
+    return lines[0][:9].strip(), lines[0][9 + len(topic) :].strip()

@@ -147,7 +147,7 @@ def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: P
         score(videos, out, model="other")
     score(videos, out, model="other", overwrite=True)
     (out / f"{SPLIT}.json").write_text("{}")
-    with pytest.raises(ArgumentError, match=r"is no result.*`resume='never'`"):
+    with pytest.raises(ArgumentError, match=r"is not a result.*`resume='never'`"):
         score(videos, out)
     assert set(logged(videos).values()) == {1}
 

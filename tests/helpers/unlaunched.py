@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.errors import ProcessError
+from opens2v_hf.errors import ArgumentError, ProcessError
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.each_video import for_each_video
 
@@ -40,6 +40,7 @@ def told(work: Callable[[str], Any], **limits: float) -> dict[str, Any]:
     try:
         found = for_each_video(
             work, ITEMS, name=str, cost=lambda item: -float(ord(item)), setting=list, description="test",
+            failed=lambda item, reason: reason,
             limits=Limits(hint_after_s=0.5, **limits),
         )  # fmt: skip
     except ProcessError as error:
@@ -62,7 +63,7 @@ def all_there() -> None:
 
 
 def fail_early(item: str) -> str:
-    raise ZeroDivisionError(item)
+    raise ArgumentError(f"{item} cannot be used")
 
 
 def stuck(item: str) -> str:

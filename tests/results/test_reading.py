@@ -1,26 +1,29 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.results import make_result
 
-from opens2v_hf._util.fields import read_json
+from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ResultError
-from opens2v_hf.results.reading import read_results
+from opens2v_hf.results.problem import ProblemsError
+from opens2v_hf.results.reading import read_results, result_schema
 from opens2v_hf.results.result import RunResult, write_json
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no JSON"),
-        ("[]", "no result of format"),
-        ('{"format": "other"}', "no result of format"),
+        ("{", "not JSON"),
+        ("[]", "not a result of format"),
+        ('{"format": "other"}', "not a result of format"),
         ('{"format": "opens2v-hf/result/1"}', "malformed"),
-        ("[" * 100_000, "no JSON"),
-        ('{"format": NaN}', "NaN is no number"),
-        ("\ud800", "no JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"format": NaN}', "NaN is not a number"),
+        ("\ud800", "not JSON"),
     ],
 )
 def test_a_file_that_is_no_result_is_refused_by_name(tmp_path: Path, content: str, message: str) -> None:
@@ -119,9 +122,10 @@ def test_a_field_that_is_not_what_it_should_be_is_refused_by_its_place(
     tmp_path: Path, path: str, value: object
 ) -> None:
     file = write_json(tmp_path / "r.json", _at(json.loads(json.dumps(make_result().to_dict())), path, value))
-    with pytest.raises(ResultError, match=r"r\.json is a malformed result: ") as caught:
+    with pytest.raises(ProblemsError, match=r"r\.json is a malformed result:") as caught:
         RunResult.load(file)
-    assert len(str(caught.value)) < 400
+    assert caught.value.problems
+    assert all(len(str(problem)) < 400 and str(problem).isprintable() for problem in caught.value.problems)
 
 
 def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_a_file_that_is_too_big_is_not_read(tmp_path: Path) -> None:
 def test_half_a_character_cannot_come_in(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83dpha"'))
-    with pytest.raises(ResultError, match="no JSON"):
+    with pytest.raises(ResultError, match="not JSON"):
         RunResult.load(path)
     path.write_text(json.dumps(make_result().to_dict()).replace('"alpha"', '"al\\ud83d\\ude00pha"'))
     assert RunResult.load(path).model == "al😀pha"
@@ -150,8 +154,9 @@ def test_a_file_whose_name_is_no_text_does_not_lose_the_result(tmp_path: Path) -
 def test_a_metric_of_no_sensible_name_is_refused(tmp_path: Path) -> None:
     record = make_result().to_dict()
     record["metrics"]["../gmescore"] = record["metrics"].pop("gmescore")
-    with pytest.raises(ResultError, match="no name of a metric"):
+    with pytest.raises(ProblemsError) as caught:
         RunResult.load(write_json(tmp_path / "r.json", record))
+    assert [problem.where for problem in caught.value.problems] == ["metrics.../gmescore.?key?"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_result(tmp_path: Path) -> None:
@@ -187,3 +192,49 @@ def test_a_folder_with_several_results_names_them(tmp_path: Path) -> None:
 def test_a_folder_without_a_result_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"holds no result; .*looked for open-domain\.json"):
         RunResult.load(tmp_path)
+
+
+def test_all_malformed_fields_are_listed_at_once(tmp_path: Path) -> None:
+    record = json.loads(json.dumps(make_result().to_dict()))
+    for path, value in (("model", 3), ("coverage/found", -1), ("videos/0/fps", "fast"), (f"{SCORE}/status", "great")):
+        _at(record, path, value)
+    del record["created_at"]
+    with pytest.raises(ProblemsError) as caught:
+        RunResult.load(write_json(tmp_path / "r.json", record))
+    wheres = {problem.where for problem in caught.value.problems}
+    assert wheres == {
+        "model", "coverage.found", "videos[0].fps", "metrics.gmescore.scores.singleobj_1.status", "created_at",
+    }  # fmt: skip
+    assert str(caught.value).count("\n  ") == 5
+
+
+def test_all_contradictions_are_listed_at_once(tmp_path: Path) -> None:
+    record = json.loads(json.dumps(make_result().to_dict()))
+    _at(record, "videos/0/category", "faceobj")
+    _at(record, "coverage/expected", 7)
+    _at(record, SCORE, DROPPED)
+    with pytest.raises(ProblemsError) as caught:
+        RunResult.load(write_json(tmp_path / "r.json", record))
+    assert [problem.code for problem in caught.value.problems] == ["contradiction"] * 3
+
+
+def test_a_result_of_another_version_of_the_format_is_refused_by_it(tmp_path: Path) -> None:
+    record = make_result().to_dict() | {"format": "opens2v-hf/result/0"}
+    with pytest.raises(ResultError, match=r"r\.json is not a result of format opens2v-hf/result/1"):
+        RunResult.load(write_json(tmp_path / "r.json", record))
+
+
+def test_the_schema_names_the_fields_that_must_be_there() -> None:
+    schema = result_schema()
+    assert set(schema["required"]) == {
+        "format", "model", "split", "source", "coverage", "videos", "metrics", "created_at",
+    }  # fmt: skip
+    assert schema["properties"]["format"]["const"] == "opens2v-hf/result/1"
+    assert schema["$defs"]["Status"]["enum"] == ["scored", "not_applicable", "failed"]
+    width = schema["$defs"]["Video"]["properties"]["width"]["anyOf"]
+    assert {"type": "integer", "minimum": 0} in width
+
+
+def test_importing_the_package_and_its_results_imports_no_pydantic() -> None:
+    script = "import sys, opens2v_hf; from opens2v_hf import RunResult; assert 'pydantic' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

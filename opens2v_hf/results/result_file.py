@@ -1,0 +1,171 @@
+"""The file of a result as pydantic models: what a reader accepts, and the JSON schema of it.
+
+Fields that only sum up others (`scorecard`, `comparable`, `summary`, ...) are not read: they are computed anew.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from opens2v_hf._util.text import A_LINE, is_line
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
+from opens2v_hf.scores.outcome import Status, VideoScore
+
+_MAX_INTEGER = 2**53
+
+
+def _line(value: str) -> str:
+    if not is_line(value):
+        raise ValueError(f"should be {A_LINE}")
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("should not be blank")
+    return value
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:  # a float does not hold it
+        raise ValueError("should be a number that is not beyond 2**53")
+    return value
+
+
+Line = Annotated[str, AfterValidator(_line)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_exact)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_exact)]
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, strict=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class Model(_Part):
+    """A model that a metric's numbers come from."""
+
+    role: Line
+    """What the model does for the metric."""
+    name: Line
+    """Hub id, folder, "openai:<model>" or "embedded"."""
+    revision: Line | None = None
+    """Commit, or sha256 of the weights."""
+    dtype: Line | None = None
+    device: Line | None = None
+    embedded: bool = False
+    """Whether it is one of the small models of the package."""
+    quantization: Line | None = None
+
+
+class Score(_Part):
+    """One metric's outcome for one video."""
+
+    status: Annotated[Status, Field(strict=False)]
+    value: Number | None = None
+    """Given exactly when the status is "scored"."""
+    reason: str = ""
+    """Why there is no value, or a remark."""
+    details: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.made()  # raises ValueError
+        return self
+
+    def made(self) -> VideoScore:
+        """The score."""
+        return VideoScore(self.status, self.value, self.reason, self.details)
+
+
+class Metric(_Part):
+    """One metric's outcome for every video."""
+
+    models: list[Model]
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What else decides the numbers."""
+    caveats: list[Line]
+    """Why the numbers are not the leaderboard's."""
+    scores: dict[str, Score]
+    """Sample id to outcome."""
+
+
+class Video(_Part):
+    """A video that was found."""
+
+    id: Line
+    file: str
+    sha256: Line
+    category: Line
+    num_frames: Count | None = None
+    fps: Number | None = None
+    width: Count | None = None
+    height: Count | None = None
+
+
+class CoverageRecord(_Part):
+    """How much of the split the result rests on."""
+
+    expected: Count
+    found: Count
+    missing: list[Line]
+    """Ids without a video."""
+    unknown: list[str]
+    """Files that belong to no id."""
+    applicable: dict[str, list[Line]] = Field(default_factory=dict)
+    """Metric to the ids that it applies to."""
+
+
+class ResultFile(_Part):
+    """The result of scoring one model on one split, as `opens2v score` writes it."""
+
+    format: Literal["opens2v-hf/result/1"]
+    model: Annotated[Line, AfterValidator(_not_blank)]
+    """Name of the model that made the videos."""
+    split: Line
+    benchmark: dict[str, Any] = Field(default_factory=dict)
+    """Where prompts and references came from."""
+    source: Line
+    """The folder's name or the Hub repo of the videos."""
+    coverage: CoverageRecord
+    videos: list[Video]
+    metrics: dict[MetricName, Metric]
+    package: dict[str, Line] = Field(default_factory=dict)
+    """Versions of the libraries."""
+    created_at: Line
+    """UTC, ISO 8601."""
+
+    def result(self) -> RunResult:
+        """What the file says."""
+        covered = self.coverage
+        return RunResult(
+            model=self.model,
+            split=self.split,
+            benchmark=self.benchmark,
+            source=self.source,
+            coverage=Coverage(
+                covered.expected,
+                covered.found,
+                tuple(covered.missing),
+                tuple(covered.unknown),
+                {name: tuple(ids) for name, ids in covered.applicable.items()},
+            ),
+            videos=tuple(VideoRecord(**dict(video)) for video in self.videos),
+            metrics=tuple(
+                MetricResult(
+                    name=name,
+                    models=tuple(ModelInfo(**dict(model)) for model in metric.models),
+                    options=metric.options,
+                    caveats=tuple(metric.caveats),
+                    scores={sample_id: score.made() for sample_id, score in metric.scores.items()},
+                )
+                for name, metric in self.metrics.items()
+            ),
+            package=self.package,
+            created_at=self.created_at,
+        )
