@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.metrics.registry import METRICS, ROLES, ModelChoice
+from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.roles import ROLES, ModelChoice
 
 MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""

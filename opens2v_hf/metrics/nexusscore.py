@@ -19,10 +19,10 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.pictures import load_picture
-from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, similarities
-from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, similarities
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, frame_caveats, model_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
-from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
 from opens2v_hf.scores.nexus import (
     VARIANTS,
     NexusBox,
@@ -38,12 +38,6 @@ from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-RELEASED_NUM_FRAMES = 32
-_RELEASED_MODELS = {
-    "detector": RELEASED_REPO,
-    "prompt_encoder": "openai/clip-vit-base-patch32",
-    "embedder": RELEASED_EMBEDDER,
-}
 _CROP_PIXELS = 64_000_000  # held at a time: some 200 MB
 
 _Place = tuple[int, tuple[int, int, int, int]]  # of a crop: its frame, and its corners in it
@@ -164,24 +158,19 @@ class NexusScore:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where this differs from how the leaderboard's numbers were made."""
-        found = [
-            f"made with the {info.role} {info.name}; the leaderboard's is {_RELEASED_MODELS[info.role]}"
-            for info in self.models
-            if not info.embedded and info.role in _RELEASED_MODELS and info.name != _RELEASED_MODELS[info.role]
-        ]
+        found = model_caveats(self.models)
         if self.prompt_encoder is None:
             found.append("made with given prompts")
         if getattr(self.detector, "options", {}).get("mixed_precision", "no") != "no":
             found.append("made with a detector in mixed precision; the leaderboard's computes in float32")
         if self.variant != "released":
             found.append(f"the variant {self.variant!r}; the leaderboard's is 'released'")
-        if self.sampling.count != RELEASED_NUM_FRAMES:
-            found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
+        found += frame_caveats(self.sampling.count)
         if self.thresholds != Thresholds():
             found.append("made with other thresholds than the leaderboard's")
         if self.label_instruction != RETRIEVAL_INSTRUCTION:
             found.append("labels embedded with another instruction than the leaderboard's")
-        return (*found, *quantization_caveats(self.models))
+        return tuple(found)
 
     def score(self, clip: Clip, reference: NexusReference) -> VideoScore:
         """Score a clip against its references.

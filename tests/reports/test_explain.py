@@ -12,7 +12,8 @@ from PIL import Image
 from opens2v_hf.errors import ImageError, ResultError, VideoError
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.nexusscore import NexusScore
-from opens2v_hf.metrics.registry import ModelChoice, load_metrics
+from opens2v_hf.metrics.registry import load_metrics
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.reports.explain import explain, write_explanation
 from opens2v_hf.reports.explain_page import render_page
 from opens2v_hf.reports.explain_plots import MOST_DROPPED, draw, drawn_boxes
