@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,11 +125,11 @@ class NexusScore:
         self.details = details
 
     @property
-    def beside(self) -> NexusScore:
-        """The definition to be read beside this one, over the same boxes: "coverage", or "released" beside that.
+    def companion(self) -> NexusScore:
+        """The companion metric over the same boxes: "coverage", or "released" for that one.
 
-        It is named after its variant, e.g. "nexusscore_coverage"; its value for a video is among the details of this
-        one's score, under "variants".
+        It is named after its variant, e.g. "nexusscore_coverage"; its value for a video is in `variants` of this
+        metric's score.
         """
         sibling = copy.copy(self)
         sibling.variant = "released" if self.variant == "coverage" else "coverage"
@@ -178,9 +179,9 @@ class NexusScore:
         Returns:
             The score; `NOT_APPLICABLE` where the label rules leave no reference; `FAILED` where the video or a picture
             cannot be read, or a similarity is no number. A video in which nothing is detected scores 0, and says so
-            (the released code stops there and leaves the video out). Details: "references" (`ReferenceSummary`),
-            "frames_detected", "frame_indices", "variants" (the score by every definition), and on request "boxes"
-            (`NexusBox`) in the released loop's order: by frame, by reference, by falling score.
+            (the released code stops there and leaves the video out). It has `variants` and `references`
+            (`ReferenceSummary`). Details: "frames_detected", "frame_indices", and on request "boxes", which `evidence`
+            then holds as `NexusBox`, in the released loop's order: by frame, by reference, by falling score.
 
         Raises:
             ArgumentError: embeddings are needed that nobody gives, or do not fit the detector.
@@ -218,10 +219,6 @@ class NexusScore:
         self, clip: Clip, boxes: list[NexusBox], looked_for: Sequence[tuple[int, str]], indices: Sequence[int]
     ) -> VideoScore:
         details: dict[str, Any] = {
-            "references": [
-                summarize_reference(boxes, position, text, num_frames=len(indices)).to_dict()
-                for position, text in looked_for
-            ],
             "frames_detected": len({box.frame for box in boxes}),
             "frame_indices": list(indices),
         }
@@ -232,12 +229,19 @@ class NexusScore:
             variant: nexus_score(variant, boxes, num_frames=len(indices), references=positions) for variant in VARIANTS
         }
         value = by_variant[self.variant]
-        details["variants"] = {name: number if math.isfinite(number) else None for name, number in by_variant.items()}
-        if not math.isfinite(value):
-            return VideoScore.failed(
-                f"{clip.name}: the similarity of a kept box is not a number; try dtype='float32'", **details
-            )
-        return VideoScore.scored(value, "; ".join(_remarks(boxes)), **details)
+        outcome = VideoScore.failed(f"{clip.name}: the similarity of a kept box is not a number; try dtype='float32'")
+        if math.isfinite(value):
+            outcome = VideoScore.scored(value, "; ".join(_remarks(boxes)))
+        return replace(
+            outcome,
+            details=details,
+            variants={name: number if math.isfinite(number) else None for name, number in by_variant.items()},
+            references=[
+                summarize_reference(boxes, position, text, num_frames=len(indices)).to_dict()
+                for position, text in looked_for
+            ],
+            evidence=tuple(boxes) if self.details else (),
+        )
 
     def _prompts(self, reference: NexusReference, positions: Sequence[int], pictures: Sequence[Image.Image]) -> Any:
         if reference.prompt_embeds is not None:

@@ -153,9 +153,11 @@ def check_models(choices: Mapping[str, ModelChoice]) -> None:
     Raises:
         OpenS2VError: as loading would raise it; if several things are missing, one `ModelError` that lists them all.
     """
+    for choice in choices.values():
+        _check_name(choice)
     problems: list[OpenS2VError] = []
     for role, choice in choices.items():
-        for check in (_check_name, _check_weights, _check_requirements):
+        for check in (_check_weights, _check_requirements):
             try:
                 check(role, choice)
             except OpenS2VError as error:
@@ -168,7 +170,7 @@ def check_models(choices: Mapping[str, ModelChoice]) -> None:
         raise ModelError("\n  ".join(["what is missing:", *lines]))
 
 
-def _check_name(_role: str, choice: ModelChoice) -> None:
+def _check_name(choice: ModelChoice) -> None:
     if not is_line(os.fspath(choice.name)):
         raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {os.fspath(choice.name)!r})")
 
@@ -196,7 +198,7 @@ def load_model(role: str, choice: ModelChoice) -> Any:
         ArgumentError: an argument of loading has a value that cannot be used.
         ModelError: the model cannot be loaded.
     """
-    _check_name(role, choice)
+    _check_name(choice)
     module_name, attribute = ROLES[role].loader
     loader: Any = importlib.import_module(module_name)
     for part in attribute.split("."):

@@ -13,7 +13,7 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.columns import category_of_id
 from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, Coverage, MetricResult, RunResult, VideoRecord
-from opens2v_hf.scores.outcome import Status, VideoScore
+from opens2v_hf.scores.outcome import VideoScore
 
 MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
@@ -131,11 +131,13 @@ def _metric(name: str, fields: Fields) -> MetricResult:
 
 def _score(fields: Fields) -> VideoScore:
     try:
-        return VideoScore(
-            Status(fields.line("status")),
-            fields.number_or_none("value"),
-            fields.text("reason", default=""),
-            fields.mapping("details"),
+        return VideoScore.from_dict(
+            {
+                "status": fields.line("status"),
+                "value": fields.number_or_none("value"),
+                "reason": fields.text("reason", default=""),
+                "details": fields.mapping("details"),
+            }
         )
     except ValueError as error:
         raise fields.error(str(error)) from error

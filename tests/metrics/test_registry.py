@@ -77,7 +77,7 @@ def test_a_split_is_scored_with_its_own_pictures_and_a_missing_picture_fails_one
 
     scores = run().metric("nexusscore").scores
     assert scores["singleobj_1"].status is scores["humanobj_1"].status is Status.SCORED
-    labels = [reference["label"] for reference in scores["humanobj_1"].details["references"]]
+    labels = [reference["label"] for reference in scores["humanobj_1"].references]
     assert labels == ["human" if s.label in ("Man", "Woman") else s.label for s in subjects["humanobj_1"]]
     assert "human" in labels
     assert scores["singleface_1"].status is Status.NOT_APPLICABLE
