@@ -41,7 +41,8 @@ from opens2v_hf.evaluation.passes import plan_passes
 from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.apply import MetricTask
-from opens2v_hf.metrics.registry import ModelChoice, load_tasks
+from opens2v_hf.metrics.registry import load_tasks
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.video.clip import Clip
 

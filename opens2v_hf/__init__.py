@@ -27,7 +27,7 @@ from opens2v_hf.hub import names as _names
 if TYPE_CHECKING:
     from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
     from opens2v_hf.evaluation.api import score
-    from opens2v_hf.metrics.registry import ModelChoice
+    from opens2v_hf.models.roles import ModelChoice
     from opens2v_hf.results.result import RunResult
 
 _names.install()
@@ -49,7 +49,7 @@ __all__ = [
 _LAZY = {
     "score": "opens2v_hf.evaluation.api",
     "RunResult": "opens2v_hf.results.result",
-    "ModelChoice": "opens2v_hf.metrics.registry",
+    "ModelChoice": "opens2v_hf.models.roles",
     **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
 }
 

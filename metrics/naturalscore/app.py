@@ -3,7 +3,7 @@
 from opens2v_hf.hub.apps.inputs import choice
 from opens2v_hf.hub.apps.metric import metric_page
 from opens2v_hf.hub.apps.views import html_table, replies
-from opens2v_hf.models.judge.loading import RELEASED_JUDGE
+from opens2v_hf.models.roles import ROLES
 
 PAGE = metric_page(
     "naturalscore",
@@ -13,7 +13,7 @@ PAGE = metric_page(
     inputs=[choice("protocol", "Protocol", released="", full="all of the clip, and whether subjects look pasted in")],
     released="gpt-4o-2024-11-20 through the OpenAI API, needs your key",
     others={"Qwen/Qwen2.5-VL-7B-Instruct": "runs here, needs a GPU, not the leaderboard's"},
-    keyed=frozenset({RELEASED_JUDGE}),
+    keyed=frozenset({ROLES["judge"].released}),
     view=html_table,
     shown=replies,
     digits=2,

@@ -39,7 +39,8 @@ def parse_options(
     Raises:
         ArgumentError: a word has another form, or names nothing that there is; near names are in the message.
     """
-    from opens2v_hf.metrics.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.models.roles import ROLES
 
     known = {name: METRICS[name] for name in metrics if name in METRICS}
     roles = list(dict.fromkeys(role for entry in known.values() for role in entry.roles))
@@ -86,8 +87,8 @@ def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
 
 def _loading_arguments(role: str) -> list[str]:
     """Names of the arguments of loading a role's model, whichever kind of model it is."""
-    from opens2v_hf.metrics.registry import ROLES
     from opens2v_hf.models.judge.options import known_options
+    from opens2v_hf.models.roles import ROLES
 
     names = dict.fromkeys(known_options() if role == "judge" else ())
     for module, attribute in (ROLES[role].loader, *_BEHIND.get(role, ())):

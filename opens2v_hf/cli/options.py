@@ -76,7 +76,7 @@ def add_models(parser: argparse.ArgumentParser, roles: Iterable[str]) -> Any:
     Returns:
         The group, for more flags.
     """
-    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.models.roles import ROLES
 
     group = parser.add_argument_group("models", "each a Hub id, a folder, or 'embedded'")
     add(group, "--models")
@@ -112,8 +112,8 @@ def chosen_models(
         roles: that the metrics need.
         loading: role to arguments of loading its model, which count more than flags.
     """
-    from opens2v_hf.metrics.registry import ROLES, ModelChoice
     from opens2v_hf.models.info import EMBEDDED
+    from opens2v_hf.models.roles import ROLES, ModelChoice
 
     choices = {}
     for role in roles:

@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     from opens2v_hf.evaluation.api import Resume
     from opens2v_hf.evaluation.passes import Memory
-    from opens2v_hf.metrics.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.models.roles import ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
@@ -158,7 +159,8 @@ def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most
 
 def _chosen(arguments: argparse.Namespace, metrics: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Any]:
     """The options of the metrics asked for, and the models of the roles that they need."""
-    from opens2v_hf.metrics.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.models.roles import ROLES
 
     options, loading = parse_options(arguments.option, metrics)
     shortcuts = {

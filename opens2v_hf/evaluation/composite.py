@@ -13,7 +13,8 @@ from opens2v_hf.metrics.apply import Task
 from opens2v_hf.metrics.base import Metric, answer, cost_of, definitions, score_video, setting_of, video_name
 from opens2v_hf.metrics.each_video import for_each_video
 from opens2v_hf.metrics.kept_models import KeptModels, choose, load_models
-from opens2v_hf.metrics.registry import METRICS, ROLES, load_metrics
+from opens2v_hf.metrics.registry import METRICS, load_metrics
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.columns import column_metrics
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord, notes
 from opens2v_hf.scores.outcome import Status, VideoScore

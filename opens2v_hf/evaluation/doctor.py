@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from opens2v_hf._version import __version__
 
 if TYPE_CHECKING:
-    from opens2v_hf.metrics.registry import Role
+    from opens2v_hf.models.roles import Role
 
 State = Literal["ok", "missing", "note"]
 
@@ -181,7 +181,7 @@ def _decoder() -> Finding:
 
 
 def _models() -> Iterable[Finding]:
-    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.models.roles import ROLES
 
     for name, role in ROLES.items():
         yield _model(name, role)

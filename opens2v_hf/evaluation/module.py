@@ -32,7 +32,7 @@ class CompositeModule(MetricModule):
         return score_composite(load_metrics(metrics, options=options, loaded=loaded), videos, samples, **words, **how)
 
     def _loading(self, role: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        from opens2v_hf.metrics.registry import ROLES
+        from opens2v_hf.models.roles import ROLES
 
         wanted = {*ROLES[role].arguments, *({"batch_size"} & set(names.LOADING.get(role, ())))}
         return {name: given[name] for name in wanted if given.get(name) is not None}

@@ -11,22 +11,15 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.models.aesthetic import (
-    RELEASED_AESTHETIC_ENCODER,
-    RELEASED_AESTHETIC_HEAD,
     AestheticEncoder,
     AestheticHead,
 )
-from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, ROLES, frame_caveats, model_caveats
 from opens2v_hf.scores.aesthetics import aesthetics_score
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
-
-RELEASED_NUM_FRAMES = 32
-_RELEASED_MODELS = {
-    "aesthetic_encoder": RELEASED_AESTHETIC_ENCODER,
-    "aesthetic_head": RELEASED_AESTHETIC_HEAD,
-}
 
 
 class Encoder(Protocol):
@@ -68,8 +61,8 @@ class Aesthetics:
     @classmethod
     def from_pretrained(
         cls,
-        encoder: str | os.PathLike[str] = RELEASED_AESTHETIC_ENCODER,
-        head: str | os.PathLike[str] = RELEASED_AESTHETIC_HEAD,
+        encoder: str | os.PathLike[str] = ROLES["aesthetic_encoder"].released,
+        head: str | os.PathLike[str] = ROLES["aesthetic_head"].released,
         *,
         num_frames: int = RELEASED_NUM_FRAMES,
         device: str | None = None,
@@ -95,14 +88,7 @@ class Aesthetics:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where this differs from how the leaderboard's numbers were made."""
-        found = [
-            f"made with the {info.role} {info.name}; the leaderboard's is {_RELEASED_MODELS[info.role]}"
-            for info in self.models
-            if not info.embedded and info.role in _RELEASED_MODELS and info.name != _RELEASED_MODELS[info.role]
-        ]
-        if self.sampling.count != RELEASED_NUM_FRAMES:
-            found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
-        return (*found, *quantization_caveats(self.models))
+        return (*model_caveats(self.models), *frame_caveats(self.sampling.count))
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
         """Score one clip; nothing but the clip is needed.

@@ -145,7 +145,8 @@ _RETURNS_COMPOSITE = {
 
 def roles_of(metric: str) -> tuple[str, ...]:
     """The roles of the models that a metric needs, or may need."""
-    from opens2v_hf.metrics.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.models.roles import ROLES
 
     return tuple(ROLES) if metric == COMPOSITE else METRICS[metric].roles
 
@@ -161,7 +162,7 @@ def arguments_of(metric: str) -> dict[str, str]:
     """Every argument of a metric's module besides predictions and references, with what it is; see `check_names`."""
     roles, options = roles_of(metric), options_of(metric)
     found = {name: _OPTIONS.get(f"{metric}.{name}") or _OPTIONS[name] for name in (*_OWN.get(metric, ()), *options)}
-    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.models.roles import ROLES
 
     for role in roles:
         found[role] = f"{_ROLES[role]} Default: the released {ROLES[role].released}."
@@ -193,10 +194,12 @@ def judge_arguments() -> set[str]:
     """The arguments of loading that a judge behind an endpoint or a local one takes."""
     from opens2v_hf.models.judge.endpoint import EndpointJudge
     from opens2v_hf.models.judge.local import LocalJudge
+    from opens2v_hf.models.judge.options import known_options
 
     kinds = (EndpointJudge.__init__, LocalJudge.from_pretrained)
     named = {name for kind in kinds for name in inspect.signature(kind).parameters}
-    return (named | set(LOADING["embedder"])) - {"self", "model", "revision", "model_kwargs"}
+    not_arguments = {"self", "model", "revision", "options", "given", "model_kwargs"}
+    return (named | set(known_options()) | set(LOADING["embedder"])) - not_arguments
 
 
 def inputs_description(metric: str) -> str:

@@ -61,11 +61,11 @@ class Metric(Protocol[Reference_contra]):
 
 
 def definitions(metric: Metric[Any]) -> Iterator[tuple[Metric[Any], str | None]]:
-    """The metric itself, and the definition beside it, by its variant, where it has one."""
+    """The metric itself, and its companion with the companion's variant, if it has one."""
     yield metric, None
-    beside = getattr(metric, "beside", None)
-    if beside is not None:
-        yield beside, beside.variant
+    companion = getattr(metric, "companion", None)
+    if companion is not None:
+        yield companion, companion.variant
 
 
 def kept_bytes(rules: Sequence[SamplingRule]) -> int:
@@ -176,9 +176,9 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
         "note": "; ".join(notes),
     }
     if getattr(metric, "reports_references", False):
-        result["references"] = [list(score.details.get("references", [])) for score in scores]
+        result["references"] = [list(score.references) for score in scores]
     if details:
-        result["details"] = [dict(score.details) for score in scores]
+        result["details"] = [score.all_details() for score in scores]
     if summary.num_failed and processes.is_main_process():
         _LOGGER.warning(
             "%s: %d of %d videos could not be scored and are not in the mean; see `reasons`",

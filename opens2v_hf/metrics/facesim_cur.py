@@ -9,13 +9,12 @@ from opens2v_hf.metrics.face_reader import shared_reader
 from opens2v_hf.metrics.face_reference import FaceReference
 from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, frame_caveats, model_caveats
 from opens2v_hf.scores.faces import facesim_cur
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-RELEASED_NUM_FRAMES = 32
-_RELEASED_REPO = "BestWishYsh/OpenS2V-Weight"
 _RELEASED_DETECTOR = {"input_px": 320, "score_threshold": 0.5}
 
 
@@ -106,15 +105,9 @@ def face_options(metric: Any) -> dict[str, Any]:
 
 def face_caveats(metric: Any) -> tuple[str, ...]:
     """Where a metric with a `FaceReader` differs from how the leaderboard's FaceSim-Cur is made."""
-    found = [
-        f"made with the {info.role.replace('_', ' ')} {info.name}; the leaderboard's is that of {_RELEASED_REPO}"
-        for info in metric.models
-        if not info.embedded and info.name != _RELEASED_REPO
-    ]
+    found = model_caveats(metric.models) + frame_caveats(metric.sampling.count)
     detector = metric.reader.detector
     changed = [name for name, value in _RELEASED_DETECTOR.items() if detector.options.get(name) != value]
     if changed and not detector.info.embedded:
         found.append(f"made with another {' and '.join(changed)} of the face detector than the leaderboard's")
-    if metric.sampling.count != RELEASED_NUM_FRAMES:
-        found.append(f"made from {metric.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
     return tuple(found)

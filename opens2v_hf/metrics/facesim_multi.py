@@ -9,9 +9,10 @@ import numpy as np
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.metrics.face_reader import shared_reader
 from opens2v_hf.metrics.face_reference import FaceReference
-from opens2v_hf.metrics.facesim_cur import RELEASED_NUM_FRAMES, face_caveats, face_options, no_face_in
+from opens2v_hf.metrics.facesim_cur import face_caveats, face_options, no_face_in
 from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES
 from opens2v_hf.scores.faces import facesim_multi
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip

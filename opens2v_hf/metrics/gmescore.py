@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError, VideoError
-from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
-from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, ROLES, frame_caveats, model_caveats
 from opens2v_hf.scores.gme import check_rounding, gme_score
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-RELEASED_NUM_FRAMES = 32
 _RELEASED_OPTIONS = {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28, "max_length": 1800}
 
 
@@ -36,7 +36,11 @@ class GmeScore:
 
     @classmethod
     def from_pretrained(
-        cls, embedder: str = RELEASED_EMBEDDER, *, num_frames: int = RELEASED_NUM_FRAMES, **embedder_arguments: Any
+        cls,
+        embedder: str = ROLES["embedder"].released,
+        *,
+        num_frames: int = RELEASED_NUM_FRAMES,
+        **embedder_arguments: Any,
     ) -> GmeScore:
         """Load the embedder; see `GmeEmbedder.from_pretrained` for its arguments and errors."""
         sampling = linspace(num_frames)  # a bad count shows before a model of many gigabytes is loaded
@@ -60,15 +64,11 @@ class GmeScore:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where this differs from how the leaderboard's numbers were made."""
-        found = []
-        if self.embedder.info.name != RELEASED_EMBEDDER and not self.embedder.info.embedded:
-            found.append(f"made with the embedder {self.embedder.info.name}; the leaderboard's is {RELEASED_EMBEDDER}")
-        if self.sampling.count != RELEASED_NUM_FRAMES:
-            found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
+        found = model_caveats(self.models) + frame_caveats(self.sampling.count)
         changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
         if changed and not self.embedder.info.embedded:
             found.append(f"made with other values of {', '.join(changed)} than the leaderboard's")
-        return (*found, *quantization_caveats(self.models))
+        return tuple(found)
 
     def score(self, clip: Clip, reference: str) -> VideoScore:
         """Score a clip against its prompt.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.metrics.registry import ENDPOINT_PREFIX, ROLES, ModelChoice, check_models, load_model
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES, ModelChoice, check_models, load_model
 
 
 class KeptModels:
@@ -24,7 +24,7 @@ class KeptModels:
         """The model for a role, loaded where it is not there yet.
 
         Args:
-            role: one of `opens2v_hf.metrics.registry.ROLES`.
+            role: one of `opens2v_hf.models.roles.ROLES`.
             model: its name, see the role's loader; None for the released one; or a model that is loaded already.
             arguments: of loading; None stands for the default.
             device: of models that are loaded here; says nothing about one that is loaded already.

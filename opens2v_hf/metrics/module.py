@@ -134,7 +134,7 @@ class MetricModule(evaluate.Metric):
     def _choices(self, roles: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
         """Role to the model that was named or given, or the released one."""
         from opens2v_hf.metrics.kept_models import choose
-        from opens2v_hf.metrics.registry import ModelChoice
+        from opens2v_hf.models.roles import ModelChoice
 
         choices = choose(roles, given.get("metric_models"))
         for role in names.roles_of(self.metric):

@@ -44,11 +44,11 @@ class MotionAmplitude:
         self.variant = check_variant(variant)
 
     @property
-    def beside(self) -> MotionAmplitude:
-        """The definition to be read beside this one, over the same flow: "magnitude", or "released" beside that.
+    def companion(self) -> MotionAmplitude:
+        """The companion metric over the same flow: "magnitude", or "released" for that one.
 
-        It is named after its variant, e.g. "motion_amplitude_magnitude"; its value for a video is among the details of
-        this one's score, under "variants".
+        It is named after its variant, e.g. "motion_amplitude_magnitude"; its value for a video is in `variants` of this
+        metric's score.
         """
         sibling = MotionAmplitude(variant=RELEASED if self.variant == MAGNITUDE else MAGNITUDE)
         sibling.name = f"{self.name}_{sibling.variant}"
@@ -71,8 +71,8 @@ class MotionAmplitude:
 
         Returns:
             The score, with the details "pair_means" (signed, px per frame) and "pair_lengths" (px per frame), one for
-            each two consecutive frames, and "variants" (the score by every definition); `FAILED` where the video cannot
-            be read, has one frame only, or is too flat.
+            each two consecutive frames, and with `variants`; `FAILED` where the video cannot be read, has one frame
+            only, or is too flat.
         """
         means, lengths = [], []
         try:

@@ -8,7 +8,8 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.q_align.prompt import VIDEO_PROMPT
-from opens2v_hf.models.q_align.scorer import RELEASED_QUALITY_SCORER, QAlignScorer
+from opens2v_hf.models.q_align.scorer import QAlignScorer
+from opens2v_hf.models.roles import ROLES, model_caveats
 from opens2v_hf.scores.motion_smoothness import JUMP_THRESHOLD, WINDOW_SIZE, jump_frames, motion_smoothness
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
@@ -30,7 +31,7 @@ class MotionSmoothness:
 
     @classmethod
     def from_pretrained(
-        cls, quality_scorer: str | os.PathLike[str] = RELEASED_QUALITY_SCORER, **scorer_arguments: Any
+        cls, quality_scorer: str | os.PathLike[str] = ROLES["quality_scorer"].released, **scorer_arguments: Any
     ) -> MotionSmoothness:
         """Load the scorer; see `QAlignScorer.from_pretrained` for its arguments and errors."""
         return cls(QAlignScorer.from_pretrained(quality_scorer, **scorer_arguments))
@@ -53,10 +54,7 @@ class MotionSmoothness:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where this differs from how the leaderboard's numbers were made."""
-        info = self.quality_scorer.info
-        if info.name == RELEASED_QUALITY_SCORER or info.embedded:
-            return ()
-        return (f"made with the quality scorer {info.name}; the leaderboard's is {RELEASED_QUALITY_SCORER}",)
+        return tuple(model_caveats(self.models))
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
         """Score a clip; it needs no reference.

@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
-from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Judge
-from opens2v_hf.models.judge.loading import RELEASED_JUDGE, load_judge
+from opens2v_hf.models.judge.loading import load_judge
 from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
+from opens2v_hf.models.roles import ROLES, model_caveats
 from opens2v_hf.scores.natural import mean_of_runs
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
@@ -70,7 +71,7 @@ class NaturalScore:
     @classmethod
     def from_pretrained(
         cls,
-        judge: str | os.PathLike[str] = RELEASED_JUDGE,
+        judge: str | os.PathLike[str] = ROLES["judge"].released,
         *,
         revision: str | None = None,
         protocol: str = RELEASED,
@@ -130,9 +131,7 @@ class NaturalScore:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Why the numbers are not the leaderboard's."""
-        caveats = []
-        if self._judge.info.name != RELEASED_JUDGE and not self._judge.info.embedded:
-            caveats.append(f"judged by {self._judge.info.name}, not by {RELEASED_JUDGE}")
+        caveats = model_caveats(self.models)
         if self._protocol != RELEASED:
             caveats.append(f"protocol {self._protocol!r}, not the released one")
         if self._own_rubric:
@@ -145,7 +144,7 @@ class NaturalScore:
             caveats.append(f"{self._runs} runs, not {RELEASED_RUNS}")
         if self._allow_partial:
             caveats.append("runs without a score are left out of a video's mean")
-        return (*caveats, *quantization_caveats(self.models))
+        return tuple(caveats)
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
         """Score one clip; nothing but the clip is needed.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,10 +20,10 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.pictures import load_picture
-from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION, similarities
-from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, similarities
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, frame_caveats, model_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
-from opens2v_hf.models.yolo_world.weights import RELEASED_REPO
 from opens2v_hf.scores.nexus import (
     VARIANTS,
     NexusBox,
@@ -38,12 +39,6 @@ from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-RELEASED_NUM_FRAMES = 32
-_RELEASED_MODELS = {
-    "detector": RELEASED_REPO,
-    "prompt_encoder": "openai/clip-vit-base-patch32",
-    "embedder": RELEASED_EMBEDDER,
-}
 _CROP_PIXELS = 64_000_000  # held at a time: some 200 MB
 
 _Place = tuple[int, tuple[int, int, int, int]]  # of a crop: its frame, and its corners in it
@@ -130,11 +125,11 @@ class NexusScore:
         self.details = details
 
     @property
-    def beside(self) -> NexusScore:
-        """The definition to be read beside this one, over the same boxes: "coverage", or "released" beside that.
+    def companion(self) -> NexusScore:
+        """The companion metric over the same boxes: "coverage", or "released" for that one.
 
-        It is named after its variant, e.g. "nexusscore_coverage"; its value for a video is among the details of this
-        one's score, under "variants".
+        It is named after its variant, e.g. "nexusscore_coverage"; its value for a video is in `variants` of this
+        metric's score.
         """
         sibling = copy.copy(self)
         sibling.variant = "released" if self.variant == "coverage" else "coverage"
@@ -164,24 +159,19 @@ class NexusScore:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Where this differs from how the leaderboard's numbers were made."""
-        found = [
-            f"made with the {info.role} {info.name}; the leaderboard's is {_RELEASED_MODELS[info.role]}"
-            for info in self.models
-            if not info.embedded and info.role in _RELEASED_MODELS and info.name != _RELEASED_MODELS[info.role]
-        ]
+        found = model_caveats(self.models)
         if self.prompt_encoder is None:
             found.append("made with given prompts")
         if getattr(self.detector, "options", {}).get("mixed_precision", "no") != "no":
             found.append("made with a detector in mixed precision; the leaderboard's computes in float32")
         if self.variant != "released":
             found.append(f"the variant {self.variant!r}; the leaderboard's is 'released'")
-        if self.sampling.count != RELEASED_NUM_FRAMES:
-            found.append(f"made from {self.sampling.count} frames; the leaderboard's from {RELEASED_NUM_FRAMES}")
+        found += frame_caveats(self.sampling.count)
         if self.thresholds != Thresholds():
             found.append("made with other thresholds than the leaderboard's")
         if self.label_instruction != RETRIEVAL_INSTRUCTION:
             found.append("labels embedded with another instruction than the leaderboard's")
-        return (*found, *quantization_caveats(self.models))
+        return tuple(found)
 
     def score(self, clip: Clip, reference: NexusReference) -> VideoScore:
         """Score a clip against its references.
@@ -189,9 +179,9 @@ class NexusScore:
         Returns:
             The score; `NOT_APPLICABLE` where the label rules leave no reference; `FAILED` where the video or a picture
             cannot be read, or a similarity is no number. A video in which nothing is detected scores 0, and says so
-            (the released code stops there and leaves the video out). Details: "references" (`ReferenceSummary`),
-            "frames_detected", "frame_indices", "variants" (the score by every definition), and on request "boxes"
-            (`NexusBox`) in the released loop's order: by frame, by reference, by falling score.
+            (the released code stops there and leaves the video out). It has `variants` and `references`
+            (`ReferenceSummary`). Details: "frames_detected", "frame_indices", and on request "boxes", which `evidence`
+            then holds as `NexusBox`, in the released loop's order: by frame, by reference, by falling score.
 
         Raises:
             ArgumentError: embeddings are needed that nobody gives, or do not fit the detector.
@@ -229,10 +219,6 @@ class NexusScore:
         self, clip: Clip, boxes: list[NexusBox], looked_for: Sequence[tuple[int, str]], indices: Sequence[int]
     ) -> VideoScore:
         details: dict[str, Any] = {
-            "references": [
-                summarize_reference(boxes, position, text, num_frames=len(indices)).to_dict()
-                for position, text in looked_for
-            ],
             "frames_detected": len({box.frame for box in boxes}),
             "frame_indices": list(indices),
         }
@@ -243,12 +229,19 @@ class NexusScore:
             variant: nexus_score(variant, boxes, num_frames=len(indices), references=positions) for variant in VARIANTS
         }
         value = by_variant[self.variant]
-        details["variants"] = {name: number if math.isfinite(number) else None for name, number in by_variant.items()}
-        if not math.isfinite(value):
-            return VideoScore.failed(
-                f"{clip.name}: the similarity of a kept box is not a number; try dtype='float32'", **details
-            )
-        return VideoScore.scored(value, "; ".join(_remarks(boxes)), **details)
+        outcome = VideoScore.failed(f"{clip.name}: the similarity of a kept box is not a number; try dtype='float32'")
+        if math.isfinite(value):
+            outcome = VideoScore.scored(value, "; ".join(_remarks(boxes)))
+        return replace(
+            outcome,
+            details=details,
+            variants={name: number if math.isfinite(number) else None for name, number in by_variant.items()},
+            references=[
+                summarize_reference(boxes, position, text, num_frames=len(indices)).to_dict()
+                for position, text in looked_for
+            ],
+            evidence=tuple(boxes) if self.details else (),
+        )
 
     def _prompts(self, reference: NexusReference, positions: Sequence[int], pictures: Sequence[Image.Image]) -> Any:
         if reference.prompt_embeds is not None:

@@ -2,121 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
 
-from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.data.benchmark.rules import facesim_reference, person_references
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
 from opens2v_hf.data.benchmark.split import EvalSplit
-from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric
 from opens2v_hf.metrics.face_reference import FaceReference
 from opens2v_hf.metrics.nexus_reference import NexusReference
-from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.models.judge.lifetimes import SHUTDOWN_DATES
-from opens2v_hf.models.judge.options import ENDPOINT_PREFIX
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a model does for metrics, whichever model it is.
-
-    Attributes:
-        released: name of the model behind the leaderboard's numbers. Written out here so that a list of the names
-            costs no import of the networks; a test compares it with the default of the class that loads it.
-        loader: module and attribute of the function that loads a model of this role by its name.
-        arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
-        also: what may be named besides a Hub id and a folder.
-        file: that the released model's repo holds and that is in the local cache when the model is.
-        check: module and attribute of a function that raises, without loading anything large, where what the released
-            model wants besides its weights is not there (a key, InsightFace); it takes what the loader takes.
-        shutdown: first day on which the released model's maker no longer answers for it; None where there is none.
-    """
-
-    released: str
-    loader: tuple[str, str]
-    arguments: tuple[str, ...] = ("device",)
-    also: str = ""
-    file: str = "config.json"
-    check: tuple[str, str] | None = None
-    shutdown: date | None = None
-
-
-ROLES: dict[str, Role] = {
-    "embedder": Role(
-        "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct",
-        ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
-        ("device", "dtype", "batch_tokens"),
-    ),
-    "judge": Role(
-        "openai:gpt-4o-2024-11-20",
-        ("opens2v_hf.models.judge.loading", "load_judge"),
-        ("device", "dtype"),
-        also="openai:<model>",
-        check=("opens2v_hf.models.judge.loading", "check_judge"),
-        shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
-    ),
-    "detector": Role(
-        "BestWishYsh/OpenS2V-Weight",
-        ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
-        ("device", "mixed_precision"),
-        also="a checkpoint file",
-        file="yolo_world_v2_l_image_prompt_adapter-719a7afb.pth",
-    ),
-    "prompt_encoder": Role(
-        "openai/clip-vit-base-patch32",
-        ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
-    ),
-    "aesthetic_encoder": Role(
-        "openai/clip-vit-large-patch14",
-        ("opens2v_hf.models.aesthetic", "AestheticEncoder.from_pretrained"),
-    ),
-    "aesthetic_head": Role(
-        "BestWishYsh/OpenS2V-Weight",
-        ("opens2v_hf.models.aesthetic", "AestheticHead.from_pretrained"),
-        also="a weights file",
-        file="aesthetic-model.pth",
-    ),
-    "quality_scorer": Role(
-        "q-future/one-align",
-        ("opens2v_hf.models.q_align.scorer", "QAlignScorer.from_pretrained"),
-        ("device", "dtype", "batch_tokens"),
-    ),
-    "face_detector": Role(
-        "BestWishYsh/OpenS2V-Weight",
-        ("opens2v_hf.models.faces.loading", "load_face_detector"),
-        also="an ONNX file of InsightFace",
-        check=("opens2v_hf.models.faces.loading", "check_face_detector"),
-        file="face_extractor/models/buffalo_l/det_10g.onnx",
-    ),
-    "face_embedder": Role(
-        "BestWishYsh/OpenS2V-Weight",
-        ("opens2v_hf.models.faces.embedder", "IrFaceEmbedder.from_pretrained"),
-        also="a weights file",
-        file="glint360k_curricular_face_r101_backbone.bin",
-    ),
-}
-"""Every role that a metric's models have."""
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """A model that the user named, with the arguments of the class that loads it.
-
-    Attributes:
-        name: Hub id, folder, "openai:<model>" or "embedded".
-        arguments: e.g. revision, device, dtype; what is not named keeps its default.
-    """
-
-    name: str | os.PathLike[str]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
 
 @dataclass(frozen=True)
@@ -344,43 +244,6 @@ def model_choices(
     return {role: models.get(role, ModelChoice(EMBEDDED if embedded else ROLES[role].released)) for role in roles}
 
 
-def check_models(choices: Mapping[str, ModelChoice]) -> None:
-    """Say all at once what is missing for some models (weights, a key, InsightFace), before any is loaded.
-
-    Raises:
-        OpenS2VError: as loading would raise it; where several things are missing, a `ModelError` that lists them.
-    """
-    problems: list[OpenS2VError] = []
-    for role, choice in choices.items():
-        for check in (_check_weights, _check_besides):
-            try:
-                check(role, choice)
-            except OpenS2VError as error:
-                problems.append(error)
-    if len(problems) == 1:
-        raise problems[0]
-    absent = [problem for problem in problems if isinstance(problem, NotAtHandError)]
-    lines = [str(problem) for problem in problems if problem not in absent] + not_at_hand(absent)
-    if problems:
-        raise ModelError("\n  ".join(["what is missing:", *lines]))
-
-
-def _check_weights(role: str, choice: ModelChoice) -> None:
-    from opens2v_hf.models.hub import check_available
-
-    name = os.fspath(choice.name)
-    if name.startswith(ENDPOINT_PREFIX):
-        return
-    filename = ROLES[role].file if name == ROLES[role].released else "config.json"
-    check_available(name, choice.arguments.get("revision"), role, filename)
-
-
-def _check_besides(role: str, choice: ModelChoice) -> None:
-    check = ROLES[role].check
-    if check is not None:
-        getattr(importlib.import_module(check[0]), check[1])(choice.name, **choice.arguments)
-
-
 def check_request(
     names: Sequence[str],
     *,
@@ -422,19 +285,3 @@ def _refuse_unknown(
         unknown = sorted(set(chosen) - set(known[name]))
         if unknown:
             raise ArgumentError(f"{name} has no option {', '.join(unknown)} (it has: {', '.join(known[name])})")
-
-
-def load_model(role: str, choice: ModelChoice) -> Any:
-    """Load the model for a role.
-
-    Raises:
-        ArgumentError: an argument of loading has a value that cannot be used.
-        ModelError: the model cannot be loaded.
-    """
-    if not is_line(os.fspath(choice.name)):
-        raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {os.fspath(choice.name)!r})")
-    module_name, attribute = ROLES[role].loader
-    loader: Any = importlib.import_module(module_name)
-    for part in attribute.split("."):
-        loader = getattr(loader, part)
-    return loader(choice.name, **choice.arguments)

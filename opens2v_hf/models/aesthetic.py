@@ -15,16 +15,12 @@ from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.clip_image import ClipImageEncoder
 from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.models.weights import download_weights, read_weights, single_file
 
-RELEASED_AESTHETIC_ENCODER = "openai/clip-vit-large-patch14"
-RELEASED_AESTHETIC_HEAD = "BestWishYsh/OpenS2V-Weight"
-"""Hub repo of the released weights."""
-RELEASED_FILE = "aesthetic-model.pth"
-"""The head's file in it; a copy of LAION's sac+logos+ava1-l14-linearMSE.pth."""
 WEIGHTS_NAME = "model.safetensors"
 
-_FILES = (WEIGHTS_NAME, RELEASED_FILE, "sac+logos+ava1-l14-linearMSE.pth")
+_FILES = (WEIGHTS_NAME, ROLES["aesthetic_head"].file, "sac+logos+ava1-l14-linearMSE.pth")
 _RELEASED_LAYERS = (0, 2, 4, 6, 7)  # dropouts lay in between when it was trained
 _KEY = re.compile(r"layers\.([0-9]+)\.(weight|bias)")
 
@@ -33,7 +29,7 @@ class AestheticEncoder(ClipImageEncoder):
     """Embeds frames for the aesthetic head; see `ClipImageEncoder`."""
 
     role: ClassVar[str] = "aesthetic_encoder"
-    released: ClassVar[str] = RELEASED_AESTHETIC_ENCODER
+    released: ClassVar[str] = ROLES["aesthetic_encoder"].released
 
 
 class AestheticHead:
@@ -68,7 +64,7 @@ class AestheticHead:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_AESTHETIC_HEAD,
+        model: str | os.PathLike[str] = ROLES["aesthetic_head"].released,
         *,
         revision: str | None = None,
         filename: str | None = None,
@@ -142,7 +138,7 @@ def build_head(weights: Mapping[str, Tensor], *, source: str) -> nn.Sequential:
         raise ModelError(
             f"{source} is no aesthetic head: it should hold weight and bias of layers."
             f"{{{','.join(map(str, _RELEASED_LAYERS))}}} and holds {shown}; give LAION's "
-            f"sac+logos+ava1-l14-linearMSE.pth ({RELEASED_FILE} in {RELEASED_AESTHETIC_HEAD})"
+            f"sac+logos+ava1-l14-linearMSE.pth ({ROLES['aesthetic_head'].file} in {ROLES['aesthetic_head'].released})"
         )
     layers: list[nn.Linear] = []
     for number in numbers:
@@ -169,7 +165,7 @@ def _find(model: str, revision: str | None, filename: str | None) -> tuple[Resol
         return single_file(Path(model), AestheticHead.role), Path(model)
     found = resolve_model(model, revision, AestheticHead.role)
     if not found.is_local:
-        return found, download_weights(found, filename or RELEASED_FILE)
+        return found, download_weights(found, filename or ROLES["aesthetic_head"].file)
     folder = Path(found.source)
     names = [filename] if filename is not None else [name for name in _FILES if (folder / name).is_file()]
     if not names:

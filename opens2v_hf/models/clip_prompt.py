@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from opens2v_hf.models.clip_image import ClipImageEncoder
-
-RELEASED_PROMPT_ENCODER = "openai/clip-vit-base-patch32"
+from opens2v_hf.models.roles import ROLES
 
 
 class ClipPromptEncoder(ClipImageEncoder):
     """Embeds the reference pictures that the detector looks for; see `ClipImageEncoder`."""
 
     role: ClassVar[str] = "prompt_encoder"
-    released: ClassVar[str] = RELEASED_PROMPT_ENCODER
+    released: ClassVar[str] = ROLES["prompt_encoder"].released

@@ -35,11 +35,11 @@ from opens2v_hf.models.hub import (
     with_placement,
 )
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
 _LOGGER = logging.getLogger(__name__)
 
-RELEASED_EMBEDDER = "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"
 DEFAULT_INSTRUCTION = "You are a helpful assistant."
 RETRIEVAL_INSTRUCTION = "Find an image that matches the given text."
 """What the released code asks for when it embeds a text that pictures are compared with."""
@@ -101,7 +101,7 @@ class GmeEmbedder:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_EMBEDDER,
+        model: str | os.PathLike[str] = ROLES["embedder"].released,
         *,
         revision: str | None = None,
         device: str | torch.device | None = None,

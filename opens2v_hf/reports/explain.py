@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from opens2v_hf.reports import plots
 from opens2v_hf.reports.explain_page import render_page
 from opens2v_hf.reports.explain_plots import draw
 from opens2v_hf.reports.explanation import Explanation, ReferenceView
-from opens2v_hf.scores.nexus import NexusBox, Verdict
+from opens2v_hf.scores.nexus import NexusBox
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.reader import Backend
 
@@ -61,7 +60,7 @@ def explain(
     sampled = clip.frames(metric.sampling)
     indices = metric.sampling.indices(clip.num_frames)
     outcome = recording.score(clip, replace(reference, images=tuple(pictures)))
-    boxes = tuple(_box(record) for record in outcome.details.get("boxes", ()))
+    boxes: tuple[NexusBox, ...] = tuple(outcome.evidence)
     texts = dict(reference.applicable)
     made_with = answer(recording, [outcome])
     return Explanation(
@@ -113,10 +112,6 @@ def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], 
     except OSError as error:
         raise ResultError(f"cannot write the explanation into {target}: {error.strerror}") from error
     return page
-
-
-def _box(record: Mapping[str, Any]) -> NexusBox:
-    return NexusBox(**{**record, "box": tuple(record["box"]), "verdict": Verdict(record["verdict"])})
 
 
 def _small(picture: Image.Image, longer_side_px: int) -> Image.Image:

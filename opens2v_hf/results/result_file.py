@@ -80,7 +80,7 @@ class Score(_Part):
 
     def made(self) -> VideoScore:
         """The score."""
-        return VideoScore(self.status, self.value, self.reason, self.details)
+        return VideoScore.from_dict(self.model_dump())
 
 
 class Metric(_Part):

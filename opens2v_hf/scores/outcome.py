@@ -31,13 +31,20 @@ class VideoScore:
         status: whether there is a value.
         value: the score in the metric's own range; None unless `status` is `SCORED`.
         reason: why there is no value, or a remark on the one there is; empty where nothing is to be said.
-        details: what the value was made from (per-frame values, counts, raw replies); JSON-compatible.
+        details: what the value was made from (per-frame values, counts, raw replies), for people to read;
+            JSON-compatible.
+        variants: the value by each definition of the metric, None where it has none; empty for a metric with one.
+        references: what was found of each reference that applies; JSON-compatible.
+        evidence: what the value rests on, as the metric's own objects; not part of the JSON form.
     """
 
     status: Status
     value: float | None = None
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, float | None] = field(default_factory=dict)
+    references: Sequence[Mapping[str, Any]] = ()
+    evidence: Sequence[Any] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.value is not None) != (self.status is Status.SCORED):
@@ -46,9 +53,17 @@ class VideoScore:
             raise ValueError(f"a score is a finite number (got {self.value=})")
 
     @classmethod
-    def scored(cls, value: float, reason: str = "", **details: Any) -> VideoScore:
+    def scored(
+        cls,
+        value: float,
+        reason: str = "",
+        *,
+        variants: Mapping[str, float | None] | None = None,
+        references: Sequence[Mapping[str, Any]] = (),
+        **details: Any,
+    ) -> VideoScore:
         """A video with a value."""
-        return cls(Status.SCORED, float(value), reason, details)
+        return cls(Status.SCORED, float(value), reason, details, variants or {}, references)
 
     @classmethod
     def not_applicable(cls, reason: str, **details: Any) -> VideoScore:
@@ -61,26 +76,32 @@ class VideoScore:
         return cls(Status.FAILED, None, reason, details)
 
     def by_variant(self, variant: str) -> VideoScore:
-        """The same by another definition, whose value is among the details under "variants".
+        """The same by another of the `variants`.
 
         Example:
-            >>> VideoScore.scored(0.5, "a remark", variants={"released": 0.5, "coverage": 0.25}).by_variant("coverage")
-            VideoScore(status=<Status.SCORED: 'scored'>, value=0.25, reason='a remark', details={})
+            >>> VideoScore.scored(0.5, variants={"released": 0.5, "coverage": 0.25}).by_variant("coverage").value
+            0.25
         """
         if self.value is None:
             return self
-        value = self.details["variants"][variant]
+        value = self.variants[variant]
         if value is None:
             return VideoScore.failed(f"the score is not a number by the variant {variant!r}")
         return VideoScore.scored(value, self.reason)
 
+    def all_details(self) -> dict[str, Any]:
+        """The details as they are written: with "references" and "variants" where there are any."""
+        references = {"references": list(self.references)} if self.references else {}
+        variants = {"variants": dict(self.variants)} if self.variants else {}
+        return {**references, **self.details, **variants}
+
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-compatible dict with `status`, `value`, `reason` and `details`; the last two where not empty."""
+        """A JSON-compatible dict with `status`, `value`, `reason` and `all_details`; the last two where not empty."""
         record: dict[str, Any] = {"status": str(self.status), "value": self.value}
         if self.reason:
             record["reason"] = self.reason
-        if self.details:
-            record["details"] = dict(self.details)
+        if details := self.all_details():
+            record["details"] = details
         return record
 
     @classmethod
@@ -88,10 +109,15 @@ class VideoScore:
         """What `to_dict` was called on, as far as JSON can tell (a tuple comes back as a list).
 
         Example:
-            >>> VideoScore.from_dict(VideoScore.scored(0.5, frames=[1]).to_dict())
-            VideoScore(status=<Status.SCORED: 'scored'>, value=0.5, reason='', details={'frames': [1]})
+            >>> score = VideoScore.scored(0.5, variants={"released": 0.5}, frames=[1])
+            >>> VideoScore.from_dict(score.to_dict()) == score
+            True
         """
-        return cls(Status(record["status"]), record["value"], record.get("reason", ""), record.get("details", {}))
+        details = dict(record.get("details", {}))
+        variants = details.pop("variants") if isinstance(details.get("variants"), Mapping) else {}
+        references = details.pop("references") if isinstance(details.get("references"), list) else ()
+        status, reason = Status(record["status"]), record.get("reason", "")
+        return cls(status, record["value"], reason, details, variants, references)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.jobs.time_limit import Limits
-from opens2v_hf.metrics.registry import ModelChoice
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.results.result import RunResult
 
 

@@ -12,8 +12,9 @@ from opens2v_hf.evaluation import composite
 from opens2v_hf.evaluation.composite import load_composite, metric_names, score_composite
 from opens2v_hf.metrics.kept_models import KeptModels
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
-from opens2v_hf.metrics.registry import METRICS, ModelChoice
+from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video import clip as clip_module
 from opens2v_hf.video.sampling import SamplingRule, every, linspace, stride

@@ -6,7 +6,8 @@ from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, write_eval, write_generated
 from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import find_videos
-from opens2v_hf.metrics.registry import ModelChoice, load_tasks
+from opens2v_hf.metrics.registry import load_tasks
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.scores.outcome import Status
 
 PER_CATEGORY = 4

@@ -6,7 +6,7 @@ from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, write_eval, write_generated
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.nexusscore import NexusScore
-from opens2v_hf.metrics.registry import ModelChoice, load_model
+from opens2v_hf.models.roles import ModelChoice, load_model
 from opens2v_hf.scores.nexus import NexusBox, Verdict, released
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.video.clip import Clip

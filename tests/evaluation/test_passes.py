@@ -12,7 +12,7 @@ from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.passes import groups_by_models, plan_passes
-from opens2v_hf.metrics.registry import ModelChoice
+from opens2v_hf.models.roles import ModelChoice
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -126,7 +126,7 @@ class TwoDefinitions(Brightness):
         return VideoScore.scored(0.25, "a remark", variants={"released": 0.25, "coverage": 0.75})
 
     @property
-    def beside(self) -> "TwoDefinitions":
+    def companion(self) -> "TwoDefinitions":
         other = TwoDefinitions()
         other.variant, other.name = "coverage", "nexusscore_coverage"
         return other

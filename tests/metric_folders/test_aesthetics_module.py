@@ -91,6 +91,9 @@ def test_models_are_kept_until_others_are_asked_for(module, models, videos, monk
     again = module.compute(**arguments)
     assert again["scores"] == pytest.approx(first["scores"], abs=1e-5)
     assert (again["models"], again["options"]) == (first["models"], first["options"])
+    assert len(loaded) == 1  # a missing model is noticed before the loaded one is let go
+    module.compute(**{**arguments, "aesthetic_head": "embedded"})
+    module.compute(**arguments)
     assert len(loaded) == 3
 
 

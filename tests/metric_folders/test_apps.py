@@ -197,7 +197,7 @@ def test_motion_smoothness_of_a_model_by_folder(tmp_path):
 
 def test_both_definitions_of_motion(clip, tmp_path):
     wanted = MotionAmplitude().score(Clip(clip, rules=(MotionAmplitude.sampling,)))
-    magnitude = wanted.details["variants"]["magnitude"]
+    magnitude = wanted.variants["magnitude"]
     page = load_page("motion_amplitude")
     text, (table,) = run(page, clip)
     assert text.startswith(f"## MotionAmplitude {wanted.value:.4f}")

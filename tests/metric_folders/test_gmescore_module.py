@@ -124,6 +124,9 @@ def test_the_model_is_kept_until_another_one_is_asked_for(gmescore, model, video
     with pytest.raises(ModelError):
         gmescore.compute(**{**arguments, "embedder": "no-such-folder"})
     assert gmescore.compute(**arguments, num_frames=1)["scores"] == pytest.approx(first["scores"], abs=1e-6)
+    assert len(loaded) == 1  # a missing model is noticed before the loaded one is let go
+    gmescore.compute(**{**arguments, "embedder": "embedded"})
+    gmescore.compute(**arguments)
     assert len(loaded) == 3
 
 

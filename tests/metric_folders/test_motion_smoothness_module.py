@@ -85,6 +85,9 @@ def test_the_model_is_kept_until_another_one_is_asked_for(metric, model, videos,
     with pytest.raises(ModelError):
         metric.compute(**{**arguments, "quality_scorer": "no-such-folder"})
     assert metric.compute(**arguments)["scores"] == first["scores"]
+    assert len(loaded) == 1  # a missing model is noticed before the loaded one is let go
+    metric.compute(**{**arguments, "quality_scorer": "embedded"})
+    metric.compute(**arguments)
     assert len(loaded) == 3
 
 

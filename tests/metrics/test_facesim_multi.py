@@ -27,8 +27,8 @@ def test_everybody_gets_the_face_that_fits_wherever_it_is(tmp_path):
         picture((8, 8, 30, 140), (50, 8, 30, 60)),
     )
     assert found.value == pytest.approx(1.0, abs=0.01)
-    assert [one["label"] for one in found.details["references"]] == ["Man", "Woman"]
-    assert [one["frames_found"] for one in found.details["references"]] == [2, 2]
+    assert [one["label"] for one in found.references] == ["Man", "Woman"]
+    assert [one["frames_found"] for one in found.references] == [2, 2]
     assert found.details["faces_found"] == [2, 2]
     json.dumps(found.to_dict())
 
@@ -46,7 +46,7 @@ def test_failure_costs(tmp_path):
 def test_one_person_on_all_faces_does_not_pay(tmp_path):
     copied = score(tmp_path / "v.mp4", picture((8, 8, 30, 60), (50, 8, 30, 60)))
     assert copied.value == pytest.approx((1.0 + cosine(60, 140)) / 2, abs=0.02)
-    similarities = [one["similarity"] for one in copied.details["references"]]
+    similarities = [one["similarity"] for one in copied.references]
     assert similarities == pytest.approx([1.0, cosine(60, 140)], abs=0.02)
 
 
@@ -54,7 +54,7 @@ def test_a_picture_without_a_face_is_left_out_and_said(tmp_path):
     frame = picture((8, 8, 30, 140))
     found = score(tmp_path / "v.mp4", frame, reference=FaceReference((picture(), SHE), ("Man", "Woman"), "m_1"))
     assert found.value == pytest.approx(1.0, abs=0.01)
-    assert [one["position"] for one in found.details["references"]] == [1]
+    assert [one["position"] for one in found.references] == [1]
     assert "picture 0 of m_1" in found.reason
     failed = score(tmp_path / "w.mp4", frame, reference=FaceReference((picture(),), ("Man",)))
     assert failed.status is Status.FAILED

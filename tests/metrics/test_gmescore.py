@@ -8,8 +8,9 @@ from helpers.videos import encode, numbered_frames
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.gmescore import GmeScore
-from opens2v_hf.models.gme import RELEASED_EMBEDDER, RETRIEVAL_INSTRUCTION
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
@@ -17,7 +18,7 @@ from opens2v_hf.video.sampling import linspace
 class BrightnessEmbedder:
     """Puts a picture at an angle given by its brightness, and every text along the first axis."""
 
-    info = ModelInfo("embedder", RELEASED_EMBEDDER)
+    info = ModelInfo("embedder", ROLES["embedder"].released)
 
     def __init__(self):
         self.options = {"min_pixels": 256 * 784, "max_pixels": 1280 * 784, "max_length": 1800}
@@ -121,5 +122,5 @@ def test_it_loads_from_a_folder(tmp_path):
 
 def test_quantised_weights_are_a_caveat():
     embedder = BrightnessEmbedder()
-    embedder.info = ModelInfo("embedder", RELEASED_EMBEDDER, quantization="bitsandbytes")
+    embedder.info = ModelInfo("embedder", ROLES["embedder"].released, quantization="bitsandbytes")
     assert GmeScore(embedder).caveats == ("made with weights of the embedder quantised by bitsandbytes",)

@@ -51,8 +51,8 @@ def test_a_picture_that_slides_moves_as_far_as_it_slides(tmp_path):
     # the mean of both components of (3, 1); borders, where pictures come into sight, are estimated less well
     assert outcome.value == pytest.approx(2.0, rel=0.1)
     wanted = np.hypot(3, 1) * 12 / np.hypot(160, 96)
-    assert outcome.details["variants"]["magnitude"] == pytest.approx(wanted, rel=0.1)
-    assert score(path, variant="magnitude").value == outcome.details["variants"]["magnitude"]
+    assert outcome.variants["magnitude"] == pytest.approx(wanted, rel=0.1)
+    assert score(path, variant="magnitude").value == outcome.variants["magnitude"]
 
 
 def test_the_same_video_has_the_same_score_to_the_last_bit(tmp_path):
@@ -69,13 +69,13 @@ def test_to_and_fro_cancels_in_the_released_score_only(tmp_path):
     there = list(panning(3, 1))
     outcome = score(encode(tmp_path / "v.mp4", [*there, *reversed(there[:-1])], options=LOSSLESS))
     assert outcome.value < 0.1
-    assert outcome.details["variants"]["magnitude"] > 0.3
+    assert outcome.variants["magnitude"] > 0.3
 
 
 def test_a_still_does_not_move(tmp_path):
     outcome = score(encode(tmp_path / "v.mp4", [texture()] * 4, options=LOSSLESS))
     assert outcome.value == pytest.approx(0, abs=1e-3)
-    assert outcome.details["variants"]["magnitude"] == pytest.approx(0, abs=1e-3)
+    assert outcome.variants["magnitude"] == pytest.approx(0, abs=1e-3)
 
 
 def test_colours_are_greyed_with_the_weights_of_bgr(tmp_path):
@@ -137,7 +137,7 @@ def test_only_the_released_definition_is_without_caveats():
 @pytest.mark.parametrize(("variant", "other"), [("released", "magnitude"), ("magnitude", "released")])
 def test_the_other_definition_stands_beside(tmp_path, variant, other):
     metric = MotionAmplitude(variant=variant)
-    assert (metric.name, metric.beside.name) == ("motion_amplitude", f"motion_amplitude_{other}")
-    assert metric.beside.variant == other
+    assert (metric.name, metric.companion.name) == ("motion_amplitude", f"motion_amplitude_{other}")
+    assert metric.companion.variant == other
     path = encode(tmp_path / "v.mp4", panning(3, 1))
     assert score(path, variant=variant).by_variant(other).value == score(path, variant=other).value

@@ -13,7 +13,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.base import answer, score_clip
 from opens2v_hf.metrics.motion_smoothness import MotionSmoothness
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.q_align.scorer import RELEASED_QUALITY_SCORER
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
@@ -24,7 +24,7 @@ class BrightnessScorer:
 
     options = {"image_size": 448}  # noqa: RUF012
 
-    def __init__(self, name: str = RELEASED_QUALITY_SCORER) -> None:
+    def __init__(self, name: str = ROLES["quality_scorer"].released) -> None:
         self.info = ModelInfo("quality_scorer", name)
         self.seen = 0
 

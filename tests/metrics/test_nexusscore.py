@@ -223,7 +223,7 @@ def test_labels_that_do_not_match_drop_their_boxes():
     table = {(0, 0): [(WHOLE, 0.9)], (1, 1): [(WHOLE, 0.9)]}
     outcome = known(table).score(FakeClip(), known_reference(labels=("Dog", "Cup")))
     assert outcome.value == pytest.approx(0.8 / 2, abs=1e-6)
-    dog, cup = outcome.details["references"]
+    dog, cup = outcome.references
     assert dog["dropped"]["low_text_similarity"] == 1
     assert (dog["frames_detected"], dog["frames_found"], dog["best_similarity"]) == (1, 0, None)
     assert (cup["frames_detected"], cup["frames_found"]) == (1, 1)
@@ -243,7 +243,7 @@ def test_a_box_without_area_is_dropped_with_its_reason_and_counts_as_a_frame():
     table = {(0, 0): [(WHOLE, 0.9)], (1, 0): [((3.4, 2.0, 3.4, 8.0), 0.95)]}
     outcome = known(table, details=True).score(FakeClip(), known_reference((GREEN,), ("Cup",)))
     assert outcome.value == pytest.approx(0.4 / 2, abs=1e-6)
-    assert outcome.details["references"][0]["dropped"]["empty_crop"] == 1
+    assert outcome.references[0]["dropped"]["empty_crop"] == 1
     assert outcome.details["boxes"][1]["verdict"] == "empty_crop"
     assert outcome.details["boxes"][1]["image_similarity"] is None
 
@@ -262,7 +262,7 @@ def test_people_in_ids_with_face_are_skipped_and_others_keep_their_place():
     reference = replace(reference, prompt_embeds=np.array([[5.0, 5], [0, 0]]))
     outcome = known(table, details=True).score(FakeClip(), reference)
     assert outcome.value == pytest.approx(0.4, abs=1e-6)
-    assert [summary["reference"] for summary in outcome.details["references"]] == [1]
+    assert [summary["reference"] for summary in outcome.references] == [1]
     assert outcome.details["boxes"][0]["reference"] == 1
 
 
@@ -288,7 +288,7 @@ def test_half_precision_similarities_are_compared_in_half_precision():
     for dtype in (torch.float16, torch.float32):
         metric = known({(0, 0): [(WHOLE, 0.9)]}, dtype=dtype)
         metric.embedder.texts = {"Near": (0.0, 0.0, 0.375244140625)}
-        dropped[dtype] = metric.score(FakeClip(1), reference).details["references"][0]["dropped"]["low_text_similarity"]
+        dropped[dtype] = metric.score(FakeClip(1), reference).references[0]["dropped"]["low_text_similarity"]
     assert dropped == {torch.float16: 3, torch.float32: 0}  # the clip's one frame is sampled three times
 
 

@@ -13,10 +13,8 @@ from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics import registry
-from opens2v_hf.metrics.registry import ROLES, ModelChoice, load_metrics, load_tasks
-from opens2v_hf.models import aesthetic
-from opens2v_hf.models.faces import embedder, insightface_detector
-from opens2v_hf.models.yolo_world.weights import RELEASED_FILE
+from opens2v_hf.metrics.registry import load_metrics, load_tasks
+from opens2v_hf.models.roles import ROLES, ModelChoice
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.nexus import Thresholds
 from opens2v_hf.scores.outcome import Status
@@ -38,10 +36,13 @@ def test_the_released_models_are_the_defaults(name: str) -> None:
 
 
 def test_the_files_of_released_weights() -> None:
-    assert ROLES["detector"].file == RELEASED_FILE
-    assert ROLES["aesthetic_head"].file == aesthetic.RELEASED_FILE
-    assert ROLES["face_detector"].file == insightface_detector.RELEASED_FILE
-    assert ROLES["face_embedder"].file == embedder.RELEASED_FILE
+    """As the repo of the released weights lists them."""
+    assert {ROLES[role].file for role in ROLES if ROLES[role].released == "BestWishYsh/OpenS2V-Weight"} == {
+        "yolo_world_v2_l_image_prompt_adapter-719a7afb.pth",
+        "aesthetic-model.pth",
+        "face_extractor/models/buffalo_l/det_10g.onnx",
+        "glint360k_curricular_face_r101_backbone.bin",
+    }
 
 
 def test_metrics_share_the_models_that_they_have_in_common(choices: dict[str, ModelChoice]) -> None:
@@ -76,7 +77,7 @@ def test_a_split_is_scored_with_its_own_pictures_and_a_missing_picture_fails_one
 
     scores = run().metric("nexusscore").scores
     assert scores["singleobj_1"].status is scores["humanobj_1"].status is Status.SCORED
-    labels = [reference["label"] for reference in scores["humanobj_1"].details["references"]]
+    labels = [reference["label"] for reference in scores["humanobj_1"].references]
     assert labels == ["human" if s.label in ("Man", "Woman") else s.label for s in subjects["humanobj_1"]]
     assert "human" in labels
     assert scores["singleface_1"].status is Status.NOT_APPLICABLE

@@ -19,10 +19,10 @@ from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from safetensors.torch import save_file
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.metrics.registry import ModelChoice, load_model
 from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.faces.heatmap_network import HeatmapConfig, HeatmapFaceNetwork
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork
+from opens2v_hf.models.roles import ModelChoice, load_model
 from opens2v_hf.models.yolo_world.weights import save_weights
 
 FACES = HeatmapConfig(widths=(4, 4, 4, 4, 4), neck_width=4, input_px=64)

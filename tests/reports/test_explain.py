@@ -12,7 +12,8 @@ from PIL import Image
 from opens2v_hf.errors import ImageError, ResultError, VideoError
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.nexusscore import NexusScore
-from opens2v_hf.metrics.registry import ModelChoice, load_metrics
+from opens2v_hf.metrics.registry import load_metrics
+from opens2v_hf.models.roles import ModelChoice
 from opens2v_hf.reports.explain import explain, write_explanation
 from opens2v_hf.reports.explain_page import render_page
 from opens2v_hf.reports.explain_plots import MOST_DROPPED, draw, drawn_boxes
@@ -148,7 +149,7 @@ def test_a_video_is_explained_with_the_metrics_own_numbers(metric: NexusScore, v
     # four frames, sampled six times: each is held once
     assert explanation.frame_indices == (0, 0, 1, 1, 2, 3)
     assert list(explanation.frames) == [0, 1, 2, 3]
-    for found, summary in zip(explanation.looked_for, expected.details["references"], strict=True):
+    for found, summary in zip(explanation.looked_for, expected.references, strict=True):
         assert found.best is not None
         assert found.best[1] == pytest.approx(summary["best_similarity"])
         assert sum(found.verdicts.values()) == summary["num_boxes"]

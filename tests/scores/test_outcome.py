@@ -40,3 +40,16 @@ def test_one_video_has_a_mean_and_no_interval_and_none_has_neither() -> None:
 def test_status_and_value_never_contradict(status: Status, value: float | None) -> None:
     with pytest.raises(ValueError, match=r"value|finite"):
         VideoScore(status, value)
+
+
+def test_the_json_form_of_variants_and_references() -> None:
+    score = VideoScore.scored(0.5, variants={"released": 0.5, "raw": None}, references=[{"label": "Dog"}], frames=[1])
+    assert score.to_dict() == {
+        "status": "scored",
+        "value": 0.5,
+        "details": {"references": [{"label": "Dog"}], "frames": [1], "variants": {"released": 0.5, "raw": None}},
+    }
+    read = VideoScore.from_dict(score.to_dict())
+    assert (read.variants, read.references) == ({"released": 0.5, "raw": None}, [{"label": "Dog"}])
+    assert read.details == {"frames": [1]}
+    assert read.by_variant("raw").reason == "the score is not a number by the variant 'raw'"

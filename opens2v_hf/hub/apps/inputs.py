@@ -11,8 +11,9 @@ import gradio as gr
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.hub.apps.examples import Example
 from opens2v_hf.hub.apps.frame import on_a_space
-from opens2v_hf.metrics.registry import METRICS, ModelChoice
+from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.roles import ModelChoice
 
 RELEASED = "released"
 UNCHANGED = object()

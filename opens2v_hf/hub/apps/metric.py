@@ -195,7 +195,7 @@ def metric_page(
         remark = frame.plain(_by_name(outcome.reason, [video, *given.get("images", ())]))
         said = [*lines(loaded, outcome), *([remark] if remark else [])]
         note = answer(loaded, [outcome])["note"]
-        return Shown(f"{title} {outcome.value:.{digits}f}", said, note, [shown(outcome.details)])
+        return Shown(f"{title} {outcome.value:.{digits}f}", said, note, [shown(outcome.all_details())])
 
     return Page(title, about, (*inputs, *models), score, (view,), examples)
 

@@ -14,7 +14,7 @@ from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.inputs import Models, Option, Pictures, Prompt
 from opens2v_hf.hub.apps.metric import Page, Shown, load
 from opens2v_hf.metrics.registry import METRICS
-from opens2v_hf.models.judge.loading import RELEASED_JUDGE
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.scores.scorecard import COLUMNS
 
 SPLIT = "open-domain"
@@ -30,7 +30,7 @@ def scorecard_page(title: str, about: str) -> Page:
         Prompt(),
         Pictures(most=3, first=3, least=0),
         Option("columns", lambda: gr.CheckboxGroup(titles, value=list(NAMES), label="Columns", elem_id="columns")),
-        Models(NAMES, "the leaderboard's, need a GPU", keyed=frozenset({RELEASED_JUDGE})),
+        Models(NAMES, "the leaderboard's, need a GPU", keyed=frozenset({ROLES["judge"].released})),
     )
     view = lambda: gr.HTML(elem_id="columns-table", apply_default_css=False)  # noqa: E731
     return Page(title, about, inputs, score, (view,), [("humanobj_1", "perfect"), ("singleobj_1", "text_ignored")])

@@ -45,7 +45,7 @@ def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
     """What was found of each person, as a list."""
     people = [
         f"- {one['label']}: similarity {one['similarity']:.4f}, a face in {one['frames_found']} frames"
-        for one in outcome.details["references"]
+        for one in outcome.references
     ]
     return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(people)]
 
@@ -63,9 +63,7 @@ def people_points(details: Mapping[str, Any]) -> pd.DataFrame:
 def motion_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
     """The unit of the score, and the score by the other definition."""
     chosen = metric.options["variant"]
-    others = [
-        f"{name}: {value:.4f} {_UNITS[name]}" for name, value in outcome.details["variants"].items() if name != chosen
-    ]
+    others = [f"{name}: {value:.4f} {_UNITS[name]}" for name, value in outcome.variants.items() if name != chosen]
     return [f"in {_UNITS[chosen]}; {'; '.join(others)}"]
 
 

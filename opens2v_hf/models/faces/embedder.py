@@ -11,13 +11,11 @@ import torch
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
-from opens2v_hf.models.faces.weights import RELEASED_REPO, find_weights, fit_weights
+from opens2v_hf.models.faces.weights import find_weights, fit_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
 from opens2v_hf.models.yolo_world.weights import read_weights
-
-RELEASED_FILE = "glint360k_curricular_face_r101_backbone.bin"
-"""The embedder's file in the released weights' repo."""
 
 ROLE = "face_embedder"
 _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
@@ -65,7 +63,7 @@ class IrFaceEmbedder:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_REPO,
+        model: str | os.PathLike[str] = OPENS2V_WEIGHTS,
         *,
         revision: str | None = None,
         filename: str | None = None,
@@ -89,7 +87,9 @@ class IrFaceEmbedder:
             ModelError: nothing found, or weights that do not fit.
             ArgumentError: an argument has a value that cannot be used.
         """
-        found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
+        found = find_weights(
+            model, revision, ROLE, released_file=ROLES["face_embedder"].file, endings=_ENDINGS, filename=filename
+        )
         with loading(found.resolved):
             config = IrConfig() if found.config is None else IrConfig.from_file(found.config)
             with torch.device("meta"):

@@ -12,12 +12,10 @@ import torch
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.models.faces.face import Face
-from opens2v_hf.models.faces.weights import RELEASED_REPO, WeightsFile, find_weights
+from opens2v_hf.models.faces.weights import WeightsFile, find_weights
 from opens2v_hf.models.hub import pick_device
 from opens2v_hf.models.info import ModelInfo
-
-RELEASED_FILE = "face_extractor/models/buffalo_l/det_10g.onnx"
-"""The detector's file in the released weights' repo: the detector of InsightFace's package buffalo_l."""
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
 
 RELEASED_INPUT_PX = 320
 RELEASED_SCORE_THRESHOLD = 0.5
@@ -51,7 +49,7 @@ class InsightFaceDetector:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_REPO,
+        model: str | os.PathLike[str] = OPENS2V_WEIGHTS,
         *,
         revision: str | None = None,
         filename: str | None = None,
@@ -79,7 +77,9 @@ class InsightFaceDetector:
         if not 0.0 < score_threshold < 1.0:
             raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")
         get_model = model_loader()
-        found = find_weights(model, revision, ROLE, released_file=RELEASED_FILE, endings=_ENDINGS, filename=filename)
+        found = find_weights(
+            model, revision, ROLE, released_file=ROLES["face_detector"].file, endings=_ENDINGS, filename=filename
+        )
         chosen = pick_device(device)
         network = _load(get_model, found, chosen)
         network.prepare(chosen.index or 0 if chosen.type == "cuda" else -1, input_size=(input_px, input_px),
@@ -138,5 +138,5 @@ def _load(get_model: Any, found: WeightsFile, device: torch.device) -> Any:
         ) from error
     if getattr(network, "taskname", None) != "detection":
         kind = getattr(network, "taskname", "model of no known kind")
-        raise ModelError(f"{found.path} is a {kind}, and no face detector; give e.g. {RELEASED_FILE}")
+        raise ModelError(f"{found.path} is a {kind}, and no face detector; give e.g. {ROLES['face_detector'].file}")
     return network

@@ -10,13 +10,14 @@ import torch
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.face import FaceDetector
 from opens2v_hf.models.faces.insightface_detector import ROLE, InsightFaceDetector, model_loader
-from opens2v_hf.models.faces.weights import CONFIG_NAME, RELEASED_REPO, WEIGHTS_NAME, find_weights, fit_weights
+from opens2v_hf.models.faces.weights import CONFIG_NAME, WEIGHTS_NAME, find_weights, fit_weights
 from opens2v_hf.models.hub import loading, model_path, pick_device
 from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS
 
 
 def load_face_detector(
-    model: str | os.PathLike[str] = RELEASED_REPO,
+    model: str | os.PathLike[str] = OPENS2V_WEIGHTS,
     *,
     revision: str | None = None,
     device: str | torch.device | None = None,
@@ -44,7 +45,7 @@ def load_face_detector(
     return InsightFaceDetector.from_pretrained(model, revision=revision, device=device, **arguments)
 
 
-def check_face_detector(model: str | os.PathLike[str] = RELEASED_REPO, **_arguments: Any) -> None:
+def check_face_detector(model: str | os.PathLike[str] = OPENS2V_WEIGHTS, **_arguments: Any) -> None:
     """Raise where InsightFace is needed for a detector and cannot be imported.
 
     Raises:

@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, cached_commit, file_sha256, model_path, resolve_model
 from opens2v_hf.models.info import EMBEDDED, ModelInfo
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS
 from opens2v_hf.models.weights import download_weights
-
-RELEASED_REPO = "BestWishYsh/OpenS2V-Weight"
-"""Hub repo of the released weights."""
 
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
@@ -67,7 +65,7 @@ def find_weights(
         model: "embedded", a file, a folder, or a Hub id.
         revision: branch, tag or commit of a Hub repo.
         role: what the model is for.
-        released_file: path of the file in `RELEASED_REPO`; looked for in folders, too.
+        released_file: path of the file in `OPENS2V_WEIGHTS`; looked for in folders, too.
         endings: of files that can hold such a model, as ".safetensors".
         filename: in a folder or repo, where it is not the usual one.
 
@@ -92,7 +90,7 @@ def find_weights(
         return WeightsFile(
             role, text, folder / WEIGHTS_NAME, found.revision, folder / CONFIG_NAME, embedded=found.embedded
         )
-    is_released = text == RELEASED_REPO and filename is None
+    is_released = text == OPENS2V_WEIGHTS and filename is None
     wanted = released_file if is_released else filename or WEIGHTS_NAME
     path = download_weights(found, wanted)
     config = None if is_released else download_weights(found, CONFIG_NAME)

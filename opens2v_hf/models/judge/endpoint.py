@@ -18,8 +18,9 @@ from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
-from opens2v_hf.models.judge.options import ENDPOINT_PREFIX, EndpointOptions, known_options
+from opens2v_hf.models.judge.options import EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric
+from opens2v_hf.models.roles import ENDPOINT_PREFIX
 from opens2v_hf.scores.natural import read_score
 
 if TYPE_CHECKING:

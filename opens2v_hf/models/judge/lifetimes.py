@@ -6,9 +6,7 @@ import warnings
 from datetime import UTC, date, datetime, timedelta
 
 from opens2v_hf.errors import ModelError
-
-SHUTDOWN_DATES = {"gpt-4o-2024-11-20": date(2027, 1, 14)}
-"""Model, as its maker's own endpoint names it, to the first day on which it no longer answers there."""
+from opens2v_hf.models.roles import SHUTDOWN_DATES
 
 WARNING_DAYS = 30
 """How many days before the shutdown a warning is given."""

@@ -10,13 +10,13 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
-from opens2v_hf.models.judge.options import ENDPOINT_PREFIX, known_options
-
-RELEASED_JUDGE = "openai:gpt-4o-2024-11-20"
-"""What the released code (v1.1) asks."""
+from opens2v_hf.models.judge.options import known_options
+from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES
 
 
-def load_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str | None = None, **options: Any) -> Judge:
+def load_judge(
+    judge: str | os.PathLike[str] = ROLES["judge"].released, *, revision: str | None = None, **options: Any
+) -> Judge:
     """Load a judge by name.
 
     Args:
@@ -44,7 +44,9 @@ def load_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str 
     return LocalJudge.from_pretrained(name, revision=revision, **options)
 
 
-def check_judge(judge: str | os.PathLike[str] = RELEASED_JUDGE, *, revision: str | None = None, **options: Any) -> None:
+def check_judge(
+    judge: str | os.PathLike[str] = ROLES["judge"].released, *, revision: str | None = None, **options: Any
+) -> None:
     """Raise what `load_judge` would raise for a judge behind an endpoint; nothing is asked.
 
     Raises:

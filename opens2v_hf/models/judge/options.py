@@ -10,9 +10,6 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf.errors import ArgumentError
 
-ENDPOINT_PREFIX = "openai:"
-"""Of the name of a judge that is asked through an endpoint."""
-
 BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 
 _OWN_FIELDS = frozenset({"model", "messages", "stream", "n"})

@@ -19,9 +19,9 @@ from opens2v_hf.models.q_align.network import PromptIds, QAlign
 from opens2v_hf.models.q_align.preprocess import FramePreprocessor
 from opens2v_hf.models.q_align.prompt import prompt_ids
 from opens2v_hf.models.q_align.weights import load_network
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.scores.motion_smoothness import WINDOW_SIZE, level_scores, window
 
-RELEASED_QUALITY_SCORER = "q-future/one-align"
 ROLE = "quality_scorer"
 BATCH_TOKENS = 8192
 CPU_BATCH_TOKENS = 2048
@@ -71,7 +71,7 @@ class QAlignScorer:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_QUALITY_SCORER,
+        model: str | os.PathLike[str] = ROLES["quality_scorer"].released,
         *,
         revision: str | None = None,
         device: str | torch.device | None = None,

@@ -15,6 +15,7 @@ from torch import Tensor
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
 from opens2v_hf.models.weights import download_weights, read_weights, single_file
 from opens2v_hf.models.yolo_world.boxes import Detections, decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
@@ -22,8 +23,6 @@ from opens2v_hf.models.yolo_world.network import ImageFeatures, YoloWorld
 from opens2v_hf.models.yolo_world.preprocess import Letterbox, letterbox
 from opens2v_hf.models.yolo_world.weights import (
     CONFIG_NAME,
-    RELEASED_FILE,
-    RELEASED_REPO,
     WEIGHTS_NAME,
     build_network,
 )
@@ -110,7 +109,7 @@ class YoloWorldDetector:
     @classmethod
     def from_pretrained(
         cls,
-        model: str | os.PathLike[str] = RELEASED_REPO,
+        model: str | os.PathLike[str] = OPENS2V_WEIGHTS,
         *,
         revision: str | None = None,
         filename: str | None = None,
@@ -278,8 +277,8 @@ def _find(
     if found.is_local:
         folder = Path(found.source)
         return found, _weights_in(folder, filename), config or YoloWorldConfig.from_file(folder / CONFIG_NAME)
-    if model == RELEASED_REPO and filename is None:
-        return found, download_weights(found, RELEASED_FILE), config or YoloWorldConfig()
+    if model == OPENS2V_WEIGHTS and filename is None:
+        return found, download_weights(found, ROLES["detector"].file), config or YoloWorldConfig()
     config = config or YoloWorldConfig.from_file(download_weights(found, CONFIG_NAME))
     return found, download_weights(found, filename or WEIGHTS_NAME), config
 

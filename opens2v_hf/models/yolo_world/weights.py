@@ -18,14 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.models.weights import read_weights
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.network import YoloWorld
 
-RELEASED_REPO = "BestWishYsh/OpenS2V-Weight"
-"""Hub repo of the released weights."""
-RELEASED_FILE = "yolo_world_v2_l_image_prompt_adapter-719a7afb.pth"
-"""The detector's file in it."""
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 
@@ -59,7 +56,7 @@ def needed_weights(network: YoloWorld, weights: Mapping[str, Tensor], *, source:
     if missing := [key for key in expected if key not in weights]:
         raise ModelError(
             f"{source} lacks {len(missing)} of the {len(expected)} tensors that the detector needs: "
-            f"{_some(missing)}. Give the image-prompt checkpoint ({RELEASED_FILE}), or the config.json that fits"
+            f"{_some(missing)}. Give the checkpoint {ROLES['detector'].file}, or the config.json that fits"
         )
     wrong = [
         f"{key} is {list(weights[key].shape)} and should be {list(shape)}"

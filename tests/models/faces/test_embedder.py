@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.faces.embedder import RELEASED_FILE, IrFaceEmbedder
+from opens2v_hf.models.faces.embedder import IrFaceEmbedder
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ROLES
 
 CONFIG = IrConfig(units=(1, 1, 1, 1), widths=(4, 4, 8, 8, 8), input_px=32, embed_dim=6)
 CROPS = list(np.random.default_rng(0).integers(0, 256, (5, 224, 224, 3), dtype=np.uint8))
@@ -58,12 +59,12 @@ def test_it_loads_from_a_folder_and_says_what_it_is(folder, network):
 
 def test_a_checkpoint_of_pytorch_is_read_beside_its_config(folder, network):
     (folder / "model.safetensors").unlink()
-    torch.save({"state_dict": network.state_dict()}, folder / RELEASED_FILE)
+    torch.save({"state_dict": network.state_dict()}, folder / ROLES["face_embedder"].file)
     vectors = IrFaceEmbedder.from_pretrained(folder, device="cpu").embed(CROPS[:1])
     assert np.allclose(vectors[0], by_hand(network, CROPS[0]), atol=1e-5)
     # a file alone brings no configuration and is taken for IR-101
     with pytest.raises(ModelError, match=r"tensors are missing or have another shape \(input_layer.0.weight"):
-        IrFaceEmbedder.from_pretrained(folder / RELEASED_FILE, device="cpu")
+        IrFaceEmbedder.from_pretrained(folder / ROLES["face_embedder"].file, device="cpu")
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
@@ -73,7 +74,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
         def __reduce__(self):
             return (open, (str(ran), "w"))
 
-    torch.save({"input_layer.0.weight": Evil()}, tmp_path / RELEASED_FILE)
+    torch.save({"input_layer.0.weight": Evil()}, tmp_path / ROLES["face_embedder"].file)
     with pytest.raises(ModelError):
         IrFaceEmbedder.from_pretrained(tmp_path)
     assert not ran.exists()

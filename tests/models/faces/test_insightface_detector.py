@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
-from opens2v_hf.models.faces.insightface_detector import RELEASED_FILE, InsightFaceDetector
+from opens2v_hf.models.faces.insightface_detector import InsightFaceDetector
 from opens2v_hf.models.faces.loading import load_face_detector
+from opens2v_hf.models.roles import ROLES
 
 pytest.importorskip("insightface", reason="the extra 'faces' is not installed")
 pytest.importorskip("onnxruntime", reason="the extra 'faces' is not installed")
@@ -94,7 +95,7 @@ def test_a_detector_of_another_size_is_not_said_to_be_of_this(tmp_path):
 
 
 def test_the_released_folder_holds_more_models_than_one(tmp_path):
-    path = write_detector(tmp_path / RELEASED_FILE)
+    path = write_detector(tmp_path / ROLES["face_detector"].file)
     write_recogniser(path.parent / "w600k_r50.onnx")
     for place in (tmp_path, path.parent):
         detector = InsightFaceDetector.from_pretrained(place, device="cpu")

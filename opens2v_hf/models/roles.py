@@ -1,0 +1,206 @@
+"""The one table of model roles: the released model of each, and how a model of the role is loaded.
+
+Importing this module imports no network.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from opens2v_hf._util.text import A_LINE, is_line
+from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
+from opens2v_hf.models.info import ModelInfo, quantization_caveats
+
+OPENS2V_WEIGHTS = "BestWishYsh/OpenS2V-Weight"
+"""Hub repo with the benchmark's own copies of weights."""
+
+RELEASED_NUM_FRAMES = 32
+"""Frames that the released code (v1.1) samples from a clip for every metric that samples."""
+
+ENDPOINT_PREFIX = "openai:"
+"""Starts the name of a judge behind an OpenAI-compatible endpoint."""
+
+SHUTDOWN_DATES = {"gpt-4o-2024-11-20": date(2027, 1, 14)}
+"""Hosted model, as its maker's own endpoint names it, to the first day on which it is no longer served."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a model does for metrics, whichever model it is.
+
+    Attributes:
+        released: name of the model behind the leaderboard's numbers.
+        loader: module and attribute of the function that loads a model of this role by its name.
+        arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
+        also: what a name can be besides a Hub id and a folder.
+        file: of the released model's repo; the model is in the local cache when this file is.
+        check: module and attribute of a function that takes what the loader takes, loads nothing large, and raises if
+            something besides the weights is missing (a key, InsightFace).
+        shutdown: first day on which the released model is no longer served; None if no date is known.
+    """
+
+    released: str
+    loader: tuple[str, str]
+    arguments: tuple[str, ...] = ("device",)
+    also: str = ""
+    file: str = "config.json"
+    check: tuple[str, str] | None = None
+    shutdown: date | None = None
+
+
+ROLES: dict[str, Role] = {
+    "embedder": Role(
+        "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct",
+        ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
+        ("device", "dtype", "batch_tokens"),
+    ),
+    "judge": Role(
+        "openai:gpt-4o-2024-11-20",
+        ("opens2v_hf.models.judge.loading", "load_judge"),
+        ("device", "dtype"),
+        also="openai:<model>",
+        check=("opens2v_hf.models.judge.loading", "check_judge"),
+        shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
+    ),
+    "detector": Role(
+        OPENS2V_WEIGHTS,
+        ("opens2v_hf.models.yolo_world.detector", "YoloWorldDetector.from_pretrained"),
+        ("device", "mixed_precision"),
+        also="a checkpoint file",
+        file="yolo_world_v2_l_image_prompt_adapter-719a7afb.pth",
+    ),
+    "prompt_encoder": Role(
+        "openai/clip-vit-base-patch32",
+        ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
+    ),
+    "aesthetic_encoder": Role(
+        "openai/clip-vit-large-patch14",
+        ("opens2v_hf.models.aesthetic", "AestheticEncoder.from_pretrained"),
+    ),
+    "aesthetic_head": Role(
+        OPENS2V_WEIGHTS,
+        ("opens2v_hf.models.aesthetic", "AestheticHead.from_pretrained"),
+        also="a weights file",
+        file="aesthetic-model.pth",
+    ),
+    "quality_scorer": Role(
+        "q-future/one-align",
+        ("opens2v_hf.models.q_align.scorer", "QAlignScorer.from_pretrained"),
+        ("device", "dtype", "batch_tokens"),
+    ),
+    "face_detector": Role(
+        OPENS2V_WEIGHTS,
+        ("opens2v_hf.models.faces.loading", "load_face_detector"),
+        also="an ONNX file of InsightFace",
+        check=("opens2v_hf.models.faces.loading", "check_face_detector"),
+        file="face_extractor/models/buffalo_l/det_10g.onnx",
+    ),
+    "face_embedder": Role(
+        OPENS2V_WEIGHTS,
+        ("opens2v_hf.models.faces.embedder", "IrFaceEmbedder.from_pretrained"),
+        also="a weights file",
+        file="glint360k_curricular_face_r101_backbone.bin",
+    ),
+}
+"""Every role that a metric's models have."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that the user named, with the arguments of the class that loads it.
+
+    Attributes:
+        name: Hub id, folder, "openai:<model>" or "embedded".
+        arguments: e.g. revision, device, dtype; what is not named keeps its default.
+    """
+
+    name: str | os.PathLike[str]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def model_caveats(models: Iterable[ModelInfo]) -> list[str]:
+    """Why numbers made with these models are not the leaderboard's; embedded models are noted elsewhere.
+
+    Example:
+        >>> model_caveats([ModelInfo("embedder", "org/gme"), ModelInfo("detector", OPENS2V_WEIGHTS)])
+        ["made with the embedder org/gme; the leaderboard's is Alibaba-NLP/gme-Qwen2-VL-7B-Instruct"]
+    """
+    models = list(models)
+    found = [
+        f"made with the {info.role} {info.name}; the leaderboard's is {ROLES[info.role].released}"
+        for info in models
+        if not info.embedded and info.role in ROLES and info.name != ROLES[info.role].released
+    ]
+    return found + quantization_caveats(models)
+
+
+def frame_caveats(num_frames: int) -> list[str]:
+    """Why numbers made from another number of frames are not the leaderboard's."""
+    if num_frames == RELEASED_NUM_FRAMES:
+        return []
+    return [f"made from {num_frames} frames; the leaderboard's from {RELEASED_NUM_FRAMES}"]
+
+
+def check_models(choices: Mapping[str, ModelChoice]) -> None:
+    """Check that weights, keys and packages for some models are there, before any is loaded.
+
+    Raises:
+        OpenS2VError: as loading would raise it; if several things are missing, one `ModelError` that lists them all.
+    """
+    for choice in choices.values():
+        _check_name(choice)
+    problems: list[OpenS2VError] = []
+    for role, choice in choices.items():
+        for check in (_check_weights, _check_requirements):
+            try:
+                check(role, choice)
+            except OpenS2VError as error:
+                problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    absent = [problem for problem in problems if isinstance(problem, NotAtHandError)]
+    lines = [str(problem) for problem in problems if problem not in absent] + not_at_hand(absent)
+    if problems:
+        raise ModelError("\n  ".join(["what is missing:", *lines]))
+
+
+def _check_name(choice: ModelChoice) -> None:
+    if not is_line(os.fspath(choice.name)):
+        raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {os.fspath(choice.name)!r})")
+
+
+def _check_weights(role: str, choice: ModelChoice) -> None:
+    from opens2v_hf.models.hub import check_available
+
+    name = os.fspath(choice.name)
+    if name.startswith(ENDPOINT_PREFIX):
+        return
+    filename = ROLES[role].file if name == ROLES[role].released else "config.json"
+    check_available(name, choice.arguments.get("revision"), role, filename)
+
+
+def _check_requirements(role: str, choice: ModelChoice) -> None:
+    check = ROLES[role].check
+    if check is not None:
+        getattr(importlib.import_module(check[0]), check[1])(choice.name, **choice.arguments)
+
+
+def load_model(role: str, choice: ModelChoice) -> Any:
+    """Load the model for a role.
+
+    Raises:
+        ArgumentError: an argument of loading has a value that cannot be used.
+        ModelError: the model cannot be loaded.
+    """
+    _check_name(choice)
+    module_name, attribute = ROLES[role].loader
+    loader: Any = importlib.import_module(module_name)
+    for part in attribute.split("."):
+        loader = getattr(loader, part)
+    return loader(choice.name, **choice.arguments)
