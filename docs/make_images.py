@@ -79,7 +79,14 @@ def beside(pictures: list[Image.Image]) -> Image.Image:
 def screenshot(page: Path) -> Image.Image:
     """A page in Chromium, 1280 pixels wide, without the white below its end."""
     path = page.with_suffix(".png")
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,4000"]
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,4000",
+    ]
     # the page was written by this script, and chromium is taken from wherever it is installed
     subprocess.run([*command, f"--screenshot={path}", page.as_uri()], check=True, capture_output=True)  # noqa: S603
     picture = Image.open(path).convert("RGB")
