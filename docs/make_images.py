@@ -1,17 +1,18 @@
 """Make the pictures of these pages anew: `python docs/make_images.py`, in some minutes of a processor.
 
-All of them come from the package's own commands on its synthetic sample with the embedded models. The picture of the
-leaderboard is a screenshot of spaces/leaderboard and is not made here.
+All of them come from the package's own commands on its synthetic sample with the embedded models; that of a page needs
+chromium. The picture of the leaderboard is a screenshot of spaces/leaderboard and is not made here.
 """
 
 from __future__ import annotations
 
 import io
+import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from opens2v_hf import cli
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
@@ -75,6 +76,25 @@ def beside(pictures: list[Image.Image]) -> Image.Image:
     return row
 
 
+def screenshot(page: Path) -> Image.Image:
+    """A page in Chromium, 1280 pixels wide, without the white below its end."""
+    path = page.with_suffix(".png")
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,4000",
+    ]
+    # the page was written by this script, and chromium is taken from wherever it is installed
+    subprocess.run([*command, f"--screenshot={path}", page.as_uri()], check=True, capture_output=True)  # noqa: S603
+    picture = Image.open(path).convert("RGB")
+    content = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
+    bottom = picture.height if content is None else min(content[3] + 16, picture.height)
+    return picture.crop((0, 0, picture.width, bottom))
+
+
 def main() -> None:
     """Make everything in a temporary folder, and the pictures of it in `docs/images`."""
     with tempfile.TemporaryDirectory() as name:
@@ -83,8 +103,8 @@ def main() -> None:
         sample_id = next(i for i in eval_ids(1) if i.startswith("singleobj"))
         save(strips(folders.videos, sample_id), "simulated-models")
         clip = sorted((folders.dataset / "gpt-frames-pairs").iterdir())[0].name
-        cli.main(["show", clip, "--data-dir", str(folders.dataset), "--out", str(work / "show.png")])
-        save(Image.open(work / "show.png"), "show")
+        cli.main(["show", clip, "--data-dir", str(folders.dataset), "--out", str(work / "show.html")])
+        save(screenshot(work / "show.html"), "show")
         video = str(folders.videos["flicker"] / f"{sample_id}.mp4")
         place = ["--data-dir", str(folders.benchmark), "--models", "embedded", "--out", str(work / "why")]
         cli.main(["explain", video, *place])

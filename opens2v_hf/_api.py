@@ -172,7 +172,7 @@ def show(
     pairs: int | None = None,
     out: PathLike | None = None,
 ) -> Path:
-    """Draw a sample of OpenS2V-5M on one sheet: frames, masks, subjects, pairs, views.
+    """Write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views.
 
     Args:
         sample: its id, or "part/id", or the number of its row counted from 0.
@@ -183,10 +183,10 @@ def show(
         config_name: "regular" for the clip with its pairs and views, or one of these alone.
         num_frames: of the clip.
         pairs: at most.
-        out: a PNG file; named after the sample by default.
+        out: an HTML file; named after the sample by default.
 
     Returns:
-        Path of the sheet.
+        Path of the page.
 
     Raises:
         SampleError: there is no such sample, or its record is malformed.
@@ -194,8 +194,9 @@ def show(
         ArgumentError: an argument has a value that cannot be used.
         ResultError: the file cannot be written.
     """
-    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, fetch, write_sheet
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, check_path, fetch, write_sheet
 
+    check_path(out)
     shown = fetch(
         Place(_text(data_dir), repo, revision, _text(index_dir)),
         str(sample),

@@ -16,6 +16,7 @@ from opens2v_hf._util.console import is_quiet, say
 LINE_EVERY_S = 15.0
 """Between two lines where there is no terminal."""
 
+_BYTES = "B"
 _RECENT = 32
 """Updates that the rate is computed from: what comes out of a journal at once says nothing about the rest."""
 
@@ -26,7 +27,8 @@ class Progress:
     Args:
         total: of the things to be done.
         description: of what is going on.
-        unit: what is counted, in the singular.
+        unit: what is counted, in the singular; "B" for bytes, which are written with a prefix.
+        initial: done by an earlier run; it does not count for the rate.
         shown: False to show nothing: of several processes one speaks for all.
         clock: seconds; for tests.
     """
@@ -37,21 +39,30 @@ class Progress:
         *,
         description: str,
         unit: str,
+        initial: int = 0,
         shown: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
+        self._initial = initial
         self._description = description
         self._unit = unit
-        self._done = self._failed = 0
+        self._done, self._failed = initial, 0
         self._clock = clock
         self._begin = self._last_line = clock()
-        self._recent: deque[tuple[float, int]] = deque([(self._begin, 0)], maxlen=_RECENT)
+        self._recent: deque[tuple[float, int]] = deque([(self._begin, initial)], maxlen=_RECENT)
         self._shown = shown and not is_quiet()
         self._has_lines = False
         self._bar: Any = None
         if self._shown and sys.stderr.isatty():
-            self._bar = tqdm(total=total, desc=description, unit=unit, file=sys.stderr, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=total, initial=initial, desc=description, unit=unit, unit_scale=unit == _BYTES, file=sys.stderr,
+                dynamic_ncols=True,
+            )  # fmt: skip
+
+    def advance(self, count: int) -> None:
+        """Say how many more are done."""
+        self.update(self._done + count)
 
     def update(self, done: int, failed: int = 0) -> None:
         """Say how many are done so far, which never goes back, and how many of those failed."""
@@ -73,11 +84,14 @@ class Progress:
         """Whether a line is printed: every now and then, at the end, and at first where the run will be long."""
         if self._has_lines and self._done >= self._total:
             return True
-        expected = (now - self._begin) * (self._total - self._done) / self._done
+        expected = (now - self._begin) * (self._total - self._done) / (self._done - self._initial)
         return now - self._last_line >= LINE_EVERY_S or (not self._has_lines and expected >= 2 * LINE_EVERY_S)
 
     def _line(self, now: float) -> str:
-        line = f"{self._description}: {self._done} of {self._total} {self._unit}s"
+        if self._unit == _BYTES:
+            line = f"{self._description}: {_size(self._done)} of {_size(self._total)}"
+        else:
+            line = f"{self._description}: {self._done} of {self._total} {self._unit}s"
         if self._failed:
             line += f", {self._failed} failed"
         line += f", {duration(now - self._begin)}"
@@ -112,5 +126,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def _size(count: float) -> str:
+    """A number of bytes with a prefix of 1000s, e.g. "1.50MB"."""
+    return f"{tqdm.format_sizeof(count)}B"
+
+
 def _per_time(rate: float, unit: str) -> str:
+    if unit == _BYTES:
+        return f"{_size(rate)}/s"
     return f"{rate:.1f} {unit}s/s" if rate >= 1 else f"{1 / rate:.1f} s/{unit}"

@@ -27,7 +27,7 @@ COMMANDS = {
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",
     "validate": "check submissions to the leaderboard: files, a clone of its data, a pull request",
     "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
-    "show": "draw a sample of OpenS2V-5M on one sheet: frames, masks, subjects, pairs, views",
+    "show": "write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views",
     "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",
     "doctor": "say what is installed, what will be used and what is missing",
 }

@@ -1,4 +1,4 @@
-"""`opens2v show`: one sheet about a sample of OpenS2V-5M."""
+"""`opens2v show`: a page about a sample of OpenS2V-5M."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="pairs at most (default: 4; none where the released layout would be read over a network for them)",
     )
-    parser.add_argument("--out", metavar="FILE.png", help="default: named after the sample")
+    parser.add_argument("--out", metavar="FILE.html", help="default: named after the sample")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw the sheet and say where it is; 1 where something could not be drawn."""
-    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, fetch, write_sheet
+    """Write the page and print its path; 1 where a part of the sample could not be read."""
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, check_path, fetch, write_sheet
 
+    check_path(arguments.out)
     shown = fetch(
         Place(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),
         arguments.sample,
@@ -48,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         most_pairs=arguments.pairs,
     )
     path = write_sheet(shown, arguments.out)
-    drawn = (part for part in (shown.clip, shown.views) if part is not None)
-    problems = [problem for part in drawn for problem in part.problems]
+    problems = [problem for part in (shown.clip, shown.views) if part is not None for problem in part.problems]
     for sentence in (*problems, *shown.notes):
         say(f"note: {sentence}")
     say(f"wrote {path}")

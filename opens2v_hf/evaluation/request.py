@@ -11,8 +11,7 @@ from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.models.judge.options import ENDPOINT_PREFIX
-from opens2v_hf.models.roles import ROLES, ModelChoice
+from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES, ModelChoice
 
 MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""

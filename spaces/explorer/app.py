@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import os
 import tempfile
 from collections.abc import Mapping
@@ -15,14 +14,12 @@ from typing import Any
 os.environ.setdefault("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
 
 import gradio as gr
-from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.hub.apps import frame
-from opens2v_hf.reports.plots import to_png
 from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of, synthetic_folder
+from opens2v_hf.reports.sheet.page import render_fragment
 from opens2v_hf.reports.sheet.show import complete
-from opens2v_hf.reports.sheet.show_plots import draw_sheet
 from opens2v_hf.reports.sheet.shown import ShownClip
 from opens2v_hf.video.writer import write_video
 
@@ -68,41 +65,26 @@ def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> 
         return browser, *_sheet(browser, browser.next(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))
-        return browser, None, str(error), None, "", ""
+        return browser, "", str(error), None, ""
 
 
 def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any, ...]:
-    """The next or previous sample as a sheet, and a line about it; where there is none, the current one stays."""
+    """Show the next or previous sample; where there is none, the current one stays."""
     try:
         if browser is None:
             raise ArgumentError("open a dataset first")
         return _sheet(browser, browser.next() if forwards else browser.previous(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))
-        return (gr.skip(),) * 5
+        return (gr.skip(),) * 4
 
 
 def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[Any, ...]:
-    """The sample as a sheet, a line about it, its clip, its facts as a table, and a note on a synthetic sample."""
+    """The sample's page, a line about it, its clip, and a note on a synthetic sample."""
     shown = complete(browser.place, row, most_pairs=None if with_pairs else 0)
-    sheet = Image.open(io.BytesIO(to_png(draw_sheet(shown))))
-    about = shown.clip
-    facts = about and [
-        ("Caption", about.caption),
-        ("Tags", "; ".join(f"{kind}: {', '.join(words)}" for kind, words in about.tags.items() if words)),
-        ("Duration", f"{about.duration_s:.2f} s" if about.duration_s is not None else ""),
-        *((name, f"{value:.3f}" if value is not None else "") for name, value in about.scores.items()),
-        ("Subjects", ", ".join(subject.label for subject in about.subjects)),
-    ]
     note = SAMPLE_NOTE if browser.place.data_dir == _synthetic() else ""
     line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
-    return (
-        sheet,
-        line,
-        _clip(row, about),
-        frame.table([name for name, _ in facts or []], [[value for _, value in facts or []]]),
-        note,
-    )
+    return render_fragment(shown), line, _clip(row, shown.clip), note
 
 
 def _synthetic() -> str:
@@ -165,16 +147,9 @@ def build() -> gr.Blocks:
         line = gr.Textbox(show_label=False, interactive=False, container=False, elem_id="line")
         note = gr.Markdown(elem_id="note")
         clip = gr.Video(label="Clip", interactive=False, height=240, elem_id="clip")
-        facts = gr.HTML(elem_id="facts", apply_default_css=False)
-        sheet = gr.Image(
-            type="pil",
-            format="png",
-            show_label=False,
-            interactive=False,
-            buttons=["fullscreen", "download"],
-            elem_id="sheet",
-        )
-        shown = [sheet, line, clip, facts, note]
+        # every word in it is escaped by its template
+        sheet = gr.HTML(elem_id="sheet", apply_default_css=False)
+        shown = [sheet, line, clip, note]
         filters = [dataset, pairs, tags, quality, shortest, longest, *least]
         for event in (opening.click, dataset.submit, tags.submit, demo.load):
             event(open_dataset, filters, [browser, *shown], api_visibility="private")

@@ -79,3 +79,12 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.update(4, 1)
     assert "4/4" in terminal.getvalue()
     assert "1 failed" in terminal.getvalue()
+
+
+def test_bytes_have_a_prefix_and_those_of_an_earlier_run_do_not_count_for_the_rate(capsys) -> None:
+    clock = Clock()
+    with Progress(10_000_000, description="converting", unit="B", initial=4_000_000, clock=clock) as progress:
+        clock.now = 20.0
+        progress.advance(1_000_000)
+    # 1 MB in 20 s is 50 kB/s; the 5 MB that are left take 100 s
+    assert capsys.readouterr().err == "converting: 5.00MB of 10.0MB, 20 s, 50.0kB/s, about 1 min 40 s left\n"

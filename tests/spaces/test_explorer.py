@@ -4,12 +4,14 @@ import pytest
 from helpers.browser import ROOT, Page, app_on_loopback
 
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
+from opens2v_hf.data.synthetic.scenes import caption
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
 
 FILES = plan_dataset()
-IDS = [clip.id for part in ("dataset1", "dataset2") for file in FILES for clip in file.clips if clip.part == part]
+CLIPS = [clip for part in ("dataset1", "dataset2") for file in FILES for clip in file.clips if clip.part == part]
+IDS = [clip.id for clip in CLIPS]
 
 
 @pytest.fixture(scope="module")
@@ -28,19 +30,17 @@ def line(page) -> str:
     return field.get_property("value")
 
 
-def wait_for_sample(page, number: int, sample_id: str) -> str:
-    """Wait until that sample is shown; gives the address of its sheet."""
+def wait_for_sample(page, number: int, sample_id: str) -> None:
+    """Wait until that sample and its page are shown."""
     expected = f"Sample {number} of those that fit: "
     page.wait(
         lambda: True if line(page).startswith(expected) and line(page).endswith(sample_id) else None,
         f"sample {number}, {sample_id}, did not appear",
     )
-    return page.wait(
-        lambda: next(
-            (img.get_attribute("src") for img in page.find("#sheet img") if img.get_property("naturalWidth") == 1950),
-            None,
-        ),
-        "no sheet",
+    page.wait(lambda: True if [heading.text for heading in page.find("#sheet h2")] == [sample_id] else None, "no sheet")
+    page.wait(
+        lambda: True if all(image.get_property("naturalWidth") for image in page.find("#sheet img")) else None,
+        "an image of the sheet does not load",
     )
 
 
@@ -57,14 +57,17 @@ def test_it_opens_with_the_synthetic_sample(page, folder):
         page.screenshot(folder / f"first-{width}.png", width)
         assert page.overflow() <= 0
         assert page.low_contrast() == []
+    assert len(page.find("#sheet svg image")) == 1
+    assert len(page.find("#sheet img")) > 8
+    assert caption(CLIPS[0].scene) in page.text()
     assert page.find("input[type=file]") == []
     assert page.foreign_requests() == []
 
 
 def test_next_and_previous(page):
-    first = wait_for_sample(page, 1, IDS[0])
+    wait_for_sample(page, 1, IDS[0])
     page.click("Next")
-    assert wait_for_sample(page, 2, IDS[1]) != first
+    wait_for_sample(page, 2, IDS[1])
     page.click("Previous")
     wait_for_sample(page, 1, IDS[0])
     page.click("Previous")

@@ -136,6 +136,23 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
         """The released layout that it reads; None where it reads converted shards."""
         return self._layout
 
+    @property
+    def shard_urls(self) -> list[str]:
+        """The files that it reads; of the released layout one for each range of a file."""
+        return [shard.url for shard in self._shards]
+
+    @property
+    def root(self) -> str:
+        """The folder or URL that it reads, at its commit where it is on the Hub."""
+        if self._layout is not None:
+            return self._layout.place.root
+        return self._shards[0].url.rsplit("/data/", 1)[0]
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All rows that it reads, without the cache of `datasets`."""
+        for shard in self._shards:
+            yield from self._tables(shard)
+
     def _info(self) -> datasets.DatasetInfo:
         all_features = _FEATURES[self.config.name]()
         return datasets.DatasetInfo(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,7 @@ class PairIndex:
         """
         for builder in builders_of(dataset) if isinstance(dataset, datasets.IterableDataset) else ():
             return cls.build(
-                _root(builder),
+                builder.root,
                 rule=rule,
                 folder=folder,
                 token=builder.token,
@@ -177,13 +176,6 @@ class PairIndex:
         return {**self.__dict__, "_arrays": None}
 
 
-def _root(builder: OpenS2V5M) -> str:
-    """The very place that a builder reads, at its commit where it is on the Hub."""
-    if builder._layout is not None:
-        return builder._layout.place.root
-    return builder._shards[0].url.rsplit("/data/", 1)[0]
-
-
 def _write(rows: OpenS2V5M, pairs: OpenS2V5M, folder: Path) -> None:
     """Writes the arrays; the folder appears when all are there, and another process may write the same one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +199,7 @@ def _write(rows: OpenS2V5M, pairs: OpenS2V5M, folder: Path) -> None:
 def _pair_arrays(builder: OpenS2V5M) -> tuple[np.ndarray, np.ndarray]:
     """Each pair twice, once from either side."""
     keys, sides = [np.empty(0, np.uint64)], [np.empty(0, _PAIR)]
-    for table in _tables(builder):
+    for table in builder.tables():
         columns = {name: table[name].to_pylist() for name in ("current_part", "current_id", "other_part", "other_id")}
         current = _keys(columns["current_part"], columns["current_id"])
         other = _keys(columns["other_part"], columns["other_id"])
@@ -224,11 +216,6 @@ def _pair_arrays(builder: OpenS2V5M) -> tuple[np.ndarray, np.ndarray]:
             keys.append(here)
             sides.append(block)
     return np.concatenate(keys), np.concatenate(sides)
-
-
-def _tables(builder: OpenS2V5M) -> Iterator[Any]:
-    for _, table in builder._generate_tables(list(builder._shards)):
-        yield table
 
 
 def _keys(parts: list[str], ids: list[str]) -> np.ndarray:

@@ -111,9 +111,9 @@ class RowStore:
         return _features().decode_example(row, token_per_repo_id=_token_per_repo(self._builder))
 
     def _read(self, file: int, group: int, place: int) -> dict[str, Any] | None:
-        layout = self._builder._layout
+        layout = self._builder.layout
         if layout is None:
-            urls = _shard_urls(self._builder)
+            urls = self._builder.shard_urls
             if file >= len(urls):
                 return None
             table = _row_group(urls[file], group, _token(self._builder))
@@ -133,14 +133,14 @@ class RowStore:
 
 
 def _find_rows(builder: OpenS2V5M) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    layout = builder._layout
+    layout = builder.layout
     if layout is not None:
         for number, file in enumerate(layout.parts):
             entries = read_object(layout.open(file), on_error="skip", borders=RECORD_BORDERS)
             found = [(key_of(file.name, entry.key), (number, 0, entry.byte_offset)) for entry in entries]
             yield _as_arrays(found)
         return
-    for number, url in enumerate(_shard_urls(builder)):
+    for number, url in enumerate(builder.shard_urls):
         found = []
         with _open(url, _token(builder)) as parquet:
             for group in range(parquet.num_row_groups):
@@ -155,10 +155,6 @@ def _as_arrays(found: list[tuple[int, tuple[int, int, int]]]) -> tuple[np.ndarra
         np.array([key for key, _ in found], np.uint64),
         np.array([location for _, location in found], _LOCATION),
     )
-
-
-def _shard_urls(builder: OpenS2V5M) -> list[str]:
-    return [shard.url for shard in builder._shards]
 
 
 @functools.lru_cache(maxsize=8)

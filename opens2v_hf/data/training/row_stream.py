@@ -142,10 +142,9 @@ def builders_of(dataset: datasets.IterableDataset) -> list[OpenS2V5M]:
 
 
 def nodes(dataset: datasets.IterableDataset) -> Iterator[Any]:
-    """The transformations that a streamed dataset consists of, the last first.
-
-    `datasets` has no public way to ask for them.
-    """
+    """The transformations that a streamed dataset consists of, the last first."""
+    # `datasets` has no public way to ask what a stream is made of. It is needed to refuse a buffered shuffle, which
+    # loses rows when a run is resumed, and to find the builder, which knows where the other clip of a pair is.
     waiting = [dataset._ex_iterable]
     while waiting:
         node = waiting.pop()

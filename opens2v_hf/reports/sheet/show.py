@@ -1,4 +1,4 @@
-"""Finding a sample of OpenS2V-5M with its pairs and views, wherever it lies, and drawing the sheet about it."""
+"""Finding a sample of OpenS2V-5M with its pairs and views, wherever it lies, and writing the page about it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO, OpenS2V5M
 from opens2v_hf.data.opens2v5m.filters import Filters
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError, SourceError
-from opens2v_hf.reports.plots import to_png
-from opens2v_hf.reports.sheet.show_plots import draw_sheet
+from opens2v_hf.reports.sheet.page import render_page
 from opens2v_hf.reports.sheet.shown import PairSide, Shown, ShownClip, ShownPair, ShownViews, shown_clip, shown_views
 
 Config = Literal["regular", "cross_pairs", "views"]
 
 NUM_FRAMES = 8
-"""Frames of the clip that a sheet shows unless told otherwise."""
+"""Frames of the clip that a sheet shows by default."""
 
 MOST_PAIRS = 4
-"""Pairs that a sheet shows unless told otherwise."""
+"""Pairs that a sheet shows by default."""
 
 
 _SIDES = ("current", "other")
@@ -158,23 +157,36 @@ def complete(
     return Shown(clip.id, clip, pairs, views, tuple(notes))
 
 
+def check_path(path: str | os.PathLike[str] | None) -> None:
+    """Refuse a name that does not end in .html, before anything is read for it.
+
+    Raises:
+        ArgumentError: it does not.
+    """
+    if path is not None and Path(path).suffix.lower() != ".html":
+        raise ArgumentError(
+            f"the sheet is a web page: out must end in .html (got {os.fspath(path)!r}); "
+            "a browser can print or capture it as a picture"
+        )
+
+
 def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Path:
-    """Draws the sheet and writes it as a PNG file.
+    """Write the page about a sample.
 
     Args:
         shown: what it shows.
         path: of the file; by default named after the sample, in the working folder.
 
     Raises:
-        ArgumentError: the path does not end in .png.
+        ArgumentError: the path does not end in .html.
         ResultError: the file cannot be written.
     """
-    target = Path(path) if path is not None else Path(f"{re.sub(r'[^A-Za-z0-9.-]+', '_', shown.title).strip('._')}.png")
-    if target.suffix.lower() != ".png":
-        raise ArgumentError(f"a sheet is a PNG file; give it a name that ends in .png (got {target})")
-    png = to_png(draw_sheet(shown))
+    check_path(path)
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", shown.title).strip("._")
+    target = Path(f"{name}.html" if path is None else path)
+    page = render_page(shown)
     with whole_file(target) as temporary:
-        temporary.write_bytes(png)
+        temporary.write_text(page, encoding="utf-8")
     return target
 
 

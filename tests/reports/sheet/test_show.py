@@ -1,10 +1,14 @@
-"""A sample of OpenS2V-5M on one sheet: what is on it, from every form of the dataset."""
+"""The page about a sample of OpenS2V-5M: what it shows, from every form of the dataset."""
 
+import base64
 import functools
+import io
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import replace
+from html import unescape
 from itertools import combinations
 from pathlib import Path
 
@@ -21,8 +25,8 @@ from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError
+from opens2v_hf.reports.sheet.page import color_of, overlay, place_labels, render_fragment, render_page
 from opens2v_hf.reports.sheet.show import Place, fetch, write_sheet
-from opens2v_hf.reports.sheet.show_plots import color_of, draw_sheet, overlay, place_labels
 from opens2v_hf.reports.sheet.shown import shown_clip
 
 CLIPS = {
@@ -31,6 +35,17 @@ CLIPS = {
     for clip in file.clips
 }
 NAME, CLIP = next((name, clip) for name, clip in CLIPS.items() if clip.has_views)
+
+
+def words_of(page: str) -> str:
+    """The text of a page, its blanks joined."""
+    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+    return " ".join(unescape(text).split())
+
+
+def images_of(page: str) -> list[Image.Image]:
+    sources = re.findall(r'(?:src|href)="data:image/webp;base64,([^"]*)"', page)
+    return [Image.open(io.BytesIO(base64.b64decode(source))) for source in sources]
 
 
 @functools.cache
@@ -112,7 +127,7 @@ def test_a_row_by_its_number_and_the_other_configs(place):
     assert len(fetch(place, NAME, config="cross_pairs", most_pairs=2).pairs) == 2
 
 
-def test_what_is_not_there_is_told_in_one_sentence(place):
+def test_what_does_not_exist_is_an_error(place):
     with pytest.raises(SampleError, match="has no sample 'nothing' of the config 'regular'; its first are"):
         fetch(place, "nothing")
     with pytest.raises(SampleError, match="has no row 999"):
@@ -135,7 +150,9 @@ def test_a_broken_video_leaves_the_rest_of_the_sheet(tmp_path):
     assert shown.clip.problems[0].startswith("No frames: ")
     assert shown.clip.subjects[0].mask.any()
     assert any(note.startswith("No views: ") for note in shown.notes)
-    assert Image.open(write_sheet(shown, tmp_path / "sheet.png")).width == 1950
+    page = words_of(write_sheet(shown, tmp_path / "sheet.html").read_text())
+    assert shown.clip.problems[0] in page
+    assert "no picture" in page
 
 
 def test_malformed_records_cost_no_other_sample(tmp_path):
@@ -204,18 +221,61 @@ def test_a_pair_that_names_another_subject_shows_no_wrong_picture(tmp_path):
         assert renamed.missing.startswith(f"{renamed.subject_id} is ")
 
 
-def test_the_sheet_is_a_png_file(tmp_path):
-    shown = fetch(Place(str(folder_form())), NAME)
-    path = write_sheet(shown, tmp_path / "new" / "sheet.png")
-    picture = np.asarray(Image.open(path).convert("RGB"))
-    assert picture.shape[1] == 1950
-    blue = np.array([0x25, 0x63, 0xEB])  # of the first subject: its box, outline, label and card
-    assert (np.abs(picture.astype(int) - blue).max(axis=2) < 8).sum() > 2000
-    with pytest.raises(ArgumentError, match=r"ends in \.png"):
-        write_sheet(shown, tmp_path / "sheet.gif")
-    # what has a caption of no known length or a dollar sign in it is drawn all the same
-    long = replace(shown.clip, caption="costs $5 and \\alpha$ " * 300)
-    assert draw_sheet(replace(shown, clip=long)).get_figheight() > draw_sheet(shown).get_figheight()
+def test_the_page_has_all_facts_and_images(tmp_path):
+    shown = fetch(Place(str(folder_form())), NAME, num_frames=3)
+    page = write_sheet(shown, tmp_path / "new" / "sheet.html").read_text()
+    words = words_of(page)
+    record = json.loads((folder_form() / "regular" / f"{CLIP.part}.json").read_text())[CLIP.id]
+    start, end = CLIP.face_cut
+    assert words.startswith(f"{CLIP.id} {CLIP.id} {CLIP.part}, frames {start} to {end - 1} of the file, ")
+    assert f"{shown.clip.frame_size[1]} × {shown.clip.frame_size[0]} pixels after crop" in words
+    assert record["metadata"]["face_cap_qwen"] in words
+    for kind, tags in record["word_tags"].items():
+        if tags:
+            assert f"{ {'pre_define': 'always looked for'}.get(kind, kind) } {', '.join(tags)}" in words
+    for name in ("technical", "motion", "aesthetic", "foreground aesthetic", "background aesthetic"):
+        assert re.search(rf"{name} \d", words)
+    assert f"frame {start}, annotated frame " in words
+    assert f"frame {end - 1} " in words
+    for subject in shown.clip.subjects:
+        assert f"{subject.id} {subject.label} {'' if subject.mask.any() else 'empty mask '}text " in words
+    assert "background subjects painted out" in words
+    assert shown.pairs
+    for pair in shown.pairs:
+        sides = " | ".join(f"{side.subject_id} {side.label}" for side in (pair.own, pair.other))
+        assert f"{sides} similarity: text " in words
+        assert f"{pair.other.part}/{pair.other.id}" in words
+    for tag, _ in shown.views.views:
+        assert f"Synthesised views the frame {tag}" in words or f" {tag}" in words
+    cut_out = [subject for subject in shown.clip.subjects if subject.picture is not None]
+    images = images_of(page)
+    # annotated frame, film, subjects, background, both sides of pairs, frame and views
+    assert len(images) == 1 + 3 + len(cut_out) + 1 + 2 * len(shown.pairs) + 1 + len(shown.views.views)
+    assert images[4].mode == "RGBA"
+    annotated = np.asarray(images[0].convert("RGB")).astype(int)
+    assert max(annotated.shape) == 960
+    blue = np.array([0x25, 0x63, 0xEB])  # the outline of the first subject, as lossy compression leaves it
+    assert (np.abs(annotated - blue).max(axis=2) < 48).sum() > 100
+    with pytest.raises(ArgumentError, match=r"must end in \.html"):
+        write_sheet(shown, tmp_path / "sheet.png")
+
+
+def test_the_page_loads_nothing_and_escapes_what_it_is_given():
+    shown = fetch(Place(str(folder_form())), NAME, num_frames=1, most_pairs=0)
+    hostile = "<script>alert(1)</script><img src=http://example.com/x onerror='a()'>"
+    clip = replace(
+        shown.clip,
+        caption=hostile,
+        tags={hostile: (hostile,)},
+        subjects=tuple(replace(subject, label=hostile) for subject in shown.clip.subjects),
+    )
+    shown = replace(shown, title=hostile, clip=clip, notes=(hostile,))
+    for page in (render_page(shown), render_fragment(shown)):
+        assert "<script" not in page
+        assert "<img src=http" not in page
+        assert re.findall(r'(?:src|href)="(?!data:image/webp;base64,)', page) == []
+        assert hostile in unescape(page)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in render_page(shown)
 
 
 def test_an_overlay_by_hand():
@@ -226,7 +286,7 @@ def test_an_overlay_by_hand():
     blended = overlay(frame, [small, None, large], opacity=0.5)
     # the outline is two pixels wide, so that only the middle of the small mask shows its mixed colour
     assert color_of(0) == "#2563eb"
-    assert blended[1, 4].tolist() == [5, 150, 105]  # outline of the large mask, #059669
+    assert blended[1, 4].tolist() == [4, 120, 87]  # outline of the large mask, #047857
     assert frame[0, 0].tolist() == [100, 100, 100]
     flat = overlay(frame, [large], opacity=0.25)
     assert flat[4, 4].tolist() == [round(75 + 37 / 4), round(75 + 99 / 4), round(75 + 235 / 4)]
@@ -238,7 +298,7 @@ BOX = st.tuples(st.floats(-5, 105), st.floats(-5, 105))
 
 @given(st.lists(BOX, max_size=8), st.lists(st.floats(5, 40), min_size=8, max_size=8))
 @settings(max_examples=60, deadline=None)
-def test_no_label_hides_another(corners, widths):
+def test_no_label_covers_another(corners, widths):
     height = 5.0
     sizes = [(width, height) for width in widths[: len(corners)]]
     placed = place_labels(corners, sizes, (100.0, 100.0))
@@ -249,6 +309,6 @@ def test_no_label_hides_another(corners, widths):
         assert x + w <= u + 1e-5 or u + s <= x + 1e-5 or y + h <= v + 1e-5 or v + t <= y + 1e-5
 
 
-def test_a_label_stands_above_its_box():
+def test_a_label_is_above_its_box():
     assert place_labels([(10.0, 20.0)], [(30.0, 5.0)], (100.0, 100.0)) == [(10.0, 15.0)]
     assert place_labels([(90.0, 2.0)], [(30.0, 5.0)], (100.0, 100.0)) == [(70.0, 0.0)]

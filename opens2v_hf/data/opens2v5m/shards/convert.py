@@ -26,6 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.progress import Progress
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed
 from opens2v_hf.data.opens2v5m.released.media_folder import INDEX_SUFFIX, MediaFolder
@@ -33,7 +34,6 @@ from opens2v_hf.data.opens2v5m.released.samples import pair_rows, regular_rows, 
 from opens2v_hf.data.opens2v5m.released.tar_index import build_index
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
 from opens2v_hf.data.opens2v5m.shards.convert_plan import Plan, Unit
-from opens2v_hf.data.opens2v5m.shards.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.schema import (
     CROSS_PAIRS,
     EMBEDDED,
@@ -117,7 +117,7 @@ def _convert(plan: Plan, folder: Path, processes: int) -> Conversion:
     undone = [unit for unit in plan.units if not _note(work, unit).is_file()]
     total = sum(unit.stop - unit.start for unit in plan.units if unit.config != "views")
     left = sum(unit.stop - unit.start for unit in undone if unit.config != "views")
-    with Progress("converting", total, done=total - left) as progress:
+    with Progress(total, description="converting", unit="B", initial=total - left) as progress:
         for unit in _run(plan, folder, undone, processes):
             if unit.config != "views":
                 progress.advance(unit.stop - unit.start)
@@ -156,8 +156,8 @@ def _build_index(media: MediaFolder, folder: Path) -> Path | None:
     if media.has_index():
         media.copy_index(path)
         return path
-    with Progress(f"indexing {media.index_name}", tar.size) as progress:
-        build_index(tar, path, progress=progress.reach)
+    with Progress(tar.size, description=f"indexing {media.index_name}", unit="B") as progress:
+        build_index(tar, path, progress=progress.update)
     return path
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
-from opens2v_hf.data.opens2v5m.shards.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.write import sha256_of
 from opens2v_hf.errors import MaskError, ResultError, SourceError
 from opens2v_hf.masks.rle import RLE, decode
@@ -65,7 +65,7 @@ def verify(folder: Path) -> Verification:
     present = {str(file.relative_to(folder)) for file in files}
     problems += [f"{name}: no manifest knows this file" for name in sorted(present - listed)]
     sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
-    with Progress("verifying", sum(sizes.values())) as progress:
+    with Progress(sum(sizes.values()), description="verifying", unit="B") as progress:
         for shard in shards:
             name = shard["path"]
             if name not in present:
