@@ -12,6 +12,7 @@ from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.columns import category_of_id
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
 
@@ -90,9 +91,32 @@ def read_result(path: str | os.PathLike[str]) -> RunResult:
         metrics=tuple(_metric(name, metric) for name, metric in fields.child("metrics").items()),
         package={name: fields.child("package").line(name) for name in fields.mapping("package")},
         created_at=fields.line("created_at"),
+        generation=None if record.get("generation") is None else _generation(fields.child("generation")),
     )
     _check(result, fields)
     return result
+
+
+def _generation(fields: Fields) -> Generation:
+    return Generation(
+        kind=fields.line("kind"),
+        name=fields.line("name"),
+        revision=fields.line_or_none("revision"),
+        family=fields.line_or_none("family"),
+        dtype=fields.line_or_none("dtype"),
+        versions={name: fields.child("versions").line(name) for name in fields.mapping("versions")},
+        subject_driven=fields.flag("subject_driven"),
+        notes=fields.lines("notes"),
+        recipe=fields.mapping("recipe"),
+        seed=fields.count("seed"),
+        too_many_references=fields.line("too_many_references"),
+        references_changed={
+            name: fields.child("references_changed").count(name) for name in fields.mapping("references_changed")
+        },
+        prompts_cut=fields.lines("prompts_cut"),
+        prompts_rewritten=fields.lines("prompts_rewritten"),
+        failed={name: fields.child("failed").text(name) for name in fields.mapping("failed")},
+    )
 
 
 def _video(fields: Fields) -> VideoRecord:
