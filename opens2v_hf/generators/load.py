@@ -81,11 +81,17 @@ class _EmbeddedGenerator(PipelineGenerator):
     """The tiny pipeline, built where it is used; its key does not depend on the folder."""
 
     def __init__(self, device: str | None) -> None:
+        from diffusers.utils.logging import disable_progress_bar, enable_progress_bar
+
         from opens2v_hf.generators.embedded import build_embedded_pipeline
 
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = build_embedded_pipeline(Path(temporary, "pipeline"))
-            super().__init__(plan_pipeline(str(folder)), device=device, dtype="float32")
+        disable_progress_bar()  # there is nothing to wait for
+        try:
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = build_embedded_pipeline(Path(temporary, "pipeline"))
+                super().__init__(plan_pipeline(str(folder)), device=device, dtype="float32")
+        finally:
+            enable_progress_bar()
 
     @property
     def info(self) -> GeneratorInfo:
