@@ -192,8 +192,8 @@ class PipelineGenerator:
         if recipe.num_frames is None:
             return None
         # HunyuanVideo: weights of this kind spend a latent frame on the picture and cut its frames off
-        transformer: Any = getattr(self._pipeline, "transformer", None)
-        cut = 4 if getattr(transformer.config, "image_condition_type", None) == "latent_concat" else 0
+        config = getattr(getattr(self._pipeline, "transformer", None), "config", None)
+        cut = 4 if getattr(config, "image_condition_type", None) == "latent_concat" else 0
         return recipe.num_frames - cut
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
