@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from opens2v_hf._util import processes as launcher
@@ -276,7 +278,9 @@ class _OpenSample:
             content = common.split.picture_path(subject).read_bytes()
             self._digests.append(hashlib.sha256(content).hexdigest())
             picture = load_picture(content, name=subject.path)
-            images.append(as_rgb(picture, subject.path))
+            with Image.open(io.BytesIO(content)) as raw:
+                # `load_picture` drops transparency as the metrics do, and uncovers whatever colour lies below it
+                images.append(as_rgb(raw if raw.has_transparency_data else picture, subject.path))
         self._images = images
         self.facts: Mapping[str, Any] = {}
         self.check: Callable[[], None] | None = None
