@@ -8,6 +8,8 @@ Importing it lets `datasets` and `evaluate` load this project's datasets and met
 And its functions do what the commands of the same names do:
 
     score(videos, split=..., out=...)      all metrics for the videos of a model; resumable
+    score(model="org/model", out=...)      the same, after making its videos
+    generate(model, split=..., out=...)    only the videos
     compare(a, b)                          which differences between two results are real
     report(results, out)                   one HTML page about results
     explain(video, id=...)                 why a NexusScore is what it is
@@ -27,6 +29,7 @@ from opens2v_hf.hub import names as _names
 if TYPE_CHECKING:
     from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
     from opens2v_hf.evaluation.api import score
+    from opens2v_hf.generators.api import generate
     from opens2v_hf.models.roles import ModelChoice
     from opens2v_hf.results.result import RunResult
 
@@ -40,6 +43,7 @@ __all__ = [
     "convert",
     "doctor",
     "explain",
+    "generate",
     "push",
     "report",
     "score",
@@ -48,6 +52,7 @@ __all__ = [
 
 _LAZY = {
     "score": "opens2v_hf.evaluation.api",
+    "generate": "opens2v_hf.generators.api",
     "RunResult": "opens2v_hf.results.result",
     "ModelChoice": "opens2v_hf.models.roles",
     **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),

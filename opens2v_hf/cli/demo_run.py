@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from opens2v_hf._util.files import write_errors
 from opens2v_hf.data.benchmark.split import EvalSplit, open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
+from opens2v_hf.evaluation.api import score
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
 from opens2v_hf.evaluation.thumbnails import find_thumbnails
@@ -33,6 +35,7 @@ from opens2v_hf.video.sampling import linspace
 SPLIT = "open-domain"
 
 _STRIP_FRAMES = linspace(8)
+_QUICK = ("gmescore", "motion_amplitude")  # metrics that score a video in a second
 
 
 def run_demo(
@@ -108,7 +111,32 @@ def _run_demo(
         thumbnails=thumbnails,
     )
     say(f"wrote {target / 'results'}\nwrote {page}")
+    _from_a_name(target, folders.benchmark, names, lambda line: say(wrapped(line, width)))
     return results
+
+
+def _from_a_name(target: Path, benchmark: Path, metrics: Sequence[str], say: Callable[[str], object]) -> None:
+    """Go from a model's name to its scorecard, with the tiny pipeline whose weights are random."""
+    if find_spec("diffusers") is None:
+        say("making videos needs diffusers: pip install 'opens2v-hf[generate]'")
+        return
+    quick = [name for name in _QUICK if name in metrics]
+    say('score(model="embedded", limit=2) makes videos with a tiny pipeline of random weights, and scores them')
+    result = score(
+        model="embedded",
+        split=SPLIT,
+        data_dir=benchmark,
+        out=target / "generated",
+        metrics=quick,
+        metric_models="embedded",
+        limit=2,
+    )
+    if result.generation is not None:
+        say(result.generation.describe())
+    columns = result.scorecard().columns
+    values = {name: columns[name].normalised for name in quick}
+    shown = ", ".join(f"{name} {value:.2%}" for name, value in values.items() if value is not None)
+    say(f"{shown}: the videos are noise, so these numbers say nothing but that every step works")
 
 
 def embedded_metrics() -> list[str]:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+MODEL_HELP = "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded"
+
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of everything that makes videos."""
@@ -28,27 +30,28 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
         "--references", choices=("given", "none"), default="given", help="none: from the text alone, as an ablation"
     )
     group.add_argument("--accept-license", action="store_true", help="the model's licence was read and allows the use")
-    group.add_argument("--gen-device", metavar="DEVICE", help="of the model that makes the videos")
-    group.add_argument("--gen-dtype", metavar="DTYPE", help="of its weights")
+    group.add_argument("--generator-device", metavar="DEVICE", help="of the model that makes the videos")
+    group.add_argument("--generator-dtype", metavar="DTYPE", help="of its weights")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
         "--model", required=True, metavar="MODEL",
-        help="Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded",
+        help=MODEL_HELP,
     )  # fmt: skip
     parser.add_argument("--split", default="open-domain", help="of the benchmark (default: open-domain)")
     parser.add_argument("--data-dir", metavar="DIR", help="folder or hf:// URL of the benchmark")
     parser.add_argument("--revision", help="of the benchmark's Hub repo")
     parser.add_argument("--out", required=True, metavar="DIR", help="the videos go to DIR/videos")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N samples")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N samples, from the categories in turn")
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed")
     add_generation_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the videos."""
+    from opens2v_hf._util import processes
     from opens2v_hf.generators.api import generate
 
     made = generate(
@@ -61,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         retry_failed=arguments.retry_failed,
         **generation_options(arguments),
     )
+    if not processes.is_main_process():
+        return 0
     for sample_id, reason in made.failed.items():
         print(f"{sample_id}: {reason}", file=sys.stderr)
     print(
@@ -77,12 +82,12 @@ def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
     given = Recipe(**{name: getattr(arguments, f"gen_{name}") for name in names})
     recipe = given.over(Recipe.from_file(arguments.recipe)) if arguments.recipe else given
     return {
-        "recipe": recipe,
+        "recipe": None if recipe == Recipe() else recipe,
         "model_revision": arguments.model_revision,
         "seed": arguments.seed,
         "too_many_references": arguments.too_many_references,
         "references": arguments.references,
         "accept_license": arguments.accept_license,
-        "device": arguments.gen_device,
-        "dtype": arguments.gen_dtype,
+        "device": arguments.generator_device,
+        "dtype": arguments.generator_dtype,
     }

@@ -1,4 +1,4 @@
-"""`opens2v score`: the videos of a model."""
+"""`opens2v score`: the videos of a model, or a model whose videos are made first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any, get_args
 
 from opens2v_hf._util.console import say, terminal_width
 from opens2v_hf._util.text import one_line
+from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, generation_options
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 
 _LOADING_FLAGS = ("batch_tokens", "mixed_precision")
+_GENERATOR = {"device": "generator_device", "dtype": "generator_dtype"}
 _JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 
@@ -24,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from opens2v_hf.models.roles import ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
-    parser.add_argument("videos", metavar="VIDEOS", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)")
+    parser.add_argument(
+        "videos", metavar="VIDEOS", nargs="?", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)"
+    )
+    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos first, in OUT/videos: {MODEL_HELP}")
     add(parser, "--split")
     parser.add_argument(
         "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
@@ -85,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(options, "--variant", choices=VARIANTS)
     options.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="of the detector (default: no)")
     add(options, "--option")
+    add_generation_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -106,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         result = opens2v_hf.score(
             arguments.videos,
+            model=arguments.model,
             split=arguments.split,
             metrics=metrics,
             metric_models=models,
@@ -126,6 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             memory=arguments.memory,
             video_timeout_s=arguments.video_timeout,
+            **{_GENERATOR.get(key, key): value for key, value in generation_options(arguments).items()},
         )
     except KeyboardInterrupt:
         say(f"what was finished is kept in {arguments.out}; the same command goes on from there", error=True)
@@ -133,10 +141,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not processes.is_main_process():
         return 0
     width = terminal_width()
+    if result.generation is not None:
+        say(wrapped(result.generation.describe(), width))
     say(format_text([result], width=width))
     for note in notes([result]):
         say(wrapped(f"note: {note}", width))
-    _print_list("without a video", result.coverage.missing)
+    made = result.generation
+    if made is not None and made.failed:
+        _print_list("not made", [f"{sample_id}: {why}" for sample_id, why in made.failed.items()], separator="\n  ")
+    missing = [sample_id for sample_id in result.coverage.missing if made is None or sample_id not in made.failed]
+    _print_list("without a video", missing)
     if not result.is_partial:
         _print_list("files of no sample of this split", result.coverage.unknown)
     failures = [

@@ -1,4 +1,4 @@
-"""`opens2v_hf.score`: the videos of a model, all metrics, one call."""
+"""`opens2v_hf.score`: the videos of a model, or the model itself; all metrics, one call."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from opens2v_hf._util.text import as_line
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.evaluation.generated import (
+    GenerationOptions,
+    check_source,
+    described,
+    make_videos,
+    name_of_model,
+    only_made,
+)
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.passes import Memory, plan_passes
 from opens2v_hf.evaluation.request import MetricModels, metric_options, model_choices
@@ -20,6 +28,9 @@ from opens2v_hf.evaluation.scoring import Run, score_passes
 from opens2v_hf.evaluation.selection import Selection, restrict
 from opens2v_hf.evaluation.video_names import model_name, near_matches
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
+from opens2v_hf.generators.diffusers_pipeline import References
+from opens2v_hf.generators.recipe import SEED, Recipe
+from opens2v_hf.generators.references import TooMany
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.naturalscore import RELEASED_RUNS
 from opens2v_hf.metrics.registry import METRICS
@@ -31,8 +42,9 @@ Resume = Literal["auto", "retry-failed", "never"]
 
 
 def score(
-    videos: str | os.PathLike[str],
+    videos: str | os.PathLike[str] | None = None,
     *,
+    model: Any = None,
     split: str = "open-domain",
     metrics: Sequence[str] | None = None,
     metric_models: MetricModels = None,
@@ -54,6 +66,14 @@ def score(
     resume: Resume = "auto",
     memory: Memory = "keep",
     video_timeout_s: float = Limits.group_s,
+    recipe: Recipe | None = None,
+    seed: int = SEED,
+    too_many_references: TooMany = "fail",
+    references: References = "given",
+    model_revision: str | None = None,
+    accept_license: bool = False,
+    generator_device: str | None = None,
+    generator_dtype: str | None = None,
 ) -> RunResult:
     """Score the videos of a model on a split of OpenS2V-Eval.
 
@@ -65,6 +85,9 @@ def score(
 
     Args:
         videos: a folder of `<id>.mp4` files, or a Hub dataset repo that holds them ("org/name").
+        model: in place of `videos`: who makes them, in `out`/videos, before they are scored. A Hub id or folder of a
+            diffusers pipeline, "python:module:function", "http://...", "embedded", or a function of one
+            `opens2v_hf.generators.Request`. Videos that an earlier run made from the same request are not made again.
         split: "open-domain", "human-domain" or "single-domain".
         metrics: names of the metrics; all of them by default.
         metric_models: "embedded" for the small models of this package throughout, or role to model ("embedder",
@@ -98,6 +121,15 @@ def score(
             another, lets go of each, and decodes each video once for each group.
         video_timeout_s: what the metrics of one video (of one group of models) may take, in seconds; a video that takes
             longer fails, and the run goes on.
+        recipe: of making videos: size, length, steps; what it leaves open is the model's default. This and what
+            follows are only for `model`.
+        seed: of every video.
+        too_many_references: of samples with more references than the model takes: "fail", "first" or "collage".
+        references: "none" makes videos from the text alone, as an ablation.
+        model_revision: branch, tag or commit of the model's Hub repo.
+        accept_license: the model's licence was read and allows the use.
+        generator_device: of the model that makes the videos.
+        generator_dtype: of its weights.
 
     Returns:
         Values for every video, what each mean rests on, and what everything was made with.
@@ -105,7 +137,8 @@ def score(
     Raises:
         ArgumentError: an argument has a value that cannot be used.
         SampleError: the benchmark's files are missing or malformed.
-        ModelError: a model cannot be loaded.
+        ModelError: a model cannot be loaded, or makes no video.
+        MissingDependencyError: a package is missing.
         ResultError: another run uses `out`, or it cannot be written (a full disk); what is finished is kept.
         ProcessError: the videos were shared, and a process failed or died.
 
@@ -113,6 +146,10 @@ def score(
     """
     if resume not in get_args(Resume):
         raise ArgumentError(f"resume must be one of {', '.join(get_args(Resume))} (got {resume!r})")
+    making = GenerationOptions(
+        recipe, seed, too_many_references, references, model_revision, accept_license, generator_device, generator_dtype
+    )
+    check_source(videos, model, making, out)
     selection = Selection.of(limit, ids, category)
     names = _metric_names(metrics)
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
@@ -124,25 +161,9 @@ def score(
         embedded=metric_models == EMBEDDED,
         memory=memory,
     )
-    found = find_videos(
-        os.fspath(videos), [sample.id for sample in opened.samples], revision=videos_revision, recursive=recursive
-    )
     samples: Sequence[EvalSample] = opened.samples
     benchmark = dict(opened.provenance)
-    if not selection.is_whole:
-        samples = selection.choose(opened.samples, found.fetch)
-        found = restrict(found, samples)
-        benchmark["subset"] = f"{len(samples)} of {len(opened.samples)} samples ({selection.describe()})"
-    run = Run(
-        found,
-        samples,
-        model=name or _default_name(os.fspath(videos), found),
-        split=split,
-        benchmark=benchmark,
-        backend=backend,
-        distributed=distributed,
-        limits=Limits.for_videos(video_timeout_s),
-    )
+    place = None if data_dir is None else os.fspath(data_dir)
     output = None
     if out is not None:
         output = Output(
@@ -152,6 +173,37 @@ def score(
             retry_failed=resume == "retry-failed",
             partial=not selection.is_whole,
         )
+    made = None
+    if model is not None and out is not None:
+        samples = selection.choose(samples, [sample.id for sample in samples])
+        if output is not None:  # hours of making videos must not end in a refusal
+            output.refuse_to_lose(name or name_of_model(model), "videos", set(names), set(METRICS))
+        made = make_videos(
+            model, out, making, split=split, data_dir=place, revision=revision,
+            ids=[sample.id for sample in samples], retry_failed=resume == "retry-failed", distributed=distributed,
+        )  # fmt: skip
+        videos = Path(out) / "videos"
+    given = os.fspath(videos or "")
+    found = find_videos(given, [sample.id for sample in opened.samples], revision=videos_revision, recursive=recursive)
+    if made is not None:
+        found = only_made(found, made)
+    if not selection.is_whole:
+        if made is None:
+            samples = selection.choose(opened.samples, found.fetch)
+        found = restrict(found, samples)
+        benchmark["subset"] = f"{len(samples)} of {len(opened.samples)} samples ({selection.describe()})"
+    default_name = name_of_model(model) if made is not None else None
+    run = Run(
+        found,
+        samples,
+        model=name or default_name or _default_name(given, found),
+        split=split,
+        benchmark=benchmark,
+        backend=backend,
+        distributed=distributed,
+        limits=Limits.for_videos(video_timeout_s),
+        generation=None if made is None else described(made),
+    )
     if processes.is_main_process():
         _announce(run, names, options)
     return score_passes(run, passes, names, output=output, known_metrics=tuple(METRICS))

@@ -62,16 +62,21 @@ class Output:
             ArgumentError: a result is there that this run would replace by something else.
             ResultError: another run is writing to the folder, or it cannot be written.
         """
-        self._refuse_to_lose(model, source, set(metrics), set(known_metrics))  # and leave no folder behind
+        self.refuse_to_lose(model, source, set(metrics), set(known_metrics))  # and leave no folder behind
         with only_run(self.journal):
             # another run may have written one between the two
-            self._refuse_to_lose(model, source, set(metrics), set(known_metrics))
+            self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
             if self.fresh:
                 remove_files([*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors])
             self._remove_leftovers()
             yield
 
-    def _refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
+    def refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
+        """Refuse a run whose result would replace something else.
+
+        Raises:
+            ArgumentError: the result that is there is of other videos, has no journal, or has more metrics.
+        """
         if self._overwrite or not self.result.exists():
             return
         remedy = "choose another `out=`, or replace it with `resume='never'`"

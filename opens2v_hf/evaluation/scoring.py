@@ -32,6 +32,7 @@ from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric, definitions, setting_of
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.columns import applicable_ids
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.reader import Backend
@@ -66,6 +67,7 @@ class Run:
         retries: of what may pass.
         distributed: False to score everything in this process, whatever was launched.
         limits: how long a video may take, and how long other processes are waited for.
+        generation: who made the videos, for the record; None where they were given.
         workers: how many videos a process reads and decodes at a time; the models are used by one of them at a time.
             None for one a core.
 
@@ -83,6 +85,7 @@ class Run:
     distributed: bool = True
     limits: Limits = Limits()  # noqa: RUF009  likewise
     workers: int | None = None
+    generation: Generation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip() or not is_line(self.model):
@@ -322,6 +325,7 @@ def _result(
         ),
         package=package_versions(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        generation=run.generation,
     )
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.videos import FoundVideos
@@ -74,7 +75,7 @@ class Selection:
             raise ArgumentError(f"none of the {len(chosen)} samples that are asked for ({self.describe()}) has a video")
         if self.limit is None:
             return chosen
-        kept = {sample.id for sample in _in_turn(found)[: self.limit]}
+        kept = {sample.id for sample in in_turn(found)[: self.limit]}
         return [sample for sample in chosen if sample.id in kept]
 
     def describe(self) -> str:
@@ -111,12 +112,3 @@ def _check_known(kind: str, names: Sequence[str] | None, known: Sequence[str]) -
             near = difflib.get_close_matches(name, known, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are, e.g., {', '.join(known[:8])}"
             raise ArgumentError(f"the split has no {kind} {name!r}; {hint}")
-
-
-def _in_turn(samples: Sequence[EvalSample]) -> list[EvalSample]:
-    """One of each category after another, so that a few samples concern as many metrics as they can."""
-    by_category: dict[str, list[EvalSample]] = {}
-    for sample in samples:
-        by_category.setdefault(sample.category, []).append(sample)
-    longest = max(map(len, by_category.values()), default=0)
-    return [group[row] for row in range(longest) for group in by_category.values() if row < len(group)]

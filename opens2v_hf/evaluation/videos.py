@@ -116,10 +116,16 @@ def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
 def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
     """File name of each id in the split's order, ids without a file, files without an id."""
     known = set(ids)
+    records = {
+        "generation.json",
+        *(str(PurePosixPath(name).with_suffix(".json")) for name in names if is_video_name(name)),
+    }
     by_id: dict[str, str] = {}
     unknown = []
     for name in names:
         stem = PurePosixPath(name).stem
+        if name in records:
+            continue  # the records that `opens2v generate` puts beside its videos
         if stem not in known or not is_video_name(name):
             # a name may hold bytes that are no text, and results are text
             unknown.append(name.encode("utf-8", "replace").decode())

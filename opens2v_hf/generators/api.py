@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.generators.diffusers_pipeline import References
@@ -58,7 +59,7 @@ def generate(
         data_dir: folder or hf:// URL of the benchmark; upstream's Hub repo by default.
         revision: of the benchmark's Hub repo.
         ids: of the samples; all of them by default.
-        limit: only the first samples of those.
+        limit: at most so many of those, drawn from the categories in turn.
         retry_failed: try again also what failed for a reason that lies in the request.
         distributed: False to make all videos in this process, whatever was launched.
 
@@ -80,9 +81,11 @@ def generate(
         dtype=dtype,
     )
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
-    chosen = [sample for sample in opened.samples if ids is None or sample.id in ids][:limit]
     if ids is not None and (unknown := sorted(set(ids) - {sample.id for sample in opened.samples})):
         raise ArgumentError(f"{split} has no sample {', '.join(unknown[:5])}")
+    chosen = [sample for sample in opened.samples if ids is None or sample.id in ids]
+    if limit is not None:
+        chosen = in_turn(chosen)[:limit]
     generator = planned.load()
     try:
         settings = complete_settings(generator, recipe, seed=seed, too_many_references=too_many_references)

@@ -21,7 +21,7 @@ from opens2v_hf.generators.families import FAMILIES, TEXT_ONLY, Family, text_onl
 from opens2v_hf.generators.index_file import PipelineIndex, read_index
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.references import on_canvas
-from opens2v_hf.generators.repos import REPOS, SPEECH_TO_VIDEO
+from opens2v_hf.generators.repos import SPEECH_TO_VIDEO, known_repo
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
 from opens2v_hf.models.hub import pick_device, pick_dtype
 
@@ -64,7 +64,7 @@ def plan_pipeline(
         MissingDependencyError: a package is missing or too old; the message has the command that installs it.
         ModelError: the model cannot be scored this way; the message says why and which ways there are.
     """
-    known = REPOS.get(name)
+    known = known_repo(name)
     if known is not None and known.refusal:
         raise ModelError(f"{name!r}: {known.refusal}")
     if any(part in name.lower() for part in SPEECH_TO_VIDEO):
@@ -189,7 +189,12 @@ class PipelineGenerator:
 
     def num_frames(self, recipe: Recipe) -> int | None:
         """How many frames a video of this recipe has."""
-        return None if recipe.num_frames is None else self._plan.family.frames_made(recipe.num_frames)
+        if recipe.num_frames is None:
+            return None
+        # HunyuanVideo: weights of this kind spend a latent frame on the picture and cut its frames off
+        config = getattr(getattr(self._pipeline, "transformer", None), "config", None)
+        cut = 4 if getattr(config, "image_condition_type", None) == "latent_concat" else 0
+        return recipe.num_frames - cut
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
         """Make one video; the same request gives the same frames on the same machine.

@@ -89,6 +89,8 @@ class EndpointGenerator:
 
     def _post(self, body: dict[str, object]) -> bytes:
         key = os.environ.get(KEY_VARIABLE)
+        if key and not (key.isascii() and key.isprintable()):
+            raise ArgumentError(f"{KEY_VARIABLE} must hold printable ASCII characters only; check how it was set")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         until = time.monotonic() + self._timeout_s
         try:

@@ -34,7 +34,6 @@ class Family:
         argument_is_list: whether the argument takes a list, also for one reference.
         frame_step: the frames made are `frame_step * n + frame_offset`.
         frame_offset: see `frame_step`.
-        frames_lost: how many fewer come out than were asked for.
         size_multiple: width and height must be multiples of it.
         takes_size: whether the call has `height` and `width`.
         steps_argument: name of the call's argument for the steps.
@@ -58,7 +57,6 @@ class Family:
     argument_is_list: bool = False
     frame_step: int = 4
     frame_offset: int = 1
-    frames_lost: int = 0
     size_multiple: int = 16
     takes_size: bool = True
     steps_argument: str = "num_inference_steps"
@@ -93,10 +91,6 @@ class Family:
                 raise ArgumentError(
                     f"{self.pipeline_class}: {name} must be a multiple of {self.size_multiple} (got {value})"
                 )
-
-    def frames_made(self, asked: int) -> int:
-        """How many frames come out when `asked` are asked for, a number that `check_recipe` lets pass."""
-        return asked - self.frames_lost
 
 
 _FIRST_FRAME = ("image-to-video: the picture of the subject is the first frame, so this is not subject-driven",)
@@ -193,7 +187,11 @@ TEXT_ONLY = frozenset(
 
 def text_only_family(pipeline_class: str) -> Family:
     """How a text-to-video class is called for the ablation without references."""
-    recipe = _WAN if pipeline_class.startswith("Wan") else Recipe(fps=24)
+    is_wan = pipeline_class.startswith("Wan")
     return Family(
-        pipeline_class, False, "none", None, None, recipe, notes=("made from the text alone, without references",)
-    )
+        pipeline_class, False, "none", None, None, _WAN if is_wan else Recipe(fps=24),
+        frame_step=8 if pipeline_class.startswith(("LTX", "CogVideoX")) else 4,
+        size_multiple=32 if pipeline_class.startswith("LTX") else 16,
+        packages=("ftfy",) if is_wan else (),
+        notes=("made from the text alone, without references",),
+    )  # fmt: skip

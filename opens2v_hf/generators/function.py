@@ -24,7 +24,8 @@ class FunctionGenerator:
     Args:
         function: called once for each video.
         name: as results show it; the function's own by default.
-        revision: of its code or weights, for the record and the key of the videos.
+        revision: of its code or weights, for the record and the key of the videos. An attribute `revision` of the
+            function is one, too; where there is none, changed code does not make new videos.
     """
 
     def __init__(self, function: Callable[[Request], Any], *, name: str | None = None, revision: str | None = None):
@@ -40,13 +41,18 @@ class FunctionGenerator:
     @property
     def recipe(self) -> Recipe:
         """An attribute `recipe` of the function, or nothing but the frame rate that most models have."""
-        found = getattr(self._function, "recipe", None)
-        return found if isinstance(found, Recipe) else Recipe(fps=16)
+        found = getattr(self._function, "recipe", Recipe(fps=16))
+        if not isinstance(found, Recipe):
+            raise ArgumentError(f"recipe of {self._name} must be a Recipe (got {type(found).__name__})")
+        return found
 
     @property
     def max_references(self) -> int | None:
         """An attribute `max_references` of the function, or any number."""
-        return getattr(self._function, "max_references", None)
+        found = getattr(self._function, "max_references", None)
+        if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
+            raise ArgumentError(f"max_references of {self._name} must be a whole number of at least 1 (got {found!r})")
+        return found
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
         """Call the function.
@@ -103,15 +109,40 @@ def load_function(spec: str) -> Any:
         found = getattr(found, part, None)
     if found is None:
         raise ArgumentError(f"{where!r} has no {attribute!r}")
+    return as_generator(found, name=spec, revision=revision)
+
+
+def as_generator(found: Any, *, name: str | None = None, revision: str | None = None) -> Any:
+    """The generator that an object is, or that a function or a class makes.
+
+    Args:
+        found: a function of one `Request`; a generator; or a class of one, which is called without arguments.
+        name: of a function, as results show it.
+        revision: of its code.
+
+    Raises:
+        ArgumentError: it is none of these, or the class raises.
+    """
+    what = name or getattr(found, "__qualname__", type(found).__qualname__)
+    if hasattr(found, "save_pretrained"):
+        raise ArgumentError(
+            f"a loaded {type(found).__name__} is not a generator: give the Hub id or folder that it was loaded from, "
+            "or a function of one Request that calls it"
+        )
     try:
         made = found() if inspect.isclass(found) else found
     except Exception as error:
-        raise ArgumentError(f"{attribute}() of {where!r} raised {type(error).__name__}: {error}") from error
+        raise ArgumentError(f"{what}() raised {type(error).__name__}: {error}") from error
     if hasattr(made, "generate"):
+        missing = [each for each in ("info", "recipe", "max_references", "close") if not hasattr(made, each)]
+        if missing:
+            raise ArgumentError(
+                f"{what} has a method `generate` and lacks {', '.join(missing)}; see generators.Generator"
+            )
         return made
     if not callable(made):
-        raise ArgumentError(f"{attribute!r} of {where!r} must be a function or a class (got {type(made).__name__})")
-    return FunctionGenerator(made, name=spec, revision=revision)
+        raise ArgumentError(f"a model must be a name, a function or a generator (got {what} of {type(made).__name__})")
+    return FunctionGenerator(made, name=name, revision=revision or getattr(made, "revision", None))
 
 
 def _import(where: str) -> tuple[Any, str | None]:

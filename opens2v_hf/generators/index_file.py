@@ -11,6 +11,9 @@ from typing import Any
 
 from opens2v_hf.errors import ModelError
 
+_READ_WHOLE_BYTES = 8 << 20
+_SAMPLES = 64
+_SAMPLE_BYTES = 64 << 10
 _NAMES = ("model_index.json", "modular_model_index.json")
 
 
@@ -21,7 +24,7 @@ class PipelineIndex:
     Attributes:
         name: Hub id or folder, as it was given.
         pipeline_class: that the index file names. Some repos name a class that cannot run their weights.
-        revision: commit of a Hub repo, "sha256:" and the digest of the index file for a folder.
+        revision: commit of a Hub repo; for a folder "sha256:" and a digest of its files, see `_digest`.
         is_local: whether `name` is a folder.
         weights_bytes: size of the weights; None where the Hub does not tell.
         components: name to library and class.
@@ -45,7 +48,13 @@ def read_index(name: str, revision: str | None = None) -> PipelineIndex:
     if folder.is_dir():
         for each in _NAMES:
             if (folder / each).is_file():
-                return _index(name, (folder / each).read_bytes(), revision=None, size=_folder_weights(folder))
+                return _index(
+                    name,
+                    (folder / each).read_bytes(),
+                    revision=_digest(folder),
+                    size=_folder_weights(folder),
+                    local=True,
+                )
         raise ModelError(f"the folder {name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)})")
     return _hub_index(name, revision)
 
@@ -73,7 +82,11 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
                 continue
             # the name of the folder in the cache is the commit
             return _index(
-                name, path.read_bytes(), revision=path.parent.name, size=_hub_weights(HfApi(), name, revision)
+                name,
+                path.read_bytes(),
+                revision=path.parent.name,
+                size=_hub_weights(HfApi(), name, revision),
+                local=False,
             )
     except GatedRepoError as error:
         raise ModelError(f"{name!r} is gated: accept its terms on its page, then `hf auth login`") from error
@@ -92,7 +105,7 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
     )
 
 
-def _index(name: str, content: bytes, *, revision: str | None, size: int | None) -> PipelineIndex:
+def _index(name: str, content: bytes, *, revision: str, size: int | None, local: bool) -> PipelineIndex:
     try:
         index: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -105,8 +118,30 @@ def _index(name: str, content: bytes, *, revision: str | None, size: int | None)
         for part, value in index.items()
         if isinstance(value, list) and len(value) >= 2 and all(isinstance(word, str) for word in value[:2])
     }
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return PipelineIndex(name, pipeline_class, revision or digest, revision is None, size, components)
+    return PipelineIndex(name, pipeline_class, revision, local, size, components)
+
+
+def _digest(folder: Path) -> str:
+    """Of the names and sizes of a folder's files, of all small ones, and of samples from the large ones.
+
+    Weights of tens of gigabytes would take minutes to read. Other weights of the same shapes, e.g. of a later step of
+    a training, differ everywhere, so also in the samples.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        inside = path.relative_to(folder)
+        if any(part.startswith(".") for part in inside.parts):
+            continue
+        size = path.stat().st_size
+        digest.update(f"{inside.as_posix()}\0{size}\0".encode("utf-8", "surrogateescape"))
+        with path.open("rb") as file:
+            if size <= _READ_WHOLE_BYTES:
+                digest.update(file.read())
+                continue
+            for step in range(_SAMPLES):
+                file.seek(step * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _folder_weights(folder: Path) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator, PipelinePlan, References, plan_pipeline
 from opens2v_hf.generators.endpoint import EndpointGenerator
-from opens2v_hf.generators.function import FunctionGenerator, load_function
+from opens2v_hf.generators.function import as_generator, load_function
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generator, GeneratorInfo
 
@@ -61,12 +61,10 @@ def plan_generator(
         ModelError: the model cannot be scored this way.
     """
     if not isinstance(model, str):
-        if hasattr(model, "generate"):
-            return PlannedGenerator(type(model).__name__, "object", lambda: model)
-        if callable(model):
-            made = FunctionGenerator(model)
-            return PlannedGenerator(made.info.name, "object", lambda: made)
-        raise ArgumentError(f"a model must be a name, a function or a generator (got {type(model).__name__})")
+        if revision is not None or references == "none":
+            raise ArgumentError("a model's revision and references='none' belong to a diffusers pipeline's name")
+        made = as_generator(model)
+        return PlannedGenerator(made.info.name, "object", lambda: made)
     kind, _, rest = model.partition(":")
     if kind in ("python", "http", "https"):
         if revision is not None or references == "none":
@@ -83,11 +81,17 @@ class _EmbeddedGenerator(PipelineGenerator):
     """The tiny pipeline, built where it is used; its key does not depend on the folder."""
 
     def __init__(self, device: str | None) -> None:
+        from diffusers.utils.logging import disable_progress_bar, enable_progress_bar
+
         from opens2v_hf.generators.embedded import build_embedded_pipeline
 
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = build_embedded_pipeline(Path(temporary, "pipeline"))
-            super().__init__(plan_pipeline(str(folder)), device=device, dtype="float32")
+        disable_progress_bar()  # there is nothing to wait for
+        try:
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = build_embedded_pipeline(Path(temporary, "pipeline"))
+                super().__init__(plan_pipeline(str(folder)), device=device, dtype="float32")
+        finally:
+            enable_progress_bar()
 
     @property
     def info(self) -> GeneratorInfo:

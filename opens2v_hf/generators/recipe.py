@@ -69,13 +69,17 @@ class Recipe:
         chosen = {
             each.name: value
             for each in fields(self)
-            if each.name != "extra" and (value := getattr(self, each.name)) not in (None, "")
+            if each.name != "extra"
+            and (value := getattr(self, each.name)) is not None
+            # an empty negative prompt is a choice, an empty source is none
+            and (value or each.name != "source")
         }
         return replace(base, **chosen, extra={**base.extra, **self.extra})
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict of the settings that are not None."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, {}, "")}
+        left_open = {"extra": {}, "source": ""}
+        return {name: value for name, value in asdict(self).items() if value != left_open.get(name)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], *, where: str = "recipe") -> Recipe:

@@ -71,5 +71,13 @@ REPOS: dict[str, KnownRepo] = {
 }
 """Hub id to what is known of it."""
 
+_BY_LOWER_CASE = {name.lower(): repo for name, repo in REPOS.items()}
+
+
+def known_repo(name: str) -> KnownRepo | None:
+    """What is known of a repo, in whatever case its id is written, as the Hub finds it too."""
+    return _BY_LOWER_CASE.get(name.lower())
+
+
 SPEECH_TO_VIDEO = ("wan2.2-s2v", "kandinsky-s2v")
 """Parts of ids, in lower case, of models whose S2V means speech to video."""

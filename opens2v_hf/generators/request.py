@@ -44,7 +44,8 @@ class Generated:
         frames: uint8 [T, H, W, 3] RGB, or float in [0, 1] of the same shape; None if `video` is given.
         video: bytes of a video file, which are kept as they are; None if `frames` is given.
         fps: frames per second; None leaves it to the recipe. Ignored with `video`.
-        facts: JSON-compatible; goes into the record beside the video, e.g. the prompt that was used in the end.
+        facts: JSON-compatible; goes into the record of the video. A prompt that was used in place of the request's is
+            "used_prompt"; the result is then not comparable.
     """
 
     frames: np.ndarray | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from opens2v_hf._util import processes as launcher
@@ -35,6 +37,7 @@ from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import joined
 from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import Group, GroupOutcome, Unit
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.video.reader import open_video
@@ -42,6 +45,9 @@ from opens2v_hf.video.writer import write_video
 
 QUALITY = 12
 """Constant rate factor of x264: 41 dB and more on real clips; the loss that is left is that of 4:2:0 colour."""
+
+VIDEO_TIMEOUT_S = 6 * 3600.0
+"""What one video may take."""
 
 _CHECKED_FRAMES = 8  # of a file that a service encoded
 _UNIT = "video"
@@ -86,16 +92,30 @@ class GenerationRun:
         changes = [record["references"] for record in self.made.values() if record["references"]]
         return {change: changes.count(change) for change in sorted(set(changes))}
 
+    @property
+    def prompts_cut(self) -> list[str]:
+        """Samples of whose prompt the text encoder saw a part only."""
+        return sorted(id_ for id_, record in self.made.items() if "prompt_cut_at_tokens" in record["facts"])
+
+    @property
+    def prompts_rewritten(self) -> list[str]:
+        """Samples whose generator says that it used another prompt."""
+        return sorted(
+            id_
+            for id_, record in self.made.items()
+            if record["facts"].get("used_prompt", record["prompt"]) != record["prompt"]
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible summary."""
-        cut = sorted(id_ for id_, record in self.made.items() if "prompt_cut_at_tokens" in record["facts"])
         return {
             "generator": asdict(self.generator),
             "recipe": self.settings.recipe.to_dict(),
             "seed": self.settings.seed,
             "too_many_references": self.settings.too_many_references,
             "references_changed": self.references_changed,
-            "prompts_cut": cut,
+            "prompts_cut": self.prompts_cut,
+            "prompts_rewritten": self.prompts_rewritten,
             "num_videos": len(self.made),
             "failed": dict(self.failed),
         }
@@ -109,8 +129,8 @@ def complete_settings(
     Raises:
         ArgumentError: a setting has a value that cannot be used.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1 (got {seed!r})")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**53:
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**53 - 1 (got {seed!r})")
     if too_many_references not in ("fail", "first", "collage"):
         raise ArgumentError(f"too_many_references must be 'fail', 'first' or 'collage' (got {too_many_references!r})")
     complete = (recipe or Recipe()).over(generator.recipe)
@@ -170,6 +190,7 @@ def generate_videos(
             except OSError as error:
                 raise ResultError(f"cannot make the folder {place}: {error.strerror or error}") from error
             held.enter_context(only_run(journal_folder))
+            _refuse_strangers(place, samples)
 
         request = [asdict(generator.info), settings.recipe.to_dict(), settings.seed, [sample.id for sample in samples]]
         processes = held.enter_context(
@@ -185,12 +206,14 @@ def generate_videos(
             processes=processes,
             errors=ErrorLog(journal_folder.with_suffix(".errors.log")),
             retry_failed=retry_failed,
+            limits=Limits.for_videos(VIDEO_TIMEOUT_S),
         )
         processes.finish()
         others = journal.gather(journal_folder, processes.launch) if processes.count > 1 else {}
         outcomes = collect("0", len(samples), own, others, journal)
         run = _summary(generator.info, settings, samples, outcomes)
         if processes.rank == 0:
+            _remove_outdated(place, run.failed)
             _write(place / "generation.json", json.dumps(run.to_dict(), indent=2, ensure_ascii=False))
     return run
 
@@ -255,7 +278,9 @@ class _OpenSample:
             content = common.split.picture_path(subject).read_bytes()
             self._digests.append(hashlib.sha256(content).hexdigest())
             picture = load_picture(content, name=subject.path)
-            images.append(as_rgb(picture, subject.path))
+            with Image.open(io.BytesIO(content)) as raw:
+                # `load_picture` drops transparency as the metrics do, and uncovers whatever colour lies below it
+                images.append(as_rgb(raw if raw.has_transparency_data else picture, subject.path))
         self._images = images
         self.facts: Mapping[str, Any] = {}
         self.check: Callable[[], None] | None = None
@@ -359,6 +384,8 @@ class _OpenSample:
             write_video(video, frames, fps, quality=QUALITY)
         except ArgumentError as error:
             raise GenerationError(str(error)) from error
+        except (TypeError, ValueError) as error:  # of json: facts of the user's own generator
+            raise GenerationError(f"the facts of {self._sample.id} must be JSON-compatible: {error}") from error
         except OSError as error:
             raise ResultError(f"cannot write {video}: {error.strerror or error}; what is finished is kept") from error
         return record
@@ -389,6 +416,23 @@ class _StepBar:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
+
+
+def _refuse_strangers(folder: Path, samples: Sequence[EvalSample]) -> None:
+    """Refuse to replace videos that another program made: those have no record."""
+    for sample in samples:
+        if (folder / f"{sample.id}.mp4").is_file() and not (folder / f"{sample.id}.json").is_file():
+            raise ResultError(
+                f"{folder / sample.id}.mp4 was not made by an earlier run here, and would be replaced; choose another "
+                "`out=`, or score that folder as it is"
+            )
+
+
+def _remove_outdated(folder: Path, failed: Collection[str]) -> None:
+    """Remove videos of other requests, e.g. another seed, where the present one failed: they would be scored."""
+    for sample_id in failed:
+        for ending in (".mp4", ".json"):
+            (folder / f"{sample_id}{ending}").unlink(missing_ok=True)
 
 
 def _record_of(folder: Path, sample_id: str, key: str) -> dict[str, Any] | None:

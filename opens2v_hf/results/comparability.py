@@ -103,6 +103,8 @@ def other_reasons(result: RunResult) -> list[str]:
         for caveat in public_caveats(metric)
         if not is_unavoidable(column, caveat)
     ]
+    if result.generation is not None:
+        found += result.generation.caveats
     if result.benchmark.get("sha256") != PROMPT_SHA256.get(result.split):
         found.append(f"its prompts are not the released ones of {result.split}")
     return found

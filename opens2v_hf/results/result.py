@@ -13,6 +13,7 @@ from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.results.columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.views import result_html, short_repr
 from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
@@ -136,6 +137,7 @@ class RunResult:
         metrics: in the order asked for.
         package: name and version of this package and of the libraries that decide numbers.
         created_at: UTC, ISO 8601.
+        generation: who made the videos, and how; None where they were given.
     """
 
     model: str
@@ -147,17 +149,19 @@ class RunResult:
     metrics: tuple[MetricResult, ...]
     package: Mapping[str, str] = field(default_factory=dict)
     created_at: str = ""
+    generation: Generation | None = None
 
     @property
     def comparable(self) -> bool:
         """Whether the numbers may be set beside the leaderboard's.
 
         A metric that fills no column of the leaderboard has no part in that, unless there is no other. A part of a
-        split never is.
+        split never is, nor is one with
+        `Generation.caveats`.
         """
-        return not self.is_partial and not any(
-            metric.note for metric in (column_metrics(self).values() or self.metrics)
-        )
+        if self.is_partial or (self.generation is not None and self.generation.caveats):
+            return False
+        return not any(metric.note for metric in (column_metrics(self).values() or self.metrics))
 
     @property
     def is_partial(self) -> bool:
@@ -242,6 +246,7 @@ class RunResult:
             "videos": [asdict(video) for video in self.videos],
             "package": dict(self.package),
             "created_at": self.created_at,
+            "generation": None if self.generation is None else self.generation.to_dict(),
         }
 
     def _scorecard_to_dict(self, scoring: str) -> dict[str, Any] | None:
@@ -289,7 +294,9 @@ def notes(results: Sequence[RunResult]) -> list[str]:
     partial = [PARTIAL_NOTE] if any(result.is_partial for result in results) else []
     metrics = [metric for result in results for metric in result.metrics]
     embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
-    return list(dict.fromkeys([*partial, *embedded, *(f"{m.name}: {caveat}" for m in metrics for caveat in m.caveats)]))
+    made = [caveat for result in results if result.generation is not None for caveat in result.generation.caveats]
+    caveats = (f"{metric.name}: {caveat}" for metric in metrics for caveat in metric.caveats)
+    return list(dict.fromkeys([*partial, *embedded, *made, *caveats]))
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> Path:

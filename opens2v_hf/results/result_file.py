@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
 
@@ -121,6 +122,33 @@ class CoverageRecord(_Part):
     """Metric to the ids that it applies to."""
 
 
+class GenerationRecord(_Part):
+    """Who made the videos, and how."""
+
+    kind: Line
+    name: Line
+    revision: Line | None = None
+    family: Line | None = None
+    """Pipeline class."""
+    dtype: Line | None = None
+    versions: dict[str, Line]
+    subject_driven: bool
+    notes: list[Line]
+    recipe: dict[str, Any]
+    seed: Count
+    too_many_references: Line
+    references_changed: dict[str, Count]
+    prompts_cut: list[Line]
+    prompts_rewritten: list[Line]
+    failed: dict[str, str]
+    """Sample id to the reason."""
+
+    def made(self) -> Generation:
+        """What the record says."""
+        lists = {name: tuple(getattr(self, name)) for name in ("notes", "prompts_cut", "prompts_rewritten")}
+        return Generation(**{**dict(self), **lists})
+
+
 class ResultFile(_Part):
     """The result of scoring one model on one split, as `opens2v score` writes it."""
 
@@ -139,6 +167,8 @@ class ResultFile(_Part):
     """Versions of the libraries."""
     created_at: Line
     """UTC, ISO 8601."""
+    generation: GenerationRecord | None = None
+    """None where the videos were given."""
 
     def result(self) -> RunResult:
         """What the file says."""
@@ -168,4 +198,5 @@ class ResultFile(_Part):
             ),
             package=self.package,
             created_at=self.created_at,
+            generation=None if self.generation is None else self.generation.made(),
         )

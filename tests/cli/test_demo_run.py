@@ -52,6 +52,9 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     assert "What the simulated models show" in page
     for result in results:
         assert RunResult.load(tmp_path / "results" / result.model / "open-domain.json") == result
+    assert any("seed 42, width 32" in line for line in said)
+    assert any("the videos are noise" in line for line in said)
+    assert len(list((tmp_path / "generated" / "videos").glob("*.mp4"))) == 2
     capsys.readouterr()
     again = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
     assert "16 taken from the journal" in capsys.readouterr().err

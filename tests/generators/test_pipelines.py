@@ -138,6 +138,7 @@ def test_an_empty_folder_is_no_pipeline(tmp_path):
     ("name", "error", "words"),
     [
         ("Skywork/SkyReels-V3-R2V-14B", ModelError, "python:module:function"),
+        ("skywork/skyreels-v3-r2v-14b", ModelError, "python:module:function"),
         ("Wan-AI/Wan2.2-S2V-14B", ModelError, "video from speech"),
         ("Wan-AI/Wan2.1-VACE-14B", ModelError, "take Wan-AI/Wan2.1-VACE-14B-diffusers"),
         ("someone/nobody-has-this", ModelError, "cannot be reached"),

@@ -210,3 +210,89 @@ def test_a_killed_run_goes_on_and_makes_nothing_twice(benchmark, tmp_path):
     again = Stripes()
     run = make(again, benchmark, tmp_path)
     assert (len(again.requests), len(run.made)) == (len(OPEN_IDS) - 2, len(OPEN_IDS))
+
+
+KILLED_PIPELINE = """
+import os, sys
+from opens2v_hf.generators.api import generate
+from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
+real, calls = PipelineGenerator.generate, []
+def generate_or_die(self, request, progress=None):
+    calls.append(request.id)
+    if len(calls) < 2:
+        return real(self, request, progress)
+    return real(self, request, lambda done, total: os.kill(os.getpid(), 9))  # in the middle of denoising
+PipelineGenerator.generate = generate_or_die
+generate("embedded", data_dir=sys.argv[1], out=sys.argv[2], limit=3)
+"""
+
+
+@pytest.mark.slow
+def test_a_real_pipeline_that_was_killed_comes_to_the_same_files(benchmark, tmp_path):
+    pytest.importorskip("diffusers")
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", KILLED_PIPELINE, str(benchmark), str(tmp_path / "killed")]
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    resumed = generate("embedded", data_dir=benchmark, out=tmp_path / "killed", limit=3)
+    whole = generate("embedded", data_dir=benchmark, out=tmp_path / "whole", limit=3)
+    assert (resumed.num_reused, len(resumed.made), resumed.failed) == (1, 3, {})
+    for sample_id in whole.made:
+        videos = [(tmp_path / name / f"videos/{sample_id}.mp4").read_bytes() for name in ("killed", "whole")]
+        assert videos[0] == videos[1]
+    assert sorted(path.name for path in (tmp_path / "killed/videos").iterdir()) == sorted(
+        path.name for path in (tmp_path / "whole/videos").iterdir()
+    )
+
+
+def test_pictures_of_every_kind_arrive_as_rgb_or_are_named(benchmark, tmp_path):
+    from PIL import Image
+
+    Image.new("RGBA", (20, 20), (255, 0, 0, 0)).save(benchmark / "Images/singleobject/cup/1.png")
+    Image.new("L", (20, 20), 77).save(benchmark / "Images/humanobj/thing/ball/2.png")
+    Image.new("RGB", (1, 1)).save(benchmark / "Images/singleface/crop_woman/3.png")
+    stripes = Stripes()
+    run = make(stripes, benchmark, tmp_path)
+    assert list(run.failed) == ["singleface_3"]
+    assert "must be at least 16 pixels wide and high" in run.failed["singleface_3"]
+    seen = {request.id: request.images for request in stripes.requests}
+    assert (seen["singleobj_1"][0].mode, seen["singleobj_1"][0].getpixel((0, 0))) == ("RGB", (255, 255, 255))
+    assert seen["faceobj_2"][1].getpixel((5, 5)) == (77, 77, 77)
+
+
+def test_an_exception_of_a_generator_costs_its_video_only(benchmark, tmp_path):
+    run = make(Stripes({"faceobj_2": ZeroDivisionError("by zero")}), benchmark, tmp_path)
+    assert list(run.failed) == ["faceobj_2"]
+    assert "by zero" in run.failed["faceobj_2"]
+    assert len(run.made) == 3
+
+
+def test_prompts_that_differ_only_after_the_encoder_s_limit_are_reported(benchmark, tmp_path):
+    pytest.importorskip("diffusers")
+    path = benchmark / "Open-Domain_Eval.json"
+    prompts = json.loads(path.read_text())
+    prompts["singleobj_1"]["prompt"] = "a" * 600 + " cup"
+    prompts["singleface_3"]["prompt"] = "a" * 600 + " man"
+    path.write_text(json.dumps(prompts))
+    run = generate("embedded", data_dir=benchmark, out=tmp_path / "out", ids=["singleobj_1", "singleface_3"])
+    assert run.prompts_cut == ["singleface_3", "singleobj_1"]
+
+
+def test_changed_weights_of_a_folder_are_another_model(tmp_path):
+    pytest.importorskip("diffusers")
+    from opens2v_hf.generators.index_file import read_index
+
+    folder = tmp_path / "model"
+    (folder / "transformer").mkdir(parents=True)
+    (folder / "model_index.json").write_text('{"_class_name": "WanVACEPipeline"}')
+    weights = folder / "transformer/w.safetensors"
+    weights.write_bytes(bytes(9 << 20))
+    first = read_index(str(folder)).revision
+    assert read_index(str(folder)).revision == first
+    weights.write_bytes(b"\1" * (9 << 20))  # another step of a training: same size, same index file
+    assert read_index(str(folder)).revision != first
+
+
+def test_an_empty_negative_prompt_is_a_choice():
+    assert Recipe(negative_prompt="").over(Recipe(negative_prompt="blurry")).negative_prompt == ""

@@ -1,0 +1,128 @@
+"""Making the videos that are scored next."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf._util.fields import as_line
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.evaluation.videos import FoundVideos
+from opens2v_hf.generators.recipe import SEED, Recipe
+from opens2v_hf.generators.run import GenerationRun
+from opens2v_hf.results.generation import Generation
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """What `score(model=...)` hands on to `opens2v_hf.generate`; see there."""
+
+    recipe: Recipe | None = None
+    seed: int = SEED
+    too_many_references: Any = "fail"
+    references: Any = "given"
+    model_revision: str | None = None
+    accept_license: bool = False
+    device: str | None = None
+    dtype: str | None = None
+
+
+def check_source(videos: object, model: object, options: GenerationOptions, out: object) -> None:
+    """Refuse arguments that do not say whether videos are given or made.
+
+    Raises:
+        ArgumentError: both or neither are given; or options of making videos without a model, or a model without `out`.
+    """
+    if (videos is None) == (model is None):
+        got = "neither" if model is None else "both"
+        raise ArgumentError(
+            "give either the videos of a model, a folder or a Hub dataset, or `model=`, whose videos are made first "
+            f"(got {got})"
+        )
+    if model is None and options != GenerationOptions():
+        changed = [name for name, value in vars(options).items() if value != getattr(GenerationOptions(), name)]
+        raise ArgumentError(f"{', '.join(changed)} is for making videos, and they are given; name a `model=` instead")
+    if model is not None and out is None:
+        raise ArgumentError("a model needs a folder for its videos; give `out=`")
+
+
+def make_videos(
+    model: Any,
+    out: str | os.PathLike[str],
+    options: GenerationOptions,
+    *,
+    split: str,
+    data_dir: str | None,
+    revision: str | None,
+    ids: list[str],
+    retry_failed: bool,
+    distributed: bool,
+) -> GenerationRun:
+    """Make the videos of some samples in `out`/videos, and let go of the model.
+
+    Raises:
+        ModelError: the model cannot be loaded, or made no video.
+        OpenS2VError: see `opens2v_hf.generate`.
+    """
+    from opens2v_hf.generators.api import generate
+
+    run = generate(
+        model,
+        out=out,
+        split=split,
+        data_dir=data_dir,
+        revision=revision,
+        ids=ids,
+        retry_failed=retry_failed,
+        distributed=distributed,
+        **vars(options),
+    )
+    if not run.made:
+        sample_id, reason = next(iter(run.failed.items()))
+        raise ModelError(f"none of {len(run.failed)} videos could be made; {sample_id}: {reason}")
+    return run
+
+
+def only_made(found: FoundVideos, run: GenerationRun) -> FoundVideos:
+    """The videos that this run made or kept; a sample that failed has none."""
+    return replace(
+        found,
+        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in run.made},
+        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in run.made},
+        missing=tuple(dict.fromkeys([*found.missing, *run.failed])),
+    )
+
+
+def described(run: GenerationRun) -> Generation:
+    """What the result says of the run."""
+    info = run.generator
+    is_folder = info.kind == "diffusers" and Path(info.name).is_dir()
+    return Generation(
+        kind=info.kind,
+        # a folder of this machine is nobody else's business
+        name=as_line(Path(info.name).resolve().name if is_folder else info.name),
+        revision=info.revision,
+        family=info.family,
+        dtype=info.dtype,
+        versions=dict(info.versions),
+        subject_driven=info.subject_driven,
+        notes=tuple(map(as_line, info.notes)),
+        recipe=run.settings.recipe.to_dict(),
+        seed=run.settings.seed,
+        too_many_references=run.settings.too_many_references,
+        references_changed=run.references_changed,
+        prompts_cut=tuple(run.prompts_cut),
+        prompts_rewritten=tuple(run.prompts_rewritten),
+        failed={sample_id: as_line(reason) for sample_id, reason in run.failed.items()},
+    )
+
+
+def name_of_model(model: Any) -> str:
+    """The name of a model for tables, by what was given: "Wan2.1-VACE-1.3B-diffusers", "my_model.py:generate"."""
+    if not isinstance(model, str):
+        return as_line(getattr(model, "__name__", type(model).__name__))
+    if model.startswith(("http://", "https://")):
+        return as_line(model.partition("://")[2].strip("/"))
+    return as_line(Path(model).expanduser().name or Path(model).resolve().name)
