@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # Tests run in as many processes; each computes with one thread.
 WORKERS ?= 2
 
-.PHONY: help install demo test test-portable lint layers format types doctest docs embedded check wheel bench clean
+.PHONY: help install demo test test-fast test-portable lint layers format types doctest docs embedded check wheel bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,20 +17,30 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+# insightface asks for opencv-python, which overwrites the files of opencv-python-headless and needs a screen's libraries.
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--force-reinstall --no-deps opencv-python-headless
 	@touch $@
 
 demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables, plots and a report
 	$(BIN)/opens2v demo --out demo-output
 
-test: $(INSTALLED) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+# A file stays in one process, which then makes its fixtures once; tests/conftest.py puts the longest files first.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-portable: $(INSTALLED) ## run the tests of the models with the oldest instruction set, on one thread and on two
+test: $(INSTALLED) ## run all tests
+	OMP_NUM_THREADS=1 $(PYTEST) --durations 20 --durations-min 1
+
+test-fast: $(INSTALLED) ## run the tests that need no browser, no launch and no training
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not browser"
+
+# The tests that compare what networks compute: kernels, and with them the last bits, depend on both.
+test-portable: $(INSTALLED) ## compare numbers with the oldest instruction set, on one thread and on two
 	for threads in 1 2; do \
 		ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=$$threads $(BIN)/python -m pytest --quiet \
-			tests/models/yolo_world tests/models/faces tests/models/q_align tests/models/test_clip_prompt.py \
-			tests/models/test_contiguous_inputs.py tests/models/test_embedded_detector.py tests/video/test_resize.py \
-			|| exit 1; \
+			-m "not slow" tests/models/yolo_world tests/models/faces tests/models/q_align tests/models/test_clip_prompt.py \
+			tests/models/test_contiguous_inputs.py tests/video/test_resize.py || exit 1; \
 	done
 
 lint: layers $(INSTALLED) ## ruff: style, format; the imports between folders
@@ -53,7 +63,7 @@ layers: $(INSTALLED) ## imports between the folders of the package run one way
 docs: $(INSTALLED) ## build the pages and the API reference into build/docs; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-check: lint types doctest docs test ## all that CI runs
+check: lint types doctest docs test-portable test ## all that CI runs
 
 embedded: $(INSTALLED) ## train the embedded models from nothing (some two hours)
 	$(BIN)/python -m opens2v_hf.embedded.training

@@ -22,6 +22,56 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+SLOW_FILES = (
+    "metric_folders/test_apps_browser.py",
+    "spaces/test_leaderboard.py",
+    "evaluation/test_faults.py",
+    "docs/test_examples.py",
+    "evaluation/test_kills.py",
+    "jobs/test_distributed.py",
+    "evaluation/test_kills_of_several.py",
+    "evaluation/test_composite_launched.py",
+    "embedded/training",
+    "models/test_embedded_detector.py",
+    "models/test_embedded_embedder.py",
+    "models/test_embedded_quality_scorer.py",
+    "models/faces/test_embedded_faces.py",
+    "evaluation/test_embedded_nexusscore.py",
+    "evaluation/test_embedded_facesim.py",
+    "evaluation/test_poison.py",
+    "spaces/test_explorer.py",
+    "video/test_damaged_copies.py",
+    "video/test_against_ffmpeg.py",
+    "data/training/test_view.py",
+    "reports/test_report_browser.py",
+    "hub/test_push.py",
+    "hub/test_end_to_end.py",
+    "hub/test_dry_run.py",
+    "leaderboard/submissions/test_submit.py",
+    "cli/test_demo_run.py",
+    "test_wheel.py",
+    "test_browser_notice.py",
+)
+"""Files and folders whose tests drive a browser, start processes or train: marked `slow`, and run first."""
+SLOW_FIXTURES = {"driver", "loopback_hub"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and put the longest files first: one that came last would keep one process busy alone."""
+    tests = Path(__file__).parent
+    places = [tests / name for name in SLOW_FILES]
+    missing = [str(place) for place in places if not place.exists()]
+    assert not missing, f"SLOW_FILES in tests/conftest.py must name files that exist (got {missing})"
+
+    def place_of(item: pytest.Item) -> int:
+        return next((i for i, place in enumerate(places) if item.path.is_relative_to(place)), len(places))
+
+    items.sort(key=place_of)  # stable: the others keep their order
+    for item in items:
+        if place_of(item) < len(places) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
 def _missing_browser() -> str:
     """What is missing for the tests in a browser, as a sentence; empty where they run."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]

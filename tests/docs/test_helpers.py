@@ -123,3 +123,11 @@ def test_right_code_passes(code: str) -> None:
 def test_wrong_code_is_told(code: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         Checker(ROOT).check(code)
+
+
+def test_every_helper_has_a_line_in_their_readme() -> None:
+    helpers = ROOT / "tests" / "helpers"
+    lines = [line for line in (helpers / "README.md").read_text().splitlines() if line.startswith("| `")]
+    named = {name.strip("`/ ") for line in lines for name in line.split("|")[1].split(",")}
+    present = {path.name for path in helpers.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert named == present - {"__pycache__"}
