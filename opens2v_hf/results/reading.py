@@ -18,6 +18,18 @@ from opens2v_hf.scores.outcome import Status, VideoScore
 MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
 
+_HEAD_BYTES = 4096
+_HEAD = re.compile(rb'\A(?:\xef\xbb\xbf)?\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT).encode() + rb'"')
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file begins as `opens2v score` writes results; it is not read whole."""
+    try:
+        with path.open("rb") as file:
+            return _HEAD.match(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
+
 
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
     """Read files and all results that folders hold, each with the file that it was read from.
