@@ -62,9 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Push, and say what was done or would be; 1 where a dry run could not look at the Hub."""
     if not (arguments.model or arguments.results or arguments.space_json):
         raise ArgumentError("say where to push: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
-    from opens2v_hf.leaderboard.submissions.result_file import find_result
-
-    result = RunResult.load(find_result(arguments.result))
+    result = RunResult.load(arguments.result)
     if arguments.space_json:
         _write_space_json(result, arguments)
     proposals = []

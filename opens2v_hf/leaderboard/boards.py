@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import RLock
 
 from opens2v_hf.leaderboard.ranks import RankGroup, rank_groups
 from opens2v_hf.leaderboard.rows import Board, HubScores, Row, make_board, names_of
 from opens2v_hf.leaderboard.submissions.record import SPLITS, Submission
 from opens2v_hf.leaderboard.submissions.validation.names import look
-from opens2v_hf.scores.scorecard import NUM_RESAMPLES
+from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SCORINGS, VERSIONS
 
 Which = tuple[str, str, str]
 """Split, version of the weights, scoring."""
+
+
+@dataclass(frozen=True)
+class Offers:
+    """Which settings lead to rows on a split.
+
+    Attributes:
+        venues: of its models.
+        versions: of the weights.
+        scorings: "released" and "strict", as far as there are rows.
+        categories: whether a row has per-video values, and so values by category, intervals and a rank group.
+    """
+
+    venues: frozenset[str]
+    versions: tuple[str, ...]
+    scorings: tuple[str, ...]
+    categories: bool
 
 
 class Boards:
@@ -43,6 +61,17 @@ class Boards:
                     self.submissions, self.hub, split=split, version=version, scoring=scoring
                 )
             return self._boards[which]
+
+    def offers(self, split: str) -> Offers:
+        """Which settings lead to rows on a split."""
+        found = {(v, s): self.board((split, v, s)).rows for v in VERSIONS for s in SCORINGS}
+        rows = [row for rows in found.values() for row in rows]
+        return Offers(
+            venues=frozenset(row.venue for row in rows),
+            versions=tuple(v for v in VERSIONS if any(found[v, s] for s in SCORINGS)),
+            scorings=tuple(s for s in SCORINGS if any(found[v, s] for v in VERSIONS)),
+            categories=any(row.has_videos for row in rows),
+        )
 
     def groups(self, which: Which) -> Mapping[str, RankGroup]:
         """The rank groups of a board."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from opens2v_hf.leaderboard.rows import Cell
-from opens2v_hf.leaderboard.table import MODEL, RANK, TEAM, TOTAL, Table, Value, percent
+from opens2v_hf.leaderboard.table import GROUP, MODEL, RANK, SOURCE, TEAM, TOTAL, Table, Value, percent
 
-_WIDTHS = {RANK: 46, MODEL: 176, TOTAL: 92, TEAM: 140}
-_NARROW, _PER_CHARACTER, _AROUND = 80, 8, 30
+_WIDTHS = {RANK: 40, MODEL: 176, TOTAL: 92, TEAM: 140, SOURCE: 140, GROUP: 104}
+_NARROW, _PER_CHARACTER, _PADDING = 76, 8, 26
+"""In pixels; so all columns that are shown at first fit a window of 1280."""
 _INTERVAL = 96
+_WINDOW, _LONG_NAME = 1208, 84
+"""What such a window leaves for the table, and how much wider the names may become."""
+_INSIDE_A_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def to_dataframe(table: Table, *, with_intervals: bool) -> dict[str, Any]:
@@ -31,7 +36,7 @@ def to_dataframe(table: Table, *, with_intervals: bool) -> dict[str, Any]:
     ]
     data = [[_sortable(value) for value in row] for row in table.rows]
     return {
-        "headers": list(table.headings),
+        "headers": [_breakable(heading) for heading in table.headings],
         "data": data,
         "metadata": {"display_value": shown, "styling": styles},
     }
@@ -46,13 +51,21 @@ def datatypes(table: Table) -> list[str]:
 
 
 def widths(table: Table, *, with_intervals: bool) -> list[str]:
-    """The width of each column, so that headings and numbers fit."""
+    """The width of each column, so that headings and numbers fit; what is left of the window goes to the names."""
     found = []
     for place, heading in enumerate(table.headings):
-        width = _WIDTHS.get(heading, max(_NARROW, _PER_CHARACTER * len(heading) + _AROUND))
+        longest = max(map(len, re.split(r"[ \u200b]", _breakable(heading))))
+        width = _WIDTHS.get(heading, max(_NARROW, _PER_CHARACTER * longest + _PADDING))
         has_interval = any(isinstance(row[place], Cell) and row[place].interval for row in table.rows)  # type: ignore[union-attr]
-        found.append(f"{width + (_INTERVAL if has_interval and (with_intervals or heading == TOTAL) else 0)}px")
-    return found
+        found.append(width + (_INTERVAL if has_interval and (with_intervals or heading == TOTAL) else 0))
+    spare = max(0, _WINDOW - sum(found))
+    names, each = min(spare, _LONG_NAME), (spare - min(spare, _LONG_NAME)) // len(found)
+    return [f"{width + each + (names if place == 1 else 0)}px" for place, width in enumerate(found)]
+
+
+def _breakable(heading: str) -> str:
+    """With a zero-width space where a name of two words may go on in a second line: Motion|Smoothness."""
+    return _INSIDE_A_NAME.sub("\u200b", heading)
 
 
 def _sortable(value: Value) -> str | int | float | None:

@@ -12,12 +12,12 @@ from opens2v_hf.errors import OpenS2VError
 from opens2v_hf.leaderboard.submissions.from_result import make_submission
 from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form
-from opens2v_hf.leaderboard.submissions.result_file import is_result
 from opens2v_hf.leaderboard.submissions.submit import submit
 from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.comparability import Allowed, NotComparableError, check_comparable
 from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused
+from opens2v_hf.results.reading import is_result
 from opens2v_hf.results.result import RunResult
 
 MAX_RESULT_BYTES = 32 << 20

@@ -23,7 +23,7 @@ from opens2v_hf.leaderboard.rows import (
     Row,
     split_columns,
 )
-from opens2v_hf.scores.scorecard import COLUMNS
+from opens2v_hf.scores.scorecard import COLUMNS, weights
 
 RANK, GROUP, MODEL, TOTAL = "#", "Rank group", "Model", "Total"
 ACCESS, TEAM, SOURCE, VIDEOS, DATE = "Access", "Evaluated by", "Source", "Videos", "Date"
@@ -112,8 +112,8 @@ def score_table(
         RANK: lambda row: row.rank,
         MODEL: lambda row: row.name,
         TOTAL: lambda row: row.total,
-        GROUP: lambda row: str(groups.get(row.key, "")),
-        **{TITLES[name]: _column(name) for name in split_columns(board.split)},
+        **{TITLES[name]: _column(name) for name in by_weight(board.split, board.version)},
+        **({GROUP: lambda row: str(groups.get(row.key, ""))} if groups else {}),
         ACCESS: lambda row: ACCESSES[row.venue],
         TEAM: lambda row: row.team,
         SOURCE: _source,
@@ -126,6 +126,12 @@ def score_table(
     kept = _sorted([row for row in board.rows if wanted.keeps(row)], wanted.sort_by, columns)
     rows = tuple(tuple(columns[name](row) for name in headings) for row in kept)
     return Table(headings, scores, rows, tuple(row.key for row in kept))
+
+
+def by_weight(split: str, version: str) -> list[str]:
+    """The columns of a split, those that weigh most in its total first."""
+    counted = weights(version, split)
+    return sorted(split_columns(split), key=lambda name: -counted.get(name, 0.0))
 
 
 def category_table(board: Board, column: str, wanted: Wanted = Wanted()) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,17 @@ MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
 
 _REMEDY = "give a file that `opens2v score` wrote"
+_HEAD_BYTES = 4096
+_HEAD = re.compile(rb'\A(?:\xef\xbb\xbf)?\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT).encode() + rb'"')
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file begins as `opens2v score` writes results; it is not read whole."""
+    try:
+        with path.open("rb") as file:
+            return _HEAD.match(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:

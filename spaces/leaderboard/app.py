@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +17,7 @@ from opens2v_hf.hub.client import told
 from opens2v_hf.leaderboard import pages
 from opens2v_hf.leaderboard.boards import Boards, Which
 from opens2v_hf.leaderboard.dataframe import datatypes, to_dataframe, widths
-from opens2v_hf.leaderboard.rows import CLOSED, OPEN, split_columns
+from opens2v_hf.leaderboard.rows import CLOSED, OPEN
 from opens2v_hf.leaderboard.source import MAX_AGE_S, Source, repos_of_the_space
 from opens2v_hf.leaderboard.submissions.record import SPLITS, VENUES, Submission
 from opens2v_hf.leaderboard.submit import Details, check_upload, send
@@ -28,6 +29,7 @@ from opens2v_hf.leaderboard.table import (
     TOTAL,
     Table,
     Wanted,
+    by_weight,
     category_table,
     score_table,
 )
@@ -65,7 +67,6 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 ALL, OPEN_ONLY, CLOSED_ONLY = "All", "Open", "Closed"
 VENUE_OF = {ALL: "", OPEN_ONLY: OPEN, CLOSED_ONLY: CLOSED}
 SCORES, CATEGORIES = "Columns", "Categories"
-METRICS = [(TITLES[name], name) for name in split_columns("open-domain")]
 CHOOSABLE = (GROUP, *TITLES.values(), *DETAILS)
 SHOWN_FIRST = [name for name in CHOOSABLE if name not in DETAILS[1:]]
 
@@ -80,6 +81,11 @@ HOW_TO_SUBMIT = """
 2. Sign in, and upload the result file `results/open-domain.json`. It is checked and shown; nothing is sent yet.
 3. Send it. It becomes a pull request to the results dataset in your name, and a row once it is merged.
 """
+
+
+def titled(names: list[str]) -> list[tuple[str, str]]:
+    """Choices with a capital letter: Released for "released"; versions stay as they are."""
+    return [(name if name in VERSIONS else name.capitalize(), name) for name in names]
 
 
 class Leaderboard:
@@ -140,10 +146,39 @@ class Leaderboard:
             ]
         return answer
 
+    def toggles(self, split: str, access: str, view: str, version: str, scoring: str, metric: str) -> list[Any]:
+        """The switches above a split's table with the choices that lead to rows there; one without a choice is hidden.
+
+        What is chosen stays if the split has it.
+        """
+        offers = self.boards.offers(split)
+        views = [SCORES, CATEGORIES] if offers.categories else [SCORES]
+        accesses = [ALL, OPEN_ONLY, CLOSED_ONLY] if {OPEN, CLOSED} <= offers.venues else [ALL]
+        answer = [
+            gr.Radio(titled(choices), value=chosen if chosen in choices else choices[0], visible=len(choices) > 1)
+            for choices, chosen in (
+                (accesses, access),
+                (views, view),
+                (list(offers.versions) or [version], version),
+                (list(offers.scorings) or [scoring], scoring),
+            )
+        ]
+        metrics = by_weight(split, version)
+        by_category = view == CATEGORIES and offers.categories
+        return [
+            *answer,
+            gr.Dropdown(
+                [(TITLES[name], name) for name in metrics],
+                value=metric if metric in metrics else metrics[0],
+                visible=by_category,
+            ),
+            gr.Checkbox(visible=offers.categories),
+        ]
+
     def _table(self, boards: Boards, which: Which, view: str, metric: str, wanted: Wanted, shown: list[str]) -> Table:
         board = boards.board(which)
         if view == CATEGORIES:
-            names = split_columns(board.split)
+            names = by_weight(board.split, board.version)
             return category_table(board, metric if metric in names else names[0], wanted)
         return score_table(board, boards.groups(which), wanted, shown)
 
@@ -275,15 +310,16 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
             min_width=130,
         )
         scoring = gr.Radio(
-            [(name.capitalize(), name) for name in SCORINGS],
+            titled(list(SCORINGS)),
             value=SCORINGS[0],
             label="Scoring",
             elem_id="scoring",
             elem_classes="b-switch",
             min_width=170,
         )
+        names = [(TITLES[name], name) for name in by_weight(SPLITS[0], VERSIONS[0])]
         metric = gr.Dropdown(
-            METRICS, value="naturalscore", label="Column by category", show_label=False, visible=False, elem_id="metric"
+            names, value=names[0][1], label="Column by category", show_label=False, visible=False, elem_id="metric"
         )
     with gr.Accordion("Columns, order, intervals", open=False, elem_id="more"):
         shown = gr.CheckboxGroup(list(CHOOSABLE), value=SHOWN_FIRST, label="Columns", elem_id="columns")
@@ -292,10 +328,10 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
                 [TOTAL, MODEL, *CHOOSABLE], value=TOTAL, label="Order by", elem_id="order", min_width=150
             )
             intervals = gr.Checkbox(False, label="Intervals beside all numbers", elem_id="intervals", min_width=150)
-    outputs = []
+    outputs, tabs = [], {}
     with gr.Tabs(elem_id="splits", overflow_behavior="wrap"):
         for split in SPLITS:
-            with gr.Tab(pages.SPLIT_TITLES[split], id=split):
+            with gr.Tab(pages.SPLIT_TITLES[split], id=split) as tabs[split]:
                 table = gr.Dataframe(
                     interactive=False, pinned_columns=2, max_height=1200, show_label=False, buttons=[],
                     elem_id=f"table-{split}", elem_classes="b-table",
@@ -303,7 +339,12 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
                 note = gr.HTML(elem_id=f"note-{split}", apply_default_css=False)
                 outputs += [table, note, gr.HTML(elem_id=f"csv-{split}", apply_default_css=False)]
     view.input(lambda chosen: gr.Dropdown(visible=chosen == CATEGORIES), view, metric, **PRIVATE)
-    return [words, access, view, version, scoring, metric, sort_by, shown, intervals], outputs
+    controls = [words, access, view, version, scoring, metric, sort_by, shown, intervals]
+    toggles = [access, view, version, scoring, metric]
+    for split, tab in tabs.items():
+        chosen = tab.select(partial(board.toggles, split), toggles, [*toggles, intervals], **PRIVATE)
+        chosen.then(board.tables, controls, outputs, **PRIVATE)
+    return controls, outputs
 
 
 def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:

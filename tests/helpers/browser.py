@@ -78,7 +78,8 @@ def apps_on_loopback(
             [sys.executable, "-m", "helpers.serve_apps", *given],
             stdout=output,
             stderr=output,
-            env={**os.environ, **settings, **(environment or {})},
+            # what is given may be a whole environment, and have a path of its own
+            env={**os.environ, **settings, **(environment or {}), "PYTHONPATH": settings["PYTHONPATH"]},
         )
         try:
             addresses = [f"http://127.0.0.1:{port}/" for port in ports]

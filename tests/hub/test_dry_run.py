@@ -142,7 +142,7 @@ def test_the_folder_of_a_run_is_taken_for_its_result(result, tmp_path, capsys):
     other = make_whole_result("open-domain").save(tmp_path / "open-domain.json")
     capsys.readouterr()
     assert main(["push", str(tmp_path), *words]) == 2
-    assert f"holds 2 results; give one of them: {result}, {other}" in capsys.readouterr().err
+    assert f"holds 2 results ({other.name}, {result.name}); name one" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["push", str(tmp_path / "empty"), *words]) == 2
     assert "holds no result" in capsys.readouterr().err

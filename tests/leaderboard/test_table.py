@@ -10,7 +10,7 @@ from opens2v_hf.leaderboard.dataframe import datatypes, to_dataframe, widths
 from opens2v_hf.leaderboard.ranks import RankGroup
 from opens2v_hf.leaderboard.rows import HubScores, make_board
 from opens2v_hf.leaderboard.submissions.record import load_submissions
-from opens2v_hf.leaderboard.table import Wanted, category_table, score_table, to_csv
+from opens2v_hf.leaderboard.table import TITLES, Wanted, category_table, score_table, to_csv
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_rank_groups_are_ordered_by_their_places(board):
     keys = [row.key for row in board.rows[:3]]
     groups = dict(zip(keys, (RankGroup(10, 11, 12, ()), RankGroup(2, 4, 12, ()), RankGroup(2, 3, 12, ())), strict=True))
     ordered = score_table(board, groups, Wanted(sort_by="Rank group"))
-    assert [row[3] for row in ordered.rows[:4]] == ["2–3 of 12", "2–4 of 12", "10–11 of 12", ""]
+    place = ordered.headings.index("Rank group")
+    assert [row[place] for row in ordered.rows[:4]] == ["2–3 of 12", "2–4 of 12", "10–11 of 12", ""]
 
 
 def test_ranks_stay_those_of_the_whole_board(board):
@@ -78,6 +79,9 @@ def test_ranks_stay_those_of_the_whole_board(board):
 def test_columns(board):
     table = score_table(board, {}, shown=["GmeScore", "Date"])
     assert table.headings == ("#", "Model", "Total", "GmeScore", "Date")
+    assert "Rank group" not in table.headings  # there are no groups
+    # by their weights in v1.1: 24 %, then twice 20 %
+    assert score_table(board, {}).headings[2:6] == ("Total", "NaturalScore", "FaceSim", "NexusScore")
     human = score_table(make_board([], split="human-domain"), {})
     assert "NexusScore" not in human.headings
     assert human.rows == ()
@@ -121,7 +125,7 @@ def test_the_value_of_a_gradio_table(board):
     table = score_table(board, {}, Wanted("bindweave, alpha, org/, <img"), shown=["GmeScore", "Videos", "Evaluated by"])
     value = to_dataframe(table, with_intervals=False)
     shown, styles = value["metadata"]["display_value"], value["metadata"]["styling"]
-    assert value["headers"] == ["#", "Model", "Total", "GmeScore", "Evaluated by", "Videos"]
+    assert value["headers"] == ["#", "Model", "Total", "Gme\u200bScore", "Evaluated by", "Videos"]
     assert datatypes(table) == ["number", "str", "number", "number", "str", "number"]
     by_name = {row[1]: place for place, row in enumerate(value["data"])}
     bind, alpha, partial = by_name["BindWeave"], by_name["Alpha"], by_name["org/no-columns"]
@@ -137,6 +141,8 @@ def test_the_value_of_a_gradio_table(board):
     wider = to_dataframe(table, with_intervals=True)
     assert wider["metadata"]["display_value"][alpha][3].count("[") == 1
     assert len(widths(table, with_intervals=True)) == 6
+    first = score_table(board, {}, shown=[*TITLES.values(), "Rank group", "Access"])
+    assert sum(int(width.removesuffix("px")) for width in widths(first, with_intervals=False)) <= 1208
 
 
 def test_nothing_from_outside_becomes_a_style(board):

@@ -14,10 +14,10 @@ from opens2v_hf.hub.pull_requests import OPEN
 from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, read_submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form, released_form_problems
 from opens2v_hf.leaderboard.submissions.remote import changes_of, read_existing
-from opens2v_hf.leaderboard.submissions.result_file import is_result
 from opens2v_hf.leaderboard.submissions.validation.reading import MAX_BYTES, parse, read_file, too_large
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused
+from opens2v_hf.results.reading import is_result
 
 MAX_FILES = 20
 """Records in one pull request."""
