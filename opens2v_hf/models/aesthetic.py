@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -13,14 +12,13 @@ from torch import Tensor, nn
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.clip_image import ClipImageEncoder
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, resolve_model
+from opens2v_hf.models.files import find_weights, read_weights
+from opens2v_hf.models.hub import loading, pick_device
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ROLES
-from opens2v_hf.models.weights import download_weights, read_weights, single_file
 
-WEIGHTS_NAME = "model.safetensors"
-
-_FILES = (WEIGHTS_NAME, ROLES["aesthetic_head"].file, "sac+logos+ava1-l14-linearMSE.pth")
+_ORIGINAL_NAME = "sac+logos+ava1-l14-linearMSE.pth"  # LAION's own name of the released file
+_ENDINGS = (".safetensors", ".pth")
 _RELEASED_LAYERS = (0, 2, 4, 6, 7)  # dropouts lay in between when it was trained
 _KEY = re.compile(r"layers\.([0-9]+)\.(weight|bias)")
 
@@ -83,19 +81,20 @@ class AestheticHead:
             ArgumentError: an argument has a value that cannot be used.
             ModelError: nothing is found, or weights that are no such head.
         """
-        found, path = _find(os.fspath(model), revision, filename)
-        with loading(found):
-            network = build_head(read_weights(path), source=str(path))
+        found = find_weights(
+            model,
+            revision,
+            cls.role,
+            endings=_ENDINGS,
+            filename=filename,
+            other_names=(_ORIGINAL_NAME,),
+            hub_name=ROLES[cls.role].file,
+            has_config=False,
+        )
+        with loading(found.resolved):
+            network = build_head(read_weights(found.path), source=str(found.path))
             chosen = pick_device(device)
-            commit = None if found.is_local else cached_commit(found.source, revision, filename=path.name)
-            info = ModelInfo(
-                role=cls.role,
-                name=found.name,
-                revision=commit or found.revision,
-                dtype="float32",
-                device=str(chosen),
-                embedded=found.embedded,
-            )
+            info = found.info(dtype="float32", device=chosen)
             return cls(network.to(chosen), info)
 
     @torch.inference_mode()
@@ -156,18 +155,3 @@ def build_head(weights: Mapping[str, Tensor], *, source: str) -> nn.Sequential:
     if layers[-1].out_features != 1:
         raise ModelError(f"{source}: an aesthetic head ends in one number (got {layers[-1].out_features})")
     return nn.Sequential(*layers)
-
-
-def _find(model: str, revision: str | None, filename: str | None) -> tuple[ResolvedModel, Path]:
-    if Path(model).is_file():
-        if revision is not None or filename is not None:
-            raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {model}; leave it out")
-        return single_file(Path(model), AestheticHead.role), Path(model)
-    found = resolve_model(model, revision, AestheticHead.role)
-    if not found.is_local:
-        return found, download_weights(found, filename or ROLES["aesthetic_head"].file)
-    folder = Path(found.source)
-    names = [filename] if filename is not None else [name for name in _FILES if (folder / name).is_file()]
-    if not names:
-        raise ModelError(f"the folder {folder} holds no aesthetic head (none of {', '.join(_FILES)})")
-    return found, folder / names[0]

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoConfig, AutoImageProcessor, CLIPVisionModelWithProjection
+from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
-from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.config_file import check_sizes
-from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.hub import loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.transformers_loading import load_config, load_network
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 
@@ -69,7 +69,10 @@ class ClipImageEncoder:
         found = resolve_model(cls.released if model is None else model, revision, cls.role)
         with loading(found):
             target = pick_device(device)
-            network = _load_network(found, pick_dtype(dtype, target), model_kwargs)
+            load_config(found)
+            network = load_network(
+                CLIPVisionModelWithProjection, found, pick_dtype(dtype, target), model_kwargs, what="CLIP image tower"
+            )
             placed = "device_map" in model_kwargs
             if not placed:
                 network.to(target)
@@ -99,18 +102,3 @@ class ClipImageEncoder:
             return torch.empty(0, self.model.config.projection_dim)
         embeds = torch.cat(found)
         return embeds if embeds.dtype == torch.float64 else embeds.float()
-
-
-def _load_network(found: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
-    config = AutoConfig.from_pretrained(found.source, **found.load_arguments())
-    check_sizes(config.to_dict(), f"config.json of the {found.role} {found.name!r}")
-    load: Any = CLIPVisionModelWithProjection.from_pretrained
-    arguments = {**found.load_arguments(), **model_kwargs}
-    network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
-    missing = sorted(report["missing_keys"]) + sorted(str(entry) for entry in report["mismatched_keys"])
-    if missing:
-        raise ModelError(
-            f"the {found.role} {found.name!r} is no complete CLIP image tower: {len(missing)} weights are missing or "
-            f"have another shape ({', '.join(missing[:3])}); check the folder or the revision"
-        )
-    return network

@@ -11,20 +11,17 @@ import logging
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Qwen2VLModel
-from transformers.utils import logging as transformers_logging
+from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import token_batches
-from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
     ResolvedModel,
     loading,
@@ -36,6 +33,7 @@ from opens2v_hf.models.hub import (
 )
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ROLES
+from opens2v_hf.models.transformers_loading import load_config, load_network
 from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
 _LOGGER = logging.getLogger(__name__)
@@ -143,7 +141,8 @@ class GmeEmbedder:
             target = pick_device(device)
             model_kwargs = with_placement(model_kwargs, target)
             placed = "device_map" in model_kwargs
-            network = _load_network(resolved, pick_dtype(dtype, target), model_kwargs)
+            load_config(resolved)
+            network = load_network(Qwen2VLModel, resolved, pick_dtype(dtype, target), model_kwargs, what="Qwen2-VL")
             if not placed:
                 network.to(target)
             tokenizer, image_processor = _load_processors(resolved, bounds)
@@ -282,38 +281,6 @@ def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tenso
         [...], in [-1, 1] up to rounding.
     """
     return (queries * candidates).sum(-1)
-
-
-def _load_network(resolved: ResolvedModel, dtype: torch.dtype, model_kwargs: dict[str, Any]) -> Any:
-    load: Callable[..., Any] = Qwen2VLModel.from_pretrained
-    config = AutoConfig.from_pretrained(resolved.source, **resolved.load_arguments())
-    check_sizes(config.to_dict(), f"config.json of the embedder {resolved.name!r}")
-    arguments = {**resolved.load_arguments(), **model_kwargs}
-    with _quiet_report():
-        network, report = load(resolved.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
-    missing = sorted(report["missing_keys"])
-    mismatched = sorted(str(entry) for entry in report["mismatched_keys"])
-    if missing or mismatched:
-        raise ModelError(
-            f"the embedder {resolved.name!r} is no complete Qwen2-VL: {len(missing)} weights are missing "
-            f"({', '.join(missing[:3]) or 'none'}) and {len(mismatched)} have another shape "
-            f"({', '.join(mismatched[:3]) or 'none'}); check the folder or the revision"
-        )
-    return network
-
-
-@contextmanager
-def _quiet_report() -> Iterator[None]:
-    """Keep transformers from reporting that the language-model head, which no vector needs, was not loaded.
-
-    Weights that are missing are an error of our own.
-    """
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
 
 
 def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:

@@ -186,7 +186,7 @@ def test_bad_names_are_explained(folders, tmp_path):
     with pytest.raises(ModelError, match="neither a folder"):
         AestheticHead.from_pretrained(tmp_path / "nowhere")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(ModelError, match="holds no aesthetic head"):
+    with pytest.raises(ModelError, match="is no aesthetic head"):
         AestheticHead.from_pretrained(tmp_path)
     with pytest.raises(ModelError, match="no weights file"):
         AestheticHead.from_pretrained(tmp_path, filename="gone.pth")

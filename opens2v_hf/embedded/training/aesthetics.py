@@ -31,7 +31,8 @@ from opens2v_hf.embedded.training.aesthetics_data import (
 )
 from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
 from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
-from opens2v_hf.models.aesthetic import WEIGHTS_NAME, AestheticEncoder, AestheticHead
+from opens2v_hf.models.aesthetic import AestheticEncoder, AestheticHead
+from opens2v_hf.models.files import WEIGHTS_NAME
 
 MARGIN = 0.5
 """How much less a broken frame is to be rated than the clean one of its scene, at least."""

@@ -36,8 +36,8 @@ from opens2v_hf.embedded.training.detector_network import (
     build_image_processor,
 )
 from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
-from opens2v_hf.models.weights import read_weights
-from opens2v_hf.models.yolo_world.weights import WEIGHTS_NAME, save_weights
+from opens2v_hf.models.files import WEIGHTS_NAME, read_weights
+from opens2v_hf.models.yolo_world.weights import save_weights
 
 _FEATURE_SCALE = 16.0
 """Prompts have length 1; classifiers read them at this one."""

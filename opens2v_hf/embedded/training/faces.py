@@ -29,8 +29,7 @@ from opens2v_hf.embedded.training.faces_evaluation import evaluate_faces
 from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
 from opens2v_hf.models.faces.heatmap_network import FaceMap, HeatmapConfig, HeatmapFaceNetwork
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
-from opens2v_hf.models.faces.weights import CONFIG_NAME, WEIGHTS_NAME
-from opens2v_hf.models.yolo_world.weights import read_weights
+from opens2v_hf.models.files import CONFIG_NAME, WEIGHTS_NAME, read_weights
 
 DETECTOR_CONFIG = HeatmapConfig()
 EMBEDDER_CONFIG = IrConfig(units=(1, 1, 1, 1), widths=(16, 16, 32, 48, 64), input_px=64, embed_dim=64)

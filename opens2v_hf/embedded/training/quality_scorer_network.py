@@ -17,11 +17,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 from transformers import CLIPImageProcessorPil, PreTrainedTokenizerFast
 
+from opens2v_hf.models.files import CONFIG_NAME
 from opens2v_hf.models.q_align.config import AbstractorConfig, LanguageConfig, QAlignConfig, VisionConfig
 from opens2v_hf.models.q_align.network import QAlign
 from opens2v_hf.models.q_align.preprocess import FramePreprocessor
 from opens2v_hf.models.q_align.prompt import IMAGE_MARK, VIDEO_PROMPT
-from opens2v_hf.models.q_align.weights import CONFIG_NAME
 from opens2v_hf.scores.motion_smoothness import LEVELS
 
 SIDE_PX = 84

@@ -11,11 +11,10 @@ import torch
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
-from opens2v_hf.models.faces.weights import find_weights, fit_weights
+from opens2v_hf.models.files import find_weights, fit_weights, read_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
-from opens2v_hf.models.yolo_world.weights import read_weights
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS
 
 ROLE = "face_embedder"
 _ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
@@ -87,17 +86,15 @@ class IrFaceEmbedder:
             ModelError: nothing found, or weights that do not fit.
             ArgumentError: an argument has a value that cannot be used.
         """
-        found = find_weights(
-            model, revision, ROLE, released_file=ROLES["face_embedder"].file, endings=_ENDINGS, filename=filename
-        )
+        found = find_weights(model, revision, ROLE, endings=_ENDINGS, filename=filename)
         with loading(found.resolved):
             config = IrConfig() if found.config is None else IrConfig.from_file(found.config)
             with torch.device("meta"):
                 network = IrNetwork(config)
-            fit_weights(network, read_weights(found.path), source=found.path, what="face embedder")
+            fit_weights(network, read_weights(found.path), source=found.path)
             chosen = pick_device(device)
             weights_dtype = pick_dtype(dtype, chosen)
-            info = found.info(dtype=str(weights_dtype).removeprefix("torch."), device=str(chosen))
+            info = found.info(dtype=weights_dtype, device=chosen)
             return cls(network, info, device=chosen, dtype=weights_dtype, batch_size=batch_size)
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ import torch
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.models.faces.face import Face
-from opens2v_hf.models.faces.weights import WeightsFile, find_weights
+from opens2v_hf.models.files import WeightsFile, find_weights
 from opens2v_hf.models.hub import pick_device
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
@@ -77,9 +77,7 @@ class InsightFaceDetector:
         if not 0.0 < score_threshold < 1.0:
             raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")
         get_model = model_loader()
-        found = find_weights(
-            model, revision, ROLE, released_file=ROLES["face_detector"].file, endings=_ENDINGS, filename=filename
-        )
+        found = find_weights(model, revision, ROLE, endings=_ENDINGS, filename=filename)
         chosen = pick_device(device)
         network = _load(get_model, found, chosen)
         network.prepare(chosen.index or 0 if chosen.type == "cuda" else -1, input_size=(input_px, input_px),

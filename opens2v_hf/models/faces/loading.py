@@ -10,7 +10,7 @@ import torch
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.face import FaceDetector
 from opens2v_hf.models.faces.insightface_detector import ROLE, InsightFaceDetector, model_loader
-from opens2v_hf.models.faces.weights import CONFIG_NAME, WEIGHTS_NAME, find_weights, fit_weights
+from opens2v_hf.models.files import CONFIG_NAME, WEIGHTS_NAME, find_weights, fit_weights, read_weights
 from opens2v_hf.models.hub import loading, model_path, pick_device
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import OPENS2V_WEIGHTS
@@ -64,12 +64,11 @@ def _load_heatmap(model: str, revision: str | None, device: str | torch.device |
     # what InsightFace users load needs none of these
     from opens2v_hf.models.faces.heatmap_detector import HeatmapFaceDetector
     from opens2v_hf.models.faces.heatmap_network import HeatmapConfig, HeatmapFaceNetwork
-    from opens2v_hf.models.yolo_world.weights import read_weights
 
-    found = find_weights(model, revision, ROLE, released_file=WEIGHTS_NAME, endings=(".safetensors",))
+    found = find_weights(model, revision, ROLE, endings=(".safetensors",))
     with loading(found.resolved):
         with torch.device("meta"):
             network = HeatmapFaceNetwork(HeatmapConfig.from_file(found.path.parent / CONFIG_NAME))
-        fit_weights(network, read_weights(found.path), source=found.path, what="face detector")
+        fit_weights(network, read_weights(found.path), source=found.path)
         chosen = pick_device(device)
         return HeatmapFaceDetector(network, found.info(dtype="float32", device=str(chosen)), device=chosen)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from PIL import Image
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
-from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import (
     loading,
     pick_device,
@@ -28,6 +27,7 @@ from opens2v_hf.models.hub import (
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
+from opens2v_hf.models.transformers_loading import load_config, load_network
 from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
 from opens2v_hf.video.resize import resizes_horizontally_first
 
@@ -126,22 +126,14 @@ class LocalJudge:
             cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
             picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
             arguments = resolved.load_arguments()
-            config = AutoConfig.from_pretrained(resolved.source, **arguments)
-            check_sizes(config.to_dict(), f"config.json of the judge {resolved.name!r}")
+            config = load_config(resolved)
             _check_architecture(config.model_type, resolved.name)
             tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
             # Pillow's resizing whatever else is installed: the same pixels, and so the same score, everywhere
             image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
-            load: Callable[..., Any] = AutoModelForImageTextToText.from_pretrained
-            network, report = load(
-                resolved.source,
-                dtype=picked_dtype,
-                weights_only=True,
-                output_loading_info=True,
-                **arguments,
-                **model_kwargs,
+            network = load_network(
+                AutoModelForImageTextToText, resolved, picked_dtype, model_kwargs, what="vision-language model"
             )
-            _check_complete(report, resolved.name)
             bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
             image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
             if "device_map" not in model_kwargs:
@@ -263,17 +255,6 @@ def _check_architecture(model_type: str, name: str) -> None:
         raise ModelError(
             f"the judge {name!r} is a {model_type!r} model; local judges are {', '.join(ARCHITECTURES)} models, "
             "and others can be served behind an endpoint (`judge=openai:<model>`, `base_url=`)"
-        )
-
-
-def _check_complete(report: Mapping[str, Any], name: str) -> None:
-    absent = sorted(report["missing_keys"])
-    other = sorted(str(entry) for entry in report["mismatched_keys"])
-    if absent or other:
-        raise ModelError(
-            f"the weights of the judge {name!r} are not complete: {len(absent)} are missing "
-            f"({', '.join(absent[:3]) or 'none'}) and {len(other)} have another shape "
-            f"({', '.join(other[:3]) or 'none'}); check the folder or the revision"
         )
 
 

@@ -12,17 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import safe_open
 from torch import Tensor
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.files import CONFIG_NAME, find_file
 from opens2v_hf.models.hub import ResolvedModel, cannot_load
 from opens2v_hf.models.q_align.config import QAlignConfig
 from opens2v_hf.models.q_align.network import QAlign
 
-CONFIG_NAME = "config.json"
 WEIGHTS_NAMES = (
     "model.safetensors.index.json",
     "model.safetensors",
@@ -48,7 +46,7 @@ def load_network(found: ResolvedModel, *, device: torch.device, dtype: torch.dty
     Raises:
         ModelError: a file is missing or broken, or weights and configuration do not belong together.
     """
-    config_path = locate(found, CONFIG_NAME)
+    config_path = find_file(found, CONFIG_NAME)
     if config_path is None:
         raise cannot_load(found, FileNotFoundError(f"it holds no {CONFIG_NAME}"))
     config = QAlignConfig.from_file(config_path)
@@ -81,36 +79,14 @@ def load_network(found: ResolvedModel, *, device: torch.device, dtype: torch.dty
     return network.eval().requires_grad_(False)
 
 
-def locate(found: ResolvedModel, filename: str) -> Path | None:
-    """A file of a folder or Hub repo, downloaded where need be; None where there is none of that name.
-
-    Raises:
-        ModelError: the repo cannot be had.
-    """
-    if found.is_local:
-        path = Path(found.source) / filename
-        return path if path.is_file() else None
-    try:
-        return Path(hf_hub_download(found.source, filename, **found.load_arguments()))
-    except LocalEntryNotFoundError as error:
-        # without a network, a file that was never asked for before looks like one that does not exist
-        if filename == CONFIG_NAME:
-            raise cannot_load(found, error) from error
-        return None
-    except EntryNotFoundError:
-        return None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise cannot_load(found, error) from error
-
-
 def _weight_files(found: ResolvedModel) -> Iterator[Path]:
     """The files that hold the weights, each when it is there."""
     for name in WEIGHTS_NAMES:
-        path = locate(found, name)
+        path = find_file(found, name)
         if path is None:
             continue
         for shard in _shards(path) if name.endswith(".index.json") else [name]:
-            shard_path = locate(found, shard)
+            shard_path = find_file(found, shard)
             if shard_path is None:
                 raise cannot_load(found, FileNotFoundError(f"{name} names {shard}, which is not there"))
             yield shard_path

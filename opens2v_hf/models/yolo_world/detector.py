@@ -6,26 +6,21 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import ResolvedModel, cached_commit, loading, pick_device, pick_dtype, resolve_model
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.files import find_weights, read_weights
+from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.roles import OPENS2V_WEIGHTS, ROLES
-from opens2v_hf.models.weights import download_weights, read_weights, single_file
+from opens2v_hf.models.roles import OPENS2V_WEIGHTS
 from opens2v_hf.models.yolo_world.boxes import Detections, decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.network import ImageFeatures, YoloWorld
 from opens2v_hf.models.yolo_world.preprocess import Letterbox, letterbox
-from opens2v_hf.models.yolo_world.weights import (
-    CONFIG_NAME,
-    WEIGHTS_NAME,
-    build_network,
-)
+from opens2v_hf.models.yolo_world.weights import build_network
 
 ROLE = "detector"
 MIXED_PRECISION = {"no": None, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -137,20 +132,16 @@ class YoloWorldDetector:
             ModelError: nothing found, or weights that do not fit; the message lists missing keys and wrong shapes.
             ArgumentError: an unknown device, dtype or mixed precision.
         """
-        found, weights_path, config = _find(os.fspath(model), revision, filename, config)
-        with loading(found):
-            network = build_network(config, read_weights(weights_path), source=str(weights_path))
+        found = find_weights(
+            model, revision, ROLE, endings=(".safetensors", ".pth"), filename=filename, has_config=config is None
+        )
+        with loading(found.resolved):
+            if config is None:
+                config = YoloWorldConfig() if found.config is None else YoloWorldConfig.from_file(found.config)
+            network = build_network(config, read_weights(found.path), source=str(found.path))
             chosen = pick_device(device)
             weights_dtype = pick_dtype(dtype, chosen)
-            commit = None if found.is_local else cached_commit(found.source, revision, filename=weights_path.name)
-            info = ModelInfo(
-                role=ROLE,
-                name=found.name,
-                revision=commit or found.revision,
-                dtype=str(weights_dtype).removeprefix("torch."),
-                device=str(chosen),
-                embedded=found.embedded,
-            )
+            info = found.info(dtype=weights_dtype, device=chosen)
             return cls(
                 network,
                 info=info,
@@ -263,33 +254,3 @@ class YoloWorldDetector:
                 "embeddings with the detector's `prompts`"
             )
         return prompts
-
-
-def _find(
-    model: str, revision: str | None, filename: str | None, config: YoloWorldConfig | None
-) -> tuple[ResolvedModel, Path, YoloWorldConfig]:
-    """Where the weights lie, and the configuration that goes with them."""
-    if Path(model).is_file():
-        if revision is not None or filename is not None:
-            raise ArgumentError(f"a revision or file name belongs to a repo, not to the file {model}; leave it out")
-        return single_file(Path(model), ROLE), Path(model), config or YoloWorldConfig()
-    found = resolve_model(model, revision, ROLE)
-    if found.is_local:
-        folder = Path(found.source)
-        return found, _weights_in(folder, filename), config or YoloWorldConfig.from_file(folder / CONFIG_NAME)
-    if model == OPENS2V_WEIGHTS and filename is None:
-        return found, download_weights(found, ROLES["detector"].file), config or YoloWorldConfig()
-    config = config or YoloWorldConfig.from_file(download_weights(found, CONFIG_NAME))
-    return found, download_weights(found, filename or WEIGHTS_NAME), config
-
-
-def _weights_in(folder: Path, filename: str | None) -> Path:
-    if filename is not None:
-        return folder / filename
-    if (folder / WEIGHTS_NAME).is_file():
-        return folder / WEIGHTS_NAME
-    files = sorted(path for ending in ("safetensors", "pth") for path in folder.glob(f"[!.]*.{ending}"))
-    if len(files) != 1:
-        names = ", ".join(path.name for path in files) or "none"
-        raise ModelError(f"{folder} holds no {WEIGHTS_NAME} and not one other weights file (found: {names})")
-    return files[0]

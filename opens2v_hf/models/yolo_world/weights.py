@@ -18,15 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.roles import ROLES
-from opens2v_hf.models.weights import read_weights
+from opens2v_hf.models.files import CONFIG_NAME, WEIGHTS_NAME, fit_weights, needed_weights, read_weights
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.network import YoloWorld
-
-WEIGHTS_NAME = "model.safetensors"
-CONFIG_NAME = "config.json"
-
-_NAMED_KEYS = 8  # in an error message
 
 
 def build_network(config: YoloWorldConfig, weights: Mapping[str, Tensor], *, source: str) -> YoloWorld:
@@ -42,38 +36,8 @@ def build_network(config: YoloWorldConfig, weights: Mapping[str, Tensor], *, sou
     """
     with torch.device("meta"):
         network = YoloWorld(config)
-    network.load_state_dict(needed_weights(network, weights, source=source), assign=True)
+    fit_weights(network, weights, source=source)
     return network.eval().requires_grad_(False)
-
-
-def needed_weights(network: YoloWorld, weights: Mapping[str, Tensor], *, source: str) -> dict[str, Tensor]:
-    """The tensors that `network` needs, checked.
-
-    Raises:
-        ModelError: keys are missing or have another shape; the message lists them.
-    """
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    if missing := [key for key in expected if key not in weights]:
-        raise ModelError(
-            f"{source} lacks {len(missing)} of the {len(expected)} tensors that the detector needs: "
-            f"{_some(missing)}. Give the checkpoint {ROLES['detector'].file}, or the config.json that fits"
-        )
-    wrong = [
-        f"{key} is {list(weights[key].shape)} and should be {list(shape)}"
-        for key, shape in expected.items()
-        if tuple(weights[key].shape) != shape
-    ]
-    if wrong:
-        raise ModelError(
-            f"{source} has {len(wrong)} tensors of another shape than the configuration asks for: {_some(wrong)}. "
-            "Weights and config.json belong together"
-        )
-    return {key: weights[key] for key in expected}
-
-
-def _some(items: list[str]) -> str:
-    rest = len(items) - _NAMED_KEYS
-    return ", ".join(items[:_NAMED_KEYS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def convert(
@@ -99,7 +63,7 @@ def convert(
     source = Path(checkpoint)
     with torch.device("meta"):
         network = YoloWorld(config)
-    tensors = needed_weights(network, read_weights(source), source=str(source))
+    tensors = needed_weights(network, read_weights(source), source=source)
     return save_weights(tensors, config, folder)
 
 

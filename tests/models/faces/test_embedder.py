@@ -63,7 +63,7 @@ def test_a_checkpoint_of_pytorch_is_read_beside_its_config(folder, network):
     vectors = IrFaceEmbedder.from_pretrained(folder, device="cpu").embed(CROPS[:1])
     assert np.allclose(vectors[0], by_hand(network, CROPS[0]), atol=1e-5)
     # a file alone brings no configuration and is taken for IR-101
-    with pytest.raises(ModelError, match=r"tensors are missing or have another shape \(input_layer.0.weight"):
+    with pytest.raises(ModelError, match=r"lacks \d+ of the \d+ tensors|input_layer.0.weight is"):
         IrFaceEmbedder.from_pretrained(folder / ROLES["face_embedder"].file, device="cpu")
 
 
@@ -87,13 +87,13 @@ def test_what_cannot_be_loaded_is_explained(folder, tmp_path):
         IrFaceEmbedder.from_pretrained(folder, revision="main")
     with pytest.raises(ArgumentError, match="not to the file"):
         IrFaceEmbedder.from_pretrained(folder / "model.safetensors", revision="main")
-    with pytest.raises(ModelError, match="there is no file other"):
+    with pytest.raises(ModelError, match=r"no weights file other\.bin"):
         IrFaceEmbedder.from_pretrained(folder, filename="other.bin")
     with pytest.raises(ModelError, match=r"OpenS2V-Weight.*cannot be loaded"):
         IrFaceEmbedder.from_pretrained()
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ModelError, match="does not tell which file is the face embedder"):
+    with pytest.raises(ModelError, match=r"single file ending in .* as the face embedder"):
         IrFaceEmbedder.from_pretrained(empty)
     (folder / "config.json").write_text(json.dumps({**CONFIG.to_dict(), "embed_dim": 7}))
     with pytest.raises(ModelError, match="belong together"):

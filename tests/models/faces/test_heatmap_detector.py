@@ -96,7 +96,7 @@ def test_a_folder_of_the_small_detector_needs_no_extra(tmp_path):
     with pytest.raises(ArgumentError, match="takes no input_px"):
         load_face_detector(tmp_path, input_px=320)
     (tmp_path / "config.json").write_text(json.dumps({**CONFIG.to_dict(), "neck_width": 8}))
-    with pytest.raises(ModelError, match="no face detector of this size"):
+    with pytest.raises(ModelError, match=r"another shape|lacks"):
         load_face_detector(tmp_path)
 
 

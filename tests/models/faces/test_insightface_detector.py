@@ -108,7 +108,7 @@ def test_what_is_no_face_detector_is_refused(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"weights")
     with pytest.raises(ModelError, match=r"broken\.onnx cannot be loaded"):
         InsightFaceDetector.from_pretrained(tmp_path / "broken.onnx", device="cpu")
-    with pytest.raises(ModelError, match="does not tell which file"):
+    with pytest.raises(ModelError, match="single file ending in"):
         InsightFaceDetector.from_pretrained(tmp_path)
     with pytest.raises(ModelError, match="neither a folder"):
         InsightFaceDetector.from_pretrained("no-such-folder")

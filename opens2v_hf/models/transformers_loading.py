@@ -1,0 +1,68 @@
+"""Loading a network of transformers: sizes are checked before it is built, and missing weights are an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import AutoConfig
+from transformers.utils import logging as transformers_logging
+
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.config_file import check_sizes
+from opens2v_hf.models.hub import ResolvedModel
+
+
+def load_config(found: ResolvedModel) -> Any:
+    """The configuration of a folder or Hub repo.
+
+    Raises:
+        ModelError: a size is one that no network has.
+    """
+    config = AutoConfig.from_pretrained(found.source, **found.load_arguments())
+    check_sizes(config.to_dict(), f"config.json of the {found.role} {found.name!r}")
+    return config
+
+
+def load_network(
+    network_class: Any, found: ResolvedModel, dtype: torch.dtype, model_kwargs: Mapping[str, Any], *, what: str
+) -> Any:
+    """A network with all of its weights; see `load_config`, which comes first.
+
+    Args:
+        network_class: of transformers, with `from_pretrained`.
+        found: the model.
+        dtype: of the weights.
+        model_kwargs: more arguments of `from_pretrained`.
+        what: the network is, for messages.
+
+    Raises:
+        ModelError: weights are missing or have another shape.
+    """
+    load: Callable[..., Any] = network_class.from_pretrained
+    arguments = {**found.load_arguments(), **model_kwargs}
+    # transformers warns of weights that are left over, such as the language-model head of an embedder; what is
+    # missing is an error here
+    with _quiet():
+        network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
+    missing = sorted(report["missing_keys"])
+    mismatched = sorted(str(entry) for entry in report["mismatched_keys"])
+    if missing or mismatched:
+        raise ModelError(
+            f"the {found.role} {found.name!r} is no complete {what}: {len(missing)} weights are missing "
+            f"({', '.join(missing[:3]) or 'none'}) and {len(mismatched)} have another shape "
+            f"({', '.join(mismatched[:3]) or 'none'}); check the folder or the revision"
+        )
+    return network
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
