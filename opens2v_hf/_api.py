@@ -194,11 +194,11 @@ def show(
         ArgumentError: an argument has a value that cannot be used.
         ResultError: the file cannot be written.
     """
-    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, check_path, fetch, write_sheet
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, DatasetLocation, check_path, fetch, write_sheet
 
     check_path(out)
     shown = fetch(
-        Place(_text(data_dir), repo, revision, _text(index_dir)),
+        DatasetLocation(_text(data_dir), repo, revision, _text(index_dir)),
         str(sample),
         config=config_name,
         num_frames=NUM_FRAMES if num_frames is None else num_frames,

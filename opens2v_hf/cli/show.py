@@ -38,11 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and print its path; 1 where a part of the sample could not be read."""
-    from opens2v_hf.reports.sheet.show import NUM_FRAMES, Place, check_path, fetch, write_sheet
+    from opens2v_hf.reports.sheet.show import NUM_FRAMES, DatasetLocation, check_path, fetch, write_sheet
 
     check_path(arguments.out)
     shown = fetch(
-        Place(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),
+        DatasetLocation(arguments.data_dir, arguments.repo, arguments.revision, arguments.index_dir),
         arguments.sample,
         config=arguments.config_name,
         num_frames=NUM_FRAMES if arguments.num_frames is None else arguments.num_frames,

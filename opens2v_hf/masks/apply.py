@@ -21,7 +21,7 @@ def cut_out(image: np.ndarray, rle: RLE, *, background: Background = "white", cr
     Args:
         image: uint8 [H, W, 3], the frame that the mask belongs to.
         rle: the subject's mask, of size (H, W).
-        background: what stands in place of the surroundings.
+        background: what replaces the surroundings.
         crop: to the smallest box around the subject; otherwise the picture keeps its size.
 
     Returns:

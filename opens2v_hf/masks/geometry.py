@@ -1,4 +1,4 @@
-"""Area, box, overlap and crop of a mask, worked out on its runs: no mask is decoded here."""
+"""Area, box, overlap and crop of a mask, computed on its runs: no mask is decoded here."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class RLE:
     """A mask in COCO's compressed run-length code.
 
     The size is checked here; the code itself when it is read (`runs`, `decode`, ...), because a stream of records holds
-    many masks that nobody looks at.
+    many masks that are never read.
 
     Attributes:
         size: (height, width) in pixels, each at least 1, together at most `MAX_PIXELS`.

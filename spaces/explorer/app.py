@@ -17,7 +17,14 @@ import gradio as gr
 
 from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.hub.apps import frame
-from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of, synthetic_folder
+from opens2v_hf.reports.sheet.browse import (
+    SYNTHETIC,
+    Browser,
+    SampleFilter,
+    default_dataset,
+    location_of,
+    synthetic_folder,
+)
 from opens2v_hf.reports.sheet.page import render_fragment
 from opens2v_hf.reports.sheet.show import complete
 from opens2v_hf.reports.sheet.shown import ShownClip
@@ -29,7 +36,7 @@ SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.
 LONGEST_S = 60.0
 
 KEPT_S = 1800
-"""How long a visitor's place in a dataset is kept after the last click."""
+"""How long a visitor's position in a dataset is kept after the last click."""
 MOST_CLIP_FRAMES = 200
 SAMPLE_NOTE = "**This is a small synthetic sample, and not OpenS2V-5M.** Name a dataset above and press Open."
 
@@ -46,9 +53,9 @@ def _on_a_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
-def wanted_of(tags: str, high_quality: bool, shortest: float, longest: float, *least: float) -> Wanted:
+def filter_of(tags: str, high_quality: bool, shortest: float, longest: float, *least: float) -> SampleFilter:
     """What the filters ask for; those that are left as they were ask for nothing."""
-    return Wanted(
+    return SampleFilter(
         tags=tuple(word.strip() for word in tags.split(",") if word.strip()),
         least={name: value for (name, low, _), value in zip(SCORES, least, strict=True) if value > low},
         duration_s=(shortest, longest) if shortest > 0 or longest < LONGEST_S else None,
@@ -60,8 +67,8 @@ def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> 
     """Open a dataset and show its first sample that is wanted; where there is none, nothing is shown but why."""
     browser = None
     try:
-        wanted = wanted_of(tags, *filters)
-        browser = Browser(place_of(dataset, hub_only=_on_a_space()), wanted, hub_only=_on_a_space())
+        wanted = filter_of(tags, *filters)
+        browser = Browser(location_of(dataset, hub_only=_on_a_space()), wanted, hub_only=_on_a_space())
         return browser, *_sheet(browser, browser.next(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))
@@ -81,8 +88,8 @@ def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any
 
 def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[Any, ...]:
     """The sample's page, a line about it, its clip, and a note on a synthetic sample."""
-    shown = complete(browser.place, row, most_pairs=None if with_pairs else 0)
-    note = SAMPLE_NOTE if browser.place.data_dir == _synthetic() else ""
+    shown = complete(browser.location, row, most_pairs=None if with_pairs else 0)
+    note = SAMPLE_NOTE if browser.location.data_dir == _synthetic() else ""
     line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
     return render_fragment(shown), line, _clip(row, shown.clip), note
 

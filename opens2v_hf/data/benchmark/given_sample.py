@@ -27,7 +27,7 @@ class GivenSample:
     """A sample that was not read from the benchmark but handed in.
 
     Attributes:
-        sample: as the rules of the benchmark take it. Without an id its category is told by its labels.
+        sample: as the rules of the benchmark take it. Without an id its category follows from its labels.
         given_id: the id that was handed in; None without one.
         pictures: path of each subject to the picture that was handed in for it.
     """
@@ -42,7 +42,7 @@ class GivenSample:
         return self.given_id is not None and _BENCHMARK_ID.fullmatch(self.given_id) is not None
 
     def picture_path(self, subject: Subject) -> Any:
-        """The picture of a subject, see `load_picture`; it stands where a split of the benchmark gives a file."""
+        """The picture of a subject, see `load_picture`; a split of the benchmark gives a file here."""
         return self.pictures[subject.path]
 
 

@@ -161,6 +161,6 @@ def _is_text(value: Any) -> bool:
 
 
 def _stays_inside(path: str) -> bool:
-    """Whether a path from a file that nobody vouches for can be joined to a folder without leaving it."""
+    """Whether a path from an untrusted file can be joined to a folder without leaving it."""
     unsafe = "\\" in path or ":" in path or "\0" in path
     return not unsafe and not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts

@@ -168,7 +168,7 @@ class HubFolder:
             raise SampleError(f"{path} is missing in {self.where}") from error
         except HfHubHTTPError as error:
             raise self._refused(error) from error
-        except HTTPError as error:  # no answer at all, of whichever HTTP library the Hub client stands on
+        except HTTPError as error:  # no answer at all, of whichever HTTP library the Hub client uses
             raise self._unreachable(path) from error
 
     def fetch_all(self, paths: Sequence[str]) -> None:
@@ -199,7 +199,7 @@ class HubFolder:
         return [path for path in absent if self._in_repo(path) not in found]
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """The commit stands for the content of all files; call it on a folder that `at_commit_of` has fixed."""
+        """The commit identifies the content of all files; call it on a folder that `at_commit_of` has fixed."""
         return hashlib.sha256(self.where.encode()).hexdigest()
 
     def _in_repo(self, path: str) -> str:

@@ -243,7 +243,7 @@ def _pinned(repo: str, revision: str | None, token: Any) -> str:
     """The URL of the repo at its commit, so that all processes of a run read the same files."""
     try:
         info = HfApi(token=token).dataset_info(repo, revision=revision)
-    except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client stands on
+    except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client uses
         raise SourceError(f"cannot reach the dataset {repo} on the Hub: {str(error).splitlines()[0]}") from error
     return f"hf://datasets/{repo}@{info.sha}"
 

@@ -204,7 +204,7 @@ def _record(clip: DatasetClip, annotations: list[Annotation]) -> dict[str, Any]:
 
 
 def _write_views(clip: DatasetClip, annotations: list[Annotation], folder: Path) -> list[Path]:
-    """Pictures of the subjects as an image model would paint them anew: elsewhere, from the front, alone."""
+    """Pictures of the subjects as an image model would generate them: elsewhere, from the front, alone."""
     scene = clip.scene
     written = [_save(render_frame(scene, clip.scene_frame_index).image, folder / "main_image.png")]
     smallest = SMALLEST_VIEW * scene.width * scene.height

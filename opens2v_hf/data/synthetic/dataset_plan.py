@@ -19,7 +19,7 @@ from opens2v_hf.data.synthetic.scenes import Scene, draw_scene
 from opens2v_hf.errors import ArgumentError
 
 PARTS = ("dataset1", "dataset2")
-"""Parts of the dataset where nobody asks for others."""
+"""Parts of the dataset by default."""
 
 CLIP_FRAMES = 24
 """Frames of a clip: 3 s at 8 frames per second."""

@@ -4,7 +4,7 @@
     Images/singleobject/star/1.jpg  Images/singlehuman/man/1.png  Images/singlehuman/crop_man/1.png  ...
 
 Layout, key names, the spellings of `synthesis_flag` and the folders (which do not follow the id prefixes) are those of
-the released files. Every id stands for one scene, `eval_scene`, whatever else is written beside it.
+the released files. Every id gives one scene, `eval_scene`, whatever else is written to the same folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.video.writer import write_video
 
 PER_CATEGORY = 3
-"""Ids of each prefix where nobody asks for another number; with three, every number of references occurs."""
+"""Ids of each prefix by default; with three, every number of references occurs."""
 
 SEEDS_PER_SAMPLE = 10_000
 """Scene seeds that belong to one seed of the sample: 1000 for each prefix, and 2000 for the dataset's clips."""
@@ -85,7 +85,7 @@ def eval_ids(per_category: int = PER_CATEGORY) -> tuple[str, ...]:
 
 
 def eval_scene(sample_id: str, seed: int = 0, *, num_frames: int = 16) -> Scene:
-    """The scene that an id of the synthetic sample stands for; something moves in each.
+    """The scene of an id of the synthetic sample; something moves in each.
 
     Args:
         sample_id: as "multiface_2".

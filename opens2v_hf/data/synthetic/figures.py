@@ -69,7 +69,7 @@ class _Pen:
     def fill(self, area: np.ndarray, colour: words.Rgb | np.ndarray, outlined: bool = False) -> None:
         """Paint an area, with a dark rim inside its border if asked."""
         x, y, width, height = cv2.boundingRect(area.view(np.uint8))
-        window = np.s_[y : y + height, x : x + width]  # most areas are small beside the canvas
+        window = np.s_[y : y + height, x : x + width]  # most areas are much smaller than the canvas
         part, pixels = area[window], self.colour[window]
         np.copyto(pixels, colour[window] if isinstance(colour, np.ndarray) else colour, where=part[..., None])
         self.alpha[window] |= part

@@ -174,7 +174,7 @@ class Scene:
         actors: one to three subjects, drawn in this order, later ones in front.
         background: what is behind them.
         occluder: what stands in front of them, if anything.
-        environment: whether the background is a reference of the sample, beside the subjects.
+        environment: whether the background is a reference of the sample, in addition to the subjects.
         width: of a frame in pixels.
         height: of a frame in pixels.
         num_frames: length.
@@ -291,7 +291,7 @@ def draw_sprite(rng: np.random.Generator, kind: str, size: str | None = None) ->
 
 
 def other_sprite(sprite: Sprite, rng: np.random.Generator) -> Sprite:
-    """A sprite of the same kind and size that nobody takes for this one.
+    """A sprite of the same kind and size that cannot be mistaken for this one.
 
     Another shape in another colour for an object; another gender, hair and shirt for a person.
     """

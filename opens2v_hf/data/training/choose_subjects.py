@@ -81,7 +81,7 @@ class SubjectRule:
             rng: for a random order.
 
         Raises:
-            BadSample: a mask that has to be looked at is malformed.
+            BadSample: a mask that has to be read is malformed.
         """
         if not self.max_count:
             return []

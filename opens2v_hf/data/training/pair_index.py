@@ -111,7 +111,7 @@ class PairIndex:
     ) -> PairIndex:
         """Builds the index of a dataset, or finds the one that was built before.
 
-        All rows and pairs are looked at once. From shards that reads the columns `part` and `id` and the pairs; from
+        All rows and pairs are read once. From shards that reads the columns `part` and `id` and the pairs; from
         the released layout all of its JSON.
 
         Args:

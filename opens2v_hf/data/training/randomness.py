@@ -15,7 +15,7 @@ def generator(seed: int, epoch: int, *purpose: str | int) -> np.random.Generator
         epoch: number of the epoch.
         purpose: names what is drawn; the same names give the same numbers on any machine.
     """
-    # The length stands in front of each name, so that no two lists of names read the same.
+    # Each name is preceded by its length, so that no two lists of names give the same bytes.
     named = b"".join(b"%d:%s" % (len(encoded), encoded) for encoded in (str(name).encode() for name in purpose))
     digest = hashlib.blake2b(named, digest_size=16).digest()
     return np.random.default_rng([seed, epoch, *np.frombuffer(digest, np.uint32).tolist()])

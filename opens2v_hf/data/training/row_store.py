@@ -39,7 +39,7 @@ _LOCATION = np.dtype([("file", "<i4"), ("group", "<i4"), ("place", "<i8")])
 
 
 def key_of(part: str, sample_id: str) -> int:
-    """64 bits that stand for a sample; of five million samples two share theirs with a chance of one in a million."""
+    """A 64-bit hash of a sample's name; among five million samples the chance of a collision is one in a million."""
     return int.from_bytes(hashlib.blake2b(f"{part}/{sample_id}".encode(), digest_size=8).digest(), "little")
 
 

@@ -149,7 +149,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         if name == "clips":
             # Processes send each other memory as it lies, and that of a receiver has its channels first. Before it
-            # receives, a description stands in place of each tensor.
+            # receives, a description replaces each tensor.
             return self.clips.contiguous() if isinstance(self.clips, torch.Tensor) else self.clips
         if name != "rest":
             raise KeyError(name)

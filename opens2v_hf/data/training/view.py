@@ -150,8 +150,8 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` needs to go on with the very next sample; JSON can hold it.
 
-        With the workers of a DataLoader it counts what `consumed` was told; the same number of workers must go on. All
-        samples that were not consumed come then; in the same order, too, while no worker has come to its end.
+        With the workers of a DataLoader it counts the batches given to `consumed`; the same number of workers must go
+        on. All samples that were not consumed come then; in the same order, too, while no worker has come to its end.
         """
         return {
             "settings": dict(self._settings),

@@ -1,4 +1,4 @@
-"""Going through OpenS2V-5M forwards and backwards, by what is asked of a sample, while it streams."""
+"""Step forwards and backwards through samples of OpenS2V-5M that match a filter, while they stream."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO
 from opens2v_hf.data.opens2v5m.filters import Condition
 from opens2v_hf.data.synthetic.dataset_layout import write_dataset
 from opens2v_hf.errors import ArgumentError, SampleError
-from opens2v_hf.reports.sheet.show import Place
+from opens2v_hf.reports.sheet.show import DatasetLocation
 
 SYNTHETIC = "synthetic"
-"""Stands for a small sample that is made on the spot."""
+"""Names a small sample that is made on the spot."""
 
 KEPT_ROWS = 32
 """How far one can go back."""
@@ -36,7 +36,7 @@ _PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SampleFilter:
     """What is asked of a sample.
 
     Attributes:
@@ -63,7 +63,7 @@ class Wanted:
         """Whether the sample has the tags.
 
         >>> row = {"tags": {"subject": ["woman", "Blue top"], "object": None}}
-        >>> Wanted(tags=("blue", "WOMAN")).has_tags(row), Wanted(tags=("dog",)).has_tags(row)
+        >>> SampleFilter(tags=("blue", "WOMAN")).has_tags(row), SampleFilter(tags=("dog",)).has_tags(row)
         (True, False)
         """
         words = [word.lower() for words in row["tags"].values() for word in words or ()]
@@ -71,19 +71,21 @@ class Wanted:
 
 
 class Browser:
-    """A place in a stream of samples, for one visitor.
+    """A position in a stream of samples, for one visitor.
 
     Attributes:
-        place: where the dataset lies.
-        wanted: what is asked of a sample.
+        location: where the dataset lies.
+        sample_filter: what is asked of a sample.
     """
 
-    def __init__(self, place: Place, wanted: Wanted | None = None, *, hub_only: bool = False) -> None:
+    def __init__(
+        self, location: DatasetLocation, sample_filter: SampleFilter | None = None, *, hub_only: bool = False
+    ) -> None:
         """Opens the stream.
 
         Args:
-            place: where the dataset lies.
-            wanted: what is asked of a sample, None for nothing.
+            location: where the dataset lies.
+            sample_filter: what is asked of a sample, None for nothing.
             hub_only: whether a row that points to files elsewhere than on the Hub is refused, because it is not the
                 owner of this machine who chooses what is read.
 
@@ -91,13 +93,13 @@ class Browser:
             SourceError: there is no dataset.
             ArgumentError: it cannot be filtered so.
         """
-        self.place = place
-        self.wanted = wanted or Wanted()
+        self.location = location
+        self.sample_filter = sample_filter or SampleFilter()
         self._hub_only = hub_only
         self._lock = Lock()
-        preset = "high-quality" if self.wanted.high_quality else None
+        preset = "high-quality" if self.sample_filter.high_quality else None
         self._stream: Iterator[dict[str, Any]] = iter(
-            place.rows("regular", filters=self.wanted.conditions or None, preset=preset)
+            location.rows("regular", filters=self.sample_filter.conditions or None, preset=preset)
         )
         self._rows: list[dict[str, Any]] = []
         self._forgotten = 0
@@ -112,11 +114,11 @@ class Browser:
         """The next sample.
 
         Raises:
-            SampleError: there is none, or none among the rows that are looked at for one; the place stays.
+            SampleError: there is none, or none among the rows that are looked at for one; the position stays.
         """
         with self._lock:
-            place = self._position + 1 - self._forgotten
-            if place == len(self._rows):
+            index = self._position + 1 - self._forgotten
+            if index == len(self._rows):
                 self._rows.append(self._read())
                 if len(self._rows) > KEPT_ROWS:
                     del self._rows[0]
@@ -128,7 +130,7 @@ class Browser:
         """The sample before.
 
         Raises:
-            SampleError: the current one is the first, or the one before is no longer kept; the place stays.
+            SampleError: the current one is the first, or the one before is no longer kept; the position stays.
         """
         with self._lock:
             if self._position <= 0:
@@ -144,7 +146,7 @@ class Browser:
         looked = 0
         for row in islice(self._stream, MOST_ROWS):
             looked += 1
-            if self.wanted.has_tags(row):
+            if self.sample_filter.has_tags(row):
                 if self._hub_only:
                     _refuse_files_elsewhere(row)
                 return row
@@ -155,7 +157,7 @@ class Browser:
         )
 
 
-def place_of(text: str, *, hub_only: bool = False) -> Place:
+def location_of(text: str, *, hub_only: bool = False) -> DatasetLocation:
     """The dataset that a visitor names.
 
     Args:
@@ -167,13 +169,13 @@ def place_of(text: str, *, hub_only: bool = False) -> Place:
     """
     text = text.strip()
     if text == SYNTHETIC:
-        return Place(data_dir=str(synthetic_folder()))
+        return DatasetLocation(data_dir=str(synthetic_folder()))
     if text.startswith(_HUB):
-        return Place(data_dir=text)
+        return DatasetLocation(data_dir=text)
     if not hub_only and (Path(text).is_dir() or "://" in text):
-        return Place(data_dir=text)
+        return DatasetLocation(data_dir=text)
     if _REPO.fullmatch(text):
-        return Place(repo=text)
+        return DatasetLocation(repo=text)
     kinds = "a repo on the Hub such as org/name" if hub_only else "a repo on the Hub such as org/name, or a folder"
     raise ArgumentError(f"there is no dataset {text!r}; name {kinds}, or {SYNTHETIC!r}")
 

@@ -190,7 +190,7 @@ def _boxes(clip: ShownClip) -> list[Mapping[str, Any]]:
     texts = [f"{subject.id} {textwrap.shorten(subject.label, 28, placeholder='…')}" for subject in clip.subjects]
     sizes = [((len(text) * _CHARACTER_EM + 0.9) * em, 1.6 * em) for text in texts]
     labels = place_labels([subject.box_xyxy[:2] for subject in clip.subjects], sizes, (width, height))
-    boxes = []
+    boxes: list[Mapping[str, Any]] = []
     for position, (subject, text, size, label) in enumerate(zip(clip.subjects, texts, sizes, labels, strict=True)):
         left, top, right, bottom = subject.box_xyxy
         boxes.append(

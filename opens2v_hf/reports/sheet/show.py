@@ -33,7 +33,7 @@ _MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetLocation:
     """Where the dataset lies: arguments of the builder.
 
     Attributes:
@@ -84,7 +84,7 @@ class Place:
 
 
 def fetch(
-    place: Place,
+    location: DatasetLocation,
     sample: str,
     *,
     config: Config = "regular",
@@ -94,7 +94,7 @@ def fetch(
     """What a sheet about a sample shows.
 
     Args:
-        place: where the dataset lies.
+        location: where the dataset lies.
         sample: its id, or `<part>/<id>` where parts share ids, or the number of its row counted from 0.
         config: "regular" for the clip with its pairs and views; "cross_pairs" for the pairs of a sample, of a cluster
             or in a row alone; "views" for the synthesised views alone.
@@ -108,28 +108,28 @@ def fetch(
         SourceError: the dataset cannot be read.
         ArgumentError: an argument cannot be used.
     """
-    shown = _fetch(place, sample, config, num_frames, most_pairs)
-    malformed = list(dict.fromkeys(place.left_out))
+    shown = _fetch(location, sample, config, num_frames, most_pairs)
+    malformed = list(dict.fromkeys(location.left_out))
     if not malformed:
         return shown
     note = f"{len(malformed)} malformed records were left out, the first: {malformed[0]}"
     return replace(shown, notes=(*shown.notes, note))
 
 
-def _fetch(place: Place, sample: str, config: Config, num_frames: int, most_pairs: int | None) -> Shown:
+def _fetch(location: DatasetLocation, sample: str, config: Config, num_frames: int, most_pairs: int | None) -> Shown:
     if config == "views":
-        views = shown_views(_find(place, "views", sample))
+        views = shown_views(_find(location, "views", sample))
         return Shown(views.id, views=views)
     if config == "cross_pairs":
-        pairs, notes = _drawn(place, _pair_rows(place, sample), MOST_PAIRS if most_pairs is None else most_pairs)
+        pairs, notes = _drawn(location, _pair_rows(location, sample), MOST_PAIRS if most_pairs is None else most_pairs)
         return Shown(f"Pairs of {sample}", pairs=pairs, notes=notes)
     if config != "regular":
         raise ArgumentError(f"config must be regular, cross_pairs or views (got {config=})")
-    return complete(place, _find(place, "regular", sample), num_frames=num_frames, most_pairs=most_pairs)
+    return complete(location, _find(location, "regular", sample), num_frames=num_frames, most_pairs=most_pairs)
 
 
 def complete(
-    place: Place, row: Mapping[str, Any], *, num_frames: int = NUM_FRAMES, most_pairs: int | None = None
+    location: DatasetLocation, row: Mapping[str, Any], *, num_frames: int = NUM_FRAMES, most_pairs: int | None = None
 ) -> Shown:
     """A row of the config "regular" with its pairs and views; see `fetch`."""
     if most_pairs is not None and most_pairs < 0:
@@ -138,20 +138,20 @@ def complete(
     notes: list[str] = []
     pairs: tuple[ShownPair, ...] = ()
     views = None
-    if most_pairs is None and _is_slow(place):
+    if most_pairs is None and _is_slow(location):
         notes.append(
-            f"Pairs and views were not looked for: {place.name} is in its released layout, of which all would have to "
-            "be read. Convert it, or ask for pairs."
+            f"Pairs and views were not looked for: {location.name} is in its released layout, of which all would have "
+            "to be read. Convert it, or ask for pairs."
         )
     elif most_pairs != 0:
         try:
-            ranked = _ranked(_pairs_of(place, clip.id, clip.part))
-            pairs, problems = _drawn(place, ranked, MOST_PAIRS if most_pairs is None else most_pairs, clip)
+            ranked = _ranked(_pairs_of(location, clip.id, clip.part))
+            pairs, problems = _drawn(location, ranked, MOST_PAIRS if most_pairs is None else most_pairs, clip)
             notes += problems
         except (SourceError, SampleError) as error:
             notes.append(f"No pairs: {error}.")
         try:
-            views = _views_of(place, clip.id)
+            views = _views_of(location, clip.id)
         except (SourceError, SampleError, ImageError) as error:
             notes.append(f"No views: {error}.")
     return Shown(clip.id, clip, pairs, views, tuple(notes))
@@ -201,39 +201,39 @@ def view_key(sample_id: str) -> str:
     return re.sub(r"(_step\d+)+$", "", sample_id)
 
 
-def _find(place: Place, config: Config, sample: str) -> dict[str, Any]:
+def _find(location: DatasetLocation, config: Config, sample: str) -> dict[str, Any]:
     if sample.isdecimal():
         number = int(sample) if len(sample) <= _MOST_DIGITS else None
-        found = None if number is None else next(iter(_rows(place, config).skip(number)), None)
+        found = None if number is None else next(iter(_rows(location, config).skip(number)), None)
         if found is None:
-            raise SampleError(f"{place.name} has no row {sample} of the config {config!r}")
+            raise SampleError(f"{location.name} has no row {sample} of the config {config!r}")
         return found
     part, _, sample_id = sample.rpartition("/")
     conditions = [("id", "==", sample_id), *([("part", "==", part)] if part else [])]
-    found = next(iter(_rows(place, config, filters=conditions)), None)
+    found = next(iter(_rows(location, config, filters=conditions)), None)
     if found is None:
-        malformed = next((record for record in place.left_out if record.key == sample_id), None)
+        malformed = next((record for record in location.left_out if record.key == sample_id), None)
         if malformed is not None:
             raise SampleError(str(malformed))
-        first = [row["id"] for row in islice(place.rows(config, columns=["id"]), 3)]
-        raise SampleError(f"{place.name} has no sample {sample!r} of the config {config!r}; its first are {first}")
+        first = [row["id"] for row in islice(location.rows(config, columns=["id"]), 3)]
+        raise SampleError(f"{location.name} has no sample {sample!r} of the config {config!r}; its first are {first}")
     return found
 
 
-def _rows(place: Place, config: Config, **chosen: Any) -> Any:
+def _rows(location: DatasetLocation, config: Config, **chosen: Any) -> Any:
     """Rows whose images are not decoded yet, so that a broken one is an error of its own sample."""
-    return place.rows(config, **chosen).decode(False) if config == "views" else place.rows(config, **chosen)
+    return location.rows(config, **chosen).decode(False) if config == "views" else location.rows(config, **chosen)
 
 
-def _is_slow(place: Place) -> bool:
-    layout = place.builder("regular", columns=["id"]).layout
+def _is_slow(location: DatasetLocation) -> bool:
+    layout = location.builder("regular", columns=["id"]).layout
     return layout is not None and "://" in layout.place.root
 
 
-def _pairs_of(place: Place, sample_id: str, part: str | None) -> Iterator[dict[str, Any]]:
+def _pairs_of(location: DatasetLocation, sample_id: str, part: str | None) -> Iterator[dict[str, Any]]:
     """The pairs of a sample, the sample's own side made the current one."""
     either = [[("current_id", "==", sample_id)], [("other_id", "==", sample_id)]]
-    for row in place.rows("cross_pairs", filters=either):
+    for row in location.rows("cross_pairs", filters=either):
         if row["current_id"] == sample_id and part in (None, row["current_part"]):
             yield row
         elif row["other_id"] == sample_id and part in (None, row["other_part"]):
@@ -262,24 +262,24 @@ def _ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*fresh, *rest]
 
 
-def _pair_rows(place: Place, sample: str) -> list[dict[str, Any]]:
+def _pair_rows(location: DatasetLocation, sample: str) -> list[dict[str, Any]]:
     if sample.isdecimal():
-        return [_find(place, "cross_pairs", sample)]
+        return [_find(location, "cross_pairs", sample)]
     part, _, sample_id = sample.rpartition("/")
-    rows = _ranked(_pairs_of(place, sample_id, part or None))
-    rows = rows or _ranked(place.rows("cross_pairs", filters=[("cluster_id", "==", sample)]))
+    rows = _ranked(_pairs_of(location, sample_id, part or None))
+    rows = rows or _ranked(location.rows("cross_pairs", filters=[("cluster_id", "==", sample)]))
     if not rows:
-        raise SampleError(f"{place.name} has no pair of a sample or cluster {sample!r}")
+        raise SampleError(f"{location.name} has no pair of a sample or cluster {sample!r}")
     return rows
 
 
 def _drawn(
-    place: Place, ranked: Sequence[Mapping[str, Any]], count: int, known: ShownClip | None = None
+    location: DatasetLocation, ranked: Sequence[Mapping[str, Any]], count: int, known: ShownClip | None = None
 ) -> tuple[tuple[ShownPair, ...], tuple[str, ...]]:
     """The first pairs with both subjects cut out, those first whose subjects are what the pair calls them.
 
     Args:
-        place: where their clips are looked up, in one pass.
+        location: where their clips are looked up, in one pass.
         ranked: rows of the config "cross_pairs".
         count: of the pairs that are drawn.
         known: a clip that need not be looked up.
@@ -287,7 +287,7 @@ def _drawn(
     candidates = ranked[:_MOST_CANDIDATES]
     keys = {(row[f"{side}_part"], row[f"{side}_id"]) for row in candidates for side in _SIDES}
     clips: dict[tuple[str, str], ShownClip] = {} if known is None else {(known.part, known.id): known}
-    found = _look_up(place, keys - set(clips))
+    found = _look_up(location, keys - set(clips))
 
     def label_of(row: Mapping[str, Any], side: str) -> str | None:
         key, number = (row[f"{side}_part"], row[f"{side}_id"]), row[f"{side}_subject_id"]
@@ -316,10 +316,10 @@ def _drawn(
     return pairs, tuple(sorted(problems))
 
 
-def _look_up(place: Place, keys: set[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _look_up(location: DatasetLocation, keys: set[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     if keys:
-        for row in place.rows("regular", filters=[("id", "in", sorted({sample_id for _, sample_id in keys}))]):
+        for row in location.rows("regular", filters=[("id", "in", sorted({sample_id for _, sample_id in keys}))]):
             if (row["part"], row["id"]) in keys:
                 found[row["part"], row["id"]] = row
             if len(found) == len(keys):
@@ -327,8 +327,8 @@ def _look_up(place: Place, keys: set[tuple[str, str]]) -> dict[tuple[str, str], 
     return found
 
 
-def _views_of(place: Place, sample_id: str) -> ShownViews | None:
+def _views_of(location: DatasetLocation, sample_id: str) -> ShownViews | None:
     key = view_key(sample_id)
     around = [("id", ">=", key), ("id", "<", key + "\U0010ffff")]
-    row = next((row for row in _rows(place, "views", filters=around) if view_key(row["id"]) == key), None)
+    row = next((row for row in _rows(location, "views", filters=around) if view_key(row["id"]) == key), None)
     return None if row is None else shown_views(row)

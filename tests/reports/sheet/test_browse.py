@@ -9,8 +9,8 @@ from helpers.opens2v5m import folder_form
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo
 from opens2v_hf.errors import ArgumentError, SampleError
 from opens2v_hf.reports.sheet import browse
-from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, Wanted, default_dataset, place_of
-from opens2v_hf.reports.sheet.show import Place
+from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, SampleFilter, default_dataset, location_of
+from opens2v_hf.reports.sheet.show import DatasetLocation
 
 
 def released() -> dict:
@@ -30,13 +30,13 @@ def through(browser: Browser) -> list[str]:
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place(str(folder_form()))
+def location() -> DatasetLocation:
+    return DatasetLocation(str(folder_form()))
 
 
-def test_forwards_and_backwards(place):
+def test_forwards_and_backwards(location):
     ids = list(released())
-    browser = Browser(place)
+    browser = Browser(location)
     assert browser.position == -1
     with pytest.raises(SampleError, match="this is the first"):
         browser.previous()
@@ -49,9 +49,9 @@ def test_forwards_and_backwards(place):
     assert browser.previous()["id"] == ids[-2]  # the end leaves one at the last sample
 
 
-def test_what_is_kept_is_bounded(place, monkeypatch):
+def test_what_is_kept_is_bounded(location, monkeypatch):
     monkeypatch.setattr(browse, "KEPT_ROWS", 2)
-    browser = Browser(place)
+    browser = Browser(location)
     ids = through(browser)
     assert browser.previous()["id"] == ids[-2]
     with pytest.raises(SampleError, match="only the last 2 samples"):
@@ -59,7 +59,7 @@ def test_what_is_kept_is_bounded(place, monkeypatch):
     assert browser.next()["id"] == ids[-1]
 
 
-def test_filters_on_tags_and_scores(place):
+def test_filters_on_tags_and_scores(location):
     records = released()
     everything = {
         sample_id: [word for words in record["word_tags"].values() for word in words]
@@ -68,27 +68,29 @@ def test_filters_on_tags_and_scores(place):
     word = next(iter(records.values()))["word_tags"]["background"][0]
     expected = [sample_id for sample_id, words in everything.items() if word in words]
     assert 0 < len(expected) < len(records)
-    assert through(Browser(place, Wanted(tags=(word.upper(), "PERSON")))) == expected
-    assert through(Browser(place, Wanted(tags=("unicorn",)))) == []
+    assert through(Browser(location, SampleFilter(tags=(word.upper(), "PERSON")))) == expected
+    assert through(Browser(location, SampleFilter(tags=("unicorn",)))) == []
 
     values = {sample_id: record["metadata"]["aesthetic"] for sample_id, record in records.items()}
     middle = sorted(values.values())[len(values) // 2]
-    wanted = Wanted(least={"aesthetic": middle})
-    assert through(Browser(place, wanted)) == [sample_id for sample_id, value in values.items() if value >= middle]
+    wanted = SampleFilter(least={"aesthetic": middle})
+    assert through(Browser(location, wanted)) == [sample_id for sample_id, value in values.items() if value >= middle]
 
     lengths = {
         sample_id: (record["metadata"]["face_cut"][1] - record["metadata"]["face_cut"][0]) / record["metadata"]["fps"]
         for sample_id, record in records.items()
     }
     bounds = (2.4, 2.6)
-    found = through(Browser(place, Wanted(duration_s=bounds)))
+    found = through(Browser(location, SampleFilter(duration_s=bounds)))
     assert found == [sample_id for sample_id, length in lengths.items() if bounds[0] <= length <= bounds[1]]
-    assert through(Browser(place, Wanted(high_quality=True))) == []  # the synthetic frames are below 480 pixels
+    assert (
+        through(Browser(location, SampleFilter(high_quality=True))) == []
+    )  # the synthetic frames are below 480 pixels
 
 
-def test_looking_for_a_rare_tag_ends_and_may_go_on(place, monkeypatch):
+def test_looking_for_a_rare_tag_ends_and_may_go_on(location, monkeypatch):
     monkeypatch.setattr(browse, "MOST_ROWS", 2)
-    browser = Browser(place, Wanted(tags=("unicorn",)))
+    browser = Browser(location, SampleFilter(tags=("unicorn",)))
     with pytest.raises(SampleError, match="none of the next 2 samples has these tags"):
         browser.next()
     assert browser.position == -1
@@ -96,18 +98,18 @@ def test_looking_for_a_rare_tag_ends_and_may_go_on(place, monkeypatch):
         browser.next()
 
 
-def test_two_clicks_at_once_are_two_steps(place):
-    browser = Browser(place)
+def test_two_clicks_at_once_are_two_steps(location):
+    browser = Browser(location)
     with ThreadPoolExecutor(4) as pool:
         found = [future.result()["id"] for future in [pool.submit(browser.next) for _ in range(4)]]
     assert sorted(found) == sorted(list(released())[:4])
     assert browser.position == 3
 
 
-def test_a_row_that_points_to_this_machine_is_refused_on_a_space(place):
+def test_a_row_that_points_to_this_machine_is_refused_on_a_space(location):
     with pytest.raises(SampleError, match="lies elsewhere than on the Hub"):
-        Browser(place, hub_only=True).next()
-    row = Browser(place).next()
+        Browser(location, hub_only=True).next()
+    row = Browser(location).next()
     held = {**row, "video": LazyVideo({"bytes": b"x", "path": "/etc/passwd"}), "background": None}
     browse._refuse_files_elsewhere(held)
     spans = [{"url": "hf://datasets/a/b/c", "offset": 0, "length": 1}, {"url": "/etc/passwd", "offset": 0, "length": 1}]
@@ -116,12 +118,12 @@ def test_a_row_that_points_to_this_machine_is_refused_on_a_space(place):
 
 
 def test_which_dataset_a_text_names(tmp_path, monkeypatch):
-    assert place_of(" org/name ") == Place(repo="org/name")
-    assert place_of("hf://datasets/org/name@main", hub_only=True).data_dir == "hf://datasets/org/name@main"
-    assert place_of(str(tmp_path)).data_dir == str(tmp_path)
+    assert location_of(" org/name ") == DatasetLocation(repo="org/name")
+    assert location_of("hf://datasets/org/name@main", hub_only=True).data_dir == "hf://datasets/org/name@main"
+    assert location_of(str(tmp_path)).data_dir == str(tmp_path)
     for text in (str(tmp_path), "file:///etc", "http://127.0.0.1/x", "", "../.."):
         with pytest.raises(ArgumentError, match="there is no dataset"):
-            place_of(text, hub_only=True)
+            location_of(text, hub_only=True)
     monkeypatch.setattr(browse, "synthetic_folder", lambda: tmp_path)
-    assert place_of(SYNTHETIC, hub_only=True).data_dir == str(tmp_path)
+    assert location_of(SYNTHETIC, hub_only=True).data_dir == str(tmp_path)
     assert default_dataset() == SYNTHETIC  # the tests run in offline mode

@@ -26,7 +26,7 @@ from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.errors import ArgumentError, ImageError, SampleError
 from opens2v_hf.reports.sheet.page import color_of, overlay, place_labels, render_fragment, render_page
-from opens2v_hf.reports.sheet.show import Place, fetch, write_sheet
+from opens2v_hf.reports.sheet.show import DatasetLocation, fetch, write_sheet
 from opens2v_hf.reports.sheet.shown import shown_clip
 
 CLIPS = {
@@ -56,12 +56,12 @@ def shards(videos: str) -> Path:
 
 
 @pytest.fixture(params=["folder", "embed", "reference"])
-def place(request) -> Place:
-    return Place(str(folder_form() if request.param == "folder" else shards(request.param)))
+def location(request) -> DatasetLocation:
+    return DatasetLocation(str(folder_form() if request.param == "folder" else shards(request.param)))
 
 
-def test_the_frames_are_those_of_the_clip_cropped(place):
-    shown = fetch(place, NAME, num_frames=3, most_pairs=0)
+def test_the_frames_are_those_of_the_clip_cropped(location):
+    shown = fetch(location, NAME, num_frames=3, most_pairs=0)
     clip = shown.clip
     start, end = CLIP.face_cut
     assert [index for index, _ in clip.film] == [start, (start + end - 1) // 2 + (start + end - 1) % 2, end - 1]
@@ -74,10 +74,10 @@ def test_the_frames_are_those_of_the_clip_cropped(place):
     assert shown.clip.problems == ()
 
 
-def test_subjects_are_cut_out_by_their_masks(place):
+def test_subjects_are_cut_out_by_their_masks(location):
     record = json.loads((folder_form() / "regular" / f"{CLIP.part}.json").read_text())[CLIP.id]
     labels = [entry["class_name"] for entry in record["annotation"]["ann_frame_data"]["annotations"]]
-    clip = fetch(place, NAME, num_frames=1, most_pairs=0).clip
+    clip = fetch(location, NAME, num_frames=1, most_pairs=0).clip
     assert [subject.label for subject in clip.subjects] == labels
     drawn = render_frame(CLIP.scene, CLIP.scene_frame_index)
     first = clip.subjects[0]
@@ -89,7 +89,7 @@ def test_subjects_are_cut_out_by_their_masks(place):
     assert all(subject.picture is None for subject in empty)
 
 
-def test_pairs_and_views_are_found_from_either_side(place):
+def test_pairs_and_views_are_found_from_either_side(location):
     released = json.loads((folder_form() / "cross-frames-pairs" / "cross_frames_pairs.json").read_text())
     pairs = released[CLIP.cluster]
     for name in {pair["cur_id"] for pair in pairs} | {pair["aft_id"] for pair in pairs}:
@@ -102,49 +102,49 @@ def test_pairs_and_views_are_found_from_either_side(place):
             )
             if own["id"] == name
         }
-        shown = fetch(place, name, num_frames=1, most_pairs=100)
+        shown = fetch(location, name, num_frames=1, most_pairs=100)
         found = {
             (f"{p.own.part}/{p.own.id}", str(p.own.subject_id), f"{p.other.part}/{p.other.id}", str(p.other.subject_id))
             for p in shown.pairs
         }
         assert found == expected
         assert all(side.picture is not None for pair in shown.pairs for side in (pair.own, pair.other))
-    views = fetch(place, NAME, num_frames=1).views
+    views = fetch(location, NAME, num_frames=1).views
     files = sorted((folder_form() / "gpt-frames-pairs" / CLIP.id).glob("[0-9]*.png"))
     assert [tag for tag, _ in views.views] == [file.stem.partition("_")[2].replace("_", " ") for file in files]
     assert np.array_equal(views.views[0][1], np.asarray(Image.open(files[0])))
 
 
-def test_a_row_by_its_number_and_the_other_configs(place):
+def test_a_row_by_its_number_and_the_other_configs(location):
     assert (
-        fetch(place, "1", num_frames=1, most_pairs=0).title
+        fetch(location, "1", num_frames=1, most_pairs=0).title
         == list(json.loads((folder_form() / "regular" / "dataset1.json").read_text()))[1]
     )
-    assert fetch(place, CLIP.id, config="views").views.id == CLIP.id
-    cluster = fetch(place, CLIP.cluster, config="cross_pairs", most_pairs=3)
+    assert fetch(location, CLIP.id, config="views").views.id == CLIP.id
+    cluster = fetch(location, CLIP.cluster, config="cross_pairs", most_pairs=3)
     assert (cluster.clip, len(cluster.pairs)) == (None, 3)
-    assert len(fetch(place, "0", config="cross_pairs").pairs) == 1
-    assert len(fetch(place, NAME, config="cross_pairs", most_pairs=2).pairs) == 2
+    assert len(fetch(location, "0", config="cross_pairs").pairs) == 1
+    assert len(fetch(location, NAME, config="cross_pairs", most_pairs=2).pairs) == 2
 
 
-def test_what_does_not_exist_is_an_error(place):
+def test_what_does_not_exist_is_an_error(location):
     with pytest.raises(SampleError, match="has no sample 'nothing' of the config 'regular'; its first are"):
-        fetch(place, "nothing")
+        fetch(location, "nothing")
     with pytest.raises(SampleError, match="has no row 999"):
-        fetch(place, "999")
+        fetch(location, "999")
     with pytest.raises(SampleError, match="no pair of a sample or cluster 'nothing'"):
-        fetch(place, "nothing", config="cross_pairs")
+        fetch(location, "nothing", config="cross_pairs")
     with pytest.raises(ArgumentError, match="at least one frame"):
-        fetch(place, "0", num_frames=0)
+        fetch(location, "0", num_frames=0)
     with pytest.raises(ArgumentError, match="cannot be negative"):
-        fetch(place, "0", most_pairs=-1)
+        fetch(location, "0", most_pairs=-1)
 
 
 def test_a_broken_video_leaves_the_rest_of_the_sheet(tmp_path):
     folder = shutil.copytree(folder_form(), tmp_path / "broken")
     (folder / "videos" / CLIP.part / CLIP.file).write_bytes(b"no video")
     shutil.rmtree(folder / "gpt-frames-pairs")
-    shown = fetch(Place(str(folder)), NAME)
+    shown = fetch(DatasetLocation(str(folder)), NAME)
     assert shown.clip.frame is None
     assert len(shown.clip.problems) == 1
     assert shown.clip.problems[0].startswith("No frames: ")
@@ -166,14 +166,14 @@ def test_malformed_records_cost_no_other_sample(tmp_path):
     clusters = json.loads(pairs.read_text())
     next(iter(clusters.values()))[0]["aft_class_id"] = "9" * 5000
     pairs.write_text(json.dumps(clusters))
-    shown = fetch(Place(str(folder)), good[0], num_frames=1)
+    shown = fetch(DatasetLocation(str(folder)), good[0], num_frames=1)
     assert shown.clip.problems == ()
     assert any("2 malformed records were left out, the first: " in note for note in shown.notes)
-    assert fetch(Place(str(folder)), "0", num_frames=1, most_pairs=0).title == good[0]
+    assert fetch(DatasetLocation(str(folder)), "0", num_frames=1, most_pairs=0).title == good[0]
     with pytest.raises(SampleError, match=rf"record '{bad}' at byte .*metadata\.fps must be a number"):
-        fetch(Place(str(folder)), bad)
+        fetch(DatasetLocation(str(folder)), bad)
     with pytest.raises(SampleError, match="has no row 9999"):
-        fetch(Place(str(folder)), "9" * 5000)
+        fetch(DatasetLocation(str(folder)), "9" * 5000)
 
 
 @pytest.mark.parametrize("form", ["released", "shards"])
@@ -183,20 +183,20 @@ def test_a_broken_view_leaves_the_others(tmp_path, form):
     first, *rest = sorted(path for path in views.iterdir() if path.name != "main_image.png")
     first.write_bytes(b"no picture")
 
-    def place() -> Place:
+    def location() -> DatasetLocation:
         if form == "released":
-            return Place(str(folder))
+            return DatasetLocation(str(folder))
         convert(plan_conversion(read_layout(str(folder))), out := Path(tempfile.mkdtemp(dir=tmp_path)))
-        return Place(str(out))
+        return DatasetLocation(str(out))
 
-    shown = fetch(place(), CLIP.id, config="views").views
+    shown = fetch(location(), CLIP.id, config="views").views
     assert len(shown.views) == len(rest)
     (problem,) = shown.problems
     assert problem.startswith(f"The view '{first.stem.partition('_')[2].replace('_', ' ')}' of {CLIP.id} is no image")
     (views / "main_image.png").write_bytes(b"no picture either")
     with pytest.raises(ImageError, match=f"the frame of the views of {CLIP.id} is no image"):
-        fetch(place(), CLIP.id, config="views")
-    sheet = fetch(place(), NAME, num_frames=1)
+        fetch(location(), CLIP.id, config="views")
+    sheet = fetch(location(), NAME, num_frames=1)
     assert sheet.views is None
     assert any(note.startswith("No views: the frame of the views of") for note in sheet.notes)
 
@@ -213,7 +213,7 @@ def test_a_pair_that_names_another_subject_shows_no_wrong_picture(tmp_path):
     for pair in released[CLIP.cluster]:
         pair["aft_class_name"] = "unicorn"
     path.write_text(json.dumps(released))
-    pairs = fetch(Place(str(folder)), NAME, num_frames=1).pairs
+    pairs = fetch(DatasetLocation(str(folder)), NAME, num_frames=1).pairs
     assert pairs
     for pair in pairs:
         renamed = pair.other if pair.other.label == "unicorn" else pair.own
@@ -222,7 +222,7 @@ def test_a_pair_that_names_another_subject_shows_no_wrong_picture(tmp_path):
 
 
 def test_the_page_has_all_facts_and_images(tmp_path):
-    shown = fetch(Place(str(folder_form())), NAME, num_frames=3)
+    shown = fetch(DatasetLocation(str(folder_form())), NAME, num_frames=3)
     page = write_sheet(shown, tmp_path / "new" / "sheet.html").read_text()
     words = words_of(page)
     record = json.loads((folder_form() / "regular" / f"{CLIP.part}.json").read_text())[CLIP.id]
@@ -261,7 +261,7 @@ def test_the_page_has_all_facts_and_images(tmp_path):
 
 
 def test_the_page_loads_nothing_and_escapes_what_it_is_given():
-    shown = fetch(Place(str(folder_form())), NAME, num_frames=1, most_pairs=0)
+    shown = fetch(DatasetLocation(str(folder_form())), NAME, num_frames=1, most_pairs=0)
     hostile = "<script>alert(1)</script><img src=http://example.com/x onerror='a()'>"
     clip = replace(
         shown.clip,

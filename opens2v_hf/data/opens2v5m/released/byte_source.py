@@ -28,7 +28,7 @@ from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 _T = TypeVar("_T")
 
 _NO_ANSWER = (OSError, httpx.HTTPError, HTTPError)
-"""The last is the Hub client's own, of whichever HTTP library it stands on."""
+"""The last is the Hub client's own, of whichever HTTP library it uses."""
 
 ATTEMPTS = 5
 """How often a range of a remote file is asked for before giving up."""
@@ -91,7 +91,7 @@ class LocalSource:
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read`."""
         try:
-            # Opened anew: threads and forked processes would share the position of an open file.
+            # Opened again: threads and forked processes would share the position of an open file.
             with self._path.open("rb", buffering=0) as file:
                 if _identity(os.fstat(file.fileno())) != (self._size, self._changed_at):
                     raise SourceError(f"{self._path} changed while it was in use: load the dataset again")
@@ -151,7 +151,7 @@ class RemoteSource:
             raise SourceError(f"{what}: {_reason(error)}") from error
 
     def _connected(self) -> Any:
-        """What talks to the server: opened in each process anew, since connections do not survive a fork."""
+        """What talks to the server: opened in each process, since connections do not survive a fork."""
         if self._connection is None or self._process != os.getpid():
             self._connection = self._connect()
             self._process = os.getpid()

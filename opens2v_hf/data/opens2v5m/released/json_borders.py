@@ -21,11 +21,11 @@ _SCALAR = re.compile(rb"[^\s,{}\[\]\"]+")
 class Border:
     """What the beginning of an entry looks like: `"<id>": {"<first key of the record>"` or `"<id>": [`.
 
-    Inside a JSON string every quote is escaped, so that these bytes stand only where the object is structured so.
+    Inside a JSON string every quote is escaped, so that these bytes occur only where the object is structured so.
 
     Attributes:
         token: the bytes that are searched for, behind the id.
-        opener: what must stand between the colon and the token.
+        opener: what must be between the colon and the token.
     """
 
     token: bytes = b'"metadata"'
@@ -76,7 +76,7 @@ LIST_BORDERS = (Border(token=b"[", opener=b""),)
 
 
 def detect_border(head: bytes, begin: int) -> Border:
-    """What the entries of this object look like, told from its first; `Border()` where that one is unusual.
+    """What the entries of this object look like, inferred from its first; `Border()` where that one is unusual.
 
     >>> detect_border(b'{"a": {"metadata": 1}}', 1)
     Border(token=b'"metadata"', opener=b'{')

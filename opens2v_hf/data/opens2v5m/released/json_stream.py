@@ -111,8 +111,8 @@ def read_object(
         stop: the end of the range, None for the end of the file.
         on_error: "raise" ends at the first malformed entry, "skip" goes on with the one after it.
         report: called with each malformed entry that is skipped.
-        borders: what an entry can begin with; without, that is told from the first entry, and if that one is damaged
-            the others are not found.
+        borders: what an entry can begin with; without, that is inferred from the first entry, and if that one is
+            damaged the others are not found.
         max_record_bytes: no entry may be longer. Memory is bounded by a small multiple of it.
 
     Raises:
@@ -134,7 +134,7 @@ class _Broken(Exception):  # noqa: N818 - control flow within this module, never
 class _ObjectReader:
     """A window on the file that slides from border to border.
 
-    `_position` is the place of an entry's opening quote (or of what stands there instead), relative to the window.
+    `_position` is the place of an entry's opening quote (or of what is there instead), relative to the window.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Place:
     def files(self) -> dict[str, int]:
         """Names and sizes in bytes of the files that lie directly here, sorted; empty where there is no folder.
 
-        Hidden files are left out, here and in all other lists: macOS lays one beside every file on other disks, with
+        Hidden files are left out, here and in all other lists: macOS writes one next to every file on other disks, with
         the same ending (`._part.parquet`).
 
         Raises:
@@ -46,7 +46,7 @@ class Place:
         return {name: int(entry["size"] or 0) for name, entry in self._entries("file")}
 
     def pieces(self) -> dict[str, int]:
-        """The files that are a tar or a piece of one; the others, of which there may be many, are not looked at."""
+        """The files that are a tar or a piece of one; the others, of which there may be many, are not listed."""
         if "://" in self.root:
             return {name: size for name, size in self.files().items() if _is_piece(name)}
         if not os.path.isdir(self.root):
@@ -83,7 +83,7 @@ class Place:
             entries = filesystem.ls(path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client stands on
+        except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client uses
             raise SourceError(f"cannot list {self.root}: {error}") from error
         return sorted(
             (name, entry)
@@ -95,7 +95,7 @@ class Place:
 class MediaFolder:
     """The videos or pictures of one part.
 
-    Either the files themselves lie in the folder, or the pieces of one split tar do; its index then lies beside them
+    Either the files themselves lie in the folder, or the pieces of one split tar do; its index then lies next to them
     or in a folder of indices, as `<name>.index.parquet`.
     """
 

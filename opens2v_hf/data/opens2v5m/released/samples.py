@@ -77,7 +77,7 @@ class ReleasedLayout:
         return self._media_folder(self.place.join(folder, part), f"{part}.background")
 
     def _media_folder(self, place: Place, index_name: str) -> MediaFolder:
-        """Looked at once in a process: its index may have hundreds of thousands of members."""
+        """Read once in a process: its index may have hundreds of thousands of members."""
         if index_name not in self._media:
             self._media[index_name] = MediaFolder(place, index_name, self.index_dir)
         return self._media[index_name]
@@ -103,7 +103,7 @@ def read_layout(
     Args:
         root: a folder, or a URL that fsspec knows, e.g. "hf://datasets/BestWishYsh/OpenS2V-5M".
         subset: "high-quality" for the authors' smaller set of records, which only the form on the Hub has.
-        index_dir: where indices of the split tars lie, beside those that lie with their pieces.
+        index_dir: where indices of the split tars lie, in addition to those next to their pieces.
         storage_options: for fsspec.
 
     Raises:

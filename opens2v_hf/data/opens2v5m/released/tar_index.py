@@ -28,7 +28,7 @@ FRAGMENT_MEMBERS = 1024
 """How many members are read between two notes of how far the pass is."""
 
 MAX_TRAILING_BYTES = 1 << 20
-"""tar pads its end to 10 KB, or to what it was told; what is longer than this belongs to another tar."""
+"""tar pads its end to 10 KB, or to the record size it was given; what is longer than this belongs to another tar."""
 
 SCHEMA = pa.schema(
     [
@@ -155,7 +155,7 @@ def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
 def build_index(tar: SplitTar, path: Path, *, progress: Callable[[int], object] | None = None) -> TarIndex:
     """Reads all headers of a split tar once and writes its index.
 
-    Notes of how far it is lie in a folder beside `path` until it is done: a build that was killed goes on from them,
+    Notes of how far it is lie in a folder next to `path` until it is done: a build that was killed goes on from them,
     and gives the same bytes as one that was not. Folders are left out without a word; links, devices, sparse files and
     names that lead out of the folder are left out and listed in `TarIndex.skipped`.
 

@@ -18,7 +18,7 @@ from opens2v_hf.masks.rle import RLE, decode
 from opens2v_hf.video.reader import VideoReader, open_video
 
 WITHOUT_INDEX = ".tar::"
-"""Stands in the path of a file in a split tar that no index locates, between the tar and the file.
+"""Separates the tar from the file in the path of a file in a split tar that no index locates.
 
 Such a file has an empty list of spans; a file of any name can have this in its path.
 """

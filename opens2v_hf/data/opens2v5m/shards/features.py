@@ -82,7 +82,7 @@ class MaskFeature:
         return value.to_dict() if isinstance(value, SubjectMask) else value
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> SubjectMask:
-        """The mask; its code is not looked at."""
+        """The mask; its code is not read."""
         return SubjectMask(value)
 
     def cast_storage(self, storage: pa.Array) -> pa.Array:
