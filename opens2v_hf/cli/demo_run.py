@@ -106,6 +106,7 @@ def _run_demo(
         title="Simulated models on the synthetic sample",
         extra=[_strips(folders, split, per_category)],
         thumbnails=thumbnails,
+        benchmarks=[split],
     )
     say(f"wrote {target / 'results'}\nwrote {page}")
     return results
