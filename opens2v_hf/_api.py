@@ -60,6 +60,7 @@ def report(
     *,
     title: str = "Subject-to-video scores",
     weights: str = "v1.1",
+    data_dir: PathLike | None = None,
 ) -> Path:
     """Write one HTML page about results; thumbnails that lie beside result files are shown.
 
@@ -68,6 +69,8 @@ def report(
         out: folder of `report.html` and its pictures; made if missing.
         title: of the page.
         weights: version of the total's weights, "v1.1" or "v1.0".
+        data_dir: folder or hf:// URL of the benchmark that was scored: its prompts and reference pictures are shown
+            with the best and worst videos; by default they are left out.
 
     Returns:
         Path of the page, which needs no other file.
@@ -76,6 +79,8 @@ def report(
         ResultError: a result cannot be read, or the folder cannot be written.
         ArgumentError: no result, or two of the same model and split.
     """
+    from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
+    from opens2v_hf.data.benchmark.split import open_split
     from opens2v_hf.evaluation.thumbnails import find_thumbnails
     from opens2v_hf.reports.report import write_report
     from opens2v_hf.results.reading import read_results
@@ -90,7 +95,9 @@ def report(
         for file, result in read_results([item]):
             read.append(result)
             thumbnails[result.model, result.split] = find_thumbnails(file)
-    return write_report(read, out, title=title, version=weights, thumbnails=thumbnails)
+    splits = [split for split in dict.fromkeys(result.split for result in read) if split in PROMPT_FILES]
+    benchmarks = [] if data_dir is None else [open_split(split, data_dir=str(data_dir)) for split in splits]
+    return write_report(read, out, title=title, version=weights, thumbnails=thumbnails, benchmarks=benchmarks)
 
 
 def explain(

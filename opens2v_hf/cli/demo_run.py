@@ -109,6 +109,7 @@ def _run_demo(
         title="Simulated models on the synthetic sample",
         extra=[_strips(folders, split, per_category)],
         thumbnails=thumbnails,
+        benchmarks=[split],
     )
     say(f"wrote {target / 'results'}\nwrote {page}")
     _from_a_name(target, folders.benchmark, names, lambda line: say(wrapped(line, width)))

@@ -22,12 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(parser, "--out", required=True)
     add(parser, "--title", default=TITLE)
     add(parser, "--weights")
+    add(
+        parser,
+        "--data-dir",
+        help="folder or hf:// URL of the benchmark that was scored: its prompts and reference pictures are shown with "
+        "the best and worst videos",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     import opens2v_hf
 
-    page = opens2v_hf.report(arguments.results, arguments.out, title=arguments.title, weights=arguments.weights)
+    page = opens2v_hf.report(
+        arguments.results,
+        arguments.out,
+        title=arguments.title,
+        weights=arguments.weights,
+        data_dir=arguments.data_dir,
+    )
     say(f"wrote {page}")
     return 0

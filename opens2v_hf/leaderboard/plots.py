@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.projections.polar import PolarAxes
 
 from opens2v_hf.leaderboard.rows import Cell, Row
 from opens2v_hf.leaderboard.table import CATEGORIES, TITLES
+from opens2v_hf.reports import charts
 
 COLORS = ("#4f6df5", "#f0803c")
 """Of the first and the second model."""
@@ -37,33 +36,13 @@ _ONE_AT_A_TIME = Lock()
 def radar(rows: Sequence[Row]) -> str:
     """The columns of one or two models around a circle, 0 to 100, with intervals as bands where there are any."""
     names = [name for name in rows[0].columns if all(row.columns[name].value is not None for row in rows)]
+    color_of = {row.key: color for row, color in zip(rows, COLORS, strict=False)}
+    outlines = {row.key: [_measured(row.columns[name]) for name in names] for row in rows}
     with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(5.6, 4.0))
         panel = figure.add_axes((0.22, 0.1, 0.56, 0.8), projection="polar")
-        assert isinstance(panel, PolarAxes)  # noqa: S101 - for the type checker
-        angles = [2 * math.pi * i / len(names) for i in range(len(names))]
-        closed = [*angles, angles[0]]
-        for row, color in zip(rows, COLORS, strict=False):
-            cells = [row.columns[name] for name in (*names, names[0])]
-            panel.plot(closed, [_percent(cell) for cell in cells], color=color, linewidth=2, label=row.name)
-            if all(cell.interval for cell in cells):
-                low, high = ([100 * cell.interval[side] for cell in cells if cell.interval] for side in (0, 1))
-                panel.fill_between(closed, low, high, color=color, alpha=0.25, linewidth=0)
-            else:
-                panel.fill(closed, [_percent(cell) for cell in cells], color=color, alpha=0.10, linewidth=0)
-        panel.set_theta_offset(math.pi / 2)
-        panel.set_theta_direction(-1)
-        panel.set_xticks(angles, [])
-        for angle, name in zip(angles, names, strict=True):
-            side = math.sin(angle)
-            anchor = "center" if abs(side) < 0.1 else "left" if side > 0 else "right"
-            panel.text(angle, 108, TITLES[name], ha=anchor, va="center")
-        panel.set_ylim(0, 100)
-        panel.set_yticks([25, 50, 75, 100], ["25", "50", "75", ""])
-        panel.tick_params(axis="y", labelsize=7)
-        panel.set_rlabel_position(90 / len(names))
-        panel.grid(color=_GRID, linewidth=0.8)
-        panel.spines["polar"].set_color(_GRID)
+        titles = [TITLES[name] for name in names]
+        charts.radar(panel, titles, outlines, color_of, grid=_GRID, bands=True, whole_scale=True)
         panel.patch.set_alpha(0)
         return _svg(figure, "Radar of the columns")
 
@@ -71,22 +50,18 @@ def radar(rows: Sequence[Row]) -> str:
 def category_bars(rows: Sequence[Row], column: str) -> str:
     """One metric by category, a bar a model, with 95 % intervals as whiskers."""
     categories = [name for name in CATEGORIES if any(name in row.by_category.get(column, {}) for row in rows)]
+    color_of = {row.key: color for row, color in zip(rows, COLORS, strict=False)}
+    groups = {
+        CATEGORIES[name]: {
+            row.key: _measured(row.by_category[column][name]) for row in rows if name in row.by_category.get(column, {})
+        }
+        for name in categories
+    }
     with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(4.6, 0.7 + 0.24 * len(rows) * len(categories)), layout="constrained")
         panel = figure.subplots()
         height = 0.76 / len(rows)
-        for place, (row, color) in enumerate(zip(rows, COLORS, strict=False)):
-            cells = row.by_category.get(column, {})
-            for position, category in enumerate(reversed(categories)):
-                cell = cells.get(category, Cell())
-                if cell.value is None:
-                    continue
-                at = position + 0.38 - height * (place + 0.5)
-                panel.barh([at], [_percent(cell)], height=height * 0.9, color=color)
-                if cell.interval:
-                    bounds = [100 * bound for bound in cell.interval]
-                    panel.plot(bounds, [at, at], color=_INK, linewidth=1.2)
-        panel.set_yticks(range(len(categories)), [CATEGORIES[name] for name in reversed(categories)])
+        charts.grouped_bars(panel, groups, list(color_of), color_of, ink=_INK, soft=_INK, height=height, gap=0.24)
         panel.set_title(TITLES[column], loc="left", fontsize=10)
         panel.set_xlim(0, 100)
         _plain(panel)
@@ -115,16 +90,14 @@ def history_lines(totals: Mapping[str, Sequence[tuple[str, float]]]) -> str:
         return _svg(figure, "Total over time")
 
 
-def _percent(cell: Cell) -> float:
-    return 100 * (cell.value or 0.0)
+def _measured(cell: Cell) -> charts.Measured:
+    return cell.value, cell.interval
 
 
 def _plain(panel: Axes) -> None:
-    panel.spines[["top", "right", "left"]].set_visible(False)
+    charts.plain(panel, _GRID)
     panel.spines["bottom"].set_color(_GRID)
-    panel.grid(axis="x", color=_GRID, linewidth=0.8)
     panel.tick_params(length=0)
-    panel.set_axisbelow(True)
     panel.patch.set_alpha(0)
 
 

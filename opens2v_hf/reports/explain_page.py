@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from typing import Any
-
-import jinja2
-from PIL import Image
 
 from opens2v_hf.reports.explain_plots import DROPPED_COLOR, bar_height, color_of, drawn_boxes
 from opens2v_hf.reports.explain_words import dropped_words, headline, reckonings, rule_words, why
 from opens2v_hf.reports.explanation import Explanation, Moment, ReferenceView, Seen
+from opens2v_hf.reports.page import data_url, environment
 from opens2v_hf.scores.nexus import NexusBox
-
-_JPEG_QUALITY = 82
 
 
 def render_page(explanation: Explanation) -> str:
-    """The page as HTML text; pictures stand in it as data URLs."""
-    # labels, ids and file names come from outside: everything is escaped
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("opens2v_hf.reports"), autoescape=True, undefined=jinja2.StrictUndefined
+    """The page as HTML text; pictures are embedded as data URLs."""
+    return (
+        environment()
+        .get_template("explain.html.j2")
+        .render(
+            explanation=explanation,
+            headline=headline(explanation),
+            why=why(explanation),
+            reckonings=reckonings(explanation),
+            references=[_reference(explanation, reference) for reference in explanation.references],
+            frames=[_frame(explanation, index) for index in explanation.frames],
+            boxes=[_box(explanation, box) for box in explanation.boxes],
+            dropped_color=DROPPED_COLOR,
+        )
     )
-    return environment.get_template("explain.html.j2").render(
-        explanation=explanation,
-        headline=headline(explanation),
-        why=why(explanation),
-        reckonings=reckonings(explanation),
-        references=[_reference(explanation, reference) for reference in explanation.references],
-        frames=[_frame(explanation, index) for index in explanation.frames],
-        boxes=[_box(explanation, box) for box in explanation.boxes],
-        dropped_color=DROPPED_COLOR,
-    )
-
-
-def data_url(picture: Image.Image) -> str:
-    """A picture as it stands in a page."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _reference(explanation: Explanation, reference: ReferenceView) -> Mapping[str, Any]:

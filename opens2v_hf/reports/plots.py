@@ -16,13 +16,15 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from opens2v_hf.reports import charts
 from opens2v_hf.results.table import PARTIAL_MARK, Row, percent, shown_columns
 from opens2v_hf.scores.outcome import Summary
 from opens2v_hf.scores.scorecard import COLUMNS, Scorecard
 
 PALETTE = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#a16207", "#db2777", "#4b5563")
-"""Colours of models, references and what else stands side by side."""
+"""Colours of models and of references."""
 
 MAX_RADAR_MODELS = 6
 """More outlines than these cannot be told apart."""
@@ -78,9 +80,11 @@ def total_bars(rows: Sequence[Row], color_of: Mapping[str, str]) -> Figure:
     panel = figure.subplots()
     ranked = [(one.model, one.card, one.strict) for one in reversed(rows) if one.card is not None]
     for position, (model, card, strict) in enumerate(ranked):
-        _bar(panel, position, card.partial_total, card.interval, color_of[model], height=0.66)
+        measured = (card.partial_total, card.interval)
+        charts.bar(panel, position, measured, color_of[model], ink=_INK, soft=_SOFT, height=0.66, factor=100)
         mark = PARTIAL_MARK if card.partial else ""
-        _value(panel, position, f"{percent(card.partial_total)}{mark}")
+        if card.partial_total is not None:
+            _value(panel, position, f"{percent(card.partial_total)}{mark}")
         if strict is not None and strict.partial_total is not None:
             panel.plot(
                 100 * strict.partial_total, position, marker="D", markersize=6, markerfacecolor="white",
@@ -97,29 +101,16 @@ def total_bars(rows: Sequence[Row], color_of: Mapping[str, str]) -> Figure:
 def radar(rows: Sequence[Row], color_of: Mapping[str, str]) -> Figure:
     """An axis a column, an outline a model, for the first six rows; a column without a value breaks the outline."""
     names = shown_columns(rows)
+    shown = [one for one in rows if one.card is not None][:MAX_RADAR_MODELS]
+    outlines = {one.model: [_column(one.card, name) for name in names] for one in shown}
+    if not any(value is not None for values in outlines.values() for value, _ in values):
+        return _without_values()
     figure = Figure(figsize=(_WIDTH_IN, _WIDTH_IN), layout="constrained")
-    panel: Any = figure.add_subplot(projection="polar")
-    angles = [2 * math.pi * index / len(names) for index in range(len(names))]
-    for one in [one for one in rows if one.card is not None][:MAX_RADAR_MODELS]:
-        values = [_column_percent(one.card, name) for name in names]
-        panel.plot(
-            [*angles, angles[0]], [*values, values[0]], color=color_of[one.model], linewidth=1.8, marker="o",
-            markersize=3.5, label=_legend_name(one.model),
-        )  # fmt: skip
-        if not any(math.isnan(value) for value in values):
-            panel.fill(angles, values, color=color_of[one.model], alpha=0.08)
-    panel.set_theta_zero_location("N")
-    panel.set_theta_direction(-1)
-    panel.set_xticks(angles, [re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", COLUMNS[name].title) for name in names])
-    highest = max((value for line in panel.lines for value in line.get_ydata() if not math.isnan(value)), default=0.0)
-    rings = range(25, max(25, 25 * math.ceil(highest / 25)) + 1, 25)
-    panel.set_ylim(0, rings[-1])
-    panel.set_yticks(rings, [str(ring) for ring in rings], fontsize=8)
-    panel.grid(color=_GRID)
-    panel.spines["polar"].set_color(_GRID)
-    panel.tick_params(axis="x", pad=14, labelcolor=_INK)
-    if len(rows) > 1:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    panel = figure.add_subplot(projection="polar")
+    titles = [re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", COLUMNS[name].title) for name in names]
+    charts.radar(panel, titles, outlines, color_of, grid=_GRID)
+    if len(shown) > 1:
+        _legend(figure, list(outlines), color_of)
     return figure
 
 
@@ -129,9 +120,7 @@ def column_bars(rows: Sequence[Row], color_of: Mapping[str, str]) -> Figure:
     names = shown_columns(rows)
     groups = {
         COLUMNS[name].title: {
-            one.model: (one.card.columns[name].normalised, one.card.columns[name].interval)
-            for one in rows
-            if one.card is not None and name in one.card.columns
+            one.model: _column(one.card, name) for one in rows if one.card is not None and name in one.card.columns
         }
         for name in names
     }
@@ -141,7 +130,7 @@ def column_bars(rows: Sequence[Row], color_of: Mapping[str, str]) -> Figure:
 @_in_house_style
 def category_bars(rows: Sequence[Row], column: str, color_of: Mapping[str, str]) -> Figure:
     """One column by the paper's categories: a group a category, a bar a model, with 95 % intervals as whiskers."""
-    groups: dict[str, dict[str, tuple[float | None, tuple[float, float] | None]]] = {}
+    groups: dict[str, dict[str, charts.Measured]] = {}
     for one in rows:
         if one.card is None or column not in one.card.columns:
             continue
@@ -152,7 +141,7 @@ def category_bars(rows: Sequence[Row], column: str, color_of: Mapping[str, str])
 
 @_in_house_style
 def extra_bars(rows: Sequence[Row], metric: str, color_of: Mapping[str, str]) -> Figure:
-    """A metric beside the scorecard in its own units: a bar a model."""
+    """A companion metric, which is in no total, in its own units: a bar a model."""
     found = {one.model: one.extras[metric] for one in rows if metric in one.extras}
     groups = {"": {model: _mean_and_interval(summary) for model, summary in found.items()}}
     return _grouped(groups, color_of, list(found), percent_scale=False)
@@ -164,6 +153,16 @@ def to_png(figure: Figure) -> bytes:
     with mpl.rc_context({**_STYLE, "font.family": _font_families()}):
         figure.savefig(buffer, format="png", dpi=_DPI)
     return buffer.getvalue()
+
+
+def own_units(value: float | None) -> str:
+    """A value in a metric's own units, as every place of the report writes it.
+
+    Example:
+        >>> own_units(0.03125), own_units(None)
+        ('0.0312', 'none')
+    """
+    return "none" if value is None else f"{value:.4f}"
 
 
 def short_name(model: str) -> str:
@@ -178,61 +177,51 @@ def short_name(model: str) -> str:
 
 
 def _grouped(
-    groups: Mapping[str, Mapping[str, tuple[float | None, tuple[float, float] | None]]],
+    groups: Mapping[str, Mapping[str, charts.Measured]],
     color_of: Mapping[str, str],
     models: Sequence[str],
     *,
     percent_scale: bool,
 ) -> Figure:
-    """Groups from top to bottom, in each a bar for every model that it has, in the order of `models`."""
+    values = [value for of_model in groups.values() for value, _ in of_model.values() if value is not None]
+    if not values:
+        return _without_values()
     height = 0.16 if len(models) > 1 else 0.26
-    group = height * len(models) + 0.18
-    inches = 0.9 + group * max(len(groups), 1) + 0.2 * math.ceil(len(models) / 2) * (len(models) > 1)
+    gap = 0.18
+    inches = 0.9 + (height * len(models) + gap) * len(groups) + 0.2 * math.ceil(len(models) / 2) * (len(models) > 1)
     figure = Figure(figsize=(_WIDTH_IN, inches), layout="constrained")
     panel = figure.subplots()
-    used = [model for model in models if any(model in bars for bars in groups.values())]
-    for place, bars in enumerate(groups.values()):
-        for offset, model in enumerate(models):
-            if model not in bars:
-                continue
-            position = -place * group - offset * height
-            value, interval = bars[model]
-            _bar(panel, position, value, interval, color_of[model], height=0.86 * height, scale=percent_scale)
-            if len(models) == 1:
-                shown = percent(value) if percent_scale else ("none" if value is None else f"{value:.3f}")
-                _value(panel, position, shown)
-    middle = height * (len(models) - 1) / 2
-    panel.set_yticks([-place * group - middle for place in range(len(groups))], list(groups))
-    panel.tick_params(axis="y", length=0)
+    places = charts.grouped_bars(
+        panel, groups, models, color_of,
+        ink=_INK, soft=_SOFT, height=height, gap=gap, factor=100 if percent_scale else 1,
+    )  # fmt: skip
+    if len(models) == 1:
+        for (group, model), place in places.items():
+            value = groups[group][model][0]
+            if value is not None:
+                _value(panel, place, percent(value) if percent_scale else own_units(value))
     if percent_scale:
         _percent_axis(panel)
     else:
-        _plain(panel)
+        charts.plain(panel, _GRID)
+        if not any(values):  # all are 0: without a range the axis would be centred on it
+            panel.set_xlim(0, 1)
     if len(models) > 1:
-        for model in used:
-            panel.barh([0], [0], color=color_of[model], label=_legend_name(model))
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+        _legend(figure, [model for model in models if any(model in of_model for of_model in groups.values())], color_of)
     return figure
 
 
-def _bar(
-    panel: Axes,
-    position: float,
-    value: float | None,
-    interval: tuple[float, float] | None,
-    color: str,
-    *,
-    height: float,
-    scale: bool = True,
-) -> None:
-    if value is None:
-        panel.text(0, position, " no value", va="center", color=_SOFT, fontsize=8)
-        return
-    factor = 100 if scale else 1
-    panel.barh([position], [factor * value], height=height, color=color, alpha=0.88)
-    if interval:
-        error = [[max(factor * (value - interval[0]), 0.0)], [max(factor * (interval[1] - value), 0.0)]]
-        panel.errorbar([factor * value], [position], xerr=error, color=_INK, capsize=2, linewidth=1)
+def _without_values() -> Figure:
+    figure = Figure(figsize=(_WIDTH_IN, 0.7), layout="constrained")
+    panel = figure.subplots()
+    panel.set_axis_off()
+    panel.text(0.5, 0.5, "no values", ha="center", va="center", color=_SOFT, transform=panel.transAxes)
+    return figure
+
+
+def _legend(figure: Figure, models: Sequence[str], color_of: Mapping[str, str]) -> None:
+    patches = [Patch(color=color_of[model], label=_legend_name(model)) for model in models]
+    figure.legend(handles=patches, loc="outside lower center", ncols=2, frameon=False)
 
 
 def _value(panel: Axes, position: float, text: str) -> None:
@@ -240,12 +229,13 @@ def _value(panel: Axes, position: float, text: str) -> None:
     panel.text(1.01, position, text, va="center", fontsize=8.5, transform=panel.get_yaxis_transform())
 
 
-def _column_percent(card: Scorecard | None, name: str) -> float:
-    value = None if card is None or name not in card.columns else card.columns[name].normalised
-    return math.nan if value is None else 100 * value
+def _column(card: Scorecard | None, name: str) -> charts.Measured:
+    if card is None or name not in card.columns:
+        return None, None
+    return card.columns[name].normalised, card.columns[name].interval
 
 
-def _mean_and_interval(summary: Summary) -> tuple[float | None, tuple[float, float] | None]:
+def _mean_and_interval(summary: Summary) -> charts.Measured:
     return summary.mean, summary.interval
 
 
@@ -257,10 +247,4 @@ def _legend_name(model: str) -> str:
 def _percent_axis(panel: Axes) -> None:
     panel.set_xlim(0, 100)
     panel.set_xlabel("percent")
-    _plain(panel)
-
-
-def _plain(panel: Axes) -> None:
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.grid(axis="x", color=_GRID, linewidth=0.8)
-    panel.set_axisbelow(True)
+    charts.plain(panel, _GRID)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from opens2v_hf._version import __version__
+from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.reports.page import environment
+from opens2v_hf.reports.plots import own_units
 from opens2v_hf.reports.report_sections import Picture, section
 from opens2v_hf.results import compare_text, table
 from opens2v_hf.results.result import RunResult, notes
@@ -31,45 +31,61 @@ def write_report(
     version: str = "v1.1",
     extra: Sequence[Picture] = (),
     thumbnails: Mapping[tuple[str, str], Mapping[str, Path]] | None = None,
+    benchmarks: Sequence[EvalSplit] = (),
 ) -> Path:
     """Write `report.html`, which holds all that it shows, and its plots as PNG files beside it.
 
     Args:
-        results: at least one; those of each split are shown together, best total first.
+        results: at least one; those on the same prompts of a split are shown together, best total first.
         folder: made if missing.
         title: of the page.
         version: of the weights.
         extra: further pictures, shown before the plots.
         thumbnails: (model, split) to sample id to JPEG file, see `find_thumbnails`.
+        benchmarks: splits that were scored: prompts and reference pictures of the best and worst videos are shown.
 
     Returns:
         Path of the page.
 
     Raises:
-        ArgumentError: no result, two of the same model and split, or an unknown version.
+        ArgumentError: no result, two of the same model and split, an unknown version, or a benchmark that no
+            result was scored on.
         ResultError: the folder cannot be written, or a thumbnail cannot be read.
+        SampleError: a reference picture is missing or cannot be downloaded.
+        ImageError: a reference picture cannot be read.
     """
     if not results:
         raise ArgumentError("a report needs at least one result")
-    by_split: dict[str, list[RunResult]] = {}
+    groups: dict[str, dict[str, list[RunResult]]] = {}  # split, then sha256 of the prompts: others are other tasks
     for result in results:
-        if result.model in (other.model for other in by_split.setdefault(result.split, [])):
+        of_split = groups.setdefault(result.split, {})
+        if result.model in (other.model for group in of_split.values() for other in group):
             raise ArgumentError(
-                f"each result of a split in a report needs its own model name, and {result.model!r} stands twice on "
-                f"{result.split}; score one of them under another name"
+                f"each result of a split in a report must have its own model name (got {result.model!r} twice on "
+                f"{result.split}); score one of them under another name"
             )
-        by_split[result.split].append(result)
+        of_split.setdefault(str(result.benchmark.get("sha256", "unknown")), []).append(result)
+    for benchmark in benchmarks:
+        if benchmark.provenance["sha256"] not in groups.get(benchmark.name, {}):
+            raise ArgumentError(
+                f"no result was scored on the prompts of {benchmark.name} in {benchmark.provenance['source']}: give "
+                "the benchmark that the results were scored on"
+            )
+    num_sections = sum(len(of_split) for of_split in groups.values())
     sections = [
         section(
             split,
             group,
             version=version,
-            thumbnails={model: found for (model, of_split), found in (thumbnails or {}).items() if of_split == split},
-            prefix=f"{_slug(split)}-" if len(by_split) > 1 else "",
+            thumbnails={model: found for (model, of), found in (thumbnails or {}).items() if of == split},
+            prefix="" if num_sections == 1 else f"{_slug(split)}-" + (f"{number}-" if len(of_split) > 1 else ""),
+            title=f"{split}, prompts {digest[:8]}" if len(of_split) > 1 else split,
+            benchmark=next((b for b in benchmarks if (b.name, b.provenance["sha256"]) == (split, digest)), None),
         )
-        for split, group in by_split.items()
+        for split, of_split in groups.items()
+        for number, (digest, group) in enumerate(of_split.items(), start=1)
     ]
-    page = _environment().get_template("report.html.j2").render(
+    page = environment().get_template("report.html.j2").render(
         title=title,
         results=results,
         sections=sections,
@@ -81,6 +97,7 @@ def write_report(
         max_listed=MAX_LISTED,
         table=table,
         words=compare_text,
+        own_units=own_units,
     )  # fmt: skip
     target = Path(folder)
     try:
@@ -93,23 +110,5 @@ def write_report(
     return target / "report.html"
 
 
-def _environment() -> jinja2.Environment:
-    # Names of models, files and reasons come from outside: everything is escaped.
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("opens2v_hf.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = _breakable
-    return environment
-
-
 def _slug(split: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", split.lower())[:40].strip("-") or "split"
-
-
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break between its words; escaped."""
-    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])(?=[^_-])", name))

@@ -1,4 +1,4 @@
-"""What stands on the page about the results of one split, ready to be laid out."""
+"""What the page says about the results on one split, ready to be laid out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
+from markupsafe import Markup
+
+from opens2v_hf.data.benchmark.sample import Subject
+from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ResultError
+from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.reports import plots
+from opens2v_hf.reports.page import data_url, jpeg_url
 from opens2v_hf.results import table
 from opens2v_hf.results.compare import ResultComparison, compare_results
 from opens2v_hf.results.compare_text import signed_percent, summary
-from opens2v_hf.results.extremes import extremes
+from opens2v_hf.results.extremes import ScoredVideo, extremes
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.scores.scorecard import COLUMNS, SPLITS, weights
@@ -25,6 +31,9 @@ TOP_PROMPTS = 3
 """Named for each column of a comparison."""
 
 MAX_THUMBNAIL_BYTES = 200_000
+REFERENCE_PX = 112
+"""Longer side of the reference pictures."""
+
 _RADAR_COLUMNS = 3
 
 
@@ -36,18 +45,21 @@ class Picture:
         title: its heading.
         png: the bytes of a PNG file.
         alt: what it shows, for who cannot see it.
-        file_name: under which it also lies beside the page; empty where it does not.
+        file_name: of the PNG file that is also written; empty where there is none.
+        in_page: as `png`, without the legend, which the page has once for all pictures; by default `png`.
     """
 
     title: str
     png: bytes
     alt: str = ""
     file_name: str = ""
+    in_page: bytes = b""
 
     @property
-    def base64(self) -> str:
-        """The picture as it stands in a data URL."""
-        return base64.b64encode(self.png).decode("ascii")
+    def url(self) -> Markup:
+        """The picture as an address, which the page shows without another file."""
+        encoded = base64.b64encode(self.in_page or self.png).decode("ascii")
+        return Markup(f"data:image/png;base64,{encoded}")  # noqa: S704 - base64 only
 
 
 @dataclass(frozen=True)
@@ -58,13 +70,17 @@ class ShownVideo:
         id: of its sample.
         percent: of the column's range.
         raw: in the metric's own units.
-        thumbnail: the bytes of a JPEG file in base64; empty where there is none.
+        thumbnail: the address of a picture of its frames; empty where there is none.
+        prompt: that it was generated from; empty where no benchmark was given.
+        references: labels and addresses of the reference pictures.
     """
 
     id: str
     percent: str
     raw: str
     thumbnail: str
+    prompt: str
+    references: tuple[tuple[str, Markup], ...]
 
 
 @dataclass(frozen=True)
@@ -93,14 +109,17 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class Section:
-    """All about one split.
+    """All about the results on the same prompts of one split.
 
     Attributes:
         split: its name.
+        title: its name, and which prompts where the page has several versions of them.
+        results: best first.
+        color_of: model to its colour in the pictures.
         rows: models, best first.
         columns: names of the columns shown.
         weights: of the columns that count towards the total; empty for a split without a leaderboard.
-        extras: names of the metrics beside the scorecard.
+        extras: names of the companion metrics, which are in no total.
         partial_notes: why totals are missing, and whose.
         best: column, "total" or metric to the models that have its highest value.
         pictures: totals, radar, columns.
@@ -113,6 +132,9 @@ class Section:
     """
 
     split: str
+    title: str
+    results: list[RunResult]
+    color_of: dict[str, str]
     rows: list[table.Row]
     columns: list[str]
     weights: dict[str, float]
@@ -135,6 +157,8 @@ def section(
     version: str,
     thumbnails: Mapping[str, Mapping[str, Path]],
     prefix: str,
+    title: str,
+    benchmark: EvalSplit | None,
 ) -> Section:
     """Work out everything that the page says of one split.
 
@@ -144,6 +168,13 @@ def section(
         version: of the weights.
         thumbnails: model to sample id to picture file.
         prefix: of the names of picture files.
+        title: of the section.
+        benchmark: for the prompts and reference pictures of the best and worst videos.
+
+    Raises:
+        ResultError: a thumbnail cannot be read.
+        SampleError: a reference picture is missing or cannot be downloaded.
+        ImageError: a reference picture cannot be read.
     """
     rows = table.rows(results, version=version)
     of_model = {result.model: result for result in results}
@@ -151,9 +182,11 @@ def section(
     compared = _comparisons(ranked, version)
     neighbours = [compared[pair] for a, b in pairwise(ranked) if (pair := (a.model, b.model)) in compared]
     drawn, by_category = _pictures(rows, prefix)
-    most = 3 if len(results) == 1 else 2 if len(results) <= 3 else 1
     return Section(
         split=split,
+        title=title,
+        results=ranked,
+        color_of=plots.colors([one.model for one in rows]),
         rows=rows,
         columns=table.shown_columns(rows),
         weights=weights(version, split) if split in SPLITS else {},
@@ -165,7 +198,7 @@ def section(
         comparisons=neighbours,
         summaries=[summary(comparison) for comparison in neighbours],
         matrix=_matrix(ranked, compared),
-        extremes={result.model: _shown_extremes(result, most, thumbnails.get(result.model, {})) for result in ranked},
+        extremes=_extremes_by_model(ranked, thumbnails, benchmark),
         unscored=[
             {"model": result.model, "metric": metric.name, "sample": sample_id, "reason": score.reason}
             for result in ranked
@@ -245,22 +278,26 @@ def _pictures(rows: Sequence[table.Row], prefix: str) -> tuple[list[Picture], li
     if any(one.card and one.card.partial_total is not None for one in rows):
         partial = any(one.card and one.card.partial for one in rows)
         title = "Totals of the columns that are there" if partial else "Totals"
-        shown.append(_picture(title, plots.total_bars(rows, color_of), _told(rows, _total), f"{prefix}totals.png"))
+        shown.append(
+            _picture(title, plots.total_bars(rows, color_of), _values_in_words(rows, _total), f"{prefix}totals.png")
+        )
     if len(columns) >= _RADAR_COLUMNS:
-        told = _told(rows[: plots.MAX_RADAR_MODELS], lambda one: ", ".join(_column(one, name) for name in columns))
+        words = _values_in_words(
+            rows[: plots.MAX_RADAR_MODELS], lambda one: ", ".join(_column(one, name) for name in columns)
+        )
         title = "Profile" if len(rows) <= plots.MAX_RADAR_MODELS else f"Profiles of the first {plots.MAX_RADAR_MODELS}"
-        shown.append(_picture(title, plots.radar(rows, color_of), told, f"{prefix}radar.png"))
+        shown.append(_picture(title, plots.radar(rows, color_of), words, f"{prefix}radar.png"))
     if columns:
-        told = _told(rows, lambda one: ", ".join(_column(one, name) for name in columns))
-        shown.append(_picture("Columns", plots.column_bars(rows, color_of), told, f"{prefix}columns.png"))
+        words = _values_in_words(rows, lambda one: ", ".join(_column(one, name) for name in columns))
+        shown.append(_picture("Columns", plots.column_bars(rows, color_of), words, f"{prefix}columns.png"))
     for name in extras:
-        told = _told(rows, _extra(name))
-        shown.append(_picture(name, plots.extra_bars(rows, name, color_of), told, f"{prefix}{name}.png"))
+        words = _values_in_words(rows, _extra(name))
+        shown.append(_picture(name, plots.extra_bars(rows, name, color_of), words, f"{prefix}{name}.png"))
     by_category = [
         _picture(
             COLUMNS[name].title,
             plots.category_bars(rows, name, color_of),
-            _told(rows, _categories(name)),
+            _values_in_words(rows, _categories(name)),
             f"{prefix}categories-{name}.png",
         )
         for name in columns
@@ -268,11 +305,16 @@ def _pictures(rows: Sequence[table.Row], prefix: str) -> tuple[list[Picture], li
     return shown, by_category
 
 
-def _picture(title: str, figure: plots.Figure, told: str, file_name: str) -> Picture:
-    return Picture(title, plots.to_png(figure), f"{title}. {told}", file_name)
+def _picture(title: str, figure: plots.Figure, words: str, file_name: str) -> Picture:
+    with_legend = plots.to_png(figure)
+    for legend in figure.legends:
+        legend.set_visible(False)
+    return Picture(
+        title, with_legend, f"{title}. {words}", file_name, plots.to_png(figure) if figure.legends else with_legend
+    )
 
 
-def _told(rows: Sequence[table.Row], of: Callable[[table.Row], str]) -> str:
+def _values_in_words(rows: Sequence[table.Row], of: Callable[[table.Row], str]) -> str:
     return " ".join(f"{one.model}: {of(one)}." for one in rows)
 
 
@@ -286,30 +328,57 @@ def _column(one: table.Row, name: str) -> str:
 
 
 def _extra(name: str) -> Callable[[table.Row], str]:
-    return lambda one: table.format_value(one.extras[name]) if name in one.extras else "none"
+    return lambda one: plots.own_units(one.extras[name].mean if name in one.extras else None)
 
 
 def _categories(name: str) -> Callable[[table.Row], str]:
-    def told(one: table.Row) -> str:
+    def words(one: table.Row) -> str:
         column = one.card.columns.get(name) if one.card else None
         by_category = column.by_category if column else {}
         return ", ".join(f"{category} {table.percent(score.normalised)}" for category, score in by_category.items())
 
-    return told
+    return words
 
 
-def _shown_extremes(result: RunResult, most: int, thumbnails: Mapping[str, Path]) -> list[ShownExtremes]:
-    def shown(video_id: str, normalised: float, raw: float) -> ShownVideo:
-        return ShownVideo(video_id, table.percent(normalised), f"{raw:.4f}", _thumbnail(thumbnails.get(video_id)))
+def _extremes_by_model(
+    ranked: Sequence[RunResult], thumbnails: Mapping[str, Mapping[str, Path]], benchmark: EvalSplit | None
+) -> dict[str, list[ShownExtremes]]:
+    most = 3 if len(ranked) == 1 else 2 if len(ranked) <= 3 else 1
+    found = {result.model: extremes(result, most=most) for result in ranked}
+    shown = {video.id for columns in found.values() for one in columns for video in (*one.best, *one.worst)}
+    samples = {} if benchmark is None else {one.id: one for one in benchmark.samples if one.id in shown}
+    references = {
+        sample.id: tuple((one.label, _reference(benchmark, one)) for one in sample.subjects)
+        for sample in samples.values()
+        if benchmark is not None
+    }
 
-    return [
-        ShownExtremes(
-            COLUMNS[found.column].title,
-            [shown(video.id, video.normalised, video.raw) for video in found.best],
-            [shown(video.id, video.normalised, video.raw) for video in found.worst],
-        )
-        for found in extremes(result, most=most)
-    ]
+    def listed(model: str, videos: Sequence[ScoredVideo]) -> list[ShownVideo]:
+        return [
+            ShownVideo(
+                one.id,
+                table.percent(one.normalised),
+                plots.own_units(one.raw),
+                _thumbnail(thumbnails.get(model, {}).get(one.id)),
+                samples[one.id].prompt if one.id in samples else "",
+                references.get(one.id, ()),
+            )
+            for one in videos
+        ]
+
+    return {
+        model: [
+            ShownExtremes(COLUMNS[one.column].title, listed(model, one.best), listed(model, one.worst))
+            for one in columns
+        ]
+        for model, columns in found.items()
+    }
+
+
+def _reference(benchmark: EvalSplit, subject: Subject) -> Markup:
+    picture = load_picture(benchmark.picture_path(subject))
+    picture.thumbnail((REFERENCE_PX, REFERENCE_PX))
+    return data_url(picture)
 
 
 def _thumbnail(path: Path | None) -> str:
@@ -319,4 +388,4 @@ def _thumbnail(path: Path | None) -> str:
         data = path.read_bytes() if path.stat().st_size <= MAX_THUMBNAIL_BYTES else b""
     except OSError as error:
         raise ResultError(f"cannot read the thumbnail {path}: {error.strerror}") from error
-    return base64.b64encode(data).decode("ascii") if data.startswith(b"\xff\xd8\xff") else ""
+    return jpeg_url(data) if data.startswith(b"\xff\xd8\xff") else ""

@@ -27,7 +27,7 @@ def test_a_radar_names_all_columns(rows):
 
 def test_categories_of_a_column(rows):
     found = words(category_bars([rows["Alpha"], rows[HOSTILE_NAME[:9]]], "facesim_cur"))
-    assert [word for word in found if "e" in word] == ["Human entity", "Single body", "Single face", "FaceSim"]
+    assert [word for word in found if "e" in word] == ["Single face", "Single body", "Human entity", "FaceSim"]
 
 
 def test_the_ink_is_the_pages_own(rows):

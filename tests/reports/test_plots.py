@@ -69,6 +69,22 @@ def test_a_column_without_a_value_says_so() -> None:
     assert _lengths(figure) == pytest.approx([50.0])
 
 
+def test_a_picture_without_any_value_is_no_empty_chart() -> None:
+    rows = table.rows([make_result("a", (None, None)), make_result("b", (None, None))])
+    colors = plots.colors(["a", "b"])
+    for figure in (plots.column_bars(rows, colors), plots.category_bars(rows, "gmescore", colors)):
+        assert [text.get_text() for text in figure.axes[0].texts] == ["no values"]
+        assert not figure.axes[0].axison
+
+
+def test_a_score_of_0_can_be_seen() -> None:
+    rows = table.rows([make_result("a", (0.0, 0.0)), make_result("b", (0.4, 0.6))])
+    panel = plots.column_bars(rows, plots.colors(["a", "b"])).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["0"]
+    (line,) = [found for found in panel.collections if len(found.get_segments()) == 1 and found.get_linewidth() > 2]
+    assert [x for x, _ in line.get_segments()[0]] == [0, 0]
+
+
 def test_metrics_beside_the_scorecard_keep_their_units() -> None:
     (row,) = table.rows([make_result("a", (0.25, 0.75), metric="nexusscore_coverage")])
     figure = plots.extra_bars([row], "nexusscore_coverage", plots.colors(["a"]))

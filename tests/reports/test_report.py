@@ -1,3 +1,4 @@
+import re
 import struct
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -8,6 +9,8 @@ import pytest
 from helpers.results import make_result
 from helpers.scorecards import full_result
 
+from opens2v_hf.data.benchmark.split import open_split
+from opens2v_hf.data.synthetic.eval_layout import write_eval
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.evaluation.thumbnails import write_thumbnail
 from opens2v_hf.models.info import EMBEDDED_NOTE
@@ -203,6 +206,62 @@ def test_a_split_without_a_leaderboard_is_shown_in_the_metrics_own_units(tmp_pat
     parsed = _parse(write_report([replace(make_result(values=(0.25, 0.75)), split="hard-case")], tmp_path))
     assert "0.500" in parsed.text
     assert "Total" not in parsed.text
+
+
+def test_results_on_other_prompts_get_their_own_scorecard(tmp_path: Path) -> None:
+    other = replace(make_result("beta"), benchmark={"source": "folder", "sha256": "1f" * 32})
+    parsed = _parse(write_report([make_result("alpha"), other, make_result("gamma")], tmp_path))
+    first, second = parsed.text.split("Scorecard: open-domain, prompts ")[1:]
+    assert first.startswith("00000000")
+    assert second.startswith("1f1f1f1f")
+    assert "alpha against gamma" in first
+    assert "beta against" not in parsed.text
+    assert "against beta" not in parsed.text
+    assert {"open-domain-1-columns.png", "open-domain-2-columns.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_page_shows_no_folder_of_the_machine(tmp_path: Path) -> None:
+    result = make_result("alpha", (0.5, None), reason="cannot read /home/me/videos/faceobj_1.mp4: it is cut short")
+    (metric,) = result.metrics
+    model = replace(metric.models[0], name="/home/me/my models/gme")
+    metric = replace(
+        metric, models=(model,), options={"prompts": "~/me/rubric.txt"}, caveats=("the model /home/me/gme was used",)
+    )
+    result = replace(
+        result, source="/home/me/videos", benchmark={"source": "/home/me/bench", "sha256": "0" * 64}, metrics=(metric,)
+    )
+    page = write_report([result], tmp_path)
+    for folder in ("/home", "/me", "my models"):
+        assert folder not in re.sub('base64,[^"]*', "", page.read_text(encoding="utf-8"))
+    text = _parse(page).text
+    for words in ("cannot read faceobj_1.mp4: it is cut short", "Videos from videos", "source bench", "the model gme"):
+        assert words in text
+
+
+def test_prompts_and_reference_pictures_are_shown_with_the_videos(tmp_path: Path) -> None:
+    write_eval(tmp_path / "benchmark", per_category=1)
+    split = open_split("open-domain", data_dir=str(tmp_path / "benchmark"))
+    samples = {sample.id: sample for sample in split.samples}
+    result = make_result("alpha", (0.5, 0.25))  # of singleobj_1 and faceobj_1
+    result = replace(result, benchmark=split.provenance)
+    parsed = _parse(write_report([result], tmp_path / "report", benchmarks=[split]))
+    alts = [image["alt"] for image in parsed.all("img") if (image["src"] or "").startswith("data:image/jpeg")]
+    assert alts == [
+        f"Reference of {name}: {subject.label}"
+        for name in ("singleobj_1", "faceobj_1")
+        for subject in samples[name].subjects
+    ]
+    assert all(samples[name].prompt in parsed.text for name in ("singleobj_1", "faceobj_1"))
+    with pytest.raises(ArgumentError, match="no result was scored on the prompts of open-domain"):
+        write_report([make_result()], tmp_path / "other", benchmarks=[split])
+
+
+def test_models_have_one_legend(tmp_path: Path) -> None:
+    results = [make_result("alpha", (0.5,)), make_result("beta", (0.25,))]
+    parsed = _parse(write_report(results, tmp_path))
+    assert [found.get("aria-label") for found in parsed.all("ul") if found.get("class") == "legend"] == [
+        "Colours of the models"
+    ]
 
 
 def test_no_result_or_two_of_one_name_are_refused(tmp_path: Path) -> None:

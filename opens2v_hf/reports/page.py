@@ -1,0 +1,75 @@
+"""What every page of this folder shares: the template environment, embedded pictures, and the rule about paths."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image
+
+_JPEG_QUALITY = 82
+# the second alternative leaves addresses, fractions and closing tags alone: a path begins a word and has two parts
+_WHOLE_PATH = re.compile(r"(?:file://)?(?:/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\)[^\n<>]*")
+_PATH_IN_TEXT = re.compile(
+    r"(?:(?<![\w:/.~+-])|(?<=\bfile://))(?:~[\w.-]*(?:/[^\s'\"<>:;,()\[\]{}]+)+|(?:/[^\s'\"<>:;,()\[\]{}]+){2,}"
+    r"|[A-Za-z]:(?:[\\/][^\s'\"<>:;,()\[\]{}]+)+)/?"
+)
+
+
+def environment() -> jinja2.Environment:
+    """Of the templates; names, files and reasons come from outside, so everything is escaped and shows no folder."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("opens2v_hf.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_without_folders,
+    )
+    made.filters["breakable"] = breakable
+    return made
+
+
+def data_url(picture: Image.Image) -> Markup:
+    """A picture as a JPEG file in an address, which a page shows without another file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    return jpeg_url(buffer.getvalue())
+
+
+def jpeg_url(data: bytes) -> Markup:
+    """The bytes of a JPEG file as an address; markup, since base64 needs no escaping and may look like a path."""
+    return Markup(f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}")  # noqa: S704 - base64 only
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column may break between its words; escaped."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])(?=[^_-])", hide_folders(name)))
+
+
+def hide_folders(text: str) -> str:
+    r"""The text with each absolute path cut down to its last part: a page is given to others.
+
+    Example:
+        >>> hide_folders("/home/me/my videos/alpha"), hide_folders("cannot read /home/me/a.mp4: it is cut short")
+        ('alpha', 'cannot read a.mp4: it is cut short')
+        >>> hide_folders(r"C:\Users\me\a.mp4"), hide_folders("hf://datasets/org/name, 30/32, n/a")
+        ('a.mp4', 'hf://datasets/org/name, 30/32, n/a')
+    """
+    if _WHOLE_PATH.fullmatch(text) and not re.search(r":\s", text):
+        return _last_part(text)
+    return _PATH_IN_TEXT.sub(lambda found: _last_part(found[0]), text)
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1] or "/"
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, Markup | int | float):
+        return value
+    return hide_folders(str(value))
