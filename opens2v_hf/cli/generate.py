@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
+
+from opens2v_hf._util.console import say
 
 MODEL_HELP = "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded"
 
@@ -67,10 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not processes.is_main_process():
         return 0
     for sample_id, reason in made.failed.items():
-        print(f"{sample_id}: {reason}", file=sys.stderr)
-    print(
-        f"{len(made.made)} videos in {arguments.out}/videos ({made.num_reused} were there), {len(made.failed)} failed"
-    )
+        say(f"{sample_id}: {reason}", error=True)
+    say(f"{len(made.made)} videos in {arguments.out}/videos ({made.num_reused} were there), {len(made.failed)} failed")
     return 1 if made.failed else 0
 
 

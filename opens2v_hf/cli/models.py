@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from opens2v_hf._util.console import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -19,18 +21,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.model:
         return _check(arguments)
-    print("Pipeline classes of diffusers, and how references are given to them\n")
+    say("Pipeline classes of diffusers, and how references are given to them\n")
     for family in FAMILIES.values():
         count = "any number" if family.max_references is None else f"at most {family.max_references}"
         kind = "subject-driven" if family.subject_driven else "image-to-video, not subject-driven"
-        print(f"  {family.pipeline_class:36} {family.argument}: {family.preparation}, {count}; {kind}")
-    print("\nKnown repos\n")
+        say(f"  {family.pipeline_class:36} {family.argument}: {family.preparation}, {count}; {kind}")
+    say("\nKnown repos\n")
     for name, repo in REPOS.items():
         size = "" if repo.weights_gb is None else f", {repo.weights_gb:.0f} GB"
         where = f", not in {', '.join(repo.excluded)}" if repo.excluded else ""
         ways = "own code only: a function, an endpoint or ready videos" if repo.refusal else "by its name"
-        print(f"  {name:44} {ways}; {repo.references or 'see the repo'}; {repo.licence}{where}{size}")
-    print("\nAny other repo of one of these classes works as well: opens2v models ORG/NAME checks it.")
+        say(f"  {name:44} {ways}; {repo.references or 'see the repo'}; {repo.licence}{where}{size}")
+    say("\nAny other repo of one of these classes works as well: opens2v models ORG/NAME checks it.")
     return 0
 
 
@@ -39,12 +41,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
     plan = plan_pipeline(arguments.model, revision=arguments.revision, accept_license=arguments.accept_license)
     family = plan.family
-    print(f"{arguments.model} can be scored: {family.pipeline_class}, {plan.index.revision}")
+    say(f"{arguments.model} can be scored: {family.pipeline_class}, {plan.index.revision}")
     if plan.index.weights_bytes is not None:
-        print(f"  weights     {plan.index.weights_bytes / 1e9:.1f} GB")
+        say(f"  weights     {plan.index.weights_bytes / 1e9:.1f} GB")
     count = "any number" if family.max_references is None else f"at most {family.max_references}"
-    print(f"  references  {family.argument}: {family.preparation}, {count}")
-    print(f"  recipe      {family.recipe.to_dict()}")
+    say(f"  references  {family.argument}: {family.preparation}, {count}")
+    say(f"  recipe      {family.recipe.to_dict()}")
     for note in plan.notes:
-        print(f"  note        {note}")
+        say(f"  note        {note}")
     return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf._util.fields import as_line
+from opens2v_hf._util.text import as_line
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.generators.recipe import SEED, Recipe

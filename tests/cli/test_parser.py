@@ -45,7 +45,7 @@ def test_a_wrong_word_gets_a_short_usage_and_the_nearest(
 
 
 def test_the_usage_names_what_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _fails(["score"], capsys)[0] == "usage: opens2v score VIDEOS --out FOLDER [OPTIONS]"
+    assert _fails(["score"], capsys)[0] == "usage: opens2v score --out FOLDER [OPTIONS]"
     assert _fails(["report"], capsys)[0] == "usage: opens2v report RESULT [RESULT ...] --out FOLDER [OPTIONS]"
 
 

@@ -23,5 +23,5 @@ def test_a_page_with_the_thumbnails_beside_a_result(tmp_path: Path, capsys: pyte
 def test_what_is_no_result_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "no.json").write_text("{}")
     assert main(["report", str(tmp_path / "no.json"), "--out", str(tmp_path / "report")]) == 2
-    assert "no result of format" in capsys.readouterr().err
+    assert "is not a result of format" in capsys.readouterr().err
     assert not (tmp_path / "report").exists()

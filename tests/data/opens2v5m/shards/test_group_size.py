@@ -16,7 +16,7 @@ class Selected:
     rows = None
 
     @staticmethod
-    def apply(table):
+    def apply(table, _malformed):
         return table
 
 
@@ -27,9 +27,11 @@ def test_a_row_group_above_either_bound_is_refused_before_it_is_read(tmp_path, m
     pq.write_table(pa.table({"id": np.arange(1000), "other": np.arange(1000)}), path, use_dictionary=False)
     monkeypatch.setattr(tables, "MOST_GROUP_BYTES", 10_000)
     monkeypatch.setattr(tables, "MOST_GROUP_VALUES", 1_000)
-    assert [table.num_rows for table in tables.shard_tables(str(path), Selected)] == [1000]
+    assert [
+        table.num_rows for table in tables.shard_tables(str(path), Selected, on_error="raise", report=pytest.fail)
+    ] == [1000]
     monkeypatch.setattr(tables, "MOST_GROUP_BYTES", bytes_)
     monkeypatch.setattr(tables, "MOST_GROUP_VALUES", values)
     monkeypatch.setattr(tables, "_row_group", lambda *given: pytest.fail("it was read"))
     with pytest.raises(SourceError, match=r"row group 0 has 8,[0-9]{3} bytes and 1,000 values"):
-        list(tables.shard_tables(str(path), Selected))
+        list(tables.shard_tables(str(path), Selected, on_error="raise", report=pytest.fail))
