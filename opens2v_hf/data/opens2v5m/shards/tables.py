@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -124,7 +125,7 @@ def shard_tables(
         if selection.rows is not None:
             fragment = fragment.subset(selection.rows.expression)
         for group in (row_group.id for row_group in fragment.row_groups):
-            _check_size(parquet.metadata, group, selection, url)
+            _check_size(file, parquet.metadata, group, selection, url)
             table = _row_group(parquet, group, selection, malformed)
             if table is not None and table.num_rows:
                 yield table
@@ -140,19 +141,42 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
     return handle
 
 
-def _check_size(metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
-    """Refuse a row group that would not fit in memory, by its footer: a small file can unpack to many gigabytes.
-
-    Values that repeat are stored once, so that the number of values is bounded besides their size.
-    """
+def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
+    """Refuse a row group that would not fit in memory, before it is unpacked: a small file can hold many gigabytes."""
     columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
     wanted = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
     size, values = (sum(getattr(c, name) for c in wanted) for name in ("total_uncompressed_size", "num_values"))
-    if size > MOST_GROUP_BYTES or values > MOST_GROUP_VALUES:
-        raise SourceError(
-            f"{url}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values when "
-            f"unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
-        )
+    if size <= MOST_GROUP_BYTES and values <= MOST_GROUP_VALUES:
+        # A value that repeats is in the file once, and in memory as often as it is used.
+        repeated = [column for column in wanted if any("DICTIONARY" in name for name in column.encodings)]
+        if sum(column.total_uncompressed_size * column.num_values for column in repeated) <= MOST_GROUP_BYTES:
+            return
+        size += _bytes_of_repeated(file, metadata, group, [column.path_in_schema for column in repeated])
+        if size <= MOST_GROUP_BYTES:
+            return
+    raise SourceError(
+        f"{url}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values when "
+        f"unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
+    )
+
+
+def _bytes_of_repeated(file: Any, metadata: pq.FileMetaData, group: int, paths: list[str]) -> int:
+    """What texts and bytes take when every use of a value is written out; they are read without doing that."""
+    parquet = pq.ParquetFile(file, metadata=metadata, read_dictionary=paths)
+    table = parquet.read_row_group(group, columns=paths)
+    return sum(_unpacked_bytes(chunk) for column in table.columns for chunk in column.chunks)
+
+
+def _unpacked_bytes(array: pa.Array) -> int:
+    if pa.types.is_dictionary(array.type):
+        if not (pa.types.is_binary(array.type.value_type) or pa.types.is_string(array.type.value_type)):
+            return len(array) * 8
+        return pc.sum(pc.take(pc.binary_length(array.dictionary), array.indices)).as_py() or 0
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return _unpacked_bytes(array.flatten())
+    if pa.types.is_struct(array.type):
+        return sum(_unpacked_bytes(part) for part in array.flatten())
+    return array.nbytes
 
 
 def _row_group(

@@ -35,3 +35,20 @@ def test_a_row_group_above_either_bound_is_refused_before_it_is_read(tmp_path, m
     monkeypatch.setattr(tables, "_row_group", lambda *given: pytest.fail("it was read"))
     with pytest.raises(SourceError, match=r"row group 0 has 8,[0-9]{3} bytes and 1,000 values"):
         list(tables.shard_tables(str(path), Selected, on_error="raise", report=pytest.fail))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_value_that_repeats_counts_as_often_as_it_is_used(tmp_path, monkeypatch, nested):
+    path = tmp_path / "shard.parquet"
+    # 500 times the same 4,000 bytes are 2,000,000 bytes in memory, and a few thousand in the file
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), pa.array([b"x" * 4_000]))
+    column = pa.StructArray.from_arrays([values], ["bytes"]) if nested else values
+    pq.write_table(pa.table({"id": column}), path)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(tables, "MOST_GROUP_BYTES", 1_900_000)
+    with pytest.raises(SourceError, match=r"2,0[0-9]{2},[0-9]{3} bytes"):
+        list(tables.shard_tables(str(path), Selected, on_error="raise", report=pytest.fail))
+    monkeypatch.setattr(tables, "MOST_GROUP_BYTES", 2_100_000)
+    assert [
+        table.num_rows for table in tables.shard_tables(str(path), Selected, on_error="raise", report=pytest.fail)
+    ] == [500]
