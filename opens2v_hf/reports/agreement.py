@@ -22,7 +22,7 @@ def number(estimate: Estimate | float | None) -> str:
     """A statistic with its interval, "undefined" where there is none.
 
     Example:
-        >>> number(Estimate(0.61294, 0.5505, 0.6715))
+        >>> number(Estimate(0.61294, 0.5512, 0.6724))
         '0.613 [0.551, 0.672]'
     """
     if estimate is None or (isinstance(estimate, Estimate) and estimate.value is None):
