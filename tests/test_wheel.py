@@ -46,8 +46,8 @@ def test_it_works_from_any_folder(wheel: Path, tmp_path: Path) -> None:
         rows = load_dataset("opens2v-eval", "open-domain", split="test", data_dir="benchmark", streaming=True)
         print(next(iter(rows))["id"])
         from opens2v_hf.cli import main
-        from opens2v_hf.reports.report import _environment
-        _environment().get_template("report.html.j2")
+        from opens2v_hf.reports.page import environment
+        environment().get_template("report.html.j2")
         """,
         site,
         env={**os.environ, "PYTHONPATH": str(site)},
