@@ -23,6 +23,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf._util.progress import Progress as ProgressBar
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
@@ -475,9 +476,5 @@ def _peak_gpu_gb() -> float | None:
 
 def _write(path: Path, content: str | bytes) -> None:
     """Write a file that is complete whenever it is there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
