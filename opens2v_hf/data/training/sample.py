@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -142,7 +142,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
     def _unpacked(self) -> tuple[_Rest, ...]:
         if self._rest is None:
             rows = self._packed.cpu().numpy()
-            rest = (pickle.loads(row[_LENGTH_BYTES:][: _length_of(row)].tobytes()) for row in rows)  # noqa: S301
+            rest = (_Rest.from_bytes(row[_LENGTH_BYTES:][: _length_of(row)].tobytes()) for row in rows)
             self._rest = tuple(one.moved(lambda tensor: tensor.to(self.clips.device)) for one in rest)
         return self._rest
 
@@ -154,7 +154,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
         if name != "rest":
             raise KeyError(name)
         if self._packed is None:
-            rows = [pickle.dumps(rest.moved(torch.Tensor.cpu)) for rest in self._unpacked()]
+            rows = [rest.moved(torch.Tensor.cpu).to_bytes() for rest in self._unpacked()]
             packed = np.zeros((len(rows), _LENGTH_BYTES + max(map(len, rows))), np.uint8)
             for row, content in zip(packed, rows, strict=True):
                 whole = len(content).to_bytes(_LENGTH_BYTES, "little") + content
@@ -194,6 +194,20 @@ class _Rest:
     subjects: tuple[SubjectPicture, ...]
     background: torch.Tensor | None
     place: Place
+
+    def to_bytes(self) -> bytes:
+        """Its fields, for another process."""
+        plain = {**vars(self), "subjects": [vars(subject) for subject in self.subjects], "place": vars(self.place)}
+        stream = io.BytesIO()
+        torch.save(plain, stream)
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> _Rest:
+        """What `to_bytes` gave. Nothing in the bytes is run: they came over the network of the launch."""
+        fields = torch.load(io.BytesIO(content), weights_only=True)
+        subjects = tuple(SubjectPicture(**subject) for subject in fields.pop("subjects"))
+        return cls(**fields | {"subjects": subjects, "place": Place(**fields["place"])})
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> _Rest:
         return replace(
