@@ -56,7 +56,7 @@ def radar(
     panel.set_theta_zero_location("N")
     panel.set_theta_direction(-1)
     panel.set_ylim(0, rings[-1])
-    panel.set_yticks(rings, [str(ring) for ring in rings[:-1]] + [""], fontsize=8)
+    panel.set_yticks(rings, [str(ring) for ring in rings], fontsize=8)
     panel.set_rlabel_position(90 / len(titles))
     panel.set_xticks(angles, [])
     for angle, title in zip(angles, titles, strict=True):
@@ -108,6 +108,8 @@ def grouped_bars(
     middle = height * (len(models) - 1) / 2
     panel.set_yticks([-number * step - middle for number in range(len(groups))], list(groups))
     panel.tick_params(axis="y", length=0)
+    if places:  # a row without a value draws no bar, which would leave it out of the limits
+        panel.set_ylim(min(places.values()) - height, max(places.values()) + height)
     return places
 
 

@@ -37,6 +37,8 @@ _FALLBACK_FONTS = (
     "Noto Sans", "Arial Unicode MS",
 )  # fmt: skip
 _MAX_NAME = 26
+_MAX_NAME_OF_TWO = 20
+"""With longer names two do not fit into a line of the legend."""
 _INK, _SOFT, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
 
 _STYLE: Any = {
@@ -188,7 +190,8 @@ def _grouped(
         return _without_values()
     height = 0.16 if len(models) > 1 else 0.26
     gap = 0.18
-    inches = 0.9 + (height * len(models) + gap) * len(groups) + 0.2 * math.ceil(len(models) / 2) * (len(models) > 1)
+    legend_rows = math.ceil(len(models) / _legend_columns(models)) if len(models) > 1 else 0
+    inches = 0.9 + (height * len(models) + gap) * len(groups) + 0.2 * legend_rows
     figure = Figure(figsize=(_WIDTH_IN, inches), layout="constrained")
     panel = figure.subplots()
     places = charts.grouped_bars(
@@ -221,7 +224,11 @@ def _without_values() -> Figure:
 
 def _legend(figure: Figure, models: Sequence[str], color_of: Mapping[str, str]) -> None:
     patches = [Patch(color=color_of[model], label=_legend_name(model)) for model in models]
-    figure.legend(handles=patches, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles=patches, loc="outside lower center", ncols=_legend_columns(models), frameon=False)
+
+
+def _legend_columns(models: Sequence[str]) -> int:
+    return 2 if max(map(len, models)) <= _MAX_NAME_OF_TWO else 1
 
 
 def _value(panel: Axes, position: float, text: str) -> None:

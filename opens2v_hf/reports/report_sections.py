@@ -306,12 +306,12 @@ def _pictures(rows: Sequence[table.Row], prefix: str) -> tuple[list[Picture], li
 
 
 def _picture(title: str, figure: plots.Figure, words: str, file_name: str) -> Picture:
-    with_legend = plots.to_png(figure)
-    for legend in figure.legends:
-        legend.set_visible(False)
-    return Picture(
-        title, with_legend, f"{title}. {words}", file_name, plots.to_png(figure) if figure.legends else with_legend
-    )
+    with_legend = in_page = plots.to_png(figure)
+    if figure.legends:
+        for legend in list(figure.legends):
+            legend.remove()
+        in_page = plots.to_png(figure)
+    return Picture(title, with_legend, f"{title}. {words}", file_name, in_page)
 
 
 def _values_in_words(rows: Sequence[table.Row], of: Callable[[table.Row], str]) -> str:

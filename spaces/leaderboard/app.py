@@ -67,8 +67,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 ALL, OPEN_ONLY, CLOSED_ONLY = "All", "Open", "Closed"
 VENUE_OF = {ALL: "", OPEN_ONLY: OPEN, CLOSED_ONLY: CLOSED}
 SCORES, CATEGORIES = "Columns", "Categories"
-CHOOSABLE = (GROUP, *TITLES.values(), *DETAILS)
-SHOWN_FIRST = [name for name in CHOOSABLE if name not in DETAILS[1:]]
+HIDDEN_FIRST = DETAILS[1:]
+"""Columns that are shown only to who asks for them."""
 
 CITATION = """@article{yuan2025opens2v,
   title={OpenS2V-Nexus: A Detailed Benchmark and Million-Scale Dataset for Subject-to-Video Generation},
@@ -81,6 +81,11 @@ HOW_TO_SUBMIT = """
 2. Sign in, and upload the result file `results/open-domain.json`. It is checked and shown; nothing is sent yet.
 3. Send it. It becomes a pull request to the results dataset in your name, and a row once it is merged.
 """
+
+
+def choosable(split: str, version: str) -> list[str]:
+    """Headings of the columns that a visitor may hide, and order by, in the table of a split."""
+    return [GROUP, *(TITLES[name] for name in by_weight(split, version)), *DETAILS]
 
 
 def titled(names: list[str]) -> list[tuple[str, str]]:
@@ -104,7 +109,7 @@ class Leaderboard:
         return self.source.current()[0]
 
     def open_page(self, address: str | None) -> tuple[Any, ...]:
-        """Head, models to choose from, and the page that the address asks for.
+        """Head, models to choose from, the page that the address asks for, and which splits have rows.
 
         Args:
             address: what follows the question mark of the page's address, with it.
@@ -123,6 +128,7 @@ class Leaderboard:
             gr.Dropdown(choices=choices, value=first),
             gr.Dropdown(choices=choices, value=second),
             gr.Tabs(selected="models" if known else tab if tab in PAGES else PAGES[0]),
+            *(gr.Tab(visible=split == SPLITS[0] or bool(boards.offers(split).versions)) for split in SPLITS),
         )
 
     def tables(
@@ -146,10 +152,14 @@ class Leaderboard:
             ]
         return answer
 
-    def toggles(self, split: str, access: str, view: str, version: str, scoring: str, metric: str) -> list[Any]:
+    def toggles(
+        self, split: str, access: str, view: str, version: str, scoring: str, metric: str, sort_by: str,
+        shown: list[str], offered: list[str],
+    ) -> list[Any]:  # fmt: skip
         """The switches above a split's table with the choices that lead to rows there; one without a choice is hidden.
 
-        What is chosen stays if the split has it.
+        What is chosen stays if the split has it. `offered` are the columns to choose from in the split that was shown
+        before; those that only this one has are shown.
         """
         offers = self.boards.offers(split)
         views = [SCORES, CATEGORIES] if offers.categories else [SCORES]
@@ -164,6 +174,7 @@ class Leaderboard:
             )
         ]
         metrics = by_weight(split, version)
+        names = choosable(split, version)
         by_category = view == CATEGORIES and offers.categories
         return [
             *answer,
@@ -173,6 +184,9 @@ class Leaderboard:
                 visible=by_category,
             ),
             gr.Checkbox(visible=offers.categories),
+            gr.Dropdown([TOTAL, MODEL, *names], value=sort_by if sort_by in (MODEL, *names) else TOTAL),
+            gr.CheckboxGroup(names, value=[name for name in names if name in shown or name not in offered]),
+            names,
         ]
 
     def _table(self, boards: Boards, which: Which, view: str, metric: str, wanted: Wanted, shown: list[str]) -> Table:
@@ -242,7 +256,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         head = gr.HTML(elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="pages", overflow_behavior="wrap") as tabs:
             with gr.Tab("Leaderboard", id="board") as tab_board:
-                controls, outputs = _board_tab(board)
+                controls, outputs, splits = _board_tab(board)
                 version, scoring = controls[3], controls[4]
             with gr.Tab("Models", id="models") as tab_models:
                 with gr.Row(elem_classes="b-choice"):
@@ -277,14 +291,16 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         sides = [first, second, split, version, scoring]
         for control in sides:
             control.change(board.compare, sides, compare_page, **PRIVATE)
-        opened = demo.load(board.open_page, address, [head, model, first, second, tabs], js=_GIVE_ADDRESS, **PRIVATE)
+        opened = demo.load(
+            board.open_page, address, [head, model, first, second, tabs, *splits], js=_GIVE_ADDRESS, **PRIVATE
+        )
         opened.then(None, None, None, js=_IS_OPEN)
         demo.load(board.tables, controls, outputs, **PRIVATE)
     return demo
 
 
-def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
-    """The controls in the order of `Leaderboard.tables`' arguments, and what it fills."""
+def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
+    """The controls in the order of `Leaderboard.tables`' arguments, what it fills, and the tabs of the splits."""
     with gr.Row(elem_id="controls"):
         words = gr.Textbox(
             placeholder="Search: vace, phantom", max_lines=1, show_label=False, container=False, elem_id="search",
@@ -322,10 +338,17 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
             names, value=names[0][1], label="Column by category", show_label=False, visible=False, elem_id="metric"
         )
     with gr.Accordion("Columns, order, intervals", open=False, elem_id="more"):
-        shown = gr.CheckboxGroup(list(CHOOSABLE), value=SHOWN_FIRST, label="Columns", elem_id="columns")
+        columns = choosable(SPLITS[0], VERSIONS[0])
+        shown = gr.CheckboxGroup(
+            columns,
+            value=[name for name in columns if name not in HIDDEN_FIRST],
+            label="Columns",
+            elem_id="columns",
+        )
+        offered = gr.State(columns)
         with gr.Row():
             sort_by = gr.Dropdown(
-                [TOTAL, MODEL, *CHOOSABLE], value=TOTAL, label="Order by", elem_id="order", min_width=150
+                [TOTAL, MODEL, *columns], value=TOTAL, label="Order by", elem_id="order", min_width=150
             )
             intervals = gr.Checkbox(False, label="Intervals beside all numbers", elem_id="intervals", min_width=150)
     outputs, tabs = [], {}
@@ -341,10 +364,13 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any]]:
     view.input(lambda chosen: gr.Dropdown(visible=chosen == CATEGORIES), view, metric, **PRIVATE)
     controls = [words, access, view, version, scoring, metric, sort_by, shown, intervals]
     toggles = [access, view, version, scoring, metric]
+    of_columns = [sort_by, shown, offered]
     for split, tab in tabs.items():
-        chosen = tab.select(partial(board.toggles, split), toggles, [*toggles, intervals], **PRIVATE)
+        chosen = tab.select(
+            partial(board.toggles, split), [*toggles, *of_columns], [*toggles, intervals, *of_columns], **PRIVATE
+        )
         chosen.then(board.tables, controls, outputs, **PRIVATE)
-    return controls, outputs
+    return controls, outputs, list(tabs.values())
 
 
 def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:

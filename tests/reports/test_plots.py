@@ -69,6 +69,22 @@ def test_a_column_without_a_value_says_so() -> None:
     assert _lengths(figure) == pytest.approx([50.0])
 
 
+def test_no_value_in_the_last_row_is_above_the_axis() -> None:
+    rows = table.rows([make_result("a", (0.4, 0.6)), make_result("b", (None, None))])
+    panel = plots.column_bars(rows, plots.colors(["a", "b"])).axes[0]
+    (words,) = [text for text in panel.texts if text.get_text().strip() == "no value"]
+    assert panel.get_ylim()[0] <= words.get_position()[1] - 0.16 / 2
+
+
+def test_two_long_names_fit_into_the_picture() -> None:
+    rows = table.rows([full_result("x" * 26, metrics=("gmescore",)), full_result("y" * 26, metrics=("gmescore",))])
+    figure = plots.column_bars(rows, plots.colors([row.model for row in rows]))
+    plots.to_png(figure)
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.x1
+
+
 def test_a_picture_without_any_value_is_no_empty_chart() -> None:
     rows = table.rows([make_result("a", (None, None)), make_result("b", (None, None))])
     colors = plots.colors(["a", "b"])
