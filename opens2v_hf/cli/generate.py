@@ -22,6 +22,9 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--gen-negative-prompt", metavar="TEXT")
     group.add_argument("--seed", type=int, default=42, help="of every video (default: 42)")
     group.add_argument(
+        "--seeds", type=_seeds, metavar="A,B", help="several videos of each sample; the result is about the first seed"
+    )
+    group.add_argument(
         "--too-many-references",
         choices=("fail", "first", "collage"),
         default="fail",
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the videos."""
     from opens2v_hf._util import processes
     from opens2v_hf.generators.api import generate
+    from opens2v_hf.generators.files import seed_folder
 
     made = generate(
         arguments.model,
@@ -67,10 +71,21 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not processes.is_main_process():
         return 0
-    for sample_id, reason in made.failed.items():
-        say(f"{sample_id}: {reason}", error=True)
-    say(f"{len(made.made)} videos in {arguments.out}/videos ({made.num_reused} were there), {len(made.failed)} failed")
-    return 1 if made.failed else 0
+    for each in (made, *made.others.values()):
+        of_seed = f"seed {each.settings.seed}, " if made.others else ""
+        for sample_id, reason in each.failed.items():
+            say(f"{of_seed}{sample_id}: {reason}", error=True)
+        place = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
+        say(f"{len(each.made)} videos in {place} ({each.num_reused} were there), {len(each.failed)} failed")
+    return int(any(each.failed for each in (made, *made.others.values())))
+
+
+def _seeds(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be whole numbers with commas between them (got {text!r})") from error
 
 
 def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -84,6 +99,7 @@ def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "recipe": None if recipe == Recipe() else recipe,
         "model_revision": arguments.model_revision,
         "seed": arguments.seed,
+        "seeds": arguments.seeds,
         "too_many_references": arguments.too_many_references,
         "references": arguments.references,
         "accept_license": arguments.accept_license,

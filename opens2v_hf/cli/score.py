@@ -149,6 +149,12 @@ def run(arguments: argparse.Namespace) -> int:
     made = result.generation
     if made is not None and made.failed:
         _print_list("not made", [f"{sample_id}: {why}" for sample_id, why in made.failed.items()], separator="\n  ")
+    lacking = {
+        seed: sum(value is None for values in columns.values() for value in values.values())
+        for seed, columns in result.other_seeds.items()
+    }
+    without = [f"seed {seed}: {count}" for seed, count in lacking.items() if count]
+    _print_list("values that further seeds lack, see OUT/seed-<n>", without)
     missing = [sample_id for sample_id in result.coverage.missing if made is None or sample_id not in made.failed]
     _print_list("without a video", missing)
     if not result.is_partial:
@@ -161,7 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     _print_list("not scored", failures, separator="\n  ")
     say(f"wrote {Path(arguments.out) / arguments.split}{PARTIAL_ENDING if result.is_partial else '.json'}")
-    return int(bool(failures or result.coverage.missing))
+    return int(bool(failures or result.coverage.missing or without))
 
 
 def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most: int = 12) -> None:

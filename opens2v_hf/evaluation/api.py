@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,16 +22,17 @@ from opens2v_hf.evaluation.generated import (
     name_of_model,
     only_made,
 )
-from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.passes import Memory, plan_passes
 from opens2v_hf.evaluation.request import MetricModels, metric_options, model_choices
 from opens2v_hf.evaluation.scoring import Run, score_passes
+from opens2v_hf.evaluation.seeds import loaded_once, name_of_seed, outputs_of_seeds, score_other_seeds
 from opens2v_hf.evaluation.selection import Selection, restrict
 from opens2v_hf.evaluation.video_names import model_name, near_matches
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
 from opens2v_hf.generators.diffusers_pipeline import References
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
+from opens2v_hf.generators.run import chosen_seeds
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.naturalscore import RELEASED_RUNS
 from opens2v_hf.metrics.registry import METRICS
@@ -68,6 +70,7 @@ def score(
     video_timeout_s: float = Limits.group_s,
     recipe: Recipe | None = None,
     seed: int = SEED,
+    seeds: Sequence[int] | None = None,
     too_many_references: TooMany = "fail",
     references: References = "given",
     model_revision: str | None = None,
@@ -124,6 +127,9 @@ def score(
         recipe: of making videos: size, length, steps; what it leaves open is the model's default. This and what
             follows are only for `model`.
         seed: of every video.
+        seeds: in place of `seed`, several videos of each sample. The result is about the first seed, so that it is one
+            of a leaderboard's kind; how much the numbers depend on the seed is in `RunResult.scorecard().seeds`. Videos
+            and scores of another seed lie in `out`/seed-<n>.
         too_many_references: of samples with more references than the model takes: "fail", "first" or "collage".
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
@@ -147,7 +153,15 @@ def score(
     if resume not in get_args(Resume):
         raise ArgumentError(f"resume must be one of {', '.join(get_args(Resume))} (got {resume!r})")
     making = GenerationOptions(
-        recipe, seed, too_many_references, references, model_revision, accept_license, generator_device, generator_dtype
+        recipe,
+        seed,
+        too_many_references,
+        references,
+        model_revision,
+        accept_license,
+        generator_device,
+        generator_dtype,
+        seeds,
     )
     check_source(videos, model, making, out)
     selection = Selection.of(limit, ids, category)
@@ -164,20 +178,18 @@ def score(
     samples: Sequence[EvalSample] = opened.samples
     benchmark = dict(opened.provenance)
     place = None if data_dir is None else os.fspath(data_dir)
-    output = None
+    outputs = {}
+    wanted_seeds = chosen_seeds(seed, seeds)
     if out is not None:
-        output = Output(
-            out,
-            split,
-            fresh=resume == "never",
-            retry_failed=resume == "retry-failed",
-            partial=not selection.is_whole,
-        )
+        outputs = outputs_of_seeds(out, split, wanted_seeds, resume=resume, partial=not selection.is_whole)
+    output = outputs.get(wanted_seeds[0])
     made = None
     if model is not None and out is not None:
         samples = selection.choose(samples, [sample.id for sample in samples])
-        if output is not None:  # hours of making videos must not end in a refusal
-            output.refuse_to_lose(name or name_of_model(model), "videos", set(names), set(METRICS))
+        called = name or name_of_model(model)
+        for each, place_of_scores in outputs.items():  # hours of making videos must not end in a refusal
+            whose = called if each == wanted_seeds[0] else name_of_seed(called, each)
+            place_of_scores.refuse_to_lose(whose, "videos", set(names), set(METRICS))
         made = make_videos(
             model, out, making, split=split, data_dir=place, revision=revision,
             ids=[sample.id for sample in samples], retry_failed=resume == "retry-failed", distributed=distributed,
@@ -206,6 +218,10 @@ def score(
     )
     if processes.is_main_process():
         _announce(run, names, options)
+    if made is not None and made.others and out is not None:
+        passes = loaded_once(passes)
+        others = score_other_seeds(run, made, passes, names, out=out, outputs=outputs, known_metrics=tuple(METRICS))
+        run = replace(run, other_seeds=others)
     return score_passes(run, passes, names, output=output, known_metrics=tuple(METRICS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 from opens2v_hf._util.text import as_line
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.evaluation.videos import FoundVideos
+from opens2v_hf.generators.outcome import GenerationRun
 from opens2v_hf.generators.recipe import SEED, Recipe
-from opens2v_hf.generators.run import GenerationRun
 from opens2v_hf.results.generation import Generation
 
 
@@ -27,6 +28,7 @@ class GenerationOptions:
     accept_license: bool = False
     device: str | None = None
     dtype: str | None = None
+    seeds: Sequence[int] | None = None
 
 
 def check_source(videos: object, model: object, options: GenerationOptions, out: object) -> None:
@@ -79,9 +81,11 @@ def make_videos(
         distributed=distributed,
         **vars(options),
     )
-    if not run.made:
-        sample_id, reason = next(iter(run.failed.items()))
-        raise ModelError(f"none of {len(run.failed)} videos could be made; {sample_id}: {reason}")
+    for each in (run, *run.others.values()):
+        if not each.made:
+            sample_id, reason = next(iter(each.failed.items()))
+            of_seed = f" with seed {each.settings.seed}" if run.others else ""
+            raise ModelError(f"none of {len(each.failed)} videos could be made{of_seed}; {sample_id}: {reason}")
     return run
 
 
@@ -111,6 +115,7 @@ def described(run: GenerationRun) -> Generation:
         notes=tuple(map(as_line, info.notes)),
         recipe=run.settings.recipe.to_dict(),
         seed=run.settings.seed,
+        seeds=run.settings.seeds,
         too_many_references=run.settings.too_many_references,
         references_changed=run.references_changed,
         prompts_cut=tuple(run.prompts_cut),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from opens2v_hf.results.columns import applicable_ids
 from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
+from opens2v_hf.scores.seeds import SeedValues
 from opens2v_hf.video.reader import Backend
 
 _LIBRARIES = ("torch", "transformers", "numpy", "pillow", "opencv-python-headless", "decord", "av")
@@ -68,6 +69,7 @@ class Run:
         distributed: False to score everything in this process, whatever was launched.
         limits: how long a video may take, and how long other processes are waited for.
         generation: who made the videos, for the record; None where they were given.
+        other_seeds: values of further seeds, for the record; see `RunResult.other_seeds`.
         workers: how many videos a process reads and decodes at a time; the models are used by one of them at a time.
             None for one a core.
 
@@ -86,6 +88,7 @@ class Run:
     limits: Limits = Limits()  # noqa: RUF009  likewise
     workers: int | None = None
     generation: Generation | None = None
+    other_seeds: Mapping[int, SeedValues] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip() or not is_line(self.model):
@@ -326,6 +329,7 @@ def _result(
         package=package_versions(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         generation=run.generation,
+        other_seeds=run.other_seeds,
     )
 
 

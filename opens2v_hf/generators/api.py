@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.generators.diffusers_pipeline import References
+from opens2v_hf.generators.files import seed_folder
 from opens2v_hf.generators.load import plan_generator
+from opens2v_hf.generators.outcome import GenerationRun
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
-from opens2v_hf.generators.run import GenerationRun, complete_settings, generate_videos, num_with_too_many
+from opens2v_hf.generators.run import chosen_seeds, complete_settings, generate_videos, num_with_too_many
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ def generate(
     out: str | os.PathLike[str],
     recipe: Recipe | None = None,
     seed: int = SEED,
+    seeds: Sequence[int] | None = None,
     too_many_references: TooMany = "fail",
     references: References = "given",
     model_revision: str | None = None,
@@ -50,6 +53,8 @@ def generate(
         out: folder; the videos go to `out`/videos as `<id>.mp4`, each with its record `<id>.json`.
         recipe: settings; what it leaves open is the model's default.
         seed: of every video.
+        seeds: in place of `seed`, several videos of each sample. Those of the first seed go to `out`/videos, those of
+            another one to `out`/seed-<n>/videos.
         too_many_references: what to do with samples that have more references than the model takes.
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
@@ -72,6 +77,7 @@ def generate(
     """
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ArgumentError(f"limit must be a whole number of at least 1 (got {limit!r})")
+    wanted = chosen_seeds(seed, seeds)
     planned = plan_generator(
         model,
         revision=model_revision,
@@ -88,22 +94,35 @@ def generate(
         chosen = in_turn(chosen)[:limit]
     generator = planned.load()
     try:
-        settings = complete_settings(generator, recipe, seed=seed, too_many_references=too_many_references)
+        all_settings = [
+            complete_settings(
+                generator,
+                recipe,
+                seed=each,
+                too_many_references=too_many_references,
+                seeds=wanted if len(wanted) > 1 else (),
+            )
+            for each in wanted
+        ]
         too_many = num_with_too_many(chosen, generator)
         if too_many:
             _LOGGER.warning(
                 "%d of %d samples have more references than the model takes (%s): %s",
                 too_many, len(chosen), generator.max_references, _CONSEQUENCE[too_many_references],
             )  # fmt: skip
-        return generate_videos(
-            generator,
-            opened,
-            Path(out) / "videos",
-            settings,
-            ids={sample.id for sample in chosen},
-            retry_failed=retry_failed,
-            distributed=distributed,
-        )
+        first, *others = [
+            generate_videos(
+                generator,
+                opened,
+                seed_folder(out, settings.seed, wanted) / "videos",
+                settings,
+                ids={sample.id for sample in chosen},
+                retry_failed=retry_failed,
+                distributed=distributed,
+            )
+            for settings in all_settings
+        ]
+        return replace(first, others={run.settings.seed: run for run in others})
     finally:
         generator.close()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opens2v_hf.data.benchmark.sample import HARD_CASE_CATEGORY, HARD_CASE_PREFIX, PAPER_CATEGORIES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, VERSIONS, Scorecard, scorecard, weights
+from opens2v_hf.scores.seeds import seed_scores
 
 if TYPE_CHECKING:
     from opens2v_hf.results.result import MetricResult, RunResult
@@ -86,13 +88,14 @@ def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str =
     """The scorecard of a result; see `RunResult.scorecard`."""
     if scoring == STRICT:
         require_known_missing(result)
-    return scorecard(
-        column_values(result),
-        split=result.split,
-        category_of=paper_category_of(result),
-        version=version,
-        scoring=scoring,
+    values = column_values(result)
+    card = scorecard(
+        values, split=result.split, category_of=paper_category_of(result), version=version, scoring=scoring
     )
+    if not result.other_seeds or result.generation is None:
+        return card
+    by_seed = {result.generation.seed: values, **result.other_seeds}
+    return replace(card, seeds=seed_scores(by_seed, split=result.split, version=version, scoring=scoring))
 
 
 def knows_what_is_missing(result: RunResult) -> bool:

@@ -28,6 +28,7 @@ class Generation:
         prompts_cut: ids of samples of whose prompt the text encoder saw a part only.
         prompts_rewritten: ids of samples whose video was made from another prompt.
         failed: id of a sample that has no video to the reason.
+        seeds: that were asked for together, `seed` among them; empty where it was the only one.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Generation:
     prompts_cut: tuple[str, ...] = ()
     prompts_rewritten: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
 
     @property
     def caveats(self) -> list[str]:
@@ -57,6 +59,9 @@ class Generation:
             found.append(f"{count} videos were made from {what}, since the model takes fewer")
         if self.prompts_rewritten:
             found.append(f"{len(self.prompts_rewritten)} videos were made from a rewritten prompt")
+        if self.seeds and self.seed != self.seeds[0]:
+            listed = ", ".join(map(str, self.seeds))
+            found.append(f"seed {self.seed} is not the first of {listed}: a seed may not be chosen by its scores")
         return found
 
     def describe(self) -> str:
@@ -66,7 +71,8 @@ class Generation:
             name: value for name, value in self.recipe.items() if name not in ("negative_prompt", "extra", "source")
         }
         settings = ", ".join(f"{name} {value}" for name, value in shown.items())
-        said = f"videos by {self.name} ({', '.join(about)}); seed {self.seed}" + (f", {settings}" if settings else "")
+        seed = f"seed {self.seed}" + (f" of {', '.join(map(str, self.seeds))}" if self.seeds else "")
+        said = f"videos by {self.name} ({', '.join(about)}); {seed}" + (f", {settings}" if settings else "")
         if self.prompts_cut:
             said += f"; {len(self.prompts_cut)} prompts cut by the text encoder"
         if self.failed:

@@ -18,6 +18,7 @@ from opens2v_hf.results.columns import category_of_id
 from opens2v_hf.results.problem import MAX_PROBLEMS, Problem, ProblemsError, form_problems
 from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, RunResult
 from opens2v_hf.results.result_file import ResultFile
+from opens2v_hf.scores.scorecard import COLUMNS
 
 MAX_SAMPLES = 10_000
 """The benchmark's largest split has 180."""
@@ -127,6 +128,13 @@ def _contradictions(result: RunResult) -> Iterator[str]:
             f"{len(ids)} videos and {len(coverage.missing)} missing ones do not make {coverage.found} found of "
             f"{coverage.expected}"
         )
+    if result.other_seeds and (result.generation is None or result.generation.seed in result.other_seeds):
+        yield "`other_seeds` must be beside a `generation` with another seed"
+    for seed, columns in result.other_seeds.items():
+        if unknown := sorted(set(columns) - set(COLUMNS)):
+            yield f"other_seeds.{seed} has {shown(unknown[0])}, which is no column of the leaderboard"
+        if not {i for values in columns.values() for i in values} <= {*ids, *coverage.missing}:
+            yield f"other_seeds.{seed} has ids that are none of the result's"
     for metric in result.metrics:
         if set(metric.scores) != set(ids):
             yield f"metrics.{metric.name}.scores does not have the ids of `videos`"

@@ -21,6 +21,8 @@ from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scor
 if TYPE_CHECKING:
     import pandas as pd
 
+    from opens2v_hf.scores.seeds import SeedValues
+
 FORMAT = "opens2v-hf/result/1"
 
 PARTIAL_ENDING = ".partial.json"
@@ -138,6 +140,8 @@ class RunResult:
         package: name and version of this package and of the libraries that decide numbers.
         created_at: UTC, ISO 8601.
         generation: who made the videos, and how; None where they were given.
+        other_seeds: further seeds of the same samples, to column to sample id to raw value, None for a video that
+            should have one and has none. All else here is about the videos of `generation.seed`.
     """
 
     model: str
@@ -150,6 +154,7 @@ class RunResult:
     package: Mapping[str, str] = field(default_factory=dict)
     created_at: str = ""
     generation: Generation | None = None
+    other_seeds: Mapping[int, SeedValues] = field(default_factory=dict)
 
     @property
     def comparable(self) -> bool:
@@ -247,6 +252,7 @@ class RunResult:
             "package": dict(self.package),
             "created_at": self.created_at,
             "generation": None if self.generation is None else self.generation.to_dict(),
+            "other_seeds": {str(seed): values for seed, values in self.other_seeds.items()},
         }
 
     def _scorecard_to_dict(self, scoring: str) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ def _exact(value: object) -> object:
 Line = Annotated[str, AfterValidator(_line)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_exact)]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_exact)]
+Seed = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,15})$")]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -142,10 +143,12 @@ class GenerationRecord(_Part):
     prompts_rewritten: list[Line]
     failed: dict[str, str]
     """Sample id to the reason."""
+    seeds: list[Count] = Field(default_factory=list)
+    """That were asked for together, `seed` among them; empty where it was the only one."""
 
     def made(self) -> Generation:
         """What the record says."""
-        lists = {name: tuple(getattr(self, name)) for name in ("notes", "prompts_cut", "prompts_rewritten")}
+        lists = {name: tuple(getattr(self, name)) for name in ("notes", "prompts_cut", "prompts_rewritten", "seeds")}
         return Generation(**{**dict(self), **lists})
 
 
@@ -169,6 +172,8 @@ class ResultFile(_Part):
     """UTC, ISO 8601."""
     generation: GenerationRecord | None = None
     """None where the videos were given."""
+    other_seeds: dict[Seed, dict[MetricName, dict[str, Number | None]]] = Field(default_factory=dict)
+    """Further seeds of the same samples to column to sample id to raw value; null for a video that has none."""
 
     def result(self) -> RunResult:
         """What the file says."""
@@ -199,4 +204,5 @@ class ResultFile(_Part):
             package=self.package,
             created_at=self.created_at,
             generation=None if self.generation is None else self.generation.made(),
+            other_seeds={int(seed): columns for seed, columns in self.other_seeds.items()},
         )

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from opens2v_hf.results.columns import beside_metrics, knows_what_is_missing
 from opens2v_hf.scores.outcome import Summary
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, ColumnScore, Scorecard
+from opens2v_hf.scores.seeds import SeedSpread
 
 if TYPE_CHECKING:
     from opens2v_hf.results.result import RunResult
 
 PARTIAL_MARK = "*"
+_NOT_SCORED = 5  # of the cells of a line of `card_lines`
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,8 @@ def format_text(results: Sequence[RunResult], *, version: str = "v1.1", width: i
     if len(results) == 1:
         title, lines, remarks = card_lines(results[0], version=version)
         if width is not None and len(_blocks(_widths(lines), width)) > 1:  # what was not scored goes below the table
-            remarks += [f"{line[0]}: {line[-1]}" for line in lines[1:] if line[-1]]
-            lines = [line[:-1] for line in lines]
+            remarks += [f"{line[0]}: {line[_NOT_SCORED]}" for line in lines[1:] if line[_NOT_SCORED]]
+            lines = [[*line[:_NOT_SCORED], *line[_NOT_SCORED + 1 :]] for line in lines]
         return "\n".join([wrapped(title, width), aligned(lines, width), *(wrapped(text, width) for text in remarks)])
     parts = []
     splits = list(dict.fromkeys(result.split for result in results))
@@ -186,15 +188,29 @@ def card_lines(result: RunResult, *, version: str = "v1.1") -> tuple[str, list[l
             value, interval = percent(one.strict.partial_total), percent_interval(one.strict.interval)
             lines.append([f"Total, strict{PARTIAL_MARK if one.strict.partial else ''}", value, interval, "", "", ""])
         lines += [_column_line(one.card.columns[name]) for name in shown_columns([one])]
+    seeds = None if one.card is None else one.card.seeds
+    if seeds is not None:
+        spreads = {COLUMNS[name].title: spread for name, spread in seeds.columns.items()}
+        spreads |= {"Total": seeds.total, f"Total{PARTIAL_MARK}": seeds.total}
+        cells = {title: _seed_cells(spread) for title, spread in spreads.items()}
+        lines[0] += [f"mean of {len(seeds.seeds)} seeds", "deviation", "95 % by prompt"]
+        lines[1:] = [[*line, *cells.get(line[0], ("", "", ""))] for line in lines[1:]]
     for name, summary in one.extras.items():
         interval = "" if summary.interval is None else f"[{summary.interval[0]:.3f}, {summary.interval[1]:.3f}]"
         raw = "none" if summary.mean is None else f"{summary.mean:.4f}"
         failed = f"{summary.num_failed} failed" if summary.num_failed else ""
-        lines.append([name, "", interval, raw, str(summary.num_scored), failed])
+        lines.append([name, "", interval, raw, str(summary.num_scored), failed, *([""] * (3 if seeds else 0))])
     found = f"{one.found[0]}/{one.found[1]} videos"
     title = f"{one.model}, {result.split}: {found}, {RELEASED} scoring, weights of {version}"
     notes = [f"{PARTIAL_MARK} {partial_note(one.card)}"] if one.card is not None and one.card.partial else []
+    if seeds is not None:
+        listed = ", ".join(map(str, seeds.seeds))
+        notes.append(f"all but the last three columns are about seed {seeds.seeds[0]}, the first of {listed}")
     return title, lines, notes
+
+
+def _seed_cells(spread: SeedSpread) -> tuple[str, str, str]:
+    return percent(spread.mean), percent(spread.deviation), percent_interval(spread.interval)
 
 
 def _column_line(column: ColumnScore) -> list[str]:

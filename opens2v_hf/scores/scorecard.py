@@ -16,12 +16,15 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.resampling import interval_of, resampled_means
+
+if TYPE_CHECKING:
+    from opens2v_hf.scores.seeds import SeedScores
 
 RELEASED, STRICT = SCORINGS = ("released", "strict")
 VERSIONS = ("v1.1", "v1.0")
@@ -233,6 +236,8 @@ class Scorecard:
             column has a value.
         total_bounds: the total if every missing column were 0, and if every one were 1.
         missing_columns: that count and have no value.
+        seeds: how the numbers depend on the seed, where several videos of each prompt were scored; all else here is
+            about one video of each prompt, those of the first seed.
     """
 
     split: str
@@ -244,6 +249,7 @@ class Scorecard:
     partial_total: float | None
     total_bounds: tuple[float, float]
     missing_columns: tuple[str, ...]
+    seeds: SeedScores | None = None
 
     @property
     def partial(self) -> bool:
@@ -458,5 +464,5 @@ def _one_of(what: str, value: str, known: Sequence[str]) -> None:
 
 def _jsonable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {str(key): _jsonable(item) for key, item in value.items()}
     return [_jsonable(item) for item in value] if isinstance(value, tuple) else value

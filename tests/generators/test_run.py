@@ -8,49 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
+from helpers.stripes import RECIPE, Stripes, make
 
-import opens2v_hf.generators.run as generation_run
+import opens2v_hf.generators.unit as generation_unit
 from opens2v_hf.errors import ArgumentError, GenerationError
-from opens2v_hf.generators import Generated, GeneratorInfo, Recipe
+from opens2v_hf.generators import Generated, Recipe
 from opens2v_hf.generators.api import generate
 from opens2v_hf.video.reader import open_video
-
-RECIPE = Recipe(width=32, height=16, num_frames=4, fps=8)
-
-
-class Stripes:
-    """A moving stripe whose place comes from the seed and the prompt."""
-
-    info = GeneratorInfo(kind="python", name="stripes")
-    recipe = RECIPE
-    max_references = None
-
-    def __init__(self, faults=None):
-        self.faults = faults or {}
-        self.requests = []
-        self.closed = False
-
-    def generate(self, request, progress=None):
-        self.requests.append(request)
-        fault = self.faults.get(request.id)
-        if isinstance(fault, Exception):
-            raise fault
-        frames = np.zeros((4, 16, 32, 3), np.uint8)
-        for number in range(4):
-            frames[number, :, (request.seed + len(request.prompt) + 4 * number) % 32] = 255
-        return fault if fault is not None else Generated(frames=frames)
-
-    def close(self):
-        self.closed = True
 
 
 @pytest.fixture
 def benchmark(tmp_path):
     return write_eval_folder(tmp_path / "benchmark")
-
-
-def make(generator, benchmark, tmp_path, **options):
-    return generate(generator, data_dir=benchmark, out=tmp_path / "out", **options)
 
 
 def test_each_sample_gets_a_video_and_its_record(benchmark, tmp_path):
@@ -164,8 +133,8 @@ def test_a_full_disk_keeps_what_is_finished(benchmark, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         return real(path, *_arguments, **_options)
 
-    real = generation_run.write_video
-    monkeypatch.setattr(generation_run, "write_video", full)
+    real = generation_unit.write_video
+    monkeypatch.setattr(generation_unit, "write_video", full)
     with pytest.raises(Exception, match="No space left"):
         make(Stripes(), benchmark, tmp_path)
     monkeypatch.undo()
@@ -192,7 +161,8 @@ def test_wrong_use_is_refused(benchmark, tmp_path, options, words):
 KILLED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from test_run import Stripes, generate
+from helpers.stripes import Stripes
+from opens2v_hf.generators.api import generate
 class Killed(Stripes):
     def generate(self, request, progress=None):
         if len(self.requests) == 2:
@@ -203,9 +173,9 @@ generate(Killed(), data_dir=sys.argv[2], out=sys.argv[3])
 
 
 def test_a_killed_run_goes_on_and_makes_nothing_twice(benchmark, tmp_path):
-    tests = Path(__file__).resolve().parent
+    tests = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-c", KILLED, str(tests), str(benchmark), str(tmp_path / "out")]
-    environment = {"PYTHONPATH": f"{tests.parent}:{tests.parents[1]}", "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(tests.parent), "PATH": "/usr/bin:/bin"}
     assert subprocess.run(command, env=environment, capture_output=True).returncode == -9
     again = Stripes()
     run = make(again, benchmark, tmp_path)

@@ -1,0 +1,89 @@
+"""Scoring the videos of further seeds, each as a run of its own below the run of the first seed."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from opens2v_hf.evaluation.generated import described, only_made
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.videos import find_videos
+from opens2v_hf.generators.files import seed_folder
+from opens2v_hf.generators.outcome import GenerationRun
+from opens2v_hf.results.columns import column_values
+from opens2v_hf.scores.seeds import SeedValues
+
+
+def name_of_seed(model: str, seed: int) -> str:
+    """The name of a result that is about a further seed.
+
+    Example:
+        >>> name_of_seed("vace-1.3b", 43)
+        'vace-1.3b, seed 43'
+    """
+    return f"{model}, seed {seed}"
+
+
+def outputs_of_seeds(
+    out: str | os.PathLike[str], split: str, seeds: Sequence[int], *, resume: str, partial: bool
+) -> dict[int, Output]:
+    """Where the scores of each seed go, that of the first seed first."""
+    return {
+        seed: Output(
+            seed_folder(out, seed, seeds),
+            split,
+            fresh=resume == "never",
+            retry_failed=resume == "retry-failed",
+            partial=partial,
+        )
+        for seed in seeds
+    }
+
+
+def loaded_once(passes: Sequence[MetricPass]) -> list[MetricPass]:
+    """The same passes for several runs; a single one keeps its models from one run to the next."""
+    if len(passes) != 1:
+        return list(passes)
+    return [replace(passes[0], load=functools.cache(passes[0].load))]
+
+
+def score_other_seeds(
+    first: Run,
+    made: GenerationRun,
+    passes: Sequence[MetricPass],
+    metrics: Sequence[str],
+    *,
+    out: str | os.PathLike[str],
+    outputs: dict[int, Output],
+    known_metrics: Collection[str],
+) -> dict[int, SeedValues]:
+    """Score the videos of all seeds but the first.
+
+    Args:
+        first: what is scored of the first seed; its samples are those of the others.
+        made: the videos of all seeds.
+        passes: the metrics.
+        metrics: their names.
+        out: of the first seed's run.
+        outputs: of `outputs_of_seeds`.
+        known_metrics: names of all metrics that there are.
+
+    Returns:
+        Seed to column to sample id to raw value.
+    """
+    values: dict[int, SeedValues] = {}
+    ids = [sample.id for sample in first.samples]
+    for seed, run in made.others.items():
+        folder = seed_folder(out, seed, made.settings.seeds) / "videos"
+        of_seed = replace(
+            first,
+            found=only_made(find_videos(os.fspath(folder), ids), run),
+            model=name_of_seed(first.model, seed),
+            generation=described(run),
+        )
+        result = score_passes(of_seed, passes, metrics, output=outputs[seed], known_metrics=known_metrics)
+        values[seed] = column_values(result)
+    return values

@@ -1,0 +1,82 @@
+"""The files of a video: `<id>.mp4`, and `<id>.json`, its record.
+
+A video belongs to its record as long as the record's key is that of the request.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opens2v_hf._util.atomic import atomic_file
+from opens2v_hf.data.benchmark.sample import EvalSample
+from opens2v_hf.errors import GenerationError, ResultError, VideoError
+from opens2v_hf.generators.checks import checked_frames
+from opens2v_hf.video.reader import open_video
+
+QUALITY = 12
+"""Constant rate factor of x264: 41 dB and more on real clips; the loss that is left is that of 4:2:0 colour."""
+
+_CHECKED_FRAMES = 8  # of a file that a service encoded
+
+
+def seed_folder(out: str | os.PathLike[str], seed: int, seeds: Sequence[int]) -> Path:
+    """Where the videos of a seed and their scores lie: `out` for the first seed, `out`/seed-<n> for the others."""
+    return Path(out) if seed == seeds[0] else Path(out) / f"seed-{seed}"
+
+
+def refuse_strangers(folder: Path, samples: Sequence[EvalSample]) -> None:
+    """Refuse to replace videos that another program made: those have no record."""
+    for sample in samples:
+        if (folder / f"{sample.id}.mp4").is_file() and not (folder / f"{sample.id}.json").is_file():
+            raise ResultError(
+                f"{folder / sample.id}.mp4 was not made by an earlier run here, and would be replaced; choose another "
+                "`out=`, or score that folder as it is"
+            )
+
+
+def remove_outdated(folder: Path, failed: Collection[str]) -> None:
+    """Remove videos of other requests, e.g. another seed, where the present one failed: they would be scored."""
+    for sample_id in failed:
+        for ending in (".mp4", ".json"):
+            (folder / f"{sample_id}{ending}").unlink(missing_ok=True)
+
+
+def record_of(folder: Path, sample_id: str, key: str) -> dict[str, Any] | None:
+    """The record of a video that is there and was made from this request."""
+    try:
+        record = json.loads((folder / f"{sample_id}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_there = isinstance(record, dict) and record.get("key") == key and (folder / f"{sample_id}.mp4").is_file()
+    return record if is_there else None
+
+
+def check_encoded(content: bytes, name: str) -> dict[str, Any]:
+    """Facts of a file that a service encoded, if it is a video that moves."""
+    try:
+        with open_video(content) as reader:
+            count = reader.num_frames
+            frames = reader.read(sorted({round(at) for at in np.linspace(0, count - 1, _CHECKED_FRAMES)}))
+            facts = {"num_frames": count, "fps": float(reader.fps) if reader.fps else None}
+    except VideoError as error:
+        raise GenerationError(f"what was returned for {name} is not a video: {error}", transient=True) from error
+    frames = checked_frames(frames)
+    return facts | {"width": frames.shape[2], "height": frames.shape[1]}
+
+
+def encoder() -> str:
+    """Of the frames that a generator returns."""
+    return f"libx264 crf {QUALITY}, PyAV {importlib.metadata.version('av')}"
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file that is complete whenever it is there."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
