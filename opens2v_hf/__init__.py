@@ -10,6 +10,7 @@ And its functions do what the commands of the same names do:
     score(videos, split=..., out=...)      all metrics for the videos of a model; resumable
     score(model="org/model", out=...)      the same, after making its videos
     generate(model, split=..., out=...)    only the videos
+    reproduce("VACE-1.3B", out=...)        a published row again, beside the published numbers
     compare(a, b)                          which differences between two results are real
     report(results, out)                   one HTML page about results
     explain(video, id=...)                 why a NexusScore is what it is
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
     from opens2v_hf.evaluation.api import score
     from opens2v_hf.generators.api import generate
+    from opens2v_hf.leaderboard.reproduction.reproduce import reproduce
     from opens2v_hf.models.roles import ModelChoice
     from opens2v_hf.results.result import RunResult
 
@@ -46,6 +48,7 @@ __all__ = [
     "generate",
     "push",
     "report",
+    "reproduce",
     "score",
     "show",
 ]
@@ -53,6 +56,7 @@ __all__ = [
 _LAZY = {
     "score": "opens2v_hf.evaluation.api",
     "generate": "opens2v_hf.generators.api",
+    "reproduce": "opens2v_hf.leaderboard.reproduction.reproduce",
     "RunResult": "opens2v_hf.results.result",
     "ModelChoice": "opens2v_hf.models.roles",
     **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),

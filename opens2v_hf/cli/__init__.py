@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "make a sample, score simulated models on it, write a table, plots and a report",
     "score": "score the videos of a model",
     "generate": "make the videos of a model for a split of the benchmark",
+    "reproduce": "score a published row of the leaderboard again, beside the published numbers",
     "models": "list the models that can be scored by their name, or check one",
     "explain": "show why the NexusScore of a video is what it is, as a picture and a page",
     "compare": "say which differences between two results are real",

@@ -14,12 +14,32 @@ from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 
 _LOADING_FLAGS = ("batch_tokens", "mixed_precision")
-_GENERATOR = {"device": "generator_device", "dtype": "generator_dtype"}
+GENERATOR_FLAGS = {"device": "generator_device", "dtype": "generator_dtype"}
+"""Argument of `generate` to its name in `score`."""
+
 _JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    parser.add_argument(
+        "videos", metavar="VIDEOS", nargs="?", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)"
+    )
+    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos first, in OUT/videos: {MODEL_HELP}")
+    add(parser, "--split")
+    add(
+        parser,
+        "--out",
+        required=True,
+        help="gets <split>.json and the journal from which the same command goes on after it was stopped or killed",
+    )
+    add(parser, "--name", help="of the model, for tables (default: the last part of VIDEOS that says something)")
+    add_scoring_arguments(parser)
+    add_generation_arguments(parser)
+
+
+def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of every command that scores the videos of a model."""
     from opens2v_hf.evaluation.api import Resume
     from opens2v_hf.evaluation.passes import Memory
     from opens2v_hf.metrics.registry import METRICS
@@ -27,18 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument(
-        "videos", metavar="VIDEOS", nargs="?", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)"
-    )
-    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos first, in OUT/videos: {MODEL_HELP}")
-    add(parser, "--split")
-    parser.add_argument(
         "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
-    )
-    add(
-        parser,
-        "--out",
-        required=True,
-        help="gets <split>.json and the journal from which the same command goes on after it was stopped or killed",
     )
     parser.add_argument(
         "--resume",
@@ -47,7 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: go on from what earlier runs finished in --out, and replace nothing else; retry-failed: try again "
         "also what failed for a reason that lies in the video; never: forget and replace what is there (default: auto)",
     )
-    add(parser, "--name", help="of the model, for tables (default: the last part of VIDEOS that says something)")
     add(parser, "--data-dir", "--revision")
     parser.add_argument("--videos-revision", metavar="REVISION", help="of the Hub repo of videos")
     parser.add_argument("--recursive", action="store_true", help="search the subfolders of VIDEOS, too")
@@ -90,7 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(options, "--variant", choices=VARIANTS)
     options.add_argument("--mixed-precision", choices=("no", "fp16", "bf16"), help="of the detector (default: no)")
     add(options, "--option")
-    add_generation_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -107,33 +114,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not processes.is_main_process():
         hide_bars()
-    metrics = names_of(arguments.metrics) or []
-    options, models = _chosen(arguments, metrics)
     try:
         result = opens2v_hf.score(
             arguments.videos,
             model=arguments.model,
             split=arguments.split,
-            metrics=metrics,
-            metric_models=models,
-            options=options,
-            num_frames=arguments.num_frames,
-            device=arguments.device,
-            dtype=arguments.dtype,
             name=arguments.name,
-            limit=arguments.limit,
-            ids=arguments.ids,
-            category=arguments.category,
-            data_dir=arguments.data_dir,
-            revision=arguments.revision,
-            videos_revision=arguments.videos_revision,
-            recursive=arguments.recursive,
-            backend=arguments.backend,
             out=arguments.out,
-            resume=arguments.resume,
-            memory=arguments.memory,
-            video_timeout_s=arguments.video_timeout,
-            **{_GENERATOR.get(key, key): value for key, value in generation_options(arguments).items()},
+            **scoring_options(arguments),
+            **{GENERATOR_FLAGS.get(key, key): value for key, value in generation_options(arguments).items()},
         )
     except KeyboardInterrupt:
         say(f"what was finished is kept in {arguments.out}; the same command goes on from there", error=True)
@@ -168,6 +157,31 @@ def run(arguments: argparse.Namespace) -> int:
     _print_list("not scored", failures, separator="\n  ")
     say(f"wrote {Path(arguments.out) / arguments.split}{PARTIAL_ENDING if result.is_partial else '.json'}")
     return int(bool(failures or result.coverage.missing or without))
+
+
+def scoring_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `opens2v_hf.score` from the flags of `add_scoring_arguments`."""
+    metrics = names_of(arguments.metrics) or []
+    options, models = _chosen(arguments, metrics)
+    return {
+        "metrics": metrics,
+        "metric_models": models,
+        "options": options,
+        "num_frames": arguments.num_frames,
+        "device": arguments.device,
+        "dtype": arguments.dtype,
+        "limit": arguments.limit,
+        "ids": arguments.ids,
+        "category": arguments.category,
+        "data_dir": arguments.data_dir,
+        "revision": arguments.revision,
+        "videos_revision": arguments.videos_revision,
+        "recursive": arguments.recursive,
+        "backend": arguments.backend,
+        "resume": arguments.resume,
+        "memory": arguments.memory,
+        "video_timeout_s": arguments.video_timeout,
+    }
 
 
 def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most: int = 12) -> None:

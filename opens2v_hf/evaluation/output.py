@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,4 +109,4 @@ class Output:
 
 def _place(source: str) -> str:
     """A source without the revision of its repo."""
-    return source.partition("@")[0]
+    return re.sub(r"@[^/]*", "", source) if source.startswith("hf://") else source

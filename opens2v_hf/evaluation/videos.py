@@ -16,6 +16,7 @@ _MOST_DEEPER = 2000
 """Files in subfolders that are looked at for a hint."""
 
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_IN_REPO = re.compile(r"hf://datasets/(?P<repo_id>[\w.-]+/[\w.-]+)(?:/(?P<folder>.+?))?/*")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FoundVideos:
     """The videos of a model that match a split's ids.
 
     Attributes:
-        source: the folder's name as a printable line, or "hf://datasets/<repo>@<revision>".
+        source: the folder's name as a printable line, or "hf://datasets/<repo>@<revision>[/<folder>]".
         fetch: sample id to a function that gives the local file; a Hub file is downloaded when it is called.
         file_names: sample id to name in the folder or repo.
         missing: ids without a video, in the split's order.
@@ -48,7 +49,8 @@ def find_videos(
     """Match the files of a folder or of a Hub dataset repo with sample ids by their stem (`<id>.mp4`).
 
     Args:
-        videos: a folder, or the id of a dataset repo on the Hub ("org/name"); an existing folder wins.
+        videos: a folder, the id of a dataset repo on the Hub ("org/name"), or a folder in one
+            ("hf://datasets/org/name/folder"); an existing folder wins.
         ids: of the split, in its order.
         revision: of the Hub repo.
         recursive: search the subfolders of a folder, too; those of a repo always are.
@@ -62,8 +64,11 @@ def find_videos(
         raise ArgumentError(f"{videos} is a file; give the folder that holds the videos, one <id>.mp4 for each sample")
     if _REPO_ID.fullmatch(videos):
         return _in_repo(videos, list(ids), revision)
+    if address := _IN_REPO.fullmatch(videos):
+        return _in_repo(address["repo_id"], list(ids), revision, folder=address["folder"] or "")
     raise ArgumentError(
-        f"there is no folder {videos}; give a folder of <id>.mp4 files or a Hub dataset repo such as org/name"
+        f"there is no folder {videos}; give a folder of <id>.mp4 files, a Hub dataset repo such as org/name, or a "
+        "folder in one such as hf://datasets/org/name/folder"
     )
 
 
@@ -86,7 +91,7 @@ def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
     )
 
 
-def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
+def _in_repo(repo_id: str, ids: list[str], revision: str | None, *, folder: str = "") -> FoundVideos:
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 
@@ -96,16 +101,18 @@ def _in_repo(repo_id: str, ids: list[str], revision: str | None) -> FoundVideos:
         raise ArgumentError(
             f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"
         ) from error
-    listed = sorted(sibling.rfilename for sibling in info.siblings or [])
-    files, missing, unknown = _match([name for name in listed if is_video_name(name)], ids, repo_id)
+    inside = f"{folder}/" if folder else ""
+    place = f"{repo_id}/{folder}" if folder else repo_id
+    listed = sorted(s.rfilename for s in info.siblings or [] if s.rfilename.startswith(inside))
+    files, missing, unknown = _match([name for name in listed if is_video_name(name)], ids, place)
     if not files:
-        raise ArgumentError(explain_no_match(repo_id, [name for name in listed if name[0] != "."], [], ids))
+        raise ArgumentError(explain_no_match(place, [name for name in listed if name[0] != "."], [], ids))
 
     def download(name: str) -> Callable[[], Path]:
         return lambda: Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=info.sha))
 
     return FoundVideos(
-        source=f"hf://datasets/{repo_id}@{info.sha}",
+        source=f"hf://datasets/{repo_id}@{info.sha}" + (f"/{folder}" if folder else ""),
         fetch={sample_id: download(name) for sample_id, name in files.items()},
         file_names=files,
         missing=missing,

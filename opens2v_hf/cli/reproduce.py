@@ -1,0 +1,111 @@
+"""`opens2v reproduce`: a published row of the leaderboard, scored again."""
+
+from __future__ import annotations
+
+import argparse
+
+from opens2v_hf._util.console import say, say_json, terminal_width
+from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, generation_options
+from opens2v_hf.cli.options import add
+from opens2v_hf.cli.score import GENERATOR_FLAGS, add_scoring_arguments, scoring_options
+from opens2v_hf.errors import ArgumentError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = (
+        "Scores a published row of the leaderboard again, and shows each column beside the published one, with its "
+        "interval and what differs. Without NAME it lists the rows and what is public of how each was made."
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of the row, e.g. VACE-1.3B")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=("results", "new"),
+        default="results",
+        help="results: the videos that the benchmark's authors published; new: made anew by the model, with the "
+        "defaults of its authors (default: results)",
+    )
+    parser.add_argument("--videos", metavar="VIDEOS", help="folder or repo that holds the videos, for --from results")
+    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos, for --from new: {MODEL_HELP}")
+    add(parser, "--split", default=None, help="of OpenS2V-Eval (default: the first that has the row)")
+    add(parser, "--out", help="gets <split>.json and the journal from which the same command goes on")
+    add(parser, "--json")
+    add_scoring_arguments(parser)
+    add_generation_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the rows, or reproduce one; 1 where a video is missing or failed."""
+    import opens2v_hf
+    from opens2v_hf._util import processes
+
+    if arguments.name is None:
+        _list(as_json=arguments.json)
+        return 0
+    if arguments.out is None:
+        raise ArgumentError("a reproduction needs a folder for its journal and result; give `out=`")
+    making = {GENERATOR_FLAGS.get(key, key): value for key, value in generation_options(arguments).items()}
+    reproduction = opens2v_hf.reproduce(
+        arguments.name,
+        source=arguments.source,
+        split=arguments.split,
+        videos=arguments.videos,
+        model=arguments.model,
+        out=arguments.out,
+        **scoring_options(arguments),
+        **making,
+    )
+    if not processes.is_main_process():
+        return 0
+    if arguments.json:
+        say_json(reproduction.to_dict())
+    else:
+        say(reproduction.format(terminal_width()))
+    result = reproduction.result
+    failed = sum(metric.summary.num_failed for metric in result.metrics)
+    return int(bool(failed or result.coverage.missing))
+
+
+def _list(*, as_json: bool) -> None:
+    from opens2v_hf.leaderboard.reproduction.published_rows import published_rows
+    from opens2v_hf.results.table import percent, wrapped
+
+    rows = published_rows().values()
+    if as_json:
+        say_json(
+            {
+                row.name: {
+                    "link": row.link,
+                    "totals": {split: one.total for split, one in row.splits.items()},
+                    "model": row.model,
+                    "repo": row.repo,
+                    "settings": {name: vars(setting) for name, setting in row.settings.items()},
+                    "text": {name: vars(setting) for name, setting in row.text.items()},
+                    "unknown": list(row.unknown),
+                    "why_not_new": row.why_not_new,
+                }
+                for row in rows
+            }
+        )
+        return
+    width = terminal_width()
+    for row in rows:
+        totals = ", ".join(f"{split} {percent(one.total)}" for split, one in row.splits.items())
+        say(wrapped(f"{row.name}: {totals}", width))
+        known = ", ".join(f"{name} {setting.value}" for name, setting in row.settings.items())
+        for words in (
+            f"authors' defaults: {known}" if known else "",
+            *(f"{name}: {setting.value}" for name, setting in row.text.items()),
+            f"not known: {'; '.join(row.unknown)}" if row.unknown else "",
+            f"--from new makes it with {row.model}"
+            if row.model
+            else f"--from new needs --model: {row.why_not_new.partition(';')[0]}",
+        ):
+            if words:
+                say(wrapped(f"  {words}", width))
+    say(
+        wrapped(
+            "\nDefaults are those of each model's authors; what the leaderboard's team ran is not published.", width
+        )
+    )

@@ -1,0 +1,145 @@
+"""The published rows: their numbers, and what is public of how their videos were made."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.generators.recipe import Recipe
+from opens2v_hf.generators.repos import known_repo
+from opens2v_hf.hub.folders import hub_folder
+from opens2v_hf.leaderboard.submissions.record import Submission, load_submissions
+from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.scores.scorecard import SPLITS
+
+RECIPES = Path(__file__).with_name("recipes.yaml")
+SEED_SETTING = "seed"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a published row.
+
+    Attributes:
+        value: a number, or words.
+        source: file of the authors' repository that says so.
+    """
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A model of the published tables.
+
+    Attributes:
+        name: as the tables have it.
+        link: of its page.
+        splits: split to the published numbers.
+        model: Hub id of a pipeline of diffusers with the same weights; None where there is none.
+        repo: Hub id of the released weights; None where it is not known.
+        settings: by the name of the recipe's setting, and "seed": defaults of the authors' scripts.
+        text: further settings in words.
+        unknown: what is not known, a few words each.
+    """
+
+    name: str
+    link: str
+    splits: Mapping[str, Submission]
+    model: str | None = None
+    repo: str | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    text: Mapping[str, Setting] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the authors' script; None where it is not known."""
+        found = self.settings.get(SEED_SETTING)
+        return None if found is None else found.value
+
+    @property
+    def recipe(self) -> Recipe:
+        """The settings that a generator takes; what is not known is left open."""
+        known = {name: setting.value for name, setting in self.settings.items() if name != SEED_SETTING}
+        return Recipe(**known, source=f"the authors' defaults for the published row {self.name}" if known else "")
+
+    @property
+    def why_not_new(self) -> str:
+        """Why its videos cannot be made anew by its name alone; empty where they can."""
+        if self.model is not None:
+            return ""
+        known = None if self.repo is None else known_repo(self.repo)
+        if known is not None and known.refusal:
+            return known.refusal
+        if self.repo is not None:
+            return f"no pipeline of diffusers has the weights of {self.repo}"
+        return "its weights are not published as a pipeline of diffusers"
+
+    def split_or_first(self, split: str | None) -> str:
+        """A split on which the row is published: the one asked for, or the first.
+
+        Raises:
+            ArgumentError: it is not published on that split.
+        """
+        if split is None:
+            return next(name for name in SPLITS if name in self.splits)
+        if split not in self.splits:
+            have = ", ".join(name for name in SPLITS if name in self.splits)
+            raise ArgumentError(f"{self.name} is not published on {split!r}, only on {have}; choose one with `split=`")
+        return split
+
+
+@cache
+def published_rows() -> dict[str, PublishedRow]:
+    """The models of the published tables by name, in the tables' order."""
+    import yaml
+
+    recipes = yaml.safe_load(RECIPES.read_text("utf-8"))
+    found: dict[str, dict[str, Submission]] = {}
+    for one in load_submissions(hub_folder("dataset_scripts", "opens2v-results")):
+        found.setdefault(one.model, {})[one.split] = one
+    return {name: _row(name, splits, recipes.get(name, {})) for name, splits in found.items()}
+
+
+def published_row(name: str) -> PublishedRow:
+    """The row of a model, whose name may be written in another case, and without a date in brackets.
+
+    Raises:
+        ArgumentError: there is no such row.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ArgumentError(f"a published row is named as its table has it, e.g. VACE-1.3B (got {name!r})")
+    rows = published_rows()
+    for wanted in (name, name.partition("(")[0]):
+        for row in rows.values():
+            if look(wanted) in (look(row.name), look(row.name.partition("(")[0])):
+                return row
+    by_lower = {known.lower(): known for known in rows}
+    near = [by_lower[one] for one in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(rows)}"
+    raise ArgumentError(f"no published row is named {name!r}; {hint}")
+
+
+def _row(name: str, splits: dict[str, Submission], facts: Mapping[str, Any]) -> PublishedRow:
+    sources = facts.get("sources", {})
+
+    def settings(part: str) -> dict[str, Setting]:
+        return {key: Setting(value, sources[source]) for key, (value, source) in facts.get(part, {}).items()}
+
+    return PublishedRow(
+        name=name,
+        link=next(iter(splits.values())).link,
+        splits=splits,
+        model=facts.get("model"),
+        repo=facts.get("repo", facts.get("model")),
+        settings=settings("settings"),
+        text=settings("text"),
+        unknown=tuple(facts.get("open", ())),
+    )
