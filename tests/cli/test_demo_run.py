@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.cli.demo_run import embedded_metrics, run_demo
-from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS
+from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
 from opens2v_hf.errors import ResultError
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.hub import has_embedded
@@ -39,7 +39,7 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     said: list[str] = []
     results = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
     by_model = {result.model: result.scorecard().columns["gmescore"].normalised for result in results}
-    assert set(by_model) == set(SIMULATED_MODELS)
+    assert set(by_model) == set(SAMPLE_MODELS)
     assert max(by_model, key=by_model.__getitem__) in ("perfect", "frozen")
     assert by_model["missing_subject"] < by_model["flicker"] < by_model["perfect"]
     # what stands still has no motion; and it is the scene of the perfect one
@@ -48,7 +48,7 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     assert any(EMBEDDED_NOTE in line for line in said)
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     # one best and one worst video of each column and model, all with their thumbnails
-    assert page.count('alt="Frames of the video for ') == 2 * 2 * len(SIMULATED_MODELS)
+    assert page.count('alt="Frames of the video for ') == 2 * 2 * len(SAMPLE_MODELS)
     assert "What the simulated models show" in page
     for result in results:
         assert RunResult.load(tmp_path / "results" / result.model / "open-domain.json") == result

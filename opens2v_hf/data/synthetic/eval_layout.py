@@ -19,6 +19,7 @@ from typing import Any
 from PIL import Image
 
 from opens2v_hf.data.benchmark.sample import PREFIXES
+from opens2v_hf.data.synthetic.references import REFERENCE_PX, SYNTHESIS_FLAGS, subject_reference
 from opens2v_hf.data.synthetic.render import environment_picture, reference_picture
 from opens2v_hf.data.synthetic.scenes import (
     Background,
@@ -42,15 +43,6 @@ SEEDS_PER_SAMPLE = 10_000
 
 MAX_SAMPLE_SEED = 99
 """Above it, scene seeds would reach those of the embedded models' training."""
-
-REFERENCE_PX = 112
-"""Width and height of a subject's reference picture."""
-
-SYNTHESIS_FLAGS = {
-    "singleface": "Wrong", "singlehuman": "wrong", "singleobj": "wrong", "multiface": "True",
-    "multihuman": "True", "multiobject": "True", "faceobj": "Wrong", "humanobj": "Wrong",
-}  # fmt: skip
-"""The released spellings of true and false, by prefix."""
 
 SPLITS = {
     "Open-Domain": PREFIXES,
@@ -227,11 +219,9 @@ def _references(scene: Scene) -> list[_Reference]:
 def _subject(scene: Scene, index: int, sprite: Sprite) -> _Reference:
     # Single people and faces come as PNG, everything else as JPEG; the released files mix both.
     ending = "png" if scene.category in SPLITS["Human-Domain"] else "jpg"
-    background = "white" if SYNTHESIS_FLAGS[scene.category] == "True" else "textured"
-    crop = "face" if sprite.kind == "face" else "whole"
 
     def draw() -> Image.Image:
-        return reference_picture(sprite, REFERENCE_PX, background, crop=crop, seed=scene.seed + index)
+        return subject_reference(scene, index)
 
     return _Reference(label(sprite), _subject_folder(scene.category, sprite), ending, draw)
 

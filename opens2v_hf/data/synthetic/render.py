@@ -7,6 +7,7 @@ least half of a pixel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,7 +37,7 @@ class Rendered:
         boxes: float32 [N, 4], xyxy around each mask in pixels, x1 and y1 exclusive; zeros where nothing is visible.
         heads: float32 [N, 4], xyxy around each person's head, occluded or not; NaN for objects and hidden actors.
         landmarks: float32 [N, 5, 2], x and y of left eye, right eye, nose, left and right corner of the mouth (left
-            as seen in the picture); NaN likewise.
+            as seen in the picture); NaN likewise, and for actors that are turned.
     """
 
     image: np.ndarray
@@ -63,10 +64,13 @@ def render_frame(scene: Scene, frame_index: int) -> Rendered:
         if frame_index in actor.hidden:
             continue
         x, y, width, height = _place(actor, progress, *size)
-        covered = _paste(canvas, _sprite_patch(actor.sprite, height), x, y)
+        patch = _sprite_patch(actor.sprite, height)
+        if actor.turn:
+            patch, x, y = _turned(patch, actor.turn, x, y)
+        covered = _paste(canvas, patch, x, y)
         masks[:index] &= ~covered
         masks[index] = covered
-        if actor.sprite.kind in HEAD_BOXES:
+        if actor.sprite.kind in HEAD_BOXES and not actor.turn:
             heads[index], landmarks[index] = _head(actor.sprite.kind, x, y, width, height)
     if scene.occluder is not None:
         patch, left, top = draw_occluder(scene.occluder, *size)
@@ -79,6 +83,39 @@ def render_video(scene: Scene) -> np.ndarray:
     return np.stack([render_frame(scene, index).image for index in range(scene.num_frames)])
 
 
+def render_pasted(scene: Scene, frame_index: int, pictures: Sequence[Image.Image], crops: Sequence[str]) -> np.ndarray:
+    """A frame in which each actor is its reference picture, background and all, laid over the place of the actor.
+
+    Args:
+        scene: whose actors are not drawn; hidden ones have no picture either.
+        frame_index: of the frame.
+        pictures: square, one for each actor, as `reference_picture` draws them.
+        crops: of each picture.
+
+    Returns:
+        uint8 [H, W, 3] RGB.
+
+    Raises:
+        ArgumentError: the scene has no such frame.
+    """
+    progress = scene.progress(frame_index)
+    size = (scene.width, scene.height)
+    canvas = draw_backdrop(scene.background, *size).astype(np.float32)
+    for actor, picture, crop in zip(scene.actors, pictures, crops, strict=True):
+        if frame_index in actor.hidden:
+            continue
+        left, top, _, height = _place(actor, progress, *size)
+        figure_left, figure_top, _, figure_height = _reference_place(actor.sprite, picture.width, crop)
+        scale = height / figure_height
+        side = max(round(scale * picture.width), 1)
+        pixels = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR), np.float32)
+        patch = np.concatenate([pixels, np.ones((side, side, 1), np.float32)], axis=2)
+        _paste(canvas, np.pad(patch, ((1, 1), (1, 1), (0, 0))), left - scale * figure_left, top - scale * figure_top)
+    if scene.occluder is not None:
+        _paste(canvas, *draw_occluder(scene.occluder, *size))
+    return _to_uint8(canvas)
+
+
 def render_background(scene: Scene) -> np.ndarray:
     """The scene with its subjects painted out, uint8 [H, W, 3] RGB: the same for every frame, the occluder in place."""
     canvas = draw_backdrop(scene.background, scene.width, scene.height).astype(np.float32)
@@ -88,7 +125,13 @@ def render_background(scene: Scene) -> np.ndarray:
 
 
 def reference_picture(
-    sprite: Sprite, size_px: int = 112, background: str = "white", *, crop: str = "whole", seed: int = 0
+    sprite: Sprite,
+    size_px: int = 112,
+    background: str = "white",
+    *,
+    crop: str = "whole",
+    seed: int = 0,
+    turn: float = 0.0,
 ) -> Image.Image:
     """A square picture of a subject alone, as a benchmark's reference.
 
@@ -99,6 +142,7 @@ def reference_picture(
         crop: "whole" (everything of the subject), or "face" (a person's head, as in the benchmark's crop_man and
             crop_woman folders).
         seed: decides the textured background.
+        turn: degrees by which the subject leans, counter-clockwise: another pose.
 
     Raises:
         ArgumentError: a background or crop that does not exist, or the face of an object.
@@ -113,7 +157,10 @@ def reference_picture(
     else:
         names = list(words.BACKGROUNDS)
         canvas = draw_backdrop(Background(names[seed % len(names)], seed), size_px, size_px).astype(np.float32)
-    _paste(canvas, _sprite_patch(sprite, height), left, top)
+    patch = _sprite_patch(sprite, height)
+    if turn:
+        patch, left, top = _turned(patch, turn, left, top)
+    _paste(canvas, patch, left, top)
     return Image.fromarray(_to_uint8(canvas))
 
 
@@ -179,6 +226,18 @@ def _sprite_patch(sprite: Sprite, height_px: float) -> np.ndarray:
     """Premultiplied float32 [h, w, 4] with an empty border of a pixel, so that it can be shifted by less than one."""
     patch = draw_figure(sprite, height_px * ASPECT[sprite.kind], height_px)
     return np.pad(patch, ((1, 1), (1, 1), (0, 0)))
+
+
+def _turned(patch: np.ndarray, degrees: float, left: float, top: float) -> tuple[np.ndarray, float, float]:
+    """A patch turned counter-clockwise about its centre, which stays in place, and its new left and top."""
+    height, width = patch.shape[:2]
+    angle = np.deg2rad(degrees)
+    across = int(np.ceil(abs(width * np.cos(angle)) + abs(height * np.sin(angle)))) + 2
+    down = int(np.ceil(abs(width * np.sin(angle)) + abs(height * np.cos(angle)))) + 2
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    matrix[:, 2] += ((across - width) / 2, (down - height) / 2)
+    turned = cv2.warpAffine(patch, matrix, (across, down), flags=cv2.INTER_LINEAR)
+    return turned, left - (across - width) / 2, top - (down - height) / 2
 
 
 def _paste(canvas: np.ndarray, patch: np.ndarray, left: float, top: float) -> np.ndarray:

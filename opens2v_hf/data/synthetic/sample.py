@@ -1,4 +1,4 @@
-"""The whole synthetic sample in one folder: benchmark, videos of all simulated models, dataset."""
+"""The whole synthetic sample in one folder: benchmark, videos of simulated models, dataset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opens2v_hf.data.synthetic.dataset_layout import write_dataset
 from opens2v_hf.data.synthetic.eval_layout import PER_CATEGORY, check_seed, eval_ids, write_eval, write_generated
-from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS
+from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def write_sample(
     eval_ids(per_category)
     benchmark = write_eval(folder / "opens2v-eval", per_category=per_category, seed=seed, on_file=on_file)
     videos = {}
-    for model in SIMULATED_MODELS:
+    for model in SAMPLE_MODELS:
         videos[model] = folder / "videos" / model
         write_generated(videos[model], model, per_category=per_category, seed=seed, on_file=on_file)
     return SampleFolders(benchmark, videos, write_dataset(folder / "opens2v-5m", seed=seed, on_file=on_file))

@@ -131,11 +131,13 @@ class Actor:
         sprite: what it looks like.
         track: how it moves.
         hidden: indices of the frames in which it is not drawn.
+        turn: degrees by which it leans, counter-clockwise: another pose; no scene that is drawn from a seed has one.
     """
 
     sprite: Sprite
     track: Track
     hidden: frozenset[int] = frozenset()
+    turn: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,22 @@
 A model gets the scene that a prompt and its references describe and answers with frames. What a metric says about
 these models can be checked: the perfect one must win, and each fault must cost where the metric claims to see it.
 
-    >>> sorted(SIMULATED_MODELS)
-    ['corrupted_frames', 'flicker', 'frozen', 'missing_subject', 'perfect', 'text_ignored', 'wrong_subject']
+    >>> SAMPLE_MODELS
+    ('perfect', 'flicker', 'wrong_subject', 'missing_subject', 'text_ignored', 'corrupted_frames', 'frozen')
+    >>> [model for model in SIMULATED_MODELS if model not in SAMPLE_MODELS][:3]
+    ['pasted_reference', 'swapped_subjects', 'merged_subjects']
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
-from opens2v_hf.data.synthetic.render import render_frame
+from opens2v_hf.data.synthetic.references import reference_crop, subject_reference
+from opens2v_hf.data.synthetic.render import render_frame, render_pasted
 from opens2v_hf.data.synthetic.scenes import (
     ObjectSprite,
     PersonSprite,
@@ -46,6 +49,16 @@ BLOCK_PX = 16
 
 BLOCK_SHARE = 0.25
 """Part of a corrupted frame's blocks that show something else of the frame, or plain grey."""
+
+
+DRIFT_START = 0.2
+"""Part of a film in which a drifting subject is still itself."""
+
+JUMP_PERIOD = 3
+"""Frames after which the place behind subjects that are right alone is another one."""
+
+TAIL_START = 0.7
+"""Part of a film that comes before a broken tail: with 24 frames the last 7 are broken."""
 
 
 def perfect(scene: Scene) -> Frames:
@@ -114,13 +127,83 @@ def frozen(scene: Scene) -> Frames:
         yield first
 
 
+def pasted_reference(scene: Scene) -> Frames:
+    """The reference pictures, with their own backgrounds, slide over the scene on the subjects' ways."""
+    pictures = [subject_reference(scene, index) for index in range(len(scene.actors))]
+    crops = [reference_crop(sprite) for sprite in scene.sprites]
+    for index in range(scene.num_frames):
+        yield render_pasted(scene, index, pictures, crops)
+
+
+def swapped_subjects(scene: Scene) -> Frames:
+    """Each subject has its own form and the colours and clothes of the next one; no fault with one subject."""
+    for index, sprite in enumerate(swapped_sprites(scene.sprites)):
+        scene = with_sprite(scene, index, sprite)
+    return perfect(scene)
+
+
+def merged_subjects(scene: Scene) -> Frames:
+    """One subject with the form of the first and the looks of the second stands for all; no fault with one subject."""
+    if len(scene.actors) > 1:
+        scene = with_sprite(scene, 0, _with_looks_of(scene.sprites[0], scene.sprites[1]))
+        for index in range(1, len(scene.actors)):
+            scene = with_hidden(scene, index)
+    return perfect(scene)
+
+
+def drifting_subject(scene: Scene) -> Frames:
+    """Every subject is right at first and fades into another one of its kind, which it is in the end."""
+    for index, (right, wrong) in enumerate(zip(perfect(scene), wrong_subject(scene), strict=True)):
+        share = max(0.0, (scene.progress(index) - DRIFT_START) / (1 - DRIFT_START))
+        yield np.rint((1 - share) * right + share * wrong).astype(np.uint8)
+
+
+def identity_alone(scene: Scene) -> Frames:
+    """The subjects are right, and all else is wrong: they stand still, and the place jumps from one to another."""
+    rng = _generator(scene, "identity_alone")
+    here = replace(scene, actors=tuple(replace(actor, track=_at_rest(actor.track)) for actor in scene.actors))
+    for index in range(scene.num_frames):
+        if index % JUMP_PERIOD == 0:
+            here = with_background(here, other_background(scene.background, rng))
+        rendered = render_frame(replace(here, occluder=None), index)
+        torn = _corrupt(rendered.image, rng)
+        visible = rendered.masks.any(axis=0)
+        torn[visible] = rendered.image[visible]
+        yield torn
+
+
+def broken_tail(scene: Scene) -> Frames:
+    """What was asked for, and from `TAIL_START` on nothing but noise and torn blocks."""
+    rng = _generator(scene, "broken_tail")
+    for index, image in enumerate(perfect(scene)):
+        yield image if index < TAIL_START * scene.num_frames else _corrupt(image, rng)
+
+
 SIMULATED_MODELS: Mapping[str, SimulatedModel] = MappingProxyType(
     {
         model.__name__: model
-        for model in (perfect, flicker, wrong_subject, missing_subject, text_ignored, corrupted_frames, frozen)
+        for model in (
+            perfect, flicker, wrong_subject, missing_subject, text_ignored, corrupted_frames, frozen, pasted_reference,
+            swapped_subjects, merged_subjects, drifting_subject, identity_alone, broken_tail,
+        )
     }
-)
+)  # fmt: skip
 """Name of a simulated model -> what it makes of a scene; deterministic, the perfect one first."""
+
+SAMPLE_MODELS = tuple(SIMULATED_MODELS)[:7]
+"""Those whose videos the sample holds; the others are for `opens2v faults`."""
+
+
+def shows_fault(model: str, scene: Scene) -> bool:
+    """Whether a model's fault can be seen in a scene: one subject alone can neither be swapped nor merged.
+
+    Raises:
+        ArgumentError: there is no such model.
+    """
+    _check(model)
+    if model == "swapped_subjects":
+        return swapped_sprites(scene.sprites) != scene.sprites
+    return model != "merged_subjects" or len(scene.actors) > 1
 
 
 def simulate(model: str, scene: Scene) -> Frames:
@@ -136,9 +219,13 @@ def simulate(model: str, scene: Scene) -> Frames:
     Raises:
         ArgumentError: there is no such model.
     """
+    _check(model)
+    return SIMULATED_MODELS[model](scene)
+
+
+def _check(model: str) -> None:
     if model not in SIMULATED_MODELS:
         raise ArgumentError(f"the simulated models are {', '.join(SIMULATED_MODELS)} (got {model=})")
-    return SIMULATED_MODELS[model](scene)
 
 
 def _generator(scene: Scene, model: str) -> np.random.Generator:
@@ -153,6 +240,31 @@ def _alike(a: Sprite, b: Sprite) -> bool:
     if isinstance(a, PersonSprite) and isinstance(b, PersonSprite):
         return a.hair == b.hair or a.shirt == b.shirt
     return False
+
+
+def swapped_sprites(sprites: Sequence[Sprite]) -> tuple[Sprite, ...]:
+    """Each sprite with the colours and clothes of the next, the last with those of the first.
+
+    >>> swapped_sprites((ObjectSprite("star", "red"), ObjectSprite("box", "blue", "dotted")))[0]
+    ObjectSprite(shape='star', colour='blue', texture='dotted', size='large')
+    """
+    return tuple(_with_looks_of(own, sprites[(i + 1) % len(sprites)]) for i, own in enumerate(sprites))
+
+
+def _with_looks_of(sprite: Sprite, other: Sprite) -> Sprite:
+    """Its own shape, gender and size, and all else that both kinds have from the other one."""
+    if isinstance(sprite, ObjectSprite):
+        if isinstance(other, ObjectSprite):
+            return replace(sprite, colour=other.colour, texture=other.texture)
+        return replace(sprite, colour=other.shirt)
+    if isinstance(other, ObjectSprite):
+        return replace(sprite, shirt=other.colour)
+    return replace(sprite, hair=other.hair, shirt=other.shirt, glasses=other.glasses, skin=other.skin)
+
+
+def _at_rest(track: Track) -> Track:
+    """Half way, and there all the time."""
+    return Track(*track.position(0.5))
 
 
 def other_way(track: Track) -> Track:

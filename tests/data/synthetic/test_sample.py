@@ -7,7 +7,7 @@ from helpers.trees import tree_digests
 from opens2v_hf.data.synthetic.__main__ import main
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import write_sample
-from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS
+from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
 from opens2v_hf.errors import ArgumentError
 
 
@@ -20,7 +20,7 @@ def test_command_line_and_function_write_the_same(tmp_path, capsys):
     assert tree_digests(tmp_path / "call") == tree_digests(tmp_path / "cli")
     assert len(seen) == len(tree_digests(tmp_path / "call"))
     assert f"{len(seen)} files" in printed.err
-    assert list(folders.videos) == list(SIMULATED_MODELS)
+    assert list(folders.videos) == list(SAMPLE_MODELS)
     for folder in folders.videos.values():
         assert {path.name for path in folder.iterdir()} == {f"{sample_id}.mp4" for sample_id in eval_ids(1)}
         with av.open(str(folder / "singleobj_1.mp4")) as container:

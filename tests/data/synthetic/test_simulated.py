@@ -3,18 +3,29 @@
 import itertools
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import simulated
 from opens2v_hf.data.synthetic.render import render_background, render_frame, render_video
-from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, ObjectSprite, PersonSprite, Track, draw_scene
+from opens2v_hf.data.synthetic.scenes import (
+    ASPECT,
+    SUBJECT_HEIGHT,
+    ObjectSprite,
+    PersonSprite,
+    Track,
+    draw_scene,
+    with_hidden,
+    with_sprite,
+)
 from opens2v_hf.data.synthetic.simulated import (
     NOISE_LEVEL,
     SIMULATED_MODELS,
     flickering_frames,
     other_way,
+    shows_fault,
     simulate,
 )
 from opens2v_hf.errors import ArgumentError
@@ -94,9 +105,89 @@ class TestFaults:
         assert (error > NOISE_LEVEL / 2).all()
         assert np.abs(frames[1] - frames[0]).mean() > np.abs(clean[1] - clean[0]).mean() + 20
 
+    def test_pasted_reference_slides_the_pictures_over_the_scene(self, scene):
+        frames = video("pasted_reference", scene).astype(int)
+        bare = replace(scene, occluder=None)
+        last = bare.num_frames - 1
+        top = len(scene.actors) - 1  # nothing but the foreground lies over the last actor
+        at_last = render_frame(bare, last)
+        inside = at_last.masks[top] & (np.abs(frames[last] - at_last.image).max(axis=-1) < 60)
+        if scene.occluder is None:
+            # it is the same subject in the same place, drawn smaller or larger
+            assert inside.sum() > 0.6 * at_last.masks[top].sum()
+        empty = render_background(scene).astype(int)
+        rim = ~everyone(scene)[0] & (np.abs(frames[0] - empty).max(axis=-1) > 10)
+        assert rim.mean() > 0.01  # with a background of its own around it
+
+    def test_drifting_subject_is_right_at_first_and_another_one_at_last(self, scene):
+        frames = video("drifting_subject", scene)
+        np.testing.assert_array_equal(frames[:3], render_video(scene)[:3])
+        np.testing.assert_array_equal(frames[-1], video("wrong_subject", scene)[-1])
+        half_way = frames[9].astype(int)  # (9/15 - 0.2) / 0.8
+        mixed = 0.5 * render_frame(scene, 9).image + 0.5 * video("wrong_subject", scene)[9]
+        assert np.abs(half_way - mixed).max() <= 0.5
+
+    def test_identity_alone_keeps_the_subjects_and_nothing_else(self, scene):
+        frames, clean = video("identity_alone", scene).astype(int), render_video(scene).astype(int)
+        still = replace(scene, occluder=None, actors=tuple(
+            replace(actor, track=Track(*actor.track.position(0.5))) for actor in scene.actors))  # fmt: skip
+        at_rest = render_frame(still, 0)
+        visible = at_rest.masks.any(axis=0)
+        # the pixels of an outline are partly background
+        inner = cv2.erode(visible.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        assert inner.sum() > 0.4 * visible.sum()
+        assert (np.abs(frames - at_rest.image).max(axis=-1)[:, inner] <= 2).mean() > 0.95
+        assert (np.abs(frames - clean).max(axis=-1)[:, ~visible] > 20).mean() > 0.6
+
+    def test_broken_tail_breaks_the_end_alone(self, scene):
+        frames, clean = video("broken_tail", scene), render_video(scene)
+        np.testing.assert_array_equal(frames[:12], clean[:12])
+        error = np.sqrt(((frames[12:].astype(float) - clean[12:]) ** 2).mean(axis=(1, 2, 3)))
+        assert (error > NOISE_LEVEL / 2).all()
+
+    def test_subjects_are_swapped_and_merged_only_where_there_are_several(self, scene):
+        several = len(scene.actors) > 1
+        assert shows_fault("merged_subjects", scene) is several
+        merged = video("merged_subjects", scene)
+        if several:
+            one = with_sprite(scene, 0, merged_sprite(scene))
+            for index in range(1, len(scene.actors)):
+                one = with_hidden(one, index)
+            np.testing.assert_array_equal(merged, render_video(one))
+        else:
+            np.testing.assert_array_equal(merged, render_video(scene))
+            assert not shows_fault("swapped_subjects", scene)
+        assert (video("swapped_subjects", scene) == render_video(scene)).all() != shows_fault("swapped_subjects", scene)
+
     def test_frozen_is_the_first_frame(self, scene):
         frames = video("frozen", scene)
         assert (frames == render_frame(scene, 0).image).all()
+
+
+def merged_sprite(scene):
+    """By hand: the first one's shape or gender, and what the second one has besides."""
+    first, second = scene.sprites[:2]
+    if isinstance(first, ObjectSprite):
+        return replace(first, colour=second.colour, texture=second.texture)
+    if isinstance(second, ObjectSprite):
+        return replace(first, shirt=second.colour)
+    return replace(first, hair=second.hair, shirt=second.shirt, glasses=second.glasses, skin=second.skin)
+
+
+def test_swapped_subjects_change_clothes_and_keep_their_form():
+    man = PersonSprite("human", "man", "black", "red", glasses=True, skin="dark", size="small")
+    woman = PersonSprite("human", "woman", "grey", "blue")
+    cross = ObjectSprite("cross", "green", "striped")
+    assert simulated.swapped_sprites((man, woman)) == (
+        PersonSprite("human", "man", "grey", "blue", size="small"),
+        PersonSprite("human", "woman", "black", "red", glasses=True, skin="dark"),
+    )
+    assert simulated.swapped_sprites((woman, cross)) == (
+        replace(woman, shirt="green"),
+        ObjectSprite("cross", "blue", "striped"),
+    )
+    alike = (replace(man, shirt="green"), cross)
+    assert simulated.swapped_sprites(alike) == alike
 
 
 def test_some_of_the_scenes_move():
@@ -133,5 +224,6 @@ def test_strangers_look_like_none_of_the_references(category, monkeypatch):
 
 
 def test_unknown_model():
-    with pytest.raises(ArgumentError, match="perfect, flicker"):
-        simulate("sora", SCENES[0])
+    for call in (simulate, shows_fault):
+        with pytest.raises(ArgumentError, match="perfect, flicker"):
+            call("sora", SCENES[0])
