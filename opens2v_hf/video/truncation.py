@@ -52,7 +52,7 @@ def claimed_frames(stream: io.FileIO | io.BytesIO, name: str) -> int:
     """
     file_bytes = stream.seek(0, os.SEEK_END)
     claimed = 0
-    boxes = _Boxes(stream, name)
+    boxes = Boxes(stream, name)
     for kind, start, end in boxes.inside(0, file_bytes):
         if kind == b"moov":
             for _, track_start, track_end in boxes.inside(start, end, b"trak"):
@@ -63,7 +63,7 @@ def claimed_frames(stream: io.FileIO | io.BytesIO, name: str) -> int:
     return claimed
 
 
-def _claimed_by_track(boxes: _Boxes, start: int, end: int, file_bytes: int) -> int:
+def _claimed_by_track(boxes: Boxes, start: int, end: int, file_bytes: int) -> int:
     """Samples of one size need no table (ISO/IEC 14496-12, 8.7.3.2)."""
     handlers = [boxes.read(at + 8, 4) for _, at, _ in boxes.below(start, end, b"mdia", b"hdlr")]
     claimed = 0
@@ -83,7 +83,7 @@ def _claimed_by_run(head: bytes, num_bytes: int) -> int:
     return 0 if entry_bytes and count * entry_bytes <= num_bytes else count
 
 
-class _Boxes:
+class Boxes:
     """The boxes of an mp4 file, read one after another; how many is bounded."""
 
     def __init__(self, stream: io.FileIO | io.BytesIO, name: str) -> None:
@@ -92,6 +92,7 @@ class _Boxes:
         self._left = _MAX_BOXES
 
     def read(self, start: int, count: int) -> bytes:
+        """Bytes from a position on."""
         self._stream.seek(start)
         return self._stream.read(count)
 

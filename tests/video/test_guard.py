@@ -31,7 +31,7 @@ def test_whatever_is_raised_is_a_video_error(tmp_path, monkeypatch, error, place
     elif place == "decode":
         monkeypatch.setattr("opens2v_hf.video.rgb.RgbConverter.convert", raising)
     else:
-        monkeypatch.setattr(truncation._Boxes, "read", raising)
+        monkeypatch.setattr(truncation.Boxes, "read", raising)
     with pytest.raises(VideoError, match=r"v\.mp4: ") as caught:
         list(open_video(path).iter_frames())
     chain, link = [], caught.value

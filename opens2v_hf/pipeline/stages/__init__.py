@@ -1,1 +1,41 @@
-"""The stages, one a module, in the order in which a build applies them."""
+"""The stages, one a module, in the order in which a build applies them.
+
+Each works alone:
+
+    >>> from opens2v_hf.pipeline.stages.scenes import Scenes
+    >>> Scenes(detector="none", min_seconds=1).facts()["min_seconds"]
+    1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.stage import Stage
+from opens2v_hf.pipeline.stages.probe import Probe
+from opens2v_hf.pipeline.stages.scenes import Scenes
+
+STAGES: Mapping[str, Callable[..., Stage]] = MappingProxyType({stage.name: stage for stage in (Probe, Scenes)})
+"""Name of a stage -> its class, in the order in which they are applied."""
+
+
+def make_stages(
+    arguments: Mapping[str, Mapping[str, Any]] | None = None, only: Collection[str] | None = None
+) -> list[Stage]:
+    """The stages of a build, none loaded yet.
+
+    Args:
+        arguments: stage -> the arguments of its class; what is left out keeps its default.
+        only: names of the stages to make; by default all. Their order does not matter.
+
+    Raises:
+        ArgumentError: there is no such stage, or an argument has a value that cannot be used.
+    """
+    arguments = arguments or {}
+    unknown = sorted({*arguments, *(only or ())} - set(STAGES))
+    if unknown:
+        raise ArgumentError(f"the stages are {', '.join(STAGES)} (got {', '.join(unknown)})")
+    return [make(**arguments.get(name, {})) for name, make in STAGES.items() if only is None or name in only]

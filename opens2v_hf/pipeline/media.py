@@ -1,0 +1,257 @@
+"""Frames of clips, each clip decoded once for all stages that look at its standard frames.
+
+What a process has decoded it keeps, within a bound on bytes, for the stages that come after: the *standard frames* of a
+clip, which are the annotated frame (the first, until a stage chooses another) and those at 5, 50 and 95 % of it. A
+stage that decodes other frames of a clip takes the standard ones along on the way.
+
+Everything here is of one process and one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import fsspec
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.pipeline.records import ClipRecord, SourceFile
+from opens2v_hf.video.guard import printable
+from opens2v_hf.video.limits import Limits
+from opens2v_hf.video.reader import VideoReader, open_video
+
+POSITIONS = (0.05, 0.5, 0.95)
+"""Where in a clip the frames lie that show all of it (Phantom-Data, arXiv 2506.18851)."""
+
+MAX_KEPT_BYTES = 512 << 20
+"""Of decoded frames; standard frames of some 45 clips of 1280x720. `OPENS2V_KEPT_FRAME_BYTES` sets another bound."""
+
+MAX_VIDEO_PIXELS = 10**13
+"""Some 50 hours of 1920x1080: a source is read as a stream, and only its clips are to be short."""
+
+_MAX_READERS = 8  # of which only the tables of frames are in memory
+_MAX_COPIES = 4  # of remote files
+
+_FileKey = tuple[str, int, int]  # path, bytes, time of change
+
+
+class _Kept:
+    """What this process holds at the moment."""
+
+    def __init__(self) -> None:
+        self.readers: OrderedDict[_FileKey, VideoReader] = OrderedDict()
+        self.frames: OrderedDict[tuple[_FileKey, int], np.ndarray] = OrderedDict()
+        self.copies: OrderedDict[str, Path] = OrderedDict()
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.process = os.getpid()
+        self.num_bytes = 0  # of the frames
+
+
+_kept = _Kept()
+
+
+def forget() -> None:
+    """Let go of all frames, readers and copies of remote files that this process keeps."""
+    global _kept
+    # a forked process must not remove the folder of the one it came from
+    if _kept.folder is not None and _kept.process == os.getpid():
+        _kept.folder.cleanup()
+    _kept = _Kept()
+
+
+def standard_indices(clip: ClipRecord) -> tuple[int, ...]:
+    """The clip's standard frames, ascending, counted from its first frame."""
+    return tuple(sorted({clip.frame_index or 0, *sampled_indices(clip)}))
+
+
+def sampled_indices(clip: ClipRecord) -> tuple[int, ...]:
+    """The frames at 5, 50 and 95 % of the clip, ascending; fewer than three of a clip of one or two frames.
+
+    Raises:
+        ArgumentError: the clip has no frames; probe its file first.
+    """
+    if clip.num_frames < 1:
+        raise ArgumentError(f"{clip.id}: has no frames yet; apply the stage 'probe' first")
+    return tuple(sorted({int(position * (clip.num_frames - 1)) for position in POSITIONS}))
+
+
+def sampled(clip: ClipRecord) -> np.ndarray:
+    """The frames of `sampled_indices`, uint8 [n, H, W, 3] RGB, after the clip's crop.
+
+    Raises:
+        VideoError: a frame cannot be read; the message names the file.
+    """
+    return frames(clip, sampled_indices(clip))
+
+
+def annotated(clip: ClipRecord) -> np.ndarray:
+    """The frame that boxes and masks belong to, uint8 [H, W, 3] RGB, after the clip's crop.
+
+    Raises:
+        VideoError: it cannot be read; the message names the file.
+    """
+    return frames(clip, (clip.frame_index or 0,))[0]
+
+
+def frames(clip: ClipRecord, indices: Sequence[int]) -> np.ndarray:
+    """Frames of a clip.
+
+    Args:
+        clip: with its file probed.
+        indices: each in 0..clip.num_frames - 1, counted from the clip's first frame; in any order.
+
+    Returns:
+        uint8 [n, H, W, 3] RGB, after the clip's crop; the caller's own.
+
+    Raises:
+        ArgumentError: an index is out of range.
+        VideoError: a frame cannot be read, or the file changed since it was probed; the message names the file.
+    """
+    wanted = sorted(set(indices))
+    found = dict(zip(wanted, stream(clip, wanted), strict=True))
+    return np.stack([found[index] for index in indices])
+
+
+def stream(clip: ClipRecord, indices: Sequence[int] | None = None) -> Iterator[np.ndarray]:
+    """Frames of a clip one after another, few of them in memory at a time.
+
+    Args:
+        clip: with its file probed.
+        indices: strictly ascending, each in 0..clip.num_frames - 1; by default all.
+
+    Yields:
+        uint8 [H, W, 3] RGB, after the clip's crop; not to be changed.
+
+    Raises:
+        ArgumentError: as `frames`.
+        VideoError: as `frames`; frames before the fault have come by then.
+    """
+    standard = standard_indices(clip)
+    wanted = range(clip.num_frames) if indices is None else indices
+    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < clip.num_frames:
+        raise ArgumentError(f"{clip.id}: its frames are 0..{clip.num_frames - 1} (got {wanted[0]} to {wanted[-1]})")
+    key = _file_key(clip.source, local_path(clip.source))
+    held = {index: frame for index in {*standard, *wanted} if (frame := _held((key, clip.start + index))) is not None}
+    if held.keys() >= set(wanted):
+        yield from (_cropped(clip, held[index]) for index in wanted)
+        return
+    asked = set(wanted)
+    needed = sorted(asked.union(index for index in standard if index not in held))
+    decoded = reader(clip.source).iter_frames([clip.start + index for index in needed])
+    for index, frame in zip(needed, decoded, strict=True):
+        if index in standard:
+            _keep((key, clip.start + index), frame)
+        if index in asked:
+            yield _cropped(clip, frame)
+
+
+def reader(source: SourceFile) -> VideoReader:
+    """The video of a source file; its packets are read once, however many clips are made of it.
+
+    Raises:
+        VideoError: it is no video, cannot be read, or changed since it was probed.
+    """
+    path = local_path(source)
+    key = _file_key(source, path)
+    if key not in _kept.readers:
+        _kept.readers[key] = open_video(path, name=source.name, limits=limits())
+        if len(_kept.readers) > _MAX_READERS:
+            _kept.readers.popitem(last=False)
+    _kept.readers.move_to_end(key)
+    return _kept.readers[key]
+
+
+def limits() -> Limits:
+    """How large a source may be: as for all videos, but for its length."""
+    usual = Limits.from_environment()
+    if os.environ.get("OPENS2V_MAX_VIDEO_PIXELS", "").strip():
+        return usual
+    return replace(usual, max_video_pixels=MAX_VIDEO_PIXELS)
+
+
+def local_path(source: SourceFile) -> Path:
+    """Where the file lies on this machine; a remote one is copied here first, and the last few copies are kept.
+
+    Raises:
+        VideoError: the file cannot be fetched; the message names it.
+    """
+    if "://" not in source.path:
+        return Path(source.path)
+    copy = _kept.copies.get(source.path)
+    if copy is None:
+        copy = _fetched(source)
+        _kept.copies[source.path] = copy
+        if len(_kept.copies) > _MAX_COPIES:
+            _kept.copies.popitem(last=False)[1].unlink(missing_ok=True)
+    _kept.copies.move_to_end(source.path)
+    return copy
+
+
+def _fetched(source: SourceFile) -> Path:
+    if _kept.folder is None or _kept.process != os.getpid():
+        _kept.folder, _kept.process = tempfile.TemporaryDirectory(prefix="opens2v-"), os.getpid()
+    handle, name = tempfile.mkstemp(dir=_kept.folder.name)
+    try:
+        with os.fdopen(handle, "wb") as target, fsspec.open(source.path, "rb") as remote:
+            shutil.copyfileobj(remote, target, 1 << 20)
+    except Exception as error:  # file systems raise whatever their clients raise
+        Path(name).unlink(missing_ok=True)
+        raise VideoError(
+            f"{source.name}: cannot be fetched ({printable(str(error)) or type(error).__name__}); check that it is "
+            "still there, and the credentials of its storage"
+        ) from error
+    return Path(name)
+
+
+def _file_key(source: SourceFile, path: Path) -> _FileKey:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise VideoError(
+            f"{source.name}: cannot be read ({error.strerror}); leave the input as it is while a dataset is made of it"
+        ) from error
+    if source.num_bytes and status.st_size != source.num_bytes:
+        raise VideoError(
+            f"{source.name}: has {status.st_size} bytes now, and had {source.num_bytes} when it was probed; leave the "
+            "input as it is while a dataset is made of it"
+        )
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+def _held(key: tuple[_FileKey, int]) -> np.ndarray | None:
+    frame = _kept.frames.get(key)
+    if frame is not None:
+        _kept.frames.move_to_end(key)
+    return frame
+
+
+def _keep(key: tuple[_FileKey, int], frame: np.ndarray) -> None:
+    own = frame.copy()
+    own.flags.writeable = False
+    previous = _kept.frames.pop(key, None)
+    _kept.frames[key] = own
+    _kept.num_bytes += own.nbytes - (0 if previous is None else previous.nbytes)
+    while _kept.num_bytes > _max_kept_bytes() and _kept.frames:
+        _kept.num_bytes -= _kept.frames.popitem(last=False)[1].nbytes
+
+
+def _max_kept_bytes() -> int:
+    text = os.environ.get("OPENS2V_KEPT_FRAME_BYTES", "").strip()
+    if not text:
+        return MAX_KEPT_BYTES
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentError(f"OPENS2V_KEPT_FRAME_BYTES must be a whole number of bytes (got {text[:40]!r})")
+    return int(text)
+
+
+def _cropped(clip: ClipRecord, frame: np.ndarray) -> np.ndarray:
+    if clip.crop_xyxy is None:
+        return frame
+    x0, y0, x1, y1 = clip.crop_xyxy
+    return frame[y0:y1, x0:x1]

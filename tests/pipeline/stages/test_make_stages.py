@@ -1,0 +1,25 @@
+import json
+
+import pytest
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.stages import STAGES, make_stages
+
+
+def test_stages_come_in_the_order_of_a_build_with_their_arguments() -> None:
+    stages = make_stages({"scenes": {"min_seconds": 1.5}}, only=["scenes", "probe"])
+
+    assert [stage.name for stage in stages] == ["probe", "scenes"]
+    assert stages[1].min_seconds == 1.5
+
+
+def test_every_stage_can_be_made_without_arguments_and_says_what_it_takes() -> None:
+    for name, stage in zip(STAGES, make_stages(), strict=True):
+        assert stage.name == name
+        assert stage.resources.batch >= 1
+        json.dumps(stage.facts())
+
+
+def test_an_unknown_stage_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"the stages are probe, scenes.*\(got matting\)"):
+        make_stages(only=["probe", "matting"])
