@@ -73,6 +73,10 @@ class JudgeError(OpenS2VError):
     """A judge could not rate a video: no answer, or an answer that is no score."""
 
 
+class CaptionError(OpenS2VError):
+    """A captioner gave no text for a clip."""
+
+
 class ServiceUnavailableError(OpenS2VError):
     """A remote service gave no answer several times in a row; calls to it have stopped for this run."""
 

@@ -49,6 +49,9 @@ DOWNLOAD_GB = {
     "face_embedder": 0.3,
     "face_detector": 0.1,
     "aesthetic_head": 0.1,
+    "captioner": 16.6,
+    "segmenter": 0.9,
+    "text_detector": 0.7,
 }
 """Role to about how much of its released model is downloaded, from the numbers of parameters; the judge is remote."""
 
@@ -136,7 +139,7 @@ def _free_memory_bytes() -> int:
 def _disk() -> Finding:
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from opens2v_hf.metrics.registry import ROLES
+    from opens2v_hf.metrics.registry import METRICS, ROLES
     from opens2v_hf.models.hub import cached_commit
 
     folder = Path(HF_HUB_CACHE)
@@ -146,9 +149,10 @@ def _disk() -> Finding:
     needed = sum(
         gigabytes
         for name, gigabytes in DOWNLOAD_GB.items()
-        if not cached_commit(ROLES[name].released, filename=ROLES[name].file)
+        if any(name in entry.roles for entry in METRICS.values())
+        and not cached_commit(ROLES[name].released, filename=ROLES[name].file)
     )
-    text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models not there yet: {needed:.1f} GB"
+    text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models of the metrics not there yet: {needed:.1f} GB"
     if free < needed:
         return Finding("disk", "note", f"{text}; free space, or set HF_HOME to a larger disk")
     return Finding("disk", "ok", text)
@@ -192,7 +196,7 @@ def _model(name: str, role: Role) -> Finding:
     from opens2v_hf.models.hub import cached_commit
 
     metrics = ", ".join(entry.name for entry in METRICS.values() if name in entry.roles)
-    topic = f"{name.replace('_', ' ')} of {metrics}"
+    topic = f"{name.replace('_', ' ')} of {metrics or 'opens2v build'}"
     if role.released.startswith("openai:"):
         return _endpoint(topic, role)
     commit = cached_commit(role.released, filename=role.file)

@@ -148,7 +148,9 @@ def roles_of(metric: str) -> tuple[str, ...]:
     from opens2v_hf.metrics.registry import METRICS
     from opens2v_hf.models.roles import ROLES
 
-    return tuple(ROLES) if metric == COMPOSITE else METRICS[metric].roles
+    if metric != COMPOSITE:
+        return METRICS[metric].roles
+    return tuple(role for role in ROLES if any(role in entry.roles for entry in METRICS.values()))
 
 
 def options_of(metric: str) -> tuple[str, ...]:

@@ -107,8 +107,25 @@ ROLES: dict[str, Role] = {
         also="a weights file",
         file="glint360k_curricular_face_r101_backbone.bin",
     ),
+    "captioner": Role(
+        "Qwen/Qwen2.5-VL-7B-Instruct",
+        ("opens2v_hf.models.captioner.loading", "load_captioner"),
+        ("device", "dtype"),
+        also="openai:<model>",
+        check=("opens2v_hf.models.captioner.loading", "check_captioner"),
+    ),
+    "text_detector": Role(
+        "IDEA-Research/grounding-dino-tiny",
+        ("opens2v_hf.models.text_detector.loading", "load_text_detector"),
+        ("device", "dtype"),
+    ),
+    "segmenter": Role(
+        "facebook/sam2.1-hiera-large",
+        ("opens2v_hf.models.segmenter.sam", "SamSegmenter.from_pretrained"),
+        ("device", "dtype"),
+    ),
 }
-"""Every role that a metric's models have."""
+"""Every role that the models of metrics and of the data pipeline have."""
 
 
 @dataclass(frozen=True)

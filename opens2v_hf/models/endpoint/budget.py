@@ -10,7 +10,7 @@ from opens2v_hf.models.judge.breaker import JudgeStoppedError
 
 
 class Budget:
-    """A cap on calls and tokens, shared by all threads that use a judge.
+    """A cap on calls and tokens, shared by all threads that use a model.
 
     Every request that is sent counts as a call, retries as well. Tokens are counted when a reply says how many it took,
     so calls under way at that moment can pass the cap by their own tokens, and no further call is made.
@@ -66,12 +66,10 @@ class Budget:
         """
         with self._lock:
             if self.max_calls is not None and self._calls >= self.max_calls:
-                raise JudgeStoppedError(
-                    f"the judge's budget of {self.max_calls} calls is spent; raise `max_calls=` to go on"
-                )
+                raise JudgeStoppedError(f"the budget of {self.max_calls} calls is spent; raise `max_calls=` to go on")
             if self.max_tokens is not None and self._tokens >= self.max_tokens:
                 raise JudgeStoppedError(
-                    f"the judge's budget of {self.max_tokens} tokens is spent ({self._tokens} used); "
+                    f"the budget of {self.max_tokens} tokens is spent ({self._tokens} used); "
                     "raise `max_tokens=` to go on"
                 )
             self._calls += 1

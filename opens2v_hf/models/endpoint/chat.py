@@ -37,7 +37,7 @@ _ADVICE = {
     401: "the key is missing or refused; check OPENAI_API_KEY",
     402: "the account behind the key has no credit left",
     403: "the key may not use this model; check the key, the model's name and the base URL",
-    404: "there is no such model or address; check the judge's name and the base URL (OPENAI_BASE_URL, `base_url=`)",
+    404: "there is no such model or address; check the model's name and the base URL (OPENAI_BASE_URL, `base_url=`)",
     405: "the address takes no chat completions; check the base URL (OPENAI_BASE_URL, `base_url=`)",
 }
 
@@ -81,6 +81,7 @@ class ChatClient:
     Args:
         options: see `EndpointOptions`.
         budget: what may be spent.
+        role: of the model, for messages.
         sleep: waits some seconds; by default in a way that `stop` ends.
         now: the time in seconds since 1970, to which a `Retry-After` date is compared.
 
@@ -94,6 +95,7 @@ class ChatClient:
         options: EndpointOptions,
         *,
         budget: Budget,
+        role: str = "judge",
         sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -101,12 +103,13 @@ class ChatClient:
         key = given.strip()
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ArgumentError("the API key holds spaces or characters that no key has; copy it anew")
+        self._role = role
         self.url = _completions_url(options.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
         if not key and self.is_makers_own:
             raise ArgumentError(
                 f"{DEFAULT_BASE_URL} wants a key, and there is none; set OPENAI_API_KEY, name "
-                "another endpoint (OPENAI_BASE_URL, `base_url=`), or a judge that runs here (a Hub id or folder as "
-                "`judge=`)"
+                f"another endpoint (OPENAI_BASE_URL, `base_url=`), or a {role} that runs here (a Hub id or folder as "
+                f"`{role}=`)"
             )
         self._options = options
         self._secret = key if len(key) >= _MIN_SECRET_CHARS else ""
@@ -153,7 +156,7 @@ class ChatClient:
         except (_TransientError, _GivenUpError) as error:
             retried = ", also after retries" if attempts > 1 and isinstance(error, _TransientError) else ""
             self._breaker.unanswered(str(error))
-            raise JudgeError(f"the judge at {self.url} gave no answer{retried}: {error}") from error
+            raise JudgeError(f"the {self._role} at {self.url} gave no answer{retried}: {error}") from error
         except JudgeStoppedError as error:
             self._breaker.stop(error)
             raise
@@ -162,7 +165,7 @@ class ChatClient:
 
     def stop(self) -> None:
         """Give up what is under way or waits for a retry, and make no further call."""
-        self._breaker.stop(JudgeStoppedError("the judge was interrupted"))
+        self._breaker.stop(JudgeStoppedError(f"the {self._role} was interrupted"))
         self._stopping.set()
         for request in list(self._under_way):
             request.cancel()
@@ -218,7 +221,7 @@ class ChatClient:
         try:
             return under_way.result(self._options.timeout_s + _CLOSING_S)
         except CancelledError as error:
-            raise JudgeStoppedError("the judge was interrupted") from error
+            raise JudgeStoppedError(f"the {self._role} was interrupted") from error
         finally:
             self._under_way.discard(under_way)
             under_way.cancel()
@@ -307,14 +310,14 @@ def _completions_url(base_url: str) -> str:
     try:
         url = httpx.URL(base_url.strip())
     except (httpx.InvalidURL, ValueError) as error:
-        raise ArgumentError("the base URL of the judge is no URL; it looks like https://host/v1") from error
+        raise ArgumentError("the base URL of the endpoint is no URL; it looks like https://host/v1") from error
     if url.userinfo or url.query or url.fragment:
         raise ArgumentError(
-            "the base URL of the judge holds a user, a password or a query; "
+            "the base URL of the endpoint holds a user, a password or a query; "
             "give it as https://host/v1, and the key apart"
         )
     if url.scheme not in ("http", "https") or not url.host:
         raise ArgumentError(
-            f"the base URL of the judge is no http(s) URL (got {base_url!r}); it looks like https://host/v1"
+            f"the base URL of the endpoint is no http(s) URL (got {base_url!r}); it looks like https://host/v1"
         )
     return str(url.copy_with(path=url.path.rstrip("/") + "/chat/completions"))

@@ -81,16 +81,14 @@ def read_error(text: str) -> tuple[str, str]:
 def _reply(message: Mapping[str, Any], finish_reason: Any, model: str) -> ChatReply:
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
-        return ChatReply(refusal, "the judge refused to answer", model)
+        return ChatReply(refusal, "the model refused to answer", model)
     content = message.get("content")
     if isinstance(content, list):  # parts of other types hold what the model thought
         parts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS]
         content = "".join(part for part in parts if isinstance(part, str))
     text = content if isinstance(content, str) else ""
     if finish_reason == "length":
-        return ChatReply(
-            text, "the judge's reply was cut off; allow more with `max_reply_tokens=`", model, cut_off=True
-        )
+        return ChatReply(text, "the reply was cut off; allow more with `max_reply_tokens=`", model, cut_off=True)
     if finish_reason == "content_filter":
-        return ChatReply(text, "the judge's reply was withheld by a content filter", model)
+        return ChatReply(text, "the reply was withheld by a content filter", model)
     return ChatReply(text, "", model)

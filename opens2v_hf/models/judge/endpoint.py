@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
+from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
@@ -73,10 +70,7 @@ class EndpointJudge:
         self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:
             check_lifetime(self._model, utc_date(now()))
-        fixed = self._options.bound_field
-        self._bound_field = "max_tokens" if fixed == "auto" else fixed
-        self._bound = 0  # index into `_REPLY_TOKENS`
-        self._lock = threading.Lock()
+        self._bound = ReplyBound(self._options, _REPLY_TOKENS)
 
     @property
     def info(self) -> ModelInfo:
@@ -102,7 +96,7 @@ class EndpointJudge:
         """See `Judge.rate`."""
         if not frames or runs < 1:
             raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
-        messages = self._messages(frames, rubric)
+        messages = user_turn(rubric.text, frames, self._options)
         with ThreadPoolExecutor(max_workers=min(runs, self._options.concurrency)) as pool:
             try:
                 return list(pool.map(self._run, [messages] * runs))
@@ -110,48 +104,24 @@ class EndpointJudge:
                 self._client.stop()
                 raise
 
-    def _messages(self, frames: Sequence[Image.Image], rubric: Rubric) -> bytes:
-        """The part of a request that is the same for all requests of a video, as JSON."""
-        content: list[dict[str, Any]] = [{"type": "text", "text": rubric.text}]
-        detail = {} if self._options.image_detail is None else {"detail": self._options.image_detail}
-        content += [{"type": "image_url", "image_url": {"url": self._data_url(frame), **detail}} for frame in frames]
-        return json.dumps([{"role": "user", "content": content}]).encode()
-
-    def _data_url(self, frame: Image.Image) -> str:
-        buffer = io.BytesIO()
-        frame.convert("RGB").save(buffer, format="JPEG", quality=self._options.jpeg_quality)
-        return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-    def _request(self, messages: bytes, bound: tuple[str, int | None]) -> bytes:
-        name, tokens = bound
-        fields = {"model": self._model} | ({} if tokens is None else {name: tokens}) | self._options.request_fields()
-        return b'{"messages": ' + messages + b", " + json.dumps(fields).encode()[1:]
-
-    def _reply_bound(self) -> tuple[str, int | None]:
-        """Name and value of the bound on a reply's tokens, as requests have it now."""
-        if not self._options.caps_reply:
-            return self._bound_field, None
-        tokens = self._options.max_reply_tokens
-        return self._bound_field, _REPLY_TOKENS[self._bound] if tokens == "auto" else tokens
-
     def _run(self, messages: bytes) -> Rating:
         replies: list[str] = []
         error = ""
         details: dict[str, Any] = {}
         remaining = self._options.max_reply_attempts
         while remaining:
-            bound = self._reply_bound()
+            bound = self._bound.now()
             try:
-                reply = self._client.complete(self._request(messages, bound), replies.append)
+                reply = self._client.complete(chat_request(self._model, messages, bound, self._options), replies.append)
             except RefusedError as failure:
-                if self._renamed_bound(bound, failure):
+                if self._bound.renamed(bound, failure):
                     continue
                 return _without_score(replies, failure)
             except (JudgeError, ServiceUnavailableError) as failure:
                 return _without_score(replies, failure)
             remaining -= 1
             if reply.cut_off:
-                self._raise_bound(bound)
+                self._bound.widen(bound)
             details = {"answered_by": reply.model} if reply.model else {}
             try:
                 if reply.problem:
@@ -162,23 +132,6 @@ class EndpointJudge:
         attempts = self._options.max_reply_attempts
         said = f"{attempts} replies and none is a score" if attempts > 1 else "no score"
         return Rating(None, replies[-1], f"{said}; the last: {error}", tuple(replies), details=details)
-
-    def _renamed_bound(self, used: tuple[str, int | None], refusal: RefusedError) -> bool:
-        """Whether the refused request may pass with the other name for the bound on a reply's tokens."""
-        name, tokens = used
-        if tokens is None or self._options.bound_field != "auto" or name != "max_tokens":
-            return False
-        if refusal.param != "max_tokens" and "max_completion_tokens" not in refusal.said:
-            return False
-        with self._lock:
-            self._bound_field = "max_completion_tokens"
-            self._bound = max(self._bound, 1)  # such models think first, and their thoughts count
-        return True
-
-    def _raise_bound(self, used: tuple[str, int | None]) -> None:
-        with self._lock:
-            if self._reply_bound() == used:  # no other thread has raised it
-                self._bound = min(self._bound + 1, len(_REPLY_TOKENS) - 1)
 
 
 def _without_score(replies: Sequence[str], error: JudgeError | ServiceUnavailableError) -> Rating:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
-from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
+from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, ModelError
 from opens2v_hf.models.hub import (
     loading,
     pick_device,
@@ -27,17 +27,12 @@ from opens2v_hf.models.hub import (
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
+from opens2v_hf.models.qwen_vl import ARCHITECTURES, QwenVLChat, single_token
 from opens2v_hf.models.transformers_loading import load_config, load_network
 from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
 from opens2v_hf.video.resize import resizes_horizontally_first
 
-ARCHITECTURES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
-"""Model types that share the layout of pictures in the text: vision start, one token a merged patch, vision end."""
-
 DEFAULT_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
-
-_VISION_START, _IMAGE, _VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
-_IMAGE_TYPE_ID = 1  # what transformers calls a picture's tokens in `mm_token_type_ids`; text is 0
 
 
 class LocalJudge:
@@ -77,16 +72,8 @@ class LocalJudge:
         self._image_processor = image_processor
         self._info = info
         self._min_digit_mass = min_digit_mass
-        self._digit_ids = [_single_token(tokenizer, str(level), info.name) for level in LEVELS]
-        self._image_id = _single_token(tokenizer, _IMAGE, info.name)
-        for marker in (_VISION_START, _VISION_END):
-            _single_token(tokenizer, marker, info.name)
-        if self._prompt(2, "").count(_IMAGE) != 2:
-            raise ModelError(
-                f"the chat template of the judge {info.name!r} (chat_template.jinja, or in tokenizer_config.json) does "
-                f"not place one {_IMAGE} for each picture; "
-                "use the tokenizer files of the model's own repo"
-            )
+        self._digit_ids = [single_token(tokenizer, str(level), info) for level in LEVELS]
+        self._chat = QwenVLChat(tokenizer, image_processor, info)
 
     @classmethod
     def from_pretrained(
@@ -198,39 +185,10 @@ class LocalJudge:
             JudgeError: a frame has a form that the model does not take.
             ArgumentError: the text holds the token that stands for a picture.
         """
-        if _IMAGE in text:
-            raise ArgumentError(f"the rubric holds {_IMAGE!r}, which stands for a picture; take it out")
         try:
-            pictures = self._image_processor(images=[frame.convert("RGB") for frame in frames], return_tensors="pt")
-        except ValueError as error:
-            raise JudgeError(
-                f"the judge cannot take a frame of {frames[0].width}×{frames[0].height}: {error}"
-            ) from error
-        grid = pictures["image_grid_thw"]
-        merged = self._image_processor.merge_size**2
-        pieces = self._prompt(len(frames), text).split(_IMAGE)
-        counts = [int(cells.prod()) // merged for cells in grid]
-        filled = pieces[0] + "".join(_IMAGE * count + piece for count, piece in zip(counts, pieces[1:], strict=True))
-        input_ids = self._tokenizer(filled, return_tensors="pt", add_special_tokens=False)["input_ids"]
-        return {
-            "input_ids": input_ids,
-            "attention_mask": torch.ones_like(input_ids),
-            "mm_token_type_ids": (input_ids == self._image_id).long() * _IMAGE_TYPE_ID,
-            "pixel_values": pictures["pixel_values"],
-            "image_grid_thw": grid,
-        }
-
-    def _prompt(self, num_frames: int, text: str) -> str:
-        if self._tokenizer.chat_template:
-            content = [{"type": "image"}] * num_frames + [{"type": "text", "text": text}]
-            return self._tokenizer.apply_chat_template(
-                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-            )
-        pictures = f"{_VISION_START}{_IMAGE}{_VISION_END}" * num_frames
-        return (
-            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-            f"<|im_start|>user\n{pictures}{text}<|im_end|>\n<|im_start|>assistant\n"
-        )
+            return self._chat.encode(frames, text)
+        except ImageError as error:
+            raise JudgeError(str(error)) from error
 
     def _read(self, logits: torch.Tensor) -> Rating:
         reply = self._tokenizer.decode([int(logits.argmax())])
@@ -256,15 +214,6 @@ def _check_architecture(model_type: str, name: str) -> None:
             f"the judge {name!r} is a {model_type!r} model; local judges are {', '.join(ARCHITECTURES)} models, "
             "and others can be served behind an endpoint (`judge=openai:<model>`, `base_url=`)"
         )
-
-
-def _single_token(tokenizer: Any, text: str, name: str) -> int:
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    if len(ids) != 1 or tokenizer.decode(ids) != text:
-        raise ModelError(
-            f"the tokenizer of the judge {name!r} has no single token for {text!r}; it cannot serve as judge"
-        )
-    return ids[0]
 
 
 def _pixel_bounds(

@@ -1,0 +1,22 @@
+"""The one form of pictures that the models of the data pipeline take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from opens2v_hf.errors import ArgumentError
+
+
+def check_picture(image: np.ndarray) -> tuple[int, int]:
+    """Height and width of a picture.
+
+    Args:
+        image: uint8 [H, W, 3], RGB, of at least one pixel.
+
+    Raises:
+        ArgumentError: it has another form.
+    """
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        raise ArgumentError(f"a picture must be uint8 [H, W, 3], RGB (got {array.dtype} {list(array.shape)})")
+    return array.shape[0], array.shape[1]

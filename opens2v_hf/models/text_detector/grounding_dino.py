@@ -1,0 +1,146 @@
+"""Grounding DINO and MM-Grounding-DINO through transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection, AutoTokenizer
+
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.pictures import check_picture
+from opens2v_hf.models.text_detector.base import Detections, check_threshold, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.prompts import map_boxes, pack_phrases
+from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.video.resize import resizes_horizontally_first
+
+RELEASED_THRESHOLD = 0.25
+"""Of boxes and of text, in the released pipeline."""
+
+
+class GroundingDinoDetector:
+    """Finds phrases by the tokens that each box answers to.
+
+    Args:
+        network: `GroundingDinoForObjectDetection` or `MMGroundingDinoForObjectDetection`.
+        tokenizer: of the model.
+        image_processor: of the model, with a PIL back end.
+        info: provenance.
+        box_threshold: of a box's best token, 0..1.
+        text_threshold: of the best token within the phrase, 0..1.
+
+    Raises:
+        ArgumentError: a threshold is out of range.
+        ModelError: the tokenizer has no full stop.
+    """
+
+    OPTIONS = ("box_threshold", "text_threshold")
+
+    def __init__(
+        self,
+        network: Any,
+        tokenizer: Any,
+        image_processor: Any,
+        info: ModelInfo,
+        *,
+        box_threshold: float = RELEASED_THRESHOLD,
+        text_threshold: float = RELEASED_THRESHOLD,
+    ) -> None:
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+        self.image_processor = image_processor
+        self.info = info
+        self.box_threshold = check_threshold(box_threshold, "box_threshold")
+        self.text_threshold = check_threshold(text_threshold, "text_threshold")
+        separator = tokenizer.convert_tokens_to_ids(".")
+        if separator in (None, tokenizer.unk_token_id):
+            raise ModelError(f"the tokenizer of the text detector {info.name!r} has no token for the full stop")
+        self._separator = int(separator)
+
+    @classmethod
+    def load(
+        cls, found: ResolvedModel, device: str | torch.device | None, dtype: str | torch.dtype | None, **options: float
+    ) -> GroundingDinoDetector:
+        """Load a model that was found; see `load_text_detector`."""
+        load_config(found)
+        target = pick_device(device)
+        network = load_network(
+            AutoModelForZeroShotObjectDetection, found, pick_dtype(dtype, target), {}, what="Grounding DINO"
+        ).to(target)
+        arguments = found.load_arguments()
+        tokenizer = AutoTokenizer.from_pretrained(found.source, **arguments)
+        processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
+        info = found.info(dtype=network.dtype, device=target)
+        return cls(network, tokenizer, resizes_horizontally_first(processor), info, **options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the boxes besides the weights, JSON-compatible."""
+        return {"box_threshold": self.box_threshold, "text_threshold": self.text_threshold}
+
+    @torch.inference_mode()
+    def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:
+        """Find the phrases in a picture; see `TextDetector.detect`. Every 256 tokens of text cost a pass."""
+        size = check_picture(image)
+        asked = unique_phrases(phrases)
+        positions = list(asked.values())
+        texts, too_long = pack_phrases(
+            [self.tokenizer(phrase, add_special_tokens=False)["input_ids"] for phrase in asked],
+            start=self.tokenizer.cls_token_id,
+            separator=self._separator,
+            end=self.tokenizer.sep_token_id,
+            max_tokens=self.network.config.max_text_len,
+        )
+        not_asked = sorted([*wordless(phrases), *(positions[index] for index in too_long)])
+        pixels = self._pixels(image) if texts else {}
+        boxes, scores, indices = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0, int)]
+        num_unmapped = 0
+        for text in texts:
+            output = self.network(**pixels, **self._text(text.input_ids))
+            mapped = map_boxes(
+                output.logits[0].float().sigmoid().cpu().numpy(),
+                text,
+                box_threshold=self.box_threshold,
+                text_threshold=self.text_threshold,
+            )
+            num_unmapped += mapped.num_unmapped
+            boxes.append(_corners(output.pred_boxes[0].float().cpu().numpy()[mapped.queries], size))
+            scores.append(mapped.scores)
+            indices.append(np.array(positions, int)[mapped.phrases])
+        return collect(
+            np.concatenate(boxes),
+            np.concatenate(scores),
+            np.concatenate(indices),
+            size=size,
+            num_unmapped=num_unmapped,
+            not_asked=not_asked,
+        )
+
+    def _pixels(self, image: np.ndarray) -> dict[str, torch.Tensor]:
+        inputs = self.image_processor(
+            images=[Image.fromarray(image)], return_tensors="pt", input_data_format="channels_last"
+        )
+        return {
+            "pixel_values": inputs["pixel_values"].to(self.network.device, self.network.dtype),
+            "pixel_mask": inputs["pixel_mask"].to(self.network.device),
+        }
+
+    def _text(self, input_ids: Sequence[int]) -> dict[str, torch.Tensor]:
+        ids = torch.tensor([list(input_ids)], device=self.network.device)
+        return {
+            "input_ids": ids,
+            "token_type_ids": torch.zeros_like(ids),
+            "attention_mask": torch.ones_like(ids),
+        }
+
+
+def _corners(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Boxes [N, 4] as centre, width and height in parts of the picture -> xyxy in pixels."""
+    height, width = size
+    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
+    return corners * [width, height, width, height]

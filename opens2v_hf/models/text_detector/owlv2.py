@@ -1,0 +1,123 @@
+"""OWLv2 through transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoTokenizer, Owlv2ForObjectDetection
+
+from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.pictures import check_picture
+from opens2v_hf.models.text_detector.base import Detections, check_threshold, collect, unique_phrases, wordless
+from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
+
+
+class Owlv2Detector:
+    """Finds phrases by the similarity of each place of the picture with each phrase.
+
+    A place belongs to the phrase that it is most like. The network gives many boxes of one thing, of which
+    non-maximum suppression keeps the best, phrase by phrase.
+
+    Args:
+        network: `Owlv2ForObjectDetection`.
+        tokenizer: of the model.
+        image_processor: of the model, with a PIL back end.
+        info: provenance.
+        box_threshold: that the score must be above, 0..1.
+        nms_iou: overlap from which on the box with the lower score goes, 0..1.
+
+    Raises:
+        ArgumentError: a threshold is out of range.
+    """
+
+    OPTIONS = ("box_threshold", "nms_iou")
+
+    def __init__(
+        self,
+        network: Any,
+        tokenizer: Any,
+        image_processor: Any,
+        info: ModelInfo,
+        *,
+        box_threshold: float = 0.2,
+        nms_iou: float = 0.5,
+    ) -> None:
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+        self.image_processor = image_processor
+        self.info = info
+        self.box_threshold = check_threshold(box_threshold, "box_threshold")
+        self.nms_iou = check_threshold(nms_iou, "nms_iou")
+
+    @classmethod
+    def load(
+        cls, found: ResolvedModel, device: str | torch.device | None, dtype: str | torch.dtype | None, **options: float
+    ) -> Owlv2Detector:
+        """Load a model that was found; see `load_text_detector`."""
+        load_config(found)
+        target = pick_device(device)
+        network = load_network(Owlv2ForObjectDetection, found, pick_dtype(dtype, target), {}, what="OWLv2").to(target)
+        arguments = found.load_arguments()
+        tokenizer = AutoTokenizer.from_pretrained(found.source, **arguments)
+        processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
+        return cls(network, tokenizer, processor, found.info(dtype=network.dtype, device=target), **options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the boxes besides the weights, JSON-compatible."""
+        return {"box_threshold": self.box_threshold, "nms_iou": self.nms_iou}
+
+    @torch.inference_mode()
+    def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:
+        """Find the phrases in a picture; see `TextDetector.detect`."""
+        height, width = check_picture(image)
+        length = self.network.config.text_config.max_position_embeddings
+        not_asked, asked = wordless(phrases), {}
+        for phrase, index in unique_phrases(phrases).items():
+            # a longer one would lose its last words
+            if len(self.tokenizer(phrase)["input_ids"]) > length:
+                not_asked.append(index)
+            else:
+                asked[phrase] = index
+        if not asked:
+            return Detections((), 0, tuple(sorted(not_asked)))
+        text = self.tokenizer(list(asked), padding="max_length", max_length=length, return_tensors="pt")
+        pixels = self.image_processor(
+            images=[Image.fromarray(image)], return_tensors="pt", input_data_format="channels_last"
+        )["pixel_values"]
+        output = self.network(
+            pixel_values=pixels.to(self.network.device, self.network.dtype),
+            input_ids=text["input_ids"].to(self.network.device),
+            attention_mask=text["attention_mask"].to(self.network.device),
+        )
+        scores = output.logits[0].float().sigmoid().cpu().numpy()
+        # the picture is the upper left part of a square as long as its longer side
+        boxes = _corners(output.pred_boxes[0].float().cpu().numpy()) * max(height, width)
+        best, scores = scores.argmax(axis=1), scores.max(axis=1)
+        kept = [
+            queries[non_maximum_suppression(boxes[queries], self.nms_iou)]
+            for phrase in range(len(asked))
+            for queries in [_descending(np.flatnonzero((best == phrase) & (scores > self.box_threshold)), scores)]
+        ]
+        chosen = np.concatenate(kept)
+        return collect(
+            boxes[chosen],
+            scores[chosen],
+            np.array(list(asked.values()))[best[chosen]],
+            size=(height, width),
+            not_asked=sorted(not_asked),
+        )
+
+
+def _descending(positions: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return positions[np.argsort(-scores[positions], kind="stable")]
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
