@@ -74,12 +74,15 @@ class MotionAmplitude:
             each two consecutive frames, and with `variants`; `FAILED` where the video cannot be read, has one frame
             only, or is too flat.
         """
-        means, lengths = [], []
+
+        def mean_and_length(flow: np.ndarray) -> tuple[float, float]:
+            reduced = cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
+            return float(reduced.mean(dtype=np.float64)), _mean_length(flow)
+
         try:
             size = reduced_size(clip.width, clip.height)
-            for flow in farneback_flow(clip.stream()):
-                means.append(float(cv2.resize(flow, size, interpolation=cv2.INTER_AREA).mean(dtype=np.float64)))
-                lengths.append(_mean_length(flow))
+            measured = list(farneback_flow(clip.stream(), mean_and_length))
+            means, lengths = [mean for mean, _ in measured], [length for _, length in measured]
             by_variant: dict[str, float | None] = {RELEASED: motion_amplitude(means), MAGNITUDE: None}
             if clip.fps is not None:
                 by_variant[MAGNITUDE] = motion_magnitude(lengths, fps=clip.fps, width=clip.width, height=clip.height)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
+from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
@@ -92,13 +94,17 @@ class ClipImageEncoder:
             [N, D] `image_embeds`, not normalised, float32 (float64 from a float64 model), on the CPU.
         """
         found = []
-        for start in range(0, len(images), self.batch_size):
-            batch = [image.convert("RGB") for image in images[start : start + self.batch_size]]
-            # named, because in a picture one or three px high the channels would be guessed
-            pixels = self.image_processor(batch, return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+        prepared = in_order(self._pixels, images)
+        while batch := list(islice(prepared, self.batch_size)):
+            pixels = torch.cat(batch)
             embeds = self.model(pixel_values=pixels.to(self.model.device, self.model.dtype)).image_embeds
             found.append(embeds.cpu())
         if not found:
             return torch.empty(0, self.model.config.projection_dim)
         embeds = torch.cat(found)
         return embeds if embeds.dtype == torch.float64 else embeds.float()
+
+    def _pixels(self, image: Image.Image) -> Tensor:
+        # named, because in a picture one or three px high the channels would be guessed
+        prepared = self.image_processor(image.convert("RGB"), return_tensors="pt", input_data_format="channels_last")
+        return prepared["pixel_values"]

@@ -12,6 +12,7 @@ import math
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 
+from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import token_batches
 from opens2v_hf.models.hub import (
@@ -223,13 +225,20 @@ class GmeEmbedder:
                 "lower max_pixels or raise max_length"
             )
         vectors: list[torch.Tensor] = [torch.empty(0)] * len(images)
-        for batch in token_batches(lengths, self.batch_tokens):
-            pixels = self.image_processor([first_resize(images[index]) for index in batch], return_tensors="pt")
+        batches = list(token_batches(lengths, self.batch_tokens))
+        # a picture takes tens of milliseconds of a core, in which the network would wait
+        patches = in_order(self._patches, [images[index] for batch in batches for index in batch])
+        for batch in batches:
+            pixels, grids = zip(*islice(patches, len(batch)), strict=True)
             rows = [_with_image_tokens(template, self._image_token, lengths[index]) for index in batch]
-            embedded = self._last_hidden_states(rows, pixels["pixel_values"], pixels["image_grid_thw"])
+            embedded = self._last_hidden_states(rows, torch.cat(pixels), torch.cat(grids))
             for index, vector in zip(batch, embedded, strict=True):
                 vectors[index] = vector
         return torch.stack(vectors) if vectors else self._no_vectors()
+
+    def _patches(self, image: Picture) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = self.image_processor([first_resize(image)], return_tensors="pt")
+        return pixels["pixel_values"], pixels["image_grid_thw"]
 
     def _no_vectors(self) -> torch.Tensor:
         return torch.empty(0, self.dim, dtype=self.model.dtype)

@@ -24,6 +24,10 @@ CONTAINERS = (
 Formats of sound are in, so that the message can say that a file holds nothing else."""
 
 
+# Real files carry tags that are no UTF-8, which are of no interest here. From 19 on PyAV reads any tag.
+_METADATA_ERRORS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
 class _Nameless:
     """A stream without a name: libavformat would judge a file by its name, too, and bytes have none."""
 
@@ -46,11 +50,10 @@ def open_container(source: Source, limits: Limits, **options: str) -> Iterator[I
     with source.opened() as stream:
         nameless: Any = _Nameless(stream)
         try:
-            # Real files carry tags that are no UTF-8; they are of no interest here.
             container = av.open(
                 nameless,
                 "r",
-                metadata_errors="ignore",
+                **_METADATA_ERRORS,
                 options={
                     "format_whitelist": ",".join(CONTAINERS),
                     "max_pixels": str(limits.decoder_pixels),

@@ -165,11 +165,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         behave = self.endpoint.enter(self.path, dict(self.headers), body)
+        self.counted = True
         try:
             behave(self)
         except OSError:  # the client has gone
             self.close_connection = True
         finally:
+            self._leave()
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """The client may go on as soon as it has the answer, before this thread does."""
+        self._leave()
+        super().send_response(code, message)
+
+    def _leave(self) -> None:
+        if self.counted:
+            self.counted = False
             self.endpoint.leave()
 
     def log_message(self, *_: Any) -> None:

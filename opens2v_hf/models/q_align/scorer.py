@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPImageProcessorPil, PreTrainedConfig
 
+from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
@@ -152,9 +153,10 @@ class QAlignScorer:
     def _encoded(self, frames: Iterable[np.ndarray]) -> Iterator[Tensor]:
         """Tokens of the frames, one after the other."""
         at_once = max(1, self.batch_tokens // self.network.config.vision.num_tokens)
-        remaining = iter(frames)
-        while batch := list(itertools.islice(remaining, at_once)):
-            yield from self.network.encode_frames(self.preprocessor(batch))
+        # a frame takes tens of milliseconds of a core, in which the network would wait
+        prepared = in_order(lambda frame: self.preprocessor([frame]), frames)
+        while batch := list(itertools.islice(prepared, at_once)):
+            yield from self.network.encode_frames(torch.cat(batch))
 
     def _rate(self, features: dict[int, Tensor], centers: range, num_frames: int) -> list[float]:
         """Scores of the windows around some frames."""
