@@ -10,7 +10,7 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.base import Judge
+from opens2v_hf.models.judge.base import Judge, Rating
 from opens2v_hf.models.judge.loading import load_judge
 from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
 from opens2v_hf.models.roles import ROLES, model_caveats
@@ -162,7 +162,8 @@ class NaturalScore:
             return VideoScore.failed(str(error))
         ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
         details: dict[str, Any] = {"runs": [rating.to_dict() for rating in ratings]}
-        if any(rating.stopped for rating in ratings) and all(rating.score is None for rating in ratings):
+        # a run that was answered is kept, so that its answer can be read again
+        if any(rating.stopped for rating in ratings) and not any(_was_answered(rating) for rating in ratings):
             raise ServiceUnavailableError(next(rating.error for rating in ratings if rating.stopped))
         errors = list(dict.fromkeys(rating.error for rating in ratings if rating.error))
         try:
@@ -174,6 +175,11 @@ class NaturalScore:
         if mass < _LOW_DIGIT_MASS:
             remarks.append(f"the judge hardly meant to answer with a digit (probability {mass:.3g})")
         return VideoScore.scored(value, "; ".join(remarks), **details)
+
+
+def _was_answered(rating: Rating) -> bool:
+    problems = rating.problems or ("",) * len(rating.replies)
+    return rating.score is not None or any(not problem for problem in problems)
 
 
 def shown(frame: np.ndarray) -> Image.Image:

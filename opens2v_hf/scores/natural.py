@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +114,97 @@ def level_probabilities(logits: Sequence[float]) -> list[float]:
         raise JudgeError(f"the judge's logits of the digits 1 to 5 are not five finite numbers (got {list(logits)})")
     weights = np.exp(values - values.max())
     return (weights / weights.sum()).tolist()
+
+
+@dataclass(frozen=True)
+class ListedExpectation:
+    """The expectation over the digits that an endpoint lists among the likeliest first tokens of a reply.
+
+    Attributes:
+        score: sum of d · p(d) over the listed digits, in [1, 5].
+        probabilities: of each digit, summing to 1; 0 for one that is not listed.
+        digit_mass: probability of the listed digits together.
+        uncertainty: by how much the score can be off at most because a digit that is not listed counts as 0.
+    """
+
+    score: float
+    probabilities: Mapping[int, float]
+    digit_mass: float
+    uncertainty: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict of all but the score, in the form in which local judges give it."""
+        return {
+            "probabilities": {str(level): value for level, value in self.probabilities.items()},
+            "digit_mass": self.digit_mass,
+            "uncertainty": self.uncertainty,
+        }
+
+
+def read_listed(logprobs: Mapping[str, float]) -> ListedExpectation:
+    """Read the expectation of the score from the log-probabilities of a reply's first token.
+
+    A digit that is not among the listed tokens is less likely than all of them, and shares with all other tokens what
+    the listed ones leave of 1; both bound what it can change.
+
+    Args:
+        logprobs: token to log-probability, of the likeliest tokens; only "1" to "5" as they are written count.
+
+    Raises:
+        JudgeError: none of the digits is listed.
+
+    Example:
+        >>> read = read_listed({"4": math.log(0.6), "5": math.log(0.2), "The": math.log(0.2)})
+        >>> round(read.score, 6), round(read.digit_mass, 6), abs(read.uncertainty) < 1e-9
+        (4.25, 0.8, True)
+    """
+    listed = {level: math.exp(logprobs[str(level)]) for level in LEVELS if str(level) in logprobs}
+    mass = math.fsum(listed.values())
+    if not mass > 0.0:
+        raise JudgeError(f"none of the digits 1 to 5 is among the reply's likeliest first tokens: {list(logprobs)[:5]}")
+    score = math.fsum(level * value for level, value in listed.items()) / mass
+    absent = [level for level in LEVELS if level not in listed]
+    shares = [math.exp(value) for value in logprobs.values()]
+    most = min(max(0.0, 1.0 - math.fsum(shares)), len(absent) * min(shares))
+    reach = max((abs(level - score) for level in absent), default=0.0)
+    return ListedExpectation(
+        score=score,
+        probabilities={level: listed.get(level, 0.0) / mass for level in LEVELS},
+        digit_mass=mass,
+        uncertainty=reach * most / (mass + most),
+    )
+
+
+def reread_run(run: Mapping[str, Any]) -> float:
+    """The score of one stored run of a judge, read anew from its raw answers.
+
+    Args:
+        run: as a NaturalScore's details hold it: `reply`, `replies` and `problems`; `logprobs` or `probabilities` where
+            the score is an expectation.
+
+    Raises:
+        JudgeError: no answer is a score, or none was stored.
+
+    Example:
+        >>> reread_run({"reply": "Score: 4", "replies": ["hm", "Score: 4"]})
+        4
+    """
+    if isinstance(run.get("logprobs"), Mapping):
+        return read_listed(run["logprobs"]).score
+    if isinstance(run.get("probabilities"), Mapping):
+        return math.fsum(level * float(run["probabilities"].get(str(level), 0.0)) for level in LEVELS)
+    replies = [text for text in run.get("replies") or [run.get("reply", "")] if isinstance(text, str)]
+    problems = [*(run.get("problems") or ()), *[""] * len(replies)]
+    error = JudgeError("no answer was stored")
+    for text, problem in zip(replies, problems, strict=False):
+        if problem:
+            error = JudgeError(str(problem))
+            continue
+        try:
+            return read_score(text)
+        except JudgeError as refused:
+            error = refused
+    raise error
 
 
 def mean_of_runs(scores: Sequence[float | None], *, allow_partial: bool = False) -> float:

@@ -100,5 +100,5 @@ class EndpointCaptioner:
         raise CaptionError(f"{self._options.max_reply_attempts} replies and none is an answer; the last: {problem}")
 
 
-def _forget(_reply: str) -> None:
+def _forget(_reply: str, _problem: str) -> None:
     """Nobody reads the raw replies of a captioner."""

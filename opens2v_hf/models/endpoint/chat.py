@@ -27,6 +27,7 @@ DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 _MAX_BODY_BYTES = 1 << 20
 _EXCERPT_CHARS = 300
+_NO_REPLY = "no reply"
 _MAX_RETRY_S = 300.0  # after which a call is not sent again, as where a server takes requests and never answers
 _MAX_CONNECT_S = 15.0
 _CLOSING_S = 5.0  # for closing a connection after its time is over
@@ -131,12 +132,13 @@ class ChatClient:
         """Whether OpenAI's own endpoint is asked."""
         return self.url == _completions_url(DEFAULT_BASE_URL)
 
-    def complete(self, body: bytes, keep: Callable[[str], None]) -> ChatReply:
+    def complete(self, body: bytes, keep: Callable[[str, str], None]) -> ChatReply:
         """Get the answer to one request.
 
         Args:
             body: the request, as JSON.
-            keep: called with every raw reply, and with what came instead of one, as it arrives.
+            keep: called with every raw reply, and with what came instead of one, as it arrives; the second one says
+                why that cannot be read, and is empty where it can.
 
         Raises:
             ServiceUnavailableError: no call will succeed any more.
@@ -173,36 +175,36 @@ class ChatClient:
     def _wait(self, seconds: float) -> None:
         self._stopping.wait(seconds)
 
-    def _attempt(self, body: bytes, keep: Callable[[str], None]) -> ChatReply:
+    def _attempt(self, body: bytes, keep: Callable[[str, str], None]) -> ChatReply:
         with self._slots:
             self._breaker.check()  # other threads may have found out meanwhile
             self._budget.take_call()
             try:
                 response, content = self._send(body)
             except TimeoutError as error:
-                keep("[no reply] timed out")
+                keep("[no reply] timed out", _NO_REPLY)
                 raise _TransientError(f"no reply within {self._options.timeout_s:g} s") from error
             except (httpx.RequestError, OSError, UnicodeError) as error:  # the last is a host that is no name
-                keep(f"[no reply] {type(error).__name__}")
+                keep(f"[no reply] {type(error).__name__}", _NO_REPLY)
                 raise _TransientError(
                     f"the connection failed ({self._clean(str(error)) or type(error).__name__})"
                 ) from error
         text = self._clean(content.decode("utf-8", errors="replace"))
         if response.status_code != httpx.codes.OK:
-            keep(f"[HTTP {response.status_code}] {text[:_EXCERPT_CHARS]}")
+            keep(f"[HTTP {response.status_code}] {text[:_EXCERPT_CHARS]}", _NO_REPLY)
             raise self._status_error(response, text, body)
         try:
             if len(content) > _MAX_BODY_BYTES:
                 raise ValueError(f"it has more than {_MAX_BODY_BYTES} bytes")
             reply, tokens = read_completion(content)
         except ValueError as error:
-            keep(f"[no chat completion] {text[:_EXCERPT_CHARS]}")
+            keep(f"[no chat completion] {text[:_EXCERPT_CHARS]}", _NO_REPLY)
             kind = self._clean(response.headers.get("content-type", "no content type"))[:_EXCERPT_CHARS]
             raise _TransientError(f"the reply is no chat completion: {self._clean(str(error))} ({kind})") from error
         reply = replace(
             reply, text=self._clean(reply.text), problem=self._clean(reply.problem), model=self._clean(reply.model)
         )
-        keep(reply.text)
+        keep(reply.text, reply.problem)
         self._budget.add_tokens(tokens)
         return reply
 

@@ -70,13 +70,12 @@ class ReplyBound:
 
 
 def user_turn(text: str, pictures: Sequence[Image.Image], options: EndpointOptions) -> bytes:
-    """The messages of a request, text first and then pictures as JPEG, as JSON."""
-    content: list[dict[str, Any]] = [{"type": "text", "text": text}]
+    """The messages of a request as JSON: the text and then the pictures, or as `options.frames_first` says."""
+    # The text comes first, as released: what all requests begin with is what endpoints cache.
+    told: list[dict[str, Any]] = [{"type": "text", "text": text}]
     detail = {} if options.image_detail is None else {"detail": options.image_detail}
-    content += [
-        {"type": "image_url", "image_url": {"url": _data_url(picture, options.jpeg_quality), **detail}}
-        for picture in pictures
-    ]
+    seen = [{"type": "image_url", "image_url": {"url": _data_url(picture, options), **detail}} for picture in pictures]
+    content = [*seen, *told] if options.frames_first else [*told, *seen]
     return json.dumps([{"role": "user", "content": content}]).encode()
 
 
@@ -87,7 +86,9 @@ def chat_request(model: str, messages: bytes, bound: Bound, options: EndpointOpt
     return b'{"messages": ' + messages + b", " + json.dumps(fields).encode()[1:]
 
 
-def _data_url(picture: Image.Image, quality: int) -> str:
+def _data_url(picture: Image.Image, options: EndpointOptions) -> str:
     buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, format="JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    kind = options.image_format
+    quality = {"quality": options.jpeg_quality} if kind == "jpeg" else {}
+    picture.convert("RGB").save(buffer, format=kind.upper(), **quality)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -22,6 +22,8 @@ class Rating:
         reply: the raw reply that the score was read from, or the last one where none is a score.
         error: why there is no score; empty where there is one.
         replies: every raw reply of the run in order, `reply` included, those that were no score as well.
+        problems: for each of `replies` why its text cannot be read (a refusal, a cut-off reply, no reply at all);
+            empty where it can, whether or not it is a score.
         stopped: whether the judge will answer no further call (a wrong key, a spent budget), for whichever video.
         details: what else the judge says of its answer, e.g. the probability of each level; JSON-compatible.
     """
@@ -30,6 +32,7 @@ class Rating:
     reply: str = ""
     error: str = ""
     replies: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     stopped: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -44,6 +47,8 @@ class Rating:
             record["error"] = self.error
         if self.replies[:-1]:
             record["replies"] = list(self.replies)
+        if any(self.problems):
+            record["problems"] = list(self.problems)
         if self.stopped:
             record["stopped"] = True
         return record | dict(self.details)

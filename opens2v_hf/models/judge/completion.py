@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+CUT_OFF = "the reply was cut off; allow more with `max_reply_tokens=`"
+"""`ChatReply.problem` of a reply that ended at the bound on its tokens."""
 
 _TEXT_PARTS = (None, "text", "output_text")
 
@@ -19,12 +23,15 @@ class ChatReply:
         problem: why the text cannot be taken for a whole answer (a refusal, a cut-off reply); empty otherwise.
         model: as the endpoint names the model that answered; empty where it does not say.
         cut_off: whether the reply ended at the bound on its tokens.
+        first_token: the likeliest first tokens of the reply to their log-probabilities; None where the endpoint gives
+            none.
     """
 
     text: str
     problem: str
     model: str
     cut_off: bool = False
+    first_token: Mapping[str, float] | None = None
 
 
 def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
@@ -52,6 +59,7 @@ def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
     tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else None
     model = record.get("model")
     reply = _reply(message, choice.get("finish_reason"), model if isinstance(model, str) else "")
+    reply = replace(reply, first_token=_first_token(choice.get("logprobs")))
     return reply, tokens if isinstance(tokens, int) and tokens >= 0 else None
 
 
@@ -88,7 +96,23 @@ def _reply(message: Mapping[str, Any], finish_reason: Any, model: str) -> ChatRe
         content = "".join(part for part in parts if isinstance(part, str))
     text = content if isinstance(content, str) else ""
     if finish_reason == "length":
-        return ChatReply(text, "the reply was cut off; allow more with `max_reply_tokens=`", model, cut_off=True)
+        return ChatReply(text, CUT_OFF, model, cut_off=True)
     if finish_reason == "content_filter":
         return ChatReply(text, "the reply was withheld by a content filter", model)
     return ChatReply(text, "", model)
+
+
+def _first_token(logprobs: Any) -> dict[str, float] | None:
+    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    first = content[0] if isinstance(content, list) and content else None
+    listed = first.get("top_logprobs") if isinstance(first, Mapping) else None
+    if not isinstance(listed, list):
+        return None
+    found: dict[str, float] = {}
+    for entry in listed:
+        token, value = (entry.get("token"), entry.get("logprob")) if isinstance(entry, Mapping) else (None, None)
+        if not isinstance(token, str) or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if math.isfinite(value):
+            found[token] = max(found.get(token, -math.inf), float(value))
+    return found or None

@@ -14,11 +14,12 @@ from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
 from opens2v_hf.models.judge.options import EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.models.roles import ENDPOINT_PREFIX
-from opens2v_hf.scores.natural import read_score
+from opens2v_hf.scores.natural import read_listed, read_score
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,8 +48,6 @@ class EndpointJudge:
         ModelError: the model's maker has shut it down, and no other endpoint is named.
     """
 
-    deterministic = False
-
     def __init__(
         self,
         model: str,
@@ -70,12 +69,17 @@ class EndpointJudge:
         self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:
             check_lifetime(self._model, utc_date(now()))
-        self._bound = ReplyBound(self._options, _REPLY_TOKENS)
+        self._bound = ReplyBound(self._options, (1,) if self.deterministic else _REPLY_TOKENS)
 
     @property
     def info(self) -> ModelInfo:
         """The model's name; an endpoint tells no revision."""
         return ModelInfo(role="judge", name=ENDPOINT_PREFIX + self._model)
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the score is an expectation over the first token, which no sampling decides."""
+        return self._options.reading == "expectation"
 
     @property
     def options(self) -> dict[str, Any]:
@@ -85,10 +89,15 @@ class EndpointJudge:
             request["max_reply_tokens"] = self._options.max_reply_tokens
         if self._options.image_detail is not None:
             request["image_detail"] = self._options.image_detail
+        frames: dict[str, Any] = {"jpeg_quality": self._options.jpeg_quality}
+        if self._options.image_format != "jpeg":
+            frames = {"image_format": self._options.image_format}
+        if self._options.frames_first:
+            frames["frames_first"] = True
         return {
             "url": self._client.url,
             "request": request,
-            "jpeg_quality": self._options.jpeg_quality,
+            **frames,
             "max_reply_attempts": self._options.max_reply_attempts,
         }
 
@@ -105,14 +114,18 @@ class EndpointJudge:
                 raise
 
     def _run(self, messages: bytes) -> Rating:
-        replies: list[str] = []
+        replies: list[tuple[str, str]] = []
         error = ""
         details: dict[str, Any] = {}
+
+        def keep(text: str, problem: str) -> None:
+            replies.append((text, self._hinders(problem)))
+
         remaining = self._options.max_reply_attempts
         while remaining:
             bound = self._bound.now()
             try:
-                reply = self._client.complete(chat_request(self._model, messages, bound, self._options), replies.append)
+                reply = self._client.complete(chat_request(self._model, messages, bound, self._options), keep)
             except RefusedError as failure:
                 if self._bound.renamed(bound, failure):
                     continue
@@ -123,22 +136,49 @@ class EndpointJudge:
             if reply.cut_off:
                 self._bound.widen(bound)
             details = {"answered_by": reply.model} if reply.model else {}
+            if self.deterministic and reply.first_token is not None:
+                details["logprobs"] = dict(reply.first_token)
             try:
-                if reply.problem:
-                    raise JudgeError(f"{reply.problem}: {reply.text[:200]!r}")
-                return Rating(read_score(reply.text), reply.text, replies=tuple(replies), details=details)
+                score, read = self._read(reply)
+                return Rating(score, reply.text, **_kept(replies), details=details | read)
             except JudgeError as failure:
                 error = str(failure)
         attempts = self._options.max_reply_attempts
         said = f"{attempts} replies and none is a score" if attempts > 1 else "no score"
-        return Rating(None, replies[-1], f"{said}; the last: {error}", tuple(replies), details=details)
+        return Rating(None, replies[-1][0], f"{said}; the last: {error}", **_kept(replies), details=details)
+
+    def _hinders(self, problem: str) -> str:
+        """What hinders reading a reply; one that is asked for a single token is always cut off."""
+        return "" if self.deterministic and problem == CUT_OFF else problem
+
+    def _read(self, reply: ChatReply) -> tuple[float, dict[str, Any]]:
+        """The score that a reply states, and what else it was read from.
+
+        Raises:
+            JudgeError: it states none.
+        """
+        if self.deterministic:
+            if reply.first_token is None:
+                raise JudgeError(
+                    "the endpoint gives no log-probabilities of the reply's first token; serve the model with them "
+                    "(vLLM: --max-logprobs 20), or set reading=reply"
+                )
+            read = read_listed(reply.first_token)
+            return read.score, read.to_dict()
+        if reply.problem:
+            raise JudgeError(f"{reply.problem}: {reply.text[:200]!r}")
+        return read_score(reply.text), {}
 
 
-def _without_score(replies: Sequence[str], error: JudgeError | ServiceUnavailableError) -> Rating:
+def _kept(replies: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {"replies": tuple(text for text, _ in replies), "problems": tuple(problem for _, problem in replies)}
+
+
+def _without_score(replies: Sequence[tuple[str, str]], error: JudgeError | ServiceUnavailableError) -> Rating:
     return Rating(
         None,
-        reply=replies[-1] if replies else "",
+        reply=replies[-1][0] if replies else "",
         error=str(error),
-        replies=tuple(replies),
+        **_kept(replies),
         stopped=isinstance(error, ServiceUnavailableError),
     )

@@ -12,6 +12,9 @@ from opens2v_hf.errors import ArgumentError
 
 BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 
+Reading = Literal["reply", "expectation"]
+ImageFormat = Literal["jpeg", "png"]
+
 _OWN_FIELDS = frozenset({"model", "messages", "stream", "n"})
 
 
@@ -38,7 +41,13 @@ class EndpointOptions:
             when a reply was cut off.
         bound_field: the name of that bound in a request; "auto" is "max_tokens" until the model refuses it.
         image_detail: of the frames, "low", "high" or "auto"; None to leave it out.
+        image_format: of the frames as they are sent, "jpeg" as released, or "png", which loses nothing.
         jpeg_quality: of the frames, 1..95.
+        frames_first: send the frames before the rubric and not after it.
+        reading: "reply": the score is what the reply says. "expectation": it is the mean of the digits 1 to 5 by the
+            log-probabilities of the reply's first token, which the endpoint must give; one token is asked for, at
+            temperature 0, and runs are not repeated.
+        top_logprobs: how many first tokens are asked for then, 5 to 20; more is refused by most endpoints.
         extra_body: more fields of the request; they win over those made from the options above.
 
     Raises:
@@ -61,7 +70,11 @@ class EndpointOptions:
     max_reply_tokens: int | Literal["auto"] | None = "auto"
     bound_field: BoundField = "auto"
     image_detail: str | None = None
+    image_format: ImageFormat = "jpeg"
     jpeg_quality: int = 95
+    frames_first: bool = False
+    reading: Reading = "reply"
+    top_logprobs: int = 20
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,8 +95,11 @@ class EndpointOptions:
             self, "max_reply_tokens", "a whole number from 1, None or 'auto'",
             lambda value: value in (None, "auto") or _is_count(value),
         )  # fmt: skip
-        names = get_args(BoundField)
-        _require(self, "bound_field", f"one of {', '.join(names)}", lambda value: value in names)
+        for name, words in (("bound_field", BoundField), ("image_format", ImageFormat), ("reading", Reading)):
+            names = get_args(words)
+            _require(self, name, f"one of {', '.join(names)}", lambda value, names=names: value in names)
+        _require(self, "frames_first", "true or false", lambda value: isinstance(value, bool))
+        _require(self, "top_logprobs", "a whole number in 5..20", lambda value: _is_whole(value) and 5 <= value <= 20)
         _require(self, "jpeg_quality", "a whole number in 1..95", lambda value: _is_count(value) and value <= 95)
         _check_extra(self.extra_body)
 
@@ -95,7 +111,10 @@ class EndpointOptions:
     def request_fields(self) -> dict[str, Any]:
         """The fields of a request, apart from the model, its messages and the bound of its reply."""
         named = {name: getattr(self, name) for name in ("temperature", "top_p", "seed", "reasoning_effort")}
-        return {name: value for name, value in named.items() if value is not None} | dict(self.extra_body)
+        fields = {name: value for name, value in named.items() if value is not None}
+        if self.reading == "expectation":
+            fields = {"temperature": 0} | fields | {"logprobs": True, "top_logprobs": self.top_logprobs}
+        return fields | dict(self.extra_body)
 
 
 def known_options() -> list[str]:

@@ -117,7 +117,7 @@ class EndpointVerifier:
         body = self._request(first, second)
         reply = ""
         for _ in range(self._options.max_reply_attempts):
-            reply = self._client.complete(body, lambda _: None).text
+            reply = self._client.complete(body, lambda *_: None).text
             verdict = read_verdict(reply)
             if verdict is not None:
                 return verdict
