@@ -13,6 +13,7 @@ from typing import Any
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError, ResultError, VideoError
 from opens2v_hf.evaluation.thumbnails import STRIP_FRAMES, write_thumbnail
+from opens2v_hf.evaluation.timings import DECODING, Timings
 from opens2v_hf.evaluation.unit_keys import group_key, model_folders, unit_key, video_key
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.jobs.error_log import ErrorLog
@@ -45,6 +46,7 @@ class ScoringPass:
         backend: of the video reader.
         thumbnails: folder for a small picture of each video that is decoded; None for no pictures.
         errors: gets the tracebacks of unexpected errors.
+        timings: gets the seconds of each metric.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class ScoringPass:
         backend: Backend = "auto",
         thumbnails: Path | None = None,
         errors: ErrorLog | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.found = found
         # The first metric that looks at all frames decodes them for those that look at some. One without a model does
@@ -66,6 +69,7 @@ class ScoringPass:
         self.backend: Backend = backend
         self.thumbnails = thumbnails
         self.errors = errors or ErrorLog()
+        self.timings = timings or Timings()
 
 
 class VideoGroup:
@@ -217,7 +221,7 @@ class OpenVideo:
 
     def _load(self) -> None:
         """Decode the frames of all metrics."""
-        with suppress(VideoError):  # the metric says so
+        with suppress(VideoError), self._common.timings.measure(DECODING):  # the metric says so
             self._opened().frames(_THUMBNAIL)
 
     def _key(self, task: MetricTask) -> str:
@@ -237,7 +241,9 @@ class OpenVideo:
         return Outcome({"num_frames": clip.num_frames, "fps": clip.fps, "width": clip.width, "height": clip.height})
 
     def _score(self, task: MetricTask) -> Outcome:
-        score = task.metric.score(self._opened(), self._references[task.metric.name])
+        name = task.metric.name
+        with self._common.timings.measure(name):
+            score = task.metric.score(self._opened(), self._references[name])
         if self._needs_thumbnail:
             self._needs_thumbnail = not self._write_thumbnail()
         if score.status is not Status.FAILED:

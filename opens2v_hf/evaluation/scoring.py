@@ -19,6 +19,7 @@ from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.score_video import HEADER, ScoringPass, VideoGroup, score_of
+from opens2v_hf.evaluation.timings import Timings
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal, open_journal
@@ -216,7 +217,8 @@ def score_passes(
         if folder is not None:
             journal = open_journal(folder, rank=processes.rank, launch=processes.launch)
             held.callback(journal.close)
-        described, own = _score_all(run, passes, processes, journal, output)
+        timings = Timings()
+        described, own = _score_all(run, passes, processes, journal, output, timings)
         processes.finish()
         others = journal.gather(folder, processes.launch) if folder is not None and processes.count > 1 else {}
         by_pass = [collect(str(number), len(wanted), part, others, journal) for number, part in enumerate(own)]
@@ -224,8 +226,13 @@ def score_passes(
         result = _result(run, described, metrics, outcomes)
         if output is not None and processes.rank == 0:
             result.save(output.result)
+            timings.save(output.journal)
     if output is not None and processes.rank == 0:
         remark(f"{run.model}, {run.split}: {_count(outcomes)}")
+        from opens2v_hf.evaluation.cost_model import estimated_here  # it needs what is defined here
+
+        if table := timings.format(estimated_here(result)):
+            remark(f"seconds a video of this process:\n{table}")
     return result
 
 
@@ -241,7 +248,12 @@ def package_versions() -> dict[str, str]:
 
 
 def _score_all(
-    run: Run, passes: Sequence[MetricPass], processes: Processes, journal: Journal, output: Output | None
+    run: Run,
+    passes: Sequence[MetricPass],
+    processes: Processes,
+    journal: Journal,
+    output: Output | None,
+    timings: Timings,
 ) -> tuple[list[_Described], list[dict[int, GroupOutcome]]]:
     """Do this process's share of every pass: what the metrics are, and what came of which videos in each pass."""
     described: list[_Described] = []
@@ -259,6 +271,7 @@ def _score_all(
             backend=run.backend,
             thumbnails=None if output is None else output.thumbnails,
             errors=errors,
+            timings=timings,
         )
         groups = [VideoGroup(common, sample) for sample in run.wanted]
         outcomes.append(

@@ -25,7 +25,8 @@ def test_a_message_of_the_page_is_in_the_code(message: str) -> None:
 
 def test_the_page_has_messages_and_flags() -> None:
     assert len(MESSAGES) >= 8
-    known = {flag for action in command_parser("score")._actions for flag in action.option_strings}
+    commands = map(command_parser, ("score", "doctor"))
+    known = {flag for command in commands for action in command._actions for flag in action.option_strings}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert "--limit" in named
     assert named <= known
