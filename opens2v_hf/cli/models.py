@@ -37,13 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from opens2v_hf.generators.diffusers_pipeline import plan_pipeline
+    from opens2v_hf.generators.plan import plan_pipeline
 
     plan = plan_pipeline(arguments.model, revision=arguments.revision, accept_license=arguments.accept_license)
     family = plan.family
     say(f"{arguments.model} can be scored: {family.pipeline_class}, {plan.index.revision}")
-    if plan.index.weights_bytes is not None:
-        say(f"  weights     {plan.index.weights_bytes / 1e9:.1f} GB")
+    for line in plan.room.describe():
+        topic, _, text = line.partition(": ")
+        say(f"  {topic:11} {text}" if text else f"  note        {line}")
     count = "any number" if family.max_references is None else f"at most {family.max_references}"
     say(f"  references  {family.argument}: {family.preparation}, {count}")
     say(f"  recipe      {family.recipe.to_dict()}")

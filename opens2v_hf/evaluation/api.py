@@ -29,7 +29,7 @@ from opens2v_hf.evaluation.seeds import loaded_once, name_of_seed, outputs_of_se
 from opens2v_hf.evaluation.selection import Selection, restrict
 from opens2v_hf.evaluation.video_names import model_name, near_matches
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
-from opens2v_hf.generators.diffusers_pipeline import References
+from opens2v_hf.generators.plan import References
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
 from opens2v_hf.generators.run import chosen_seeds

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from opens2v_hf._util.memory import free_memory_bytes
 from opens2v_hf._version import __version__
 
 if TYPE_CHECKING:
@@ -121,19 +122,10 @@ def _device() -> Finding:
 
 
 def _memory() -> Finding:
-    gib = _free_memory_bytes() / 2**30
+    gib = free_memory_bytes() / 2**30
     if gib < MEMORY_GIB:
         return Finding("memory", "note", f"{gib:.0f} GiB free; the released 7B models need some {MEMORY_GIB} GiB")
     return Finding("memory", "ok", f"{gib:.0f} GiB free")
-
-
-def _free_memory_bytes() -> int:
-    """What programs can still get; all there is where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _disk() -> Finding:

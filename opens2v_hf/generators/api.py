@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from opens2v_hf._util import processes
+from opens2v_hf._util.console import remark
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.generators.diffusers_pipeline import References
 from opens2v_hf.generators.files import seed_folder
-from opens2v_hf.generators.load import plan_generator
+from opens2v_hf.generators.load import NotLoaded, plan_generator
 from opens2v_hf.generators.outcome import GenerationRun
+from opens2v_hf.generators.plan import References
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
-from opens2v_hf.generators.run import chosen_seeds, complete_settings, generate_videos, num_with_too_many
-
-_LOGGER = logging.getLogger(__name__)
+from opens2v_hf.generators.run import chosen_seeds, complete_settings, generate_videos
+from opens2v_hf.generators.run_plan import plan_run
 
 
 def generate(
@@ -92,7 +92,7 @@ def generate(
     chosen = [sample for sample in opened.samples if ids is None or sample.id in ids]
     if limit is not None:
         chosen = in_turn(chosen)[:limit]
-    generator = planned.load()
+    generator = planned.load() if planned.plan is None else NotLoaded(planned.plan)
     try:
         all_settings = [
             complete_settings(
@@ -104,17 +104,21 @@ def generate(
             )
             for each in wanted
         ]
-        too_many = num_with_too_many(chosen, generator)
-        if too_many:
-            _LOGGER.warning(
-                "%d of %d samples have more references than the model takes (%s): %s",
-                too_many, len(chosen), generator.max_references, _CONSEQUENCE[too_many_references],
-            )  # fmt: skip
+        folders = {each: seed_folder(out, each, wanted) / "videos" for each in wanted}
+        plan = plan_run(generator, opened, chosen, all_settings, folders)
+        if not distributed or processes.is_main_process():
+            for line in [*(() if planned.plan is None else planned.plan.describe()), *plan.describe()]:
+                remark(line)
+        if plan.num_to_make and planned.plan is not None:
+            # what is there already needs no model, which may be a download of many gigabytes
+            generator = planned.load()
+        if callable(set_shift := getattr(generator, "set_flow_shift", None)):
+            set_shift(all_settings[0].recipe.flow_shift)
         first, *others = [
             generate_videos(
                 generator,
                 opened,
-                seed_folder(out, settings.seed, wanted) / "videos",
+                folders[settings.seed],
                 settings,
                 ids={sample.id for sample in chosen},
                 retry_failed=retry_failed,
@@ -125,10 +129,3 @@ def generate(
         return replace(first, others={run.settings.seed: run for run in others})
     finally:
         generator.close()
-
-
-_CONSEQUENCE = {
-    "fail": "they are listed as failed",
-    "first": "the first ones are taken",
-    "collage": "all are put on one canvas",
-}

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import os
 import string
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
+from opens2v_hf.generators.plan import plan_pipeline
 from opens2v_hf.generators.recipe import Recipe
+from opens2v_hf.models.info import EMBEDDED
 
 RECIPE = Recipe(
     width=32, height=32, num_frames=9, fps=8, steps=2, guidance=5.0, source="the smallest video that the class makes"
@@ -64,3 +69,24 @@ def build_embedded_pipeline(folder: str | os.PathLike[str]) -> Path:
     )
     pipeline.save_pretrained(os.fspath(folder))
     return Path(folder)
+
+
+def load_embedded(device: str | None = None) -> PipelineGenerator:
+    """Build the pipeline and load it. Results name it "embedded", and the key of its videos depends on no folder."""
+    from diffusers.utils.logging import disable_progress_bar, enable_progress_bar
+
+    disable_progress_bar()  # there is nothing to wait for
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = build_embedded_pipeline(Path(temporary, "pipeline"))
+            plan = plan_pipeline(str(folder), device=device, dtype="float32")
+            generator = PipelineGenerator(plan)
+    finally:
+        enable_progress_bar()
+    generator.plan = replace(
+        plan,
+        index=replace(plan.index, name=EMBEDDED),
+        family=replace(plan.family, recipe=RECIPE),
+        notes=("made by the embedded pipeline, whose weights are random: noise, which no reference decides",),
+    )
+    return generator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from opens2v_hf.errors import ModelError
 _READ_WHOLE_BYTES = 8 << 20
 _SAMPLES = 64
 _SAMPLE_BYTES = 64 << 10
+_NO_VARIANT = re.compile(r"[^.]+\.safetensors")  # others are "model.fp16.safetensors", "model.fp16-00001-of-00002..."
 _NAMES = ("model_index.json", "modular_model_index.json")
 
 
@@ -26,7 +28,8 @@ class PipelineIndex:
         pipeline_class: that the index file names. Some repos name a class that cannot run their weights.
         revision: commit of a Hub repo; for a folder "sha256:" and a digest of its files, see `_digest`.
         is_local: whether `name` is a folder.
-        weights_bytes: size of the weights; None where the Hub does not tell.
+        weight_files: files of the weights that a pipeline loads to their sizes in bytes; None where the Hub does not
+            tell.
         components: name to library and class.
     """
 
@@ -34,8 +37,13 @@ class PipelineIndex:
     pipeline_class: str
     revision: str
     is_local: bool
-    weights_bytes: int | None
+    weight_files: Mapping[str, int] | None
     components: Mapping[str, tuple[str, str]]
+
+    @property
+    def weights_bytes(self) -> int | None:
+        """Size of all weights."""
+        return None if self.weight_files is None else sum(self.weight_files.values())
 
 
 def read_index(name: str, revision: str | None = None) -> PipelineIndex:
@@ -52,7 +60,7 @@ def read_index(name: str, revision: str | None = None) -> PipelineIndex:
                     name,
                     (folder / each).read_bytes(),
                     revision=_digest(folder),
-                    size=_folder_weights(folder),
+                    files=_folder_weights(folder),
                     local=True,
                 )
         raise ModelError(f"the folder {name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)})")
@@ -85,7 +93,7 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
                 name,
                 path.read_bytes(),
                 revision=path.parent.name,
-                size=_hub_weights(HfApi(), name, revision),
+                files=_hub_weights(HfApi(), name, revision),
                 local=False,
             )
     except GatedRepoError as error:
@@ -105,7 +113,7 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
     )
 
 
-def _index(name: str, content: bytes, *, revision: str, size: int | None, local: bool) -> PipelineIndex:
+def _index(name: str, content: bytes, *, revision: str, files: Mapping[str, int] | None, local: bool) -> PipelineIndex:
     try:
         index: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -118,7 +126,15 @@ def _index(name: str, content: bytes, *, revision: str, size: int | None, local:
         for part, value in index.items()
         if isinstance(value, list) and len(value) >= 2 and all(isinstance(word, str) for word in value[:2])
     }
-    return PipelineIndex(name, pipeline_class, revision, local, size, components)
+    if files is not None:
+        # a pipeline's weights lie in the folders of its components; those in the root are another format
+        files = {path: size for path, size in files.items() if _is_loaded(path, components)}
+    return PipelineIndex(name, pipeline_class, revision, local, files, components)
+
+
+def _is_loaded(path: str, components: Mapping[str, object]) -> bool:
+    folder, _, name = path.rpartition("/")
+    return bool(folder) and (folder in components or not components) and _NO_VARIANT.fullmatch(name) is not None
 
 
 def _digest(folder: Path) -> str:
@@ -144,17 +160,16 @@ def _digest(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _folder_weights(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
+def _folder_weights(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.glob("*/*.safetensors")}
 
 
-def _hub_weights(api: Any, name: str, revision: str | None) -> int | None:
+def _hub_weights(api: Any, name: str, revision: str | None) -> dict[str, int] | None:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
         siblings = api.model_info(name, revision=revision, files_metadata=True).siblings or []
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
         return None  # the index file came from the cache: the size is only for the plan
-    # a pipeline's weights lie in the folders of its components; those in the root are another format
-    sizes = [file.size for file in siblings if "/" in file.rfilename and file.rfilename.endswith(".safetensors")]
-    return None if None in sizes else sum(size for size in sizes if size)
+    sizes = {file.rfilename: file.size for file in siblings if file.rfilename.endswith(".safetensors")}
+    return None if None in sizes.values() else sizes

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from opens2v_hf.errors import ArgumentError
-from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator, PipelinePlan, References, plan_pipeline
+from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.endpoint import EndpointGenerator
 from opens2v_hf.generators.function import as_generator, load_function
-from opens2v_hf.generators.recipe import Recipe
-from opens2v_hf.generators.request import Generator, GeneratorInfo
+from opens2v_hf.generators.plan import PipelinePlan, References, plan_pipeline
+from opens2v_hf.generators.request import Generated, Generator, Progress, Request
 
 EMBEDDED = "embedded"
 
@@ -33,6 +30,34 @@ class PlannedGenerator:
     kind: str
     load: Callable[[], Generator]
     plan: PipelinePlan | None = None
+
+
+class NotLoaded:
+    """Stands for a generator where all videos are there already.
+
+    Args:
+        plan: of it.
+    """
+
+    def __init__(self, plan: PipelinePlan) -> None:
+        self.info = plan.info
+        self.recipe = plan.recipe
+        self.max_references = plan.max_references
+        self.check_recipe = plan.check_recipe
+
+    def generate(self, request: Request, progress: Progress | None = None) -> Generated:
+        """Make no video.
+
+        Raises:
+            GenerationError: always.
+        """
+        raise GenerationError(
+            f"the video of {request.id} was there when the run began and has gone; run the same command again",
+            transient=True,
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def plan_generator(
@@ -72,34 +97,20 @@ def plan_generator(
         generator = load_function(rest) if kind == "python" else EndpointGenerator(model)
         return PlannedGenerator(model, "python" if kind == "python" else "http", lambda: generator)
     if model == EMBEDDED:
-        return PlannedGenerator(model, "diffusers", lambda: _EmbeddedGenerator(device))
-    plan = plan_pipeline(model, revision=revision, references=references, accept_license=accept_license)
-    return PlannedGenerator(model, "diffusers", lambda: PipelineGenerator(plan, device=device, dtype=dtype), plan)
+        return PlannedGenerator(model, "diffusers", lambda: _load_embedded(device))
+    plan = plan_pipeline(
+        model, revision=revision, references=references, accept_license=accept_license, device=device, dtype=dtype
+    )
+    return PlannedGenerator(model, "diffusers", lambda: _load(plan), plan)
 
 
-class _EmbeddedGenerator(PipelineGenerator):
-    """The tiny pipeline, built where it is used; its key does not depend on the folder."""
+def _load(plan: PipelinePlan) -> Generator:
+    from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
 
-    def __init__(self, device: str | None) -> None:
-        from diffusers.utils.logging import disable_progress_bar, enable_progress_bar
+    return PipelineGenerator(plan)
 
-        from opens2v_hf.generators.embedded import build_embedded_pipeline
 
-        disable_progress_bar()  # there is nothing to wait for
-        try:
-            with tempfile.TemporaryDirectory() as temporary:
-                folder = build_embedded_pipeline(Path(temporary, "pipeline"))
-                super().__init__(plan_pipeline(str(folder)), device=device, dtype="float32")
-        finally:
-            enable_progress_bar()
+def _load_embedded(device: str | None) -> Generator:
+    from opens2v_hf.generators.embedded import load_embedded
 
-    @property
-    def info(self) -> GeneratorInfo:
-        notes = ("made by the embedded pipeline, whose weights are random: noise, which no reference decides",)
-        return replace(super().info, name=EMBEDDED, notes=notes)
-
-    @property
-    def recipe(self) -> Recipe:
-        from opens2v_hf.generators.embedded import RECIPE
-
-        return RECIPE
+    return load_embedded(device)

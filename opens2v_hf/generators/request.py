@@ -80,8 +80,8 @@ class GeneratorInfo:
     notes: tuple[str, ...] = ()
 
 
-class Generator(Protocol):
-    """Makes videos, one at a time."""
+class Described(Protocol):
+    """What is known of a generator before it is loaded."""
 
     @property
     def info(self) -> GeneratorInfo:
@@ -97,6 +97,10 @@ class Generator(Protocol):
     def max_references(self) -> int | None:
         """How many pictures a request may have; None for any number."""
         ...
+
+
+class Generator(Described, Protocol):
+    """Makes videos, one at a time."""
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
         """Make one video.

@@ -11,10 +11,12 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.console import remark
 from opens2v_hf._util.progress import Progress as ProgressBar
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
@@ -23,8 +25,8 @@ from opens2v_hf.generators.files import refuse_strangers, remove_outdated, write
 from opens2v_hf.generators.outcome import GenerationRun, Settings
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
-from opens2v_hf.generators.request import Generator, GeneratorInfo
-from opens2v_hf.generators.unit import UNIT, Common, SampleGroup
+from opens2v_hf.generators.request import Described, Generator, GeneratorInfo
+from opens2v_hf.generators.unit import UNIT, Common, SampleGroup, is_made
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.lock import only_run
@@ -35,6 +37,8 @@ from opens2v_hf.jobs.unit import Group, GroupOutcome
 
 VIDEO_TIMEOUT_S = 6 * 3600.0
 """What one video may take."""
+
+_WORTH_SAYING_S = 2.0
 
 
 def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
@@ -60,7 +64,7 @@ def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
 
 
 def complete_settings(
-    generator: Generator,
+    generator: Described,
     recipe: Recipe | None = None,
     *,
     seed: int = SEED,
@@ -70,7 +74,7 @@ def complete_settings(
     """Fill in what the user left open, and refuse what the generator cannot do.
 
     Args:
-        generator: loaded.
+        generator: loaded or planned.
         recipe: what the user chose.
         seed: of the videos; see `chosen_seeds`.
         too_many_references: see `TooMany`.
@@ -84,15 +88,7 @@ def complete_settings(
     complete = (recipe or Recipe()).over(generator.recipe)
     if callable(check := getattr(generator, "check_recipe", None)):
         check(complete)
-    if callable(set_shift := getattr(generator, "set_flow_shift", None)):
-        set_shift(complete.flow_shift)
     return Settings(complete, seed, too_many_references, seeds)
-
-
-def num_with_too_many(samples: Sequence[EvalSample], generator: Generator) -> int:
-    """How many samples have more references than the generator takes."""
-    limit = generator.max_references
-    return 0 if limit is None else sum(len(sample.subjects) > limit for sample in samples)
 
 
 def generate_videos(
@@ -146,7 +142,9 @@ def generate_videos(
         )
         journal = open_journal(journal_folder, rank=processes.rank, launch=processes.launch)
         held.callback(journal.close)
-        common = Common(generator, split, place, settings, lambda key: journal.get(key), shown)
+        num_left = sum(not is_made(sample, split, place, generator.info, settings) for sample in samples)
+        took = _Estimate(num_left, processes.count) if shown else lambda seconds: None
+        common = Common(generator, split, place, settings, lambda key: journal.get(key), shown, took)
         groups: list[Group] = [SampleGroup(common, sample) for sample in samples]
         own = run_units(
             groups,
@@ -164,6 +162,21 @@ def generate_videos(
             remove_outdated(place, run.failed)
             write_file(place / "generation.json", json.dumps(run.to_dict(), indent=2, ensure_ascii=False))
     return run
+
+
+class _Estimate:
+    """Says after the first video how long the others will take."""
+
+    def __init__(self, num_videos: int, num_processes: int) -> None:
+        self._num_videos = num_videos
+        self._num_processes = num_processes
+
+    def __call__(self, seconds: float) -> None:
+        rest = self._num_videos - self._num_processes
+        if rest > 0 and seconds >= _WORTH_SAYING_S:
+            duration = timedelta(seconds=round(seconds * rest / self._num_processes))
+            remark(f"the first video took {seconds:.0f} s; the other {rest} take about {duration} in all")
+        self._num_videos = 0
 
 
 def _summary(

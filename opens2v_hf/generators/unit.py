@@ -17,18 +17,45 @@ from tqdm import tqdm
 
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
-from opens2v_hf.errors import ArgumentError, GenerationError, ResultError
+from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError, ResultError
 from opens2v_hf.generators.checks import checked_frames
 from opens2v_hf.generators.files import QUALITY, check_encoded, encoder, record_of, write_file
 from opens2v_hf.generators.outcome import Settings
 from opens2v_hf.generators.references import as_rgb, choose
-from opens2v_hf.generators.request import Generated, Generator, Progress, Request
+from opens2v_hf.generators.request import Generated, Generator, GeneratorInfo, Progress, Request
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.unit import Unit
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.video.writer import write_video
 
 UNIT = "video"
+
+
+def request_key(sample: EvalSample, digests: Sequence[str], info: GeneratorInfo, settings: Settings) -> str:
+    """What decides a video: other keys are other videos.
+
+    Args:
+        sample: of the benchmark.
+        digests: sha256 of its reference pictures.
+        info: who makes the video.
+        settings: of the run.
+    """
+    recipe = replace(settings.recipe, source="")
+    deciding = {name: value for name, value in asdict(info).items() if name not in ("subject_driven", "notes")}
+    content = [
+        sample.id, sample.prompt, [subject.label for subject in sample.subjects], list(digests),
+        deciding, recipe.to_dict(), settings.seed, settings.too_many_references, encoder(),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def is_made(sample: EvalSample, split: EvalSplit, folder: Path, info: GeneratorInfo, settings: Settings) -> bool:
+    """Whether the video of a sample is there already; False where its pictures cannot be read."""
+    try:
+        digests = [hashlib.sha256(split.picture_path(each).read_bytes()).hexdigest() for each in sample.subjects]
+    except (OSError, OpenS2VError):
+        return False
+    return record_of(folder, sample.id, request_key(sample, digests, info, settings)) is not None
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,7 @@ class Common:
         settings: of the run.
         known: a key's outcome in the journal.
         shown: whether this process shows the steps.
+        took: called with the seconds that each video took.
     """
 
     generator: Generator
@@ -50,6 +78,7 @@ class Common:
     settings: Settings
     known: Callable[[str], Outcome | None]
     shown: bool
+    took: Callable[[float], None] = lambda seconds: None
 
 
 @dataclass(frozen=True)
@@ -96,7 +125,7 @@ class _OpenSample:
         self._images = images
         self.facts: Mapping[str, Any] = {}
         self.check: Callable[[], None] | None = None
-        self.key = self._request_key()
+        self.key = request_key(sample, self._digests, common.generator.info, common.settings)
 
     @property
     def units(self) -> Sequence[Unit]:
@@ -112,17 +141,6 @@ class _OpenSample:
     def is_changed(self) -> bool:
         """The pictures are in memory, and the key is theirs."""
         return False
-
-    def _request_key(self) -> str:
-        info = self._common.generator.info
-        settings = self._common.settings
-        recipe = replace(settings.recipe, source="")
-        deciding = {name: value for name, value in asdict(info).items() if name not in ("subject_driven", "notes")}
-        content = [
-            self._sample.id, self._sample.prompt, [subject.label for subject in self._sample.subjects], self._digests,
-            deciding, recipe.to_dict(), settings.seed, settings.too_many_references, encoder(),
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     def _unit_key(self) -> str:
         """The request's key; where its video was made and has gone since, the next key that stands for no video."""
@@ -157,6 +175,7 @@ class _OpenSample:
         with _StepBar(self._sample.id, shown=common.shown) as progress:
             made = common.generator.generate(request, progress)
         seconds = time.monotonic() - started
+        common.took(seconds)
         record = {
             "key": self.key,
             "id": self._sample.id,

@@ -10,7 +10,8 @@ from helpers.tiny_pipelines import SIZE, build
 
 from opens2v_hf.generators import FAMILIES, Recipe, Request
 from opens2v_hf.generators.checks import checked_frames
-from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator, plan_pipeline
+from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
+from opens2v_hf.generators.plan import plan_pipeline
 
 _TOKENS = {"max_sequence_length": 32}
 _LTX2 = {"max_sequence_length": 16, "frame_rate": 24.0, "stg_scale": 0.0, "audio_stg_scale": 0.0}
@@ -28,9 +29,9 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "pipeline_class", "frames", "count", "extra"), CASES, ids=[case[0] for case in CASES])
 def test_a_family_runs_by_its_row(tmp_path, name, pipeline_class, frames, count, extra):
-    plan = plan_pipeline(str(build(name, tmp_path / name)))
+    plan = plan_pipeline(str(build(name, tmp_path / name)), device="cpu")
     assert plan.family.pipeline_class == pipeline_class
-    generator = PipelineGenerator(plan, device="cpu")
+    generator = PipelineGenerator(plan)
     small = Recipe(width=SIZE, height=SIZE, num_frames=frames, steps=2, fps=8, extra=extra)
     recipe = small.over(FAMILIES[pipeline_class].recipe)
     generator.check_recipe(recipe)

@@ -11,7 +11,7 @@ import json, sys
 from pathlib import Path
 from huggingface_hub import HfApi
 from opens2v_hf.errors import OpenS2VError
-from opens2v_hf.generators.diffusers_pipeline import plan_pipeline
+from opens2v_hf.generators.plan import plan_pipeline
 api, seen = HfApi(), {}
 if sys.argv[1] == "write":
     files = {
@@ -24,12 +24,21 @@ if sys.argv[1] == "write":
         api.create_repo(repo)
         for name, value in content.items():
             api.upload_file(path_or_fileobj=json.dumps(value).encode(), path_in_repo=name, repo_id=repo)
-    api.upload_file(path_or_fileobj=bytes(1000), path_in_repo="transformer/a.safetensors", repo_id="org/vace")
+    header = json.dumps({"w": {"dtype": "F32", "shape": [40, 5], "data_offsets": [0, 800]}}).encode()
+    header += b" " * (192 - len(header))
+    weights = len(header).to_bytes(8, "little") + header + bytes(800)
+    for name in ("model.safetensors", "model.fp16.safetensors"):
+        api.upload_file(path_or_fileobj=weights, path_in_repo=f"transformer/{name}", repo_id="org/vace")
+    api.upload_file(path_or_fileobj=weights, path_in_repo="original.safetensors", repo_id="org/vace")
 else:
+    if sys.argv[3:]:
+        import opens2v_hf.generators.room as room
+        setattr(room, sys.argv[3], lambda: 900)
     for name, revision in json.loads(sys.argv[2]):
         try:
             plan = plan_pipeline(name, revision=revision)
-            seen[name] = [plan.family.pipeline_class, len(plan.index.revision), plan.index.weights_bytes]
+            room = plan.room
+            seen[name] = [plan.family.pipeline_class, len(plan.index.revision), room.download_bytes, room.loaded_bytes]
         except OpenS2VError as error:
             seen[f"{name}@{revision}"] = f"{type(error).__name__}: {error}"
 print(json.dumps(seen))
@@ -43,10 +52,16 @@ def test_repos_are_judged_by_their_index_file(loopback_hub, tmp_path):
         ["keeper/vace-gated", None], ["no id at all", None],
     ]  # fmt: skip
     found = json.loads(loopback_hub.run(CHECK, "read", json.dumps(asked), home=tmp_path / "home", user="guest"))
-    assert found["org/vace"] == ["WanVACEPipeline", 40, 1000]  # a commit, and the weights' size
+    # a commit; 8 bytes, the header and 200 numbers to download; of those 1000 bytes as many in memory, in float32
+    assert found["org/vace"] == ["WanVACEPipeline", 40, 1000, 1000]
     assert found["org/modular"][0] == "EchoModularPipeline"
     assert "holds no diffusers pipeline" in found["org/own-code@None"]
     assert "there is no model 'org/nobody'" in found["org/nobody@None"]
     assert "has no revision 'v9'" in found["org/vace@v9"]
     assert "is gated: accept its terms" in found["keeper/vace-gated@None"]
     assert "must be a folder or a Hub id" in found["no id at all@None"]
+    for what, words in (("_free_disk", "must be downloaded and 0.0 MB are free"), ("free_memory_bytes", "as float32")):
+        asked = json.dumps([["org/vace", None]])
+        found = json.loads(loopback_hub.run(CHECK, "read", asked, what, home=tmp_path / "home", user="guest"))
+        assert words in found["org/vace@None"]
+    assert not list((tmp_path / "home").rglob("*.safetensors"))  # nothing large was downloaded

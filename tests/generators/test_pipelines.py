@@ -13,10 +13,11 @@ pytest.importorskip("diffusers")
 import torch
 
 from opens2v_hf.cli import main
-from opens2v_hf.errors import ArgumentError, GenerationError, MissingDependencyError, ModelError
+from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.generators import Recipe, Request
-from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator, plan_pipeline
+from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
 from opens2v_hf.generators.embedded import RECIPE, build_embedded_pipeline
+from opens2v_hf.generators.plan import plan_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generator(folder):
-    return PipelineGenerator(plan_pipeline(str(folder)), device="cpu")
+    return PipelineGenerator(plan_pipeline(str(folder), device="cpu"))
 
 
 def request(colour="red", prompt="A cup.", seed=42, count=1, **recipe):
@@ -71,24 +72,6 @@ def test_a_prompt_that_is_cut_is_told(generator):
     assert generator.generate(request(prompt="a" * 600)).facts["prompt_cut_at_tokens"] == 512
 
 
-def test_without_memory_the_next_measure_is_taken_and_recorded(generator, monkeypatch):
-    calls = []
-    real = type(generator)._generate
-
-    def short_of_memory(self, wanted, progress):
-        calls.append(list(self._measures))
-        if len(calls) == 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(self, wanted, progress)
-
-    monkeypatch.setattr(type(generator), "_generate", short_of_memory)
-    assert generator.generate(request()).facts["memory_measures"] == ["VAE tiling"]
-    monkeypatch.setattr(type(generator), "_generate", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
-    with pytest.raises(GenerationError, match="out of memory, with VAE tiling") as raised:
-        generator.generate(request())
-    assert raised.value.transient
-
-
 def relabelled(folder, target, **changes):
     shutil.copytree(folder, target)
     index = json.loads((target / "model_index.json").read_text())
@@ -112,7 +95,7 @@ def test_weights_of_another_class_are_refused(folder, tmp_path):
         transformer=["diffusers", "WanTransformer3DModel"],
     )
     with pytest.raises(ModelError, match=r"transformer: \d+ .* keys"):
-        PipelineGenerator(plan_pipeline(lying), device="cpu")
+        PipelineGenerator(plan_pipeline(lying, device="cpu"))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +139,7 @@ def test_a_licence_that_excludes_territories_must_be_accepted():
 
 
 def test_missing_packages_are_named(folder, monkeypatch):
-    monkeypatch.setattr("opens2v_hf.generators.diffusers_pipeline.find_spec", lambda name: None)
+    monkeypatch.setattr("opens2v_hf.generators.plan.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match="pip install ftfy"):
         plan_pipeline(str(folder))
 
@@ -166,7 +149,7 @@ def test_damaged_weights_are_named(folder, tmp_path):
     weights = next((damaged / "transformer").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(ModelError, match="damaged"):
-        PipelineGenerator(plan_pipeline(str(damaged)), device="cpu")
+        PipelineGenerator(plan_pipeline(str(damaged), device="cpu"))
 
 
 def test_the_command_makes_videos_from_a_name(tmp_path, capsys):

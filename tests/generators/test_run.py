@@ -266,3 +266,42 @@ def test_changed_weights_of_a_folder_are_another_model(tmp_path):
 
 def test_an_empty_negative_prompt_is_a_choice():
     assert Recipe(negative_prompt="").over(Recipe(negative_prompt="blurry")).negative_prompt == ""
+
+
+def test_the_plan_counts_what_is_there_and_what_is_too_much(benchmark, tmp_path, capsys):
+    one = Stripes()
+    one.max_references = 1
+    make(one, benchmark, tmp_path, ids=["singleobj_1"])
+    capsys.readouterr()
+    make(one, benchmark, tmp_path)
+    said = capsys.readouterr().err
+    # of four samples two have two references, and one video is there
+    assert "4 samples: 1 videos to make, 1 there already" in said
+    assert "2 samples have more references than the model takes (1): they are listed as failed" in said
+    make(one, benchmark, tmp_path / "other", too_many_references="first", seeds=[1, 2])
+    assert "4 samples x 2 seeds: 8 videos to make, 0 there already" in capsys.readouterr().err
+
+
+def test_the_time_of_the_rest_is_said_after_the_first(benchmark, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(generation_unit.time, "monotonic", iter(range(0, 10_000, 90)).__next__)
+    make(Stripes(), benchmark, tmp_path)
+    assert "the first video took 90 s; the other 3 take about 0:04:30 in all" in capsys.readouterr().err
+
+
+def test_a_model_is_not_loaded_where_its_videos_are_there(benchmark, tmp_path, monkeypatch, caplog):
+    pytest.importorskip("diffusers")
+    from opens2v_hf.generators.embedded import RECIPE as SMALL
+    from opens2v_hf.generators.embedded import build_embedded_pipeline
+
+    folder = str(build_embedded_pipeline(tmp_path / "vace"))
+    options = {"data_dir": benchmark, "out": tmp_path / "out", "recipe": SMALL, "ids": ["singleobj_1"]}
+    made = generate(folder, **options)
+
+    def load(plan):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr("opens2v_hf.generators.load._load", load)
+    again = generate(folder, **options)
+    assert (again.num_reused, again.made) == (1, made.made)
+    with pytest.raises(AssertionError, match="was loaded"):
+        generate(folder, **options, seed=43)
