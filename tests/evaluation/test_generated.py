@@ -92,13 +92,13 @@ def test_nothing_made_is_an_error_that_says_why(benchmark, tmp_path):
 
 def test_the_generator_is_let_go_of_before_metrics_are_loaded(benchmark, tmp_path, monkeypatch):
     import opens2v_hf.evaluation.scoring as scoring
-    from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
+    import opens2v_hf.generators.diffusers_pipeline as diffusers_pipeline
 
     pipelines, alive = [], []
-    load, score_all = PipelineGenerator._load, scoring._score_all
+    load, score_all = diffusers_pipeline.load_pipeline, scoring._score_all
 
-    def loaded(self):
-        pipeline = load(self)
+    def loaded(plan):
+        pipeline = load(plan)
         pipelines.append(weakref.ref(pipeline.transformer))
         return pipeline
 
@@ -107,7 +107,7 @@ def test_the_generator_is_let_go_of_before_metrics_are_loaded(benchmark, tmp_pat
         alive.extend(each() is not None for each in pipelines)
         return score_all(*arguments)
 
-    monkeypatch.setattr(PipelineGenerator, "_load", loaded)
+    monkeypatch.setattr(diffusers_pipeline, "load_pipeline", loaded)
     monkeypatch.setattr(scoring, "_score_all", scored)
     result = score("embedded", benchmark, tmp_path)
     assert alive == [False]
