@@ -80,7 +80,7 @@ def test_the_shutdown_of_the_released_judge_is_said(
 def test_free_memory_is_compared_with_what_the_released_models_need(
     free_bytes: int, sign: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "_free_memory_bytes", lambda: free_bytes)
+    monkeypatch.setattr(doctor, "free_memory_bytes", lambda: free_bytes)
     assert _line("memory", capsys) == (sign, says)
 
 
