@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
-from opens2v_hf.generators.loading import as_reason, load_pipeline
+from opens2v_hf.generators.loading import as_reason, files_of, load_pipeline
 from opens2v_hf.generators.memory import MemoryMeasures, let_go
 from opens2v_hf.generators.plan import PipelinePlan
 from opens2v_hf.generators.recipe import Recipe
@@ -33,6 +33,7 @@ class PipelineGenerator:
         self.plan = plan
         self._device, self._dtype = plan.device, plan.dtype
         self._pipeline = load_pipeline(plan)
+        self._face_models: tuple[Any, ...] | None = None
         self._measures = MemoryMeasures(self._pipeline, plan.device)
         try:
             self._measures.place(fits=plan.room.fits_gpu)
@@ -89,7 +90,7 @@ class PipelineGenerator:
 
     def close(self) -> None:
         """Let go of the pipeline's memory."""
-        del self._pipeline, self._measures
+        del self._pipeline, self._measures, self._face_models
         let_go()
 
     def _generate(self, request: Request, progress: Progress | None) -> Generated:
@@ -140,15 +141,20 @@ class PipelineGenerator:
 
     def _face(self, image: Any) -> dict[str, Any]:
         """Features of the face for ConsisID: its own models find and describe it."""
-        # through importlib: without its packages the module lacks these functions
         utils = importlib.import_module("diffusers.pipelines.consisid.consisid_utils")
-
-        if not hasattr(self, "_face_models"):
-            self._face_models = utils.prepare_face_models(self.plan.index.name, device=self._device, dtype=self._dtype)
-        helper, *models = self._face_models
-        id_cond, id_vit_hidden, aligned, key_points = utils.process_face_embeddings_infer(
-            helper, *models, self._device, self._dtype, np.asarray(image), is_align_face=True
-        )
+        if self._face_models is None:
+            folder = files_of(self.plan.index, "face_encoder/*")
+            self._face_models = utils.prepare_face_models(str(folder), device=self._device, dtype=self._dtype)
+        helper_1, helper_2, clip, main, mean, deviation = self._face_models
+        try:
+            id_cond, id_vit_hidden, aligned, key_points = utils.process_face_embeddings_infer(
+                helper_1, clip, helper_2, mean, deviation, main, self._device, self._dtype, np.asarray(image),
+                is_align_face=True,
+            )  # fmt: skip
+        except RuntimeError as error:  # no face in the picture is one
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise GenerationError(f"no face could be read from the reference: {as_reason(error)}") from error
         return {"id_cond": id_cond, "id_vit_hidden": id_vit_hidden, "image": aligned, "kps_cond": key_points}
 
     def _facts(self, request: Request) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.generators.index_file import PipelineIndex
 from opens2v_hf.generators.plan import PipelinePlan
 
 _MAX_REASON_CHARS = 500
@@ -33,6 +35,27 @@ def load_pipeline(plan: PipelinePlan) -> Any:
     if hasattr(pipeline, "set_progress_bar_config"):
         pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def files_of(index: PipelineIndex, pattern: str) -> Path:
+    """The folder of a pipeline, with files that diffusers does not download.
+
+    Args:
+        index: of the pipeline.
+        pattern: of the files, e.g. "face_encoder/*".
+
+    Raises:
+        ModelError: they cannot be downloaded.
+    """
+    if index.is_local:
+        return Path(index.name).expanduser()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(index.name, revision=index.revision, allow_patterns=pattern))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(f"{pattern} of {index.name!r} cannot be downloaded: {as_reason(error)}") from error
 
 
 def as_reason(error: Exception) -> str:

@@ -32,7 +32,7 @@ class MemoryMeasures:
         self._pipeline = pipeline
         self._device = device
         self.taken: list[str] = []
-        vae = getattr(pipeline, "vae", None)
+        vae: Any = getattr(pipeline, "vae", None)
         self._known: dict[str, Callable[[], None]] = {}
         if hasattr(vae, "enable_tiling"):
             self._known["VAE tiling"] = vae.enable_tiling

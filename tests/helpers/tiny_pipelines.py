@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from helpers.tiny_hunyuan import hunyuan15_image_to_video, hunyuan_image_to_video
+from helpers.tiny_minimax import minimax_h3
+from helpers.tiny_tokenizers import gemma_tokenizer, t5_tokenizer
 
 SIZE = 32
 """Of the sides of the videos."""
-
-_CHARACTERS = [character for character in string.printable if not character.isspace()]
 
 
 def build(name: str, folder: Path) -> Path:
@@ -21,14 +21,6 @@ def build(name: str, folder: Path) -> Path:
         torch.manual_seed(0)
         BUILDERS[name]().save_pretrained(str(folder))
     return folder
-
-
-def _t5_tokenizer() -> Any:
-    """One piece for each printable character."""
-    from transformers import T5Tokenizer
-
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((each, -3.0) for each in _CHARACTERS)]
-    return T5Tokenizer(vocab=pieces, extra_ids=0)
 
 
 def _t5(tokenizer: Any, *, umt5: bool = False) -> Any:
@@ -42,7 +34,7 @@ def _t5(tokenizer: Any, *, umt5: bool = False) -> Any:
 def _wan_parts() -> dict[str, Any]:
     from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler
 
-    tokenizer = _t5_tokenizer()
+    tokenizer = t5_tokenizer()
     return {
         "tokenizer": tokenizer,
         "text_encoder": _t5(tokenizer, umt5=True),
@@ -85,40 +77,56 @@ def wan_image_to_video() -> Any:
 
 
 def cogvideox_image_to_video() -> Any:
-    from diffusers import (
-        AutoencoderKLCogVideoX,
-        CogVideoXDDIMScheduler,
-        CogVideoXImageToVideoPipeline,
-        CogVideoXTransformer3DModel,
-    )
+    from diffusers import CogVideoXDDIMScheduler, CogVideoXImageToVideoPipeline, CogVideoXTransformer3DModel
 
-    tokenizer = _t5_tokenizer()
-    vae = AutoencoderKLCogVideoX(
-        down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4,
-        block_out_channels=(8,) * 4, latent_channels=4, layers_per_block=1, norm_num_groups=2,
-        temporal_compression_ratio=4,
-    )  # fmt: skip
-    transformer = CogVideoXTransformer3DModel(
-        num_attention_heads=2, attention_head_dim=16, in_channels=8, out_channels=4, time_embed_dim=2,
-        text_embed_dim=32, num_layers=1, sample_width=4, sample_height=4, sample_frames=9, patch_size=2,
-        temporal_compression_ratio=4, max_text_seq_length=32, use_rotary_positional_embeddings=True,
-        use_learned_positional_embeddings=True,
-    )  # fmt: skip
+    tokenizer = t5_tokenizer()
+    transformer = CogVideoXTransformer3DModel(**_COGVIDEOX)
     return CogVideoXImageToVideoPipeline(
-        tokenizer=tokenizer, text_encoder=_t5(tokenizer), vae=vae, transformer=transformer,
+        tokenizer=tokenizer, text_encoder=_t5(tokenizer), vae=_cogvideox_vae(), transformer=transformer,
         scheduler=CogVideoXDDIMScheduler(),
     )  # fmt: skip
 
 
-def ltx_condition() -> Any:
-    from diffusers import (
-        AutoencoderKLLTXVideo,
-        FlowMatchEulerDiscreteScheduler,
-        LTXConditionPipeline,
-        LTXVideoTransformer3DModel,
-    )
+_COGVIDEOX = {
+    "num_attention_heads": 2, "attention_head_dim": 16, "in_channels": 8, "out_channels": 4, "time_embed_dim": 2,
+    "text_embed_dim": 32, "num_layers": 1, "sample_width": 4, "sample_height": 4, "sample_frames": 9, "patch_size": 2,
+    "temporal_compression_ratio": 4, "max_text_seq_length": 32, "use_rotary_positional_embeddings": True,
+    "use_learned_positional_embeddings": True,
+}  # fmt: skip
 
-    tokenizer = _t5_tokenizer()
+
+def _cogvideox_vae() -> Any:
+    from diffusers import AutoencoderKLCogVideoX
+
+    return AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4,
+        block_out_channels=(8,) * 4, latent_channels=4, layers_per_block=1, norm_num_groups=2,
+        temporal_compression_ratio=4,
+    )  # fmt: skip
+
+
+def consisid() -> Any:
+    from diffusers import CogVideoXDPMScheduler, ConsisIDPipeline, ConsisIDTransformer3DModel
+
+    tokenizer = t5_tokenizer()
+    transformer = ConsisIDTransformer3DModel(
+        **_COGVIDEOX, cross_attn_interval=1, is_kps=False, is_train_face=True, cross_attn_dim_head=1,
+        cross_attn_num_heads=1, LFE_id_dim=2, LFE_vit_dim=2, LFE_depth=5, LFE_dim_head=8, LFE_num_heads=2,
+        LFE_num_id_token=1, LFE_num_querie=1, LFE_output_dim=21, LFE_ff_mult=1, LFE_num_scale=1,
+    )  # fmt: skip
+    scheduler = CogVideoXDPMScheduler(
+        rescale_betas_zero_snr=True, prediction_type="v_prediction", timestep_spacing="trailing"
+    )
+    return ConsisIDPipeline(
+        tokenizer=tokenizer, text_encoder=_t5(tokenizer), vae=_cogvideox_vae(), transformer=transformer,
+        scheduler=scheduler,
+    )  # fmt: skip
+
+
+def _ltx_parts() -> dict[str, Any]:
+    from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
+
+    tokenizer = t5_tokenizer()
     scaling = (True, True, False, False)
     vae = AutoencoderKLLTXVideo(
         latent_channels=8, block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4,
@@ -131,10 +139,22 @@ def ltx_condition() -> Any:
         in_channels=8, out_channels=8, patch_size=1, patch_size_t=1, num_attention_heads=4, attention_head_dim=8,
         cross_attention_dim=32, num_layers=1, caption_channels=32,
     )  # fmt: skip
-    return LTXConditionPipeline(
-        tokenizer=tokenizer, text_encoder=_t5(tokenizer), vae=vae, transformer=transformer,
-        scheduler=FlowMatchEulerDiscreteScheduler(),
-    )  # fmt: skip
+    return {
+        "tokenizer": tokenizer, "text_encoder": _t5(tokenizer), "vae": vae, "transformer": transformer,
+        "scheduler": FlowMatchEulerDiscreteScheduler(),
+    }  # fmt: skip
+
+
+def ltx_condition() -> Any:
+    from diffusers import LTXConditionPipeline
+
+    return LTXConditionPipeline(**_ltx_parts())
+
+
+def ltx_image_to_video() -> Any:
+    from diffusers import LTXImageToVideoPipeline
+
+    return LTXImageToVideoPipeline(**_ltx_parts())
 
 
 def _ltx2_parts() -> dict[str, Any]:
@@ -145,11 +165,9 @@ def _ltx2_parts() -> dict[str, Any]:
         LTX2VideoTransformer3DModel,
     )
     from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder
-    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, GemmaTokenizer
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
 
-    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<image>", "▁", *_CHARACTERS]
-    pieces += [f"<0x{byte:02X}>" for byte in range(256)]
-    tokenizer = GemmaTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[])
+    tokenizer = gemma_tokenizer()
     text_encoder = Gemma3ForConditionalGeneration(
         Gemma3Config(
             text_config={
@@ -204,6 +222,12 @@ def ltx2_condition() -> Any:
     return LTX2ConditionPipeline(**_ltx2_parts())
 
 
+def ltx2_image_to_video() -> Any:
+    from diffusers import LTX2ImageToVideoPipeline
+
+    return LTX2ImageToVideoPipeline(**_ltx2_parts())
+
+
 def ltx2_in_context() -> Any:
     from diffusers import LTX2InContextPipeline
 
@@ -224,9 +248,15 @@ BUILDERS: dict[str, Callable[[], Any]] = {
         wan_vace_two_experts,
         wan_image_to_video,
         cogvideox_image_to_video,
+        consisid,
+        hunyuan_image_to_video,
+        hunyuan15_image_to_video,
         ltx_condition,
+        ltx_image_to_video,
         ltx2_condition,
+        ltx2_image_to_video,
         ltx2_in_context,
         echo,
+        minimax_h3,
     )
 }
