@@ -81,7 +81,7 @@ def allow_packages(monkeypatch):
     monkeypatch.setattr("opens2v_hf.generators.plan.find_spec", lambda name: name)
 
 
-def test_minimax_h3_takes_references_in_their_order(tmp_path, monkeypatch):
+def test_minimax_h3_runs_by_its_row(tmp_path, monkeypatch):
     folder = build("minimax_h3", tmp_path / "h3")
     if find_spec("torchvision") is None:
         with pytest.raises(MissingDependencyError, match="pip install torchvision"):
@@ -136,7 +136,7 @@ def test_consisid_gets_the_features_of_the_face(tmp_path, monkeypatch):
     assert made_of(plan, "red", 9, 1, _TOKENS).shape == (9, SIZE, SIZE, 3)
     assert seen["folder"] == str(folder)
     assert seen["models"] == ["helper 1", "clip", "helper 2", "mean", "deviation", "main"]
-    with pytest.raises(GenerationError, match="no face could be read .* align face fail"):
+    with pytest.raises(GenerationError, match=r"no face could be read .* align face fail"):
         made_of(plan, "black", 9, 1, _TOKENS)
 
 
