@@ -13,6 +13,7 @@ from helpers.loopback_hub.fixture import LoopbackHub
 from helpers.tiny_q_align import save_tiny_q_align
 from safetensors.torch import load_file, save_file
 
+from opens2v_hf._util.threads import MAX_THREADS
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.q_align.preprocess import FramePreprocessor
 from opens2v_hf.models.q_align.prompt import IMAGE_MARK, VIDEO_PROMPT
@@ -94,7 +95,7 @@ def test_each_frame_is_encoded_once_and_forgotten_in_time(scorer: QAlignScorer) 
         features = encode(pixels)
         alive.append(weakref.ref(features))
         most = max(most, sum(reference() is not None for reference in alive))
-        assert sum(encoded) == taken  # frames are taken from the video when they are needed
+        assert sum(encoded) <= taken <= sum(encoded) + MAX_THREADS + 1  # few frames are taken before they are needed
         return features
 
     def decoded() -> Iterator[np.ndarray]:
