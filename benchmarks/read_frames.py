@@ -24,6 +24,7 @@ import av
 import decord
 import numpy as np
 
+from opens2v_hf.video.container import IGNORED_TAGS
 from opens2v_hf.video.reader import Backend, open_video
 from opens2v_hf.video.sampling import linspace
 from opens2v_hf.video.writer import write_video
@@ -42,7 +43,7 @@ def decord_one_by_one(path: str, indices: Indices) -> np.ndarray:
 
 def pyav_one_by_one(path: str, indices: Indices) -> np.ndarray:
     frames = []
-    with av.open(path, metadata_errors="ignore") as container:
+    with av.open(path, **IGNORED_TAGS) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
@@ -54,7 +55,7 @@ def pyav_one_by_one(path: str, indices: Indices) -> np.ndarray:
 
 
 def pyav_whole_video(path: str, indices: Indices) -> np.ndarray:
-    with av.open(path, metadata_errors="ignore") as container:
+    with av.open(path, **IGNORED_TAGS) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]

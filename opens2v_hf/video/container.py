@@ -25,7 +25,8 @@ Formats of sound are in, so that the message can say that a file holds nothing e
 
 
 # Real files carry tags that are no UTF-8, which are of no interest here. From 19 on PyAV reads any tag.
-_METADATA_ERRORS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+IGNORED_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Arguments of `av.open`."""
 
 
 class _Nameless:
@@ -53,7 +54,7 @@ def open_container(source: Source, limits: Limits, **options: str) -> Iterator[I
             container = av.open(
                 nameless,
                 "r",
-                **_METADATA_ERRORS,
+                **IGNORED_TAGS,
                 options={
                     "format_whitelist": ",".join(CONTAINERS),
                     "max_pixels": str(limits.decoder_pixels),

@@ -50,8 +50,9 @@ class RgbConverter:
 
 def display_matrix(frame: av.VideoFrame) -> bytes | None:
     """How a frame asks to be shown, from its container or the pictures themselves; None where it says nothing."""
-    side_data: Any = frame.side_data  # a sequence as well, which its stubs leave out
-    return next((bytes(data) for data in side_data if data.type == Type.DISPLAYMATRIX), None)
+    side_data: Any = frame.side_data  # by type, which the stubs of some releases leave out
+    found = side_data.get(Type.DISPLAYMATRIX)
+    return None if found is None else bytes(found)
 
 
 def _matrix_of(frame: av.VideoFrame) -> str:
