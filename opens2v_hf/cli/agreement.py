@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,13 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--column", metavar="NAME", help="column of the scores, or a metric of the results")
     parser.add_argument("--dimension", metavar="NAME", help="which of several things that were rated")
-    parser.add_argument(
-        "--reduce", choices=("min", "mean", "max"), help="what to take of a cell that holds several numbers"
-    )
+    add(parser, "--reduce")
     parser.add_argument("--given", metavar="NAME", help="another column: what do the scores add to it?")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="of the bootstrap (default: 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    add(parser, "--resamples", "--seed", "--json")
     parser.add_argument("--out", metavar="FILE", help="HTML page to write, with scatter plots")
 
 

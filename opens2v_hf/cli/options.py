@@ -33,6 +33,9 @@ FLAGS: dict[str, dict[str, Any]] = {
     "--backend": {"choices": ("auto", "decord", "pyav"), "default": "auto", "help": "video decoder (default: auto)"},
     "--num-frames": {"type": int, "metavar": "N", "help": "frames that are sampled (default: 32, as released)"},
     "--variant": {"help": "definition of NexusScore (default: released)"},
+    "--reduce": {"choices": ("min", "mean", "max"), "help": "what to take of a cell that holds several numbers"},
+    "--resamples": {"type": int, "default": 1000, "metavar": "N", "help": "of the bootstrap (default: 1000)"},
+    "--seed": {"type": int, "default": 0, "help": "of the bootstrap (default: 0)"},
     "--json": {"action": "store_true", "help": "print everything as JSON"},
     "--models": {
         "choices": ("embedded",),
