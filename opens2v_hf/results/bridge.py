@@ -146,7 +146,8 @@ def load_side(path: str | os.PathLike[str], column: str = "naturalscore", *, red
 
     if Path(path).suffix.lower() in (".csv", ".parquet"):
         return Side(column, load_scores([path], column, reduce=reduce).assign(sha256=""))
-    parts, settings = [], {}
+    parts: list[pd.DataFrame] = []
+    settings: dict[str, Path] = {}
     for file, result in read_results([path]):
         metric = result.metric(column)
         settings.setdefault(_setting(metric), file)
