@@ -122,7 +122,7 @@ class Engine:
             return None
         if len(reasons) < MAX_ENDINGS:
             # Somebody may have killed them. A child tells whether the input does it, at no risk for this process.
-            fault = _fault_of_child(opened.check, min(self._limits.group_s, _CHECK_S))
+            fault = fault_of_child(opened.check, min(self._limits.group_s, _CHECK_S))
             if not fault:
                 return None
             reasons = [fault, *reasons]
@@ -279,8 +279,13 @@ def _at(unit: Unit, group: Group) -> str:
     return f"{group.name}, {unit.name}"
 
 
-def _fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
-    """How a child that does the check ended, where it was ended by a signal; empty where it was not."""
+def fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
+    """How a child process that does the check ended, where a signal ended it; empty where none did.
+
+    Args:
+        check: what it does; None for nothing.
+        seconds: that it may take; one that takes longer is ended, and nothing is said of it.
+    """
     if check is None:
         return ""
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")

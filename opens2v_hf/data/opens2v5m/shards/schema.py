@@ -69,6 +69,33 @@ REGULAR = pa.schema(
 )
 """A row a clip; what the columns mean is said at `records.RegularRecord`. `short_side_px` is of the cropped frame."""
 
+BUILD_ONLY = (
+    pa.field(
+        "source",
+        pa.struct(
+            [
+                ("file", pa.string()),
+                ("sha256", pa.string()),
+                ("start", pa.int32()),
+                ("end", pa.int32()),
+                ("start_s", pa.float64()),
+                ("end_s", pa.float64()),
+            ]
+        ),
+    ),
+    pa.field("provenance", pa.string()),
+    pa.field("frame_phash", pa.uint64()),
+    pa.field("clip_phash", pa.list_(pa.uint64())),
+    pa.field("detection_scores", pa.list_(pa.float64())),
+    pa.field("licence", pa.string()),
+)
+"""What `opens2v build` knows besides: the file that a clip comes from, its digest and the clip's place in it ([start,
+end) in frames, and in seconds); stage to what made its part, as JSON; perceptual hashes of the annotated frame and of
+the frames at 5, 50 and 95 %; the detector's score of each subject; the licence. All may be null."""
+
+BUILT = pa.schema([*REGULAR, *BUILD_ONLY])
+"""The columns of a clip in a dataset that `opens2v build` made."""
+
 _SIDE = (
     ("id", pa.string()),
     ("part", pa.string()),

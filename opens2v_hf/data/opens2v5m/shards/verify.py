@@ -18,6 +18,9 @@ from opens2v_hf.data.opens2v5m.shards.write import sha256_of
 from opens2v_hf.errors import MaskError, ResultError, SourceError
 from opens2v_hf.masks.rle import RLE, decode
 
+BUILD_MANIFEST = "build.json"
+"""The manifest of a dataset that `opens2v build` made; it has the fields of `MANIFEST` that are read here."""
+
 _ROWS_AT_A_TIME = 64
 
 
@@ -39,22 +42,24 @@ class Verification:
 
 
 def verify(folder: Path) -> Verification:
-    """Checks that every shard of a converted dataset is there and whole, and that what it holds can be used.
+    """Checks that every shard of a converted or built dataset is there and whole, and that its content can be used.
 
     Checked are: checksums and numbers of rows against the manifest, files that no manifest knows, that ids of samples
     are unique within their part, that every mask decodes and has the size of its frame, and that a row has a video.
 
     Args:
-        folder: of the converted dataset.
+        folder: of the dataset.
 
     Raises:
-        ResultError: there is no manifest: the conversion has not ended.
+        ResultError: there is no manifest: the conversion or the build has not ended.
     """
-    path = folder / MANIFEST
+    path = folder / BUILD_MANIFEST
+    if not path.is_file():
+        path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ResultError(f"{path} cannot be read ({error}): let the conversion end before it is verified") from error
+        raise ResultError(f"{path} cannot be read ({error}): let the command that writes it end before it is verified") from error
     problems: list[str] = []
     rows: Counter[str] = Counter()
     masks = 0

@@ -167,7 +167,7 @@ def test_verify_finds_what_is_wrong(tmp_path) -> None:
     assert f"data/regular/{second.name}: the file is missing" in problems
     assert not any("._other" in problem for problem in problems)
     assert "data/regular/other.parquet: no manifest knows this file" in problems
-    with pytest.raises(ResultError, match="let the conversion end"):
+    with pytest.raises(ResultError, match="let the command that writes it end"):
         verify(tmp_path / "data")
 
 

@@ -1,0 +1,204 @@
+"""Making a dataset: from a place with videos, or from a dataset some of whose stages are applied anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.json_file import read_json
+from opens2v_hf.errors import ArgumentError, ResultError, SourceError
+from opens2v_hf.jobs.lock import only_run
+from opens2v_hf.pipeline.engines.local import LocalEngine
+from opens2v_hf.pipeline.engines.outcome import EngineResult
+from opens2v_hf.pipeline.inputs import InputFile, Listing, list_input
+from opens2v_hf.pipeline.manifest import write_manifest
+from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.readers import BuiltShards, Reader, VideoFiles
+from opens2v_hf.pipeline.stage import Stage
+from opens2v_hf.pipeline.stages import make_stages
+from opens2v_hf.pipeline.summary import Build, summarise
+from opens2v_hf.pipeline.unit_work import UnitWork, describe, digest_of
+from opens2v_hf.pipeline.units import (
+    WORK_FOLDER,
+    BuildPlan,
+    UnitSize,
+    make_plan,
+    path_of,
+    read_plan,
+    undone,
+    write_plan,
+)
+
+Engine = Literal["local", "ray"]
+RECIPE = f"{WORK_FOLDER}/recipe.json"
+
+_BEFORE_CLIPS = ("probe", "scenes")
+"""Stages that need the files which clips were cut from."""
+
+
+def build_dataset(
+    source: str | os.PathLike[str] | None,
+    out: str | os.PathLike[str],
+    *,
+    options: BuildOptions | None = None,
+    stages: Sequence[str | Stage] | None = None,
+    from_dataset: str | os.PathLike[str] | None = None,
+    engine: Any = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+) -> Build:
+    """Make the clips of a dataset, or go on with what was begun. Pairs and views come after this.
+
+    See `opens2v_hf.build`, which takes the same arguments.
+
+    Args:
+        engine: has the method `run` of `LocalEngine`; by default that one, with one process.
+    """
+    folder = path_of(out)
+    options = options or BuildOptions()
+    applied = choose_stages(options, stages)
+    _check_places(source, from_dataset, folder)
+    reader: Reader
+    if from_dataset is None:
+        reader = VideoFiles(options.crf, options.licence)
+        size = options.unit_size
+    else:
+        _check_stages_on_clips(stages, applied)
+        reader = BuiltShards(folder, str(path_of(from_dataset) / "vectors"))
+        size = UnitSize(files=1)
+    if limit is not None and (isinstance(limit, bool) or limit < 1):
+        raise ArgumentError(f"limit must be a number of files from 1 (got {limit!r})")
+    description = describe(applied, _output_facts(options, from_dataset is not None))
+    with write_errors(folder), only_run(folder / WORK_FOLDER):
+        _claim(folder, description, overwrite=overwrite)
+        _remove_leftovers(folder)
+        listing = list_input(source) if from_dataset is None and source is not None else _shards_of(from_dataset)
+        plan = _planned(folder, listing, size, limit)
+        work = UnitWork(folder, applied, reader, digest_of(description))
+        left = undone(folder, plan.units, work.recipe, retry_failed=retry_failed)
+        result: EngineResult = (engine or LocalEngine()).run(work, left, total=len(plan.units))
+        rows = write_manifest(folder, plan, description)
+    rows.pop("regular")
+    return summarise(folder, plan, result.failed, rows)
+
+
+def choose_stages(options: BuildOptions, stages: Sequence[str | Stage] | None) -> list[Stage]:
+    """The stages of a build, not loaded: those of the pipeline by name, and the caller's own objects.
+
+    Raises:
+        ArgumentError: there is no such stage, two have one name, or an argument of one cannot be used.
+    """
+    if stages is None:
+        chosen = make_stages(options.stages)
+    else:
+        names = [stage for stage in stages if isinstance(stage, str)]
+        made = {stage.name: stage for stage in make_stages(options.stages, names)}
+        # those of the pipeline in its order, whatever order they were named in
+        ordered = iter(made.values())
+        chosen = [next(ordered) if isinstance(stage, str) else stage for stage in stages]
+    names = [stage.name for stage in chosen]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ArgumentError(f"two stages are named {repeated[0]!r}; provenance and reports go by their names")
+    if not chosen:
+        raise ArgumentError("no stage was chosen; name at least one")
+    return chosen
+
+
+def _output_facts(options: BuildOptions, from_dataset: bool) -> dict[str, Any]:
+    if from_dataset:
+        return {"from_dataset": True}
+    return {"crf": options.crf, "licence": options.licence}
+
+
+def _check_places(
+    source: str | os.PathLike[str] | None, from_dataset: str | os.PathLike[str] | None, out: Path
+) -> None:
+    if (source is None) == (from_dataset is None):
+        raise ArgumentError("give either the place of the videos, or a dataset to apply stages to anew (from_dataset=)")
+    place = os.fspath(source if source is not None else from_dataset)  # type: ignore[arg-type]
+    if "://" in place:
+        if from_dataset is not None:
+            raise ArgumentError(f"{place}: download the dataset first; stages are applied anew to one on this machine")
+        return
+    inner, outer = out, Path(place).resolve()
+    if inner.is_relative_to(outer):
+        raise ArgumentError(f"{out} lies in {place}, which is read; choose a folder outside of it")
+
+
+def _check_stages_on_clips(stages: Sequence[str | Stage] | None, applied: Sequence[Stage]) -> None:
+    if stages is None:
+        raise ArgumentError("name the stages that are to be applied anew (stages=), e.g. caption and tags")
+    if early := [stage.name for stage in applied if stage.name in _BEFORE_CLIPS]:
+        raise ArgumentError(f"the stage {early[0]!r} needs the files that clips are cut from; build anew from these")
+
+
+def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> None:
+    """Note what the folder is for, and refuse one of something else."""
+    path = folder / RECIPE
+    if path.is_file():
+        before = read_json(path)
+        if before != description and not overwrite:
+            raise ResultError(
+                f"{folder} was begun with other options ({_difference(before, description)}); give the same, choose "
+                "another folder, or say that its clips are to be made anew (overwrite=True)"
+            )
+    else:
+        others = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+        if others:
+            raise ResultError(f"{folder} holds {others[0]!r}, and no build made it; choose an empty folder")
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(description, indent=1), "utf-8")
+
+
+def _difference(before: Any, now: dict[str, Any]) -> str:
+    stages = {name: facts for name, facts in before.get("stages", [])} if isinstance(before, dict) else {}
+    chosen = dict(now["stages"])
+    if list(stages) != list(chosen):
+        return f"the stages {', '.join(stages)}, now {', '.join(chosen)}"
+    for name, facts in chosen.items():
+        for key in {**stages[name], **facts}:
+            if stages[name].get(key) != facts.get(key):
+                return f"{name}.{key} was {stages[name].get(key)!r}, now {facts.get(key)!r}"
+    keys = [key for key in {**before, **now} if key != "stages" and before.get(key) != now.get(key)]
+    return f"{keys[0]} was {before.get(keys[0])!r}, now {now.get(keys[0])!r}" if keys else "they were written otherwise"
+
+
+def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) -> BuildPlan:
+    before = read_plan(folder)
+    if before is not None and before.root != listing.root:
+        raise ResultError(
+            f"{folder} is being made of {before.root}, not of {listing.root}; give the same place, or another folder"
+        )
+    if before is not None and before.size != size:
+        size = before.size  # files that come later are grouped as those before
+    plan = make_plan(listing, size, before=before, limit=limit)
+    if not plan.units:
+        raise SourceError(f"{listing.root} holds no video; {listing.num_others} other files were found there")
+    if plan != before:
+        write_plan(folder, plan)
+    return plan
+
+
+def _shards_of(dataset: str | os.PathLike[str] | None) -> Listing:
+    root = path_of(dataset or "")
+    files = []
+    for path in sorted((root / "data/regular").glob("*.parquet")):
+        status = path.stat()
+        files.append(InputFile(str(path), path.name, status.st_size, f"{status.st_size}-{status.st_mtime_ns}"))
+    if not files:
+        raise SourceError(f"{root} holds no shards (data/regular/*.parquet); give the folder of a dataset")
+    return Listing(str(root), tuple(files), 0)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What a killed process left half written."""
+    for place in ("data/regular", "vectors", WORK_FOLDER):
+        for path in (folder / place).glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder / WORK_FOLDER / "videos", ignore_errors=True)

@@ -1,0 +1,119 @@
+"""Stages applied to the clips of a unit: what went wrong with a clip costs that clip."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from opens2v_hf.errors import MissingDependencyError, ModelError, ResultError, ServiceUnavailableError
+from opens2v_hf.pipeline.records import ClipRecord
+from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput
+
+ERROR = "error"
+"""The rule under which clips are dropped with which something went wrong."""
+
+_CONCERNS_ALL = (MissingDependencyError, ModelError, ServiceUnavailableError, ResultError)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageStep:
+    """What one stage did with the clips of a unit.
+
+    Attributes:
+        name: of the stage.
+        taken: clips that it was given.
+        kept: clips that went on.
+        seconds: it took.
+    """
+
+    name: str
+    taken: int
+    kept: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """The clips of a unit after some stages.
+
+    Attributes:
+        clips: that go on, in the order of the files.
+        dropped: clips, subjects and tags that do not.
+        steps: one a stage.
+    """
+
+    clips: tuple[ClipRecord, ...]
+    dropped: tuple[Dropped, ...] = ()
+    steps: tuple[StageStep, ...] = field(default=())
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by stage."""
+        return {step.name: step.seconds for step in self.steps}
+
+
+def apply_stages(clips: Sequence[ClipRecord], stages: Sequence[Stage], before: UnitResult | None = None) -> UnitResult:
+    """Apply loaded stages one after another.
+
+    A stage that raises for a batch is asked again clip by clip, and a clip with which it raises alone is dropped with
+    the rule "error".
+
+    Args:
+        clips: e.g. one record a file.
+        stages: loaded, in their order.
+        before: what came of earlier stages; its clips are taken instead.
+
+    Raises:
+        ModelError: likewise MissingDependencyError, ServiceUnavailableError, ResultError: what concerns all clips.
+    """
+    result = before or UnitResult(tuple(clips))
+    for stage in stages:
+        result = _apply(stage, result)
+    return result
+
+
+def _apply(stage: Stage, result: UnitResult) -> UnitResult:
+    begin = time.perf_counter()
+    kept: list[ClipRecord] = []
+    dropped: list[Dropped] = []
+    batch = max(1, stage.resources.batch)
+    for start in range(0, len(result.clips), batch):
+        output = _outcome(stage, result.clips[start : start + batch])
+        kept += output.kept
+        dropped += output.dropped
+    step = StageStep(stage.name, len(result.clips), len(kept), time.perf_counter() - begin)
+    return UnitResult(tuple(kept), (*result.dropped, *dropped), (*result.steps, step))
+
+
+def _outcome(stage: Stage, clips: Sequence[ClipRecord]) -> StageOutput:
+    try:
+        return stage(clips)
+    except Exception as error:
+        _raise_what_concerns_all(error)
+        if len(clips) == 1:
+            _LOGGER.debug("the stage %s failed with %s", stage.name, clips[0].id, exc_info=error)
+            reason = f"{type(error).__name__}: {error}"
+            return StageOutput((), (Dropped(clips[0].id, stage.name, ERROR, reason, record=clips[0]),))
+    outputs = [_outcome(stage, (clip,)) for clip in clips]
+    return StageOutput(
+        [clip for output in outputs for clip in output.kept],
+        [dropped for output in outputs for dropped in output.dropped],
+    )
+
+
+def _raise_what_concerns_all(error: Exception) -> None:
+    if isinstance(error, _CONCERNS_ALL):
+        raise error
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
+            raise ResultError(
+                f"the system refuses more: {cause.strerror}; free some, and run the same command again"
+            ) from error
+        cause = cause.__cause__ or cause.__context__

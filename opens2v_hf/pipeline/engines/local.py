@@ -1,0 +1,259 @@
+"""Units done on this machine, by this process or by several, as resumable jobs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.progress import Progress
+from opens2v_hf.errors import ArgumentError, OpenS2VError, ProcessError
+from opens2v_hf.jobs.engine import fault_of_child
+from opens2v_hf.jobs.error_log import ErrorLog
+from opens2v_hf.jobs.journal import Journal, open_journal
+from opens2v_hf.jobs.outcome import Outcome, Retry
+from opens2v_hf.jobs.processes import joined
+from opens2v_hf.jobs.run import collect, run_units
+from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import Group, Unit
+from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.clip_ids import whole_file
+from opens2v_hf.pipeline.engines.outcome import EngineResult
+from opens2v_hf.pipeline.inputs import InputFile
+from opens2v_hf.pipeline.records import SourceFile
+from opens2v_hf.pipeline.unit_work import UnitWork
+from opens2v_hf.pipeline.units import WORK_FOLDER, BuildUnit
+
+JOURNAL = f"{WORK_FOLDER}/journal"
+ERRORS = f"{WORK_FOLDER}/errors.log"
+
+_UNIT = "unit"
+_ENDPOINT = "an endpoint of a stage"
+_CHECK_S = 600.0
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Does units in processes of this machine.
+
+    Attributes:
+        processes: how many; 1 for this one alone.
+        unit_timeout_s: what a unit may take; one that takes longer is left to the next run.
+    """
+
+    processes: int = 1
+    unit_timeout_s: float = 12 * 3600.0
+
+    def run(self, work: UnitWork, units: Sequence[BuildUnit], *, total: int | None = None) -> EngineResult:
+        """Do units that are not done.
+
+        Args:
+            work: with each of them.
+            units: in any order.
+            total: of the dataset's units, for the progress.
+
+        Raises:
+            OpenS2VError: what was asked for cannot be done, or nothing can be written. What is finished is kept.
+            ProcessError: one of several processes died. Likewise.
+        """
+        Limits.for_videos(self.unit_timeout_s)  # refuses what is no time
+        if launcher.num_processes() > 1:
+            raise ArgumentError(
+                "this process was started by a launcher together with others; start `opens2v build` once, it shares "
+                "the units among processes by itself (processes=)"
+            )
+        if not units:
+            return EngineResult()
+        job = _Job(work, tuple(units), self.unit_timeout_s, len(units) if total is None else total)
+        count = min(self.processes, len(units))
+        return _share(job) if count <= 1 else _in_children(job, count)
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: UnitWork
+    units: tuple[BuildUnit, ...]
+    unit_timeout_s: float
+    total: int
+
+
+def _share(job: _Job) -> EngineResult:
+    """Do this process's share of the units, and say what came of all."""
+    folder = job.work.folder / JOURNAL
+    before = job.total - len(job.units)
+    shown = launcher.is_main_process()
+    with (
+        Progress(job.total, description="building", unit="unit", initial=before, shown=shown) as progress,
+        joined(
+            lambda: [unit.key(job.work.recipe) for unit in job.units],
+            lambda done, failed: progress.update(before + done, failed),
+            folder=folder,
+        ) as processes,
+    ):
+        journal = open_journal(folder, rank=processes.rank, launch=processes.launch)
+        try:
+            job.work.load()
+            groups: list[Group] = [_UnitGroup(job.work, unit, journal) for unit in job.units]
+            own = run_units(
+                groups,
+                journal=journal,
+                processes=processes,
+                errors=ErrorLog(job.work.folder / ERRORS),
+                limits=Limits.for_videos(job.unit_timeout_s),
+            )
+            processes.finish()
+            others = journal.gather(folder, processes.launch) if processes.count > 1 else {}
+            outcomes = collect("0", len(groups), own, others, journal)
+        finally:
+            journal.close()
+    failed = {
+        unit.name: group.units[_UNIT].reason
+        for unit, group in zip(job.units, outcomes, strict=True)
+        if group.units[_UNIT].failed
+    }
+    return EngineResult(tuple(unit.name for unit in job.units if unit.name not in failed), failed)
+
+
+@dataclass(frozen=True)
+class _UnitGroup:
+    """A unit as `jobs` sees it."""
+
+    work: UnitWork
+    unit: BuildUnit
+    journal: Journal
+
+    @property
+    def name(self) -> str:
+        return self.unit.name
+
+    @property
+    def unit_names(self) -> Sequence[str]:
+        return (_UNIT,)
+
+    def cost(self) -> float:
+        return float(sum(file.num_bytes for file in self.unit.files))
+
+    def open(self) -> _OpenUnit:
+        key = self.unit.key(self.work.recipe)
+        endings = self.journal.endings(key)
+        # One process that has gone without a trace was killed by somebody; that says nothing about the files.
+        suspect = len(endings) > 1 or any(ending.reason for ending in endings)
+        return _OpenUnit(self.work, self.unit, f"{key}/carefully" if suspect else key, carefully=suspect)
+
+
+class _OpenUnit:
+    check: Callable[[], None] | None = None
+
+    def __init__(self, work: UnitWork, unit: BuildUnit, key: str, *, carefully: bool) -> None:
+        self._work = work
+        self._unit = unit
+        self._carefully = carefully
+        self.key = key
+        self.facts: Mapping[str, Any] = {}
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        return (Unit(_UNIT, lambda: self.key, self._do, about={"unit": self._unit.name}, service=_ENDPOINT),)
+
+    def prepare(self, names: Collection[str]) -> None:
+        """Nothing is needed before."""
+
+    def num_bytes(self) -> int:
+        """Units are done one at a time in a process."""
+        return 0
+
+    def is_changed(self) -> bool:
+        """What a change of a file means for its clips, the unit's work finds out."""
+        return False
+
+    def _do(self) -> Outcome:
+        crashing = {}
+        if self._carefully:
+            faults = {file.name: fault_of_child(partial(_read_all, file), _CHECK_S) for file in self._unit.files}
+            crashing = {name: f"{name}: {fault}; re-encode it" for name, fault in faults.items() if fault}
+        note = self._work.do(self._unit, crashing)
+        # That it is done, its note says, which lies with its shard; a journal that said so could outlive both.
+        return Outcome({"rows": note["rows"]}, retry=Retry.NEXT_RUN)
+
+
+def _read_all(file: InputFile) -> None:
+    clip = whole_file(SourceFile(file.path, file.name))
+    for _ in media.reader(clip.source).iter_frames():
+        pass
+
+
+def _in_children(job: _Job, count: int) -> EngineResult:
+    """Do the units in processes that share them; this one waits, and ends all when one has failed."""
+    context = multiprocessing.get_context("spawn")  # threads of Arrow and of networks do not survive a fork
+    launch = secrets.token_hex(8)
+    children = []
+    try:
+        for rank in range(count):
+            ours, theirs = context.Pipe(duplex=False)
+            environment = {
+                "WORLD_SIZE": str(count),
+                "LOCAL_WORLD_SIZE": str(count),
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "TORCHELASTIC_RUN_ID": launch,
+            }
+            child = context.Process(target=_child, args=(job, environment, theirs), name=f"opens2v-build-{rank}")
+            child.start()
+            theirs.close()
+            children.append((child, ours))
+        answers = [_answer(ours) for _, ours in children]
+        for child, _ in children:
+            child.join()
+    finally:
+        for child, _ in children:
+            if child.is_alive():
+                child.terminate()
+        for child, ours in children:
+            child.join()
+            ours.close()
+    results = [answer for answer in answers if isinstance(answer, EngineResult)]
+    if len(results) == count:
+        return results[0]
+    raised = [answer for answer in answers if isinstance(answer, Exception)]
+    # The first to fail says why; what the others raise is that it has failed.
+    raise next((error for error in raised if not isinstance(error, ProcessError)), None) or next(
+        iter(raised), ProcessError("a process that built units was killed; run the same command again to go on")
+    )
+
+
+def _answer(ours: Connection) -> EngineResult | Exception | None:
+    """What a child sent; None where it was killed."""
+    try:
+        answer: EngineResult | Exception = ours.recv()
+    except EOFError:
+        return None
+    return answer
+
+
+def _child(job: _Job, environment: Mapping[str, str], theirs: Connection) -> None:
+    os.environ.update(environment)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        theirs.send(_share(job))
+    except OpenS2VError as error:
+        theirs.send(type(error)(str(error)))
+    except Exception as error:
+        theirs.send(ProcessError(f"a process that built units failed unexpectedly ({type(error).__name__}: {error})"))
+        raise
+    finally:
+        media.forget()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed ends as well: nobody would keep another run out of the folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,57 @@
+"""The manifest of a dataset: its shards with their rows and checksums."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from opens2v_hf._util.files import whole_file
+from opens2v_hf._version import __version__
+from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
+from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
+from opens2v_hf.data.opens2v5m.shards.write import sha256_of
+from opens2v_hf.pipeline.units import BuildPlan, read_note
+
+
+def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]) -> dict[str, int]:
+    """Write the manifest of what is there, and remove shards that no unit has any more.
+
+    Args:
+        folder: of the dataset.
+        plan: of the dataset.
+        description: of how the shards were made.
+
+    Returns:
+        Config -> rows.
+
+    Raises:
+        ResultError: it cannot be written, or a note cannot be read.
+        SourceError: a shard cannot be read.
+    """
+    shards: list[dict[str, Any]] = []
+    rows: Counter[str] = Counter({"regular": 0})
+    for unit in plan.units:
+        note = read_note(folder, unit)
+        if note is not None and note["shard"]:
+            shards.append({"path": note["shard"], "rows": note["rows"], "sha256": note["sha256"]})
+            rows["regular"] += note["rows"]
+    for config in ("cross_pairs", "views"):
+        for path in sorted((folder / "data" / config).glob("*.parquet")):
+            with parquet_errors(str(path)):
+                count = pq.read_metadata(path).num_rows
+            shards.append({"path": f"data/{config}/{path.name}", "rows": count, "sha256": sha256_of(path)})
+            rows[config] += count
+    content = {
+        "written_by": f"opens2v-hf {__version__}",
+        "made_by": dict(description),
+        "rows": dict(rows),
+        "shards": shards,
+    }
+    with whole_file(folder / BUILD_MANIFEST) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    return dict(rows)

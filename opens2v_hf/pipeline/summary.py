@@ -1,0 +1,175 @@
+"""What a build came to, added up from the notes of its units."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf._util.progress import duration
+from opens2v_hf.pipeline.output import drops_by_stage
+from opens2v_hf.pipeline.units import BuildPlan, read_note
+
+_MOST_NAMED = 5
+
+
+@dataclass
+class StageTotal:
+    """What one stage did in all units.
+
+    Attributes:
+        name: of the stage.
+        taken: clips (files, for the first stages) that it was given.
+        kept: clips that went on.
+        seconds: it took, of all workers together.
+        rules: rule -> clips, subjects and tags that fell by it.
+    """
+
+    name: str
+    taken: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    rules: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A dataset that was made, or as much of it as is done.
+
+    Attributes:
+        folder: of the dataset.
+        rows: config -> rows.
+        num_files: of the input, without duplicates.
+        num_done: units that are done.
+        num_units: of the dataset.
+        video_seconds: of the files that could be read.
+        clip_seconds: of the clips.
+        stages: in their order; drops before the first and after the last stage are under "input" and "output".
+        failed: unit -> why it is not done; the same command tries it again.
+        duplicates: name of a file that was left out -> name of the one that holds the same.
+        missing: files that have gone since an earlier run; clips made of them before stay.
+        changed: files that were changed while they were read; the same command reads them again.
+        errors: clips and files that something went wrong with, a line each.
+        num_others: files of the input that are no videos.
+    """
+
+    folder: Path
+    rows: Mapping[str, int]
+    num_files: int
+    num_done: int
+    num_units: int
+    video_seconds: float
+    clip_seconds: float
+    stages: tuple[StageTotal, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    duplicates: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    num_others: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every unit is done and no file was changed meanwhile."""
+        return self.num_done == self.num_units and not self.failed and not self.changed
+
+    def __str__(self) -> str:
+        """A table of the stages, and what else there is to know."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        width = max([len(stage.name) for stage in self.stages] + [5])
+        yield f"{'stage':<{width}}  {'given':>8}  {'kept':>8}  {'time':>10}  left out"
+        for stage in self.stages:
+            rules = ", ".join(f"{count} {rule}" for rule, count in sorted(stage.rules.items()))
+            row = f"{stage.name:<{width}}  {stage.taken:>8}  {stage.kept:>8}  {duration(stage.seconds):>10}  {rules}"
+            yield row.rstrip()
+        yield (
+            f"{self.rows.get('regular', 0)} clips ({duration(self.clip_seconds)}) of {self.num_files} files "
+            f"({duration(self.video_seconds)}) in {self.folder}"
+        )
+        for config, count in self.rows.items():
+            if config != "regular":
+                yield f"{config}: {count} rows"
+        if self.num_others:
+            yield f"note: {self.num_others} files have no ending of a video and were not looked at"
+        yield from _named("held what another file holds", [f"{a} = {b}" for a, b in sorted(self.duplicates.items())])
+        yield from _named("have gone since an earlier run", self.missing)
+        yield from _named("were changed while they were read; run the same command again", self.changed)
+        yield from _named("were left out by an error; --retry-failed tries them again", self.errors)
+        yield from _named("are not done; run the same command again", [f"{a}: {b}" for a, b in self.failed.items()])
+
+
+def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Mapping[str, int]) -> Build:
+    """Add up the notes of the units of a plan.
+
+    Args:
+        folder: of the dataset.
+        plan: of the dataset.
+        failed: see `Build`.
+        rows: config -> rows, of configs other than "regular".
+
+    Raises:
+        ResultError: a note cannot be read.
+    """
+    totals: dict[str, StageTotal] = {}
+    count = done = 0
+    video_seconds = clip_seconds = 0.0
+    changed: dict[str, None] = {}
+    errors: list[str] = []
+    for unit in plan.units:
+        note = read_note(folder, unit)
+        if note is None:
+            continue
+        done += 1
+        count += note["rows"]
+        clip_seconds += note["clip_seconds"]
+        video_seconds += sum(file["seconds"] or 0.0 for file in note["files"])
+        _add(totals, note)
+        for entry in note["dropped"]:
+            if entry["rule"] == "changed":
+                changed[entry.get("file", entry["clip_id"])] = None
+            elif entry["rule"] == "error" and len(errors) < 1000:
+                errors.append(f"{entry['clip_id']} ({entry['stage']}): {entry['reason']}")
+    return Build(
+        folder,
+        {"regular": count, **rows},
+        plan.num_files,
+        done,
+        len(plan.units),
+        video_seconds,
+        clip_seconds,
+        tuple(_ordered(totals)),
+        failed,
+        dict(plan.duplicates or {}),
+        plan.missing,
+        tuple(changed),
+        tuple(errors),
+        plan.num_others,
+    )
+
+
+def _add(totals: dict[str, StageTotal], note: Mapping[str, Any]) -> None:
+    for step in note["stages"]:
+        total = totals.setdefault(step["name"], StageTotal(step["name"]))
+        total.taken += step["taken"]
+        total.kept += step["kept"]
+        total.seconds += step["seconds"]
+    for stage, rules in drops_by_stage(note).items():
+        totals.setdefault(stage, StageTotal(stage)).rules.update(rules)
+
+
+def _ordered(totals: Mapping[str, StageTotal]) -> list[StageTotal]:
+    """What comes before the first stage first, and what comes after the last one last."""
+    place = {"input": 0, "output": 2}
+    return sorted(totals.values(), key=lambda total: place.get(total.name, 1))
+
+
+def _named(what: str, names: Sequence[str]) -> Iterator[str]:
+    if not names:
+        return
+    shown = "; ".join(names[:_MOST_NAMED])
+    more = f"; and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    yield f"note: {len(names)} {what}: {shown}{more}"

@@ -1,0 +1,88 @@
+"""All that is done with a unit, in the steps that an engine may put on different workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.jobs.outcome import plain
+from opens2v_hf.pipeline.apply import UnitResult, apply_stages
+from opens2v_hf.pipeline.output import write_unit
+from opens2v_hf.pipeline.readers import Reader
+from opens2v_hf.pipeline.stage import Dropped, Stage
+from opens2v_hf.pipeline.units import BuildUnit
+
+INPUT = "input"
+"""Names what comes before the first stage, where a file is left out by it."""
+
+CRASH = "crash"
+"""The rule under which files are dropped that end any process that reads them."""
+
+
+@dataclass(frozen=True)
+class UnitWork:
+    """What is done with every unit of a dataset. It can be sent to other processes as long as nothing is loaded.
+
+    Attributes:
+        folder: of the dataset, absolute.
+        stages: in their order.
+        reader: of the input.
+        recipe: digest of the stages and options, for the keys of units.
+    """
+
+    folder: Path
+    stages: Sequence[Stage]
+    reader: Reader
+    recipe: str
+
+    def load(self) -> None:
+        """Load the models of all stages.
+
+        Raises:
+            OpenS2VError: one cannot be loaded.
+        """
+        for stage in self.stages:
+            stage.load()
+
+    def do(self, unit: BuildUnit, crashing: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Do a unit from its files to its note, which is returned.
+
+        Args:
+            unit: to do.
+            crashing: name of a file that ends any process that reads it -> how; these are dropped at once.
+        """
+        return self.finish(unit, apply_stages((), self.stages, self.begin(unit, crashing)))
+
+    def begin(self, unit: BuildUnit, crashing: Mapping[str, str] | None = None) -> UnitResult:
+        """The clips that the first stage gets."""
+        crashing = crashing or {}
+        clips = self.reader.begin(unit)
+        return UnitResult(
+            tuple(clip for clip in clips if clip.source.name not in crashing),
+            tuple(
+                Dropped(clip.id, INPUT, CRASH, crashing[clip.source.name], record=clip)
+                for clip in clips
+                if clip.source.name in crashing
+            ),
+        )
+
+    def finish(self, unit: BuildUnit, result: UnitResult) -> dict[str, Any]:
+        """Write what is left, and return the note."""
+        note = write_unit(self.folder, unit, unit.key(self.recipe), result, self.reader)
+        self.reader.end(unit)
+        return note
+
+
+def describe(stages: Sequence[Stage], output: dict[str, Any]) -> dict[str, Any]:
+    """What all shards follow from: the stages' facts in their order, and the options of the output."""
+    described: dict[str, Any] = plain({"stages": [[stage.name, dict(stage.facts())] for stage in stages], **output})
+    return described
+
+
+def digest_of(description: dict[str, Any]) -> str:
+    """The recipe of `UnitWork`."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
