@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
@@ -34,7 +34,7 @@ from opens2v_hf.pipeline.units import (
     write_plan,
 )
 
-Engine = Literal["local", "ray"]
+Place = str | os.PathLike[str]
 RECIPE = f"{WORK_FOLDER}/recipe.json"
 
 _BEFORE_CLIPS = ("probe", "scenes")
@@ -42,12 +42,12 @@ _BEFORE_CLIPS = ("probe", "scenes")
 
 
 def build_dataset(
-    source: str | os.PathLike[str] | None,
-    out: str | os.PathLike[str],
+    source: Place | None,
+    out: Place,
     *,
     options: BuildOptions | None = None,
     stages: Sequence[str | Stage] | None = None,
-    from_dataset: str | os.PathLike[str] | None = None,
+    from_dataset: Place | None = None,
     engine: Any = None,
     limit: int | None = None,
     retry_failed: bool = False,
@@ -55,10 +55,27 @@ def build_dataset(
 ) -> Build:
     """Make the clips of a dataset, or go on with what was begun. Pairs and views come after this.
 
-    See `opens2v_hf.build`, which takes the same arguments.
+    The same arguments go on where a run ended, however it ended, and come to the same bytes. A file that was changed
+    has its unit done anew; files that were added get units of their own.
 
     Args:
+        source: folder or URL of the videos; None with `from_dataset`.
+        out: folder of the dataset; empty, missing, or begun by the same call.
+        options: how the dataset is made.
+        stages: names of the pipeline's stages and the caller's own objects, in their order; by default all of the
+            pipeline's.
+        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
         engine: has the method `run` of `LocalEngine`; by default that one, with one process.
+        limit: takes only so many files, the first by name.
+        retry_failed: do units again in which something went wrong with a clip.
+        overwrite: do units again that were done with other options.
+
+    Raises:
+        ArgumentError: an argument has a value that cannot be used.
+        SourceError: the place cannot be listed, or holds no video.
+        ResultError: the folder is of something else, another run writes to it, or it cannot be written. What is done
+            is kept.
+        OpenS2VError: a model cannot be loaded, or a process died. Likewise.
     """
     folder = path_of(out)
     options = options or BuildOptions()
@@ -116,9 +133,7 @@ def _output_facts(options: BuildOptions, from_dataset: bool) -> dict[str, Any]:
     return {"crf": options.crf, "licence": options.licence}
 
 
-def _check_places(
-    source: str | os.PathLike[str] | None, from_dataset: str | os.PathLike[str] | None, out: Path
-) -> None:
+def _check_places(source: Place | None, from_dataset: Place | None, out: Path) -> None:
     if (source is None) == (from_dataset is None):
         raise ArgumentError("give either the place of the videos, or a dataset to apply stages to anew (from_dataset=)")
     place = os.fspath(source if source is not None else from_dataset)  # type: ignore[arg-type]
@@ -157,7 +172,7 @@ def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> Non
 
 
 def _difference(before: Any, now: dict[str, Any]) -> str:
-    stages = {name: facts for name, facts in before.get("stages", [])} if isinstance(before, dict) else {}
+    stages = dict(before.get("stages", [])) if isinstance(before, dict) else {}
     chosen = dict(now["stages"])
     if list(stages) != list(chosen):
         return f"the stages {', '.join(stages)}, now {', '.join(chosen)}"
@@ -185,7 +200,7 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
     return plan
 
 
-def _shards_of(dataset: str | os.PathLike[str] | None) -> Listing:
+def _shards_of(dataset: Place | None) -> Listing:
     root = path_of(dataset or "")
     files = []
     for path in sorted((root / "data/regular").glob("*.parquet")):
@@ -198,7 +213,7 @@ def _shards_of(dataset: str | os.PathLike[str] | None) -> Listing:
 
 def _remove_leftovers(folder: Path) -> None:
     """What a killed process left half written."""
-    for place in ("data/regular", "vectors", WORK_FOLDER):
+    for place in (".", "data/regular", "vectors", WORK_FOLDER):
         for path in (folder / place).glob(".*.tmp"):
             path.unlink(missing_ok=True)
     shutil.rmtree(folder / WORK_FOLDER / "videos", ignore_errors=True)

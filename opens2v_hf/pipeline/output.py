@@ -46,15 +46,15 @@ def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, read
     """
     dropped = list(result.dropped)
     clips = list(_unique(result.clips, dropped))
-    written: list[str] = []
+    written: dict[str, Mapping[str, Any]] = {}
     stored = stored_schema(BUILT, EMBEDDED)
     (folder / unit.note).unlink(missing_ok=True)  # it says nothing about what is being written
     shard, vectors = folder / unit.shard, folder / unit.vectors
     rows = write_shard(shard, _noted(reader.rows(unit, clips, dropped.append), written), stored)
     if not rows:
         shard.unlink(missing_ok=True)
-    there = set(written)
-    has_vectors = _write_vectors(vectors, [clip for clip in clips if clip.id in there])
+    left = [clip for clip in clips if clip.id in written]
+    has_vectors = _write_vectors(vectors, left, written)
     note = plain(
         {
             "format": FORMAT,
@@ -69,7 +69,7 @@ def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, read
             "sha256": sha256_of(shard) if rows else None,
             "vectors": unit.vectors if has_vectors else None,
             "vectors_sha256": sha256_of(vectors) if has_vectors else None,
-            "clip_seconds": sum(clip.num_frames / clip.source.fps for clip in clips if clip.id in there),
+            "clip_seconds": sum(clip.num_frames / clip.source.fps for clip in left),
             "stages": [
                 {"name": step.name, "taken": step.taken, "kept": step.kept, "seconds": round(step.seconds, 3)}
                 for step in result.steps
@@ -101,9 +101,10 @@ def _unique(clips: Sequence[ClipRecord], dropped: list[Dropped]) -> Iterator[Cli
             yield clip
 
 
-def _noted(rows: Iterator[dict[str, Any]], written: list[str]) -> Iterator[dict[str, Any]]:
+def _noted(rows: Iterator[dict[str, Any]], written: dict[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows, whose ids and origins are noted as they pass."""
     for row in rows:
-        written.append(row["id"])
+        written[row["id"]] = row["source"] or {"file": row["video"]["path"], **row["cut"]}
         yield row
 
 
@@ -122,7 +123,7 @@ def _described(dropped: Sequence[Dropped]) -> Iterator[dict[str, Any]]:
         kind = (entry.stage, entry.rule)
         counts[kind] += 1
         record = entry.record
-        described = {
+        described: dict[str, Any] = {
             "clip_id": as_text(entry.clip_id),
             "stage": entry.stage,
             "rule": entry.rule,
@@ -158,7 +159,7 @@ def _sample(clip: ClipRecord) -> dict[str, Any]:
     }
 
 
-def _write_vectors(path: Path, clips: Sequence[ClipRecord]) -> bool:
+def _write_vectors(path: Path, clips: Sequence[ClipRecord], origins: Mapping[str, Mapping[str, Any]]) -> bool:
     """A row a subject; see `pairs.subjects.SubjectTable`. A subject without vectors gets zeros."""
     subjects = [(clip, subject) for clip in clips for subject in clip.subjects]
     widths = {len(subject.image_vector) for _, subject in subjects if subject.image_vector is not None}
@@ -166,16 +167,16 @@ def _write_vectors(path: Path, clips: Sequence[ClipRecord]) -> bool:
         path.unlink(missing_ok=True)
         return False
     width = widths.pop()
-    arrays = {
+    arrays: dict[str, Any] = {
         "clip_ids": np.array([clip.id for clip, _ in subjects], np.str_),
         "subject_ids": np.array([subject.id for _, subject in subjects], np.int32),
         "labels": np.array([as_text(subject.label) for _, subject in subjects], np.str_),
         "image": np.stack([_vector(subject, "image_vector", width) for _, subject in subjects]),
         "text": np.stack([_vector(subject, "text_vector", width) for _, subject in subjects]),
         "frame_phash": np.array([clip.frame_phash or 0 for clip, _ in subjects], np.uint64),
-        "starts": np.array([clip.start for clip, _ in subjects], np.int32),
-        "ends": np.array([clip.end for clip, _ in subjects], np.int32),
-        "files": np.array([as_text(clip.source.name) for clip, _ in subjects], np.str_),
+        "starts": np.array([origins[clip.id]["start"] for clip, _ in subjects], np.int32),
+        "ends": np.array([origins[clip.id]["end"] for clip, _ in subjects], np.int32),
+        "files": np.array([origins[clip.id]["file"] for clip, _ in subjects], np.str_),
         "frame_index": np.array([clip.frame_index or 0 for clip, _ in subjects], np.int32),
     }
     with whole_file(path) as temporary, temporary.open("wb") as file:

@@ -35,6 +35,8 @@ CHANGED = "changed"
 
 Drop = Callable[[Dropped], object]
 
+_Vectors = Mapping[tuple[str, int], Sequence[np.ndarray]]
+
 
 class Reader(Protocol):
     """Gives the clips of units, and makes rows of those that are left."""
@@ -148,9 +150,7 @@ _AS_STORED = (
 """Columns that no stage after the scenes can change."""
 
 
-def clip_of_row(
-    row: Mapping[str, Any], path: str, vectors: Mapping[tuple[str, int], Sequence[np.ndarray]]
-) -> ClipRecord:
+def clip_of_row(row: Mapping[str, Any], path: str, vectors: _Vectors) -> ClipRecord:
     """The clip of a row, as the stages after the scenes take it.
 
     Args:

@@ -125,7 +125,5 @@ def _cut(clip: ClipRecord, crf: int) -> bytes:
 
 def _even(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     for frame in frames:
-        height, width = frame.shape[:2]
-        yield (
-            frame if height % 2 == width % 2 == 0 else np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-        )
+        down, right = frame.shape[0] % 2, frame.shape[1] % 2
+        yield np.pad(frame, ((0, down), (0, right), (0, 0)), "edge") if down or right else frame

@@ -14,6 +14,7 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 from datasets.builder import Key
 from datasets.fingerprint import Hasher
 from huggingface_hub import HfApi
@@ -25,6 +26,8 @@ from opens2v_hf.data.opens2v5m.released.media_folder import Place
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout, Subset, read_layout
 from opens2v_hf.data.opens2v5m.shards import features
 from opens2v_hf.data.opens2v5m.shards.convert_plan import VIEWS_STEP
+from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
+from opens2v_hf.data.opens2v5m.shards.schema import BUILD_ONLY, BUILT
 from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS, Selection, released_tables, shard_tables
 from opens2v_hf.errors import ArgumentError, SourceError
 
@@ -122,9 +125,10 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
             raise ArgumentError(f"give repo= or data_dir=, not both (got {config.repo=} and {config.data_dir=})")
         self.left_out: list[Malformed] = []
         self.on_malformed: Callable[[Malformed], object] | None = None
-        self._selection = _selection(config)
+        _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses what is never there
         options = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
         self._layout, self._shards = _find(config, options, self.token)
+        self._selection = _selection(config, _schema(config.name, self._layout, self._shards, self.token))
         if config_id is not None:
             return config, default_id
         # The cache is looked up by this id alone, so it must change with the files, wherever the place is named from.
@@ -155,6 +159,8 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
 
     def _info(self) -> datasets.DatasetInfo:
         all_features = _FEATURES[self.config.name]()
+        if self._selection.schema is BUILT:
+            all_features = features.built_features()
         return datasets.DatasetInfo(
             description="OpenS2V-5M: clips with subjects, masks, captions and scores for subject-to-video generation.",
             features=datasets.Features({name: all_features[name] for name in self._selection.columns}),
@@ -199,8 +205,7 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
             self.on_malformed(malformed)
 
 
-def _selection(config: OpenS2V5MConfig) -> Selection:
-    schema = SCHEMAS[config.name]
+def _selection(config: OpenS2V5MConfig, schema: pa.Schema) -> Selection:
     columns = list(schema.names) if config.columns is None else list(config.columns)
     if unknown := [name for name in columns if name not in schema.names]:
         raise ArgumentError(f"{config.name} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")
@@ -213,6 +218,19 @@ def _selection(config: OpenS2V5MConfig) -> Selection:
         raise ArgumentError(f"a preset is for the config 'regular'; {config.name!r} has no such scores")
     rows = row_filter(config.filters, quality.conditions if quality else [], schema)
     return Selection(schema, tuple(name for name in schema.names if name in columns), rows, quality)
+
+
+def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...], token: Any) -> pa.Schema:
+    """The columns of a config; those of a build where the first shard has them."""
+    if name == "regular" and layout is None:
+        url = shards[0].url
+        try:
+            with open_parquet(url, {"token": token} if token and "://" in url else None) as file:
+                if BUILD_ONLY[0].name in pq.read_schema(file).names:
+                    return BUILT
+        except SourceError:  # it is said, or skipped, when the shard is read
+            return SCHEMAS[name]
+    return SCHEMAS[name]
 
 
 def _find(

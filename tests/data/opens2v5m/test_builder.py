@@ -28,6 +28,7 @@ from opens2v_hf.data.opens2v5m.shards import write as shards
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
 from opens2v_hf.data.opens2v5m.shards.convert import convert
 from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m.shards.schema import REGULAR
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 
 assert opens2v_hf  # imported for the bare name
@@ -198,7 +199,7 @@ def test_rows_that_fail_are_not_read() -> None:
             found = list(
                 tables.shard_tables(
                     f"{server.url}/{name}",
-                    builder._selection(config),
+                    builder._selection(config, REGULAR),
                     {"block_size": 1 << 12},
                     on_error="raise",
                     report=pytest.fail,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from datasets.features.features import register_feature
 
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
-from opens2v_hf.data.opens2v5m.shards.schema import BLOB, CROSS_PAIRS, MASK, REGULAR, VIEWS
+from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILT, CROSS_PAIRS, MASK, REGULAR, VIEWS
 
 _HUB_PREFIX = "hf://datasets/"
 
@@ -98,7 +98,16 @@ with warnings.catch_warnings():
 
 def regular_features() -> datasets.Features:
     """The features of the config "regular"."""
-    features = datasets.Features.from_arrow_schema(REGULAR)
+    return _of_clips(REGULAR)
+
+
+def built_features() -> datasets.Features:
+    """The features of the config "regular" of a dataset that `opens2v build` made."""
+    return _of_clips(BUILT)
+
+
+def _of_clips(schema: pa.Schema) -> datasets.Features:
+    features = datasets.Features.from_arrow_schema(schema)
     features["video"] = VideoFeature()
     features["background"] = ImageFeature()
     features["subjects"].feature["mask"] = MaskFeature()

@@ -23,10 +23,12 @@ from opens2v_hf.data.opens2v5m.released.samples import (
 )
 from opens2v_hf.data.opens2v5m.shards.features import to_blob
 from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
-from opens2v_hf.data.opens2v5m.shards.schema import BLOB, CROSS_PAIRS, REGULAR, VIEWS, to_table
+from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILD_ONLY, CROSS_PAIRS, REGULAR, VIEWS, to_table
 from opens2v_hf.errors import SampleError, SourceError
 
 SCHEMAS = {"regular": REGULAR, "cross_pairs": CROSS_PAIRS, "views": VIEWS}
+
+_MAY_BE_MISSING = frozenset(field.name for field in BUILD_ONLY)
 
 _MOST_ROWS_OF_A_TABLE = 64
 
@@ -120,8 +122,9 @@ def shard_tables(
         # The fragment has read the footer, which is not read again.
         parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
         missing = set(selection.needed) - set(parquet.schema_arrow.names)
-        if missing:
-            raise SourceError(f"{url} has no column {sorted(missing)[0]!r}: it is no shard of this dataset")
+        if missing - _MAY_BE_MISSING:
+            name = sorted(missing - _MAY_BE_MISSING)[0]
+            raise SourceError(f"{url} has no column {name!r}: it is no shard of this dataset")
         if selection.rows is not None:
             fragment = fragment.subset(selection.rows.expression)
         for group in (row_group.id for row_group in fragment.row_groups):
@@ -186,7 +189,12 @@ def _row_group(
         columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
         if columns.filter(selection.rows.expression).num_rows == 0:
             return None
-    return selection.apply(parquet.read_row_group(group, columns=selection.needed), malformed)
+    table = parquet.read_row_group(group, columns=selection.needed)
+    for name in selection.needed:
+        if name not in table.column_names:
+            kind = selection.schema.field(name).type
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
+    return selection.apply(table, malformed)
 
 
 def released_tables(

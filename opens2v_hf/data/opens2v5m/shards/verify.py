@@ -59,7 +59,9 @@ def verify(folder: Path) -> Verification:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ResultError(f"{path} cannot be read ({error}): let the command that writes it end before it is verified") from error
+        raise ResultError(
+            f"{path} cannot be read ({error}): let the command that writes it end before it is verified"
+        ) from error
     problems: list[str] = []
     rows: Counter[str] = Counter()
     masks = 0

@@ -1,0 +1,322 @@
+"""Builds in one process, by small stages: what comes out, and what bad input costs."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+from helpers.build_stages import FPS, Cut, Describe, Log, Trip, files_of, usual, write_videos
+from helpers.videos import encode, number_of, numbered_frames, sound_only
+
+import opens2v_hf  # noqa: F401 - lets `datasets` know the bare names
+from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo
+from opens2v_hf.data.opens2v5m.shards.schema import REGULAR
+from opens2v_hf.data.opens2v5m.shards.verify import verify
+from opens2v_hf.errors import ArgumentError, ModelError, ResultError, SourceError
+from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.api import build_dataset
+from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.stage import StageOutput
+from opens2v_hf.pipeline.stages.probe import Probe
+
+
+class Recaption(Log):
+    """Counts the frames that it can read."""
+
+    name = "recaption"
+
+    def __init__(self):
+        super().__init__("", name="recaption")
+
+    def __call__(self, clips):
+        counted = [(clip, len(list(media.stream(clip)))) for clip in clips]
+        return StageOutput([clip.made_by(self.name, {}, caption=f"{count} frames") for clip, count in counted])
+
+
+NAMES = ("b.mp4", "a/été 一.mp4", "a.mp4", "c.mp4")
+SMALL = BuildOptions(unit_files=2)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> Path:
+    folder = write_videos(tmp_path_factory.mktemp("videos"), NAMES)
+    (folder / ".hidden.mp4").write_bytes(b"x")
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(videos, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("out") / "dataset"
+    build_dataset(videos, folder, stages=usual(), options=SMALL)
+    return folder
+
+
+def test_what_comes_out(built):
+    rows = list(load_dataset("opens2v-5m", data_dir=str(built), split="train", streaming=True))
+    sources = [(row["source"]["file"], row["source"]["start"], row["source"]["end"]) for row in rows]
+    assert sources == [(name, start, start + 6) for name in sorted(NAMES) for start in (0, 6)]
+    assert len({row["id"] for row in rows}) == 8
+    first, second = rows[0], rows[1]
+    assert (first["source"]["file"], first["caption"]) == ("a.mp4", "stripes of a.mp4")
+    # the second video of NAMES but one: its frames carry 200, 201, ...
+    assert [number_of(frame) for frame in second["video"].frames(range(6))] == list(range(206, 212))
+    assert second["clip"] == second["cut"] == {"start": 0, "end": 6}
+    assert second["source"]["start_s"] == pytest.approx(0.5)
+    assert second["fps"] == FPS
+    assert second["duration_s"] == pytest.approx(0.5)
+    assert [subject["mask"].area for subject in second["subjects"]] == [48 * 64, 48 * 64]
+    assert json.loads(second["provenance"])["cut"] == {"frames": 6}
+    assert second["licence"] is None
+    assert second["frame_phash"] > 2**63
+    assert second["detection_scores"] == [0.75, 0.75]
+
+
+def test_the_shards_are_one_a_unit_and_checked_by_verify(built):
+    shards = sorted(path.name for path in (built / "data/regular").iterdir())
+    assert shards == ["clips-00000.parquet", "clips-00001.parquet"]
+    found = verify(built)
+    assert (found.shards, found.rows, found.masks, found.problems) == (2, {"regular": 8}, 16, ())
+    (built / "data/regular/extra.parquet").write_bytes(b"x")
+    assert "no manifest knows this file" in verify(built).problems[0]
+    (built / "data/regular/extra.parquet").unlink()
+
+
+def test_vectors_lie_beside_the_shards(built):
+    with np.load(built / "vectors/clips-00000.npz") as arrays:
+        assert arrays["image"].dtype == arrays["text"].dtype == np.float16
+        assert arrays["image"].shape == (8, 4)
+        assert arrays["subject_ids"].tolist() == [1, 2] * 4
+        assert arrays["files"].tolist() == ["a.mp4"] * 4 + ["a/été 一.mp4"] * 4
+        assert arrays["starts"].tolist() == [0, 0, 6, 6] * 2
+        # the mean of text vectors by hand: [2, 3, 4, 5] / sqrt(54) for the second side
+        assert arrays["text"][1] == pytest.approx(np.array([2, 3, 4, 5]) / np.sqrt(54), abs=1e-3)
+
+
+def test_a_clip_that_is_its_whole_file_is_stored_as_the_file_is(videos, tmp_path):
+    build_dataset(videos, tmp_path / "out", stages=[Probe(), Describe()], limit=1)
+    row = pq.read_table(tmp_path / "out/data/regular/clips-00000.parquet").to_pylist()[0]
+    assert row["video"] == {"bytes": (videos / "a.mp4").read_bytes(), "path": f"{row['id']}.mp4"}
+
+
+def test_the_same_call_does_nothing_again(videos, tmp_path):
+    log = tmp_path / "log"
+    for _ in range(2):
+        build = build_dataset(videos, tmp_path / "out", stages=usual(Log(str(log))), options=SMALL)
+    assert len(log.read_text().splitlines()) == 8
+    assert build.is_complete
+    assert [(stage.name, stage.taken, stage.kept) for stage in build.stages] == [
+        ("probe", 4, 4), ("cut", 4, 8), ("describe", 8, 8), ("log", 8, 8),
+    ]  # fmt: skip
+    assert "8 clips (4 s) of 4 files (4 s)" in str(build)
+    assert "1 files have no ending of a video" in str(build)
+
+
+def test_one_clip_that_fails_costs_that_clip(videos, tmp_path):
+    build = build_dataset(videos, tmp_path / "out", stages=usual(Trip("b.mp4")))
+    assert build.rows["regular"] == 6
+    assert build.stages[-1].rules == {"error": 2}
+    assert "2 were left out by an error" in str(build)
+    assert "ValueError: no luck with b.mp4" in str(build)
+    # what went wrong is tried again when it is asked for, and then nothing is missing
+    stages = usual(Trip("nothing"))
+    assert build_dataset(videos, tmp_path / "out", stages=stages).rows["regular"] == 6
+    assert build_dataset(videos, tmp_path / "out", stages=stages, retry_failed=True).rows["regular"] == 8
+
+
+def test_what_concerns_all_clips_ends_the_run(videos, tmp_path):
+    class NoModel(Describe):
+        def load(self):
+            raise ModelError("org/model: there are no weights; name another")
+
+    with pytest.raises(ModelError, match="no weights"):
+        build_dataset(videos, tmp_path / "out", stages=[Probe(), NoModel()])
+
+
+def test_files_that_come_and_change_later(videos, tmp_path):
+    folder, out, log = tmp_path / "in", tmp_path / "out", tmp_path / "log"
+    shutil.copytree(videos, folder)
+
+    def build():
+        log.write_text("")
+        result = build_dataset(folder, out, stages=usual(Log(str(log))), options=SMALL)
+        return result, sorted({line.partition("_part")[0] for line in log.read_text().splitlines()})
+
+    build()
+    before = files_of(out)
+    write_videos(folder, ["0.mp4"], frames=6)
+    result, done = build()
+    assert done == ["0"]
+    assert {name: files_of(out)[name] for name in before} == before
+    assert result.rows["regular"] == 9
+    write_videos(folder, ["c.mp4"], frames=6)  # of the unit of b and c
+    result, done = build()
+    assert done == ["b", "c"]
+    assert result.rows["regular"] == 8
+    (folder / "c.mp4").unlink()  # its clips are there
+    result, done = build()
+    assert done == []
+    assert result.missing == ("c.mp4",)
+    assert result.rows["regular"] == 8
+
+
+def test_a_file_that_changes_while_it_is_read(videos, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(videos, folder)
+
+    class Touch(Log):
+        def __call__(self, clips):
+            if clips[0].source.name == "b.mp4":
+                os.utime(folder / "b.mp4", ns=(1, 1))
+            return super().__call__(clips)
+
+    stages = usual(Touch(str(tmp_path / "log")))
+    build = build_dataset(folder, tmp_path / "out", stages=stages)
+    assert build.rows["regular"] == 6
+    assert not build.is_complete
+    assert build.changed == ("b.mp4",)
+    build = build_dataset(folder, tmp_path / "out", stages=stages)
+    assert build.is_complete
+    assert build.rows["regular"] == 8
+
+
+def test_the_same_video_under_two_names_is_taken_once_and_named(videos, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(videos, folder)
+    shutil.copy(folder / "b.mp4", folder / "z.mp4")
+    build = build_dataset(folder, tmp_path / "out", stages=usual())
+    assert build.duplicates == {"z.mp4": "b.mp4"}
+    assert build.rows["regular"] == 8
+    assert "1 held what another file holds: z.mp4 = b.mp4" in str(build)
+
+
+def test_bad_files_cost_themselves(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "corrupt.mp4").write_bytes(b"\0" * 4000)
+    (folder / "empty.mp4").write_bytes(b"")
+    sound_only(folder / "sound.mp4")
+    encode(folder / "variable.mp4", numbered_frames(8), milliseconds=[0, 10, 50, 60, 200, 300, 310, 400])
+    encode(folder / "vertical.mkv", numbered_frames(7, width=96, height=160), fps=FPS)
+    encode(folder / "odd.mp4", numbered_frames(8, width=97, height=65), fps=FPS, pix_fmt="yuv444p")
+    os.write(os.open(os.fsencode(folder) + b"/\xff.mp4", os.O_CREAT | os.O_WRONLY), b"no video")
+    build = build_dataset(folder, tmp_path / "out", stages=usual())
+    rows = pq.read_table(tmp_path / "out/data/regular").to_pylist()
+    assert [row["source"]["file"] for row in rows] == ["odd.mp4", "variable.mp4", "vertical.mkv"]
+    assert build.stages[0].rules == {"empty": 1, "no_video": 1, "unreadable": 2}
+    assert build.stages[1].rules == {"too_short": 3}
+    odd, variable, vertical = rows
+    assert (odd["file_width"], odd["file_height"], odd["frame_width"], odd["frame_height"]) == (98, 66, 97, 65)
+    assert odd["crop"] == {"x0": 0, "x1": 97, "y0": 0, "y1": 65}
+    for row in rows:
+        frames = LazyVideo(row["video"]).frames(range(6))
+        assert [number_of(frame[: row["frame_height"], : row["frame_width"]]) for frame in frames] == list(range(6))
+    assert (vertical["frame_width"], vertical["frame_height"]) == (96, 160)
+    assert variable["num_frames"] == 6
+    assert verify(tmp_path / "out").problems == ()
+
+
+def test_a_full_disk_ends_the_run_and_the_next_goes_on(videos, built, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    original, left = os.replace, [4]  # the recipe, the plan, then vectors or a shard
+
+    def full(source, target):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ResultError, match="No space left on device; free some space"):
+        build_dataset(videos, out, stages=usual(), options=SMALL)
+    monkeypatch.undo()
+    build_dataset(videos, out, stages=usual(), options=SMALL)
+    assert files_of(out) == files_of(built)
+
+
+def test_a_stage_anew_and_the_rest_kept(built, tmp_path):
+    out = tmp_path / "out"
+    build_dataset(None, out, from_dataset=built, stages=[Recaption()])
+    old = pq.read_table(built / "data/regular").to_pylist()
+    new = pq.read_table(out / "data/regular").to_pylist()
+    changed = ("caption", "provenance")
+    assert [{k: v for k, v in row.items() if k not in changed} for row in new] == [
+        {k: v for k, v in row.items() if k not in changed} for row in old
+    ]
+    assert new[1]["caption"] == "6 frames"
+    provenance = json.loads(new[1]["provenance"])
+    assert list(provenance) == ["cut", "describe", "probe", "recaption"]
+    assert provenance["recaption"] == {}
+    assert (out / "vectors/clips-00000.npz").read_bytes() == (built / "vectors/clips-00000.npz").read_bytes()
+    assert not (out / ".build/videos").exists() or not list((out / ".build/videos").iterdir())
+    assert verify(out).problems == ()
+
+
+def test_a_stage_that_needs_the_files_is_refused_on_clips(built, tmp_path):
+    with pytest.raises(ArgumentError, match="'probe' needs the files"):
+        build_dataset(None, tmp_path / "out", from_dataset=built, stages=["probe"])
+
+
+def test_other_options_are_refused_and_named(videos, tmp_path):
+    build_dataset(videos, tmp_path / "out", stages=[Probe(), Cut(6), Describe()])
+    with pytest.raises(ResultError, match=r"cut\.frames was 6, now 4"):
+        build_dataset(videos, tmp_path / "out", stages=[Probe(), Cut(4), Describe()])
+    stages = [Probe(), Cut(4), Describe()]
+    assert build_dataset(videos, tmp_path / "out", stages=stages, overwrite=True).rows["regular"] == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "nowhere"}, "there is no such folder"),
+        ({"limit": 0}, "limit must be"),
+        ({"stages": [Probe(), Probe()]}, "two stages are named 'probe'"),
+        ({"stages": ["nothing"]}, "the stages are"),
+        ({"stages": []}, "no stage was chosen"),
+        ({"out": "inside"}, "choose a folder outside"),
+        ({"source": None}, "give either"),
+    ],
+)
+def test_wrong_arguments(videos, tmp_path, arguments, message):
+    if arguments.get("out") == "inside":
+        arguments = {"out": videos / "out"}
+    call = {"source": videos, "out": tmp_path / "out", "stages": usual(), **arguments}
+    with pytest.raises((ArgumentError, SourceError), match=message):
+        build_dataset(**call)
+    assert not (tmp_path / "out" / "data").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(videos, tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(ResultError, match=r"holds 'mine\.txt'"):
+        build_dataset(videos, tmp_path, stages=usual())
+
+
+def test_all_wrong_options_are_named_at_once(tmp_path):
+    path = tmp_path / "options.yaml"
+    path.write_text("crf: 90\nunit_files: 0\nfoo: 1\n")
+    with pytest.raises(ArgumentError, match=r"unit_files.*crf.*foo"):
+        BuildOptions.read(path)
+
+
+def test_released_shards_lie_with_built_ones_for_the_same_builder(built, tmp_path):
+    """What the released ones lack is null; without a built one first, the columns are the released ones."""
+    place = tmp_path / "data/regular"
+    place.mkdir(parents=True)
+    released = pq.read_table(built / "data/regular/clips-00000.parquet").drop_columns(
+        ["source", "provenance", "frame_phash", "clip_phash", "detection_scores", "licence"]
+    )
+    pq.write_table(released, place / "clips-00009.parquet")
+    names = load_dataset("opens2v-5m", data_dir=str(tmp_path), split="train", streaming=True).column_names
+    assert names == list(REGULAR.names)
+    shutil.copy(built / "data/regular/clips-00001.parquet", place)
+    rows = list(load_dataset("opens2v-5m", data_dir=str(tmp_path), split="train", streaming=True))
+    assert [row["source"] is None for row in rows] == [False] * 4 + [True] * 4
+    assert [row["frame_phash"] is None for row in rows] == [False] * 4 + [True] * 4
