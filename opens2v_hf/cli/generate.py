@@ -36,6 +36,14 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--accept-license", action="store_true", help="the model's licence was read and allows the use")
     group.add_argument("--generator-device", metavar="DEVICE", help="of the model that makes the videos")
     group.add_argument("--generator-dtype", metavar="DTYPE", help="of its weights")
+    group.add_argument(
+        "--videos-repo",
+        metavar="ORG/NAME",
+        help="push videos and records to this Hub dataset, as Results/<model>/<id>.mp4",
+    )
+    group.add_argument(
+        "--videos-private", action="store_true", help="make that repo private, where it is not there yet"
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.generators.api import generate
     from opens2v_hf.generators.files import seed_folder
 
+    check_push(arguments)
     made = generate(
         arguments.model,
         split=arguments.split,
@@ -77,7 +86,33 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"{of_seed}{sample_id}: {reason}", error=True)
         place = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
         say(f"{len(each.made)} videos in {place} ({each.num_reused} were there), {len(each.failed)} failed")
+    push(arguments)
     return int(any(each.failed for each in (made, *made.others.values())))
+
+
+def check_push(arguments: argparse.Namespace) -> None:
+    """Find out before videos are made whether they can be pushed."""
+    from opens2v_hf.hub.videos import check_videos_repo
+
+    if arguments.videos_repo:
+        check_videos_repo(arguments.videos_repo)
+
+
+def push(arguments: argparse.Namespace) -> None:
+    """Push the videos, where that was asked for."""
+    from opens2v_hf._util.console import remark
+    from opens2v_hf.evaluation.generated import name_of_model
+    from opens2v_hf.hub.videos import push_videos
+
+    if arguments.videos_repo:
+        address = push_videos(
+            arguments.out,
+            arguments.videos_repo,
+            model=getattr(arguments, "name", None) or name_of_model(arguments.model),
+            private=arguments.videos_private,
+            report=remark,
+        )
+        say(f"pushed the videos: {address}")
 
 
 def _seeds(text: str) -> list[int]:

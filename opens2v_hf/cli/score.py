@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from opens2v_hf._util.console import say, terminal_width
 from opens2v_hf._util.text import one_line
-from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, generation_options
+from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, check_push, generation_options, push
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
+from opens2v_hf.errors import ArgumentError
 
 _LOADING_FLAGS = ("batch_tokens", "mixed_precision")
 GENERATOR_FLAGS = {"device": "generator_device", "dtype": "generator_dtype"}
@@ -129,6 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     if not processes.is_main_process():
         return 0
+    push(arguments)
     width = terminal_width()
     if result.generation is not None:
         say(wrapped(result.generation.describe(), width))
@@ -161,6 +163,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def scoring_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `opens2v_hf.score` from the flags of `add_scoring_arguments`."""
+    if arguments.videos_repo and not arguments.model:
+        raise ArgumentError("--videos-repo is for videos that this run makes: name a --model")
+    check_push(arguments)
     metrics = names_of(arguments.metrics) or []
     options, models = _chosen(arguments, metrics)
     return {

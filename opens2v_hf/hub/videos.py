@@ -1,0 +1,110 @@
+"""Generated videos in a dataset repo, laid out as the leaderboard's authors publish theirs: `Results/<model>/<id>.mp4`.
+
+Each video lies beside its record `<id>.json`. Those of a further seed are in `Results/<model>-seed-<n>`.
+`opens2v score hf://datasets/<repo>/Results/<model>` scores them again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.evaluation.video_names import is_video_name
+from opens2v_hf.hub.publish import check_access, plan, publish
+from opens2v_hf.hub.repo_content import RepoContent
+
+RESULTS_FOLDER = "Results"
+
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_SEED_FOLDER = re.compile(r"seed-(\d+)")
+
+
+def check_videos_repo(repo_id: str) -> None:
+    """Find out before videos are made whether they can be pushed.
+
+    Args:
+        repo_id: "org/name" of a dataset repo, which need not be there yet.
+
+    Raises:
+        ArgumentError: it is no such name.
+        HubError: no token may write for `org`, or the Hub cannot be reached.
+    """
+    if not _REPO_ID.fullmatch(repo_id):
+        raise ArgumentError(f"the repo of the videos must be named org/name (got {repo_id!r})")
+    check_access(HfApi(), repo_id.partition("/")[0])
+
+
+def push_videos(
+    out: str | os.PathLike[str],
+    repo_id: str,
+    *,
+    model: str,
+    private: bool = False,
+    report: Callable[[str], None] = print,
+) -> str:
+    """Push the videos of a run and their records; what is there already is not sent again.
+
+    Args:
+        out: of `opens2v_hf.generate` or `opens2v_hf.score`.
+        repo_id: of a dataset repo on the Hub, made where it is missing.
+        model: its name, for the folder.
+        private: whether a repo that is made is private.
+        report: called with a line about each step.
+
+    Returns:
+        The address of the videos of the first seed, for `opens2v_hf.score`.
+
+    Raises:
+        ArgumentError: the repo's name is none.
+        HubError: the Hub refuses or cannot be reached; the same call goes on from what has arrived.
+        ResultError: there is no video.
+    """
+    check_videos_repo(repo_id)
+    name = folder_name(model)
+    files: dict[str, Path | bytes] = {}
+    for folder in sorted(Path(out).glob("videos")) + sorted(Path(out).glob("seed-*/videos")):
+        seed = _SEED_FOLDER.fullmatch(folder.parent.name)
+        target = f"{RESULTS_FOLDER}/{name}-seed-{seed[1]}" if seed else f"{RESULTS_FOLDER}/{name}"
+        for video in sorted(folder.iterdir()):
+            record = video.with_suffix(".json")
+            if is_video_name(video.name) and record.is_file():
+                files |= {f"{target}/{video.name}": video, f"{target}/{record.name}": _public_record(record)}
+        if (folder / "generation.json").is_file():
+            files[f"{target}/generation.json"] = _public_record(folder / "generation.json")
+    if not any(is_video_name(path) for path in files):
+        place = Path(out) / "videos"
+        raise ResultError(f"there are no videos with records in {place}; make them with `opens2v generate`")
+    api = HfApi()
+    plans = plan(api, [RepoContent(repo_id, "dataset", files)])
+    report(plans[0].describe())
+    publish(api, plans, private=private, report=report)
+    return f"hf://datasets/{repo_id}/{RESULTS_FOLDER}/{name}"
+
+
+def _public_record(path: Path) -> bytes:
+    """A record without the folder of this machine that the model lies in."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        generator = record["generator"]
+        if (place := Path(generator["name"]).expanduser()).is_absolute() or place.exists():
+            generator["name"] = place.resolve().name
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError(f"{path} is no record of `opens2v generate`; remove it and its video") from error
+    return json.dumps(record, indent=2, ensure_ascii=False).encode()
+
+
+def folder_name(model: str) -> str:
+    """A model's name as the name of a folder.
+
+    Example:
+        >>> folder_name("mine.py:generate"), folder_name("Wan2.1-VACE 1.3B")
+        ('mine.py-generate', 'Wan2.1-VACE-1.3B')
+    """
+    return _UNSAFE.sub("-", model).strip("-.") or "model"
