@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 SLOW_FILES = (
+    "pipeline/test_build_ray.py",
     "pipeline/test_build_processes.py",
     "metric_folders/test_apps_browser.py",
     "spaces/test_leaderboard.py",

@@ -1,0 +1,218 @@
+"""Units done on a cluster: Ray Data schedules them, a unit a row; what a unit leaves on the disk is as elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf import errors
+from opens2v_hf._util.progress import Progress
+from opens2v_hf.errors import (
+    ArgumentError,
+    MissingDependencyError,
+    ModelError,
+    OpenS2VError,
+    ProcessError,
+    ResultError,
+    ServiceUnavailableError,
+)
+from opens2v_hf.pipeline.apply import UnitResult, apply_stages
+from opens2v_hf.pipeline.engines.outcome import EngineResult
+from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
+from opens2v_hf.pipeline.unit_work import UnitWork
+from opens2v_hf.pipeline.units import WORK_FOLDER, BuildUnit, read_note
+
+_OBJECT_STORE_BYTES = 256 << 20  # rows hold records, no pictures
+_CONCERNS_ALL = (ArgumentError, MissingDependencyError, ModelError, ResultError)
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Does units on the workers of a Ray cluster.
+
+    The dataset's folder must be one that all nodes see under the same absolute path, the input as well (or a URL), and
+    this package must be installed on all of them.
+
+    Attributes:
+        address: of a running cluster, e.g. "auto" or "ray://head:10001"; None to start Ray on this machine, or to use
+            the one that this process is connected to.
+        workers: of each segment of stages; None for as many as there is room for, divided by what stages took in the
+            units that are done.
+        num_cpus: of a Ray that is started on this machine; None for its cores.
+        unit_timeout_s: seconds without any progress after which the run ends.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    num_cpus: int | None = None
+    unit_timeout_s: float = 12 * 3600.0
+
+    def run(self, work: UnitWork, units: Sequence[BuildUnit], *, total: int | None = None) -> EngineResult:
+        """See `LocalEngine.run`.
+
+        Raises:
+            ArgumentError: there are too few CPUs or GPUs for a worker of each segment.
+            MissingDependencyError: Ray is not installed.
+            OpenS2VError: what was asked for cannot be done, or nothing can be written. What is finished is kept.
+            ProcessError: Ray gave up. Likewise.
+        """
+        if self.workers is not None and self.workers < 1:
+            raise ArgumentError(f"there is at least one worker (got workers={self.workers!r})")
+        if not units:
+            return EngineResult()
+        with _connected(self.address, self.num_cpus) as ray:
+            segments = segments_of(work.stages)
+            sizes = self._sizes(ray, segments, work)
+            count = len(units) if total is None else total
+            with Progress(count, description="building", unit="unit", initial=count - len(units)) as progress:
+                return self._run(ray, work, units, segments, sizes, progress)
+
+    def _sizes(self, ray: Any, segments: Sequence[Segment], work: UnitWork) -> list[int]:
+        there = ray.cluster_resources()
+        cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+        if self.workers is not None:
+            sizes = [self.workers] * len(segments)
+            check_room(segments, sizes, cpus, gpus)
+            return sizes
+        return pool_sizes(segments, cpus, gpus, seconds=measured_seconds(work.folder))
+
+    def _run(
+        self,
+        ray: Any,
+        work: UnitWork,
+        units: Sequence[BuildUnit],
+        segments: Sequence[Segment],
+        sizes: Sequence[int],
+        progress: Progress,
+    ) -> EngineResult:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_no_progress_timeout_s = self.unit_timeout_s
+        mark = work.folder / WORK_FOLDER / f"ray-{secrets.token_hex(8)}"
+        mark.touch()
+        done: list[str] = []
+        failed: dict[str, str] = {}
+        rows = [{"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""} for unit in units]
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+        for place, (segment, size) in enumerate(zip(segments, sizes, strict=True)):
+            part = replace(work, stages=segment.stages)
+            ends = (place == 0, place == len(segments) - 1)
+            dataset = dataset.map(
+                _Worker,
+                fn_constructor_args=(pickle.dumps(part), str(mark), *ends),
+                concurrency=size,
+                num_cpus=segment.cpus,
+                num_gpus=segment.gpus or None,
+            )
+        try:
+            for row in dataset.iter_rows():
+                if row["kind"]:
+                    raise getattr(errors, row["kind"])(row["error"])
+                if row["error"]:
+                    failed[row["unit"]] = row["error"]
+                else:
+                    done.append(row["unit"])
+                progress.advance(1)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+            raise ProcessError(
+                f"Ray gave up ({reason}); what is finished is kept, and the same command goes on from there"
+            ) from error
+        finally:
+            mark.unlink(missing_ok=True)
+        return EngineResult(tuple(done), failed)
+
+
+class _Worker:
+    """Applies the stages of one segment to units, with its models loaded once."""
+
+    def __init__(self, part: bytes, mark: str, first: bool, last: bool) -> None:
+        self._first, self._last = first, last
+        self._fault: OpenS2VError | None = None
+        try:
+            self._work: UnitWork = pickle.loads(part)  # noqa: S301 - from the driver
+            if not Path(mark).exists():
+                raise ResultError(
+                    f"{self._work.folder} is not there on a node of the cluster; choose a folder that all nodes see "
+                    "under the same path"
+                )
+            self._work.load()
+        except OpenS2VError as error:  # one that is raised here would make Ray start the worker again and again
+            self._fault = error
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        if row["error"]:
+            return dict(row)
+        if self._fault is not None:
+            return _failed(row, self._fault)
+        unit, result = pickle.loads(row["state"])  # noqa: S301 - from the driver or another worker
+        try:
+            state: UnitResult = self._work.begin(unit) if self._first else result
+            state = apply_stages((), self._work.stages, state)
+            if not self._last:
+                return {**row, "state": pickle.dumps((unit, state))}
+            self._work.finish(unit, state)
+            return {**row, "state": b""}
+        except ServiceUnavailableError as error:  # other units of this worker would wait for it as well
+            self._fault = error
+            return _failed(row, error)
+        except Exception as error:  # whatever it is, it costs this unit only
+            return _failed(row, error)
+
+
+def _failed(row: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+    kind = type(error).__name__ if isinstance(error, _CONCERNS_ALL) else ""
+    reason = str(error) if isinstance(error, OpenS2VError) else f"{type(error).__name__}: {error}"
+    return {**row, "state": b"", "error": reason or type(error).__name__, "kind": kind}
+
+
+def measured_seconds(folder: Path) -> dict[str, float]:
+    """Stage -> seconds that it took in the units of a dataset that are done."""
+    seconds: dict[str, float] = {}
+    for path in sorted((folder / WORK_FOLDER).glob("clips-*.json")):
+        note = read_note(folder, BuildUnit(path.stem, ()))
+        for step in note["stages"] if note is not None else ():
+            seconds[step["name"]] = seconds.get(step["name"], 0.0) + step["seconds"]
+    return seconds
+
+
+@contextmanager
+def _connected(address: str | None, num_cpus: int | None) -> Iterator[Any]:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"building on a cluster needs Ray ({error}): pip install 'opens2v-hf[ray]'"
+        ) from error
+    if ray.is_initialized():
+        yield ray
+        return
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is not None:
+        settings["address"] = address
+    else:
+        # workers do not see what this process has added to its path
+        paths = os.pathsep.join(path for path in sys.path if path)
+        settings |= {
+            "num_cpus": num_cpus,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+            "runtime_env": {"env_vars": {"PYTHONPATH": paths}},
+        }
+    try:
+        ray.init(**settings)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster {address}" if address else "Ray on this machine"
+        raise ProcessError(f"cannot reach {where}: {error}; check that it runs and its version") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

@@ -1,0 +1,145 @@
+"""Builds on a Ray of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from helpers.build_stages import Describe, Log, Trip, files_of, usual, write_videos
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.pipeline.api import build_dataset
+from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
+from opens2v_hf.pipeline.engines.ray import RayEngine
+from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.stage import Resources
+from opens2v_hf.pipeline.stages.probe import Probe
+
+SMALL = BuildOptions(unit_files=1)
+NAMES = [f"{letter}.mp4" for letter in "abcdef"]
+
+
+class NoModel(Describe):
+    def load(self):
+        raise ModelError("org/model: there are no weights; name another")
+
+
+class Slow(Log):
+    """So slow that a driver can be killed meanwhile."""
+
+    def __call__(self, clips):
+        time.sleep(0.2)
+        return super().__call__(clips)
+
+
+def needs(name: str, cpus: float = 1.0, gpus: float = 0.0) -> Describe:
+    return Describe(name=name, resources=Resources(cpus, gpus))
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> Path:
+    return write_videos(tmp_path_factory.mktemp("videos"), NAMES)
+
+
+@pytest.fixture(scope="module")
+def built(videos, tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("one")
+    build_dataset(videos, folder, stages=usual(), options=SMALL)
+    return files_of(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One for all tests, which connect to it as to a running one."""
+    ray = pytest.importorskip("ray")
+    paths = os.pathsep.join(path for path in sys.path if path)
+    ray.init(
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=128 << 20,
+        runtime_env={"env_vars": {"PYTHONPATH": paths}},
+    )
+    yield ray
+    ray.shutdown()
+
+
+def test_the_same_bytes_though_a_worker_is_killed(cluster, videos, built, tmp_path):
+    stages = [Probe(), *usual()[1:], Trip("c.mp4", kill=True, once=str(tmp_path / "killed"))]
+    build = build_dataset(videos, tmp_path / "out", stages=stages, options=SMALL, engine=RayEngine(workers=2))
+    assert (tmp_path / "killed").exists()
+    assert build.is_complete
+    assert files_of(tmp_path / "out") == built
+
+
+def test_one_clip_that_fails_and_a_model_that_is_not_there(cluster, videos, tmp_path):
+    stages = usual(Trip("b.mp4"))
+    build = build_dataset(videos, tmp_path / "out", stages=stages, options=SMALL, engine=RayEngine(workers=1))
+    assert build.rows["regular"] == 10
+    assert build.stages[-1].rules == {"error": 2}
+    with pytest.raises(ModelError, match="no weights"):
+        build_dataset(videos, tmp_path / "no", stages=[Probe(), NoModel()], engine=RayEngine(workers=1))
+    assert not list((tmp_path / "no/.build").glob("ray-*"))
+
+
+def test_too_few_cpus_are_an_error_and_no_wait(cluster, videos, tmp_path):
+    with pytest.raises(ArgumentError, match="has 4 CPUs, and 5 are needed: 4 x probe"):
+        build_dataset(videos, tmp_path / "out", stages=usual(), engine=RayEngine(workers=4))
+    stages = [Probe(), Describe(resources=Resources(gpus=1.0))]
+    with pytest.raises(ArgumentError, match=r"has 0 GPUs, and 1 are needed: 1 x probe, 1 x describe"):
+        build_dataset(videos, tmp_path / "gpu", stages=stages, engine=RayEngine())
+
+
+def test_a_driver_that_is_killed_finishes_each_unit_once(videos, built, tmp_path):
+    """The second run does what the first has not; nothing that was done is done again."""
+    pytest.importorskip("ray")
+    log = tmp_path / "log"
+    script = (
+        "import sys; from helpers.build_stages import usual; from test_build_ray import *; "
+        "build_dataset(sys.argv[1], sys.argv[2], stages=usual(Slow(sys.argv[3])), options=SMALL, "
+        "engine=RayEngine(workers=1, num_cpus=2))"
+    )
+    here = Path(__file__)
+    roots = os.pathsep.join([str(here.parents[2]), str(here.parents[1]), str(here.parent)])
+    command = [sys.executable, "-c", script, str(videos), str(tmp_path / "out"), str(log)]
+    environment = {**os.environ, "PYTHONPATH": roots}
+    first = subprocess.Popen(command, env=environment, start_new_session=True)
+    notes = tmp_path / "out" / ".build"
+    until = time.monotonic() + 100
+    while len(list(notes.glob("clips-*.json"))) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    done = {path.stem for path in notes.glob("clips-*.json")}
+    assert len(done) >= 2
+    subprocess.run(command, env=environment, check=True, timeout=200)
+    assert files_of(tmp_path / "out") == built
+    counts = Counter(log.read_text().split())
+    finished = [f"{name[0]}_part" for number, name in enumerate(NAMES) if f"clips-{number:05d}" in done]
+    assert all(count == 1 for id_, count in counts.items() if id_.startswith(tuple(finished)))
+
+
+def test_stages_without_a_gpu_share_a_worker():
+    stages = [needs("a"), needs("b", cpus=2), needs("c", gpus=1), needs("d", gpus=0.5), needs("e")]
+    found = [(segment.name, segment.cpus, segment.gpus) for segment in segments_of(stages)]
+    assert found == [("a+b", 2, 0), ("c", 1, 1), ("d", 1, 0.5), ("e", 1, 0)]
+
+
+def test_workers_go_to_what_takes_longest():
+    segments = [
+        Segment((needs("fast"),), 1, 0),
+        Segment((needs("slow", gpus=1),), 1, 1),
+        Segment((needs("mid"),), 1, 0),
+    ]
+    seconds = {"fast": 1.0, "slow": 100.0, "mid": 6.6}
+    # 12 CPUs, one of them Ray's, three for the GPUs: "mid" with 1 to 7 workers takes 6.6, 3.3, 2.2, 1.65, 1.32, 1.1 and
+    # 0.94, "fast" with one 1.0
+    assert pool_sizes(segments, 12, 3, seconds=seconds) == [1, 3, 7]
+    assert pool_sizes(segments, 12, 3, seconds=seconds, most=2) == [2, 2, 2]
+    with pytest.raises(ArgumentError, match="has 3 CPUs, and 4 are needed"):
+        check_room(segments, [1, 1, 1], 3, 1)
