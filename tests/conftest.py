@@ -51,6 +51,8 @@ SLOW_FILES = (
     "hub/test_dry_run.py",
     "leaderboard/submissions/test_submit.py",
     "cli/test_demo_run.py",
+    "pipeline/views/test_make.py",
+    "pipeline/views/test_local.py",
     "test_wheel.py",
     "test_browser_notice.py",
 )

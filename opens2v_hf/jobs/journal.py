@@ -55,6 +55,16 @@ class Journal:
         """The times that work on a group did not come to its end."""
         return self._endings.get(group, ())
 
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Every unit that is finished, by its key."""
+        return dict(self._outcomes)
+
+    @property
+    def all_endings(self) -> Mapping[str, Sequence[Ending]]:
+        """Every group on which work did not come to its end, and the times that it did not."""
+        return dict(self._endings)
+
     def add(self, key: str, outcome: Outcome, about: Mapping[str, Any]) -> None:
         """Keep a unit; when this returns it is durable.
 

@@ -129,14 +129,17 @@ class Endpoint:
 
     Attributes:
         script: behaviours of the requests in order; the last one stays.
-        requests: bodies that came, as JSON.
+        requests: bodies that came, as JSON; those of another kind as they are, in `bodies`.
         headers: of each request.
+        files: what a GET of a path answers; 404 for others.
         most_at_a_time: requests that were under way together at most.
     """
 
     script: list[Behaviour]
     base_url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     most_at_a_time: int = 0
@@ -148,7 +151,9 @@ class Endpoint:
         with self._lock:
             self.paths.append(path)
             self.headers.append(headers)
-            self.requests.append(json.loads(body))
+            self.bodies.append(body)
+            if headers.get("Content-Type", "").startswith("application/json"):
+                self.requests.append(json.loads(body))
             self._now += 1
             self.most_at_a_time = max(self.most_at_a_time, self._now)
             return self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -182,6 +187,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.counted:
             self.counted = False
             self.endpoint.leave()
+
+    def do_GET(self) -> None:
+        content = self.endpoint.files.get(self.path)
+        self.endpoint.headers.append(dict(self.headers))
+        raw(content or b"", status=404 if content is None else 200)(self)
 
     def log_message(self, *_: Any) -> None:
         """Keep the tests' output clean."""

@@ -18,12 +18,11 @@ import httpx
 import tenacity
 
 from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.judge.breaker import Breaker, JudgeStoppedError
 from opens2v_hf.models.judge.completion import ChatReply, read_completion, read_error
 from opens2v_hf.models.judge.options import EndpointOptions
-
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 _MAX_BODY_BYTES = 1 << 20
 _EXCERPT_CHARS = 300
@@ -100,12 +99,9 @@ class ChatClient:
         sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        given = options.api_key if options.api_key is not None else os.environ.get("OPENAI_API_KEY", "")
-        key = given.strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ArgumentError("the API key holds spaces or characters that no key has; copy it anew")
+        key = endpoint_key(options.api_key)
         self._role = role
-        self.url = _completions_url(options.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
+        self.url = _completions_url(options.base_url)
         if not key and self.is_makers_own:
             raise ArgumentError(
                 f"{DEFAULT_BASE_URL} wants a key, and there is none; set OPENAI_API_KEY, name "
@@ -307,19 +303,5 @@ def _asked_wait(state: tenacity.RetryCallState) -> float:
     return (error.retry_after_s or 0.0) if isinstance(error, _TransientError) else 0.0
 
 
-def _completions_url(base_url: str) -> str:
-    # no message shows the URL before it is known to hold no credentials
-    try:
-        url = httpx.URL(base_url.strip())
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ArgumentError("the base URL of the endpoint is no URL; it looks like https://host/v1") from error
-    if url.userinfo or url.query or url.fragment:
-        raise ArgumentError(
-            "the base URL of the endpoint holds a user, a password or a query; "
-            "give it as https://host/v1, and the key apart"
-        )
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ArgumentError(
-            f"the base URL of the endpoint is no http(s) URL (got {base_url!r}); it looks like https://host/v1"
-        )
-    return str(url.copy_with(path=url.path.rstrip("/") + "/chat/completions"))
+def _completions_url(base_url: str | None) -> str:
+    return endpoint_url(base_url, "/chat/completions")

@@ -96,7 +96,9 @@ class EndpointVerifier:
             raise ArgumentError(f"a verifier behind an endpoint is named {ENDPOINT_PREFIX}<model> (got {model!r})")
         self._options = options or EndpointOptions()
         self._prompt = prompt
-        self._client = ChatClient(self._options, budget=Budget(self._options.max_calls, self._options.max_tokens))
+        self._client = ChatClient(
+            self._options, budget=Budget(self._options.max_calls, self._options.max_tokens), role="verifier"
+        )
 
     def facts(self) -> Mapping[str, Any]:
         """The model, where it is asked, and how."""

@@ -1,0 +1,180 @@
+"""The client of images/edits, on loopback."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers.judge_endpoint import drips, fails, judge_endpoint, never, raw, resets, truncated
+from helpers.view_endpoint import USAGE, fields_of, png, shows
+from PIL import Image
+
+from opens2v_hf.errors import ArgumentError, ServiceUnavailableError
+from opens2v_hf.pipeline.views import endpoint as module
+from opens2v_hf.pipeline.views.editor import EditLostError, EditRefusedError, EditRequest, EditUnpaidError
+from opens2v_hf.pipeline.views.endpoint import EndpointEditor
+from opens2v_hf.pipeline.views.options import ViewOptions
+from opens2v_hf.pipeline.views.prices import price_of
+
+KEY = "sk-secret-1234"
+ONE = EditRequest([Image.new("RGB", (8, 6), (1, 2, 3))], "a red cup", 1)
+TWO = EditRequest([*ONE.images, Image.new("RGB", (9, 9))], "a red cup", 1)
+
+
+def editor(url: str, waits: list[float] | None = None, **options: object) -> EndpointEditor:
+    given = {"model": "openai:some-image-model", "base_url": url, "api_key": KEY, "timeout_s": 5.0, **options}
+    made = ViewOptions(**given)
+    waited = [] if waits is None else waits
+    return EndpointEditor(made, price_of(made.model.removeprefix("openai:")), sleep=waited.append)
+
+
+def test_a_request_has_the_pictures_and_the_fields() -> None:
+    with judge_endpoint(shows()) as server:
+        edited = editor(server.base_url, size="1024x1024", quality="low", extra={"seed": 7}).edit(TWO)
+    fields = fields_of(server.bodies[0], server.headers[0])
+    assert [(name, content) for name, content in fields if not name.startswith("image")] == [
+        ("model", b"some-image-model"), ("prompt", b"a red cup"), ("n", b"1"), ("size", b"1024x1024"),
+        ("quality", b"low"), ("seed", b"7"),
+    ]  # fmt: skip
+    pictures = [content for name, content in fields if name == "image[]"]
+    assert [content[:4] for content in pictures] == [b"\x89PNG"] * 2
+    assert server.paths == ["/v1/images/edits"]
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert edited.image.getpixel((0, 0)) == (200, 30, 30)
+    assert edited.usage == USAGE
+
+
+@pytest.mark.parametrize(("request_", "first", "second"), [(ONE, "image", "image[]"), (TWO, "image[]", "image")])
+def test_after_a_refusal_the_field_has_its_other_name(request_: EditRequest, first: str, second: str) -> None:
+    refusal = raw(json.dumps({"error": {"message": "Field required: image", "param": first}}).encode(), status=422)
+    with judge_endpoint(refusal, shows()) as server:
+        client = editor(server.base_url)
+        client.edit(request_)
+        client.edit(request_)
+    names = [
+        {name for name, _ in fields_of(body, headers)} & {"image", "image[]"}
+        for body, headers in zip(server.bodies, server.headers, strict=True)
+    ]
+    assert names == [{first}, {second}, {second}]
+
+
+def test_a_picture_may_come_as_an_address_and_the_key_stays_here() -> None:
+    with judge_endpoint(shows()) as server:
+        url = server.base_url.removesuffix("/v1") + "/made/1.png"
+        server.files["/made/1.png"] = png((1, 200, 1))
+        server.script[:] = [raw(json.dumps({"data": [{"url": url}]}).encode())]
+        edited = editor(server.base_url).edit(ONE)
+    assert edited.image.getpixel((0, 0)) == (1, 200, 1)
+    assert edited.cost is None
+    assert "Authorization" not in server.headers[1]
+
+
+def test_an_address_that_leads_nowhere_is_asked_again_and_the_picture_is_lost() -> None:
+    with judge_endpoint(shows()) as server:
+        url = server.base_url.removesuffix("/v1") + "/gone.png"
+        server.script[:] = [raw(json.dumps({"data": [{"url": url}]}).encode())]
+        with pytest.raises(EditLostError, match="cannot be fetched"):
+            editor(server.base_url).edit(ONE)
+    assert len(server.bodies) == 1
+    assert len(server.headers) == 4
+
+
+def test_too_many_requests_are_sent_again_after_the_time_that_is_asked_for() -> None:
+    waits: list[float] = []
+    with judge_endpoint(fails(429, Retry_After="7"), fails(429), shows()) as server:
+        editor(server.base_url, waits).edit(ONE)
+    assert len(server.bodies) == 3
+    assert waits == [7.0, 4.0]
+
+
+def test_without_an_end_of_too_many_requests_nothing_is_paid() -> None:
+    with judge_endpoint(fails(429, "slow down")) as server, pytest.raises(EditUnpaidError, match="slow down"):
+        editor(server.base_url).edit(ONE)
+    assert len(server.bodies) == 5
+
+
+def test_without_a_connection_nothing_is_paid() -> None:
+    waits: list[float] = []
+    with judge_endpoint(shows()) as server:
+        url = server.base_url
+    with pytest.raises(EditUnpaidError, match="no connection"):
+        editor(url, waits).edit(ONE)
+    assert len(waits) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (fails(500, "oops"), "HTTP 500: oops"),
+        (fails(503), "HTTP 503"),
+        (fails(408), "HTTP 408"),
+        (resets, "connection broke"),
+        (truncated, "connection broke"),
+        (never, "no answer within 0.3 s"),
+        (drips(2), "no answer within 0.3 s"),
+        (raw(b"<html>busy</html>", content_type="text/html"), "no JSON .text/html.: <html>busy</html>"),
+        (raw(b'{"data": []}'), "has no picture"),
+        (raw(b"[1]"), "has no picture"),
+        (raw(b"[" * 100_000), "no JSON"),
+        (raw(b'{"data": [{"b64_json": "!!"}]}'), "no base64"),
+        (raw(b'{"data": [{"b64_json": "aGVsbG8="}]}'), "no image that can be read"),
+        (raw(b'{"data": [{"url": "file:///etc/passwd"}]}'), "neither b64_json nor"),
+        (raw(b'{"data": [{}]}'), "neither b64_json nor"),
+    ],
+)
+def test_what_may_have_been_paid_is_asked_for_once(answer, message: str) -> None:
+    slow = answer is never or "within" in message
+    with judge_endpoint(answer) as server, pytest.raises(EditLostError, match=message):
+        editor(server.base_url, timeout_s=0.3 if slow else 5.0).edit(ONE)
+    assert len(server.bodies) == 1
+
+
+def test_a_huge_answer_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY_BYTES", 1000)
+    with judge_endpoint(raw(b"x" * 100_000)) as server, pytest.raises(EditLostError, match="more than"):
+        editor(server.base_url).edit(ONE)
+
+
+def test_a_refusal_is_one_and_does_not_show_the_key() -> None:
+    said = r"HTTP 400: unsafe content; key \[key\]"
+    with (
+        judge_endpoint(fails(400, f"unsafe content; key {KEY}")) as server,
+        pytest.raises(EditRefusedError, match=said),
+    ):
+        editor(server.base_url).edit(ONE)
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 302])
+def test_what_concerns_all_requests_stops_them(status: int) -> None:
+    with judge_endpoint(fails(status, "no")) as server, pytest.raises(ServiceUnavailableError, match=str(status)):
+        editor(server.base_url).edit(ONE)
+    assert len(server.bodies) == 1
+
+
+def test_no_quota_left_stops_all() -> None:
+    with (
+        judge_endpoint(fails(429, "insufficient_quota")) as server,
+        pytest.raises(ServiceUnavailableError, match="quota"),
+    ):
+        editor(server.base_url).edit(ONE)
+    assert len(server.bodies) == 1
+
+
+def test_tokens_have_the_price_of_the_table() -> None:
+    with judge_endpoint(shows()) as server:
+        assert editor(server.base_url, model="openai:gpt-image-1").edit(ONE).cost == pytest.approx(0.046)
+        assert editor(server.base_url).edit(ONE).cost is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"base_url": "ftp://host"}, "no http"), ({"base_url": "http://me:pw@host/v1"}, "holds a user"),
+        ({"api_key": "two words"}, "no key has"), ({"model": "openai: "}, "is named openai:<model>"),
+        ({"base_url": "https://api.openai.com/v1", "api_key": ""}, "wants a key"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        editor(options.pop("base_url", "http://127.0.0.1:9/v1"), **options)
