@@ -42,6 +42,7 @@ SLOW_FILES = (
     "evaluation/test_embedded_facesim.py",
     "evaluation/test_poison.py",
     "spaces/test_explorer.py",
+    "pipeline/stages/test_scenes.py",
     "video/test_damaged_copies.py",
     "video/test_against_ffmpeg.py",
     "data/training/test_view.py",

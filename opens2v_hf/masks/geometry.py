@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from opens2v_hf.errors import MaskError
@@ -90,6 +92,38 @@ def iou_matrix(first: list[RLE], second: list[RLE]) -> np.ndarray:
             if shared:
                 result[i, j] = shared / (_length(row) + _length(column) - shared)
     return result
+
+
+def covered_by(masks: Sequence[RLE], max_iou: float) -> list[int | None]:
+    """Which masks of one picture show what a larger one shows.
+
+    From the largest on (the first of equal ones), a mask stays unless it overlaps one that has stayed.
+
+    >>> whole, half = RLE((2, 2), "04"), RLE((2, 2), "22")
+    >>> covered_by([half, whole, half], 0.4)
+    [1, None, 1]
+
+    Args:
+        masks: of one picture.
+        max_iou: intersection over union up to which two masks both stay.
+
+    Returns:
+        For each mask the position of the one that it overlaps most; None where it stays.
+
+    Raises:
+        MaskError: as `intersection`.
+    """
+    overlaps = iou_matrix(list(masks), list(masks))
+    areas = [area(mask) for mask in masks]
+    stay: list[int] = []
+    found: list[int | None] = [None] * len(masks)
+    for index in sorted(range(len(masks)), key=lambda index: -areas[index]):
+        nearest = max(stay, key=lambda other: overlaps[index, other], default=None)
+        if nearest is not None and overlaps[index, nearest] > max_iou:
+            found[index] = nearest
+        else:
+            stay.append(index)
+    return found
 
 
 def crop(rle: RLE, box_xyxy: tuple[int, int, int, int]) -> RLE:

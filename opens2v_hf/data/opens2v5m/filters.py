@@ -19,6 +19,34 @@ Filters = Sequence[Condition] | Sequence[Sequence[Condition]]
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """What the rules look at in a subject.
+
+    Attributes:
+        mask: in the frame; None where it has none.
+        aesthetic: about 1..10; None where it has no score.
+        text_similarity: of its cut-out and its label, cosine; None where it has none.
+    """
+
+    mask: RLE | None
+    aesthetic: float | None
+    text_similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a subject is dropped.
+
+    Attributes:
+        rule: "no_mask", "low_aesthetic", "low_similarity", "small_mask", "overlap" or "beyond_best".
+        reason: with the value and the threshold.
+    """
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class QualityFilter:
     """The filter of the authors' high-quality subset (arXiv 2505.20292, thresholds as released).
 
@@ -30,19 +58,22 @@ class QualityFilter:
         min_duration_s: of the clip, in seconds, inclusive.
         max_duration_s: likewise.
         min_short_side_px: of the frame after crop, inclusive.
-        min_aesthetic: of a subject, inclusive; a subject without a score is dropped.
+        min_aesthetic: of a subject, inclusive; a subject without a score is dropped. None for no bound.
         min_area: of a subject's mask as a part of the frame, inclusive.
         max_iou: of two masks, inclusive.
-        max_subjects: that a row keeps.
+        max_subjects: that a row keeps; None for all.
+        min_text_similarity: of a subject's cut-out and its label, inclusive; None for no bound, as in that subset. A
+            subject without one is dropped where there is a bound.
     """
 
     min_duration_s: float = 2.0
     max_duration_s: float = 10.0
     min_short_side_px: int = 480
-    min_aesthetic: float = 4.5
+    min_aesthetic: float | None = 4.5
     min_area: float = 1 / 32
     max_iou: float = 0.8
-    max_subjects: int = 6
+    max_subjects: int | None = 6
+    min_text_similarity: float | None = None
 
     @property
     def conditions(self) -> list[Condition]:
@@ -90,21 +121,67 @@ class QualityFilter:
         """
         candidates = []
         for subject in subjects:
-            if subject["mask"] is None or subject["aesthetic"] is None or subject["aesthetic"] < self.min_aesthetic:
-                continue
-            try:
-                mask = RLE.from_dict(subject["mask"])
-                area = geometry.area(mask)
-            except MaskError as error:
-                raise MaskError(f"the mask of subject {subject['id']}: {error}") from error
-            if area >= self.min_area * frame_pixels:
-                candidates.append((area, mask, subject))
-        distinct: list[tuple[int, RLE, dict[str, Any]]] = []
-        for candidate in sorted(candidates, key=lambda entry: -entry[0]):
-            if all(geometry.iou(candidate[1], other[1]) <= self.max_iou for other in distinct):
-                distinct.append(candidate)
-        best = sorted((entry[2] for entry in distinct), key=lambda subject: -subject["aesthetic"])[: self.max_subjects]
-        return sorted(best, key=lambda subject: subject["id"])
+            scores = (subject["aesthetic"], subject["text_similarity"])
+            mask: RLE | None = None
+            # a mask that nobody wants may be malformed
+            if subject["mask"] is not None and self._score_fault(*scores) is None:
+                try:
+                    mask = RLE.from_dict(subject["mask"])
+                    geometry.area(mask)
+                except MaskError as error:
+                    raise MaskError(f"the mask of subject {subject['id']}: {error}") from error
+            candidates.append(Candidate(mask, *scores))
+        faults = self.faults(candidates, frame_pixels)
+        return [subject for subject, fault in zip(subjects, faults, strict=True) if fault is None]
+
+    def faults(self, subjects: Sequence[Candidate], frame_pixels: int) -> list[Fault | None]:
+        """By which rule each of the subjects of a row is dropped; None where it is kept.
+
+        Args:
+            subjects: of one frame.
+            frame_pixels: area of the frame.
+
+        Raises:
+            MaskError: a mask is malformed.
+        """
+        found = [self._own_fault(subject, frame_pixels) for subject in subjects]
+        masks = {
+            index: subject.mask
+            for index, subject in enumerate(subjects)
+            if found[index] is None and subject.mask is not None
+        }
+        left = list(masks)
+        for index, larger in zip(left, geometry.covered_by(list(masks.values()), self.max_iou), strict=True):
+            if larger is not None:
+                overlap = geometry.iou(masks[index], masks[left[larger]])
+                found[index] = Fault("overlap", f"IoU {overlap:.2f} with a larger mask, at most {self.max_iou:g}")
+        if self.max_subjects is not None:
+            distinct = [index for index in left if found[index] is None]
+            distinct.sort(key=lambda index: (-(subjects[index].aesthetic or 0.0), -geometry.area(masks[index])))
+            for index in distinct[self.max_subjects :]:
+                found[index] = Fault("beyond_best", f"it is not among the best {self.max_subjects} by aesthetic score")
+        return found
+
+    def _own_fault(self, subject: Candidate, frame_pixels: int) -> Fault | None:
+        fault = self._score_fault(subject.aesthetic, subject.text_similarity)
+        if fault is not None:
+            return fault
+        if subject.mask is None:
+            return Fault("no_mask", "it has no mask")
+        part = geometry.area(subject.mask) / frame_pixels
+        if part < self.min_area:
+            return Fault("small_mask", f"it takes {part:.4f} of the frame, and is to take at least {self.min_area:.4f}")
+        return None
+
+    def _score_fault(self, aesthetic: float | None, text_similarity: float | None) -> Fault | None:
+        for rule, name, value, bound in (
+            ("low_aesthetic", "aesthetic score", aesthetic, self.min_aesthetic),
+            ("low_similarity", "text similarity", text_similarity, self.min_text_similarity),
+        ):
+            if bound is not None and (value is None or not value >= bound):
+                shown = "none" if value is None else f"{value:.3f}"
+                return Fault(rule, f"its {name} is {shown}, and is to be at least {bound:g}")
+        return None
 
 
 PRESETS = {"high-quality": QualityFilter()}

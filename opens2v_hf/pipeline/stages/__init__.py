@@ -15,10 +15,24 @@ from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.pipeline.stage import Stage
+from opens2v_hf.pipeline.stages.background import Background
+from opens2v_hf.pipeline.stages.caption import Caption
+from opens2v_hf.pipeline.stages.crop import Crop
+from opens2v_hf.pipeline.stages.deduplicate import Deduplicate
+from opens2v_hf.pipeline.stages.detect import Detect
+from opens2v_hf.pipeline.stages.filters import Filters
 from opens2v_hf.pipeline.stages.probe import Probe
+from opens2v_hf.pipeline.stages.quality import Quality
 from opens2v_hf.pipeline.stages.scenes import Scenes
+from opens2v_hf.pipeline.stages.scores import Scores
+from opens2v_hf.pipeline.stages.segment import Segment
+from opens2v_hf.pipeline.stages.tags import Tags
 
-STAGES: Mapping[str, Callable[..., Stage]] = MappingProxyType({stage.name: stage for stage in (Probe, Scenes)})
+_IN_ORDER: tuple[Callable[..., Stage], ...] = (
+    Probe, Scenes, Crop, Quality, Caption, Tags, Detect, Segment, Deduplicate, Background, Scores, Filters,
+)  # fmt: skip
+
+STAGES: Mapping[str, Callable[..., Stage]] = MappingProxyType({stage.name: stage for stage in _IN_ORDER})  # type: ignore[attr-defined]
 """Name of a stage -> its class, in the order in which they are applied."""
 
 

@@ -1,0 +1,84 @@
+"""The models of stages: named by their role, or given as objects; in one process each is loaded once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ModelChoice, load_model
+
+_shared: dict[str, Any] = {}
+
+
+class StageModel:
+    """A model of a stage, loaded when it is first asked for.
+
+    Stages that name the same model with the same arguments share it. What is named can be sent to another process.
+
+    Args:
+        role: of `opens2v_hf.models.roles.ROLES`.
+        given: a name (Hub id, folder, "embedded", and what else the role knows), a dict of "name" and loading arguments
+            (revision, device, dtype ...), a `ModelChoice`, or the model itself.
+
+    Raises:
+        ArgumentError: a dict without a name.
+    """
+
+    def __init__(self, role: str, given: Any) -> None:
+        self._role = role
+        self._model: Any = None
+        self._choice: ModelChoice | None = None
+        if isinstance(given, str | os.PathLike):
+            self._choice = ModelChoice(given)
+        elif isinstance(given, ModelChoice):
+            self._choice = given
+        elif isinstance(given, Mapping):
+            if not isinstance(given.get("name"), str | os.PathLike):
+                raise ArgumentError(f"the {role} is named by a dict with a 'name' (got the keys {sorted(given)})")
+            self._choice = ModelChoice(given["name"], {key: given[key] for key in given if key != "name"})
+        else:
+            self._model = given
+
+    def get(self) -> Any:
+        """The model.
+
+        Raises:
+            ArgumentError: an argument of loading has a value that cannot be used.
+            ModelError: it cannot be loaded.
+        """
+        if self._model is None and self._choice is not None:
+            arguments = json.dumps(dict(self._choice.arguments), sort_keys=True, default=str)
+            key = f"{self._role} {os.fspath(self._choice.name)} {arguments}"
+            if key not in _shared:
+                _shared[key] = load_model(self._role, self._choice)
+            self._model = _shared[key]
+        return self._model
+
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether it is asked for on a GPU."""
+        return self._choice is not None and str(self._choice.arguments.get("device", "")).startswith("cuda")
+
+    def facts(self) -> dict[str, Any]:
+        """Which model it is, JSON-compatible: by its name before it is loaded, and by its weights after."""
+        info = getattr(self._model, "info", None)
+        if isinstance(info, ModelInfo):
+            found = {key: value for key, value in info.to_dict().items() if key not in ("role", "device")}
+            options = getattr(self._model, "options", None)
+            return found | ({"options": dict(options)} if isinstance(options, Mapping) else {})
+        if self._choice is not None:
+            return {"name": os.fspath(self._choice.name)}
+        return {"name": type(self._model).__name__}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the loaded model, where it can be loaded again."""
+        return self.__dict__ | ({} if self._choice is None else {"_model": None})
+
+
+def on_gpu(*models: StageModel | None) -> float:
+    """The devices that one worker with these models takes, for `Resources.gpus`."""
+    return float(any(model is not None and model.wants_gpu for model in models))

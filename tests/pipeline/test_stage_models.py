@@ -1,0 +1,53 @@
+import pickle
+from pathlib import Path
+
+import pytest
+from helpers.aesthetic_models import save_aesthetic_models
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.roles import ModelChoice
+from opens2v_hf.pipeline.stage_models import StageModel, on_gpu
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_aesthetic_models(tmp_path_factory.mktemp("models"))["aesthetic_head"]
+
+
+def test_two_stages_that_name_a_model_share_it(head: Path) -> None:
+    first = StageModel("aesthetic_head", str(head))
+    second = StageModel("aesthetic_head", {"name": str(head)})
+    on_cpu = StageModel("aesthetic_head", ModelChoice(str(head), {"device": "cpu"}))
+
+    assert first.get() is second.get()
+    assert on_cpu.get() is not first.get()
+
+
+def test_facts_name_the_weights_once_they_are_loaded_and_never_the_device(head: Path) -> None:
+    model = StageModel("aesthetic_head", str(head))
+    assert model.facts() == {"name": str(head)}
+
+    model.get()
+
+    assert len(model.facts()["revision"]) >= 8
+    assert "device" not in model.facts()
+
+
+def test_a_named_model_travels_by_its_name(head: Path) -> None:
+    model = StageModel("aesthetic_head", str(head))
+    model.get()
+
+    copy = pickle.loads(pickle.dumps(model))
+
+    assert copy._model is None
+    assert copy.get() is model.get()
+
+
+def test_a_model_that_is_asked_for_on_a_gpu_takes_one() -> None:
+    assert on_gpu(None, StageModel("embedder", "org/model")) == 0
+    assert on_gpu(StageModel("embedder", {"name": "org/model", "device": "cuda:0"})) == 1
+
+
+def test_a_dict_without_a_name_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"the embedder is named by a dict with a 'name' \(got the keys \['dev"):
+        StageModel("embedder", {"device": "cpu"})
