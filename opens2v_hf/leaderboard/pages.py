@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,7 @@ from opens2v_hf.leaderboard.plots import category_bars, history_lines, radar
 from opens2v_hf.leaderboard.ranks import undecided
 from opens2v_hf.leaderboard.rows import Cell, Row, make_board, raw_values
 from opens2v_hf.leaderboard.source import Origin
-from opens2v_hf.leaderboard.submissions.record import SPLITS, Submission
+from opens2v_hf.leaderboard.submissions.record import GENERATION, SPLITS, Submission
 from opens2v_hf.leaderboard.submissions.validation.names import look
 from opens2v_hf.leaderboard.submit import Checked
 from opens2v_hf.leaderboard.table import TITLES, Table, percent, to_csv
@@ -297,7 +298,18 @@ def _made_with(history: list[Submission]) -> list[dict[str, str]]:
     if not history:
         return []
     models = history[0].provenance.models
-    return [
+    videos = {
+        entry.option: _text_of_json(entry.value)
+        for entry in history[0].provenance.options
+        if entry.metric == GENERATION and entry.option in ("kind", "name", "revision", "seed")
+    }
+    made = {
+        "metric": "Videos",
+        "role": plain(f"seed {videos.get('seed', 'unknown')}"),
+        "name": plain(videos.get("name") or videos.get("kind", "")),
+        "revision": plain(videos.get("revision") or "–"),
+    }
+    return ([made] if videos else []) + [
         {
             "metric": TITLES.get(metric, plain(metric)),
             "role": plain(info.role),
@@ -307,6 +319,15 @@ def _made_with(history: list[Submission]) -> list[dict[str, str]]:
         for metric, infos in models.items()
         for info in infos
     ]
+
+
+def _text_of_json(value: str) -> str:
+    """A value that somebody wrote as JSON; empty for null and for what is no JSON."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
+    return "" if found is None else str(found)
 
 
 def _verdict(first: Row, second: Row, total: _Line) -> str:

@@ -16,6 +16,7 @@ from opens2v_hf.reports.report_sections import Picture, section
 from opens2v_hf.results import compare_text, table
 from opens2v_hf.results.result import RunResult, notes
 from opens2v_hf.scores.scorecard import COLUMNS
+from opens2v_hf.scores.seeds import SeedScores, SeedSpread
 
 TITLE = "Subject-to-video scores"
 
@@ -98,6 +99,7 @@ def write_report(
         table=table,
         words=compare_text,
         own_units=own_units,
+        seed_lines=_seed_lines,
     )  # fmt: skip
     target = Path(folder)
     try:
@@ -108,6 +110,10 @@ def write_report(
     except OSError as error:
         raise ResultError(f"cannot write the report into {target}: {error.strerror}") from error
     return target / "report.html"
+
+
+def _seed_lines(seeds: SeedScores) -> list[tuple[str, SeedSpread]]:
+    return [("Total", seeds.total), *((COLUMNS[name].title, spread) for name, spread in seeds.columns.items())]
 
 
 def _slug(split: str) -> str:

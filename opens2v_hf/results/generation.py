@@ -64,13 +64,29 @@ class Generation:
             found.append(f"seed {self.seed} is not the first of {listed}: a seed may not be chosen by its scores")
         return found
 
+    @property
+    def public_name(self) -> str:
+        """The name without a folder of the machine that the videos were made on; empty for somebody's own address.
+
+        Example:
+            >>> made = Generation("python", "/home/me/mine.py:generate", None, None, None, {}, True, (), {}, 42, "fail")
+            >>> made.public_name
+            'mine.py:generate'
+        """
+        if self.kind == "http":
+            return ""
+        return self.name if self.kind == "diffusers" else self.name.replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def settings(self) -> str:
+        """The recipe in one line, without long texts."""
+        hidden = ("negative_prompt", "extra", "source")
+        return ", ".join(f"{name} {value}" for name, value in self.recipe.items() if name not in hidden)
+
     def describe(self) -> str:
         """One line: who, with which settings, and what is left over."""
         about = [self.kind] + [text for text in (self.family, self.revision and self.revision[:19]) if text]
-        shown = {
-            name: value for name, value in self.recipe.items() if name not in ("negative_prompt", "extra", "source")
-        }
-        settings = ", ".join(f"{name} {value}" for name, value in shown.items())
+        settings = self.settings
         seed = f"seed {self.seed}" + (f" of {', '.join(map(str, self.seeds))}" if self.seeds else "")
         said = f"videos by {self.name} ({', '.join(about)}); {seed}" + (f", {settings}" if settings else "")
         if self.prompts_cut:

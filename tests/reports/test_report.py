@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.results import make_result
 from helpers.scorecards import full_result
+from helpers.submissions import make_whole_result
 
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval
@@ -16,6 +17,8 @@ from opens2v_hf.evaluation.thumbnails import write_thumbnail
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.reports.report import write_report
 from opens2v_hf.reports.report_sections import MAX_MATRIX_MODELS, MAX_THUMBNAIL_BYTES
+from opens2v_hf.results.columns import column_values
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.scores.scorecard import COLUMNS
 
 
@@ -275,3 +278,23 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ResultError, match="file"):
         write_report([make_result()], tmp_path / "file")
+
+
+def test_who_made_the_videos_and_how_much_depends_on_the_seed(tmp_path: Path) -> None:
+    commit = "c0ffee" * 6 + "abcd"
+    made = Generation(
+        "diffusers", "org/vace", commit, "WanVACEPipeline", "bfloat16", {"diffusers": "0.42.1"}, True, (),
+        {"width": 832, "steps": 50, "negative_prompt": "<b>blurry</b>"}, 42, "fail", seeds=(42, 43),
+    )  # fmt: skip
+    first, other = make_whole_result(seed=0, model="vace"), make_whole_result(seed=1)
+    result = replace(first, generation=made, other_seeds={43: column_values(other)})
+    text = write_report([result], tmp_path / "page").read_text(encoding="utf-8")
+    for words in ("org/vace", commit, "WanVACEPipeline", "diffusers 0.42.1", "width 832, steps 50", "of 42, 43"):
+        assert words in text
+    assert "&lt;b&gt;blurry&lt;/b&gt;" in text
+    assert "<b>blurry" not in text
+    assert "vace: 2 seeds" in text
+    totals = [one.scorecard().total for one in (first, other)]
+    for value in (*totals, sum(totals) / 2, abs(totals[0] - totals[1]) / 2**0.5):
+        assert f">{100 * value:.2f}<" in text
+    assert "Who made the videos" not in write_report([other], tmp_path / "other").read_text(encoding="utf-8")

@@ -9,9 +9,10 @@ from typing import Any
 
 from opens2v_hf.data.benchmark.ids import split_ids
 from opens2v_hf.errors import ResultError
-from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
+from opens2v_hf.leaderboard.submissions.record import FORMAT, GENERATION, Submission
 from opens2v_hf.results.columns import column_metrics, column_values
 from opens2v_hf.results.comparability import public_caveats, public_name
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS
 
@@ -104,12 +105,41 @@ def _provenance(result: RunResult, metrics: Mapping[str, MetricResult]) -> dict[
             {"metric": name, "option": option, "value": json.dumps(value, ensure_ascii=False)}
             for name, metric in metrics.items()
             for option, value in _public_options(metric.options).items()
-        ],
+        ]
+        + _generation_options(result.generation),
         "caveats": [
             {"metric": name, "caveat": caveat} for name, metric in metrics.items() for caveat in public_caveats(metric)
+        ]
+        + [
+            {"metric": GENERATION, "caveat": caveat}
+            for caveat in (() if result.generation is None else result.generation.caveats)
         ],
         "benchmark": benchmark,
     }
+
+
+def _generation_options(made: Generation | None) -> list[dict[str, str]]:
+    """Who made the videos and how; nothing where they were given."""
+    if made is None:
+        return []
+    options = {
+        "kind": made.kind,
+        "name": made.public_name,
+        "revision": made.revision,
+        "family": made.family,
+        "dtype": made.dtype,
+        "versions": dict(made.versions),
+        "subject_driven": made.subject_driven,
+        "seed": made.seed,
+        "seeds": list(made.seeds),
+        "too_many_references": made.too_many_references,
+        "num_prompts_cut": len(made.prompts_cut),
+        **{f"recipe.{name}": value for name, value in made.recipe.items()},
+    }
+    return [
+        {"metric": GENERATION, "option": name, "value": json.dumps(value, ensure_ascii=False)}
+        for name, value in options.items()
+    ]
 
 
 def _public_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,9 @@ from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorec
 
 FORMAT = "opens2v-hf/submission/1"
 
+GENERATION = "generation"
+"""In the place of a metric: options of making the videos, and caveats about that."""
+
 VENUES = ("Open-Source", "Closed-Source")
 
 
@@ -99,7 +102,7 @@ class ModelEntry(_Part):
 
 
 class OptionEntry(_Part):
-    """An option of a metric."""
+    """An option of a metric, or of making the videos (`GENERATION`)."""
 
     metric: str
     option: str
@@ -108,7 +111,7 @@ class OptionEntry(_Part):
 
 
 class CaveatEntry(_Part):
-    """Why a column's numbers are not the leaderboard's."""
+    """Why a column's numbers, or the videos (`GENERATION`), are not the leaderboard's."""
 
     metric: str
     caveat: str

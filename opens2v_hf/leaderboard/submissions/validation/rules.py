@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.hub.links import link_problems
-from opens2v_hf.leaderboard.submissions.record import Provenance, Submission
+from opens2v_hf.leaderboard.submissions.record import GENERATION, Provenance, Submission
 from opens2v_hf.leaderboard.submissions.validation.names import name_problems
 from opens2v_hf.leaderboard.submissions.validation.text import text_problems
 from opens2v_hf.results.comparability import is_unavoidable
@@ -142,7 +142,8 @@ def _provenance_text(made: Provenance) -> Iterator[Problem]:
             yield from text_problems(f"{where}.{name}", getattr(model, name) or "", longest=TEXT_LENGTH)
     for index, entry in enumerate(made.options):
         where = f"provenance.options[{index}]"
-        yield from _metric(f"{where}.metric", entry.metric)
+        if entry.metric != GENERATION:
+            yield from _metric(f"{where}.metric", entry.metric)
         if not _WORD.fullmatch(entry.option):
             yield Problem("option", f"{where}.option", f"{shown(entry.option)} is no option", "give its name")
         yield from text_problems(f"{where}.value", entry.value, longest=OPTION_LENGTH, shortest=1, markup=False)
@@ -150,7 +151,8 @@ def _provenance_text(made: Provenance) -> Iterator[Problem]:
             yield Problem("option", f"{where}.value", f"{shown(entry.value)} is no JSON", "write the value as JSON")
     for index, caveat in enumerate(made.caveats):
         where = f"provenance.caveats[{index}]"
-        yield from _metric(f"{where}.metric", caveat.metric)
+        if caveat.metric != GENERATION:
+            yield from _metric(f"{where}.metric", caveat.metric)
         yield from text_problems(f"{where}.caveat", caveat.caveat, longest=OPTION_LENGTH, markup=False)
     yield from _doubles("packages", ((entry.name,) for entry in made.packages))
     yield from _doubles("models", ((entry.metric, entry.role) for entry in made.model_entries))
