@@ -32,6 +32,7 @@ COMMANDS = {
     "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
     "show": "write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views",
     "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",
+    "job": "look after commands that run as Hugging Face Jobs: status, logs, cancel, fetch",
     "doctor": "say what is installed, what will be used and what is missing",
 }
 """Command to its one-line description; the module opens2v_hf.cli.<command> has `add_arguments` and `run`."""
@@ -63,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.quiet:
             set_quiet(True)
             hide_bars()
-        module = importlib.import_module(f"opens2v_hf.cli.{name}")
+        as_job = getattr(arguments, "job", None) is not None
+        module = importlib.import_module(f"opens2v_hf.cli.{'as_job' if as_job else name}")
         with plain_warnings(command):
             code = module.run(arguments)
         sys.stdout.flush()

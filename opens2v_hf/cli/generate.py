@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from opens2v_hf._util.console import say
+from opens2v_hf.cli.as_job import add_job_arguments
 
 MODEL_HELP = "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded"
 
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="at most N samples, from the categories in turn")
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed")
     add_generation_arguments(parser)
+    add_job_arguments(parser, local=("model", "data_dir", "recipe"))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -52,6 +52,19 @@ FLAGS: dict[str, dict[str, Any]] = {
         "help": "an option of a metric (nexusscore.box_threshold=0.5) or of loading a role's model "
         "(judge.timeout_s=60); may be repeated",
     },
+    "--job": {
+        "metavar": "FLAVOUR",
+        "help": "run the command as a Hugging Face Job on such a machine, e.g. a100-large; its price is shown first",
+    },
+    "--job-timeout": {"default": "6h", "metavar": "TIME", "help": "of the job: 90m, 6h, 2d (default: 6h)"},
+    "--job-repo": {
+        "metavar": "ORG/NAME",
+        "help": "private dataset that keeps what the job writes (default: <you>/opens2v-runs)",
+    },
+    "--job-package": {"metavar": "SPEC", "help": "what pip installs in the job (default: this version of opens2v-hf)"},
+    "--namespace": {"metavar": "NAME", "help": "organisation that pays for the job (default: you)"},
+    "--yes": {"action": "store_true", "help": "do not ask before the job is started"},
+    "--detach": {"action": "store_true", "help": "do not wait for the job; `opens2v job` looks after it"},
     "--config": {"metavar": "FILE", "help": "YAML file whose keys are flags without --; the command line wins"},
     "--quiet": {"action": "store_true", "help": "show no progress and no remarks"},
 }

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from opens2v_hf._util.console import say, terminal_width
 from opens2v_hf._util.text import one_line
+from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, check_push, generation_options, push
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
@@ -23,6 +24,8 @@ _JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    from opens2v_hf.models.roles import ROLES
+
     parser.add_argument(
         "videos", metavar="VIDEOS", nargs="?", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)"
     )
@@ -37,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(parser, "--name", help="of the model, for tables (default: the last part of VIDEOS that says something)")
     add_scoring_arguments(parser)
     add_generation_arguments(parser)
+    add_job_arguments(parser, local=("videos", "model", "data_dir", "recipe", "rubric", "option", *ROLES))
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from urllib.parse import unquote
 
 from helpers.loopback_hub import answers
 from helpers.loopback_hub.evaluations import leaderboard
+from helpers.loopback_hub.jobs import HARDWARE, Jobs
 from helpers.loopback_hub.store import Repo, Store, blob_id, commit_header
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 _REPO = r"(?:(?P<kind>dataset|space)s/)?(?P<repo_id>[^/]+/[^/]+?)"
@@ -32,11 +33,15 @@ def make_app(store: Store) -> Starlette:
 class Hub:
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.jobs = Jobs()
         table: list[tuple[str, Callable[..., Awaitable[Response]]]] = [
             (r"/__requests", self.requests),
             (r"/api/whoami-v2", self.whoami),
             (r"/api/users/(?P<name>[^/]+)/overview", self.user_overview),
             (r"/api/validate-yaml", self.validate_yaml),
+            (r"/api/jobs/hardware", self.jobs_hardware),
+            (r"/api/jobs/(?P<owner>[^/]+)", self.all_jobs),
+            (r"/api/jobs/(?P<owner>[^/]+)/(?P<job_id>[^/]+)(?:/(?P<action>[a-z]+))?", self.one_job),
             (r"/api/repos/create", self.create_repo),
             (r"/api/repos/delete", self.delete_repo),
             (r"/api/(?P<kind>model|dataset|space)s", self.list_repos),
@@ -75,6 +80,28 @@ class Hub:
 
     async def validate_yaml(self, request: Request) -> Response:
         return JSONResponse({"errors": [], "warnings": []})
+
+    async def jobs_hardware(self, request: Request) -> Response:
+        return JSONResponse(HARDWARE)
+
+    async def all_jobs(self, request: Request, owner: str) -> Response:
+        """A new one, or a list."""
+        if owner != _user(request):
+            return answers.error("", 403, "You don't have the rights to run jobs here")
+        if request.method == "POST":
+            url = str(request.base_url).rstrip("/")
+            return JSONResponse(self.jobs.start(owner, await request.json(), url).info())
+        return JSONResponse([job.info() for job in self.jobs.jobs.values() if job.owner == owner])
+
+    async def one_job(self, request: Request, owner: str, job_id: str, action: str | None) -> Response:
+        job = self.jobs.jobs.get(job_id)
+        if job is None or job.owner != owner:
+            return answers.error("", 404, "Job not found")
+        if action == "logs":
+            return StreamingResponse(job.log_events(), media_type="text/event-stream")
+        if action == "cancel":
+            self.jobs.cancel(job)
+        return JSONResponse(job.info())
 
     async def create_repo(self, request: Request) -> Response:
         wanted = await request.json()

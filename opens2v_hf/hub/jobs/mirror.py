@@ -1,0 +1,84 @@
+"""A folder that is copied to a dataset repo as it grows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+_TEMPORARY = (".tmp", ".lock")
+_LOCK = "lock"
+"""Of `opens2v_hf.jobs.lock`: it says who writes on this machine, which is nobody on the next one."""
+
+
+class Mirror:
+    """Copies what has changed in a folder to a folder in a repo, one commit each time.
+
+    Args:
+        api: with a token that may write.
+        repo_id: of the dataset repo.
+        path: of the folder in it.
+        folder: on this machine; what it holds now is taken to be in the repo.
+    """
+
+    def __init__(self, api: HfApi, repo_id: str, path: str, folder: Path) -> None:
+        self._api, self._repo_id, self._path, self._folder = api, repo_id, path, folder
+        self._known = dict(self._files())
+
+    def push(self, *, more: dict[str, bytes] | None = None) -> int:
+        """Copy what has changed, and remove what has gone.
+
+        Files may grow meanwhile: each is copied first, and a journal whose last line is torn is read up to it.
+
+        Args:
+            more: path in the repo to the content of further files of the same commit.
+
+        Returns:
+            How many files were added, changed or removed.
+
+        Raises:
+            HfHubHTTPError, OSError: the Hub did not take it; the next call copies it all the same.
+        """
+        now = dict(self._files())
+        changed = [name for name, status in now.items() if self._known.get(name) != status]
+        gone = [name for name in self._known if name not in now]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(path, content) for path, content in (more or {}).items()
+        ]
+        with tempfile.TemporaryDirectory() as temporary:
+            for number, name in enumerate(changed):
+                copy = Path(temporary, str(number))
+                try:
+                    shutil.copyfile(self._folder / name, copy)
+                except FileNotFoundError:  # it was renamed or removed meanwhile; the next time says which
+                    del now[name]
+                    continue
+                operations.append(CommitOperationAdd(f"{self._path}/{name}", str(copy)))
+            operations += [CommitOperationDelete(f"{self._path}/{name}") for name in gone]
+            if operations:
+                self._api.create_commit(
+                    self._repo_id,
+                    operations,
+                    repo_type="dataset",
+                    commit_message=f"{self._path}: {len(operations)} files",
+                )
+        self._known = now
+        return len(operations)
+
+    def _files(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Path in the folder, and what tells that a file has changed."""
+        for root, folders, names in os.walk(self._folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if name.startswith(".") or name == _LOCK or name.endswith(_TEMPORARY):
+                    continue
+                file = Path(root, name)
+                try:
+                    status = file.stat()
+                except FileNotFoundError:
+                    continue
+                yield file.relative_to(self._folder).as_posix(), (status.st_mtime_ns, status.st_size)

@@ -1,0 +1,140 @@
+"""What a job runs: `python -m opens2v_hf.hub.jobs.worker REPO PATH`.
+
+It fetches the job's folder, runs the command of `plan.json`, and copies what the command writes to the repo every few
+minutes and at its end. Before the job's time limit it stops the command, so that the last minutes are not lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HTTPError
+
+from opens2v_hf._util.console import say
+from opens2v_hf._util.retries import Retries
+from opens2v_hf.hub.jobs.mirror import Mirror
+
+MODULE = "opens2v_hf.hub.jobs.worker"
+
+PLAN, STATE, INPUTS, OUT = "plan.json", "state.json", "inputs", "out"
+"""What a job's folder holds."""
+
+WORK = "@work@"
+"""Stands in the words of a plan for the job's folder on the machine that runs it."""
+
+PUSH_EVERY_S = 300.0
+MARGIN_S = 240.0
+"""Before the time limit: to stop the command and to copy what it has written."""
+
+_PATIENCE_S = 60.0
+_ATTEMPTS = 5
+
+
+def run_job(
+    repo_id: str, path: str, *, every_s: float = PUSH_EVERY_S, sleep: Callable[[float], None] = time.sleep
+) -> int:
+    """Run the command of a job's folder.
+
+    Args:
+        repo_id: dataset repo.
+        path: of the job's folder in it.
+        every_s: seconds between two copies.
+        sleep: waits some seconds.
+
+    Returns:
+        0 where the command came to an end, whatever its exit code, which `state.json` holds; 1 where it was stopped.
+    """
+    begun = time.monotonic()
+    api = HfApi()
+    with tempfile.TemporaryDirectory() as temporary:
+        snapshot_download(repo_id, repo_type="dataset", allow_patterns=[f"{path}/*"], local_dir=temporary)
+        work = Path(temporary, path)
+        plan = json.loads((work / PLAN).read_text("utf-8"))
+        out = work / OUT
+        out.mkdir(exist_ok=True)
+        mirror = Mirror(api, repo_id, f"{path}/{OUT}", out)
+        ended = _Child(command_of(plan, work)).wait(
+            every_s, begun + plan["timeout_s"] - MARGIN_S, lambda: _push(mirror, attempts=1, sleep=sleep)
+        )
+        state = {"exit_code": ended, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        more = {f"{path}/{STATE}": json.dumps(state).encode()}
+        _push(mirror, more=more, attempts=_ATTEMPTS, sleep=sleep)
+    return 0 if ended is not None else 1
+
+
+def command_of(plan: dict[str, Any], work: Path) -> list[str]:
+    """The command of a plan on this machine: a process for each GPU where there are several."""
+    words = [word.replace(WORK, str(work)) for word in plan["words"]]
+    launch = ["-m", "accelerate.commands.launch", "--num_processes", str(plan["num_gpus"])]
+    return [sys.executable, *(launch if plan["num_gpus"] > 1 else []), "-m", "opens2v_hf", *words]
+
+
+class _Child:
+    """The command as a process; a signal to end this one ends it, too."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(command)  # noqa: S603 - the user's own command
+        self._stopped = False
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+
+    def wait(self, every_s: float, until: float, tick: Callable[[], None]) -> int | None:
+        """The exit code; None where it was stopped, by a signal or because its time is over."""
+        while True:
+            left = until - time.monotonic()
+            try:
+                code = self._process.wait(max(0.0, min(every_s, left)))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < until:
+                    tick()
+                    continue
+                say(
+                    "the job's time is over: the command is stopped, and the same command goes on from here", error=True
+                )
+                self._stop()
+                code = self._last_words()
+            return None if self._stopped else code
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._process.send_signal(signal.SIGINT)  # it closes its files, and says that it can go on
+
+    def _last_words(self) -> int:
+        try:
+            return self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+
+def _push(
+    mirror: Mirror, *, attempts: int, sleep: Callable[[float], None], more: dict[str, bytes] | None = None
+) -> None:
+    """Copy to the Hub; one that does not answer is asked again, and a copy that fails does not end the command."""
+    try:
+        Retries(attempts, first_wait_s=10.0, sleep=sleep).call(lambda: mirror.push(more=more))
+    except (HTTPError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        if token := os.environ.get("HF_TOKEN"):
+            reason = reason.replace(token, "***")
+        say(f"could not copy to the Hub ({type(error).__name__}: {reason})", error=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of this module: repo and path."""
+    repo_id, path = sys.argv[1:] if arguments is None else arguments
+    return run_job(repo_id, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

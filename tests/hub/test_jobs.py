@@ -1,0 +1,257 @@
+"""Commands as Hugging Face Jobs, on a Hub on loopback that runs them."""
+
+import argparse
+import io
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers.hub_commands import opens2v
+
+from opens2v_hf.cli import as_job, command_parser
+from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.hub.jobs import worker
+from opens2v_hf.hub.jobs.mirror import Mirror
+from opens2v_hf.hub.jobs.submit import RECORD, JobPlan, read_record
+from opens2v_hf.results.result import RunResult
+
+IDS = ("singleobj_1", "singleface_1")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jobs")
+    write_eval(folder / "benchmark", per_category=1)
+    write_generated(folder / "videos", "perfect", ids=IDS, num_frames=8)
+    return folder
+
+
+def words_of(*words: str) -> tuple[list[str], dict[str, Path]]:
+    parser = command_parser(words[0])
+    uploads: dict[str, Path] = {}
+    arguments = parser.parse_args(words[1:])
+    return list(as_job._words(arguments, uploads, "inputs", "@work@")), uploads
+
+
+def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_path):
+    (tmp_path / "mine.py").write_text("def generate(request): ...")
+    (tmp_path / "settings.yaml").write_text("steps: 3")
+    words, uploads = words_of(
+        "score", "--model", f"python:{tmp_path}/mine.py:generate", "--recipe", str(tmp_path / "settings.yaml"),
+        "--data-dir", str(place / "benchmark"), "--out", "x", "--metrics", "gmescore,aesthetics", "--limit", "4",
+        "--option", "judge.timeout_s=60", "--job", "a100-large", "--yes", "--detach", "--job-timeout", "2h",
+    )  # fmt: skip
+    assert words == [
+        "--model=python:@work@/inputs/0/mine.py:generate",
+        "--metrics=gmescore,aesthetics",
+        "--data-dir=@work@/inputs/1/benchmark",
+        "--limit=4",
+        "--option=judge.timeout_s=60",
+        "--recipe=@work@/inputs/2/settings.yaml",
+    ]
+    assert uploads["inputs/0/mine.py"] == tmp_path / "mine.py"
+    assert "inputs/1/benchmark/Open-Domain_Eval.json" in uploads
+    words, uploads = words_of("score", "org/videos", "--out", "x", "--recursive", "--judge", "openai:gpt-4o")
+    assert (words, uploads) == (["org/videos", "--recursive", "--judge=openai:gpt-4o"], {})
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("1.5h", 5400), ("2d", 172800), ("600", 600)])
+def test_time_limits(text, seconds):
+    assert as_job._seconds(text) == seconds
+
+
+def test_a_time_limit_that_is_none():
+    with pytest.raises(ArgumentError, match="number of seconds, or one with m, h or d"):
+        as_job._seconds("soon")
+
+
+def plan(**changes) -> JobPlan:
+    settings = {
+        "command": "score", "words": (), "uploads": {}, "flavor": "a100-large", "machine": "Nvidia A100", "gpu": "A100",
+        "num_gpus": 1, "dollars_per_hour": 2.5, "timeout_s": 7200, "namespace": "org", "repo_id": "org/runs",
+        "path": "x-1", "package": "opens2v-hf", "secret_names": ("HF_TOKEN",),
+    }  # fmt: skip
+    return JobPlan(**settings | changes)
+
+
+def test_the_price_is_shown():
+    said = "\n".join(plan().describe(0.5))
+    assert "2.50 dollars an hour; estimated 0.5 h and 1.25 dollars" in said
+    assert "at most  2.0 h, which is 5.00 dollars" in said
+    assert "how long it takes is not known" in "\n".join(plan().describe())
+
+
+def test_nothing_starts_where_nobody_can_say_yes(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y"))
+    with pytest.raises(ArgumentError, match="give `yes=True`"):
+        as_job._confirmed(False)
+    assert as_job._confirmed(True)
+    monkeypatch.setattr(sys, "stdin", argparse.Namespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    assert not as_job._confirmed(False)
+
+
+def test_the_command_runs_once_a_gpu():
+    content = {"words": ["score", "@work@/inputs/0/videos", "--out=@work@/out"], "num_gpus": 4}
+    made = worker.command_of(content, Path("/job"))
+    assert made[1:6] == ["-m", "accelerate.commands.launch", "--num_processes", "4", "-m"]
+    assert made[6:] == ["opens2v_hf", "score", "/job/inputs/0/videos", "--out=/job/out"]
+    assert worker.command_of({**content, "num_gpus": 0}, Path("/job"))[1:3] == ["-m", "opens2v_hf"]
+
+
+class FakeApi:
+    """Takes commits."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.commits: list[list[str]] = []
+        self.broken = False
+
+    def create_commit(self, repo_id, operations, **_):
+        if self.broken:
+            raise OSError("no network")
+        self.commits.append(sorted(one.path_in_repo for one in operations))
+        for one in operations:
+            content = getattr(one, "path_or_fileobj", None)
+            if content is None:
+                del self.files[one.path_in_repo]
+            else:
+                self.files[one.path_in_repo] = content if isinstance(content, bytes) else Path(content).read_bytes()
+
+
+def test_a_mirror_copies_what_changed_and_removes_what_went(tmp_path):
+    (tmp_path / "old.json").write_text("old")
+    api = FakeApi()
+    mirror = Mirror(api, "org/runs", "x/out", tmp_path)
+    assert mirror.push() == 0  # what was there came from the repo
+    (tmp_path / "a.journal").mkdir()
+    (tmp_path / "a.journal/0.jsonl").write_text("1\n")
+    (tmp_path / "a.journal/lock").write_text("")
+    (tmp_path / "b.mp4.tmp").write_text("half")
+    assert mirror.push(more={"x/state.json": b"{}"}) == 2
+    assert api.commits[-1] == ["x/out/a.journal/0.jsonl", "x/state.json"]
+    with (tmp_path / "a.journal/0.jsonl").open("a") as journal:
+        journal.write("2\n")
+    (tmp_path / "old.json").unlink()
+    api.files["x/out/old.json"] = b"old"
+    mirror.push()
+    assert api.files == {"x/out/a.journal/0.jsonl": b"1\n2\n", "x/state.json": b"{}"}
+
+
+def test_what_the_hub_did_not_take_is_copied_the_next_time(tmp_path, capsys):
+    api = FakeApi()
+    mirror = Mirror(api, "org/runs", "x/out", tmp_path)
+    (tmp_path / "a.json").write_text("a")
+    api.broken = True
+    waits: list[float] = []
+    worker._push(mirror, attempts=1, sleep=waits.append)
+    assert "could not copy to the Hub (OSError: no network)" in capsys.readouterr().err
+    api.broken = False
+    worker._push(mirror, attempts=1, sleep=waits.append)
+    assert api.files == {"x/out/a.json": b"a"}
+
+
+WRITES = """
+import signal, sys, time
+try:
+    print("begun", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("closed", flush=True)
+    sys.exit(130)
+"""
+
+
+def test_a_command_is_stopped_before_the_time_limit(capfd):
+    before = signal.getsignal(signal.SIGTERM)
+    ticks = []
+    try:
+        code = worker._Child([sys.executable, "-c", WRITES]).wait(0.3, time.monotonic() + 1.5, lambda: ticks.append(1))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert code is None
+    assert ticks
+    printed = capfd.readouterr()
+    assert "closed" in printed.out
+    assert "the job's time is over" in printed.err
+
+
+def test_a_damaged_record_is_refused(tmp_path):
+    assert read_record(tmp_path) is None
+    (tmp_path / RECORD).write_text("{")
+    with pytest.raises(ResultError, match="is no record of a job"):
+        read_record(tmp_path)
+
+
+def test_a_job_from_its_price_to_its_result(place, tmp_path, loopback_hub):
+    out = tmp_path / "out"
+    score = [
+        "score", place / "videos", "--data-dir", place / "benchmark", "--metrics", "motion_amplitude", "--name", "x",
+        "--out", out, "--job", "cpu-basic", "--job-timeout", "20m",
+    ]  # fmt: skip
+    answers = opens2v(
+        loopback_hub,
+        [*score[:-4], "--job", "a100", "--yes"],
+        score,
+        [*score, "--yes"],
+        ["job", "status"],
+        ["job", "status", "job1"],
+        ["job", "logs", "job1"],
+        ["job", "fetch", "job1", "--out", tmp_path / "again"],
+        ["job", "cancel", "job9"],
+        user="worker",
+    )
+    (unknown, refused, done, listed, one, logged, fetched, missing) = answers
+    assert unknown[0] == 2
+    assert "no machine 'a100' for jobs; did you mean a100-large" in unknown[1]
+    assert refused[0] == 2
+    assert "0.01 dollars an hour" in refused[1]
+    assert "give --yes" in refused[1]
+    code, printed = done
+    assert code == 1, printed  # as without --job: six samples have no video
+    assert "secrets  HF_TOKEN" in printed
+    assert "without a video (6)" in printed, printed  # the output of the job itself
+    assert "job job1: COMPLETED; fetched" in printed
+    assert "hf_loopback_worker" not in printed
+    result = RunResult.load(out / "open-domain.json")
+    assert sorted(video.id for video in result.videos) == sorted(IDS)
+    assert list((out / "open-domain.journal").glob("*.jsonl"))  # from which the same command goes on, here or there
+    assert "job1  opens2v score on cpu-basic  COMPLETED, 2 min" in listed[1]
+    record = json.loads((out / RECORD).read_text())
+    assert record["repo_id"] == "worker/opens2v-runs"
+    assert f"kept in worker/opens2v-runs, folder {record['path']}" in one[1]
+    assert "wrote " in logged[1]
+    assert fetched[0] == 1
+    assert "ended with code 1" in fetched[1]
+    assert (tmp_path / "again/open-domain.json").read_bytes() == (out / "open-domain.json").read_bytes()
+    assert missing[0] == 2
+
+
+def test_the_same_command_goes_on_with_what_a_job_has_left(place, tmp_path, loopback_hub):
+    out = tmp_path / "out"
+    score = [
+        "score", place / "videos", "--data-dir", place / "benchmark", "--metrics", "motion_amplitude", "--name", "x",
+        "--out", out, "--job", "cpu-basic", "--yes",
+    ]  # fmt: skip
+    first, second, detached, stopped, elsewhere = opens2v(
+        loopback_hub,
+        [*score, "--ids", "singleobj_1"],
+        score,
+        [*score, "--detach"],
+        ["job", "cancel", out],
+        [*score[:-5], "--out", place, "--job", "cpu-basic", "--yes"],
+        user="again",
+    )
+    assert "1 of 1 scored, 0 taken from the journal" in first[1]
+    assert "an earlier job is gone on with" in second[1]
+    assert "2 of 2 scored, 1 taken from the journal" in second[1]
+    assert detached[0] == 0
+    assert "opens2v job logs" in detached[1]
+    assert stopped[0] == 0
+    assert "is stopped; what it has copied stays" in stopped[1]
+    assert elsewhere[0] == 2
+    assert "holds files that no job wrote" in elsewhere[1]
