@@ -116,10 +116,12 @@ def _words(arguments: argparse.Namespace, uploads: dict[str, Path], inputs: str,
             flag = action.option_strings[-1]
             if action.nargs == 0:
                 yield flag
+            elif isinstance(action, argparse._AppendAction):
+                yield from (f"{flag}={sent(action.dest, one)}" for one in value)
+            elif isinstance(value, list):
+                yield f"{flag}={','.join(map(str, value))}"
             else:
-                yield from (
-                    f"{flag}={sent(action.dest, one)}" for one in (value if isinstance(value, list) else [value])
-                )
+                yield f"{flag}={sent(action.dest, value)}"
 
 
 def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> str:
@@ -179,7 +181,7 @@ def _estimated_hours(arguments: argparse.Namespace, plan: JobPlan) -> float | No
         num_gpus=plan.num_gpus,
         limit=getattr(arguments, "limit", None),
     )
-    return None if made.unknown else made.hours
+    return None if made.unknown else made.hours * len(getattr(arguments, "seeds", None) or [0])
 
 
 def _confirmed(yes: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from opens2v_hf._util.console import say, say_json, terminal_width
-from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, generation_options
+from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, check_push, generation_options, push
 from opens2v_hf.cli.options import add
 from opens2v_hf.cli.score import GENERATOR_FLAGS, add_scoring_arguments, scoring_options
 from opens2v_hf.errors import ArgumentError
@@ -45,6 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.out is None:
         raise ArgumentError("a reproduction needs a folder for its journal and result; give `out=`")
+    if arguments.videos_repo and arguments.source != "new":
+        raise ArgumentError("--videos-repo is for videos that are made anew; give `source='new'` with it")
+    check_push(arguments)
     making = {GENERATOR_FLAGS.get(key, key): value for key, value in generation_options(arguments).items()}
     reproduction = opens2v_hf.reproduce(
         arguments.name,
@@ -62,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         say_json(reproduction.to_dict())
     else:
         say(reproduction.format(terminal_width()))
+    push(arguments)
     result = reproduction.result
     failed = sum(metric.summary.num_failed for metric in result.metrics)
     return int(bool(failed or result.coverage.missing))
