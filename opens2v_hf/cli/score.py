@@ -119,6 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not processes.is_main_process():
         hide_bars()
+    if arguments.videos_repo and not arguments.model:
+        raise ArgumentError("--videos-repo is for videos that this run makes: name a --model")
+    check_push(arguments)
     try:
         result = opens2v_hf.score(
             arguments.videos,
@@ -167,9 +170,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def scoring_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `opens2v_hf.score` from the flags of `add_scoring_arguments`."""
-    if arguments.videos_repo and not arguments.model:
-        raise ArgumentError("--videos-repo is for videos that this run makes: name a --model")
-    check_push(arguments)
     metrics = names_of(arguments.metrics) or []
     options, models = _chosen(arguments, metrics)
     return {
