@@ -43,7 +43,8 @@ def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_pat
     words, uploads = words_of(
         "score", "--model", f"python:{tmp_path}/mine.py:generate", "--recipe", str(tmp_path / "settings.yaml"),
         "--data-dir", str(place / "benchmark"), "--out", "x", "--metrics", "gmescore,aesthetics", "--limit", "4",
-        "--option", "judge.timeout_s=60", "--seeds", "1,2", "--job", "a100-large", "--yes", "--detach", "--job-timeout", "2h",
+        "--option", "judge.timeout_s=60", "--seeds", "1,2",
+        "--job", "a100-large", "--yes", "--detach", "--job-timeout", "2h",
     )  # fmt: skip
     assert words == [
         "--model=python:@work@/inputs/0/mine.py:generate",
