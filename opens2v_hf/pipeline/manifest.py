@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.json_file import read_json
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
@@ -40,12 +41,9 @@ def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]
         if note is not None and note["shard"]:
             shards.append({"path": note["shard"], "rows": note["rows"], "sha256": note["sha256"]})
             rows["regular"] += note["rows"]
-    for config in ("cross_pairs", "views"):
-        for path in sorted((folder / "data" / config).glob("*.parquet")):
-            with parquet_errors(str(path)):
-                count = pq.read_metadata(path).num_rows
-            shards.append({"path": f"data/{config}/{path.name}", "rows": count, "sha256": sha256_of(path)})
-            rows[config] += count
+    others, counts = _others(folder)
+    rows.update(counts)
+    shards += others
     content = {
         "written_by": f"opens2v-hf {__version__}",
         "made_by": dict(description),
@@ -55,3 +53,34 @@ def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]
     with whole_file(folder / BUILD_MANIFEST) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     return dict(rows)
+
+
+def refresh_manifest(folder: Path) -> None:
+    """Bring a manifest up to date with the shards of pairs and views; nothing where there is none yet.
+
+    Raises:
+        ResultError: it cannot be read or written.
+        SourceError: a shard cannot be read.
+    """
+    path = folder / BUILD_MANIFEST
+    if not path.is_file():
+        return
+    content = read_json(path)
+    others, counts = _others(folder)
+    regular = [shard for shard in content["shards"] if shard["path"].startswith("data/regular/")]
+    content |= {"rows": {"regular": content["rows"]["regular"], **counts}, "shards": [*regular, *others]}
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def _others(folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The shards of pairs and views, and config -> rows."""
+    shards: list[dict[str, Any]] = []
+    rows: Counter[str] = Counter()
+    for config in ("cross_pairs", "views"):
+        for path in sorted((folder / "data" / config).glob("*.parquet")):
+            with parquet_errors(str(path)):
+                count = pq.read_metadata(path).num_rows
+            shards.append({"path": f"data/{config}/{path.name}", "rows": count, "sha256": sha256_of(path)})
+            rows[config] += count
+    return shards, dict(rows)

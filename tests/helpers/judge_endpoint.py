@@ -191,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         content = self.endpoint.files.get(self.path)
         self.endpoint.headers.append(dict(self.headers))
+        self.counted = False  # only what is paid for counts as under way
         raw(content or b"", status=404 if content is None else 200)(self)
 
     def log_message(self, *_: Any) -> None:

@@ -25,6 +25,7 @@ from opens2v_hf.errors import JudgeError, ResultError
 from opens2v_hf.jobs.journal import Journal, open_journal
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.jobs.outcome import Outcome
+from opens2v_hf.pipeline.manifest import refresh_manifest
 from opens2v_hf.pipeline.pairs.clusters import by_look, by_source
 from opens2v_hf.pipeline.pairs.options import PairOptions
 from opens2v_hf.pipeline.pairs.pictures import PictureStore
@@ -130,6 +131,7 @@ def make_pairs(
             shards=shards,
         )
         _note(root, result, embedder, verifier)
+        refresh_manifest(root)
     return result
 
 
@@ -148,20 +150,9 @@ def dataset_embedder(folder: Path) -> str | None:
     return None
 
 
-def _embedder_in(provenance: Any) -> str | None:
-    """The name of the model in whatever form the provenance of stages is stored."""
-    if isinstance(provenance, str):
-        provenance = json.loads(provenance)
-    if isinstance(provenance, list):  # Arrow's maps and lists of structs
-        provenance = {
-            entry["stage"] if isinstance(entry, dict) else entry[0]: entry if isinstance(entry, dict) else entry[1]
-            for entry in provenance
-        }
-    facts = (provenance or {}).get("scores")
-    if isinstance(facts, str):
-        facts = json.loads(facts)
-    model = (facts or {}).get("embedder")
-    return model.get("name") if isinstance(model, dict) else model
+def _embedder_in(provenance: str | None) -> str | None:
+    facts = json.loads(provenance or "{}").get("scores") or {}
+    return (facts.get("embedder") or {}).get("name")
 
 
 def _parts(root: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.jobs.outcome import Outcome
 from opens2v_hf.masks.apply import cut_out
 from opens2v_hf.models.roles import ENDPOINT_PREFIX, ModelChoice, load_model
+from opens2v_hf.pipeline.manifest import refresh_manifest
 from opens2v_hf.pipeline.pairs.pictures import frame_of
 from opens2v_hf.pipeline.views.accept import Acceptance
 from opens2v_hf.pipeline.views.asking import Asking, Task
@@ -180,6 +181,7 @@ class _Run:
         note = {"model": self._editor.name, "embedder": self._options.embedder, **asdict(result)}
         with whole_file(self._root / NOTE) as temporary:
             temporary.write_text(json.dumps(note, ensure_ascii=False, indent=1), "utf-8")
+        refresh_manifest(self._root)
         if self._asking.failure is not None:
             raise type(self._asking.failure)(
                 f"{self._asking.failure}. {self._views} views are written; the same call goes on from there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from itertools import combinations
@@ -13,6 +14,7 @@ from helpers.built_dataset import rows_of, subjects_of, write_shards, write_vect
 from helpers.judge_endpoint import judge_endpoint, says
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
+from opens2v_hf.data.opens2v5m.shards.verify import verify
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.scenes import phrase
 from opens2v_hf.errors import ArgumentError, ResultError, ServiceUnavailableError
@@ -90,6 +92,29 @@ def test_pairing_again_replaces_the_pairs_and_gives_the_same_bytes(folder: Path)
     note = json.loads((folder / ".build/pairs.json").read_text())
     assert note["pairs"] == first.pairs
     assert note["thresholds"] == {"source": {"text": 0.6, "image": 0.6}}
+
+
+def test_a_built_dataset_names_its_embedder_and_its_manifest_follows(folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    facts = json.dumps({"scores": {"embedder": {"name": "embedded", "revision": None}}})
+    shards = []
+    for path in sorted((folder / "data/regular").glob("*.parquet")):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("provenance", pa.array([facts] * len(table))), path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        shards.append({"path": f"data/regular/{path.name}", "rows": len(table), "sha256": digest})
+    manifest = {"rows": {"regular": sum(one["rows"] for one in shards)}, "shards": shards, "written_by": "x"}
+    (folder / "build.json").write_text(json.dumps(manifest))
+    result = make_pairs(folder)
+    assert result.thresholds == {"source": {"text": 0.6, "image": 0.6}}
+    checked = verify(folder)
+    assert checked.problems == ()
+    assert checked.rows["cross_pairs"] == result.pairs > 0
+    make_pairs(folder, PairOptions(near_duplicate=64))
+    assert verify(folder).problems == ()
+    assert json.loads((folder / "build.json").read_text())["written_by"] == "x"
 
 
 def test_thresholds_can_leave_no_pair_and_then_there_is_no_shard(folder: Path) -> None:
