@@ -9,16 +9,17 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.judge.base import Judge, Rating
+from opens2v_hf.models.judge.editions import EditionJudge, JudgeEdition
 from opens2v_hf.models.judge.loading import load_judge
-from opens2v_hf.models.judge.rubric import PROTOCOLS, RELEASED, Rubric
+from opens2v_hf.models.judge.rubric import FULL, PROTOCOLS, RELEASED, Rubric
 from opens2v_hf.models.roles import ROLES, model_caveats
 from opens2v_hf.scores.natural import mean_of_runs
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.resize import resize
-from opens2v_hf.video.sampling import SamplingRule, linspace, stride
+from opens2v_hf.video.sampling import SamplingRule, linspace, rule_named, stride
 
 NUM_FRAMES = 16
 LONG_SIDE_PX = 512
@@ -32,17 +33,19 @@ class NaturalScore:
 
     Protocol "released" (released code v1.1): 16 frames at stride max(T // 16, 1) from frame 0, so that the tail of a
     clip may never be seen; long side 512 px. Protocol "full": 16 frames spread over the whole clip, and a rubric that
-    also asks about pasted-in subjects.
+    also asks about pasted-in subjects. A judge of an edition ("naturalscore-open-1") brings frames, their size and its
+    prompt with it: those of "full" as that edition froze them.
 
     Args:
         judge: loaded.
-        protocol: "released" or "full".
+        protocol: "released" (default) or "full".
         runs: how many times the judge is asked; a deterministic judge is asked once.
         rubric: what the judge is told; by default this project's own text for the protocol.
         allow_partial: average the runs that have a score; otherwise a run without one fails the video.
 
     Raises:
-        ArgumentError: the protocol is unknown, or `runs` is below 1.
+        ArgumentError: the protocol is unknown, `runs` is below 1, or the judge is of an edition and a protocol or a
+            rubric is given.
     """
 
     name = "naturalscore"
@@ -51,16 +54,25 @@ class NaturalScore:
         self,
         judge: Judge,
         *,
-        protocol: str = RELEASED,
+        protocol: str | None = None,
         runs: int = RELEASED_RUNS,
         rubric: Rubric | None = None,
         allow_partial: bool = False,
     ) -> None:
+        edition = judge.edition if isinstance(judge, EditionJudge) else None
+        if edition is not None:
+            if protocol not in (None, FULL) or rubric is not None:
+                raise ArgumentError(
+                    f"the judge {edition.name} has frames and a prompt of its own; leave protocol and rubric out"
+                )
+            protocol, rubric = FULL, edition.rubric
+        protocol = RELEASED if protocol is None else protocol
         if protocol not in PROTOCOLS:
             raise ArgumentError(f"unknown protocol (got {protocol=}); known are {', '.join(PROTOCOLS)}")
         if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
             raise ArgumentError(f"the judge is asked in a whole number of runs from 1 (got {runs=})")
         self._judge = judge
+        self._edition = edition
         self._protocol = protocol
         self._asked_runs = runs
         self._runs = 1 if judge.deterministic else runs
@@ -74,7 +86,7 @@ class NaturalScore:
         judge: str | os.PathLike[str] = ROLES["judge"].released,
         *,
         revision: str | None = None,
-        protocol: str = RELEASED,
+        protocol: str | None = None,
         runs: int = RELEASED_RUNS,
         rubric: Rubric | str | os.PathLike[str] | None = None,
         allow_partial: bool = False,
@@ -83,7 +95,7 @@ class NaturalScore:
         """Load the judge by name; see `load_judge` for its names, options and errors, and the class for the rest.
 
         Args:
-            judge: "openai:<model>", a Hub id, a folder, or "embedded".
+            judge: "openai:<model>", "naturalscore-open-1", a Hub id, a folder, or "embedded".
             revision: of a Hub repo.
             protocol: see the class.
             runs: see the class.
@@ -91,7 +103,9 @@ class NaturalScore:
             allow_partial: see the class.
             **judge_options: e.g. `base_url`, `max_calls`; `device`, `dtype`.
         """
-        Rubric.of_protocol(protocol)  # a bad name shows before a 16 GB model is loaded
+        Rubric.of_protocol(
+            RELEASED if protocol is None else protocol
+        )  # a bad name shows before a 16 GB model is loaded
         text = Rubric.from_file(rubric) if isinstance(rubric, str | os.PathLike) else rubric
         loaded = load_judge(judge, revision=revision, **judge_options)
         return cls(loaded, protocol=protocol, runs=runs, rubric=text, allow_partial=allow_partial)
@@ -104,6 +118,8 @@ class NaturalScore:
     @property
     def sampling(self) -> SamplingRule:
         """The frames that the judge sees."""
+        if self._edition is not None:
+            return rule_named(self._edition.frames)
         return stride(NUM_FRAMES) if self._protocol == RELEASED else linspace(NUM_FRAMES)
 
     @property
@@ -114,12 +130,15 @@ class NaturalScore:
     @property
     def options(self) -> dict[str, Any]:
         """What decides the numbers besides the judge's weights."""
+        frozen = self._edition
+        edition = {} if frozen is None else {"edition": frozen.name, "edition_sha256": frozen.sha256}
         options: dict[str, Any] = {
+            **edition,
             "protocol": self._protocol,
             "rubric": self._rubric.version,
             "runs": self._runs,
             "allow_partial": self._allow_partial,
-            "long_side_px": LONG_SIDE_PX,
+            "long_side_px": LONG_SIDE_PX if frozen is None else frozen.long_side_px,
             "judge": dict(self._judge.options),
         }
         if self._runs != self._asked_runs:
@@ -131,6 +150,8 @@ class NaturalScore:
     @property
     def caveats(self) -> tuple[str, ...]:
         """Why the numbers are not the leaderboard's."""
+        if self._edition is not None:
+            return (edition_caveat(self._edition.name), *quantization_caveats(self.models))
         caveats = model_caveats(self.models)
         if self._protocol != RELEASED:
             caveats.append(f"protocol {self._protocol!r}, not the released one")
@@ -157,7 +178,7 @@ class NaturalScore:
             ServiceUnavailableError: the judge answers no further call, for whichever video.
         """
         try:
-            frames = [shown(frame) for frame in clip.frames(self.sampling)]
+            frames = [shown(frame, self._edition) for frame in clip.frames(self.sampling)]
         except VideoError as error:
             return VideoScore.failed(str(error))
         ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
@@ -182,13 +203,26 @@ def _was_answered(rating: Rating) -> bool:
     return rating.score is not None or any(not problem for problem in problems)
 
 
-def shown(frame: np.ndarray) -> Image.Image:
+def edition_caveat(name: str) -> str:
+    """Why numbers of a judge's edition are not the released column's.
+
+    Example:
+        >>> edition_caveat("naturalscore-open-1")
+        'by the judge naturalscore-open-1, whose numbers are ranked in an edition of their own'
+    """
+    return f"by the judge {name}, whose numbers are ranked in an edition of their own"
+
+
+def shown(frame: np.ndarray, edition: JudgeEdition | None = None) -> Image.Image:
     """A frame as the judge gets it: its long side 512 px (released code v1.1), the other in proportion.
 
     Args:
         frame: uint8 [H, W, 3] RGB.
+        edition: of the judge, which may have another size.
     """
     picture = Image.fromarray(frame)
+    if edition is not None:
+        return resize(picture, edition.frame_size(*picture.size), Image.Resampling[edition.resampling.upper()])
     scale = LONG_SIDE_PX / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
     return resize(picture, (width, height), Image.Resampling.LANCZOS)

@@ -64,7 +64,7 @@ ROLES: dict[str, Role] = {
         "openai:gpt-4o-2024-11-20",
         ("opens2v_hf.models.judge.loading", "load_judge"),
         ("device", "dtype"),
-        also="openai:<model>",
+        also="openai:<model> or naturalscore-open-1",
         check=("opens2v_hf.models.judge.loading", "check_judge"),
         shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
     ),
@@ -195,11 +195,18 @@ def _check_name(choice: ModelChoice) -> None:
 def _check_weights(role: str, choice: ModelChoice) -> None:
     from opens2v_hf.models.hub import check_available
 
-    name = os.fspath(choice.name)
+    name, revision = os.fspath(choice.name), choice.arguments.get("revision")
     if name.startswith(ENDPOINT_PREFIX):
         return
+    if role == "judge":
+        from opens2v_hf.models.judge.editions import weights_of
+
+        loaded = weights_of(name, choice.arguments)
+        if loaded is None:
+            return
+        name, revision = loaded
     filename = ROLES[role].file if name == ROLES[role].released else "config.json"
-    check_available(name, choice.arguments.get("revision"), role, filename)
+    check_available(name, revision, role, filename)
 
 
 def _check_requirements(role: str, choice: ModelChoice) -> None:

@@ -106,6 +106,25 @@ def every() -> SamplingRule:
     return SamplingRule(_Kind.ALL, 0)
 
 
+def rule_named(name: str) -> SamplingRule:
+    """The rule of a `SamplingRule.name`.
+
+    Raises:
+        ArgumentError: there is no such rule.
+
+    Example:
+        >>> rule_named("linspace-16") == linspace(16), rule_named("all") == every()
+        (True, True)
+    """
+    kind, _, count = name.partition("-")
+    makers = {_Kind.LINSPACE.value: linspace, _Kind.STRIDE.value: stride}
+    if name == every().name:
+        return every()
+    if kind not in makers or not count.isdecimal():
+        raise ArgumentError(f"there is no sampling rule {name!r}; one is named all, linspace-<count> or stride-<count>")
+    return makers[kind](int(count))
+
+
 def _checked(count: int) -> int:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise ArgumentError(f"the number of frames to sample is a whole number from 1 (got {count=})")

@@ -37,6 +37,14 @@ def says(content: Any, **options: Any) -> Behaviour:
     return raw(json.dumps(completion(content, **options)).encode())
 
 
+def says_token(listed: dict[str, float], text: str = "4") -> Behaviour:
+    """Answers as vLLM does to `logprobs` with `max_tokens: 1`."""
+    record = completion(text, finish_reason="length")
+    top = [{"token": token, "logprob": value, "bytes": None} for token, value in listed.items()]
+    record["choices"][0]["logprobs"] = {"content": [{"token": text, "logprob": -0.1, "top_logprobs": top}]}
+    return raw(json.dumps(record).encode())
+
+
 def raw(body: bytes, *, status: int = 200, content_type: str = "application/json", **headers: str) -> Behaviour:
     """Answers with these bytes; header names are written with underscores."""
 

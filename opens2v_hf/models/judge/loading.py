@@ -8,6 +8,7 @@ from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.base import Judge
+from opens2v_hf.models.judge.editions import SHA256, judge_edition, load_edition
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
@@ -20,9 +21,10 @@ def load_judge(
     """Load a judge by name.
 
     Args:
-        judge: "openai:<model>" for an OpenAI-compatible endpoint; else a vision-language model to run here: a Hub id, a
-            folder, or "embedded".
-        revision: of a Hub repo.
+        judge: "openai:<model>" for an OpenAI-compatible endpoint; "naturalscore-open-1" for a frozen judge, which runs
+            here or, with `base_url`, behind a server; else a vision-language model to run here: a Hub id, a folder, or
+            "embedded".
+        revision: of a Hub repo; see `load_edition` for that of a frozen judge.
         **options: of `EndpointOptions` or of `LocalJudge.from_pretrained`.
 
     Raises:
@@ -32,6 +34,8 @@ def load_judge(
     name = os.fspath(judge)
     if name.startswith(ENDPOINT_PREFIX):
         return _endpoint_judge(name, revision, options)
+    if name in SHA256:
+        return load_edition(judge_edition(name), revision=revision, **options)
     # imported here, so that asking an endpoint needs no torch
     from opens2v_hf.models.judge.local import LocalJudge
 
@@ -58,6 +62,8 @@ def check_judge(
         with warnings.catch_warnings():  # the judge that is loaded afterwards warns
             warnings.simplefilter("ignore", ShutdownWarning)
             _endpoint_judge(name, revision, options)
+    if name in SHA256 and options.get("base_url") is not None:
+        load_edition(judge_edition(name), revision=revision, **options)
 
 
 def _endpoint_judge(name: str, revision: str | None, options: dict[str, Any]) -> EndpointJudge:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.judge_endpoint import Behaviour, completion, judge_endpoint, raw
+from helpers.judge_endpoint import Behaviour, completion, judge_endpoint, raw, says_token
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError
@@ -20,14 +20,6 @@ from opens2v_hf.scores.natural import read_listed
 
 RUBRIC = Rubric("test", "How real is it, from 1 to 5?")
 FRAMES = [Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 12, 3), dtype=np.uint8)) for seed in (0, 1)]
-
-
-def says_token(listed: dict[str, float], text: str = "4") -> Behaviour:
-    """Answers as vLLM does to `logprobs` with `max_tokens: 1`."""
-    record = completion(text, finish_reason="length")
-    top = [{"token": token, "logprob": value, "bytes": None} for token, value in listed.items()]
-    record["choices"][0]["logprobs"] = {"content": [{"token": text, "logprob": -0.1, "top_logprobs": top}]}
-    return raw(json.dumps(record).encode())
 
 
 def judge(url: str, **options: Any) -> EndpointJudge:
