@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "say which differences between two results are real",
     "report": "write an HTML page about one or several results",
     "bridge": "say how far one judge, or one edition, may stand in for another over the same videos",
+    "editions": "show what the numbers of each edition of the leaderboard are made with, or what a result is of",
     "rejudge": "read the stored answers of a judge again, without asking it",
     "agreement": "compare a metric or a judge with human ratings, and the raters with each other",
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",

@@ -114,6 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf._util import processes
     from opens2v_hf.cli import hide_bars
     from opens2v_hf.cli.wording import in_flags
+    from opens2v_hf.results.columns import version_of
     from opens2v_hf.results.result import PARTIAL_ENDING, notes
     from opens2v_hf.results.table import format_text, wrapped
 
@@ -141,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
     width = terminal_width()
     if result.generation is not None:
         say(wrapped(result.generation.describe(), width))
-    say(format_text([result], width=width))
+    say(format_text([result], version=version_of(result), width=width))
     for note in notes([result]):
         say(wrapped(f"note: {note}", width))
     made = result.generation

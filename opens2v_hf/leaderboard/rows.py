@@ -17,6 +17,7 @@ PUBLISHED, MEASURED, ON_THE_HUB = "published", "measured", "hub"
 
 NO_VIDEOS = "without per-video values"
 NO_COLUMNS = "without a column that these weights need"
+OTHER_EDITION = "made with other models or options than this edition's"
 TOO_FEW = "without values of too many videos, which released scoring would leave out"
 
 
@@ -135,13 +136,14 @@ def make_board(
     Of each model the newest submission that says something under this version and scoring is shown. Submissions with
     per-video values are scored anew from them, so that they stand on every board, but on the released one only if it
     leaves out no more of their videos than it may (`released_gaps`); the others stand under their own scoring, and
-    under the weights of another version where they have its columns.
+    under the weights of another version where they have its columns. What was made with other models or options than
+    the version's edition stands on none of its boards.
 
     Args:
         submissions: of all splits.
         hub: of all splits; models that have a submission on the split are left out.
         split: of the benchmark.
-        version: of the weights, "v1.1" or "v1.0".
+        version: of the edition, "v1.1", "v1.0" or "v1.2-open".
         scoring: "released" or "strict".
     """
     names = names_of(submissions)
@@ -190,6 +192,8 @@ def raw_values(submission: Submission) -> dict[str, dict[str, float | None]]:
 def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Row | str:
     """The row of a submission, or why there is none."""
     by_category: Mapping[str, Mapping[str, Cell]] = {}
+    if one.edition_differences(version):
+        return OTHER_EDITION
     if one.per_video and scoring == RELEASED and released_gaps(one):
         return TOO_FEW
     if one.per_video:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from opens2v_hf.data.benchmark.sample import HARD_CASE_CATEGORY, HARD_CASE_PREFIX, PAPER_CATEGORIES
 from opens2v_hf.errors import ResultError
+from opens2v_hf.results.editions import OPEN, fills_column
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, VERSIONS, Scorecard, scorecard, weights
 from opens2v_hf.scores.seeds import seed_scores
@@ -40,14 +41,24 @@ def beside_metrics(result: RunResult) -> dict[str, MetricResult]:
     return {metric.name: metric for metric in result.metrics if metric.name not in filling}
 
 
-def column_values(result: RunResult) -> dict[str, dict[str, float | None]]:
+def version_of(result: RunResult) -> str:
+    """The version under which all columns of a result can stand: that of the edition of its judge."""
+    natural = column_metrics(result).get("naturalscore")
+    is_open = natural is not None and fills_column(OPEN, "naturalscore", natural.options)
+    return OPEN if is_open else VERSIONS[0]
+
+
+def column_values(result: RunResult, version: str | None = None) -> dict[str, dict[str, float | None]]:
     """Column to sample id to raw value, None for a video that should have one: failed, or never found.
 
+    Columns that a judge of another edition than the version's has filled are left out; without a version none is.
     Videos that a metric does not apply to are absent. Which metrics apply to a sample without a video is known where
     the result says so (`Coverage.applicable`).
     """
     values = {}
     for column, metric in column_metrics(result).items():
+        if version is not None and not fills_column(version, column, metric.options):
+            continue
         values[column] = {
             sample_id: score.value
             for sample_id, score in metric.scores.items()
@@ -88,13 +99,16 @@ def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str =
     """The scorecard of a result; see `RunResult.scorecard`."""
     if scoring == STRICT:
         require_known_missing(result)
-    values = column_values(result)
+    weights(version, result.split)  # an unknown version or split is refused before its edition is asked for
+    values = column_values(result, version)
     card = scorecard(
         values, split=result.split, category_of=paper_category_of(result), version=version, scoring=scoring
     )
     if not result.other_seeds or result.generation is None:
         return card
-    by_seed = {result.generation.seed: values, **result.other_seeds}
+    by_seed = {result.generation.seed: values}
+    for seed, of_seed in result.other_seeds.items():
+        by_seed[seed] = {name: dict(of_column) for name, of_column in of_seed.items() if name in values}
     return replace(card, seeds=seed_scores(by_seed, split=result.split, version=version, scoring=scoring))
 
 

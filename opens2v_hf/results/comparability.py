@@ -16,8 +16,9 @@ from opens2v_hf.results.problem import Problem
 from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import RELEASED, VERSIONS, Scorecard
 
-UNAVOIDABLE_CAVEAT = "the rubric is "
-"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped: shown, not refused."""
+UNAVOIDABLE_CAVEATS = ("the rubric is ", "by the judge naturalscore-open-")
+"""NaturalScore always says whose rubric it used, since the released prompt cannot be shipped, and of which edition its
+judge is, which fills a column in the edition of that judge alone: shown, not refused."""
 
 
 @dataclass(frozen=True)
@@ -141,4 +142,4 @@ def public_name(model: ModelInfo) -> str:
 
 def is_unavoidable(column: str, caveat: str) -> bool:
     """Whether every result has such a caveat, so that it is no reason to refuse one."""
-    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEAT)
+    return column == "naturalscore" and caveat.startswith(UNAVOIDABLE_CAVEATS)

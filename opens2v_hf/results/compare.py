@@ -122,7 +122,7 @@ def compare_results(
     if scoring == STRICT:
         for result in (a, b):
             require_known_missing(result)
-    values = [column_values(result) for result in (a, b)]
+    values = [column_values(result, version) for result in (a, b)]
     paired = compare_values(*values, split=a.split, version=version, scoring=scoring)
     beside = compare_beside(*(_beside_values(result) for result in (a, b)))
     if not paired.columns and not beside:

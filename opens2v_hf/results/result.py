@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
-from opens2v_hf.results.columns import category_of_id, column_metrics, knows_what_is_missing, result_scorecard
+from opens2v_hf.results.columns import (
+    category_of_id,
+    column_metrics,
+    knows_what_is_missing,
+    result_scorecard,
+    version_of,
+)
+from opens2v_hf.results.editions import editions
 from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.views import result_html, short_repr
 from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
@@ -194,7 +201,8 @@ class RunResult:
         """The leaderboard's columns and total, each with an interval over prompts and by the paper's categories.
 
         Args:
-            version: of the weights, "v1.1" or "v1.0". The values are the same.
+            version: of the weights, "v1.1" or "v1.0", for which the values are the same; "v1.2-open" for a NaturalScore
+                by the open judge, which has no column in the others.
             scoring: "released", or "strict": a video that failed or was not found counts as the worst.
 
         Raises:
@@ -235,7 +243,8 @@ class RunResult:
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict: scorecards, per-video values, summaries by metric and category, provenance, coverage.
 
-        `scorecard` holds one by "released" and one by "strict" scoring, or None where there is none; what is read back
+        `editions` holds, for every edition, the checksum of its record and why the numbers are not of it. `scorecard`
+        holds one by "released" and one by "strict" scoring, or None where there is none; what is read back
         from a file is computed anew from the per-video values.
         """
         return {
@@ -243,6 +252,7 @@ class RunResult:
             "model": self.model,
             "split": self.split,
             "comparable": self.comparable,
+            "editions": self._editions_to_dict(),
             "scorecard": {scoring: self._scorecard_to_dict(scoring) for scoring in SCORINGS},
             "benchmark": dict(self.benchmark),
             "source": self.source,
@@ -258,7 +268,12 @@ class RunResult:
     def _scorecard_to_dict(self, scoring: str) -> dict[str, Any] | None:
         if self.split not in SPLITS or (scoring == STRICT and not knows_what_is_missing(self)):
             return None
-        return self.scorecard(scoring=scoring).to_dict()
+        return self.scorecard(version=version_of(self), scoring=scoring).to_dict()
+
+    def _editions_to_dict(self) -> dict[str, Any]:
+        """Edition to the checksum of its record, and to why the numbers are not of it."""
+        metrics = column_metrics(self)
+        return {one.name: {"sha256": one.sha256, "differences": one.differences(metrics)} for one in editions()}
 
     def _metric_to_dict(self, metric: MetricResult) -> dict[str, Any]:
         return {

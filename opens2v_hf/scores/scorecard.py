@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from opens2v_hf.scores.seeds import SeedScores
 
 RELEASED, STRICT = SCORINGS = ("released", "strict")
-VERSIONS = ("v1.1", "v1.0")
-"""Whose weights: v1.1 is the leaderboard's since October 2025."""
+VERSIONS = ("v1.1", "v1.0", "v1.2-open")
+"""Whose weights: v1.1 is the leaderboard's since October 2025; v1.2-open has its weights, and an open judge's
+NaturalScore (`opens2v_hf.results.editions`)."""
 
 SPLITS = ("open-domain", "human-domain", "single-domain")
 NUM_RESAMPLES = 10_000
@@ -96,6 +97,8 @@ _WEIGHTS = {
     ("v1.1", True): (0.0, 0.30, 0.15, 0.25, 0.18, 0.03, 0.09),
     ("v1.0", False): (0.20, 0.24, 0.12, 0.20, 0.12, 0.12, 0.0),
     ("v1.0", True): (0.0, 0.30, 0.15, 0.25, 0.15, 0.15, 0.0),
+    ("v1.2-open", False): (0.20, 0.24, 0.12, 0.20, 0.16, 0.02, 0.06),
+    ("v1.2-open", True): (0.0, 0.30, 0.15, 0.25, 0.18, 0.03, 0.09),
 }  # by version, and whether the split is human-domain
 
 
@@ -103,7 +106,7 @@ def weights(version: str, split: str) -> dict[str, float]:
     """The weight of each column that counts towards the total, in the order of `COLUMNS`; they sum to 1.
 
     Args:
-        version: "v1.1" or "v1.0".
+        version: "v1.1", "v1.0" or "v1.2-open".
         split: "open-domain", "human-domain" (which has no NexusScore) or "single-domain".
 
     Raises:

@@ -39,6 +39,8 @@ RELEASED_MODELS = {
     "nexusscore": ("detector", "BestWishYsh/OpenS2V-Weight"),
     "naturalscore": ("judge", "openai:gpt-4o-2024-11-20"),
 }
+SAMPLING = {"motion_amplitude": "all", "motion_smoothness": "all", "naturalscore": "stride-16"}  # others: linspace-32
+EDITION = "6bc7c96dfc4f09db90292c3250dd8c6e42763b7b2085cba5957f0127a03e086d"
 RUBRIC_CAVEAT = "the rubric is this project's own text (1), not the released prompt"
 
 
@@ -98,6 +100,7 @@ def make_submission(split: str = "open-domain", seed: int = 0, **changes) -> Sub
         "venue": "Open-Source",
         "split": split,
         "version": "v1.1",
+        "edition": EDITION,
         "scoring": "released",
         "total": total_of_seed(split, seed),
         "columns": columns,
@@ -154,7 +157,7 @@ def make_whole_result(
         if model_of is not None:
             infos = (ModelInfo(model_of[0], "embedded" if embedded else model_of[1], "c0ffee", embedded=embedded),)
         caveats = (RUBRIC_CAVEAT,) if name == "naturalscore" else ()
-        metrics.append(MetricResult(name, infos, {"sampling": "linspace-32"}, caveats, scores))
+        metrics.append(MetricResult(name, infos, {"sampling": SAMPLING.get(name, "linspace-32")}, caveats, scores))
     applicable = {name: tuple(i for i in ids if i in applicable_ids(name, split)) for name in values}
     return RunResult(
         model=model,

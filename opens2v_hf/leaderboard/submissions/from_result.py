@@ -12,6 +12,7 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.leaderboard.submissions.record import FORMAT, GENERATION, Submission
 from opens2v_hf.results.columns import column_metrics, column_values
 from opens2v_hf.results.comparability import public_caveats, public_name
+from opens2v_hf.results.editions import edition
 from opens2v_hf.results.generation import Generation
 from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS
@@ -62,7 +63,7 @@ def make_submission(
     if result.is_partial:
         raise ResultError(f"the result of {result.model!r} is not submitted: {PARTIAL_NOTE}; score the whole split")
     columns = {name: column for name, column in card.columns.items() if column.normalised is not None}
-    values = column_values(result)
+    values = column_values(result, version)
     metrics = {name: metric for name, metric in column_metrics(result).items() if name in columns}
     record = {
         "format": FORMAT,
@@ -73,6 +74,7 @@ def make_submission(
         "venue": venue,
         "split": result.split,
         "version": version,
+        "edition": edition(version).sha256,
         "scoring": scoring,
         "total": card.total,
         "columns": {name: columns[name].normalised if name in columns else None for name in COLUMNS},

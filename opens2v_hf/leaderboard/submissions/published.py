@@ -95,6 +95,7 @@ def _submission(row: dict[str, str], split: str, where: str) -> Submission:
         "venue": row["Venue"],
         "split": split,
         "version": VERSION,
+        "edition": "",
         "scoring": "released",
         "total": _fraction(row["TotalScore↑"], where),
         "columns": {name: columns.get(name) for name in COLUMNS},

@@ -10,7 +10,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -21,6 +22,7 @@ from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.leaderboard.submissions.validation.reading import parse
+from opens2v_hf.results.editions import OPEN, edition
 from opens2v_hf.results.problem import SubmissionError, form_problems
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorecard, weights
 
@@ -147,6 +149,19 @@ class Provenance(_Part):
         return found
 
 
+@dataclass(frozen=True)
+class MadeColumn:
+    """What a record says of how a column was made.
+
+    Attributes:
+        models: of the column.
+        options: name to value.
+    """
+
+    models: Sequence[ModelEntry]
+    options: Mapping[str, Any]
+
+
 class Submission(_Part):
     """One row of a leaderboard, with what it rests on."""
 
@@ -161,8 +176,10 @@ class Submission(_Part):
     """Who evaluated it."""
     venue: Literal["Open-Source", "Closed-Source"]
     split: Literal["open-domain", "human-domain", "single-domain"]
-    version: Literal["v1.1", "v1.0"]
-    """Of the weights of the total."""
+    version: Literal["v1.1", "v1.0", "v1.2-open"]
+    """The edition that the numbers are of, with the weights of their total."""
+    edition: str
+    """SHA-256 of that edition's frozen record; empty for published figures."""
     scoring: Literal["released", "strict"]
     total: Number
     """Weighted total in 0..1."""
@@ -192,6 +209,30 @@ class Submission(_Part):
     def per_video(self) -> dict[str, dict[str, float]]:
         """Sample id to column to the video's raw value; a column that has no value for a video is absent there."""
         return {entry.id: entry.given for entry in self.videos}
+
+    @cached_property
+    def made(self) -> dict[str, MadeColumn]:
+        """Column to how it was made, as far as the record says so."""
+        options: dict[str, dict[str, Any]] = {}
+        for entry in self.provenance.options:
+            try:
+                options.setdefault(entry.metric, {})[entry.option] = json.loads(entry.value)
+            except (ValueError, RecursionError):  # validation refuses it
+                continue
+        models = self.provenance.models
+        return {name: MadeColumn(models.get(name, []), options.get(name, {})) for name in self.columns}
+
+    def edition_differences(self, version: str) -> list[str]:
+        """Why the numbers are not of an edition, a sentence each.
+
+        Published figures are of the released leaderboard, whose columns v1.1 and v1.0 have in common.
+
+        Raises:
+            ArgumentError: there is no such edition.
+        """
+        if self.provenance.kind == "published":
+            return [] if version != OPEN else ["the figures are those of the released leaderboard"]
+        return edition(version).differences(self.made)
 
     @property
     def raw_values(self) -> dict[str, dict[str, float | None]]:

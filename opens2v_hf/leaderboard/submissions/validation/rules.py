@@ -19,6 +19,7 @@ from opens2v_hf.leaderboard.submissions.record import GENERATION, Provenance, Su
 from opens2v_hf.leaderboard.submissions.validation.names import name_problems
 from opens2v_hf.leaderboard.submissions.validation.text import text_problems
 from opens2v_hf.results.comparability import is_unavoidable
+from opens2v_hf.results.editions import edition
 from opens2v_hf.results.problem import Problem, harmless, shown
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, counted_value, total_of, weights
 
@@ -125,6 +126,20 @@ def provenance(one: Submission, *, allow_published: bool) -> Iterator[Problem]:
     if made.benchmark.sha256 != PROMPT_SHA256[one.split]:
         what = f"{shown(made.benchmark.sha256)} is not that of the released prompts of {one.split}"
         yield Problem("other_prompts", "provenance.benchmark.sha256", what, "score on the released benchmark")
+
+
+def edition_of_numbers(one: Submission) -> Iterator[Problem]:
+    """Numbers that are not of the edition that they are submitted to, or of a record that is not the frozen one."""
+    if one.provenance.kind == "published":
+        if one.edition:
+            yield Problem("edition", "edition", "is given for published figures", "leave it empty")
+        return
+    if one.edition != edition(one.version).sha256:
+        what = f"{shown(one.edition)} is not the checksum of {one.version}"
+        yield Problem("edition", "edition", what, "submit with this version of `opens2v push`")
+    for text in one.edition_differences(one.version)[:_FEW]:
+        what = f"the numbers are not of {one.version} ({harmless(text[:TEXT_LENGTH])})"
+        yield Problem("other_edition", "version", what, "`opens2v editions` shows what each edition is made with")
 
 
 def _provenance_text(made: Provenance) -> Iterator[Problem]:

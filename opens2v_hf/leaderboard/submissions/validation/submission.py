@@ -53,6 +53,7 @@ def validate_submission(
         rules.names_and_links,
         partial(rules.time_of_submission, now=now or datetime.now(UTC)),
         partial(rules.provenance, allow_published=allow_published),
+        rules.edition_of_numbers,
         rules.columns_and_total,
         rules.videos,
         partial(rows.against_existing, existing=existing),
