@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.errors import MissingDependencyError, ModelError
+from opens2v_hf.models.hub import pick_device, pick_dtype
 
 _PROMPT = "empty background, the surroundings continue, no people, no objects"
 _MULTIPLE = 16  # of the sides that all of diffusers' inpainting pipelines take
@@ -102,13 +103,14 @@ def load_inpainter(
         raise MissingDependencyError(
             "an inpainting model needs diffusers: `pip install 'opens2v-hf[generate]'`, or use the inpainter 'opencv'"
         ) from error
-    from opens2v_hf.models.hub import pick_device, pick_dtype
-
     target = pick_device(device)
     dtype = pick_dtype(None, target)
     try:
-        pipeline = AutoPipelineForInpainting.from_pretrained(os.fspath(name), revision=revision, torch_dtype=dtype)
-    except Exception as error:  # diffusers raises whatever its parts stumble over
-        raise ModelError(f"the inpainting pipeline {os.fspath(name)!r} cannot be loaded: {error}") from error
+        pipeline = AutoPipelineForInpainting.from_pretrained(
+            os.fspath(name), revision=revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:500]
+        raise ModelError(f"the inpainting pipeline {os.fspath(name)!r} cannot be loaded: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
     return DiffusersInpainter(pipeline.to(target), {"name": os.fspath(name), "revision": revision, "dtype": str(dtype)})

@@ -76,6 +76,7 @@ class Background:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Paint the subjects of some clips out."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _ready(self) -> Inpainter:

@@ -120,6 +120,7 @@ class Caption:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Caption some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

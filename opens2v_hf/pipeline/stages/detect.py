@@ -92,6 +92,7 @@ class Detect:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Detect the tags of some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

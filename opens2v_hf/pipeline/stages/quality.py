@@ -103,6 +103,7 @@ class Quality:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Measure some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

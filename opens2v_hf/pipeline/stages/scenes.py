@@ -97,6 +97,7 @@ class Scenes:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Cut the files of some records."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _ready(self) -> SceneDetector:

@@ -71,6 +71,7 @@ class Scores:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Score some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

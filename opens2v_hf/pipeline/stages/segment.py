@@ -64,6 +64,7 @@ class Segment:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Segment the subjects of some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

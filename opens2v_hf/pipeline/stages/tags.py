@@ -81,6 +81,7 @@ class Tags:
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """List the tags of some clips."""
+        self.load()
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:

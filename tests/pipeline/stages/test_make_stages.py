@@ -3,6 +3,7 @@ import json
 import pytest
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stages import STAGES, make_stages
 
 
@@ -23,3 +24,21 @@ def test_every_stage_can_be_made_without_arguments_and_says_what_it_takes() -> N
 def test_an_unknown_stage_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"the stages are probe, scenes.*\(got matting\)"):
         make_stages(only=["probe", "matting"])
+
+
+def test_an_argument_of_a_model_that_cannot_be_used_ends_the_stage_and_costs_no_clip(tmp_path) -> None:
+    """Whether or not somebody loads the stage before."""
+    clip = ClipRecord("a", SourceFile("a.mp4", "a.mp4"), 0, 9, caption="A ball.", tags={"object": ("ball",)})
+    absent = {"name": "embedded", "device": "abacus"}
+    stages = make_stages(
+        {
+            "quality": {"aesthetic_encoder": absent},
+            "scores": {"embedder": absent},
+            "scenes": {"detector": "transnetv2", "device": "abacus"},
+        },
+        ["quality", "scores", "scenes"],
+    )
+
+    for stage in stages:
+        with pytest.raises(ArgumentError, match="abacus"):
+            stage([clip])

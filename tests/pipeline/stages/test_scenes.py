@@ -1,5 +1,6 @@
 """Shots: cuts at the frame at which they are, and nothing cut where there is none."""
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -12,6 +13,8 @@ from helpers.clips import clip_of, count_decodes, rules
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.synthetic.scenes import draw_scene
 from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.scene_detectors import AdaptiveSceneDetector, TransNetDetector, _windows
 from opens2v_hf.pipeline.stages.scenes import Scenes
 from opens2v_hf.video.reader import open_video
@@ -186,3 +189,34 @@ def test_loading_the_network_leaves_the_random_numbers_of_the_process_alone() ->
 def test_arguments_that_make_no_sense_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         Scenes(**arguments)
+
+
+@pytest.mark.parametrize("detector", ["scenedetect", "none"])
+def test_an_hour_of_video_is_never_in_memory(detector: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a video of many frames only a few are alive at any time."""
+    alive: weakref.WeakSet = weakref.WeakSet()
+    most = 0
+
+    class Frame(np.ndarray):
+        """An array that can be counted."""
+
+        __hash__ = object.__hash__
+
+    class Long:
+        def iter_frames(self, indices):
+            nonlocal most
+            for _ in indices:
+                frame = np.zeros((8, 12, 3), np.uint8).view(Frame)
+                alive.add(frame)
+                most = max(most, len(alive))
+                yield frame
+
+    monkeypatch.setattr(media, "reader", lambda source: Long())
+    monkeypatch.setattr(media, "_file_key", lambda source, path: ("long.mp4", 1, 1))
+    long = ClipRecord("long", SourceFile("long.mp4", "long.mp4", fps=25.0), 0, 3000)
+
+    output = Scenes(detector, min_seconds=1)([long])
+
+    assert sum(clip.num_frames for clip in output.kept) == 3000
+    assert most <= 4
+    assert len(media._kept.frames) == 4
