@@ -8,7 +8,10 @@ from typing import Any
 from opens2v_hf._util.console import say
 from opens2v_hf.cli.as_job import add_job_arguments
 
-MODEL_HELP = "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., or embedded"
+MODEL_HELP = (
+    "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., hf:provider/org/model, "
+    "or embedded"
+)
 
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:

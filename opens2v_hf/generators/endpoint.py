@@ -70,19 +70,12 @@ class EndpointGenerator:
         body = {
             "id": request.id,
             "prompt": request.prompt,
-            "images": [_png(image) for image in request.images],
+            "images": [png_base64(image) for image in request.images],
             "labels": list(request.labels),
             "seed": request.seed,
             "recipe": request.recipe.to_dict(),
         }
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return Generated(video=self._post(body))
-            except _BusyError as busy:
-                if attempt == _ATTEMPTS:
-                    raise GenerationError(f"{self._url} is busy: {busy}", transient=True) from busy
-                self._sleep(min(busy.wait_s or 2.0**attempt, _LONGEST_WAIT_S))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return Generated(video=ask_until_free(lambda: self._post(body), self._url, self._sleep))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -105,9 +98,9 @@ class EndpointGenerator:
                 f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True
             ) from error
         except httpx.HTTPError as error:
-            raise _BusyError(f"{type(error).__name__}: {error}") from error
+            raise BusyError(f"{type(error).__name__}: {error}") from error
         if answer.status_code == 429 or answer.status_code >= 500:
-            raise _BusyError(f"status {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
+            raise BusyError(f"status {answer.status_code}", retry_after(answer.headers.get("Retry-After")))
         if answer.status_code != 200:
             said = " ".join(content[:300].decode("utf-8", "replace").split())
             raise GenerationError(f"{self._url} refused the request (status {answer.status_code}): {said!r}")
@@ -132,20 +125,50 @@ class EndpointGenerator:
         return GenerationError(f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True)
 
 
-class _BusyError(Exception):
+def ask_until_free(ask: Callable[[], bytes], name: str, sleep: Callable[[float], None]) -> bytes:
+    """Ask a service again as long as it is busy, some times.
+
+    Args:
+        ask: gives the bytes of a video; raises `BusyError`.
+        name: of the service, for messages.
+        sleep: waits some seconds.
+
+    Raises:
+        GenerationError: it was busy each time.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return ask()
+        except BusyError as busy:
+            if attempt == _ATTEMPTS:
+                raise GenerationError(f"{name} is busy: {busy}", transient=True) from busy
+            sleep(min(busy.wait_s or 2.0**attempt, _LONGEST_WAIT_S))
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class BusyError(Exception):
+    """A service gave no answer that counts, and may give one later.
+
+    Args:
+        message: why.
+        wait_s: after which it wants to be asked again; None where it does not say.
+    """
+
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
 
 
-def _seconds(text: str | None) -> float | None:
+def retry_after(text: str | None) -> float | None:
+    """Seconds of a `Retry-After`; None where there are none."""
     try:
         return max(0.0, float(text)) if text else None
     except ValueError:  # a date: the usual wait will do
         return None
 
 
-def _png(image: Image.Image) -> str:
+def png_base64(image: Image.Image) -> str:
+    """A picture as text: PNG in base64."""
     stream = io.BytesIO()
     image.save(stream, format="PNG")
     return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -10,6 +10,7 @@ from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.endpoint import EndpointGenerator
 from opens2v_hf.generators.function import as_generator, load_function
 from opens2v_hf.generators.plan import PipelinePlan, References, plan_pipeline
+from opens2v_hf.generators.provider import PREFIX, ProviderGenerator, plan_provider
 from opens2v_hf.generators.request import Generated, Generator, Progress, Request
 
 EMBEDDED = "embedded"
@@ -21,7 +22,7 @@ class PlannedGenerator:
 
     Attributes:
         name: as the user gave it.
-        kind: "diffusers", "python", "http" or "object".
+        kind: "diffusers", "python", "http", "provider" or "object".
         load: loads it.
         plan: of a pipeline; None for other kinds.
     """
@@ -73,7 +74,8 @@ def plan_generator(
 
     Args:
         model: a Hub id or folder of a diffusers pipeline, "python:module:function" or "python:file.py:function",
-            "http://..." or "https://...", "embedded"; or a function or an object with the methods of `Generator`.
+            "http://..." or "https://...", "hf:provider/org/model", "embedded"; or a function or an object with the
+            methods of `Generator`.
         revision: of a Hub repo.
         references: "none" makes videos from the text alone.
         accept_license: see `plan_pipeline`.
@@ -96,6 +98,11 @@ def plan_generator(
             raise ArgumentError(f"a revision and references='none' belong to a diffusers pipeline, not to {model!r}")
         generator = load_function(rest) if kind == "python" else EndpointGenerator(model)
         return PlannedGenerator(model, "python" if kind == "python" else "http", lambda: generator)
+    if model.startswith(PREFIX):
+        if revision is not None:
+            raise ArgumentError(f"a revision belongs to a diffusers pipeline, not to {model!r}")
+        served = plan_provider(model, references=references)
+        return PlannedGenerator(model, "provider", lambda: ProviderGenerator(served))
     if model == EMBEDDED:
         return PlannedGenerator(model, "diffusers", lambda: _load_embedded(device))
     plan = plan_pipeline(

@@ -12,7 +12,7 @@ class Generation:
     """How the videos of a result were made.
 
     Attributes:
-        kind: of the generator: "diffusers", "python" or "http".
+        kind: of the generator: "diffusers", "python", "http" or "provider".
         name: its Hub id, folder, "module:function" or address.
         revision: commit of the Hub repo, or a digest; None where there is none.
         family: pipeline class; None where it is not known.
