@@ -90,7 +90,8 @@ def score(
         videos: a folder of `<id>.mp4` files, or a Hub dataset repo that holds them ("org/name").
         model: in place of `videos`: who makes them, in `out`/videos, before they are scored. A Hub id or folder of a
             diffusers pipeline, "python:module:function", "http://...", "hf:provider/org/model", "embedded",
-            or a function of one `opens2v_hf.generators.Request`. Videos that an earlier run made from the same request are not made again.
+            or a function of one `opens2v_hf.generators.Request`. Videos that an earlier run made from the same
+            request are not made again.
         split: "open-domain", "human-domain" or "single-domain".
         metrics: names of the metrics; all of them by default.
         metric_models: "embedded" for the small models of this package throughout, or role to model ("embedder",
