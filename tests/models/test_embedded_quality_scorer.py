@@ -21,7 +21,7 @@ FIRST_SEED = HELD_OUT_SEED + 10_000
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, float]:
-    return evaluate_quality_scorer(EMBEDDED, num_scenes=12, first_seed=FIRST_SEED)
+    return evaluate_quality_scorer(EMBEDDED, num_scenes=8, first_seed=FIRST_SEED)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
