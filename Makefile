@@ -69,8 +69,8 @@ embedded: $(INSTALLED) ## train the embedded models from nothing (some two hours
 wheel: $(INSTALLED) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-bench: $(INSTALLED) ## run the benchmarks one after another
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/page.py
 
 clean: ## remove what was made
 	rm -rf $(VENV) dist build demo-output .pytest_cache .mypy_cache .ruff_cache

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from ratios import note
 
 from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION, VISION_TOKENS, GmeEmbedder
@@ -142,6 +143,7 @@ def main() -> None:
     print(f"score     {one:.6f} here, {other:.6f} by the released procedure")
     print(f"released  {before:.3f} s a video")
     print(f"here      {after:.3f} s a video, of which decoding {decoding:.3f} s")
+    note(f"GmeScore, one video, embedder {arguments.model}", "the released procedure", before / after)
     print(f"ratio     {before / after:.2f} (without decoding {(before - decoding) / (after - decoding):.2f})")
 
 

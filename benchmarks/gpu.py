@@ -19,6 +19,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 import tempfile
 import threading
 import time
@@ -59,10 +60,12 @@ from opens2v_hf.models.q_align.preprocess import FramePreprocessor
 from opens2v_hf.models.q_align.scorer import QAlignScorer
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
-from opens2v_hf.models.yolo_world.network import YoloWorld
 from opens2v_hf.scores.nexus import Thresholds
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.writer import write_video
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.detectors import random_network
 
 SAMPLE = "singlehuman_1"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -143,7 +146,7 @@ def detector(device: str, dtype: str, *, tiny: bool) -> YoloWorldDetector:
     config = YoloWorldConfig(score_threshold=0.0, pre_score_threshold=0.0, pre_max=1000, max_detections=1, **narrow)
     precision = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}[dtype]
     return YoloWorldDetector(
-        YoloWorld(config), info=ModelInfo("detector", "random"), device=device, mixed_precision=precision
+        random_network(config), info=ModelInfo("detector", "random"), device=device, mixed_precision=precision
     )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ratios import note
 
 from opens2v_hf.embedded.training.quality_scorer_network import build_network, build_preprocessor, build_tokenizer
 from opens2v_hf.models.info import ModelInfo
@@ -120,6 +121,7 @@ def main() -> None:
     print(f"{len(frames)} frames, scores at most {apart:.1e} apart")
     print(f"released  {before:.3f} s, every frame encoded {WINDOW_SIZE} times")
     print(f"here      {after:.3f} s, every frame encoded once; {preparing:.3f} s of it prepare pictures")
+    note(f"MotionSmoothness, {len(frames)} frames", "the released procedure", before / after)
     print(f"ratio     {before / after:.2f} (without preparing {(before - preparing) / (after - preparing):.2f})")
 
 

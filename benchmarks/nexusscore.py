@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from ratios import note
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -214,6 +215,8 @@ def main() -> None:
         for name, value in best.items():
             print(f"  {name:<16}{value:8.2f} s")
         print(f"  {'passes alone':<16}{forward:8.2f} s")
+        note("NexusScore, one video", "the released procedure", best["released"] / best["ours"])
+        note("NexusScore, one video", "its forward passes alone", forward / best["ours"], goal=1 / 1.1)
         print(f"released procedure / ours: {best['released'] / best['ours']:.2f}")
         print(f"ours / forward passes alone: {best['ours'] / forward:.2f}")
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ratios import note
 
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.evaluation.output import Output
@@ -146,6 +147,8 @@ def main() -> None:
     print(f"{arguments.videos} videos, best of {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}")
     for workers, (wall, busy, _) in best.items():
         print(f"  {workers:2d} at a time   {wall:7.2f} s   device busy {100 * busy:.0f} %")
+    faster = best[1][0] / best[arguments.workers][0]
+    note(f"a device and {arguments.workers} videos at a time", "one video at a time", faster, goal=1.5)
     print(f"  ratio          {best[1][0] / best[arguments.workers][0]:.2f}")
 
 

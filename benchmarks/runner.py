@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ratios import note
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from opens2v_hf._util import processes as launch
@@ -100,6 +101,7 @@ def overhead(place: Path, rounds: int) -> None:
     print(f"overhead    {len(run.wanted)} videos, {len(METRICS)} metrics, best of {rounds} rounds")
     print(f"  bare      {plain_wall:.2f} s wall, {plain_cpu:.2f} s of processor")
     print(f"  runner    {runner_wall:.2f} s wall, {runner_cpu:.2f} s of processor")
+    note("the resumable runner, by processor time", "bare calls of its metrics", plain_cpu / runner_cpu, goal=1 / 1.1)
     print(f"  ratio     {runner_wall / plain_wall:.3f} by the wall, {runner_cpu / plain_cpu:.3f} by the processor")
 
 
@@ -150,6 +152,7 @@ def processes(place: Path, rounds: int) -> None:
     print(f"processes   one thread each, best of {rounds} rounds")
     print(f"  one       {one_wall:.2f} s wall, {one_cpu:.2f} s of processor")
     print(f"  two       {two_wall:.2f} s wall, {two_cpu:.2f} s of processor together")
+    note("two processes", "one process", one_wall / two_wall, goal=1.8)
     print(f"  ratio     {one_wall / two_wall:.2f} by the wall, {2 * one_cpu / two_cpu:.2f} by the processor")
 
 

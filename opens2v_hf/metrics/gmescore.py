@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
 from opens2v_hf.models.info import ModelInfo
@@ -86,13 +88,16 @@ class GmeScore:
         except VideoError as error:
             return VideoScore.failed(str(error))
         indices = self.sampling.indices(clip.num_frames)
-        # A clip of fewer frames than are asked for is sampled with repeats; each frame is embedded once.
-        positions = {index: position for position, index in enumerate(indices)}
-        distinct = list(positions)
-        embedded = self.embedder.embed_images([frames[positions[index]] for index in distinct])
+        # A frame that is the one before is embedded once: of a clip of fewer frames than are asked for, or a still one.
+        distinct: list[np.ndarray] = []
+        numbers: list[int] = []
+        for frame in frames:
+            if not distinct or not np.array_equal(frame, distinct[-1]):
+                distinct.append(frame)
+            numbers.append(len(distinct) - 1)
+        embedded = self.embedder.embed_images(distinct)
         compared = similarities(self.embedder.embed_texts([prompt], RETRIEVAL_INSTRUCTION), embedded).tolist()
-        by_index = dict(zip(distinct, compared, strict=True))
-        values = [by_index[index] for index in indices]
+        values = [compared[number] for number in numbers]
         try:
             value = gme_score(values, rounding=self.rounding)
         except ArgumentError as error:

@@ -60,6 +60,14 @@ def test_a_frame_that_is_sampled_twice_is_embedded_once_and_counts_twice(tmp_pat
     assert score.value == pytest.approx((5 + np.cos(1)) / 6, abs=0.01)
 
 
+def test_frames_that_look_the_same_are_embedded_once(tmp_path):
+    metric = GmeScore(BrightnessEmbedder(), num_frames=5)
+    video = grey_video(tmp_path / "v.mp4", [0, 0, 255, 255, 0])
+    score = metric.score(Clip(video, rules=(metric.sampling,)), "grey")
+    assert len(metric.embedder.seen) == 3
+    assert score.value == pytest.approx((3 + 2 * np.cos(1)) / 5, abs=0.01)
+
+
 def test_a_broken_video_fails_with_its_reason(tmp_path):
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"no video at all")
