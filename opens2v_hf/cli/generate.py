@@ -18,6 +18,7 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of everything that makes videos."""
     group = parser.add_argument_group("making the videos")
     group.add_argument("--model-revision", metavar="REV", help="branch, tag or commit of the model's repo")
+    group.add_argument("--lora", metavar="LORA", help="on top of the pipeline: Hub id (org/name[/file][@rev]) or file")
     group.add_argument("--recipe", metavar="FILE", help="JSON or YAML file of settings; the options below override it")
     for name, kind in (("width", int), ("height", int), ("num-frames", int), ("fps", float), ("steps", int)):
         group.add_argument(f"--gen-{name}", type=kind, metavar="N")
@@ -91,6 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
             say(f"{of_seed}{sample_id}: {reason}", error=True)
         place = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
         say(f"{len(each.made)} videos in {place} ({each.num_reused} were there), {len(each.failed)} failed")
+    remarks = {f"references changed ({how})": count for how, count in made.references_changed.items()}
+    remarks |= {"prompts cut by the text encoder": len(made.prompts_cut)}
+    remarks |= {"prompts rewritten": len(made.prompts_rewritten)}
+    for what, count in remarks.items():
+        if count:
+            say(f"{count} of {len(made.made)} videos: {what}")
     push(arguments)
     return int(any(each.failed for each in (made, *made.others.values())))
 
@@ -140,6 +147,7 @@ def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "model_revision": arguments.model_revision,
         "seed": arguments.seed,
         "seeds": arguments.seeds,
+        "lora": arguments.lora,
         "too_many_references": arguments.too_many_references,
         "references": arguments.references,
         "accept_license": arguments.accept_license,

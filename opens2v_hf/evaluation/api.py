@@ -71,6 +71,7 @@ def score(
     recipe: Recipe | None = None,
     seed: int = SEED,
     seeds: Sequence[int] | None = None,
+    lora: str | None = None,
     too_many_references: TooMany = "fail",
     references: References = "given",
     model_revision: str | None = None,
@@ -131,6 +132,7 @@ def score(
         seeds: in place of `seed`, several videos of each sample. The result is about the first seed, so that it is one
             of a leaderboard's kind; how much the numbers depend on the seed is in `RunResult.scorecard().seeds`. Videos
             and scores of another seed lie in `out`/seed-<n>.
+        lora: on top of a diffusers pipeline; see `opens2v_hf.generate`.
         too_many_references: of samples with more references than the model takes: "fail", "first" or "collage".
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
@@ -163,6 +165,7 @@ def score(
         generator_device,
         generator_dtype,
         seeds,
+        lora,
     )
     check_source(videos, model, making, out)
     selection = Selection.of(limit, ids, category)

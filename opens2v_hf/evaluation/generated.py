@@ -13,6 +13,7 @@ from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.generators.outcome import GenerationRun
 from opens2v_hf.generators.recipe import SEED, Recipe
+from opens2v_hf.generators.request import without_folders
 from opens2v_hf.results.generation import Generation
 
 
@@ -29,6 +30,7 @@ class GenerationOptions:
     device: str | None = None
     dtype: str | None = None
     seeds: Sequence[int] | None = None
+    lora: str | None = None
 
 
 def check_source(videos: object, model: object, options: GenerationOptions, out: object) -> None:
@@ -102,11 +104,10 @@ def only_made(found: FoundVideos, run: GenerationRun) -> FoundVideos:
 def described(run: GenerationRun) -> Generation:
     """What the result says of the run."""
     info = run.generator
-    is_folder = info.kind == "diffusers" and Path(info.name).is_dir()
     return Generation(
         kind=info.kind,
         # a folder of this machine is nobody else's business
-        name=as_line(Path(info.name).resolve().name if is_folder else info.name),
+        name=as_line(without_folders(info.name) if info.kind == "diffusers" else info.name),
         revision=info.revision,
         family=info.family,
         dtype=info.dtype,

@@ -30,6 +30,7 @@ def generate(
     recipe: Recipe | None = None,
     seed: int = SEED,
     seeds: Sequence[int] | None = None,
+    lora: str | None = None,
     too_many_references: TooMany = "fail",
     references: References = "given",
     model_revision: str | None = None,
@@ -55,6 +56,8 @@ def generate(
         seed: of every video.
         seeds: in place of `seed`, several videos of each sample. Those of the first seed go to `out`/videos, those of
             another one to `out`/seed-<n>/videos.
+        lora: on top of a diffusers pipeline: "org/name", "org/name/file.safetensors", "org/name@revision", a file or a
+            folder.
         too_many_references: what to do with samples that have more references than the model takes.
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
@@ -85,6 +88,7 @@ def generate(
         accept_license=accept_license,
         device=device,
         dtype=dtype,
+        lora=lora,
     )
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
     if ids is not None and (unknown := sorted(set(ids) - {sample.id for sample in opened.samples})):
@@ -123,8 +127,9 @@ def generate(
                 ids={sample.id for sample in chosen},
                 retry_failed=retry_failed,
                 distributed=distributed,
+                num_later=(len(all_settings) - number) * len(chosen),
             )
-            for settings in all_settings
+            for number, settings in enumerate(all_settings, start=1)
         ]
         return replace(first, others={run.settings.seed: run for run in others})
     finally:

@@ -44,6 +44,7 @@ class Family:
         packages: that the class needs beside diffusers, by import name.
         min_diffusers: release in which references work as they should.
         notes: what a reader of a result must know.
+        needs_lora: whether references mean something only with a LoRA made for them; the notes say so without one.
     """
 
     pipeline_class: str
@@ -66,6 +67,7 @@ class Family:
     packages: tuple[str, ...] = ()
     min_diffusers: str = "0.35"
     notes: tuple[str, ...] = ()
+    needs_lora: bool = False
 
     @property
     def modular(self) -> bool:
@@ -123,7 +125,7 @@ FAMILIES: dict[str, Family] = {
             "LTX2InContextPipeline", True, "as-is", None, "reference_conditions", _LTX2,
             wrap=("diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora.LTX2ReferenceCondition", "frames"),
             argument_is_list=True, frame_step=8, size_multiple=32, max_tokens=1024, min_diffusers="0.42",
-            notes=("references mean something only with an IC-LoRA made for them",),
+            notes=("references mean something only with an IC-LoRA made for them",), needs_lora=True,
         ),
         Family(
             "ConsisIDPipeline", True, "face", 1, "image",

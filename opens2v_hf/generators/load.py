@@ -69,6 +69,7 @@ def plan_generator(
     accept_license: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    lora: str | None = None,
 ) -> PlannedGenerator:
     """Find out what a name stands for, and check all that can be checked before anything large is downloaded.
 
@@ -81,6 +82,7 @@ def plan_generator(
         accept_license: see `plan_pipeline`.
         device: of a pipeline.
         dtype: of its weights.
+        lora: on top of a pipeline; see `find_lora`.
 
     Raises:
         ArgumentError: the name stands for nothing, or an argument does not belong to its kind.
@@ -88,14 +90,16 @@ def plan_generator(
         ModelError: the model cannot be scored this way.
     """
     if not isinstance(model, str):
-        if revision is not None or references == "none":
-            raise ArgumentError("a model's revision and references='none' belong to a diffusers pipeline's name")
+        if revision is not None or references == "none" or lora is not None:
+            raise ArgumentError("a revision, `references='none'` and a LoRA belong to a diffusers pipeline's name")
         made = as_generator(model)
         return PlannedGenerator(made.info.name, "object", lambda: made)
     kind, _, rest = model.partition(":")
     if kind in ("python", "http", "https"):
-        if revision is not None or references == "none":
-            raise ArgumentError(f"a revision and references='none' belong to a diffusers pipeline, not to {model!r}")
+        if revision is not None or references == "none" or lora is not None:
+            raise ArgumentError(
+                f"a revision, `references='none'` and a LoRA belong to a diffusers pipeline, not to {model!r}"
+            )
         generator = load_function(rest) if kind == "python" else EndpointGenerator(model)
         return PlannedGenerator(model, "python" if kind == "python" else "http", lambda: generator)
     if model.startswith(PREFIX):
@@ -104,9 +108,17 @@ def plan_generator(
         served = plan_provider(model, references=references)
         return PlannedGenerator(model, "provider", lambda: ProviderGenerator(served))
     if model == EMBEDDED:
+        if lora is not None:
+            raise ArgumentError("the embedded pipeline takes no LoRA; name a model that does")
         return PlannedGenerator(model, "diffusers", lambda: _load_embedded(device))
     plan = plan_pipeline(
-        model, revision=revision, references=references, accept_license=accept_license, device=device, dtype=dtype
+        model,
+        revision=revision,
+        references=references,
+        accept_license=accept_license,
+        device=device,
+        dtype=dtype,
+        lora=lora,
     )
     return PlannedGenerator(model, "diffusers", lambda: _load(plan), plan)
 

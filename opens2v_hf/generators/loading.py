@@ -13,6 +13,7 @@ import torch
 
 from opens2v_hf.errors import ModelError
 from opens2v_hf.generators.index_file import PipelineIndex
+from opens2v_hf.generators.lora import add_lora
 from opens2v_hf.generators.plan import PipelinePlan
 
 _MAX_REASON_CHARS = 500
@@ -32,6 +33,8 @@ def load_pipeline(plan: PipelinePlan) -> Any:
         pipeline = _modular(plan, dtypes, arguments) if family.modular else _classic(plan, dtypes, arguments)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError) as error:
         raise ModelError(f"{index.name!r} cannot be loaded as a {family.pipeline_class}: {as_reason(error)}") from error
+    if plan.lora is not None:
+        add_lora(pipeline, plan.lora)
     if hasattr(pipeline, "set_progress_bar_config"):
         pipeline.set_progress_bar_config(disable=True)
     return pipeline

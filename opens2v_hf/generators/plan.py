@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.generators.families import FAMILIES, TEXT_ONLY, Family, text_only_family
 from opens2v_hf.generators.index_file import PipelineIndex, read_index
+from opens2v_hf.generators.lora import Lora, find_lora
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.repos import SPEECH_TO_VIDEO, known_repo
 from opens2v_hf.generators.request import GeneratorInfo
@@ -33,6 +34,7 @@ class PipelinePlan:
         device: that it will run on.
         dtype: of its weights.
         room: how much memory and disk there is.
+        lora: on top of it; None for none.
     """
 
     index: PipelineIndex
@@ -41,14 +43,15 @@ class PipelinePlan:
     device: torch.device
     dtype: torch.dtype
     room: Room
+    lora: Lora | None = None
 
     @property
     def info(self) -> GeneratorInfo:
         """Who makes the videos."""
         return GeneratorInfo(
             kind="diffusers",
-            name=self.index.name,
-            revision=self.index.revision,
+            name=self.index.name + (f" + {self.lora.name}" if self.lora else ""),
+            revision=self.index.revision + (f" + {self.lora.revision}" if self.lora else ""),
             family=self.family.pipeline_class,
             dtype=str(self.dtype).removeprefix("torch."),
             versions={package: version(package) for package in ("diffusers", "torch", "transformers")},
@@ -83,6 +86,7 @@ def plan_pipeline(
     accept_license: bool = False,
     device: str | None = None,
     dtype: str | None = None,
+    lora: str | None = None,
 ) -> PipelinePlan:
     """Check a model before anything large is downloaded: known repo, index file, family, packages, disk and memory.
 
@@ -93,6 +97,7 @@ def plan_pipeline(
         accept_license: the user has read a licence that grants nothing in some territories, and may use the model.
         device: "cuda", "cpu", ...; None picks one.
         dtype: of the weights; None takes bfloat16 on a GPU and float32 elsewhere. A Wan VAE is always float32.
+        lora: on top of it; see `find_lora`.
 
     Raises:
         ArgumentError: the licence must be accepted first.
@@ -122,7 +127,11 @@ def plan_pipeline(
     if dtype is None:
         dtype = "bfloat16" if chosen.type == "cuda" else "float32"
     picked = pick_dtype(dtype, chosen)
-    return PipelinePlan(index, family, family.notes, chosen, picked, find_room(index, chosen, picked))
+    found = None if lora is None else find_lora(lora)
+    if found is not None:
+        _need_package("peft", "0.17", name)
+    notes = () if family.needs_lora and found is not None else family.notes
+    return PipelinePlan(index, family, notes, chosen, picked, find_room(index, chosen, picked), found)
 
 
 def _family(pipeline_class: str, name: str, references: References) -> Family:

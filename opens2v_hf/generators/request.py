@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,6 +79,21 @@ class GeneratorInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     subject_driven: bool = True
     notes: tuple[str, ...] = ()
+
+
+def without_folders(name: str) -> str:
+    """A generator's name as others may see it: a folder of this machine is its last part alone.
+
+    Example:
+        >>> without_folders("/home/me/vace + org/lora"), without_folders("Wan-AI/Wan2.1-VACE-1.3B-diffusers")
+        ('vace + org/lora', 'Wan-AI/Wan2.1-VACE-1.3B-diffusers')
+    """
+    return " + ".join(_without_folders(part) for part in name.split(" + "))
+
+
+def _without_folders(name: str) -> str:
+    place = Path(name).expanduser()
+    return place.resolve().name if place.is_absolute() or place.exists() else name
 
 
 class Described(Protocol):

@@ -100,6 +100,7 @@ def generate_videos(
     ids: Collection[str] | None = None,
     retry_failed: bool = False,
     distributed: bool = True,
+    num_later: int = 0,
 ) -> GenerationRun:
     """Make the videos of a split, but for those that are there already.
 
@@ -113,6 +114,7 @@ def generate_videos(
         ids: of the samples; all of them by default.
         retry_failed: try again also what failed for a reason that lies in the request.
         distributed: False to make all videos in this process, whatever was launched.
+        num_later: videos that other calls will make, for the estimate of the time.
 
     Raises:
         ArgumentError: what was asked for cannot be done.
@@ -143,7 +145,7 @@ def generate_videos(
         journal = open_journal(journal_folder, rank=processes.rank, launch=processes.launch)
         held.callback(journal.close)
         num_left = sum(not is_made(sample, split, place, generator.info, settings) for sample in samples)
-        took = _Estimate(num_left, processes.count) if shown else lambda seconds: None
+        took = _Estimate(num_left + num_later, processes.count) if shown else lambda seconds: None
         common = Common(generator, split, place, settings, lambda key: journal.get(key), shown, took)
         groups: list[Group] = [SampleGroup(common, sample) for sample in samples]
         own = run_units(

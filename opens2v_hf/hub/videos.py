@@ -16,6 +16,7 @@ from huggingface_hub import HfApi
 
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.evaluation.video_names import is_video_name
+from opens2v_hf.generators.request import without_folders
 from opens2v_hf.hub.publish import check_access, plan, publish
 from opens2v_hf.hub.repo_content import RepoContent
 
@@ -93,8 +94,7 @@ def _public_record(path: Path) -> bytes:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         generator = record["generator"]
-        if (place := Path(generator["name"]).expanduser()).is_absolute() or place.exists():
-            generator["name"] = place.resolve().name
+        generator["name"] = without_folders(generator["name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{path} is no record of `opens2v generate`; remove it and its video") from error
     return json.dumps(record, indent=2, ensure_ascii=False).encode()

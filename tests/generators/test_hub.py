@@ -65,3 +65,30 @@ def test_repos_are_judged_by_their_index_file(loopback_hub, tmp_path):
         found = json.loads(loopback_hub.run(CHECK, "read", asked, what, home=tmp_path / "home", user="guest"))
         assert words in found["org/vace@None"]
     assert not list((tmp_path / "home").rglob("*.safetensors"))  # nothing large was downloaded
+
+
+LORA = """
+import json
+from huggingface_hub import HfApi
+from opens2v_hf.errors import ModelError
+from opens2v_hf.generators.lora import find_lora
+api, seen = HfApi(), {}
+commit = api.create_repo("org/lora") and None
+for name in ("a.safetensors", "deep/b.safetensors", "README.md"):
+    commit = api.upload_file(path_or_fileobj=name.encode(), path_in_repo=name, repo_id="org/lora").oid
+for name in ("org/lora", "org/lora/deep/b.safetensors", f"org/lora/a.safetensors@{commit}", "org/lora@v9"):
+    try:
+        found = find_lora(name)
+        seen[name.partition("@")[0]] = [found.repo, found.weight_name, found.revision == commit]
+    except ModelError as error:
+        seen[name] = str(error)
+print(json.dumps(seen))
+"""
+
+
+def test_a_lora_is_found_by_its_repo_file_and_revision(loopback_hub, tmp_path):
+    found = json.loads(loopback_hub.run(LORA, home=tmp_path / "home"))
+    assert "found a.safetensors, b.safetensors" in found["org/lora"]
+    assert found["org/lora/deep/b.safetensors"] == ["org/lora", "deep/b.safetensors", True]
+    assert found["org/lora/a.safetensors"] == ["org/lora", "a.safetensors", True]
+    assert "the Hub does not give it" in found["org/lora@v9"]

@@ -1,5 +1,6 @@
 """Runs with generators of a few lines: what is made once, kept, retried and refused."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -283,9 +284,11 @@ def test_the_plan_counts_what_is_there_and_what_is_too_much(benchmark, tmp_path,
 
 
 def test_the_time_of_the_rest_is_said_after_the_first(benchmark, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(generation_unit.time, "monotonic", iter(range(0, 10_000, 90)).__next__)
+    monkeypatch.setattr(generation_unit.time, "monotonic", itertools.count(0, 90).__next__)
     make(Stripes(), benchmark, tmp_path)
     assert "the first video took 90 s; the other 3 take about 0:04:30 in all" in capsys.readouterr().err
+    make(Stripes(), benchmark, tmp_path / "two", seeds=[1, 2])
+    assert "the other 7 take about 0:10:30 in all" in capsys.readouterr().err
 
 
 def test_a_model_is_not_loaded_where_its_videos_are_there(benchmark, tmp_path, monkeypatch, caplog):
