@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opens2v_hf.errors import MissingDependencyError, ModelError, ResultError, ServiceUnavailableError
+from opens2v_hf.pipeline.faults import ERROR, raise_what_concerns_all
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput
-
-ERROR = "error"
-"""The rule under which clips are dropped with which something went wrong."""
-
-_CONCERNS_ALL = (MissingDependencyError, ModelError, ServiceUnavailableError, ResultError)
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,7 +88,7 @@ def _outcome(stage: Stage, clips: Sequence[ClipRecord]) -> StageOutput:
     try:
         return stage(clips)
     except Exception as error:
-        _raise_what_concerns_all(error)
+        raise_what_concerns_all(error)
         if len(clips) == 1:
             _LOGGER.debug("the stage %s failed with %s", stage.name, clips[0].id, exc_info=error)
             reason = f"{type(error).__name__}: {error}"
@@ -105,15 +98,3 @@ def _outcome(stage: Stage, clips: Sequence[ClipRecord]) -> StageOutput:
         [clip for output in outputs for clip in output.kept],
         [dropped for output in outputs for dropped in output.dropped],
     )
-
-
-def _raise_what_concerns_all(error: Exception) -> None:
-    if isinstance(error, _CONCERNS_ALL):
-        raise error
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
-            raise ResultError(
-                f"the system refuses more: {cause.strerror}; free some, and run the same command again"
-            ) from error
-        cause = cause.__cause__ or cause.__context__

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
-from opens2v_hf.errors import MissingDependencyError, ModelError, OpenS2VError, ServiceUnavailableError
+from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.pipeline.faults import ERROR, raise_what_concerns_all
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, StageOutput
 
-ERROR = "error"
-"""The rule by which clips are dropped with which something went wrong."""
-
-_CONCERNS_ALL = (MissingDependencyError, ModelError, ServiceUnavailableError)
+_LOGGER = logging.getLogger(__name__)
 
 
 class ClipDroppedError(Exception):
@@ -37,10 +36,10 @@ def each_clip(
         stage: its name.
         clips: the batch.
         apply: from a clip to the clips that it becomes; it appends what it drops of a clip that goes on, and raises
-            `ClipDroppedError`, or an `OpenS2VError` for what went wrong.
+            `ClipDroppedError`, or anything else for what went wrong.
 
     Raises:
-        MissingDependencyError: likewise what concerns all clips: a `ModelError`, a `ServiceUnavailableError`.
+        OpenS2VError: what concerns all clips, see `raise_what_concerns_all`.
     """
     kept: list[ClipRecord] = []
     dropped: list[Dropped] = []
@@ -48,11 +47,15 @@ def each_clip(
         lost: list[Dropped] = []
         try:
             kept += apply(clip, lost)
-        except ClipDroppedError as left_out:
-            lost.append(Dropped(clip.id, stage, left_out.rule, left_out.reason, record=clip))
-        except _CONCERNS_ALL:
-            raise
-        except OpenS2VError as error:
-            lost.append(Dropped(clip.id, stage, ERROR, str(error), record=clip))
+        except Exception as error:  # whatever it is, it costs this clip only
+            raise_what_concerns_all(error)
+            if isinstance(error, ClipDroppedError):
+                rule, reason = error.rule, error.reason
+            else:
+                _LOGGER.debug("the stage %s failed with %s", stage, clip.id, exc_info=error)
+                rule, reason = ERROR, str(error)
+                if not isinstance(error, OpenS2VError):
+                    reason = f"{type(error).__name__}: {reason}"
+            lost.append(Dropped(clip.id, stage, rule, reason, record=clip))
         dropped += lost
     return StageOutput(kept, dropped)

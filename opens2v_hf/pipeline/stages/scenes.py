@@ -116,12 +116,13 @@ class Scenes:
             for first, after in _pieces(start, end, self.max_seconds, fps):
                 found = clip_id(clip.source.name, clip.start + first, clip.start + after)
                 seconds = (after - first) / fps
+                span = {"id": found, "start": clip.start + first, "end": clip.start + after}
+                shot = clip.made_by(self.name, facts, **span)
                 if seconds >= self.min_seconds:
-                    span = {"id": found, "start": clip.start + first, "end": clip.start + after}
-                    kept.append(clip.made_by(self.name, facts, **span))
+                    kept.append(shot)
                 else:
                     reason = f"{seconds:.2f} s, and a clip has at least {self.min_seconds:g} s (min_seconds)"
-                    lost.append(Dropped(found, self.name, "too_short", reason))
+                    lost.append(Dropped(found, self.name, "too_short", reason, record=shot))
         if not kept:
             raise ClipDroppedError(
                 "no_scene", f"none of its {len(shots)} shots has at least {self.min_seconds:g} s (min_seconds)"

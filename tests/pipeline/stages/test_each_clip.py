@@ -1,0 +1,70 @@
+"""What costs one clip, and what ends a stage."""
+
+import errno
+
+import pytest
+from helpers.clips import rules
+
+from opens2v_hf.errors import ModelError, ResultError, VideoError
+from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.records import ClipRecord, SourceFile
+from opens2v_hf.pipeline.stage import Dropped
+from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
+from opens2v_hf.pipeline.stages.probe import Probe
+
+CLIPS = [ClipRecord(name, SourceFile(name, name)) for name in "abc"]
+
+
+def failing(error: Exception):
+    def apply(clip, lost):
+        if clip.id == "b":
+            raise error
+        return [clip]
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("error", "rule", "reason"),
+    [
+        (ClipDroppedError("too_dark", "3, at least 9"), "too_dark", "3, at least 9"),
+        (VideoError("b.mp4: frame 3 is damaged"), "error", "b.mp4: frame 3 is damaged"),
+        (ZeroDivisionError("division by zero"), "error", "ZeroDivisionError: division by zero"),
+        (MemoryError("frames"), "error", "MemoryError: frames"),
+    ],
+)
+def test_what_goes_wrong_with_a_clip_costs_that_clip(error: Exception, rule: str, reason: str) -> None:
+    output = each_clip("stage", CLIPS, failing(error))
+
+    assert [clip.id for clip in output.kept] == ["a", "c"]
+    ((drop),) = output.dropped
+    assert (drop.clip_id, drop.stage, drop.rule, drop.reason, drop.record) == ("b", "stage", rule, reason, CLIPS[1])
+
+
+def test_what_concerns_all_ends_the_stage() -> None:
+    with pytest.raises(ModelError):
+        each_clip("stage", CLIPS, failing(ModelError("no weights")))
+    with pytest.raises(KeyboardInterrupt):
+        each_clip("stage", CLIPS, failing(KeyboardInterrupt()))
+
+
+def test_a_full_disk_is_not_taken_for_files_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(media.fsspec, "open", no_space)
+    remote = [ClipRecord(name, SourceFile(f"memory://{name}", name)) for name in "ab"]
+
+    with pytest.raises(ResultError, match="No space left on device"):
+        Probe()(remote)
+
+    monkeypatch.setattr(media.fsspec, "open", lambda *args, **kwargs: (_ for _ in ()).throw(PermissionError("denied")))
+    assert rules(Probe()(remote).dropped) == ["missing", "missing"]
+
+
+def test_what_was_dropped_of_a_clip_before_is_counted() -> None:
+    def apply(clip, lost):
+        lost.append(Dropped(clip.id, "stage", "repeated", "", subject="star"))
+        raise ClipDroppedError("no_tags", "none is left")
+
+    assert rules(each_clip("stage", CLIPS[:1], apply).dropped) == ["repeated", "no_tags"]
