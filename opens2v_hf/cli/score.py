@@ -92,6 +92,11 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     natural = parser.add_argument_group("naturalscore")
     natural.add_argument("--judge-base-url", metavar="URL", help="of an OpenAI-compatible endpoint")
     natural.add_argument("--judge-concurrency", type=int, metavar="N", help="requests at a time")
+    natural.add_argument(
+        "--judge-batch",
+        action="store_true",
+        help="ask for all videos in batches, for half the price and within a day; the same command goes on waiting",
+    )
     natural.add_argument("--judge-max-calls", type=int, metavar="N", help="stop asking after so many requests")
     natural.add_argument("--protocol", choices=("released", "full"), help="frames and rubric (default: released)")
     natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
@@ -219,6 +224,8 @@ def _chosen(arguments: argparse.Namespace, metrics: Sequence[str]) -> tuple[dict
         arguments_of_role = {name: getattr(arguments, name) for name in _LOADING_FLAGS if name in ROLES[role].arguments}
         if role == "judge":
             arguments_of_role = {name: getattr(arguments, f"judge_{name}") for name in _JUDGE_FLAGS}
+            if arguments.judge_batch:
+                arguments_of_role["batch"] = str(Path(arguments.out) / f"{arguments.split}.judge-batch")
         loading[role] = {**_given(arguments_of_role), **loading.get(role, {})}
     return options, chosen_models(arguments, roles, loading=loading)
 

@@ -189,6 +189,11 @@ class OpenVideo:
             max_kept_bytes=kept_bytes(rules),
         )
 
+    @property
+    def clip(self) -> Clip:
+        """The clip that `prepare` opened."""
+        return self._opened()
+
     def num_bytes(self) -> int:
         """About what the file and its decoded frames take, those that are just handed out included."""
         clip = self._opened()

@@ -17,6 +17,7 @@ from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf._version import __version__
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.evaluation.ask_ahead import ask_ahead
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.score_video import HEADER, ScoringPass, VideoGroup, score_of
 from opens2v_hf.evaluation.timings import Timings
@@ -274,6 +275,7 @@ def _score_all(
             timings=timings,
         )
         groups = [VideoGroup(common, sample) for sample in run.wanted]
+        ask_ahead(tasks, groups, journal, processes)
         outcomes.append(
             run_units(
                 groups,

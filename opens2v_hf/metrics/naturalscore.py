@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.judge.base import Judge, Rating
+from opens2v_hf.models.judge.batched import BatchedJudge
 from opens2v_hf.models.judge.editions import EditionJudge, JudgeEdition
 from opens2v_hf.models.judge.loading import load_judge
 from opens2v_hf.models.judge.rubric import FULL, PROTOCOLS, RELEASED, Rubric
@@ -166,6 +168,40 @@ class NaturalScore:
         if self._allow_partial:
             caveats.append("runs without a score are left out of a video's mean")
         return tuple(caveats)
+
+    @property
+    def asks_in_batches(self) -> bool:
+        """Whether the judge is to be asked for all clips before any is scored; see `ask_ahead`."""
+        return isinstance(self._judge, BatchedJudge)
+
+    def ask_ahead(
+        self,
+        clips: Callable[[], Iterable[Clip]],
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        price: Callable[[int], str] = lambda _: "",
+    ) -> None:
+        """Ask a judge that answers in batches for many clips, and wait; see `BatchedJudge.ask`.
+
+        Args:
+            clips: gives them; called once for each round.
+            say: told how far it is.
+            price: from a number of requests to what they cost, in words.
+
+        Raises:
+            ArgumentError: the judge does not answer in batches, or has too small a budget.
+            ServiceUnavailableError: the service refuses a batch, or a batch came to nothing.
+        """
+        if not isinstance(self._judge, BatchedJudge):
+            raise ArgumentError(f"the judge {self._judge.info.name!r} does not answer in batches")
+        self._judge.ask(lambda: self._frames_of(clips()), self._rubric, runs=self._runs, say=say, price=price)
+
+    def _frames_of(self, clips: Iterable[Clip]) -> Iterator[list[Image.Image]]:
+        for clip in clips:
+            try:
+                yield [shown(frame, self._edition) for frame in clip.frames(self.sampling)]
+            except VideoError:  # the score of this clip says so
+                continue
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
         """Score one clip; nothing but the clip is needed.

@@ -128,6 +128,11 @@ class ChatClient:
         """Whether OpenAI's own endpoint is asked."""
         return self.url == _completions_url(DEFAULT_BASE_URL)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header with the key, where there is one: for other requests to the same service, never to be shown."""
+        return {name: value for name, value in self._headers.items() if name == "Authorization"}
+
     def complete(self, body: bytes, keep: Callable[[str, str], None]) -> ChatReply:
         """Get the answer to one request.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
@@ -14,7 +16,7 @@ from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
-from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply
+from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply, read_completion, read_error
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
 from opens2v_hf.models.judge.options import EndpointOptions, known_options
 from opens2v_hf.models.judge.rubric import Rubric
@@ -24,6 +26,7 @@ from opens2v_hf.scores.natural import read_listed, read_score
 if TYPE_CHECKING:
     from PIL import Image
 
+_EXCERPT_CHARS = 300
 _REPLY_TOKENS = (64, 4096, 16384)
 """Bounds on a reply's tokens, one after the other, where the user sets none. No score depends on them."""
 
@@ -69,7 +72,7 @@ class EndpointJudge:
         self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:
             check_lifetime(self._model, utc_date(now()))
-        self._bound = ReplyBound(self._options, (1,) if self.deterministic else _REPLY_TOKENS)
+        self._bound = self._new_bound()
 
     @property
     def info(self) -> ModelInfo:
@@ -105,13 +108,92 @@ class EndpointJudge:
         """See `Judge.rate`."""
         if not frames or runs < 1:
             raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
-        messages = user_turn(rubric.text, frames, self._options)
+        messages = self.messages(frames, rubric)
         with ThreadPoolExecutor(max_workers=min(runs, self._options.concurrency)) as pool:
             try:
                 return list(pool.map(self._run, [messages] * runs))
             except BaseException:  # Ctrl-C; without this the pool would wait for all attempts
                 self._client.stop()
                 raise
+
+    @property
+    def base_url(self) -> str:
+        """Up to and without "/chat/completions"."""
+        return self._client.url.removesuffix("/chat/completions")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """See `ChatClient.headers`."""
+        return self._client.headers
+
+    @property
+    def max_reply_attempts(self) -> int:
+        """See `EndpointOptions`."""
+        return self._options.max_reply_attempts
+
+    def messages(self, frames: Sequence[Image.Image], rubric: Rubric) -> bytes:
+        """The part of a request that is the same for all requests of a video, as JSON."""
+        return user_turn(rubric.text, frames, self._options)
+
+    def request_after(self, messages: bytes, answers: Sequence[Mapping[str, Any]]) -> bytes:
+        """The next request, when earlier ones were answered like this.
+
+        Args:
+            messages: see `messages`.
+            answers: status and body of each, as `rating_of` takes them.
+        """
+        bound = self._new_bound()
+        for answer in answers:
+            used = bound.now()
+            if answer["status"] == httpx.codes.OK:
+                if self._completion(answer).cut_off:
+                    bound.widen(used)
+            else:
+                said, param = read_error(answer["body"])
+                bound.renamed(used, RefusedError(said, param=param, said=said))
+        return chat_request(self._model, messages, bound.now(), self._options)
+
+    def rating_of(self, answers: Sequence[Mapping[str, Any]]) -> Rating | None:
+        """What the answers to one run's requests say; None where another request is due.
+
+        Args:
+            answers: in order, each with the HTTP "status" and the "body" as text.
+        """
+        replies: list[tuple[str, str]] = []
+        details: dict[str, Any] = {}
+        error = ""
+        for answer in answers:
+            if answer["status"] != httpx.codes.OK:
+                said = read_error(answer["body"])[0][:_EXCERPT_CHARS]
+                replies.append((f"[HTTP {answer['status']}] {said}", "no reply"))
+                error = f"HTTP {answer['status']}: {said}"
+                continue
+            reply = self._completion(answer)
+            replies.append((reply.text, self._hinders(reply.problem)))
+            details = self._details(reply)
+            try:
+                score, read = self._read(reply)
+                return Rating(score, reply.text, **_kept(replies), details=details | read)
+            except JudgeError as failure:
+                error = str(failure)
+        if len(answers) < self.max_reply_attempts:
+            return None
+        return Rating(None, replies[-1][0], f"no score; the last: {error}", **_kept(replies), details=details)
+
+    def _completion(self, answer: Mapping[str, Any]) -> ChatReply:
+        try:
+            return read_completion(answer["body"].encode())[0]
+        except ValueError as error:
+            return ChatReply(answer["body"][:_EXCERPT_CHARS], f"the reply is no chat completion: {error}", "")
+
+    def _details(self, reply: ChatReply) -> dict[str, Any]:
+        details: dict[str, Any] = {"answered_by": reply.model} if reply.model else {}
+        if self.deterministic and reply.first_token is not None:
+            details["logprobs"] = dict(reply.first_token)
+        return details
+
+    def _new_bound(self) -> ReplyBound:
+        return ReplyBound(self._options, (1,) if self.deterministic else _REPLY_TOKENS)
 
     def _run(self, messages: bytes) -> Rating:
         replies: list[tuple[str, str]] = []
@@ -135,9 +217,7 @@ class EndpointJudge:
             remaining -= 1
             if reply.cut_off:
                 self._bound.widen(bound)
-            details = {"answered_by": reply.model} if reply.model else {}
-            if self.deterministic and reply.first_token is not None:
-                details["logprobs"] = dict(reply.first_token)
+            details = self._details(reply)
             try:
                 score, read = self._read(reply)
                 return Rating(score, reply.text, **_kept(replies), details=details | read)

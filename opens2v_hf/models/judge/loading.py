@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.base import Judge
+from opens2v_hf.models.judge.batched import BatchedJudge
 from opens2v_hf.models.judge.editions import SHA256, judge_edition, load_edition
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
@@ -16,7 +18,11 @@ from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES
 
 
 def load_judge(
-    judge: str | os.PathLike[str] = ROLES["judge"].released, *, revision: str | None = None, **options: Any
+    judge: str | os.PathLike[str] = ROLES["judge"].released,
+    *,
+    revision: str | None = None,
+    batch: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Judge:
     """Load a judge by name.
 
@@ -25,6 +31,8 @@ def load_judge(
             here or, with `base_url`, behind a server; else a vision-language model to run here: a Hub id, a folder, or
             "embedded".
         revision: of a Hub repo; see `load_edition` for that of a frozen judge.
+        batch: folder for batches: an endpoint is then asked for all videos at once, for half the price and within a
+            day, where whole runs are scored (`opens2v score`).
         **options: of `EndpointOptions` or of `LocalJudge.from_pretrained`.
 
     Raises:
@@ -33,7 +41,12 @@ def load_judge(
     """
     name = os.fspath(judge)
     if name.startswith(ENDPOINT_PREFIX):
-        return _endpoint_judge(name, revision, options)
+        endpoint = _endpoint_judge(name, revision, options)
+        return endpoint if batch is None else BatchedJudge(endpoint, batch, sleep=time.sleep)
+    if batch is not None:
+        raise ArgumentError(
+            f"batches are for a judge behind an endpoint ({ENDPOINT_PREFIX}<model>), not {name!r}; leave `batch` out"
+        )
     if name in SHA256:
         return load_edition(judge_edition(name), revision=revision, **options)
     # imported here, so that asking an endpoint needs no torch
@@ -49,7 +62,11 @@ def load_judge(
 
 
 def check_judge(
-    judge: str | os.PathLike[str] = ROLES["judge"].released, *, revision: str | None = None, **options: Any
+    judge: str | os.PathLike[str] = ROLES["judge"].released,
+    *,
+    revision: str | None = None,
+    batch: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> None:
     """Raise what `load_judge` would raise for a judge behind an endpoint; nothing is asked.
 

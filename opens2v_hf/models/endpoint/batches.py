@@ -1,0 +1,146 @@
+"""Many chat completions as batches: a file of requests goes up, and hours later a file of answers comes down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import tenacity
+
+from opens2v_hf.errors import ServiceUnavailableError
+
+ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+"""States of a batch of which nothing more comes."""
+
+TAG = "opens2v"
+"""Name of the metadata by which a batch is found again whose id was lost with its process."""
+
+_WINDOW = "24h"
+_ATTEMPTS = 6
+_EXCERPT_CHARS = 300
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the service says of a batch.
+
+    Attributes:
+        id: of the batch.
+        state: "validating", "in_progress", "finalizing", or one of `ENDED`.
+        files: of answers and of errors, as far as there are any.
+        completed: requests that are done.
+        total: requests.
+        problem: why it failed; empty where it did not.
+    """
+
+    id: str
+    state: str
+    files: tuple[str, ...]
+    completed: int
+    total: int
+    problem: str
+
+
+class _TransientError(Exception):
+    pass
+
+
+class BatchClient:
+    """The files and batches endpoints of a service that speaks OpenAI's protocol.
+
+    Args:
+        base_url: up to and without "/batches".
+        headers: with the key; never shown.
+        timeout_s: of one request; files are large.
+        sleep: waits some seconds between attempts.
+    """
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], *, timeout_s: float, sleep: Callable[[float], None]
+    ) -> None:
+        self._base_url = base_url
+        self._http = httpx.Client(headers=dict(headers), timeout=timeout_s)
+        self._sleep = sleep
+
+    def submit(self, requests: bytes, tag: str) -> str:
+        """Start a batch, unless one with this tag is there already; returns its id.
+
+        Raises:
+            ServiceUnavailableError: the service refuses it, or gives no answer.
+        """
+        for record in self._get("/batches", {"limit": 100}).json().get("data", []):
+            metadata = record.get("metadata") or {}
+            if metadata.get(TAG) == tag and record.get("status") not in ("failed", "cancelled"):
+                return str(record["id"])
+        uploaded = self._ask(
+            "POST",
+            "/files",
+            data={"purpose": "batch"},
+            files={"file": ("requests.jsonl", requests, "application/jsonl")},
+        )
+        record = {
+            "input_file_id": uploaded.json()["id"],
+            "endpoint": "/v1/chat/completions",
+            "completion_window": _WINDOW,
+            "metadata": {TAG: tag},
+        }
+        return str(self._ask("POST", "/batches", json=record).json()["id"])
+
+    def look(self, batch_id: str) -> Batch:
+        """How far a batch is.
+
+        Raises:
+            ServiceUnavailableError: see `submit`.
+        """
+        record = self._get(f"/batches/{batch_id}").json()
+        counts = record.get("request_counts") or {}
+        errors = (record.get("errors") or {}).get("data") or []
+        files = [record.get(name) for name in ("output_file_id", "error_file_id")]
+        return Batch(
+            id=batch_id,
+            state=str(record.get("status", "")),
+            files=tuple(str(name) for name in files if name),
+            completed=int(counts.get("completed", 0)) + int(counts.get("failed", 0)),
+            total=int(counts.get("total", 0)),
+            problem="; ".join(str(error.get("message", "")) for error in errors)[:_EXCERPT_CHARS],
+        )
+
+    def content(self, file_id: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            ServiceUnavailableError: see `submit`.
+        """
+        return self._get(f"/files/{file_id}/content").content
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        return self._ask("GET", path, params=params)
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_TransientError),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(initial=1.0, max=60.0),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, method, path, arguments)
+        except _TransientError as error:
+            raise ServiceUnavailableError(f"{self._base_url}{path} gave no answer: {error}") from error
+
+    def _attempt(self, method: str, path: str, arguments: Mapping[str, Any]) -> httpx.Response:
+        try:
+            response = self._http.request(method, self._base_url + path, **arguments)
+        except httpx.RequestError as error:
+            raise _TransientError(f"the connection failed ({type(error).__name__})") from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+            raise _TransientError(f"HTTP {response.status_code}")
+        if response.is_error or response.is_redirect:
+            raise ServiceUnavailableError(
+                f"{self._base_url}{path} refused with {response.status_code}; does the service take batches? It says: "
+                f"{response.text[:_EXCERPT_CHARS]}"
+            )
+        return response
