@@ -10,6 +10,7 @@ from pathlib import Path
 
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder
+from opens2v_hf.evaluation.timings import FILE as TIMINGS
 from opens2v_hf.jobs.journal import remove_crash_traces
 from opens2v_hf.jobs.journal_files import journal_files, remove_files
 from opens2v_hf.jobs.lock import only_run
@@ -68,7 +69,9 @@ class Output:
             # another run may have written one between the two
             self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
             if self.fresh:
-                remove_files([*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors])
+                remove_files(
+                    [*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors, self.journal / TIMINGS]
+                )
             self._remove_leftovers()
             yield
 

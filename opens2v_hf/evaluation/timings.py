@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from opens2v_hf._util.atomic import atomic_file
+from opens2v_hf._util.console import remark
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.table import aligned
@@ -53,8 +54,7 @@ class Timings:
     def save(self, folder: Path) -> None:
         """Write it to a journal's folder, together with what earlier runs measured there.
 
-        Raises:
-            ResultError: it cannot be written.
+        Where it cannot be written, that is said and costs nothing: the scores are safe by then.
         """
         if not self._sums:
             return
@@ -66,7 +66,7 @@ class Timings:
             with atomic_file(folder / FILE) as temporary:
                 temporary.write_text(json.dumps(whole.to_dict(), indent=2), encoding="utf-8")
         except OSError as error:
-            raise ResultError(f"cannot write {folder / FILE}: {error.strerror or error}; free space") from error
+            remark(f"the seconds of this run are not kept: cannot write {folder / FILE} ({error.strerror or error})")
 
     def format(self, estimated: Mapping[str, float] | None = None) -> str:
         """A table; empty where nothing was measured.

@@ -144,6 +144,9 @@ def test_a_run_measures_what_was_estimated_and_corrects_the_estimate(tmp_path, c
     assert "measured" not in capsys.readouterr().err
     record = json.loads((tmp_path / "out/open-domain.journal/timings.json").read_text())
     assert record["motion_amplitude"]["num_videos"] == 2
+    opens2v_hf.score(tmp_path / "videos", out=tmp_path / "out", resume="never", **common)
+    record = json.loads((tmp_path / "out/open-domain.journal/timings.json").read_text())
+    assert record["motion_amplitude"]["num_videos"] == 2  # those of the run that was forgotten do not count
     seconds = measured_seconds(tmp_path / "out", "open-domain")["motion_amplitude"]
     assert seconds == pytest.approx(record["motion_amplitude"]["seconds"] / 2)
     words = ["--gpu", "h100", "--metrics", "motion_amplitude", "--measured", str(tmp_path / "out")]
@@ -153,7 +156,7 @@ def test_a_run_measures_what_was_estimated_and_corrects_the_estimate(tmp_path, c
     assert shown.endswith("measured")
 
 
-def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path):
+def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path, capsys):
     first = Timings()
     first.add("gmescore", 3.0, 2)
     first.save(tmp_path)
@@ -166,6 +169,9 @@ def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path
         "gmescore": {"seconds": 4.0, "num_videos": 3},
         "nexusscore": {"seconds": 2.0, "num_videos": 1},
     }
+    (tmp_path / "file").write_text("")
+    second.save(tmp_path / "file")
+    assert "the seconds of this run are not kept" in capsys.readouterr().err
     (tmp_path / "timings.json").write_text('{"gmescore": {"seconds": "many"}')
     second.save(tmp_path)
     assert json.loads((tmp_path / "timings.json").read_text())["gmescore"]["num_videos"] == 1

@@ -233,24 +233,36 @@ def test_a_job_from_its_price_to_its_result(place, tmp_path, loopback_hub):
     assert missing[0] == 2
 
 
+MODEL = """
+import numpy as np
+def generate(request):
+    frames = np.zeros((4, 16, 32, 3), np.uint8)
+    frames[range(4), :, range(4)] = 255
+    return frames
+"""
+
+
 def test_the_same_command_goes_on_with_what_a_job_has_left(place, tmp_path, loopback_hub):
-    out = tmp_path / "out"
+    out, model = tmp_path / "out", tmp_path / "mine.py"
+    model.write_text(MODEL)
     score = [
-        "score", place / "videos", "--data-dir", place / "benchmark", "--metrics", "motion_amplitude", "--name", "x",
-        "--out", out, "--job", "cpu-basic", "--yes",
+        "score", "--model", f"python:{model}:generate", "--data-dir", place / "benchmark", "--metrics",
+        "motion_amplitude", "--name", "x", "--out", out, "--job", "cpu-basic", "--yes",
     ]  # fmt: skip
     first, second, detached, stopped, elsewhere = opens2v(
         loopback_hub,
         [*score, "--ids", "singleobj_1"],
-        score,
+        [*score, "--ids", "singleobj_1,singleface_1"],
         [*score, "--detach"],
         ["job", "cancel", out],
-        [*score[:-5], "--out", place, "--job", "cpu-basic", "--yes"],
+        ["score", "org/videos", "--out", place, "--job", "cpu-basic", "--yes"],
         user="again",
     )
     assert "1 of 1 scored, 0 taken from the journal" in first[1]
     assert "an earlier job is gone on with" in second[1]
+    assert "2 samples: 1 videos to make, 1 there already" in second[1]
     assert "2 of 2 scored, 1 taken from the journal" in second[1]
+    assert (out / "videos/singleface_1.mp4").is_file()
     assert detached[0] == 0
     assert "opens2v job logs" in detached[1]
     assert stopped[0] == 0

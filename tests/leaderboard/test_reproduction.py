@@ -192,6 +192,8 @@ def test_the_list_says_what_is_known(capsys):
     }
     assert main(["reproduce", "VACE-1.3B"]) == 2
     assert "--out" in capsys.readouterr().err
+    assert main(["reproduce", "VACE-1.3B", "--out", "x", "--videos-repo", "org/videos"]) == 2
+    assert "give --from new with it" in capsys.readouterr().err
 
 
 FILES = [

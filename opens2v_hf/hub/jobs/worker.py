@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,9 +58,12 @@ def run_job(
     """
     begun = time.monotonic()
     api = HfApi()
-    with tempfile.TemporaryDirectory() as temporary:
-        snapshot_download(repo_id, repo_type="dataset", allow_patterns=[f"{path}/*"], local_dir=temporary)
-        work = Path(temporary, path)
+    # the same place each time: names of local models and functions, which are part of a video's key, hold it
+    root = Path(tempfile.gettempdir(), "opens2v-job")
+    work = root / path
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        snapshot_download(repo_id, repo_type="dataset", allow_patterns=[f"{path}/*"], local_dir=root)
         plan = json.loads((work / PLAN).read_text("utf-8"))
         out = work / OUT
         out.mkdir(exist_ok=True)
@@ -70,6 +74,8 @@ def run_job(
         state = {"exit_code": ended, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         more = {f"{path}/{STATE}": json.dumps(state).encode()}
         _push(mirror, more=more, attempts=_ATTEMPTS, sleep=sleep)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return 0 if ended is not None else 1
 
 
