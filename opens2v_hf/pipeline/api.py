@@ -6,18 +6,21 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ArgumentError, ResultError, SourceError
 from opens2v_hf.jobs.lock import only_run
+from opens2v_hf.pipeline.card import write_card
 from opens2v_hf.pipeline.engines.local import LocalEngine
 from opens2v_hf.pipeline.engines.outcome import EngineResult
 from opens2v_hf.pipeline.inputs import InputFile, Listing, list_input
 from opens2v_hf.pipeline.manifest import write_manifest
 from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.pairs import PairOptions, make_pairs
 from opens2v_hf.pipeline.readers import BuiltShards, Reader, VideoFiles
 from opens2v_hf.pipeline.stage import Stage
 from opens2v_hf.pipeline.stages import make_stages
@@ -34,11 +37,100 @@ from opens2v_hf.pipeline.units import (
     write_plan,
 )
 
+if TYPE_CHECKING:
+    from opens2v_hf.pipeline.views import ViewOptions
+
 Place = str | os.PathLike[str]
 RECIPE = f"{WORK_FOLDER}/recipe.json"
 
 _BEFORE_CLIPS = ("probe", "scenes")
 """Stages that need the files which clips were cut from."""
+
+
+def build(
+    source: Place | None,
+    out: Place,
+    *,
+    options: BuildOptions | None = None,
+    stages: Sequence[str | Stage] | None = None,
+    from_dataset: Place | None = None,
+    engine: Any = None,
+    pairs: PairOptions | bool = True,
+    views: ViewOptions | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+) -> Build:
+    """Make a dataset like OpenS2V-5M of videos, or go on with what was begun.
+
+    First the clips, unit by unit; then the pairs of clips with the same subject; then, where a model for it is named,
+    the views; then the manifest and the card. The same arguments go on where a run ended, however it ended, and come to
+    the same bytes.
+
+    Args:
+        source: folder or URL of the videos; None with `from_dataset`.
+        out: folder of the dataset; empty, missing, or begun by the same call.
+        options: how the clips are made.
+        stages: names of the pipeline's stages and the caller's own objects, in their order; by default all of the
+            pipeline's.
+        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
+        engine: `LocalEngine` or `RayEngine`; by default this process alone.
+        pairs: how pairs are made; False for none. By default they are made where there are vectors, and thresholds are
+            known for the embedder.
+        views: how views are made; None for none.
+        limit: takes only so many files, the first by name.
+        retry_failed: do units again in which something went wrong with a clip.
+        overwrite: do units again that were done with other options.
+
+    Raises:
+        ArgumentError: an argument has a value that cannot be used.
+        SourceError: the place cannot be listed, or holds no video.
+        ResultError: the folder is of something else, another run writes to it, or it cannot be written. What is done
+            is kept.
+        OpenS2VError: a model cannot be loaded, a process died, or an endpoint answers no more. Likewise.
+    """
+    options = options or BuildOptions()
+    made = build_dataset(
+        source,
+        out,
+        options=options,
+        stages=stages,
+        from_dataset=from_dataset,
+        engine=engine,
+        limit=limit,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+    )
+    notes: list[str] = []
+    folder = made.folder
+    if pairs is not False and made.rows["regular"]:
+        notes += _make_pairs(folder, pairs)
+    if views is not None and made.rows["regular"]:
+        from opens2v_hf.pipeline.views import make_views  # its model may be heavy
+
+        make_views(folder, views)
+    plan = read_plan(folder)
+    if plan is None:
+        raise ResultError(f"{folder / WORK_FOLDER} was removed while the dataset was made; run the same command again")
+    description = read_json(folder / RECIPE)
+    rows = write_manifest(folder, plan, description)
+    made = replace(made, rows=rows, notes=tuple(notes))
+    write_card(folder, made, description, options.licence)
+    return made
+
+
+def _make_pairs(folder: Path, pairs: PairOptions | bool) -> list[str]:
+    """Make pairs; where nobody said how, what stands in the way is a note and costs no clip."""
+    if not any((folder / "vectors").glob("*.npz")):
+        return ["no pairs were looked for: the stages left no vectors of subjects"]
+    if isinstance(pairs, PairOptions):
+        make_pairs(folder, pairs)
+        return []
+    try:
+        make_pairs(folder)
+    except ArgumentError as error:
+        return [f"no pairs were looked for: {error}"]
+    return []
 
 
 def build_dataset(
@@ -111,11 +203,12 @@ def choose_stages(options: BuildOptions, stages: Sequence[str | Stage] | None) -
     Raises:
         ArgumentError: there is no such stage, two have one name, or an argument of one cannot be used.
     """
+    arguments = options.arguments()
     if stages is None:
-        chosen = make_stages(options.stages)
+        chosen = make_stages(arguments)
     else:
         names = [stage for stage in stages if isinstance(stage, str)]
-        made = {stage.name: stage for stage in make_stages(options.stages, names)}
+        made = {stage.name: stage for stage in make_stages(arguments, names)}
         # those of the pipeline in its order, whatever order they were named in
         ordered = iter(made.values())
         chosen = [next(ordered) if isinstance(stage, str) else stage for stage in stages]

@@ -53,6 +53,7 @@ class Build:
         changed: files that were changed while they were read; the same command reads them again.
         errors: clips and files that something went wrong with, a line each.
         num_others: files of the input that are no videos.
+        notes: what else there is to say, a sentence each.
     """
 
     folder: Path
@@ -69,6 +70,7 @@ class Build:
     changed: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     num_others: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -95,6 +97,7 @@ class Build:
                 yield f"{config}: {count} rows"
         if self.num_others:
             yield f"note: {self.num_others} files have no ending of a video and were not looked at"
+        yield from (f"note: {note}" for note in self.notes)
         yield from _named("held what another file holds", [f"{a} = {b}" for a, b in sorted(self.duplicates.items())])
         yield from _named("have gone since an earlier run", self.missing)
         yield from _named("were changed while they were read; run the same command again", self.changed)

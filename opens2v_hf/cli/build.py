@@ -1,0 +1,201 @@
+"""`opens2v build`: a dataset like OpenS2V-5M from a folder of videos."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
+from opens2v_hf.errors import ArgumentError
+
+DESCRIPTION = """Makes a dataset like OpenS2V-5M from a folder of videos: clips, captions, tags, subjects with masks,
+scores, pairs across videos. The same command goes on with a run that was stopped, however it was, and comes to the same
+bytes. A video that cannot be used is left out, counted and named."""
+
+ROLES = ("captioner", "text_detector", "segmenter", "embedder", "aesthetic_encoder", "aesthetic_head", "quality_scorer")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "source", nargs="?", help="folder of videos, or a URL that fsspec knows (hf://, s3://); not with --from"
+    )
+    parser.add_argument("out", metavar="OUT", help="folder of the dataset")
+    parser.add_argument("--from", dest="from_dataset", metavar="DATASET", help="apply --stages anew to its clips")
+    parser.add_argument("--stages", metavar="A,B", help="stages to apply, by name (default: all)")
+    parser.add_argument("--limit", type=int, metavar="N", help="takes only the first N videos by name")
+    parser.add_argument("--plan", action="store_true", help="say what it will take, with sources, and do nothing")
+    parser.add_argument("--probe", type=int, metavar="N", help="with --plan: measure each stage on N videos instead")
+    _add_clips(parser)
+    _add_models(parser)
+    _add_engine(parser)
+    _add_after(parser)
+
+
+def _add_clips(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("clips")
+    group.add_argument("--min-seconds", type=float, metavar="S", help="of a clip (default: 2)")
+    group.add_argument("--max-seconds", type=float, metavar="S", help="of a clip (default: 10)")
+    group.add_argument(
+        "--scene-detector",
+        choices=("auto", "transnetv2", "scenedetect", "none"),
+        help="finds cuts; none takes a file as one shot (default: the first of the others that is installed)",
+    )
+    group.add_argument("--captions", metavar="FILE", help="YAML or JSON file of captions, instead of a captioner's")
+    group.add_argument("--preset", help="rules that clips and subjects must pass, e.g. high-quality (default: none)")
+    group.add_argument("--crf", type=int, metavar="N", help="quality of clips that are cut out, 0 to 51 (default: 14)")
+    group.add_argument("--licence", help="of the videos, for the shards and the card")
+    group.add_argument("--unit-files", type=int, metavar="N", help="videos of a shard at most (default: 32)")
+    group.add_argument("--unit-megabytes", type=int, metavar="N", help="of these at most (default: 256)")
+    add(group, "--option", help="an argument of a stage (detect.min_score=0.3); may be repeated")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    group = add_models(parser, ROLES)
+    group.add_argument("--tagger", metavar="MODEL", help="names the things in a caption (default: the captioner)")
+    group.add_argument("--inpainter", metavar="MODEL", help="paints subjects out (default: OpenCV)")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("--engine", choices=("local", "ray"), default="local", help="(default: local)")
+    group.add_argument("--processes", type=int, default=1, metavar="N", help="of the local engine (default: 1)")
+    group.add_argument("--address", help="of a running Ray cluster, e.g. auto")
+    group.add_argument("--workers", type=int, metavar="N", help="of each step on Ray (default: all there is room for)")
+    group.add_argument("--unit-timeout", type=float, metavar="S", help="seconds a shard may take (default: 12 h)")
+    group.add_argument("--retry-failed", action="store_true", help="do shards again in which a clip failed")
+    group.add_argument("--overwrite", action="store_true", help="do shards again that were made with other options")
+
+
+def _add_after(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("afterwards")
+    group.add_argument("--pairs", action=argparse.BooleanOptionalAction, default=True, help="find pairs (default)")
+    group.add_argument("--views-model", metavar="MODEL", help="makes views: openai:<model>, a Hub id or a folder")
+    group.add_argument("--views-max-cost", type=float, metavar="X", help="what they may cost in all, in US dollars")
+    group.add_argument("--report", action="store_true", help="write an HTML page about what was kept and dropped")
+    group.add_argument("--verify", action="store_true", help="check the result: counts, checksums, masks that decode")
+    group.add_argument("--push", metavar="ORG/NAME", help="upload it as a dataset on the Hub")
+    group.add_argument("--private", action="store_true", help="make a repo that --push creates private")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build, and print what each stage kept; 1 where something is left to do or to look at."""
+    from opens2v_hf.data.opens2v5m.shards.verify import verify
+    from opens2v_hf.pipeline.api import build
+
+    options = _options(arguments)
+    stages = names_of(arguments.stages)
+    if arguments.probe is not None and not arguments.plan:
+        raise ArgumentError("--probe goes with --plan; --limit makes a dataset of some videos")
+    if arguments.plan:
+        return _plan(arguments, options, stages)
+    made = build(
+        arguments.source,
+        arguments.out,
+        options=options,
+        stages=stages,
+        from_dataset=arguments.from_dataset,
+        engine=_engine(arguments),
+        pairs=arguments.pairs,
+        views=_views(arguments),
+        limit=arguments.limit,
+        retry_failed=arguments.retry_failed,
+        overwrite=arguments.overwrite,
+    )
+    say(made)
+    code = int(not made.is_complete)
+    if arguments.report:
+        from opens2v_hf.pipeline.report import write_report
+
+        say(f"wrote {write_report(made.folder)}")
+    if arguments.verify:
+        found = verify(made.folder)
+        for problem in found.problems:
+            say(problem, error=True)
+        say(f"checked {found.shards} shards, {sum(found.rows.values())} rows, {found.masks} masks")
+        code = code or int(bool(found.problems))
+    if arguments.push is not None:
+        from opens2v_hf.hub.built_dataset import push_dataset
+
+        push_dataset(Path(made.folder), arguments.push, private=arguments.private, report=say)
+    return code
+
+
+def _options(arguments: argparse.Namespace) -> Any:
+    from opens2v_hf.models.info import EMBEDDED
+    from opens2v_hf.pipeline.options import BuildOptions
+
+    choices = chosen_models(arguments, [role for role in ROLES if role != "quality_scorer" or arguments.quality_scorer])
+    models: dict[str, Any] = {role: {"name": str(choice.name), **choice.arguments} for role, choice in choices.items()}
+    models |= {role: getattr(arguments, role) for role in ("tagger", "inpainter") if getattr(arguments, role)}
+    names = (
+        *("min_seconds", "max_seconds", "scene_detector", "captions", "preset", "crf", "licence", "unit_files"),
+        *("unit_megabytes", "device", "dtype"),
+    )
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.models == EMBEDDED and len(models) == len(choices) and all(
+        choice.name == EMBEDDED and not choice.arguments for choice in choices.values()
+    ):
+        models = EMBEDDED  # type: ignore[assignment]
+    return BuildOptions.of({**given, "models": models, "stages": _stage_options(arguments.option)}, "the flags")
+
+
+def _stage_options(words: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for word in words:
+        left, equals, text = word.partition("=")
+        stage, dot, key = left.partition(".")
+        if not (equals and dot and stage and key):
+            raise ArgumentError(f"--option must be STAGE.KEY=VALUE, e.g. detect.min_score=0.3 (got {word!r})")
+        value: Any = text
+        with suppress(ValueError, RecursionError):
+            value = json.loads(text)
+        found.setdefault(stage, {})[key.replace("-", "_")] = value
+    return found
+
+
+def _engine(arguments: argparse.Namespace) -> Any:
+    from opens2v_hf.pipeline.engines.local import LocalEngine
+    from opens2v_hf.pipeline.engines.ray import RayEngine
+
+    timeout = {} if arguments.unit_timeout is None else {"unit_timeout_s": arguments.unit_timeout}
+    if arguments.engine == "ray":
+        return RayEngine(arguments.address, arguments.workers, **timeout)
+    if arguments.address or arguments.workers:
+        raise ArgumentError("--address and --workers go with --engine ray; the local engine takes --processes")
+    if arguments.processes < 1:
+        raise ArgumentError(f"--processes must be at least 1 (got {arguments.processes})")
+    return LocalEngine(arguments.processes, **timeout)
+
+
+def _views(arguments: argparse.Namespace) -> Any:
+    if arguments.views_model is None:
+        if arguments.views_max_cost is not None:
+            raise ArgumentError("--views-max-cost goes with --views-model, which makes the views")
+        return None
+    from opens2v_hf.pipeline.views import ViewOptions
+
+    embedder = "embedded" if arguments.models else arguments.embedder
+    given = {"embedder": embedder, "device": arguments.device, "max_cost": arguments.views_max_cost}
+    return ViewOptions(
+        model=arguments.views_model, **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _plan(arguments: argparse.Namespace, options: Any, stages: list[str] | None) -> int:
+    from opens2v_hf.pipeline.plan import plan_build
+
+    if arguments.source is None:
+        raise ArgumentError("--plan is for a place with videos; applying stages anew takes what these stages take")
+    say(
+        plan_build(
+            arguments.source, options=options, stages=stages, limit=arguments.limit, probe=arguments.probe,
+            views_model=arguments.views_model,
+        )
+    )  # fmt: skip
+    return 0

@@ -1,0 +1,61 @@
+"""A dataset that `opens2v build` made, as a repo on the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
+from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.hub.client import who_may_write
+from opens2v_hf.hub.publish import RepoPlan, plan, publish
+from opens2v_hf.hub.repo_content import RepoContent
+
+CARD = "README.md"
+THIS_REPO = "<this repo>"
+
+
+def push_dataset(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    dry_run: bool = False,
+    api: HfApi | None = None,
+    report: Callable[[str], None] = print,
+) -> RepoPlan:
+    """Upload a dataset's shards, vectors, manifest and card; what is there already is not sent again.
+
+    Args:
+        folder: of the dataset.
+        repo_id: of the dataset's repo, "org/name"; made where it is missing.
+        private: whether a repo that is made is private.
+        dry_run: change nothing; what comes back says what would be changed.
+        api: with a token; the one that is logged in by default.
+        report: called with a line about each step.
+
+    Raises:
+        ArgumentError: `repo_id` is no repo.
+        ResultError: the build has not ended.
+        HubError: there is no token, no right to write, or no way to the Hub. The same call goes on.
+    """
+    if repo_id.count("/") != 1 or not all(repo_id.split("/")):
+        raise ArgumentError(f"{repo_id!r} is no repo of a dataset; give it as org/name")
+    if not (folder / BUILD_MANIFEST).is_file() or not (folder / CARD).is_file():
+        raise ResultError(f"{folder} holds no dataset that is finished; run `opens2v build` to its end first")
+    files: dict[str, Path | bytes] = {
+        path.relative_to(folder).as_posix(): path
+        for part in ("data", "vectors")
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+    files[BUILD_MANIFEST] = folder / BUILD_MANIFEST
+    files[CARD] = (folder / CARD).read_text("utf-8").replace(THIS_REPO, repo_id).encode()
+    api = api or HfApi()
+    who_may_write(api)
+    planned = plan(api, [RepoContent(repo_id, "dataset", files, owned=("data", "vectors"))])
+    if not dry_run:
+        publish(api, planned, private=private, report=report)
+    return planned[0]
