@@ -30,6 +30,7 @@ COMMANDS = {
     "agreement": "compare a metric or a judge with human ratings, and the raters with each other",
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",
     "validate": "check submissions to the leaderboard: files, a clone of its data, a pull request",
+    "build": "make a dataset like OpenS2V-5M from a folder of videos",
     "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
     "show": "write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views",
     "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",

@@ -46,7 +46,7 @@ def _add_clips(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "transnetv2", "scenedetect", "none"),
         help="finds cuts; none takes a file as one shot (default: the first of the others that is installed)",
     )
-    group.add_argument("--captions", metavar="FILE", help="YAML or JSON file of captions, instead of a captioner's")
+    group.add_argument("--captions", metavar="FILE", help="JSON file of captions by file,, instead of a captioner's")
     group.add_argument("--preset", help="rules that clips and subjects must pass, e.g. high-quality (default: none)")
     group.add_argument("--crf", type=int, metavar="N", help="quality of clips that are cut out, 0 to 51 (default: 14)")
     group.add_argument("--licence", help="of the videos, for the shards and the card")
@@ -74,7 +74,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 def _add_after(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("afterwards")
-    group.add_argument("--pairs", action=argparse.BooleanOptionalAction, default=True, help="find pairs (default)")
+    group.add_argument("--no-pairs", action="store_true", help="do not look for pairs across videos")
     group.add_argument("--views-model", metavar="MODEL", help="makes views: openai:<model>, a Hub id or a folder")
     group.add_argument("--views-max-cost", type=float, metavar="X", help="what they may cost in all, in US dollars")
     group.add_argument("--report", action="store_true", help="write an HTML page about what was kept and dropped")
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         stages=stages,
         from_dataset=arguments.from_dataset,
         engine=_engine(arguments),
-        pairs=arguments.pairs,
+        pairs=not arguments.no_pairs,
         views=_views(arguments),
         limit=arguments.limit,
         retry_failed=arguments.retry_failed,
@@ -138,8 +138,10 @@ def _options(arguments: argparse.Namespace) -> Any:
         *("unit_megabytes", "device", "dtype"),
     )
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    if arguments.models == EMBEDDED and len(models) == len(choices) and all(
-        choice.name == EMBEDDED and not choice.arguments for choice in choices.values()
+    if (
+        arguments.models == EMBEDDED
+        and len(models) == len(choices)
+        and all(choice.name == EMBEDDED and not choice.arguments for choice in choices.values())
     ):
         models = EMBEDDED  # type: ignore[assignment]
     return BuildOptions.of({**given, "models": models, "stages": _stage_options(arguments.option)}, "the flags")

@@ -228,7 +228,9 @@ def _output_facts(options: BuildOptions, from_dataset: bool) -> dict[str, Any]:
 
 def _check_places(source: Place | None, from_dataset: Place | None, out: Path) -> None:
     if (source is None) == (from_dataset is None):
-        raise ArgumentError("give either the place of the videos, or a dataset to apply stages to anew (from_dataset=)")
+        raise ArgumentError(
+            "give either the place of the videos, or a dataset to apply stages to anew (`from_dataset=`)"
+        )
     place = os.fspath(source if source is not None else from_dataset)  # type: ignore[arg-type]
     if "://" in place:
         if from_dataset is not None:
@@ -241,7 +243,7 @@ def _check_places(source: Place | None, from_dataset: Place | None, out: Path) -
 
 def _check_stages_on_clips(stages: Sequence[str | Stage] | None, applied: Sequence[Stage]) -> None:
     if stages is None:
-        raise ArgumentError("name the stages that are to be applied anew (stages=), e.g. caption and tags")
+        raise ArgumentError("name the stages that are to be applied anew (`stages=`), e.g. caption and tags")
     if early := [stage.name for stage in applied if stage.name in _BEFORE_CLIPS]:
         raise ArgumentError(f"the stage {early[0]!r} needs the files that clips are cut from; build anew from these")
 
@@ -254,7 +256,7 @@ def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> Non
         if before != description and not overwrite:
             raise ResultError(
                 f"{folder} was begun with other options ({_difference(before, description)}); give the same, choose "
-                "another folder, or say that its clips are to be made anew (overwrite=True)"
+                "another folder, or say that its clips are to be made anew (`overwrite=True`)"
             )
     else:
         others = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -119,8 +119,9 @@ def _body(folder: Path, build: Build, made_by: Mapping[str, Any], licence: str |
 
 def _tables(folder: Path, columns: list[str]) -> Iterator[pa.Table]:
     for path in sorted((folder / "data/regular").glob("*.parquet")):
-        with parquet_errors(str(path)):
-            yield pq.read_table(path, columns=columns)
+        # `read_table` takes no fields within columns
+        with parquet_errors(str(path)), pq.ParquetFile(path) as parquet:
+            yield parquet.read(columns=columns)
 
 
 def _statistics(folder: Path) -> Iterator[str]:

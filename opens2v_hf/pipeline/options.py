@@ -31,6 +31,7 @@ _ARGUMENTS = {
 """Role to the stages that use its model, and the argument of each."""
 
 ROLES = tuple(_ARGUMENTS)
+_NO_MODELS = ("synthetic", "sharpness")  # rules, which are named like models
 _NO_EMBEDDED = ("quality_scorer", "inpainter")
 
 
@@ -46,7 +47,7 @@ class BuildOptions(BaseModel):
             quality_scorer (by default a measure of sharpness), inpainter (by default OpenCV's).
         device: of all models, e.g. "cuda"; None for the best there is.
         dtype: of the models that take one.
-        captions: YAML or JSON file of captions by file or clip, instead of a captioner's.
+        captions: .json or .jsonl file of captions by name of the file or id of the clip, instead of a captioner's.
         preset: of rules by which clips and subjects are dropped in the end, "high-quality" as released; None for no
             rule.
         min_seconds: of a clip.
@@ -157,7 +158,10 @@ class BuildOptions(BaseModel):
         if model is None:
             released = None if role == "quality_scorer" or self._placed(role) == {} else ROLES_OF_MODELS[role].released
             return None if released is None else {"name": released, **self._placed(role)}
-        return {**self._placed(role), **({"name": model} if isinstance(model, str) else model)}
+        placed = self._placed(role)
+        if isinstance(model, str):
+            return {**placed, "name": model} if placed and model not in _NO_MODELS else model
+        return {**placed, **model}
 
     def _placed(self, role: str) -> dict[str, Any]:
         """Device and dtype, where something was said about them and the role takes them."""
