@@ -15,6 +15,7 @@ And its functions do what the commands of the same names do:
     report(results, out)                   one HTML page about results
     explain(video, id=...)                 why a NexusScore is what it is
     push(result, "org/model")              scores to the Hub
+    build(source, out)                     a dataset like OpenS2V-5M of a folder of videos
     show(sample), convert(source, target)  look at OpenS2V-5M, and convert it
     doctor()                               what is installed, used and missing
 
@@ -28,7 +29,7 @@ from opens2v_hf._version import __version__
 from opens2v_hf.hub import names as _names
 
 if TYPE_CHECKING:
-    from opens2v_hf._api import compare, convert, doctor, explain, push, report, show
+    from opens2v_hf._api import build, compare, convert, doctor, explain, push, report, show
     from opens2v_hf.evaluation.api import score
     from opens2v_hf.generators.api import generate
     from opens2v_hf.leaderboard.reproduction.reproduce import reproduce
@@ -41,6 +42,7 @@ __all__ = [
     "ModelChoice",
     "RunResult",
     "__version__",
+    "build",
     "compare",
     "convert",
     "doctor",
@@ -59,7 +61,7 @@ _LAZY = {
     "reproduce": "opens2v_hf.leaderboard.reproduction.reproduce",
     "RunResult": "opens2v_hf.results.result",
     "ModelChoice": "opens2v_hf.models.roles",
-    **dict.fromkeys(("compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
+    **dict.fromkeys(("build", "compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
 }
 
 

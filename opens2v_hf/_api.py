@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from opens2v_hf.evaluation.request import MetricModels
     from opens2v_hf.hub.pull_requests import Proposal
     from opens2v_hf.metrics.nexus_reference import NexusReference
+    from opens2v_hf.pipeline.options import BuildOptions
+    from opens2v_hf.pipeline.pairs import PairOptions
+    from opens2v_hf.pipeline.stage import Stage
+    from opens2v_hf.pipeline.summary import Build
+    from opens2v_hf.pipeline.views import ViewOptions
     from opens2v_hf.reports.explanation import Explanation
     from opens2v_hf.results.compare import ResultComparison
     from opens2v_hf.video.reader import Backend
@@ -212,6 +217,74 @@ def show(
         most_pairs=pairs,
     )
     return write_sheet(shown, out)
+
+
+def build(
+    source: PathLike | None,
+    out: PathLike,
+    *,
+    options: BuildOptions | Mapping[str, Any] | None = None,
+    stages: Sequence[str | Stage] | None = None,
+    from_dataset: PathLike | None = None,
+    engine: Literal["local", "ray"] = "local",
+    processes: int = 1,
+    address: str | None = None,
+    workers: int | None = None,
+    pairs: PairOptions | bool = True,
+    views: ViewOptions | None = None,
+    push: str | None = None,
+    private: bool = False,
+    **more: Any,
+) -> Build:
+    """Make a dataset like OpenS2V-5M of videos, or go on with what was begun; see `opens2v_hf.pipeline.api.build`.
+
+    Args:
+        source: folder or URL of the videos; None with `from_dataset`.
+        out: folder of the dataset; empty, missing, or begun by the same call.
+        options: how the clips are made: `opens2v_hf.pipeline.options.BuildOptions`, or a dict of its fields.
+        stages: names of the pipeline's stages and objects of your own, in their order; all there are by default.
+        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
+        engine: "local", or "ray" for a cluster.
+        processes: of the local engine.
+        address: of a running Ray cluster; by default Ray is started on this machine.
+        workers: of each step on Ray; as many as there is room for by default.
+        pairs: how pairs are made; False for none.
+        views: how views are made; None for none.
+        push: "org/name" of a dataset repo that it is uploaded to in the end.
+        private: whether a repo that is made is private.
+        **more: `limit`, `retry_failed`, `overwrite`.
+
+    Returns:
+        What each stage kept and dropped; printing it shows it as a table.
+
+    Raises:
+        ArgumentError: an argument has a value that cannot be used.
+        OpenS2VError: the input cannot be read, the folder cannot be written, a model cannot be loaded, or a process
+            died. What is done is kept; the same call goes on.
+    """
+    from opens2v_hf.pipeline.api import build as build_pipeline
+    from opens2v_hf.pipeline.engines.local import LocalEngine
+    from opens2v_hf.pipeline.engines.ray import RayEngine
+    from opens2v_hf.pipeline.options import BuildOptions
+
+    if engine not in ("local", "ray"):
+        raise ArgumentError(f"engine must be 'local' or 'ray' (got {engine!r})")
+    made = build_pipeline(
+        source,
+        out,
+        options=BuildOptions.of(options) if isinstance(options, Mapping) else options,
+        stages=stages,
+        from_dataset=from_dataset,
+        engine=LocalEngine(processes) if engine == "local" else RayEngine(address, workers),
+        pairs=pairs,
+        views=views,
+        **more,
+    )
+    if push is not None:
+        from opens2v_hf.hub.built_dataset import push_dataset
+
+        push_dataset(made.folder, push, private=private)
+    return made
 
 
 def convert(

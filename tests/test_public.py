@@ -15,7 +15,7 @@ import opens2v_hf
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
-FUNCTIONS = ("compare", "convert", "doctor", "explain", "push", "report", "score", "show")
+FUNCTIONS = ("build", "compare", "convert", "doctor", "explain", "push", "report", "score", "show")
 
 
 def test_the_names_are_shown_by_dir_and_help() -> None:

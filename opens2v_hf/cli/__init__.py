@@ -31,6 +31,7 @@ COMMANDS = {
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",
     "validate": "check submissions to the leaderboard: files, a clone of its data, a pull request",
     "build": "make a dataset like OpenS2V-5M from a folder of videos",
+    "export": "write the clips of a dataset as tars for WebDataset",
     "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
     "show": "write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views",
     "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",
