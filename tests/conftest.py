@@ -47,6 +47,7 @@ SLOW_FILES = (
     "video/test_against_ffmpeg.py",
     "data/training/test_view.py",
     "reports/test_report_browser.py",
+    "reports/test_build_page.py",
     "hub/test_push.py",
     "hub/test_end_to_end.py",
     "hub/test_dry_run.py",

@@ -100,7 +100,7 @@ def write_build_report(folder: str | os.PathLike[str]) -> Path:
         slowest=max([1e-9, *(step.seconds for step in steps)]),
         histograms=_histograms(root, notes, facts),
         kept=kept_samples(root),
-        dropped=dropped_samples(notes),
+        dropped=dropped_samples(notes, [step.name for step in steps]),
         pairs=pairs,
         pair_samples=pair_samples(root) if pairs else [],
         views=views,

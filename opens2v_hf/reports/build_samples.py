@@ -81,15 +81,15 @@ def kept_samples(folder: Path) -> list[Sample]:
     return [_kept(next(iter(rows.skip(place)))) for place in sorted(wanted)]
 
 
-def dropped_samples(notes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Sample]]:
-    """Stage and rule to some of what fell by it, with pictures where they can be read."""
+def dropped_samples(notes: Sequence[Mapping[str, Any]], stages: Sequence[str]) -> dict[tuple[str, str], list[Sample]]:
+    """Stage and rule to some of what fell by it, with pictures where they can be read; in the order of the stages."""
     found: dict[tuple[str, str], list[Sample]] = {}
     for note in notes:
         for entry in note["dropped"]:
             samples = found.setdefault((entry["stage"], entry["rule"]), [])
             if len(samples) < PER_RULE:
                 samples.append(_dropped(entry))
-    return found
+    return dict(sorted(found.items(), key=lambda item: (stages.index(item[0][0]), item[0][1])))
 
 
 def pair_samples(folder: Path) -> list[SamplePair]:
