@@ -41,6 +41,21 @@ def refuse_strangers(folder: Path, samples: Sequence[EvalSample]) -> None:
             )
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove files that a killed process was writing; they never got their names.
+
+    Raises:
+        ResultError: one cannot be removed.
+    """
+    for kind in ("mp4", "json"):
+        for path in folder.glob(f".*.{kind}.*"):
+            if path.suffix in (".tmp", ".partial"):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise ResultError(f"cannot remove {path}, which a killed run left: {error.strerror}") from error
+
+
 def remove_outdated(folder: Path, failed: Collection[str]) -> None:
     """Remove videos of other requests, e.g. another seed, where the present one failed: they would be scored."""
     for sample_id in failed:

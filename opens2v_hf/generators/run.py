@@ -21,7 +21,7 @@ from opens2v_hf._util.progress import Progress as ProgressBar
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.generators.files import refuse_strangers, remove_outdated, write_file
+from opens2v_hf.generators.files import refuse_strangers, remove_leftovers, remove_outdated, write_file
 from opens2v_hf.generators.outcome import GenerationRun, Settings
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
@@ -137,6 +137,7 @@ def generate_videos(
                 raise ResultError(f"cannot make the folder {place}: {error.strerror or error}") from error
             held.enter_context(only_run(journal_folder))
             refuse_strangers(place, samples)
+            remove_leftovers(place)
 
         request = [asdict(generator.info), settings.recipe.to_dict(), settings.seed, [sample.id for sample in samples]]
         processes = held.enter_context(
