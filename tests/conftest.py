@@ -32,6 +32,7 @@ SLOW_FILES = (
     "evaluation/test_kills.py",
     "jobs/test_distributed.py",
     "evaluation/test_kills_of_several.py",
+    "generators/test_kills.py",
     "evaluation/test_composite_launched.py",
     "embedded/training",
     "models/test_embedded_detector.py",

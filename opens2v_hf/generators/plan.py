@@ -118,6 +118,7 @@ def plan_pipeline(
     index = read_index(name, revision)
     family = _family(index.pipeline_class, name, references)
     _need_package("diffusers", family.min_diffusers, name)
+    _need_class(index.pipeline_class, name)
     missing = [package for package in family.packages if find_spec(package) is None]
     if missing:
         raise MissingDependencyError(
@@ -152,6 +153,15 @@ def _family(pipeline_class: str, name: str, references: References) -> Family:
         f"{name!r} is a {pipeline_class}, and how references are given to it is not known here (known: "
         f"{', '.join(FAMILIES)}). Score it by a Python function, an HTTP endpoint, or videos that you made"
     )
+
+
+def _need_class(pipeline_class: str, name: str) -> None:
+    import diffusers
+
+    if pipeline_class not in dir(diffusers):  # `hasattr` would import the pipeline, which takes seconds
+        raise MissingDependencyError(
+            f"{name!r} needs {pipeline_class}, which diffusers {version('diffusers')} lacks: pip install -U diffusers"
+        )
 
 
 def _need_package(package: str, least: str, name: str) -> None:

@@ -236,12 +236,15 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np, opens2v_hf
 made = []
 def stripes(request):
-    made.append(request.id)
+    made.append(f"{request.id} {request.seed}")
     frames = np.zeros((4, 16, 32, 3), np.uint8)
     frames[range(4), :, [(len(request.prompt) + 4 * n) % 32 for n in range(4)]] = 255
     return frames
-result = opens2v_hf.score(model=stripes, data_dir=sys.argv[2], out=sys.argv[3], metrics=["motion_amplitude"])
+result = opens2v_hf.score(
+    model=stripes, data_dir=sys.argv[2], out=sys.argv[3], metrics=["motion_amplitude"], seeds=[0, 1]
+)
 report = {"made": made, "scored": sorted(result.metric("motion_amplitude").scores)}
+report["other"] = sorted(result.other_seeds[1]["motion_amplitude"])
 Path(sys.argv[3], os.environ["RANK"] + ".json").write_text(json.dumps(report))
 """
 
@@ -271,5 +274,6 @@ def test_two_processes_share_the_videos_and_then_the_scores(benchmark, tmp_path)
     reports = [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
     every = sorted(path.stem for path in (out / "videos").glob("*.mp4"))
     assert len(every) == 8
-    assert sorted(reports[0]["made"] + reports[1]["made"]) == every  # nothing twice
-    assert all(report["scored"] == every for report in reports)
+    both = sorted(f"{each} {seed}" for each in every for seed in (0, 1))
+    assert sorted(reports[0]["made"] + reports[1]["made"]) == both  # nothing twice
+    assert all(report["scored"] == report["other"] == every for report in reports)

@@ -144,6 +144,14 @@ def test_missing_packages_are_named(folder, monkeypatch):
         plan_pipeline(str(folder))
 
 
+def test_a_class_that_the_installed_diffusers_lacks_is_named(folder, monkeypatch):
+    import diffusers
+
+    monkeypatch.setattr(type(diffusers), "__dir__", lambda module: ["WanPipeline"])
+    with pytest.raises(MissingDependencyError, match=r"WanVACEPipeline, which diffusers .* lacks: pip install -U"):
+        plan_pipeline(str(folder))
+
+
 def test_damaged_weights_are_named(folder, tmp_path):
     damaged = shutil.copytree(folder, tmp_path / "damaged")
     weights = next((damaged / "transformer").glob("*.safetensors"))
