@@ -22,7 +22,7 @@ from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
 from opens2v_hf.evaluation.thumbnails import find_thumbnails
 from opens2v_hf.evaluation.videos import find_videos
-from opens2v_hf.metrics.registry import METRICS, load_tasks
+from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_tasks
 from opens2v_hf.models.hub import has_embedded
 from opens2v_hf.reports import plots
 from opens2v_hf.reports.report import write_report
@@ -142,7 +142,7 @@ def _from_a_name(target: Path, benchmark: Path, metrics: Sequence[str], say: Cal
 
 def embedded_metrics() -> list[str]:
     """Names of the metrics that need no model beyond the embedded ones."""
-    return [name for name, entry in METRICS.items() if all(has_embedded(role) for role in entry.roles)]
+    return [name for name in DEFAULT_METRICS if all(has_embedded(role) for role in METRICS[name].roles)]
 
 
 def _stream(benchmark: Path, say: Callable[[str], object]) -> None:

@@ -47,12 +47,16 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of every command that scores the videos of a model."""
     from opens2v_hf.evaluation.api import Resume
     from opens2v_hf.evaluation.passes import Memory
-    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
     from opens2v_hf.models.roles import ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument(
-        "--metrics", default=",".join(METRICS), metavar="A,B", help=f"comma-separated (default: {','.join(METRICS)})"
+        "--metrics",
+        default=",".join(DEFAULT_METRICS),
+        metavar="A,B",
+        help=f"comma-separated, of {','.join(METRICS)} (default: all but "
+        f"{' and '.join(name for name in METRICS if name not in DEFAULT_METRICS)})",
     )
     parser.add_argument(
         "--resume",

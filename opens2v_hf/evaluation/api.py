@@ -35,7 +35,7 @@ from opens2v_hf.generators.references import TooMany
 from opens2v_hf.generators.run import chosen_seeds
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.naturalscore import RELEASED_RUNS
-from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.video.reader import Backend
@@ -94,7 +94,7 @@ def score(
             or a function of one `opens2v_hf.generators.Request`. Videos that an earlier run made from the same
             request are not made again.
         split: "open-domain", "human-domain" or "single-domain".
-        metrics: names of the metrics; all of them by default.
+        metrics: names of the metrics; by default all but `subject_identity` and `copypaste`.
         metric_models: "embedded" for the small models of this package throughout, or role to model ("embedder",
             "judge", ...), each a Hub id, a folder, "embedded", "openai:<model>" or an `opens2v_hf.ModelChoice` with
             loading arguments. What is not named is the released one.
@@ -232,7 +232,7 @@ def score(
 def _metric_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(metrics, str):
         raise ArgumentError(f"metrics is a list of names (got {metrics!r}); write [{metrics!r}]")
-    return tuple(dict.fromkeys(METRICS if metrics is None else metrics))
+    return tuple(dict.fromkeys(DEFAULT_METRICS if metrics is None else metrics))
 
 
 def _default_name(videos: str, found: FoundVideos) -> str:

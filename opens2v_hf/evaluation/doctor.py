@@ -46,6 +46,7 @@ DOWNLOAD_GB = {
     "quality_scorer": 16.4,
     "aesthetic_encoder": 1.7,
     "prompt_encoder": 0.6,
+    "subject_embedder": 0.4,
     "detector": 0.5,
     "face_embedder": 0.3,
     "face_detector": 0.1,

@@ -32,6 +32,10 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("box_threshold", "text_threshold"), ("a finite number", _is_number)),
     **dict.fromkeys(("allow_partial", "details"), ("true or false", lambda value: isinstance(value, bool))),
     **dict.fromkeys(("variant", "protocol", "label_instruction"), ("a text", lambda value: isinstance(value, str))),
+    "reference_views": (
+        "a folder, or a mapping of sample id to views",
+        lambda value: isinstance(value, str | os.PathLike | Mapping),
+    ),
     "rubric": ("a file or a Rubric", lambda value: isinstance(value, str | os.PathLike) or hasattr(value, "text")),
 }
 """Option of a metric to what it must be, and the check of that."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from opens2v_hf.metrics.aesthetics import Aesthetics
     from opens2v_hf.metrics.apply import Task
     from opens2v_hf.metrics.base import Metric, score_clip, score_many, score_video
+    from opens2v_hf.metrics.copypaste import CopyPaste
     from opens2v_hf.metrics.face_reference import FaceReference
     from opens2v_hf.metrics.facesim_cur import FaceSimCur
     from opens2v_hf.metrics.facesim_multi import FaceSimMulti
@@ -23,15 +24,19 @@ if TYPE_CHECKING:
     from opens2v_hf.metrics.nexus_reference import NexusReference
     from opens2v_hf.metrics.nexusscore import NexusScore
     from opens2v_hf.metrics.registry import METRICS, load_metrics
+    from opens2v_hf.metrics.subject_identity import SubjectIdentity
+    from opens2v_hf.metrics.subject_reference import SubjectReference
     from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
     from opens2v_hf.models.info import ModelInfo
     from opens2v_hf.models.judge.options import EndpointOptions
     from opens2v_hf.models.roles import ROLES, ModelChoice
+    from opens2v_hf.models.subject_embedder import SubjectEmbedder
 
 __all__ = [
     "METRICS",
     "ROLES",
     "Aesthetics",
+    "CopyPaste",
     "EndpointOptions",
     "FaceDetector",
     "FaceEmbedder",
@@ -47,6 +52,9 @@ __all__ = [
     "NaturalScore",
     "NexusReference",
     "NexusScore",
+    "SubjectEmbedder",
+    "SubjectIdentity",
+    "SubjectReference",
     "Task",
     "load_metrics",
     "score_clip",
@@ -68,6 +76,7 @@ __getattr__, __dir__ = lazy_names(
             ),
             "opens2v_hf.metrics.base",
         ),
+        **dict.fromkeys(("CopyPaste",), "opens2v_hf.metrics.copypaste"),
         **dict.fromkeys(("FaceReference",), "opens2v_hf.metrics.face_reference"),
         **dict.fromkeys(("FaceSimCur",), "opens2v_hf.metrics.facesim_cur"),
         **dict.fromkeys(("FaceSimMulti",), "opens2v_hf.metrics.facesim_multi"),
@@ -91,6 +100,9 @@ __getattr__, __dir__ = lazy_names(
             ),
             "opens2v_hf.models.faces.face",
         ),
+        **dict.fromkeys(("SubjectIdentity",), "opens2v_hf.metrics.subject_identity"),
+        **dict.fromkeys(("SubjectReference",), "opens2v_hf.metrics.subject_reference"),
+        **dict.fromkeys(("SubjectEmbedder",), "opens2v_hf.models.subject_embedder"),
         **dict.fromkeys(("ModelInfo",), "opens2v_hf.models.info"),
         **dict.fromkeys(("EndpointOptions",), "opens2v_hf.models.judge.options"),
         **dict.fromkeys(

@@ -18,6 +18,8 @@ NEEDS = {
     "nexusscore": IMAGES,
     "facesim_cur": IMAGES,
     "facesim_multi": IMAGES,
+    "subject_identity": IMAGES,
+    "copypaste": IMAGES,
     COMPOSITE: SAMPLE,
 }
 """What a metric needs of each sample; one that is not named needs nothing but the video."""
@@ -39,7 +41,7 @@ _REFERENCES = {
     ),
 }
 _ROLES = {
-    "embedder": "Hub id or folder of a GME (Qwen2-VL) embedder, or a loaded `GmeEmbedder`.",
+    "embedder": "Hub id or folder of a GME (Qwen2-VL) or a Qwen3-VL-Embedding, or a loaded `GmeEmbedder`.",
     "judge": '"openai:<model>" for an OpenAI-compatible endpoint, or Hub id or folder of a vision-language model.',
     "detector": "Hub id, folder or checkpoint of a YOLO-World detector with image prompts, or a loaded one.",
     "prompt_encoder": "Hub id or folder of a CLIP image tower, or a loaded one. Not loaded where embeddings are given.",
@@ -50,6 +52,9 @@ _ROLES = {
         "Hub id, folder or ONNX file of a detector of InsightFace (pip install 'opens2v-hf[faces]'), or a loaded one."
     ),
     "face_embedder": "Hub id, folder or file of a CurricularFace IR net, or a loaded `IrFaceEmbedder`.",
+    "subject_embedder": (
+        "Hub id or folder of DINOv2, DINOv3, SigLIP, CLIP, GME or Qwen3-VL-Embedding, or a loaded `SubjectEmbedder`."
+    ),
 }
 _OPTIONS = {
     "num_frames": "sampled evenly over each video. Default (released): 32.",
@@ -73,6 +78,10 @@ _OPTIONS = {
         "question about pasted-in subjects)."
     ),
     "runs": "how many times the judge is asked about a video; the scores are averaged. A local judge is asked once.",
+    "reference_views": (
+        "other true views of the subjects: a folder with <id>/<number of the reference, from 1>/<picture>, or a "
+        'mapping of id to a list for each reference; a reference may also bring its own as "views".'
+    ),
     "rubric": "path of a text file that replaces the text for the judge, e.g. the released prompt.",
     "allow_partial": "average the runs that have a score, instead of failing a video for which one has none.",
     "ids": "sample ids, one for each video. The released rules on labels of people go by them.",
@@ -88,6 +97,8 @@ _OWN = {
     "nexusscore": ("ids", "image_embeds", "prompt_embeds"),
     "facesim_cur": ("ids",),
     "facesim_multi": ("ids",),
+    "subject_identity": ("ids",),
+    "copypaste": ("ids",),
     COMPOSITE: ("metrics", "options", "split", "version", "scoring"),
 }
 """Arguments of a module that are no options of its metric."""
@@ -120,6 +131,7 @@ LOADING = {
     "aesthetic_encoder": ("dtype", "batch_size"),
     "quality_scorer": ("dtype", "batch_tokens"),
     "face_embedder": ("dtype", "batch_size"),
+    "subject_embedder": ("dtype", "batch_size"),
 }  # fmt: skip
 """Role to the arguments of loading, besides "device", that a module hands to its model. A judge has more of its own."""
 
@@ -212,7 +224,7 @@ def inputs_description(metric: str) -> str:
     mean = "the total in [0, 1]; None where a column has no value." if metric == COMPOSITE else ""
     returned = {metric: mean or "mean over the videos that have a score; None where there is none."}
     returned |= _RETURNS_COMPOSITE if metric == COMPOSITE else _RETURNS
-    if metric in ("nexusscore", "facesim_multi"):
+    if metric in ("nexusscore", "facesim_multi", "subject_identity", "copypaste"):
         returned["references"] = "for each video, what was found of each reference that applies."
     if metric != COMPOSITE:
         returned["details"] = "on request, for each video what its score was made from."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from opens2v_hf._util.recent import Recent
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.models.faces.align import align_face
 from opens2v_hf.models.faces.face import Face, FaceDetector, FaceEmbedder, find_faces, largest
@@ -20,9 +20,6 @@ from opens2v_hf.video.sampling import SamplingRule
 _CLIPS_KEPT = 4
 _PICTURES_KEPT = 512
 _CROPS_HELD = 256  # as pixels at a time: 38 MB
-
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +50,8 @@ class FaceReader:
     def __init__(self, detector: FaceDetector, embedder: FaceEmbedder) -> None:
         self.detector = detector
         self.embedder = embedder
-        self._clips: _Recent[tuple[str, SamplingRule], tuple[FrameFaces, ...]] = _Recent(_CLIPS_KEPT)
-        self._pictures: _Recent[str, np.ndarray | None] = _Recent(_PICTURES_KEPT)
+        self._clips: Recent[tuple[str, SamplingRule], tuple[FrameFaces, ...]] = Recent(_CLIPS_KEPT)
+        self._pictures: Recent[str, np.ndarray | None] = Recent(_PICTURES_KEPT)
 
     def clip_faces(self, clip: Clip, rule: SamplingRule) -> tuple[FrameFaces, ...]:
         """The faces of the sampled frames, one item a frame; a frame that is sampled twice is looked at once.
@@ -110,22 +107,6 @@ def _of_frame(faces: Sequence[Face], embeds: Sequence[np.ndarray]) -> FrameFaces
         embeds=np.stack(embeds) if embeds else np.zeros((0, 0), np.float32),
         largest=largest(faces),
     )
-
-
-class _Recent(Generic[_Key, _Value]):
-    """The values that were made last, so many of them."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[_Key, _Value] = OrderedDict()
-
-    def get(self, key: _Key, make: Callable[[], _Value]) -> _Value:
-        if key not in self._kept:
-            self._kept[key] = make()
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
 
 
 _READERS: WeakValueDictionary[tuple[int, int], FaceReader] = WeakValueDictionary()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError, VideoError
-from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder, similarities
+from opens2v_hf.models.embedder_loading import load_embedder
+from opens2v_hf.models.gme import GmeEmbedder, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, ROLES, frame_caveats, model_caveats
 from opens2v_hf.scores.gme import check_rounding, gme_score
@@ -44,9 +45,9 @@ class GmeScore:
         num_frames: int = RELEASED_NUM_FRAMES,
         **embedder_arguments: Any,
     ) -> GmeScore:
-        """Load the embedder; see `GmeEmbedder.from_pretrained` for its arguments and errors."""
+        """Load the embedder; see `opens2v_hf.models.embedder_loading.load_embedder` for its arguments and errors."""
         sampling = linspace(num_frames)  # a bad count shows before a model of many gigabytes is loaded
-        return cls(GmeEmbedder.from_pretrained(embedder, **embedder_arguments), num_frames=sampling.count)
+        return cls(load_embedder(embedder, **embedder_arguments), num_frames=sampling.count)
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
@@ -58,7 +59,7 @@ class GmeScore:
         """What decides the numbers besides the embedder."""
         return {
             "num_frames": self.sampling.count,
-            "instruction": RETRIEVAL_INSTRUCTION,
+            "instruction": retrieval_instruction_of(self.embedder),
             "rounding": self.rounding,
             **self.embedder.options,
         }
@@ -68,6 +69,8 @@ class GmeScore:
         """Where this differs from how the leaderboard's numbers were made."""
         found = model_caveats(self.models) + frame_caveats(self.sampling.count)
         changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
+        if edition := edition_of(self.embedder):
+            return (*found, edition)
         if changed and not self.embedder.info.embedded:
             found.append(f"made with other values of {', '.join(changed)} than the leaderboard's")
         return tuple(found)
@@ -96,7 +99,8 @@ class GmeScore:
                 distinct.append(frame)
             numbers.append(len(distinct) - 1)
         embedded = self.embedder.embed_images(distinct)
-        compared = similarities(self.embedder.embed_texts([prompt], RETRIEVAL_INSTRUCTION), embedded).tolist()
+        of_prompt = self.embedder.embed_texts([prompt], retrieval_instruction_of(self.embedder))
+        compared = similarities(of_prompt, embedded).tolist()
         values = [compared[number] for number in numbers]
         try:
             value = gme_score(values, rounding=self.rounding)

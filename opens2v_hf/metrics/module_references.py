@@ -7,6 +7,7 @@ from typing import Any
 
 from opens2v_hf.metrics.face_reference import face_references_of
 from opens2v_hf.metrics.nexus_reference import references_of
+from opens2v_hf.metrics.subject_reference import subject_references_of
 
 
 def references_for(metric: str, records: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -25,4 +26,6 @@ def references_for(metric: str, records: Sequence[Mapping[str, Any]], given: Map
     if metric == "nexusscore":
         embeds = {name: given.get(name) for name in ("image_embeds", "prompt_embeds")}
         return references_of(records, given.get("ids"), **embeds)
+    if metric in ("subject_identity", "copypaste"):
+        return subject_references_of(records, given.get("ids"))
     return face_references_of(records, given.get("ids")) if metric.startswith("facesim") else None

@@ -20,7 +20,7 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.pictures import load_picture
-from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, similarities
+from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, frame_caveats, model_caveats
 from opens2v_hf.models.yolo_world.boxes import Detections
@@ -92,7 +92,7 @@ class NexusScore:
         variant: "released" (the leaderboard's), "v1.0" or "coverage".
         num_frames: sampled evenly over the clip; released: 32.
         thresholds: of the rules.
-        label_instruction: that labels are embedded with.
+        label_instruction: that labels are embedded with; by default the one for retrieval of the embedder.
         details: whether a score carries the record of every box. Crops of boxes that the score threshold drops are
             embedded only then.
 
@@ -112,7 +112,7 @@ class NexusScore:
         variant: str = "released",
         num_frames: int = RELEASED_NUM_FRAMES,
         thresholds: Thresholds | None = None,
-        label_instruction: str = RETRIEVAL_INSTRUCTION,
+        label_instruction: str | None = None,
         details: bool = False,
     ) -> None:
         self.variant = check_variant(variant)
@@ -121,7 +121,7 @@ class NexusScore:
         self.prompt_encoder = prompt_encoder
         self.sampling = linspace(num_frames)
         self.thresholds = thresholds or Thresholds()
-        self.label_instruction = label_instruction
+        self._label_instruction = label_instruction
         self.details = details
 
     @property
@@ -136,6 +136,11 @@ class NexusScore:
         sibling.name = f"{type(self).name}_{sibling.variant}"
         sibling.reports_references = False  # they are among what this one says
         return sibling
+
+    @property
+    def label_instruction(self) -> str:
+        """That labels are embedded with."""
+        return retrieval_instruction_of(self.embedder) if self._label_instruction is None else self._label_instruction
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
@@ -169,7 +174,9 @@ class NexusScore:
         found += frame_caveats(self.sampling.count)
         if self.thresholds != Thresholds():
             found.append("made with other thresholds than the leaderboard's")
-        if self.label_instruction != RETRIEVAL_INSTRUCTION:
+        if edition := edition_of(self.embedder):
+            found.append(f"{edition}, whose similarities lie elsewhere beside the threshold for text")
+        elif self.label_instruction != RETRIEVAL_INSTRUCTION:
             found.append("labels embedded with another instruction than the leaderboard's")
         return tuple(found)
 

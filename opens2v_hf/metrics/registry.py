@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opens2v_hf.data.benchmark.rules import facesim_reference, person_references
+from opens2v_hf.data.benchmark.rules import facesim_reference, person_references, subject_references
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError
@@ -15,6 +15,7 @@ from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric
 from opens2v_hf.metrics.face_reference import FaceReference
 from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.metrics.subject_reference import SubjectReference
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
@@ -29,6 +30,7 @@ class MetricEntry:
         build: from the loaded models, by role, and the metric's own options to the metric.
         reference: from a sample and its split to what the metric's `score` takes beside the clip.
         options: names of the metric's own options.
+        by_default: whether it is computed where no metric is named.
     """
 
     name: str
@@ -36,6 +38,7 @@ class MetricEntry:
     build: Callable[[Mapping[str, Any], Mapping[str, Any]], Metric[Any]]
     reference: Callable[[EvalSample, EvalSplit], Any]
     options: tuple[str, ...]
+    by_default: bool = True
 
     @property
     def models(self) -> dict[str, str]:
@@ -126,6 +129,28 @@ def _people(sample: EvalSample, split: EvalSplit, subjects: Sequence[Subject]) -
     )
 
 
+def _build_subject_identity(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.metrics.subject_identity import SubjectIdentity
+
+    return SubjectIdentity(**models, **options)
+
+
+def _build_copypaste(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+    from opens2v_hf.metrics.copypaste import CopyPaste
+
+    return CopyPaste(**models, **options)
+
+
+def _all_subjects(sample: EvalSample, split: EvalSplit) -> SubjectReference:
+    chosen = subject_references(sample.subjects)
+    return SubjectReference(
+        images=tuple(split.picture_path(subject) for subject in chosen),
+        labels=tuple(subject.label for subject in chosen),
+        id=sample.id,
+        positions=tuple(position for position, subject in enumerate(sample.subjects) if subject in chosen),
+    )
+
+
 METRICS: dict[str, MetricEntry] = {
     entry.name: entry
     for entry in (
@@ -185,9 +210,28 @@ METRICS: dict[str, MetricEntry] = {
             _all_people,
             ("num_frames",),
         ),
+        MetricEntry(
+            "subject_identity",
+            ("detector", "prompt_encoder", "subject_embedder"),
+            _build_subject_identity,
+            _all_subjects,
+            ("num_frames",),
+            by_default=False,
+        ),
+        MetricEntry(
+            "copypaste",
+            ("detector", "prompt_encoder", "subject_embedder"),
+            _build_copypaste,
+            _all_subjects,
+            ("reference_views", "num_frames"),
+            by_default=False,
+        ),
     )
 }
 """Every metric that a whole model can be scored with."""
+
+DEFAULT_METRICS = tuple(name for name, entry in METRICS.items() if entry.by_default)
+"""Those that are computed where none is named: the leaderboard's, and what comes with their models."""
 
 
 def load_tasks(

@@ -20,7 +20,7 @@ from opens2v_hf.metrics.arguments import IMAGES, PROMPT
 from opens2v_hf.metrics.base import MemoryVideo
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
-_RECORD_KEYS = ("prompt", "images", "labels", "id")
+_RECORD_KEYS = ("prompt", "images", "labels", "id", "views")
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
@@ -88,7 +88,7 @@ class InputStore:
         """The line of a reference.
 
         Args:
-            value: a dict with any of "prompt", "images" with "labels", and "id"; or a prompt alone.
+            value: a dict with any of "prompt", "images" with "labels" and "views", and "id"; or a prompt alone.
             where: it was given, for messages.
             need: what the metric needs of it: see `opens2v_hf.metrics.arguments`.
             metric: that it is for.
@@ -121,12 +121,21 @@ class InputStore:
             if not isinstance(label, str) or not label.strip():
                 raise ArgumentError(f"{where}: image {position} has no label (got {_shown(label)})")
         stored = [self._image(image, f"{where}: image {position}") for position, image in enumerate(images)]
-        return json.dumps({"prompt": given.get("prompt"), "images": stored, "labels": labels, "id": given.get("id")})
+        views = [
+            [
+                self._image(view, f"{where}: view {number} of image {position}")
+                for number, view in enumerate(self._column(of_one, "views", where))
+            ]
+            for position, of_one in enumerate(self._column(given.get("views"), "views", where))
+        ]
+        record = {"prompt": given.get("prompt"), "images": stored, "labels": labels, "id": given.get("id")}
+        return json.dumps({**record, "views": views})
 
     def load_record(self, line: str) -> dict[str, Any]:
         """What `record` was given, with all keys; "images" are paths, bytes, PIL images or arrays."""
         record = json.loads(line)
-        return {**record, "images": [self._loaded(image) for image in record["images"]]}
+        images = [self._loaded(image) for image in record["images"]]
+        return {**record, "images": images, "views": [[self._loaded(view) for view in of] for of in record["views"]]}
 
     def _column(self, values: Any, key: str, where: str) -> list[Any]:
         if not isinstance(values, list | tuple | None):

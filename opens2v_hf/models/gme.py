@@ -13,7 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -65,6 +65,11 @@ Picture = Image.Image | np.ndarray
 class GmeEmbedder:
     """Embeds texts and pictures.
 
+    Attributes:
+        default_instruction: of the system turn where none is given.
+        retrieval_instruction: with which a text is embedded that pictures are compared with.
+        edition: why its numbers are another edition of a column; empty for the leaderboard's kind.
+
     Args:
         model: the Qwen2-VL network without its head, in evaluation mode.
         tokenizer: of the model; either padding side.
@@ -74,6 +79,13 @@ class GmeEmbedder:
         batch_tokens: upper bound of the (padded) tokens computed at a time; it bounds memory and changes no result
             beyond rounding.
     """
+
+    default_instruction: ClassVar[str] = DEFAULT_INSTRUCTION
+    retrieval_instruction: ClassVar[str] = RETRIEVAL_INSTRUCTION
+    edition: ClassVar[str] = ""
+    _min_pixels: ClassVar[int] = MIN_PIXELS
+    _max_pixels: ClassVar[int] = MAX_PIXELS
+    _max_length: ClassVar[int] = MAX_LENGTH
 
     def __init__(
         self,
@@ -104,6 +116,7 @@ class GmeEmbedder:
         model: str | os.PathLike[str] = ROLES["embedder"].released,
         *,
         revision: str | None = None,
+        role: str = "embedder",
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
         min_pixels: int | None = None,
@@ -111,12 +124,13 @@ class GmeEmbedder:
         max_length: int | None = None,
         batch_tokens: int | None = None,
         **model_kwargs: Any,
-    ) -> GmeEmbedder:
+    ) -> Self:
         """Load an embedder.
 
         Args:
             model: Hub id, folder, or "embedded".
             revision: of a Hub repo.
+            role: that it has in results.
             device: see `opens2v_hf.models.hub.pick_device`; not used where `device_map` places the model.
             dtype: see `opens2v_hf.models.hub.pick_dtype`.
             min_pixels: of a picture as the network sees it; by default what the folder's `opens2v.json` says, else
@@ -131,11 +145,11 @@ class GmeEmbedder:
             ArgumentError: an argument has a value that cannot be used.
             ModelError: the model cannot be found or loaded, or weights are missing from it.
         """
-        resolved = resolve_model(model, revision, "embedder")
+        resolved = resolve_model(model, revision, role)
         with loading(resolved):
             bounds = {
-                "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), MIN_PIXELS),
-                "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), MAX_PIXELS),
+                "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), cls._min_pixels),
+                "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), cls._max_pixels),
             }
             if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
                 kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
@@ -144,10 +158,10 @@ class GmeEmbedder:
             model_kwargs = with_placement(model_kwargs, target)
             placed = "device_map" in model_kwargs
             load_config(resolved)
-            network = load_network(Qwen2VLModel, resolved, pick_dtype(dtype, target), model_kwargs, what="Qwen2-VL")
+            network = cls._load_network(resolved, dtype, target, model_kwargs)
             if not placed:
                 network.to(target)
-            tokenizer, image_processor = _load_processors(resolved, bounds)
+            tokenizer, image_processor = cls._load_processors(resolved, bounds)
             return cls(
                 network.eval(),
                 tokenizer,
@@ -157,9 +171,23 @@ class GmeEmbedder:
                     device=network.device if placed else target,
                     quantization=quantization_of(network),
                 ),
-                max_length=_first(max_length, resolved.defaults.get("max_length"), MAX_LENGTH),
+                max_length=_first(max_length, resolved.defaults.get("max_length"), cls._max_length),
                 batch_tokens=_first(batch_tokens, CPU_BATCH_TOKENS if network.device.type == "cpu" else BATCH_TOKENS),
             )
+
+    @classmethod
+    def _load_network(
+        cls, resolved: ResolvedModel, dtype: str | torch.dtype | None, target: torch.device, model_kwargs: Any
+    ) -> Any:
+        return load_network(Qwen2VLModel, resolved, pick_dtype(dtype, target), model_kwargs, what="Qwen2-VL")
+
+    @classmethod
+    def _load_processors(cls, resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:
+        arguments = resolved.load_arguments()
+        tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
+        # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
+        image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments, **bounds)
+        return tokenizer, resizes_horizontally_first(image_processor)
 
     @property
     def options(self) -> dict[str, int]:
@@ -181,12 +209,12 @@ class GmeEmbedder:
 
         Args:
             texts: any number of texts.
-            instruction: of the system turn; by default `DEFAULT_INSTRUCTION`.
+            instruction: of the system turn; by default `default_instruction`.
 
         Returns:
             [N, D], L2-normalised, on the CPU, in the model's dtype.
         """
-        system = DEFAULT_INSTRUCTION if instruction is None else instruction
+        system = self._system(instruction)
         wanted = dict.fromkeys(texts)
         known = {text: vector for text in wanted if (vector := self._texts.get((system, text))) is not None}
         missing = [text for text in wanted if text not in known]
@@ -206,7 +234,7 @@ class GmeEmbedder:
 
         Args:
             images: PIL images, or uint8 arrays [H, W, 3] in RGB, of any sizes.
-            instruction: of the system turn; by default `DEFAULT_INSTRUCTION`.
+            instruction: of the system turn; by default `default_instruction`.
 
         Returns:
             [N, D], L2-normalised, on the CPU, in the model's dtype.
@@ -214,8 +242,8 @@ class GmeEmbedder:
         Raises:
             ArgumentError: a picture is of neither kind or has no pixels, or does not fit `max_length`.
         """
-        system = DEFAULT_INSTRUCTION if instruction is None else instruction
-        template: list[int] = self.tokenizer(conversation(system, VISION_TOKENS))["input_ids"]
+        system = self._system(instruction)
+        template: list[int] = self.tokenizer(self._conversation(system, VISION_TOKENS))["input_ids"]
         if template.count(self._image_token) != 1:
             raise ArgumentError(f"an instruction must not hold the token {IMAGE_PAD} (got {instruction!r})")
         lengths = [len(template) - 1 + self._num_image_tokens(image) for image in images]
@@ -237,20 +265,31 @@ class GmeEmbedder:
         return torch.stack(vectors) if vectors else self._no_vectors()
 
     def _patches(self, image: Picture) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = self.image_processor([first_resize(image)], return_tensors="pt")
+        pixels = self.image_processor([self._resized(image)], return_tensors="pt")
         return pixels["pixel_values"], pixels["image_grid_thw"]
+
+    def _system(self, instruction: str | None) -> str:
+        """What stands in the system turn."""
+        return self.default_instruction if instruction is None else instruction
+
+    def _conversation(self, instruction: str, content: str) -> str:
+        return conversation(instruction, content)
+
+    def _resized(self, image: Picture) -> Image.Image:
+        """A picture as the processor is given it."""
+        return first_resize(image)
 
     def _no_vectors(self) -> torch.Tensor:
         return torch.empty(0, self.dim, dtype=self.model.dtype)
 
     def _text_row(self, text: str, instruction: str) -> list[int]:
-        row = self.tokenizer(conversation(instruction, text))["input_ids"]
+        row = self.tokenizer(self._conversation(instruction, text))["input_ids"]
         if len(row) > self.max_length:
             _LOGGER.warning("a text of %d tokens loses what lies beyond the first %d", len(row), self.max_length)
         return row[: self.max_length]
 
     def _num_image_tokens(self, image: Picture) -> int:
-        width, height = _first_size(*_size(image))
+        width, height = _first_size(*picture_size(image))
         patches = self.image_processor.get_number_of_image_patches(height, width, {})
         return patches // self.image_processor.merge_size**2
 
@@ -261,22 +300,39 @@ class GmeEmbedder:
         """Vectors [N, D] of token rows, whose image tokens stand for the pictures' patches in order."""
         padded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt")
         ids, mask = padded["input_ids"].to(self.model.device), padded["attention_mask"].to(self.model.device)
+        hidden = self._hidden_states(ids, mask, pixel_values, grid)
+        last = mask.shape[1] - 1 - mask.flip(1).argmax(1)
+        pooled = hidden[torch.arange(len(rows), device=hidden.device), last.to(hidden.device)]
+        return F.normalize(pooled, p=2, dim=1).cpu()
+
+    def _hidden_states(
+        self, ids: torch.Tensor, mask: torch.Tensor, pixel_values: torch.Tensor | None, grid: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The last layer's [N, L, D]."""
         inputs = self.model.language_model.embed_tokens(ids)
         if pixel_values is not None and grid is not None:
             visual = self.model.visual
             features = visual(pixel_values.to(visual.device, visual.dtype), grid_thw=grid.to(visual.device))
             inputs[ids == self._image_token] = features.pooler_output.to(inputs.device, inputs.dtype)
         positions = (mask.cumsum(-1) - 1).clamp_min(0)
-        hidden = self.model.language_model(
+        hidden: torch.Tensor = self.model.language_model(
             inputs_embeds=inputs,
             # Without padding no mask is needed, and attention kernels that need none take far less memory.
             attention_mask=None if bool(mask.all()) else mask,
             position_ids=positions.expand(3, -1, -1),
             use_cache=False,
         ).last_hidden_state
-        last = mask.shape[1] - 1 - mask.flip(1).argmax(1)
-        pooled = hidden[torch.arange(len(rows), device=hidden.device), last.to(hidden.device)]
-        return F.normalize(pooled, p=2, dim=1).cpu()
+        return hidden
+
+
+def retrieval_instruction_of(embedder: Any) -> str:
+    """With which an embedder of any kind embeds a text that pictures are compared with; the released one by default."""
+    return str(getattr(embedder, "retrieval_instruction", RETRIEVAL_INSTRUCTION))
+
+
+def edition_of(embedder: Any) -> str:
+    """See `GmeEmbedder.edition`."""
+    return str(getattr(embedder, "edition", ""))
 
 
 def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
@@ -290,14 +346,6 @@ def similarities(queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tenso
         [...], in [-1, 1] up to rounding.
     """
     return (queries * candidates).sum(-1)
-
-
-def _load_processors(resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:
-    arguments = resolved.load_arguments()
-    tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
-    # The PIL back end is the one the released numbers were made with; the other one resizes with other filters.
-    image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments, **bounds)
-    return tokenizer, resizes_horizontally_first(image_processor)
 
 
 def conversation(instruction: str, content: str) -> str:
@@ -314,8 +362,12 @@ def _with_image_tokens(template: list[int], image_token: int, length: int) -> li
     return template[:start] + [image_token] * (length - len(template) + 1) + template[start + 1 :]
 
 
-def _size(image: Picture) -> tuple[int, int]:
-    """Width and height in pixels."""
+def picture_size(image: Picture) -> tuple[int, int]:
+    """Width and height in pixels.
+
+    Raises:
+        ArgumentError: it is no picture, or has no pixels.
+    """
     if isinstance(image, Image.Image):
         width, height = image.size
     elif isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:

@@ -24,6 +24,8 @@ DEFAULTS_FILE = "opens2v.json"
 """A model's folder may hold this JSON object of default values for the arguments of the class that loads it."""
 
 _EMBEDDED_ROOT = Path(__file__).resolve().parents[1] / "embedded" / "weights"
+_EMBEDDED_ALSO = {"subject_embedder": "embedder"}
+"""Role to the role whose embedded model serves it, too."""
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 _SETTING_ENDINGS = (".json", ".txt", ".model", ".jinja")
 _MAX_REASON_CHARS = 500
@@ -92,7 +94,7 @@ def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str)
     """
     text = os.fspath(name)
     embedded = text == EMBEDDED
-    folder = _EMBEDDED_ROOT / role if embedded else model_path(text)
+    folder = _embedded_folder(role) if embedded else model_path(text)
     if not embedded and not folder.is_dir():
         if not _is_hub_id(text):
             raise ModelError(
@@ -140,7 +142,11 @@ def check_available(name: str, revision: str | None, role: str, filename: str = 
 
 def has_embedded(role: str) -> bool:
     """Whether this installation has an embedded model of a role."""
-    return (_EMBEDDED_ROOT / role).is_dir()
+    return _embedded_folder(role).is_dir()
+
+
+def _embedded_folder(role: str) -> Path:
+    return _EMBEDDED_ROOT / _EMBEDDED_ALSO.get(role, role)
 
 
 def weights_sha256(folder: str | os.PathLike[str]) -> str:

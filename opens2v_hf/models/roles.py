@@ -57,7 +57,7 @@ class Role:
 ROLES: dict[str, Role] = {
     "embedder": Role(
         "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct",
-        ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
+        ("opens2v_hf.models.embedder_loading", "load_embedder"),
         ("device", "dtype", "batch_tokens"),
     ),
     "judge": Role(
@@ -122,6 +122,11 @@ ROLES: dict[str, Role] = {
     "segmenter": Role(
         "facebook/sam2.1-hiera-large",
         ("opens2v_hf.models.segmenter.sam", "SamSegmenter.from_pretrained"),
+        ("device", "dtype"),
+    ),
+    "subject_embedder": Role(
+        "facebook/dinov2-base",
+        ("opens2v_hf.models.subject_embedder", "load_subject_embedder"),
         ("device", "dtype"),
     ),
 }

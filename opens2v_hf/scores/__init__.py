@@ -1,7 +1,8 @@
 """Formulas: numbers in, numbers out; no model and no file.
 
-Three functions have the names of their modules, and are imported from there: `opens2v_hf.scores.scorecard.scorecard`,
-`opens2v_hf.scores.motion_amplitude.motion_amplitude` and `opens2v_hf.scores.motion_smoothness.motion_smoothness`.
+Five functions have the names of their modules, and are imported from there: `opens2v_hf.scores.scorecard.scorecard`,
+`opens2v_hf.scores.motion_amplitude.motion_amplitude`, `opens2v_hf.scores.motion_smoothness.motion_smoothness`,
+`opens2v_hf.scores.subject_identity.subject_identity` and `opens2v_hf.scores.copypaste.copypaste`.
 """
 
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from opens2v_hf._util.lazy import lazy_names
 
 if TYPE_CHECKING:
     from opens2v_hf.scores.aesthetics import aesthetics_score
+    from opens2v_hf.scores.copypaste import copy_excess
     from opens2v_hf.scores.faces import facesim_cur, facesim_multi
     from opens2v_hf.scores.gme import gme_score
     from opens2v_hf.scores.motion_amplitude import motion_magnitude
@@ -28,6 +30,7 @@ __all__ = [
     "Verdict",
     "VideoScore",
     "aesthetics_score",
+    "copy_excess",
     "coverage",
     "expected_score",
     "facesim_cur",
@@ -47,6 +50,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         **dict.fromkeys(("aesthetics_score",), "opens2v_hf.scores.aesthetics"),
+        **dict.fromkeys(("copy_excess",), "opens2v_hf.scores.copypaste"),
         **dict.fromkeys(
             (
                 "facesim_cur",

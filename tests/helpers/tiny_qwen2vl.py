@@ -38,7 +38,7 @@ def save_tiny_qwen2vl(
     positions; those of a fresh transformers model hardly do.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _byte_tokenizer(padding_side)
+    tokenizer = byte_tokenizer(padding_side)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     config = Qwen2VLConfig(
         text_config={
@@ -72,7 +72,7 @@ def save_tiny_qwen2vl(
     return folder
 
 
-def _byte_tokenizer(padding_side: str) -> PreTrainedTokenizerFast:
+def byte_tokenizer(padding_side: str) -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     backend = Tokenizer(models.BPE(vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

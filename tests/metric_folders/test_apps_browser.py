@@ -30,6 +30,8 @@ KEY = "sk-secret-of-this-test"
 
 ANSWERS = {
     "aesthetics": (r"Aesthetics ([0-9]\.[0-9]{3})", "from 32 frames"),
+    "copypaste": (r"Copy-paste ([01]\.[0-9]{4})", "compared in"),
+    "subject_identity": (r"Subject identity ([01]\.[0-9]{4})", "found in"),
     "facesim_cur": (r"FaceSim-Cur ([01]\.[0-9]{4})", "of 32 frames have a face"),
     "facesim_multi": (r"several people ([01]\.[0-9]{4})", "Person 2: similarity"),
     "gmescore": (r"GmeScore ([01]\.[0-9]{4})", "from 32 frames"),
@@ -40,7 +42,12 @@ ANSWERS = {
     "opens2v_eval": (r"Total: ([0-9.]+) %", "MotionSmoothness"),
 }
 """The score and a word beside it, on the example of a model that makes no fault."""
-EXAMPLES = {"facesim_cur": "Woman", "facesim_multi": "Woman, Woman", "opens2v_eval": "Woman, Ring"}
+EXAMPLES = {
+    "facesim_cur": "Woman",
+    "facesim_multi": "Woman, Woman",
+    "opens2v_eval": "Woman, Ring",
+    "subject_identity": "Heart, Moon",
+}
 
 
 @pytest.fixture(scope="module")

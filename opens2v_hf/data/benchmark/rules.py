@@ -1,6 +1,6 @@
 """Which metrics apply to a sample of OpenS2V-Eval: decided by its id, labels and paths.
 
-As released (v1.1), but for `facesim_multi`, which the released code lacks.
+As released (v1.1), but for `BESIDE_METRICS`, which the released code lacks.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from opens2v_hf.data.benchmark.sample import Subject
 GENERAL_METRICS = ("naturalscore", "gmescore", "aesthetics", "motion_amplitude", "motion_smoothness")
 """They look at the video and the prompt alone and apply to every sample."""
 
-METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur", "facesim_multi")
+BESIDE_METRICS = ("facesim_multi", "subject_identity", "copypaste")
+
+METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur", *BESIDE_METRICS)
 
 PERSON_LABELS = frozenset({"Man", "Woman"})
 FACESIM_CATEGORIES = frozenset({"singleface", "singlehuman", "faceobj", "humanobj"})
 FACESIM_FOLDERS = ("/man/", "/woman/", "/crop_man/", "/crop_woman/")
+PLACE_FOLDERS = ("/environment/", "/scene/")
+"""Folders of references that show a place and no subject."""
 SPLITS_WITHOUT_NEXUSSCORE = frozenset({"human-domain"})
 """Human-Domain's total and its published tables have no NexusScore."""
 
@@ -55,6 +59,11 @@ def person_references(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
     return tuple(s for s in subjects if _in_a_person_folder(s) or s.label in PERSON_LABELS)
 
 
+def subject_references(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+    """The references that show a subject, which `subject_identity` and `copypaste` compare: all but places."""
+    return tuple(s for s in subjects if not any(folder in s.path for folder in PLACE_FOLDERS))
+
+
 def _in_a_person_folder(subject: Subject) -> bool:
     return any(folder in subject.path for folder in FACESIM_FOLDERS)
 
@@ -78,4 +87,6 @@ def applicable_metrics(
         names.add("facesim_cur")
     if person_references(subjects):
         names.add("facesim_multi")
+    if subject_references(subjects):
+        names |= {"subject_identity", "copypaste"}
     return tuple(name for name in METRICS if name in names)

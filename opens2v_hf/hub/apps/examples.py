@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from opens2v_hf.data.synthetic.eval_layout import REFERENCE_PX, eval_scene
+from opens2v_hf.data.synthetic.references import subject_reference, subject_views
 from opens2v_hf.data.synthetic.render import reference_picture
 from opens2v_hf.data.synthetic.scenes import caption, label
 from opens2v_hf.data.synthetic.simulated import simulate
@@ -37,12 +38,13 @@ class Example:
     sample_id: str
 
 
-def draw_example(sample_id: str, model: str) -> Example:
+def draw_example(sample_id: str, model: str, num_views: int = 0) -> Example:
     """Draw what a simulated model makes of a sample, and the sample's pictures.
 
     Args:
         sample_id: of the synthetic sample, e.g. "singleobj_1".
         model: one of `opens2v_hf.data.synthetic.simulated.SIMULATED_MODELS`.
+        num_views: other views of the first subject, among the pictures after its own.
 
     Raises:
         ArgumentError: there is no such sample or model.
@@ -54,10 +56,18 @@ def draw_example(sample_id: str, model: str) -> Example:
     pictures = []
     for number, sprite in enumerate(scene.sprites, start=1):
         path = folder / f"{sample_id}-{number}.png"
-        reference_picture(sprite, REFERENCE_PX).save(path)
+        # a view is compared with the picture that a model was given, background and all
+        picture = subject_reference(scene, number - 1) if num_views else reference_picture(sprite, REFERENCE_PX)
+        picture.save(path)
         pictures.append(str(path))
-    labels = tuple(label(sprite) for sprite in scene.sprites)
-    name = f"{label_of(model)}: {', '.join(labels)}"
+        if number == 1 and num_views:
+            for place, view in enumerate(subject_views(scene, 0, num_views), start=1):
+                path = folder / f"{sample_id}-{number}-view-{place}.png"
+                view.save(path)
+                pictures.append(str(path))
+    shown = [label(sprite) for sprite in scene.sprites]
+    labels = (*[shown[0]] * (1 + num_views), *shown[1:])
+    name = f"{label_of(model)}: {', '.join(shown)}"
     return Example(name, str(video), caption(scene), tuple(pictures), labels, sample_id)
 
 

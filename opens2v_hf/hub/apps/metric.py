@@ -69,7 +69,7 @@ class Page:
     inputs: Sequence[Input]
     score: Score
     views: Sequence[Callable[[], Any]]
-    examples: Sequence[tuple[str, str]]
+    examples: Sequence[tuple[str, str] | tuple[str, str, int]]
 
     def build(self) -> gr.Blocks:
         """The interface; no model is loaded before the first video is scored."""
@@ -164,7 +164,7 @@ def metric_page(
     shown: Callable[[Mapping[str, Any]], Any],
     digits: int = 4,
     keyed: frozenset[str] = frozenset(),
-    examples: Sequence[tuple[str, str]],
+    examples: Sequence[tuple[str, str] | tuple[str, str, int]],
 ) -> Page:
     """The page of one metric.
 

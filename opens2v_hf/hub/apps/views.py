@@ -50,6 +50,29 @@ def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
     return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(people)]
 
 
+def subject_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
+    """What was found of each subject, as a list."""
+    subjects = [
+        f"- {one['label']}: similarity {one['similarity']:.4f}, found in {one['frames_found']} frames"
+        for one in outcome.references
+    ]
+    return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(subjects)]
+
+
+def copy_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
+    """In how many frames a subject was compared with its picture and views."""
+    return [
+        f"{one['label']}: compared in {one['frames_compared']} of {len(outcome.details['frame_indices'])} frames"
+        for one in outcome.references
+    ]
+
+
+def copy_points(details: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns "frame" and "excess" of the first subject, for the frames in which it was found."""
+    pairs = zip(details["frame_indices"], details["excesses"][0], strict=True)
+    return pd.DataFrame([pair for pair in pairs if pair[1] is not None], columns=["frame", "excess"])
+
+
 def people_points(details: Mapping[str, Any]) -> pd.DataFrame:
     """Columns "frame", "similarity" and "person"."""
     rows = [

@@ -51,7 +51,7 @@ def test_the_rules_give_what_they_give_for_the_benchmark_itself(shared_data, spl
 def test_without_an_id_the_labels_decide(labels, category, metrics):
     found = given({"images": [b"picture"] * len(labels), "labels": labels})
     assert found.sample.category == category
-    assert set(found.sample.metrics) == GENERAL | metrics
+    assert set(found.sample.metrics) == GENERAL | metrics | ({"subject_identity", "copypaste"} if labels else set())
     assert (found.given_id, found.of_benchmark) == (None, False)
 
 

@@ -7,6 +7,7 @@ from opens2v_hf.data.benchmark.rules import (
     facesim_reference,
     nexus_label,
     person_references,
+    subject_references,
 )
 from opens2v_hf.data.benchmark.sample import Subject
 
@@ -43,13 +44,24 @@ def test_facesim_takes_the_first_person_and_only_in_its_categories():
     assert facesim_reference("singleface", [Subject("Man", "Images/singleface/crop_man/1.png")]) is not None
 
 
+SUBJECTS = ("subject_identity", "copypaste")
+
+
+def test_places_are_no_subjects():
+    place = Subject("Park", "Images/humanobj/environment/park/1.jpg")
+    scene = Subject("Room", "Images/multiface/scene/2.jpg")
+    cup = Subject("Cup", "Images/humanobj/thing/cup/1.jpg")
+    assert subject_references([place, cup, scene]) == (cup,)
+    assert set(applicable_metrics("humanobj_1", "humanobj", [place])).isdisjoint(SUBJECTS)
+
+
 def test_a_sample_without_any_reference_left_keeps_the_general_metrics():
     subjects = [
         Subject("Man", "Images/multiface/crop_man/1.png"),
         Subject("Woman", "Images/multiface/crop_woman/1.png"),
     ]
     found = applicable_metrics("multiface_1", "multiface", subjects, "open-domain")
-    assert found == (*GENERAL_METRICS, "facesim_multi")
+    assert found == (*GENERAL_METRICS, "facesim_multi", *SUBJECTS)
 
 
 def test_people_are_known_by_folder_or_label():
@@ -65,7 +77,7 @@ def test_people_are_known_by_folder_or_label():
 
 def test_nobody_to_recognise_means_no_facesim():
     subjects = [Subject("Cup", "Images/singleobject/cup/1.png")]
-    assert applicable_metrics("singleobj_1", "singleobj", subjects) == ("nexusscore", *GENERAL_METRICS)
+    assert applicable_metrics("singleobj_1", "singleobj", subjects) == ("nexusscore", *GENERAL_METRICS, *SUBJECTS)
 
 
 def test_human_domain_has_no_nexusscore():

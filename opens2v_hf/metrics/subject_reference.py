@@ -1,0 +1,150 @@
+"""The subjects that a video is to show, and other true views of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.pictures import load_picture
+
+_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+Views = tuple[tuple[Any, ...], ...]
+"""For each reference picture the other views of the same subject, none too."""
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectReference:
+    """Pictures of the subjects that a video is to show.
+
+    Attributes:
+        images: reference pictures, see `load_picture`; each of another subject.
+        labels: one for each picture, for results.
+        id: of the sample, for messages; None for a video of no sample.
+        views: for each picture other true views of the same subject, not given to the model; empty for none at all.
+        positions: of each picture among all references of the sample; empty where these are all.
+    """
+
+    images: tuple[Any, ...]
+    labels: tuple[str, ...]
+    id: str | None = None
+    views: Views = ()
+    positions: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"the references of {self.id!r}" if self.id is not None else "the references of a video"
+        if len(self.images) != len(self.labels):
+            raise ArgumentError(
+                f"{where}: each picture has one label (got {len(self.images)} pictures, {len(self.labels)} labels)"
+            )
+        if self.views and len(self.views) != len(self.images):
+            raise ArgumentError(
+                f"{where}: views are a list for each picture (got {len(self.views)} lists for {len(self.images)} "
+                "pictures); give an empty list for a picture without one"
+            )
+
+    def place(self, index: int) -> int:
+        """The position of a picture among all references of the sample."""
+        return self.positions[index] if self.positions else index
+
+    def name(self, index: int) -> str:
+        """What a picture is called in messages where it has no path."""
+        return f"picture {self.place(index)} of {self.id or 'the references of a video'}"
+
+
+def subject_references_of(
+    records: Sequence[Mapping[str, Any]], ids: Sequence[str | None] | None = None
+) -> list[SubjectReference]:
+    """Check what `compute()` is given for each video.
+
+    Args:
+        records: dicts with "images", "labels" and, if wished, "views" and "id".
+        ids: one a video, or None to go by the records.
+
+    Raises:
+        ArgumentError: see `SubjectReference`; or the lists differ in length, or a record is none.
+    """
+    if ids is not None and len(ids) != len(records):
+        raise ArgumentError(f"give one of ids a video (got {len(ids)} for {len(records)})")
+    found = []
+    for index, record in enumerate(records):
+        try:
+            images, labels = tuple(record["images"] or ()), tuple(record["labels"] or ())
+        except (KeyError, TypeError) as error:
+            raise ArgumentError(f"references[{index}] is a dict with 'images' and 'labels' (got {record!r})") from error
+        views = tuple(tuple(of_one) for of_one in record.get("views") or ())
+        identifier = record.get("id") if ids is None else ids[index]
+        found.append(SubjectReference(images, labels, identifier, views))
+    return found
+
+
+class ReferenceViews:
+    """Views of the subjects of many samples, from a folder or a mapping.
+
+    Args:
+        source: a folder with `<sample id>/<number of the reference, from 1>/<picture>`, or sample id to a list for each
+            reference of lists of pictures (see `load_picture`).
+
+    Raises:
+        ArgumentError: it is neither, or the folder does not exist or holds no such picture.
+        ImageError: a picture of the mapping cannot be read.
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | Mapping[str, Sequence[Sequence[Any]]]) -> None:
+        if isinstance(source, str | os.PathLike):
+            self._views = _in_folder(Path(source).expanduser())
+        elif isinstance(source, Mapping):
+            self._views = {
+                str(sample_id): {number: tuple(of_one) for number, of_one in enumerate(lists)}
+                for sample_id, lists in source.items()
+            }
+        else:
+            raise ArgumentError(
+                "reference_views must be a folder, or a mapping of sample id to a list of views for each reference "
+                f"(got {type(source).__name__})"
+            )
+        self.sha256 = self._digest()
+
+    def of(self, reference: SubjectReference) -> Views:
+        """The views of a sample's references: its own, else those of this source; empty where there is none."""
+        if reference.views:
+            return reference.views
+        known = self._views.get(reference.id or "", {})
+        found = tuple(known.get(reference.place(index), ()) for index in range(len(reference.images)))
+        return found if any(found) else ()
+
+    def _digest(self) -> str:
+        """Of all pictures and whose views they are."""
+        digest = hashlib.sha256()
+        for sample_id in sorted(self._views):
+            for number, pictures in sorted(self._views[sample_id].items()):
+                for picture in pictures:
+                    if isinstance(picture, Path):
+                        content = picture.read_bytes()
+                    else:
+                        image = load_picture(picture, name=f"a view of {sample_id}")
+                        content = repr(image.size).encode() + image.tobytes()
+                    digest.update(f"{sample_id}/{number}:{hashlib.sha256(content).hexdigest()}\n".encode())
+        return digest.hexdigest()
+
+
+def _in_folder(folder: Path) -> dict[str, dict[int, tuple[Path, ...]]]:
+    if not folder.is_dir():
+        raise ArgumentError(f"reference_views must be a folder that exists (got {os.fspath(folder)!r})")
+    found: dict[str, dict[int, tuple[Path, ...]]] = {}
+    for path in sorted(folder.glob("*/*/*")):
+        number = path.parent.name
+        if path.suffix.lower() in _ENDINGS and number.isascii() and number.isdigit() and int(number) >= 1:
+            of_sample = found.setdefault(path.parent.parent.name, {})
+            of_sample[int(number) - 1] = (*of_sample.get(int(number) - 1, ()), path)
+    if not found:
+        raise ArgumentError(
+            f"{os.fspath(folder)} holds no view; it should hold <sample id>/<number of the reference, from 1>/ with "
+            f"pictures ({', '.join(_ENDINGS)})"
+        )
+    return found

@@ -1,0 +1,202 @@
+"""Vectors of what a picture shows: by DINOv2, DINOv3, SigLIP, CLIP, GME or Qwen3-VL-Embedding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+import transformers
+from PIL import Image
+from transformers import AutoImageProcessor
+
+from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.embedder_loading import EMBEDDERS, load_embedder
+from opens2v_hf.models.hub import (
+    ResolvedModel,
+    loading,
+    pick_device,
+    pick_dtype,
+    quantization_of,
+    resolve_model,
+    with_placement,
+)
+from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.roles import ROLES
+from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.video.resize import resizes_horizontally_first
+
+ROLE = "subject_embedder"
+GREY = (128, 128, 128)
+
+_TOWERS = {
+    "dinov2": ("Dinov2Model", "pooler_output"),
+    "dinov2_with_registers": ("Dinov2WithRegistersModel", "pooler_output"),
+    "dinov3_vit": ("DINOv3ViTModel", "pooler_output"),
+    "siglip": ("SiglipVisionModel", "pooler_output"),
+    "siglip_vision_model": ("SiglipVisionModel", "pooler_output"),
+    "clip": ("CLIPVisionModelWithProjection", "image_embeds"),
+    "clip_vision_model": ("CLIPVisionModelWithProjection", "image_embeds"),
+}
+"""Model type to the class of transformers that holds its image tower alone, and the output that is the vector."""
+
+
+class SubjectEmbedder(Protocol):
+    """What the metrics of subjects ask of an embedder."""
+
+    info: ModelInfo
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides the vectors besides the weights, JSON-compatible."""
+        ...
+
+    def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """L2-normalised vectors [N, D], on the CPU."""
+        ...
+
+
+class TowerEmbedder:
+    """Vectors of an image tower of transformers: DINO's class token, SigLIP's pooled output, CLIP's embedding.
+
+    A picture is padded to a square with grey first: the processors of most towers cut the middle out, and a standing
+    person would lose head and feet.
+
+    Args:
+        model: in evaluation mode.
+        image_processor: with a PIL back end.
+        info: provenance.
+        output: name of the network's output that is the vector, [N, D].
+        batch_size: pictures that pass the network at a time.
+    """
+
+    def __init__(
+        self, model: Any, image_processor: Any, info: ModelInfo, *, output: str = "pooler_output", batch_size: int = 32
+    ) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
+        self.model = model
+        self.image_processor = image_processor
+        self.info = info
+        self.output = output
+        self.batch_size = batch_size
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The kind of network."""
+        return {"kind": self.model.config.model_type}
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Embed pictures.
+
+        Args:
+            images: of any sizes and modes.
+
+        Returns:
+            float32 [N, D], L2-normalised, on the CPU.
+        """
+        found = []
+        for start in range(0, len(images), self.batch_size):
+            batch = [on_a_square(image) for image in images[start : start + self.batch_size]]
+            pixels = self.image_processor(batch, return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+            vectors = self.model(pixel_values=pixels.to(self.model.device, self.model.dtype))[self.output]
+            found.append(F.normalize(vectors.float(), dim=-1).cpu())
+        return torch.cat(found) if found else torch.empty(0, 0)
+
+
+class MultimodalEmbedder:
+    """The picture vectors of an embedder of texts and pictures (GME, Qwen3-VL-Embedding).
+
+    Args:
+        embedder: see `opens2v_hf.models.embedder_loading.load_embedder`.
+        info: provenance, in this role.
+    """
+
+    def __init__(self, embedder: Any, info: ModelInfo) -> None:
+        self.embedder = embedder
+        self.info = info
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of the embedder."""
+        return {"kind": self.embedder.model.config.model_type, **self.embedder.options}
+
+    def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Embed pictures: float32 [N, D], L2-normalised, on the CPU."""
+        return F.normalize(self.embedder.embed_images(list(images)).float(), dim=-1)
+
+
+def load_subject_embedder(
+    model: str | os.PathLike[str] = ROLES[ROLE].released,
+    *,
+    revision: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    batch_size: int = 32,
+    **model_kwargs: Any,
+) -> SubjectEmbedder:
+    """Load an embedder of subjects.
+
+    Args:
+        model: Hub id, folder, or "embedded". What kind of network it is stands in its config.json: dinov2, dinov3_vit,
+            siglip, clip, qwen2_vl (GME) or qwen3_vl (Qwen3-VL-Embedding).
+        revision: of a Hub repo.
+        device: see `opens2v_hf.models.hub.pick_device`.
+        dtype: of the weights; by default float32 for a tower, and what is usual for an embedder of texts and pictures.
+        batch_size: of a tower, see `TowerEmbedder`.
+        **model_kwargs: passed to the network's `from_pretrained`.
+
+    Raises:
+        ArgumentError: an argument has a value that cannot be used.
+        ModelError: the model cannot be found or loaded, is of another kind, or weights are missing from it.
+    """
+    found = resolve_model(model, revision, ROLE)
+    with loading(found):
+        config = load_config(found)
+        if config.model_type in EMBEDDERS:
+            embedder = load_embedder(model, revision=revision, role=ROLE, device=device, dtype=dtype, **model_kwargs)
+            return MultimodalEmbedder(embedder, embedder.info)
+        if config.model_type not in _TOWERS:
+            raise ModelError(
+                f"its config.json says it is a {config.model_type!r}; an embedder of subjects is one of "
+                f"{', '.join((*_TOWERS, *EMBEDDERS))}"
+            )
+        return _load_tower(found, *_TOWERS[config.model_type], device, dtype, batch_size, model_kwargs)
+
+
+def _load_tower(
+    found: ResolvedModel,
+    class_name: str,
+    output: str,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+    batch_size: int,
+    model_kwargs: dict[str, Any],
+) -> TowerEmbedder:
+    target = pick_device(device)
+    model_kwargs = with_placement(model_kwargs, target)
+    placed = "device_map" in model_kwargs
+    network_class: Callable[..., Any] = getattr(transformers, class_name)
+    chosen = pick_dtype("float32" if dtype in (None, "auto") else dtype, target)
+    network = load_network(network_class, found, chosen, model_kwargs, what="image tower")
+    if not placed:
+        network.to(target)
+    # the other back end resizes with other filters, and needs torchvision
+    image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
+    info = found.info(
+        dtype=network.dtype, device=network.device if placed else target, quantization=quantization_of(network)
+    )
+    return TowerEmbedder(
+        network.eval(), resizes_horizontally_first(image_processor), info, output=output, batch_size=batch_size
+    )
+
+
+def on_a_square(image: Image.Image) -> Image.Image:
+    """A picture in the middle of a grey square as wide as its longer side, RGB."""
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), GREY)
+    square.paste(image.convert("RGB"), ((side - image.width) // 2, (side - image.height) // 2))
+    return square

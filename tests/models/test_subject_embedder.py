@@ -1,0 +1,94 @@
+"""Embedders of subjects: tiny networks of each kind, against transformers and pictures padded by hand."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+from PIL import Image
+from transformers import (
+    BitImageProcessorPil,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+    SiglipImageProcessorPil,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
+
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.gme import GmeEmbedder
+from opens2v_hf.models.subject_embedder import load_subject_embedder
+
+SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28}
+CROP = {"size": {"shortest_edge": 32}, "crop_size": {"height": 28, "width": 28}}
+KINDS = {
+    "dinov2": (Dinov2Model, Dinov2Config(**SIZES, patch_size=14), BitImageProcessorPil(**CROP), "pooler_output"),
+    "siglip": (
+        SiglipVisionModel,
+        SiglipVisionConfig(**SIZES, patch_size=14),
+        SiglipImageProcessorPil(size={"height": 28, "width": 28}),
+        "pooler_output",
+    ),
+    "clip": (
+        CLIPVisionModelWithProjection,
+        CLIPVisionConfig(**SIZES, patch_size=14, projection_dim=8),
+        BitImageProcessorPil(**CROP),
+        "image_embeds",
+    ),
+}
+PICTURES = [
+    Image.fromarray(np.random.default_rng(i).integers(0, 256, (height, width, 3), np.uint8))
+    for i, (height, width) in enumerate([(20, 44), (50, 30), (3, 9)])
+]
+
+
+def padded(picture):
+    side = max(picture.size)
+    square = np.full((side, side, 3), 128, np.uint8)
+    left, top = (side - picture.width) // 2, (side - picture.height) // 2
+    square[top : top + picture.height, left : left + picture.width] = np.asarray(picture)
+    return Image.fromarray(square)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tower_gives_its_normalised_output_of_the_whole_crop(kind, tmp_path):
+    network_class, config, processor, output = KINDS[kind]
+    torch.manual_seed(0)
+    network = network_class(config).eval()
+    network.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    embedder = load_subject_embedder(str(tmp_path), device="cpu", batch_size=2)
+    with torch.inference_mode():
+        wanted = [
+            network(**processor(padded(picture), return_tensors="pt", input_data_format="channels_last"))[output][0]
+            for picture in PICTURES
+        ]
+    wanted = torch.stack([vector / vector.norm() for vector in wanted])
+    torch.testing.assert_close(embedder.embed(PICTURES), wanted, atol=1e-5, rtol=1e-5)
+    assert (embedder.info.role, embedder.info.dtype) == ("subject_embedder", "float32")
+    assert embedder.options["kind"].startswith(kind)
+    assert embedder.embed([]).shape[0] == 0
+
+
+def test_an_embedder_of_texts_and_pictures_serves_too(tmp_path):
+    folder = save_tiny_qwen2vl(tmp_path)
+    embedder = load_subject_embedder(str(folder), device="cpu")
+    gme = GmeEmbedder.from_pretrained(str(folder), device="cpu")
+    torch.testing.assert_close(embedder.embed(PICTURES[:2]), gme.embed_images(PICTURES[:2]))
+    assert (embedder.info.role, embedder.info.name) == ("subject_embedder", str(folder))
+
+
+def test_the_embedded_one_is_the_embedded_embedder():
+    embedder = load_subject_embedder("embedded", device="cpu")
+    assert embedder.info.embedded
+    assert embedder.info.revision == GmeEmbedder.from_pretrained("embedded", device="cpu").info.revision
+
+
+def test_a_network_of_another_kind(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"says it is a 'bert'; an embedder of subjects is one of dinov2"):
+        load_subject_embedder(str(tmp_path))
