@@ -123,7 +123,7 @@ def search_by_index(
         table: sorted by clip.
         groups: as `search`.
         rules: likewise.
-        dropped: likewise; pairs beyond the neighbours are not counted.
+        dropped: counts only what the best match and `keep` leave out: the index shows no more.
         neighbours: of each subject.
 
     Raises:
