@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "show why the NexusScore of a video is what it is, as a picture and a page",
     "compare": "say which differences between two results are real",
     "report": "write an HTML page about one or several results",
+    "calibrate": "score golden inputs and say whether the models give here the numbers that they gave elsewhere",
     "bridge": "say how far one judge, or one edition, may stand in for another over the same videos",
     "editions": "show what the numbers of each edition of the leaderboard are made with, or what a result is of",
     "rejudge": "read the stored answers of a judge again, without asking it",

@@ -53,6 +53,7 @@ def metric_rows(found: Agreement) -> list[tuple[str, str]]:
             number(found.pairwise_accuracy),
         ),
         ("Spearman for each model, Fisher mean", number(found.fisher_mean)),
+        ("Spearman within each item, mean", number(found.within_items)),
         (f"Spearman of the {found.num_models} models' means", number(found.model_means)),
         ("Spearman of the items' means", number(found.item_means)),
     ]

@@ -93,6 +93,8 @@ class Agreement:
         num_tied_pairs: that were left out.
         per_model: Spearman correlation over the rows of each model; None where undefined.
         fisher_mean: mean of `per_model` after Fisher's transformation, as papers report it.
+        within_items: mean over items of the Spearman correlation over the item's models. A plain mean: over few models a
+            correlation is often 1 or -1, which Fisher's transformation cannot average.
         model_means: Spearman correlation of the models' mean scores and mean ratings.
         item_means: the same for items.
         given: name of the other metric of `partial`.
@@ -114,6 +116,7 @@ class Agreement:
     num_tied_pairs: int
     per_model: dict[str, float | None]
     fisher_mean: Estimate
+    within_items: Estimate
     model_means: float | None
     item_means: Estimate
     given: str | None
@@ -233,6 +236,7 @@ def agreement(
         num_tied_pairs=int(pairs.tied.sum()),
         per_model={model: _number(value) for model, value in zip(model_names, by_model(everything), strict=True)},
         fisher_mean=estimate(lambda at: formulas.fisher_mean(by_model(at))),
+        within_items=_within_items(score, rating, items, resamples, seed),
         model_means=_number(means(everything, models)),
         item_means=estimate(lambda at: means(at, items)),
         given=None if given is None else given_name,
@@ -258,7 +262,7 @@ def _draws(items: np.ndarray, resamples: int, seed: int) -> list[np.ndarray]:
 
 
 def _estimate(statistic: Callable[[np.ndarray], float], items: np.ndarray, resamples: int, seed: int) -> Estimate:
-    rows_of = [np.flatnonzero(items == item) for item in range(int(items.max()) + 1)]
+    rows_of = _rows_of(items)
     drawn = [statistic(np.concatenate([rows_of[item] for item in draw])) for draw in _draws(items, resamples, seed)]
     return _with_interval(statistic(np.arange(len(items))), np.array(drawn))
 
@@ -277,6 +281,19 @@ def _accuracy(pairs: formulas.PairCounts, resamples: int, seed: int) -> Estimate
         if (total := pairs.compared[draw].sum())
     ]
     return _with_interval(pairs.accuracy, np.array(drawn))
+
+
+def _within_items(score: np.ndarray, rating: np.ndarray, items: np.ndarray, resamples: int, seed: int) -> Estimate:
+    of_item = np.array([formulas.spearman(score[at], rating[at]) for at in _rows_of(items)])
+    defined = of_item[~np.isnan(of_item)]
+    if not len(defined):
+        return Estimate(None)
+    draws = _draws(np.arange(len(defined)), resamples, seed)
+    return _with_interval(float(defined.mean()), np.array([defined[draw].mean() for draw in draws]))
+
+
+def _rows_of(items: np.ndarray) -> list[np.ndarray]:
+    return [np.flatnonzero(items == item) for item in range(int(items.max()) + 1)]
 
 
 def _with_interval(value: float, drawn: np.ndarray) -> Estimate:

@@ -132,3 +132,13 @@ def test_the_command_prints_and_writes_a_page(tmp_path, capsys):
     assert "2 raters, 4 rows" in capsys.readouterr().out
     assert main(["agreement", str(scores), str(ratings)]) == 2
     assert "--column" in capsys.readouterr().err
+
+
+def test_correlations_within_items_are_averaged_over_items():
+    # over three models: item a 1, item b 0.5 (by hand: 1 - 6 * 2 / 24), item c undefined, for its ratings are equal
+    scores = pd.DataFrame({"item": list("aaabbbccc"), "model": list("xyzxyzxyz"), "score": [1, 2, 3, 1, 3, 2, 1, 2, 3]})
+    ratings = scores[["item", "model"]].assign(r1=[1, 2, 3, 1, 2, 3, 2, 2, 2], r2=[1, 2, 3, 1, 2, 3, 2, 2, 2])
+    found = agreement(scores, ratings, resamples=200).within_items
+    assert (found.value, found.low, found.high) == pytest.approx((0.75, 0.5, 1.0))
+    alone = scores[scores["model"] == "x"]
+    assert agreement(alone, ratings, resamples=0).within_items.value is None
