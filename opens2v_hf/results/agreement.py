@@ -93,8 +93,8 @@ class Agreement:
         num_tied_pairs: that were left out.
         per_model: Spearman correlation over the rows of each model; None where undefined.
         fisher_mean: mean of `per_model` after Fisher's transformation, as papers report it.
-        within_items: mean over items of the Spearman correlation over the item's models. A plain mean: over few models a
-            correlation is often 1 or -1, which Fisher's transformation cannot average.
+        within_items: mean over items of the Spearman correlation over the item's models. A plain mean: over few models
+            it is often 1 or -1, which Fisher's transformation cannot average.
         model_means: Spearman correlation of the models' mean scores and mean ratings.
         item_means: the same for items.
         given: name of the other metric of `partial`.
