@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("opens2v_hf", *(f"opens2v_hf.{name}" for name in ("data", "generators", "metrics", "scores")))
+PACKAGES = ("opens2v_hf", *(f"opens2v_hf.{name}" for name in ("data", "generators", "metrics", "pipeline", "scores")))
 ELSEWHERE = {
     "opens2v_hf.data.benchmark.publish.write_parquet",  # in the card that the same function writes
     "opens2v_hf.errors.JudgeError",

@@ -8,3 +8,49 @@
 - **Association** (pairs of clips with the same subject) and **views** (synthesised pictures of subjects) need more than
   one unit, or cost money; they come after the units, from the shards and the vectors that lie beside them.
 """
+
+from typing import TYPE_CHECKING
+
+from opens2v_hf._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from opens2v_hf.pipeline.engines.local import LocalEngine
+    from opens2v_hf.pipeline.engines.ray import RayEngine
+    from opens2v_hf.pipeline.options import BuildOptions
+    from opens2v_hf.pipeline.pairs import PairOptions, make_pairs
+    from opens2v_hf.pipeline.plan import plan_build
+    from opens2v_hf.pipeline.records import ClipRecord, SourceFile, Subject
+    from opens2v_hf.pipeline.stage import Dropped, Resources, Stage, StageOutput
+    from opens2v_hf.pipeline.views import ViewOptions, make_views
+
+__all__ = [
+    "BuildOptions",
+    "ClipRecord",
+    "Dropped",
+    "LocalEngine",
+    "PairOptions",
+    "RayEngine",
+    "Resources",
+    "SourceFile",
+    "Stage",
+    "StageOutput",
+    "Subject",
+    "ViewOptions",
+    "make_pairs",
+    "make_views",
+    "plan_build",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "LocalEngine": "opens2v_hf.pipeline.engines.local",
+        "RayEngine": "opens2v_hf.pipeline.engines.ray",
+        "BuildOptions": "opens2v_hf.pipeline.options",
+        "plan_build": "opens2v_hf.pipeline.plan",
+        **dict.fromkeys(("PairOptions", "make_pairs"), "opens2v_hf.pipeline.pairs"),
+        **dict.fromkeys(("ViewOptions", "make_views"), "opens2v_hf.pipeline.views"),
+        **dict.fromkeys(("ClipRecord", "SourceFile", "Subject"), "opens2v_hf.pipeline.records"),
+        **dict.fromkeys(("Dropped", "Resources", "Stage", "StageOutput"), "opens2v_hf.pipeline.stage"),
+    },
+)
