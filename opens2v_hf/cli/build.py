@@ -110,9 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
     say(made)
     code = int(not made.is_complete)
     if arguments.report:
-        from opens2v_hf.pipeline.report import write_report
+        from opens2v_hf.reports.build_page import write_build_report
 
-        say(f"wrote {write_report(made.folder)}")
+        say(f"wrote {write_build_report(made.folder)}")
     if arguments.verify:
         found = verify(made.folder)
         for problem in found.problems:

@@ -108,7 +108,7 @@ def build(
     if views is not None and made.rows["regular"]:
         from opens2v_hf.pipeline.views import make_views  # its model may be heavy
 
-        make_views(folder, views)
+        notes += make_views(folder, views).notes()
     plan = read_plan(folder)
     if plan is None:
         raise ResultError(f"{folder / WORK_FOLDER} was removed while the dataset was made; run the same command again")

@@ -39,6 +39,7 @@ def options_of(*words: str) -> BuildOptions:
 def test_from_files_to_a_dataset_and_its_card(videos, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["build", str(videos), str(out), "--stages", "probe,scenes", *CLIPS, "--verify", "--licence", "cc0-1.0"]
+    command.append("--report")
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "probe          3         2" in printed
@@ -46,6 +47,8 @@ def test_from_files_to_a_dataset_and_its_card(videos, tmp_path, capsys):
     assert "2 clips (2 s) of 3 files (2 s)" in printed
     assert "no pairs were looked for: the stages left no vectors of subjects" in printed
     assert "checked 1 shards, 2 rows, 0 masks" in printed
+    assert f"wrote {out / 'report.html'}" in printed
+    assert "unreadable" in (out / "report.html").read_text()
     card = (out / "README.md").read_text()
     assert "license: cc0-1.0" in card
     assert "| probe | 3 | 2 | 1 unreadable |" in card

@@ -88,6 +88,15 @@ class ViewResult:
     seconds: float
     shards: tuple[str, ...]
 
+    def notes(self) -> list[str]:
+        """What a user must know, a sentence each."""
+        cost = f", {self.spent:.2f} {self.currency} in all runs" if self.currency else ""
+        found = [f"{self.views} views of {self.clips} clips, {self.calls} pictures asked for in this run{cost}"]
+        found += [f"{count} views not made: {reason}" for reason, count in sorted(self.not_made.items())]
+        found += [f"{count} pictures made and not accepted: {reason}" for reason, count in sorted(self.refused.items())]
+        found += [f"perhaps paid: {name} ({tries[-1]})" for name, tries in self.perhaps_paid.items()]
+        return [*found, *([f"views ended early: {self.stopped}"] if self.stopped else [])]
+
 
 def make_views(
     folder: str | Path, options: ViewOptions, *, editor: Editor | None = None, embedder: Any = None

@@ -171,6 +171,10 @@ def test_what_is_perhaps_paid_is_asked_for_once_more_and_then_never(folder: Path
     assert list(second.perhaps_paid.values()) == list(third.perhaps_paid.values())
     assert next(iter(third.perhaps_paid.values())) == ["HTTP 500: first", "HTTP 500: second"]
     assert third.not_made == {"perhaps paid": 1}
+    assert "1 views not made: perhaps paid" in third.notes()
+    assert any(
+        note.startswith(f"perhaps paid: {name}") and note.endswith("(HTTP 500: second)") for note in third.notes()
+    )
     assert third.perhaps_spent == pytest.approx(2 * 0.046)
     assert third.views == len(subjects) - 1
 
