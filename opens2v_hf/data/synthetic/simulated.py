@@ -195,12 +195,16 @@ SAMPLE_MODELS = tuple(SIMULATED_MODELS)[:7]
 
 
 def shows_fault(model: str, scene: Scene) -> bool:
-    """Whether a model's fault can be seen in a scene: one subject alone can neither be swapped nor merged.
+    """Whether a model's fault can be seen in a scene.
+
+    A scene at rest cannot freeze, and a subject that is alone can be neither swapped nor merged.
 
     Raises:
         ArgumentError: there is no such model.
     """
     _check(model)
+    if model == "frozen":
+        return any(actor.track.direction != "still" for actor in scene.actors)
     if model == "swapped_subjects":
         return swapped_sprites(scene.sprites) != scene.sprites
     return model != "merged_subjects" or len(scene.actors) > 1

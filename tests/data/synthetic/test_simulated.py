@@ -159,6 +159,11 @@ class TestFaults:
             assert not shows_fault("swapped_subjects", scene)
         assert (video("swapped_subjects", scene) == render_video(scene)).all() != shows_fault("swapped_subjects", scene)
 
+    def test_a_scene_at_rest_cannot_freeze(self, scene):
+        at_rest = replace(scene, actors=tuple(replace(actor, track=Track(0.5, 0.5)) for actor in scene.actors))
+        assert not shows_fault("frozen", at_rest)
+        assert (video("frozen", scene) != video("perfect", scene)).any() == shows_fault("frozen", scene)
+
     def test_frozen_is_the_first_frame(self, scene):
         frames = video("frozen", scene)
         assert (frames == render_frame(scene, 0).image).all()

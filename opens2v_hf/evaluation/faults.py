@@ -1,0 +1,254 @@
+"""Which column sees which fault: simulated models on synthetic scenes, every fault beside the perfect video.
+
+A column sees a fault in a scene where it gives the video with the fault less than the perfect one of the same scene.
+Several columns together see it where the sum of their differences, each divided by what the column gives perfect videos
+on average, is below 0. In a sum a value above that average counts as the average, and motion that the perfect video
+lacks does not count: noise does not make up for a subject that is lost. A column without a value for one of the two
+videos has no part in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from opens2v_hf.data.benchmark.sample import PREFIXES
+from opens2v_hf.data.synthetic.references import subject_reference, subject_views
+from opens2v_hf.data.synthetic.scenes import PersonSprite, Scene, caption, draw_scene, label
+from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS, shows_fault, simulate
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.apply import Task
+from opens2v_hf.metrics.base import score_video
+from opens2v_hf.metrics.face_reference import FaceReference
+from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.metrics.registry import METRICS, load_metrics
+from opens2v_hf.metrics.subject_reference import SubjectReference
+from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.roles import ModelChoice, load_model
+from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.video.frames_in_memory import ArrayVideo
+
+FIRST_SEED = 900_000
+"""Of the scenes: those of the samples 90 to 99, and of no embedded model's training."""
+
+MAX_SCENES = 10_000
+
+NUM_FRAMES = 24
+"""Of a video: the last third is beyond what the released NaturalScore looks at."""
+
+RELEASED = (
+    "gmescore", "naturalscore", "nexusscore", "aesthetics", "motion_amplitude", "motion_smoothness", "facesim_cur",
+)  # fmt: skip
+"""The leaderboard's columns."""
+
+BESIDE = (
+    "nexusscore_coverage", "naturalscore_full", "motion_amplitude_magnitude", "facesim_multi", "subject_identity",
+    "copypaste",
+)  # fmt: skip
+"""Columns that the leaderboard lacks; together they are to see every fault."""
+
+TEXT = "gmescore"
+"""Nothing beside the leaderboard's columns reads the prompt, so it is looked at with them, too."""
+
+NO_MERIT_ABOVE = ("motion_amplitude_magnitude",)
+"""Columns of which more than the perfect video has is no merit: in a sum their rises do not count."""
+
+Values = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column, or several together, and a fault.
+
+    Attributes:
+        seen: scenes in which the fault has less than the perfect video.
+        scenes: in which both have a value.
+    """
+
+    seen: int
+    scenes: int
+
+    @property
+    def share(self) -> float | None:
+        """In 0..1; None without a scene."""
+        return self.seen / self.scenes if self.scenes else None
+
+
+@dataclass(frozen=True)
+class FaultMatrix:
+    """What `fault_matrix` found.
+
+    Attributes:
+        cells: fault to column to what it sees; `together` and `with_text` are those columns together.
+        num_scenes: that were drawn.
+    """
+
+    cells: Mapping[str, Mapping[str, Cell]]
+    num_scenes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-compatible dict."""
+        return {
+            "num_scenes": self.num_scenes,
+            "faults": {
+                fault: {column: {"seen": cell.seen, "scenes": cell.scenes} for column, cell in row.items()}
+                for fault, row in self.cells.items()
+            },
+        }
+
+
+def matrix_of(scores: Mapping[int, Mapping[str, Values]], groups: Mapping[str, Sequence[str]]) -> FaultMatrix:
+    """Count the scenes in which columns give a fault less than the perfect video.
+
+    Args:
+        scores: scene to model to column to value, None for a video without one; "perfect" among the models.
+        groups: name to the columns that are taken together under it.
+
+    Example:
+        >>> scores = {1: {"perfect": {"a": 1.0, "b": 0.5}, "blur": {"a": 0.5, "b": 0.6}}}
+        >>> cells = matrix_of(scores, {"both": ["a", "b"]}).cells["blur"]
+        >>> cells["a"].seen, cells["b"].seen, cells["both"].seen
+        (1, 0, 1)
+    """
+    columns = list(dict.fromkeys(column for by_model in scores.values() for column in by_model["perfect"]))
+    faults = list(dict.fromkeys(model for by_model in scores.values() for model in by_model if model != "perfect"))
+    scale = {column: _mean(by_model["perfect"].get(column) for by_model in scores.values()) for column in columns}
+    cells: dict[str, dict[str, Cell]] = {}
+    for fault in faults:
+        falls = [
+            _falls(by_model["perfect"], by_model[fault], scale) for by_model in scores.values() if fault in by_model
+        ]
+        single = {column: [fall[column][0] for fall in falls if column in fall] for column in columns}
+        joint = {
+            name: [
+                math.fsum(fall[column][1] for column in chosen if column in fall)
+                for fall in falls
+                if any(column in fall for column in chosen)
+            ]
+            for name, chosen in groups.items()
+        }
+        cells[fault] = {
+            name: Cell(sum(d < 0 for d in found), len(found)) for name, found in {**single, **joint}.items()
+        }
+    return FaultMatrix(cells, len(scores))
+
+
+def _falls(perfect: Values, fault: Values, scale: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Column to the difference to the perfect video, as it is and for a sum, where both have a value."""
+    found = {}
+    for column, best in perfect.items():
+        value = fault.get(column)
+        if best is not None and value is not None:
+            usual = min(scale[column], best) if column in NO_MERIT_ABOVE else scale[column]
+            fall = min(value, usual) - min(best, usual)
+            found[column] = value - best, fall / (abs(scale[column]) or 1.0)
+    return found
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    found = [value for value in values if value is not None]
+    return math.fsum(found) / len(found) if found else 0.0
+
+
+def format_matrix(found: FaultMatrix) -> str:
+    """A Markdown table: fault by column, each cell the percentage of scenes in which it is seen, or "-".
+
+    Example:
+        >>> print(format_matrix(FaultMatrix({"blur": {"a": Cell(1, 4), "b": Cell(0, 0)}}, 4)))
+        | fault | a | b |
+        |---|---|---|
+        | blur | 25 | - |
+    """
+    columns = list(dict.fromkeys(column for row in found.cells.values() for column in row))
+    lines = [f"| fault | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for fault, row in found.cells.items():
+        shares = [row[column].share if column in row else None for column in columns]
+        told = ["-" if share is None else f"{100 * share:.0f}" for share in shares]
+        lines.append(f"| {fault} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+def fault_matrix(
+    num_scenes: int = 80,
+    *,
+    models: Mapping[str, ModelChoice] | None = None,
+    first_seed: int = FIRST_SEED,
+    num_frames: int = 8,
+    on_scene: Callable[[int], object] = lambda done: None,
+) -> FaultMatrix:
+    """Score every simulated model on synthetic scenes that no embedded model was trained on.
+
+    Args:
+        num_scenes: of all categories in turn.
+        models: role to model; the embedded ones for roles that are not named.
+        first_seed: of the scenes.
+        num_frames: that the metrics that sample look at.
+        on_scene: called with the number of scenes that are done.
+
+    Raises:
+        ArgumentError: the number of scenes is out of range.
+        ModelError: a model cannot be loaded.
+    """
+    if not 1 <= num_scenes <= MAX_SCENES:
+        raise ArgumentError(f"the number of scenes must be 1 to {MAX_SCENES} (got {num_scenes})")
+    score = _scorer(models or {}, num_frames)
+    scores: dict[int, dict[str, Values]] = {}
+    for number in range(num_scenes):
+        scene = draw_scene(first_seed + number, PREFIXES[number % len(PREFIXES)], num_frames=NUM_FRAMES)
+        scores[number] = {
+            model: score(scene, np.stack(list(simulate(model, scene))))
+            for model in SIMULATED_MODELS
+            if shows_fault(model, scene)
+        }
+        on_scene(number + 1)
+    return matrix_of(scores, {"together": BESIDE, "with_text": (*BESIDE, TEXT)})
+
+
+def _scorer(models: Mapping[str, ModelChoice], num_frames: int) -> Callable[[Scene, np.ndarray], Values]:
+    names = [*RELEASED, "facesim_multi", "subject_identity", "copypaste"]
+    options = {name: {"num_frames": num_frames} for name in names if "num_frames" in METRICS[name].options}
+    judge = load_model("judge", models.get("judge", ModelChoice(EMBEDDED)))
+    others = {role: choice for role, choice in models.items() if role != "judge"}
+    metrics = load_metrics(names, models=others, options=options, embedded=True, loaded={"judge": judge})
+    (full,) = load_metrics(["naturalscore"], options={"naturalscore": {"protocol": "full"}}, loaded={"judge": judge})
+
+    def score(scene: Scene, frames: np.ndarray) -> Values:
+        video = ArrayVideo(frames, scene.fps)
+        references = _references(scene)
+        tasks = [Task(metric, partial(references.get, metric.name)) for metric in metrics]
+        found = score_video(tasks, video)
+        found["naturalscore_full"] = score_video([Task(full)], video)["naturalscore"]
+        return _columns(found)
+
+    return score
+
+
+def _columns(found: Mapping[str, VideoScore]) -> Values:
+    values = {name: outcome.value for name, outcome in found.items()}
+    values["nexusscore_coverage"] = found["nexusscore"].variants.get("coverage")
+    values["motion_amplitude_magnitude"] = found["motion_amplitude"].variants.get("magnitude")
+    return values
+
+
+def _references(scene: Scene) -> dict[str, Any]:
+    """Name of a metric to what it takes of a scene."""
+    count = range(len(scene.actors))
+    pictures = tuple(subject_reference(scene, index) for index in count)
+    labels = tuple(label(sprite) for sprite in scene.sprites)
+    people = [index for index in count if isinstance(scene.sprites[index], PersonSprite)]
+    faces = FaceReference(tuple(pictures[i] for i in people), tuple(labels[i] for i in people))
+    subjects = SubjectReference(pictures, labels, views=tuple(subject_views(scene, index) for index in count))
+    one_person = FaceReference(faces.images[:1], faces.labels[:1]) if not scene.category.startswith("multi") else None
+    return {
+        "gmescore": caption(scene),
+        "nexusscore": NexusReference(pictures, labels, f"{scene.category}_1"),
+        "facesim_cur": one_person or FaceReference((), ()),
+        "facesim_multi": faces,
+        "subject_identity": subjects,
+        "copypaste": subjects,
+    }
