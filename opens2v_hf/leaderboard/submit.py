@@ -15,6 +15,7 @@ from opens2v_hf.leaderboard.submissions.released_form import is_released_form
 from opens2v_hf.leaderboard.submissions.submit import submit
 from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
+from opens2v_hf.results.columns import version_of
 from opens2v_hf.results.comparability import Allowed, NotComparableError, check_comparable
 from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused
 from opens2v_hf.results.reading import is_result
@@ -89,7 +90,9 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
         if isinstance(record, dict) and record.get("format") == FORMAT:
             return _checked(Submission.from_dict(record), existing)
         result = RunResult.load(file)
-        check_comparable(result, result.scorecard(scoring=details.scoring), Allowed(), has_protocol=True)
+        version = version_of(result)
+        card = result.scorecard(version=version, scoring=details.scoring)
+        check_comparable(result, card, Allowed(), has_protocol=True)
         submission = make_submission(
             result,
             model=details.model.strip(),
@@ -98,6 +101,7 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
             submitted_by=details.submitted_by.strip(),
             model_id=details.model_id.strip(),
             link=details.link.strip(),
+            version=version,
             scoring=details.scoring,
         )
     except (SubmissionError, NotComparableError) as error:

@@ -17,6 +17,7 @@ from opens2v_hf.leaderboard.rows import OTHER_EDITION, make_board
 from opens2v_hf.leaderboard.submissions.from_result import make_submission as from_result
 from opens2v_hf.leaderboard.submissions.record import Submission, load_submissions
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
+from opens2v_hf.leaderboard.submit import Details, check_upload
 from opens2v_hf.metrics.naturalscore import edition_caveat
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.editions import judge_edition
@@ -139,12 +140,16 @@ def test_boards_never_mix_editions() -> None:
         assert boards[version].left_out[OTHER_EDITION] == 1
 
 
-def test_submissions_are_held_against_their_edition() -> None:
+def test_submissions_are_held_against_their_edition(tmp_path: Path) -> None:
     assert validate_submission(submitted(open_result(), "v1.2-open")) == []
     claims = changed(make_submission(), version="v1.2-open", edition=editions.SHA256["v1.2-open"])
     codes = [problem.code for problem in validate_submission(claims)]
     assert set(codes) == {"other_edition"}
     other = changed(make_submission(), edition="0" * 64)
     assert [problem.code for problem in validate_submission(other)] == ["edition"]
+    details = Details("Rocket", "Team", "Open-Source", model_id="org/rocket", submitted_by="org")
+    uploaded = check_upload(open_result().save(tmp_path / "open.json"), details, [])
+    assert uploaded.submission is not None
+    assert (uploaded.submission.version, uploaded.problems) == ("v1.2-open", ())
     with pytest.raises(ResultError, match="lacks the columns naturalscore"):
         submitted(open_result(), "v1.1")
