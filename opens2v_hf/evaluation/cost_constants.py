@@ -67,6 +67,8 @@ QUALITY_SCORER = Network(6.48e9, "LLaMA 2 7B (arXiv 2307.09288), 6.74 billion wi
 QUALITY_SCORER_VISION = Network(0.304e9, "ViT-L/14 (arXiv 2103.00020), of 448 pixels in mPLUG-Owl2 (arXiv 2311.04257)")
 AESTHETIC_ENCODER = Network(0.304e9, "ViT-L/14 (arXiv 2103.00020)")
 
+SUBJECT_EMBEDDER = Network(86e6, "DINOv2 ViT-B/14 (arXiv 2304.07193)")
+
 SAMPLED_FRAMES = 32
 """Released sampling of every metric that samples frames, but for NaturalScore."""
 
@@ -97,7 +99,7 @@ WINDOW_TOKENS = 3 * 65 + 40
 
 WINDOW_VISION_TOKENS = 1025
 CLIP_TOKENS = 257
-"""Of ViT-L/14 at 448 and 224 pixels: patches and one more."""
+"""Of ViT/14 at 448 and 224 pixels: patches and one more."""
 
 FACE_FLOPS = 24.2e9
 """Of IR-101 at 112 pixels: 12.1e9 multiplications and additions (arXiv 1801.07698)."""

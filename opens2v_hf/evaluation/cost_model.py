@@ -22,6 +22,7 @@ from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.results.table import aligned
+from opens2v_hf.scores.scorecard import COLUMNS
 
 Place = Literal["gpu", "core", "service"]
 """Where seconds pass: on the GPU, on one core, or waiting for a service. The three overlap."""
@@ -193,8 +194,8 @@ def estimate(
         people = (*FACESIM_CATEGORIES, "multiface", "multihuman")
         if metric == "facesim_multi":
             whole = sum(category in people for category in ids.values())
-        else:
-            whole = len(applicable_ids(metric, split))
+        else:  # others are about every sample, or nearly so
+            whole = len(applicable_ids(metric, split)) if metric in COLUMNS else len(ids)
         return round(whole * num_videos / len(ids))
 
     parts = []
@@ -205,6 +206,8 @@ def estimate(
     for name in chosen:
         if count(name):
             parts.append(replace(_metric_part(name, size, card, split, judge), num_videos=count(name)))
+    if {"subject_identity", "copypaste"} <= set(chosen):  # one detection serves both
+        parts = [replace(part, seconds=0.0) if part.name == "copypaste" else part for part in parts]
     known = measured or {}
     parts = [
         replace(part, seconds=known[part.name], is_measured=True, explanation="measured")
@@ -243,6 +246,12 @@ def nexusscore_flops(size: VideoShape, references: float) -> float:
     """Of one video: the detector for each frame and reference, and the embedding of what it finds."""
     looks = c.SAMPLED_FRAMES * references
     return looks * (c.DETECTOR_FLOPS + c.BOXES_A_FRAME * picture_flops(size.pixels * c.CROP_SHARE))
+
+
+def subject_flops(references: float) -> float:
+    """Of one video: the detector for each frame and reference, and the embedding of what it finds."""
+    crop = 2 * c.SUBJECT_EMBEDDER.parameters * c.CLIP_TOKENS
+    return c.SAMPLED_FRAMES * references * (c.DETECTOR_FLOPS + c.BOXES_A_FRAME * crop)
 
 
 def motion_smoothness_flops(size: VideoShape) -> float:
@@ -312,8 +321,13 @@ def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str
         case "facesim_cur" | "facesim_multi":
             seconds = c.SAMPLED_FRAMES * c.FACE_DETECTION_SECONDS
             return Part(name, "core", seconds, 0, "32 frames searched for faces on one core")
-        case _:  # naturalscore
+        case "subject_identity" | "copypaste":
+            said = f"32 frames x {c.REFERENCES[split]:.2f} references, shared by the two"
+            return _on_gpu(name, subject_flops(c.REFERENCES[split]), gpu, said)
+        case "naturalscore":
             return _judge_part(name, gpu, judge)
+        case _:
+            return Part(name, "gpu", None, 0, f"no figures are known of {name}")
 
 
 def _judge_part(name: str, gpu: c.Gpu, judge: str | None) -> Part:

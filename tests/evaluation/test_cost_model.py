@@ -85,6 +85,18 @@ def test_the_judge():
     assert local.memory_keep_gb == pytest.approx(16.6 + 4)
 
 
+def test_subjects_are_looked_for_once_for_two_metrics():
+    made = {
+        part.name: part for part in estimate("single-domain", "h100", metrics=["subject_identity", "copypaste"]).parts
+    }
+    # 32 frames of one reference: the detector, and 1.5 crops of 257 tokens in 86 million parameters
+    operations = 32 * (0.2e12 + 1.5 * 2 * 86e6 * 257)
+    assert made["subject_identity"].seconds == pytest.approx(operations / (989e12 * 0.4))
+    assert (made["copypaste"].seconds, made["copypaste"].num_videos) == (0.0, 90)
+    alone = estimate("single-domain", "h100", metrics=["copypaste"]).parts[1]
+    assert alone.seconds == made["subject_identity"].seconds
+
+
 def test_memory_with_all_models_and_with_one_group_at_a_time():
     # detector 0.5, prompt encoder 0.6 and embedder 16.6 are one group, the quality scorer 16.4 is another
     keep, low = memory_gb(["gmescore", "nexusscore", "motion_smoothness"])
@@ -123,6 +135,7 @@ def test_what_cannot_be_estimated(words, said, capsys):
 def test_every_metric_and_network_has_figures():
     made = estimate("open-domain", "h100")
     assert {part.name for part in made.parts} == {"decoding", *METRICS}
+    assert made.unknown == []
     memory_gb(METRICS)  # every role has its weights
     assert set(c.REFERENCES) == {"open-domain", "human-domain", "single-domain"}
     assert all(gpu.source for gpu in c.GPUS.values())
