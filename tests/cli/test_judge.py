@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.judge_endpoint import fails, judge_endpoint, never, says
+from helpers.judge_endpoint import fails, judge_endpoint, never, says, says_token
 
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
@@ -104,3 +104,26 @@ def test_a_request_that_is_always_refused_is_sent_a_few_times_only(
     assert len(endpoint.requests) == 3
     assert metrics["motion_amplitude"]["summary"]["num_scored"] == 4
     assert "this model takes no pictures" in capsys.readouterr().out
+
+
+def test_the_frozen_judge_behind_a_server_fills_its_own_edition_alone(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--judge", "naturalscore-open-1", "--runs", "3"]
+    commit = "0c351dd01ed87e9c1b53cbc748cba10e6187ff3b"
+    with judge_endpoint(says_token({"4": -0.5, "2": -0.5})) as endpoint:
+        assert score(place, tmp_path, endpoint.base_url, *words)[0] == 2
+        assert f"--judge-revision={commit}" in capsys.readouterr().err.replace(" ", "=")
+        _, metrics = score(place, tmp_path, endpoint.base_url, *words, "--judge-revision", commit)
+    assert len(endpoint.requests) == 4, "once a video: nothing is drawn"
+    assert metrics["naturalscore"]["summary"]["mean"] == pytest.approx(3.0)
+    stored = json.loads((tmp_path / "open-domain.json").read_text())
+    assert stored["editions"]["v1.2-open"]["differences"] == []
+    assert stored["editions"]["v1.1"]["differences"]
+    columns = stored["scorecard"]["released"]
+    assert (columns["version"], columns["columns"]["naturalscore"]["normalised"]) == ("v1.2-open", pytest.approx(0.5))
+    assert (
+        score(place, tmp_path, "http://127.0.0.1:9/v1", *words, "--judge-revision", commit, "--protocol", "released")[0]
+        == 2
+    )
+    assert "leave protocol and rubric out" in capsys.readouterr().err
