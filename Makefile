@@ -63,7 +63,7 @@ docs: $(INSTALLED) ## build the pages and the API reference into build/docs; a w
 
 check: lint types doctest docs test-portable test ## all that CI runs
 
-embedded: $(INSTALLED) ## train the embedded models from nothing (some two hours)
+embedded: $(INSTALLED) ## train the embedded models from nothing (some two and a half hours)
 	$(BIN)/python -m opens2v_hf.embedded.training
 
 wheel: $(INSTALLED) ## build the wheel into dist/

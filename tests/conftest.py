@@ -38,6 +38,8 @@ SLOW_FILES = (
     "models/test_embedded_detector.py",
     "models/test_embedded_embedder.py",
     "models/test_embedded_quality_scorer.py",
+    "models/test_embedded_segmenter.py",
+    "models/test_embedded_text_detector.py",
     "models/faces/test_embedded_faces.py",
     "evaluation/test_embedded_nexusscore.py",
     "evaluation/test_embedded_facesim.py",

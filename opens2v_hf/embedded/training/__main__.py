@@ -1,8 +1,8 @@
 """Train every embedded model from nothing: `make embedded`, or python -m opens2v_hf.embedded.training --out FOLDER.
 
-The committed weights come from exactly this command, with the seeds and steps below. It takes some two hours of two
-cores. The same machine and number of threads give the same bytes; other machines differ in the last bits, which is why
-the weights are committed. What each model reaches on held-out scenes is written to FOLDER/measured.json.
+The committed weights come from exactly this command, with the seeds and steps below. It takes some two and a half hours
+of two cores. The same machine and number of threads give the same bytes; other machines differ in the last bits, which
+is why the weights are committed. What each model reaches on held-out scenes is written to FOLDER/measured.json.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Recipe:
 
     Attributes:
         folders: what it writes below --out; where there is one only, the script's --out is that folder.
-        stages: arguments of each run; every run goes on from the weights of the one before.
+        stages: arguments of each run; every run goes on from the weights of the one before. `{out}` is the folder of
+            all models, for one that goes on from another.
     """
 
     folders: tuple[str, ...]
@@ -56,6 +57,18 @@ RECIPES = {
     "quality_scorer": Recipe(
         ("quality_scorer",), ("--seed 0 --steps 900", "--seed 1 --steps 400 --learning-rate 1e-3 --steady 4")
     ),
+    "text_detector": Recipe(
+        ("text_detector",),
+        (
+            "--seed 0 --steps 360 --detector {out}/detector --prompt-encoder {out}/prompt_encoder",
+            "--seed 1 --steps 300",
+        ),
+    ),
+    "segmenter": Recipe(
+        # finer masks at the end, at twice the price of a step
+        ("segmenter",),
+        ("--seed 0 --steps 2500", "--seed 1 --steps 1800 --image-size 384"),
+    ),
 }
 """The training scripts of this folder, in the order in which they run."""
 
@@ -73,7 +86,8 @@ def train(name: str, out: Path) -> dict[str, float]:
         start: list[str] = []
         for number, arguments in enumerate(recipe.stages):
             trained = Path(temporary, str(number))
-            figures = script.main(["--out", str(trained), *arguments.split(), *start])
+            given = [word.replace("{out}", str(out)) for word in arguments.split()]
+            figures = script.main(["--out", str(trained), *given, *start])
             start = ["--start-from", str(trained)]
         for folder in recipe.folders:
             shutil.rmtree(out / folder, ignore_errors=True)

@@ -92,7 +92,7 @@ class Batch:
 
     Attributes:
         pictures: uint8 [P, 3, S, S], BGR, padded.
-        references: float32 [Q, 3, side, side], for the prompt encoder.
+        references: what prompts are made from: float32 [Q, 3, side, side] for the encoder of pictures.
         picture_of_reference: int64 [Q].
         boxes: float32 [A, 4], left, top, right, bottom in input px; of one picture, from back to front.
         picture_of_box: int64 [A].
@@ -149,16 +149,17 @@ class DetectorBatches(Dataset[Batch]):
             visible += [enough[i] for i in some]
             picture_of_box += [number] * len(some)
             present = [scene.sprites[i] for i in some if enough[i]]
-            references += [draw_reference(scene, present, k == 0, rng) for k in range(self.num_references)]
+            references += [
+                self.as_asked(draw_reference(scene, present, k == 0, rng), rng) for k in range(self.num_references)
+            ]
         shown = np.array([[reference.shows(subject) for subject in subjects] for reference in references], np.float32)
         # what is all but hidden need not be found
         shown[(shown == 1) & ~np.array(visible, bool)] = ARGUABLE
         hidden = [NO_FEATURE] * len(FEATURES)
         told = [_features(Reference(s)) if seen else hidden for s, seen in zip(subjects, visible, strict=True)]
-        drawn = [draw_picture(reference, rng) for reference in references]
         return Batch(
             pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
-            references=self.processor(drawn, return_tensors="pt")["pixel_values"],
+            references=self.encoded(references, rng),
             picture_of_reference=torch.arange(self.num_pictures).repeat_interleave(self.num_references),
             boxes=torch.from_numpy(np.array(boxes, np.float32).reshape(-1, 4)),
             picture_of_box=torch.tensor(picture_of_box, dtype=torch.long),
@@ -166,6 +167,15 @@ class DetectorBatches(Dataset[Batch]):
             features=torch.tensor([_features(reference) for reference in references]),
             features_of_box=torch.tensor(told, dtype=torch.long).reshape(-1, len(FEATURES)),
         )
+
+    def as_asked(self, reference: Reference, _rng: np.random.Generator) -> Reference:
+        """What is asked where a reference was drawn: the same, by its picture."""
+        return reference
+
+    def encoded(self, references: Sequence[Reference], rng: np.random.Generator) -> torch.Tensor:
+        """What prompts are made from, a row a reference."""
+        drawn = [draw_picture(reference, rng) for reference in references]
+        return self.processor(drawn, return_tensors="pt")["pixel_values"]
 
 
 def draw_references(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:

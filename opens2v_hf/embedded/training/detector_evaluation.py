@@ -59,7 +59,7 @@ def evaluate_detector(
             if mask.sum() >= _MIN_VISIBLE_SHARE * full > 0:
                 kind = "single" if len(scene.sprites) == 1 else "multi"
                 asked.append((_picture(sprite, rng), ("all", kind, sprite.kind), box))
-        for why, absent in _absent(scene.sprites, rng).items():
+        for why, absent in absent_subjects(scene.sprites, rng).items():
             if not any(Reference(absent).shows(sprite) for sprite in scene.sprites):
                 asked.append((_picture(absent, rng), (f"false_{why}",), None))
         asked.append((environment_picture(scene.background), ("false_environment",), None))
@@ -70,7 +70,7 @@ def evaluate_detector(
             if box is None:
                 hits[names[0]].append(float(len(kept) > 0))
                 continue
-            right = _overlaps(kept, box) > MIN_IOU
+            right = box_overlaps(kept, box) > MIN_IOU
             for name in names:
                 hits[f"recall_{name}"].append(float(right.any()))
             hits["extra"].append(float((~right).sum()))
@@ -86,7 +86,8 @@ def _picture(sprite: Sprite, rng: np.random.Generator) -> Image.Image:
     )
 
 
-def _absent(sprites: tuple[Sprite, ...], rng: np.random.Generator) -> dict[str, Sprite]:
+def absent_subjects(sprites: tuple[Sprite, ...], rng: np.random.Generator) -> dict[str, Sprite]:
+    """Subjects that are, or may be, none of those of a scene; see `evaluate_detector`."""
     sprite = sprites[int(rng.integers(len(sprites)))]
     other = other_sprite(sprite, rng)
     names = ("shape", "colour") if sprite.kind == "object" else ("gender", "hair")
@@ -98,7 +99,8 @@ def _absent(sprites: tuple[Sprite, ...], rng: np.random.Generator) -> dict[str, 
     }
 
 
-def _overlaps(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
+def box_overlaps(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """IoU of boxes [N, 4] with one box [4]."""
     sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
     shared = sides.clip(0).prod(axis=1)
     return shared / ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - shared)

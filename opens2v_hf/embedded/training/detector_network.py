@@ -9,7 +9,7 @@ import math
 
 import torch
 from torch import nn
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, PreTrainedModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
@@ -47,7 +47,7 @@ class DetectorWithEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.detector = build_detector()
-        self.encoder = build_prompt_encoder()
+        self.encoder: PreTrainedModel = build_prompt_encoder()
 
     def prompts(self, pixels: torch.Tensor) -> torch.Tensor:
         """L2-normalised prompts [Q, D] of pictures as `build_image_processor` gives them, [Q, 3, side, side]."""

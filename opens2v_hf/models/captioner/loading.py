@@ -8,6 +8,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.captioner.base import Captioner
 from opens2v_hf.models.captioner.endpoint import EndpointCaptioner
+from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES
 
 
@@ -33,6 +34,12 @@ def load_captioner(
                 f"a captioner behind an endpoint has no revision (got {revision=}); name the model's version"
             )
         return EndpointCaptioner(name, **options)
+    if name == EMBEDDED:
+        from opens2v_hf.models.captioner.scene_captioner import SceneCaptioner
+
+        if unknown := sorted(set(options) - {"device", "dtype"}):
+            raise ArgumentError(f"{', '.join(unknown)} are no options of the embedded captioner")
+        return SceneCaptioner.embedded(device=options.get("device"))
     # imported here, so that asking an endpoint needs no torch
     from opens2v_hf.models.captioner.local import LocalCaptioner
 

@@ -23,6 +23,7 @@ CLASSES = {
     "grounding-dino": (f"{_PACKAGE}.grounding_dino", "GroundingDinoDetector"),
     "mm-grounding-dino": (f"{_PACKAGE}.grounding_dino", "GroundingDinoDetector"),
     "owlv2": (f"{_PACKAGE}.owlv2", "Owlv2Detector"),
+    "yolo-world-text": (f"{_PACKAGE}.yolo_world", "YoloWorldTextDetector"),
     "sam3": (f"{_PACKAGE}.sam3", "Sam3Detector"),
     "sam3_video": (f"{_PACKAGE}.sam3", "Sam3Detector"),
 }

@@ -1,0 +1,191 @@
+r"""Train the embedded text detector on synthetic scenes and write its folder.
+
+    python -m opens2v_hf.embedded.training.text_detector --out FIRST --seed 0 --steps 360
+    python -m opens2v_hf.embedded.training.text_detector --out opens2v_hf/embedded/weights/text_detector \
+        --start-from FIRST --seed 1 --steps 300
+
+It goes on from the embedded detector, which finds what pictures show. A text tower first learns to say of a phrase what
+the encoder of pictures says of what it names: the mean of the prompts of its pictures. With that alone the detector
+finds almost every phrase, but also things that differ from it in one word. Then both learn together, with the loss of
+the detector, from phrases in place of pictures.
+
+The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
+bits, which is why the weights are committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch.utils.data import Subset
+from tqdm import tqdm
+
+from opens2v_hf.data.synthetic import vocabulary as words
+from opens2v_hf.data.synthetic.render import environment_picture, reference_picture
+from opens2v_hf.data.synthetic.scenes import Background, PersonSprite
+from opens2v_hf.embedded.training.detector_calibration import calibrate
+from opens2v_hf.embedded.training.detector_data import Batch, Subject
+from opens2v_hf.embedded.training.detector_loss import detection_loss
+from opens2v_hf.embedded.training.detector_network import CONFIG
+from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.embedded.training.text_detector_data import (
+    TextDetectorBatches,
+    TextReference,
+    all_subjects,
+    scene_words,
+    tokens_of,
+)
+from opens2v_hf.embedded.training.text_detector_evaluation import evaluate_text_detector
+from opens2v_hf.embedded.training.text_detector_network import DetectorWithText, build_tokenizer
+from opens2v_hf.models.captioner.scene_captioner import WORDS_FILE
+from opens2v_hf.models.clip_prompt import ClipPromptEncoder
+from opens2v_hf.models.info import EMBEDDED
+from opens2v_hf.models.text_detector.loading import load_text_detector
+from opens2v_hf.models.text_detector.yolo_world import save_text_detector
+from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
+
+_CALIBRATION_STEPS = 16
+_TEXT_LEARNING_RATE = 2e-3
+_SCORE_THRESHOLD = 0.75
+"""Of the calibrated score: a wrong subject is worse for a dataset than one that is missing."""
+
+
+def teach_text(networks: DetectorWithText, detector: YoloWorldDetector, encoder: ClipPromptEncoder, steps: int) -> None:
+    """Teach the text tower to say of every phrase what the encoder says of the pictures of what it names."""
+    tokens, wanted = teaching_prompts(detector, encoder, all_subjects())
+    optimizer = torch.optim.AdamW(networks.encoder.parameters(), lr=_TEXT_LEARNING_RATE, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _TEXT_LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    with tqdm(total=steps, desc="phrases", unit="step", mininterval=5) as progress:
+        for _ in range(steps):
+            chosen = torch.randint(len(tokens), (96,))
+            loss = (1 - (networks.prompts(tokens[chosen]) * wanted[chosen]).sum(dim=1)).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            progress.update()
+            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+
+
+def teaching_prompts(
+    detector: YoloWorldDetector, encoder: ClipPromptEncoder, subjects: Sequence[Subject]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What phrases are to become: those of the subjects, and then their classes' labels, each once.
+
+    Returns:
+        Tokens int64 [N, L], and L2-normalised prompts [N, D]: means over pictures of what is named.
+    """
+    phrases = [TextReference(subject).text for subject in subjects]
+    own = torch.stack([detector.prompts(encoder.embed(_pictures(subject))).mean(dim=0) for subject in subjects])
+    labels = [TextReference(s, by_label=True).text for s in subjects if not isinstance(s, Background)]
+    of_label = {
+        text: own[[index for index, other in enumerate(labels) if other == text]].mean(dim=0)
+        for text in dict.fromkeys(labels)
+    }
+    wanted = torch.cat([own, torch.stack(list(of_label.values()))])
+    # made under inference mode, in which nothing can be learnt from
+    return tokens_of([*phrases, *of_label]), torch.nn.functional.normalize(wanted, dim=1).clone()
+
+
+def _pictures(subject: Subject) -> list[Image.Image]:
+    if isinstance(subject, Background):
+        return [environment_picture(replace(subject, seed=seed)) for seed in range(3)]
+    if not isinstance(subject, PersonSprite):
+        return [reference_picture(subject)]
+    skins = [replace(subject, skin=skin) for skin in words.SKIN]
+    crops = ("whole", "face") if subject.figure == "face" else ("whole",)
+    return [reference_picture(person, crop=crop) for person in skins for crop in crops]
+
+
+def train(
+    seed: int,
+    steps: int,
+    text_steps: int,
+    num_pictures: int,
+    num_references: int,
+    learning_rate: float,
+    workers: int,
+    detector: str | os.PathLike[str] = EMBEDDED,
+    prompt_encoder: str | os.PathLike[str] = EMBEDDED,
+    start_from: Path | None = None,
+) -> tuple[DetectorWithText, list[dict[str, float]]]:
+    """Train the networks.
+
+    Returns:
+        Both, calibrated, and the parts of the loss at every step.
+    """
+    torch.manual_seed(seed)
+    networks = DetectorWithText(build_tokenizer()).train()
+    if start_from is None:
+        finder = YoloWorldDetector.from_pretrained(detector, device="cpu")
+        networks.detector.load_state_dict(finder.network.state_dict())
+        teach_text(networks, finder, ClipPromptEncoder.from_pretrained(prompt_encoder, device="cpu"), text_steps)
+    else:
+        earlier: Any = load_text_detector(start_from, device="cpu")
+        networks.detector.load_state_dict(earlier.detector.network.state_dict())
+        networks.encoder.load_state_dict(earlier.text_tower.state_dict())
+    # the projector of pictures' embeddings has no part in what follows
+    learnt = [weight for name, weight in networks.named_parameters() if "image_prompt_encoder" not in name]
+
+    def parts_of(batch: Batch) -> dict[str, torch.Tensor]:
+        prompts = networks.prompts(batch.references)
+        pictures = batch.pictures.to(memory_format=torch.channels_last).float() / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            output, _ = networks(pictures, prompts, batch.picture_of_reference)
+        return detection_loss(output, batch, CONFIG.reg_max)
+
+    data = TextDetectorBatches(seed, steps + _CALIBRATION_STEPS, num_pictures, num_references)
+    batches = loaded(Subset(data, range(steps)), workers)
+    history = minimise(
+        parts_of, learnt, batches, steps=steps, learning_rate=learning_rate, weight_decay=0.03, max_norm=5.0
+    )
+    networks.eval()
+    calibrate(networks, (data[steps + further] for further in range(_CALIBRATION_STEPS)))
+    return networks, history
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """The command line; returns the figures that it prints."""
+    parser = training_parser(
+        "Train the embedded text detector on synthetic scenes.",
+        steps=360,
+        steps_help="about 0.9 s each on one core",
+        learning_rate=1e-3,
+    )
+    parser.add_argument("--detector", default=EMBEDDED, help="that finds what pictures show, to begin with")
+    parser.add_argument("--prompt-encoder", default=EMBEDDED, help="of that detector")
+    parser.add_argument("--text-steps", type=int, default=600, help="before, for the text tower alone")
+    parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")
+    parser.add_argument("--references", type=int, default=2, help="looked for in each frame")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    networks, _ = train(
+        options.seed,
+        options.steps,
+        options.text_steps,
+        options.pictures,
+        options.references,
+        options.learning_rate,
+        options.workers,
+        options.detector,
+        options.prompt_encoder,
+        options.start_from,
+    )
+    save_text_detector(
+        networks.detector, networks.encoder, build_tokenizer(), options.out, score_threshold=_SCORE_THRESHOLD
+    )
+    (options.out / WORDS_FILE).write_text(json.dumps(scene_words(), indent=1) + "\n", encoding="utf-8")
+    figures = evaluate_text_detector(options.out)
+    print_figures(figures.items())
+    return figures
+
+
+if __name__ == "__main__":
+    main()
