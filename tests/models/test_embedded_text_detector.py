@@ -18,17 +18,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def figures():
-    return evaluate_text_detector("embedded", num_scenes=70, first_seed=650_000)
+    return evaluate_text_detector("embedded", num_scenes=90, first_seed=670_000)
 
 
 def test_tags_are_found_where_they_are(figures):
-    assert figures["right"] >= 0.9
-    assert figures["recall_label"] >= 0.9
+    assert figures["right"] >= 0.88
+    assert figures["recall_label"] >= 0.88
 
 
 def test_tags_of_what_is_not_there_are_not_found(figures):
-    assert figures["false"] <= 0.05
-    assert figures["false_environment"] <= 0.05
+    for why in ("stranger", "random", "environment"):
+        assert figures[f"false_{why}"] <= 0.05
+    assert figures["false_near"] <= 0.16
 
 
 def test_captions_name_what_is_in_the_clip():

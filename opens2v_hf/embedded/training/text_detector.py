@@ -53,7 +53,7 @@ from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
 
 _CALIBRATION_STEPS = 16
 _TEXT_LEARNING_RATE = 2e-3
-_SCORE_THRESHOLD = 0.75
+_SCORE_THRESHOLD = 0.8
 """Of the calibrated score: a wrong subject is worse for a dataset than one that is missing."""
 
 
