@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     from opens2v_hf.models.roles import ROLES
 
-    parser.add_argument("--metrics", metavar="A,B", help="comma-separated (default: all)")
+    parser.add_argument("--metrics", metavar="A,B", help="comma-separated (default: those that `opens2v score` computes)")
     parser.add_argument(
         "--precision", metavar="A,B", default="float16,bfloat16",
         help="compared with float32, for networks that take a dtype; none to leave it out (default: float16,bfloat16)",
@@ -33,11 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from opens2v_hf.evaluation.calibrate import as_row, calibrate
-    from opens2v_hf.metrics.registry import METRICS
+    from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
     from opens2v_hf.models.info import EMBEDDED
     from opens2v_hf.results.result import write_json
 
-    names = names_of(arguments.metrics) or list(METRICS)
+    names = names_of(arguments.metrics) or list(DEFAULT_METRICS)
     roles = list(dict.fromkeys(role for name in names if name in METRICS for role in METRICS[name].roles))
     chosen = chosen_models(arguments, roles)
     models = EMBEDDED if arguments.models == EMBEDDED and not _named(arguments, roles) else chosen

@@ -25,7 +25,7 @@ from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.evaluation.request import MetricModels, model_choices
 from opens2v_hf.evaluation.scoring import package_versions
 from opens2v_hf.metrics.base import score_clip
-from opens2v_hf.metrics.registry import METRICS, load_metrics
+from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_metrics
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.scores.scorecard import COLUMNS
@@ -158,7 +158,7 @@ def calibrate(
     """Score the golden inputs and compare.
 
     Args:
-        metrics: names; all by default.
+        metrics: names; by default `registry.DEFAULT_METRICS`.
         metric_models: see `opens2v_hf.score`.
         device: of the models.
         precisions: dtypes besides float32, for metrics with a network that takes one.
@@ -170,7 +170,7 @@ def calibrate(
     Raises:
         ArgumentError: an unknown metric, dtype or model.
     """
-    names = list(METRICS if metrics is None else metrics)
+    names = list(DEFAULT_METRICS if metrics is None else metrics)
     for name in names:
         if name not in METRICS:
             raise ArgumentError(f"there is no metric {name!r} (known are: {', '.join(METRICS)})")
