@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     from opens2v_hf.models.roles import ROLES
 
-    parser.add_argument("--metrics", metavar="A,B", help="comma-separated (default: those that `opens2v score` computes)")
+    parser.add_argument("--metrics", metavar="A,B", help="comma-separated (default: as `opens2v score`)")
     parser.add_argument(
         "--precision", metavar="A,B", default="float16,bfloat16",
         help="compared with float32, for networks that take a dtype; none to leave it out (default: float16,bfloat16)",
