@@ -15,7 +15,13 @@ ELSEWHERE = {
     "opens2v_hf.errors.JudgeError",
     "opens2v_hf.hub.folders.hub_folder",
     "opens2v_hf.leaderboard.submissions.record.load_submissions",
+    "opens2v_hf.models.segmenter.sam.SamSegmenter",
+    "opens2v_hf.models.text_detector.loading.load_text_detector",
     "opens2v_hf.models.yolo_world.weights.convert",
+    # scenes for the examples
+    "opens2v_hf.data.synthetic.render.render_frame",
+    "opens2v_hf.data.synthetic.scenes.caption",
+    "opens2v_hf.data.synthetic.scenes.draw_scene",
     "opens2v_hf.results.agreement.agreement",
     # functions with the name of their module
     "opens2v_hf.scores.motion_amplitude.motion_amplitude",

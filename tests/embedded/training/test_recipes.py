@@ -55,5 +55,3 @@ def test_every_embedded_folder_is_a_role_with_a_recipe() -> None:
     made = {folder for recipe in training.RECIPES.values() for folder in recipe.folders}
     assert folders == made
     assert made <= set(ROLES)
-    # the captioner is made of the text detector and the embedder
-    assert set(ROLES) - made == {"captioner"}
