@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from opens2v_hf._util.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from opens2v_hf.models.judge.options import EndpointOptions
     from opens2v_hf.pipeline.engines.local import LocalEngine
     from opens2v_hf.pipeline.engines.ray import RayEngine
     from opens2v_hf.pipeline.options import BuildOptions
-    from opens2v_hf.pipeline.pairs import PairOptions, make_pairs
+    from opens2v_hf.pipeline.pairs import EndpointVerifier, PairOptions, make_pairs
     from opens2v_hf.pipeline.plan import plan_build
     from opens2v_hf.pipeline.records import ClipRecord, SourceFile, Subject
     from opens2v_hf.pipeline.stage import Dropped, Resources, Stage, StageOutput
@@ -27,6 +28,8 @@ __all__ = [
     "BuildOptions",
     "ClipRecord",
     "Dropped",
+    "EndpointOptions",
+    "EndpointVerifier",
     "LocalEngine",
     "PairOptions",
     "RayEngine",
@@ -44,11 +47,12 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "EndpointOptions": "opens2v_hf.models.judge.options",
         "LocalEngine": "opens2v_hf.pipeline.engines.local",
         "RayEngine": "opens2v_hf.pipeline.engines.ray",
         "BuildOptions": "opens2v_hf.pipeline.options",
         "plan_build": "opens2v_hf.pipeline.plan",
-        **dict.fromkeys(("PairOptions", "make_pairs"), "opens2v_hf.pipeline.pairs"),
+        **dict.fromkeys(("EndpointVerifier", "PairOptions", "make_pairs"), "opens2v_hf.pipeline.pairs"),
         **dict.fromkeys(("ViewOptions", "make_views"), "opens2v_hf.pipeline.views"),
         **dict.fromkeys(("ClipRecord", "SourceFile", "Subject"), "opens2v_hf.pipeline.records"),
         **dict.fromkeys(("Dropped", "Resources", "Stage", "StageOutput"), "opens2v_hf.pipeline.stage"),
