@@ -114,7 +114,12 @@ def _body(folder: Path, build: Build, made_by: Mapping[str, Any], licence: str |
         yield from _samples(folder)
     yield "\n## What made it\n\n| stage | models and options |\n|---|---|"
     for name, facts in made_by["stages"]:
-        yield f"| {name} | {harmless(json.dumps(facts, sort_keys=True, ensure_ascii=False)) if facts else ''} |"
+        yield f"| {name} | {_code(json.dumps(facts, sort_keys=True)) if facts else ''} |"
+
+
+def _code(text: str) -> str:
+    """Code within a cell of a table."""
+    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def _tables(folder: Path, columns: list[str]) -> Iterator[pa.Table]:

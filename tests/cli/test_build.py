@@ -53,6 +53,7 @@ def test_from_files_to_a_dataset_and_its_card(videos, tmp_path, capsys):
     assert "license: cc0-1.0" in card
     assert "| probe | 3 | 2 | 1 unreadable |" in card
     assert "num_examples: 2" in card
+    assert '| scenes | `{"detector": "none", "max_seconds": 10.0, "min_seconds": 0.5}` |' in card
     assert pq.read_table(out / "data/regular")["licence"].to_pylist() == ["cc0-1.0"] * 2
     assert main(["build", str(out / "nowhere"), str(tmp_path / "x")]) == 2
 

@@ -106,7 +106,7 @@ class RayEngine:
             ends = (place == 0, place == len(segments) - 1)
             dataset = dataset.map(
                 _Worker,
-                fn_constructor_args=(pickle.dumps(part), str(mark), *ends),
+                fn_constructor_args=(ray.cloudpickle.dumps(part), str(mark), *ends),
                 concurrency=size,
                 num_cpus=segment.cpus,
                 num_gpus=segment.gpus or None,
@@ -137,7 +137,9 @@ class _Worker:
         self._first, self._last = first, last
         self._fault: OpenS2VError | None = None
         try:
-            self._work: UnitWork = pickle.loads(part)  # noqa: S301 - from the driver
+            from ray import cloudpickle  # a stage may be a class of the user's script, which `pickle` cannot carry
+
+            self._work: UnitWork = cloudpickle.loads(part)
             if not Path(mark).exists():
                 raise ResultError(
                     f"{self._work.folder} is not there on a node of the cluster; choose a folder that all nodes see "
