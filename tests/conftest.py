@@ -45,6 +45,7 @@ SLOW_FILES = (
     "evaluation/test_embedded_facesim.py",
     "evaluation/test_poison.py",
     "spaces/test_explorer.py",
+    "spaces/test_rate.py",
     "pipeline/stages/test_scenes.py",
     "video/test_damaged_copies.py",
     "video/test_against_ffmpeg.py",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,28 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with write_errors(path), atomic_file(path) as temporary:
         yield temporary
+
+
+def append_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Add lines to a file, which is made where it is missing; when this returns, they are on the disk.
+
+    A line that a killed process left unfinished is ended first.
+
+    Args:
+        path: of the file; its folder must exist.
+        lines: without their ends.
+
+    Raises:
+        ResultError: they cannot be written.
+    """
+    with write_errors(path), path.open("ab+") as file:
+        unfinished = False
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            unfinished = file.read(1) != b"\n"
+        file.write(b"\n" * unfinished + b"".join(line + b"\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -29,6 +29,7 @@ COMMANDS = {
     "editions": "show what the numbers of each edition of the leaderboard are made with, or what a result is of",
     "rejudge": "read the stored answers of a judge again, without asking it",
     "agreement": "compare a metric or a judge with human ratings, and the raters with each other",
+    "rate": "compare the videos of models by eye, two at a time and blind, on a page that keeps every answer",
     "faults": "show which column sees which fault, on synthetic scenes with known faults",
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",
     "validate": "check submissions to the leaderboard: files, a clone of its data, a pull request",

@@ -67,15 +67,13 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(parser, "--data-dir", "--revision")
     parser.add_argument("--videos-revision", metavar="REVISION", help="of the Hub repo of videos")
-    parser.add_argument("--recursive", action="store_true", help="search the subfolders of VIDEOS, too")
-    add(parser, "--backend")
+    add(parser, "--recursive", "--backend")
 
     trial = parser.add_argument_group(
         "trial", "some samples only; the result is <split>.partial.json and is never comparable with a leaderboard"
     )
-    trial.add_argument("--limit", type=int, metavar="N", help="at most N videos, from the categories in turn")
-    trial.add_argument("--ids", metavar="A,B", help="these samples")
-    trial.add_argument("--category", metavar="A,B", help="samples of these categories, e.g. singleface")
+    add(trial, "--limit", help="at most N videos, from the categories in turn")
+    add(trial, "--ids", "--category")
 
     models = add_models(parser, ROLES)
     models.add_argument(

@@ -10,7 +10,6 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf._util import processes
 from opens2v_hf._util.console import remark
-from opens2v_hf._util.text import as_line
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
@@ -27,8 +26,8 @@ from opens2v_hf.evaluation.request import MetricModels, metric_options, model_ch
 from opens2v_hf.evaluation.scoring import Run, score_passes
 from opens2v_hf.evaluation.seeds import loaded_once, name_of_seed, outputs_of_seeds, score_other_seeds
 from opens2v_hf.evaluation.selection import Selection, restrict
-from opens2v_hf.evaluation.video_names import model_name, near_matches
-from opens2v_hf.evaluation.videos import FoundVideos, find_videos
+from opens2v_hf.evaluation.video_names import near_matches
+from opens2v_hf.evaluation.videos import FoundVideos, find_videos, name_of_maker
 from opens2v_hf.generators.plan import References
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
@@ -236,11 +235,11 @@ def _metric_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _default_name(videos: str, found: FoundVideos) -> str:
-    place = videos if found.is_remote else str(Path(videos).resolve())
-    name = Path(videos).name if found.is_remote else model_name(place)
+    name = name_of_maker(videos, found)
     if name is None:
+        place = Path(videos).resolve()
         raise ArgumentError(f"the folder {place} does not say which model made its videos; give `name=`")
-    return as_line(name)
+    return name
 
 
 def _announce(run: Run, names: Sequence[str], options: Mapping[str, Mapping[str, Any]] | None) -> None:

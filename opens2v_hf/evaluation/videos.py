@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from opens2v_hf._util.text import as_line
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.evaluation.video_names import explain_no_match, files_below, is_video_name
+from opens2v_hf.evaluation.video_names import explain_no_match, files_below, is_video_name, model_name
 
 _MOST_DEEPER = 2000
 """Files in subfolders that are looked at for a hint."""
@@ -70,6 +70,17 @@ def find_videos(
         f"there is no folder {videos}; give a folder of <id>.mp4 files, a Hub dataset repo such as org/name, or a "
         "folder in one such as hf://datasets/org/name/folder"
     )
+
+
+def name_of_maker(videos: str, found: FoundVideos) -> str | None:
+    """The name of the model that made the videos, as a printable line; None where the place does not say.
+
+    Args:
+        videos: as it was given to `find_videos`.
+        found: there.
+    """
+    name = Path(videos).name if found.is_remote else model_name(str(Path(videos).resolve()))
+    return None if name is None else as_line(name)
 
 
 def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:

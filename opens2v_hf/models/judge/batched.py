@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.files import append_lines, whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ArgumentError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.batches import ENDED, Batch, BatchClient
@@ -180,12 +180,7 @@ class BatchedJudge:
     def _keep(self, batch: Batch) -> None:
         lines = b"".join(self._client.content(file) for file in batch.files).splitlines()
         records = [record for line in lines if line.strip() and (record := _answer(line)) is not None]
-        with write_errors(self._folder), (self._folder / "answers.jsonl").open("ab") as file:
-            file.write(b"\n")  # ends a line that a killed process left
-            for record in records:
-                file.write(json.dumps(record).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_lines(self._folder / "answers.jsonl", [json.dumps(record).encode() for record in records])
         self._answers |= {record["id"]: record for record in records}
         self._save([{**one, "open": one["open"] and one["id"] != batch.id} for one in self._batches()])
         if batch.state != "completed":
