@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from opens2v_hf._util.console import say
@@ -68,7 +69,8 @@ def _serve(arguments: argparse.Namespace, out: Path) -> None:
         raise ArgumentError("--rater must name who answers")
     if not arguments.question.strip():
         raise ArgumentError("--question must not be empty")
-    asked = {answer.question for answer in read_answers(out) if answer.rater == arguments.rater}
+    answers = [answer for answer in read_answers(out) if answer.rater == arguments.rater]
+    asked = {answer.question for answer in answers}
     if asked - {arguments.question}:
         raise ArgumentError(f"{out} holds answers of {arguments.rater} to another question; choose another --out")
     opened = open_split(arguments.split, data_dir=arguments.data_dir, revision=arguments.revision)
@@ -93,7 +95,9 @@ def _serve(arguments: argparse.Namespace, out: Path) -> None:
         {sample.id: sample for sample in opened.samples},
         lambda model, item: models[model].fetch[item](),
         opened.picture_path,
+        answers,
         rater=arguments.rater, question=arguments.question, seed=arguments.seed, out=out,
     )  # fmt: skip
     say(f"{len(pairs)} pairs of videos for {arguments.rater}, {session.first_open()} answered; Ctrl-C ends the page")
-    serve(session)
+    with suppress(KeyboardInterrupt):  # how the page is ended
+        serve(session)

@@ -158,6 +158,18 @@ def test_another_question_needs_another_file(
     assert "to another question" in capsys.readouterr().err
 
 
+def test_ctrl_c_ends_the_page_and_writes_the_table(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(session: page.Session) -> None:
+        answer(session, 0, alpha=3, beta=2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page, "serve", interrupted)
+    assert main(words(place, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))) == 0
+    assert len((tmp_path / "ratings.csv").read_text().splitlines()) == 1 + 2 * 2
+
+
 def test_without_gradio_the_command_that_installs_it_is_named(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ import html
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,7 @@ class Session:
         samples: id to sample.
         fetch: model and id to the local file of the video.
         picture_path: to the local file of a reference's picture.
+        answers: that the rater has given before.
         rater: name of the rater.
         question: that is asked.
         seed: of the order, for the record.
@@ -60,6 +61,7 @@ class Session:
         samples: Mapping[str, EvalSample],
         fetch: Callable[[str, str], Path],
         picture_path: Callable[[Subject], Path],
+        answers: Iterable[Answer],
         *,
         rater: str,
         question: str,
@@ -68,7 +70,7 @@ class Session:
     ) -> None:
         self.pairs, self.rater, self.question, self.seed, self.out = pairs, rater, question, seed, out
         self._samples, self._fetch, self._picture_path = samples, fetch, picture_path
-        self._answered = {answer.key for answer in read_answers(out) if answer.rater == rater}
+        self._answered = {answer.key for answer in answers}
         # the page's addresses must not name a model, and the rest of the machine's files stay out of reach
         self._copies = tempfile.TemporaryDirectory(prefix="opens2v-rate-")
         self.folder = Path(self._copies.name).resolve()
