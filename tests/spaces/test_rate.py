@@ -31,7 +31,7 @@ def page(folder, driver):
         write_generated(folder / model, simulated, ids=IDS, num_frames=8)
     app = folder / "app.py"
     app.write_text(f"import os\nos.chdir({str(folder)!r})\n{APP}")
-    with app_on_loopback(app, folder / "app.log") as address:
+    with app_on_loopback(app, folder / "app.log", {"TMPDIR": str(folder)}) as address:
         yield Page(driver, address)
 
 
