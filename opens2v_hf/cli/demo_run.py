@@ -15,6 +15,7 @@ from tqdm import tqdm
 from opens2v_hf._util.console import is_quiet
 from opens2v_hf._util.files import write_errors
 from opens2v_hf.data.benchmark.split import EvalSplit, open_split
+from opens2v_hf.data.synthetic.dataset_layout import write_dataset
 from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
 from opens2v_hf.evaluation.api import score
@@ -24,6 +25,8 @@ from opens2v_hf.evaluation.thumbnails import find_thumbnails
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_tasks
 from opens2v_hf.models.hub import has_embedded
+from opens2v_hf.pipeline.api import build
+from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.reports import plots
 from opens2v_hf.reports.report import write_report
 from opens2v_hf.reports.report_sections import Picture
@@ -113,6 +116,7 @@ def _run_demo(
     )
     say(f"wrote {target / 'results'}\nwrote {page}")
     _from_a_name(target, folders.benchmark, names, lambda line: say(wrapped(line, width)))
+    _from_videos(target, seed, say)
     return results
 
 
@@ -138,6 +142,24 @@ def _from_a_name(target: Path, benchmark: Path, metrics: Sequence[str], say: Cal
     values = {name: columns[name].normalised for name in quick}
     shown = ", ".join(f"{name} {value:.2%}" for name, value in values.items() if value is not None)
     say(f"{shown}: the videos are noise, so these numbers say nothing but that every step works")
+
+
+def _from_videos(target: Path, seed: int, say: Callable[[str], object]) -> None:
+    """Go from ten videos to a dataset like OpenS2V-5M, and show a sample of it."""
+    from datasets import load_dataset
+
+    from opens2v_hf.reports.sheet.show import DatasetLocation, fetch, write_sheet
+
+    say("build(...) makes a dataset of ten synthetic videos: clips, captions, subjects with masks, pairs")
+    made = write_dataset(target / "videos", clusters=2, clips_per_cluster=4, singles=2, seed=seed) / "videos"
+    scenes = "scenedetect" if find_spec("scenedetect") else "none"
+    dataset = target / "dataset"
+    say(str(build(made, dataset, options=BuildOptions(models="embedded", min_seconds=1, scene_detector=scenes))))
+    rows = load_dataset("opens2v-5m", split="train", data_dir=str(dataset), streaming=True)
+    first = next(iter(rows.remove_columns(["video", "background"])))
+    say(f'load_dataset("opens2v-5m", data_dir="{dataset}") gives {first["id"]}: "{first["caption"]}"')
+    page = write_sheet(fetch(DatasetLocation(str(dataset)), first["id"]), target / "sample.html")
+    say(f"wrote {page}")
 
 
 def embedded_metrics() -> list[str]:

@@ -110,7 +110,7 @@ def resized_size(
 
     Example:
         >>> resized_size(832, 480), resized_size(3840, 2160), resized_size(20, 20)
-        ((832, 480), (1792, 1024), (64, 64))
+        ((832, 480), (1792, 992), (64, 64))
     """
     if max(width, height) > _MAX_ASPECT * min(width, height):
         raise ArgumentError(f"one side of a picture is at most {_MAX_ASPECT} times the other (got {width}x{height})")

@@ -29,7 +29,7 @@ def file_id(name: str) -> str:
 
     Example:
         >>> file_id("beach_01.mp4"), file_id("holiday/Été à la mer.mov")
-        ('beach_01', 'Été-à-la-mer-22a8a1ed')
+        ('beach_01', 'Été-à-la-mer-321cfe63')
     """
     if _PLAIN.fullmatch(name):
         return name.removesuffix(".mp4")

@@ -32,7 +32,7 @@ _ARGUMENTS = {
 
 ROLES = tuple(_ARGUMENTS)
 _NO_MODELS = ("synthetic", "sharpness")  # rules, which are named like models
-_NO_EMBEDDED = ("quality_scorer", "inpainter")
+_NO_EMBEDDED = ("quality_scorer", "inpainter")  # by default rules take their place
 
 
 class BuildOptions(BaseModel):

@@ -3,11 +3,12 @@ import os
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 
 from opens2v_hf.cli.demo_run import embedded_metrics, run_demo
 from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
 from opens2v_hf.errors import ResultError
-from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
 from opens2v_hf.models.hub import has_embedded
 from opens2v_hf.models.info import EMBEDDED_NOTE
 from opens2v_hf.results.result import RunResult
@@ -15,7 +16,7 @@ from opens2v_hf.results.result import RunResult
 
 def test_the_demo_takes_all_metrics_that_need_no_other_models() -> None:
     assert {"gmescore", "nexusscore", "naturalscore", "motion_amplitude"} <= set(embedded_metrics())
-    for name in set(METRICS) - set(embedded_metrics()):
+    for name in set(DEFAULT_METRICS) - set(embedded_metrics()):
         assert not all(has_embedded(role) for role in METRICS[name].roles)
 
 
@@ -55,6 +56,10 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     assert any("seed 42, width 32" in line for line in said)
     assert any("the videos are noise" in line for line in said)
     assert len(list((tmp_path / "generated" / "videos").glob("*.mp4"))) == 2
+    # ten synthetic videos have twelve clips of a second and more, each with what was drawn into it
+    rows = load_dataset("opens2v-5m", split="train", data_dir=str(tmp_path / "dataset"), streaming=True)
+    assert len([row for row in rows.remove_columns(["video", "background"]) if row["subjects"]]) == 12
+    assert "<html" in (tmp_path / "sample.html").read_text(encoding="utf-8")
     capsys.readouterr()
     again = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
     assert "16 taken from the journal" in capsys.readouterr().err
