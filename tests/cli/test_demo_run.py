@@ -7,7 +7,7 @@ from datasets import load_dataset
 
 from opens2v_hf.cli.demo_run import embedded_metrics, run_demo
 from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
-from opens2v_hf.errors import ResultError
+from opens2v_hf.errors import ResultError, SourceError
 from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
 from opens2v_hf.models.hub import has_embedded
 from opens2v_hf.models.info import EMBEDDED_NOTE
@@ -59,6 +59,8 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     # ten synthetic videos have twelve clips of a second and more, each with what was drawn into it
     rows = load_dataset("opens2v-5m", split="train", data_dir=str(tmp_path / "dataset"), streaming=True)
     assert len([row for row in rows.remove_columns(["video", "background"]) if row["subjects"]]) == 12
+    with pytest.raises(SourceError, match="shards of 'cross_pairs' and 'regular', and none of the config 'views'"):
+        load_dataset("opens2v-5m", "views", data_dir=str(tmp_path / "dataset"), streaming=True)
     assert "<html" in (tmp_path / "sample.html").read_text(encoding="utf-8")
     capsys.readouterr()
     again = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)

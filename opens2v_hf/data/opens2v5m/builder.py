@@ -242,6 +242,11 @@ def _find(
     shards = tuple(_Shard(f"{place.root}/{name}") for name in place.files() if name.endswith(".parquet"))
     if shards:
         return None, shards
+    others = [name for name in Place(root, options).join("data").folders() if name in SCHEMAS and name != config.name]
+    if others:
+        raise SourceError(
+            f"{root} holds Parquet shards of {' and '.join(map(repr, others))}, and none of the config {config.name!r}"
+        )
     layout = read_layout(root, subset=config.subset, index_dir=config.index_dir, storage_options=options)
     if config.name == "views":
         count = len(layout.view_ids())
