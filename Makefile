@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Tests run in as many processes; each computes with one thread.
-WORKERS ?= 2
+# Tests run in as many processes; each computes with one thread, and many wait for a page or another process.
+WORKERS ?= 3
 
 .PHONY: help install demo test test-fast test-portable lint layers format types doctest docs embedded check wheel bench clean
 

@@ -8,6 +8,7 @@ percent of it, and counted for models that make videos, where they are half.
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -367,7 +368,7 @@ def estimated_here(result: RunResult) -> dict[str, float]:
     shape = VideoShape(
         *(round(statistics.mean(getattr(one, name) for one in sizes)) for name in ("num_frames", "width", "height"))
     )
-    here = gpu_here()
+    here = gpu_here() if "torch" in sys.modules else None  # without it nothing ran on a GPU
     embedded = {metric.name for metric in result.metrics if metric.embedded}
     asked = [metric.name for metric in result.metrics if metric.name in METRICS]
     made = estimate(result.split, here or "h100", metrics=asked, shape=shape)

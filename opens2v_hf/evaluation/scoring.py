@@ -179,6 +179,9 @@ def score_passes(
         ResultError: another run is writing to the same place, or it cannot be written; what is finished is kept.
         ProcessError: the videos were shared, and a process failed, died, or was given other ones.
     """
+    # It needs what is defined here; before the work, after which there may be no memory left for a library.
+    from opens2v_hf.evaluation.cost_model import estimated_here
+
     wanted = run.wanted
     found = run.found
     num_units = sum(len(set(metrics) & set(sample.metrics)) for sample in wanted)
@@ -230,8 +233,6 @@ def score_passes(
             timings.save(output.journal)
     if output is not None and processes.rank == 0:
         remark(f"{run.model}, {run.split}: {_count(outcomes)}")
-        from opens2v_hf.evaluation.cost_model import estimated_here  # it needs what is defined here
-
         if table := timings.format(estimated_here(result)):
             remark(f"seconds a video of this process:\n{table}")
     return result
