@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,16 +48,27 @@ def face_references_of(
     Raises:
         ArgumentError: see `FaceReference`; or the lists differ in length, or a record is none.
     """
-    if ids is not None and len(ids) != len(records):
-        raise ArgumentError(f"give one of ids a video (got {len(ids)} for {len(records)})")
     found = []
-    for index, record in enumerate(records):
-        try:
-            images, labels = list(record["images"] or ()), list(record["labels"] or ())
-        except (KeyError, TypeError) as error:
-            raise ArgumentError(f"references[{index}] is a dict with 'images' and 'labels' (got {record!r})") from error
-        identifier = record.get("id") if ids is None else ids[index]
-        given = FaceReference(tuple(images), tuple(labels), identifier)
+    for images, labels, identifier in labelled_pictures(records, ids):
+        given = FaceReference(images, labels, identifier)
         people = [i for i, label in enumerate(given.labels) if label in PERSON_LABELS]
         found.append(FaceReference(tuple(images[i] for i in people), tuple(labels[i] for i in people), identifier))
     return found
+
+
+def labelled_pictures(
+    records: Sequence[Mapping[str, Any]], ids: Sequence[str | None] | None
+) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...], str | None]]:
+    """Pictures, labels and id of each record that `compute()` is given.
+
+    Raises:
+        ArgumentError: the lists differ in length, or a record is none.
+    """
+    if ids is not None and len(ids) != len(records):
+        raise ArgumentError(f"give one of ids a video (got {len(ids)} for {len(records)})")
+    for index, record in enumerate(records):
+        try:
+            images, labels = tuple(record["images"] or ()), tuple(record["labels"] or ())
+        except (KeyError, TypeError) as error:
+            raise ArgumentError(f"references[{index}] is a dict with 'images' and 'labels' (got {record!r})") from error
+        yield images, labels, record.get("id") if ids is None else ids[index]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.face_reference import labelled_pictures
 from opens2v_hf.metrics.pictures import load_picture
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -69,18 +70,10 @@ def subject_references_of(
     Raises:
         ArgumentError: see `SubjectReference`; or the lists differ in length, or a record is none.
     """
-    if ids is not None and len(ids) != len(records):
-        raise ArgumentError(f"give one of ids a video (got {len(ids)} for {len(records)})")
-    found = []
-    for index, record in enumerate(records):
-        try:
-            images, labels = tuple(record["images"] or ()), tuple(record["labels"] or ())
-        except (KeyError, TypeError) as error:
-            raise ArgumentError(f"references[{index}] is a dict with 'images' and 'labels' (got {record!r})") from error
-        views = tuple(tuple(of_one) for of_one in record.get("views") or ())
-        identifier = record.get("id") if ids is None else ids[index]
-        found.append(SubjectReference(images, labels, identifier, views))
-    return found
+    return [
+        SubjectReference(images, labels, identifier, tuple(tuple(of_one) for of_one in record.get("views") or ()))
+        for record, (images, labels, identifier) in zip(records, labelled_pictures(records, ids), strict=True)
+    ]
 
 
 class ReferenceViews:
