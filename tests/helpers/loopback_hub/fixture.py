@@ -75,9 +75,9 @@ def run_python(
     return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def loopback_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackHub]:
-    """A Hub on loopback that lives as long as the test session."""
+    """An empty Hub on loopback for each test file: no file sees the repos of another, whatever the order."""
     folder = tmp_path_factory.mktemp("loopback_hub")
     with (folder / "stderr.txt").open("w") as log:
         server = subprocess.Popen(
