@@ -1,1 +1,1 @@
-"""The COCO run-length codec and what one does with a mask."""
+"""The COCO run-length codec, and geometry on masks."""

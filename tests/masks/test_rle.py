@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
 from opens2v_hf.errors import MaskError
-from opens2v_hf.masks.rle import MAX_PIXELS, RLE, decode, encode, from_runs, runs
+from opens2v_hf.masks.rle import MAX_PIXELS, RLE, decode, encode, from_runs, run_pairs, runs
 
 
 @given(masks())
@@ -85,6 +85,17 @@ HOSTILE = {
 def test_hostile_codes(size, counts, message):
     with pytest.raises(MaskError, match=message):
         decode(RLE(size, counts))
+    with pytest.raises(MaskError, match=message):
+        run_pairs([RLE((2, 2), "22"), RLE(size, counts), RLE((2, 2), "4")])
+
+
+def test_runs_of_several_masks():
+    # runs 4; 2 2; 1 2 0 3; 1 3; 3 10 3 4 (as 4 - 10)
+    rles = [RLE((2, 2), "4"), RLE((2, 2), "22"), RLE((3, 2), "1201"), RLE((2, 2), "13"), RLE((4, 5), "3:3J")]
+    found = run_pairs(rles)
+    assert found.pairs.tolist() == [[4, 0], [2, 2], [1, 2], [0, 3], [1, 3], [3, 10], [3, 4]]
+    assert found.firsts.tolist() == [0, 1, 2, 4, 5]
+    assert run_pairs(rles[:1]).pairs.tolist() == [[4, 0]]
 
 
 def test_a_billion_pixels_are_refused_before_any_allocation():
