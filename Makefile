@@ -26,20 +26,21 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables, plots and a report
 	$(BIN)/opens2v demo --out demo-output
 
-# A file stays in one process, which then makes its fixtures once; tests/conftest.py puts the longest files first.
+# A file stays in one process, which then makes its fixtures once; tests/conftest.py puts the longest files first, by
+# tests/durations.json, which `make test ARGS=--write-durations` writes anew.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## run all tests
-	OMP_NUM_THREADS=1 $(PYTEST) --durations 20 --durations-min 1
+	OMP_NUM_THREADS=1 $(PYTEST) --durations 20 --durations-min 1 $(ARGS)
 
-test-fast: $(INSTALLED) ## run the tests that need no browser, no launch and no training
+test-fast: $(INSTALLED) ## run the tests of all files that take less than five seconds
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not browser"
 
 # The tests that compare what networks compute: kernels, and with them the last bits, depend on both.
 test-portable: $(INSTALLED) ## compare numbers with the oldest instruction set, and on two threads
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=2 $(BIN)/python -m pytest --quiet \
-		-m "not slow" tests/models/yolo_world tests/models/faces tests/models/q_align tests/models/test_clip_prompt.py \
-		tests/models/test_contiguous_inputs.py tests/video/test_resize.py
+		--ignore tests/models/faces/test_embedded_faces.py tests/models/yolo_world tests/models/faces tests/models/q_align \
+		tests/models/test_clip_prompt.py tests/models/test_contiguous_inputs.py tests/video/test_resize.py
 
 lint: layers $(INSTALLED) ## ruff: style, format; the imports between folders
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
-"""What all tests share. Nothing here may reach a network: Hub clients are told so before they are imported."""
+"""Options, marks and fixtures of all tests. Hub clients are set offline before they are imported."""
 
 import importlib.util
+import json
 import os
 import shutil
 
@@ -9,6 +10,7 @@ for switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,66 +22,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", type=int, default=50, help="how often runs are killed in tests/evaluation/test_kills.py"
     )
+    parser.addoption(
+        "--write-durations", action="store_true", help="write tests/durations.json after a run of all tests"
+    )
 
 
-SLOW_FILES = (
-    "pipeline/test_build_ray.py",
-    "pipeline/test_build_processes.py",
-    "metric_folders/test_apps_browser.py",
-    "spaces/test_leaderboard.py",
-    "evaluation/test_faults.py",
-    "docs/test_examples.py",
-    "evaluation/test_kills.py",
-    "jobs/test_distributed.py",
-    "evaluation/test_kills_of_several.py",
-    "generators/test_kills.py",
-    "evaluation/test_composite_launched.py",
-    "embedded/training",
-    "models/test_embedded_detector.py",
-    "models/test_embedded_embedder.py",
-    "models/test_embedded_quality_scorer.py",
-    "models/test_embedded_segmenter.py",
-    "models/test_embedded_text_detector.py",
-    "models/faces/test_embedded_faces.py",
-    "evaluation/test_embedded_nexusscore.py",
-    "evaluation/test_embedded_facesim.py",
-    "evaluation/test_poison.py",
-    "spaces/test_explorer.py",
-    "spaces/test_rate.py",
-    "pipeline/stages/test_scenes.py",
-    "video/test_damaged_copies.py",
-    "video/test_against_ffmpeg.py",
-    "data/training/test_view.py",
-    "reports/test_report_browser.py",
-    "reports/test_build_page.py",
-    "hub/test_push.py",
-    "hub/test_end_to_end.py",
-    "hub/test_dry_run.py",
-    "leaderboard/submissions/test_submit.py",
-    "cli/test_demo_run.py",
-    "pipeline/views/test_make.py",
-    "pipeline/views/test_local.py",
-    "test_wheel.py",
-    "test_browser_notice.py",
-)
-"""Files and folders whose tests drive a browser, start processes or train: marked `slow`, and run first."""
+DURATIONS = Path(__file__).with_name("durations.json")
+"""Seconds of each test file that takes at least one, by its path in this folder, set-up included: of a whole run on two
+cores, written by `pytest --write-durations`."""
+SLOW_S = 5
 SLOW_FIXTURES = {"driver", "loopback_hub"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, and put the longest files first: one that came last would keep one process busy alone."""
-    tests = Path(__file__).parent
-    places = [tests / name for name in SLOW_FILES]
-    missing = [str(place) for place in places if not place.exists()]
-    assert not missing, f"SLOW_FILES in tests/conftest.py must name files that exist (got {missing})"
-
-    def place_of(item: pytest.Item) -> int:
-        return next((i for i, place in enumerate(places) if item.path.is_relative_to(place)), len(places))
-
-    items.sort(key=place_of)  # stable: the others keep their order
+    seconds: dict[str, float] = json.loads(DURATIONS.read_text())
+    of_item = {item: seconds.get(_file_of(item.nodeid), 0) for item in items}
+    items.sort(key=lambda item: -of_item[item])  # stable: the others stay in their order
     for item in items:
-        if place_of(item) < len(places) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if of_item[item] >= SLOW_S or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+
+
+_seconds: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _seconds[_file_of(report.nodeid)] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # the processes of xdist have only some of the tests; their reports come together in the one that started them
+    if session.config.getoption("--write-durations") and not hasattr(session.config, "workerinput"):
+        found = {file: round(seconds) for file, seconds in sorted(_seconds.items()) if seconds >= 1}
+        DURATIONS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix("tests/")
 
 
 def _missing_browser() -> str:
@@ -108,10 +88,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of released files and fixtures beside the project; tests that need it skip where it is missing."""
+    """The folder of released files and fixtures next to the project; tests that need it skip where it is missing."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        pytest.skip("the released files are not beside this checkout")
+        pytest.skip("the released files are not next to this checkout")
     return folder
 
 
