@@ -10,13 +10,13 @@ And its functions do what the commands of the same names do:
     score(videos, split=..., out=...)      all metrics for the videos of a model; resumable
     score(model="org/model", out=...)      the same, after making its videos
     generate(model, split=..., out=...)    only the videos
-    reproduce("VACE-1.3B", out=...)        a published row again, beside the published numbers
+    reproduce("VACE-1.3B", out=...)        a published row again, compared with the published numbers
     compare(a, b)                          which differences between two results are real
     report(results, out)                   one HTML page about results
     explain(video, id=...)                 why a NexusScore is what it is
     push(result, "org/model")              scores to the Hub
     build(source, out)                     a dataset like OpenS2V-5M of a folder of videos
-    show(sample), convert(source, target)  look at OpenS2V-5M, and convert it
+    show(sample), convert(source, target)  a page about a sample of OpenS2V-5M; Parquet shards
     doctor()                               what is installed, used and missing
 
 `RunResult` is what `score` gives, and `RunResult.load(path)` reads one. A `ModelChoice` names a model with the

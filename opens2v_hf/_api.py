@@ -1,4 +1,4 @@
-"""The functions of `opens2v_hf` besides `score`: what the commands of the same names do, from Python."""
+"""The functions of `opens2v_hf` other than `score`: what the commands of the same names do, from Python."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def report(
     weights: str = "v1.1",
     data_dir: PathLike | None = None,
 ) -> Path:
-    """Write one HTML page about results; thumbnails that lie beside result files are shown.
+    """Write one HTML page about results; thumbnails in the folders of result files are shown.
 
     Args:
         results: one or several: results, their files, or folders that hold them.
@@ -236,14 +236,14 @@ def build(
     private: bool = False,
     **more: Any,
 ) -> Build:
-    """Make a dataset like OpenS2V-5M of videos, or go on with what was begun; see `opens2v_hf.pipeline.api.build`.
+    """Make a dataset like OpenS2V-5M of videos, or continue one that was begun; see `opens2v_hf.pipeline.api.build`.
 
     Args:
         source: folder or URL of the videos; None with `from_dataset`.
         out: folder of the dataset; empty, missing, or begun by the same call.
         options: how the clips are made: `opens2v_hf.pipeline.options.BuildOptions`, or a dict of its fields.
         stages: names of the pipeline's stages and objects of your own, in their order; all there are by default.
-        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
+        from_dataset: folder of a dataset to whose clips the stages are applied anew; the rest stays as it is.
         engine: "local", or "ray" for a cluster.
         processes: of the local engine.
         address: of a running Ray cluster; by default Ray is started on this machine.
@@ -255,12 +255,12 @@ def build(
         **more: `limit`, `retry_failed`, `overwrite`.
 
     Returns:
-        What each stage kept and dropped; printing it shows it as a table.
+        How many clips passed each stage, and why others were dropped; printing it shows a table.
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
         OpenS2VError: the input cannot be read, the folder cannot be written, a model cannot be loaded, or a process
-            died. What is done is kept; the same call goes on.
+            died. What is done stays on the disk; the same call continues.
     """
     from opens2v_hf.pipeline.api import build as build_pipeline
     from opens2v_hf.pipeline.engines.local import LocalEngine
@@ -299,7 +299,7 @@ def convert(
     index_dir: PathLike | None = None,
     processes: int = 1,
 ) -> Conversion:
-    """Turn OpenS2V-5M from its released layout into Parquet shards; the same call goes on with one that was stopped.
+    """Turn OpenS2V-5M from its released layout into Parquet shards; the same call continues one that was stopped.
 
     Args:
         source: the released layout: a folder or a URL that fsspec knows.

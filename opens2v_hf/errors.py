@@ -1,7 +1,7 @@
-"""What can go wrong, as one hierarchy.
+"""The hierarchy of errors of this package.
 
 Every message says what is wrong, with which file, sample or argument, and what to do about it, so that the command
-line can print it as it stands and no user needs to read a traceback.
+line can print it unchanged and no user needs to read a traceback.
 """
 
 import reprlib
@@ -13,7 +13,7 @@ _SHORT.maxstring = _SHORT.maxother = 60
 
 
 def short_repr(value: Any) -> str:
-    """A value from a file for a message, whatever it is, in some 80 characters.
+    """Any value from a file for a message, in at most 80 characters.
 
     >>> short_repr([0, "x" * 100])[:10], short_repr(10**5_000)
     ("[0, 'xxxxx", 'a value of type int')
@@ -82,7 +82,7 @@ class ServiceUnavailableError(OpenS2VError):
 
 
 class ResultError(OpenS2VError):
-    """A result file is missing, malformed or does not fit what is asked of it."""
+    """A result file is missing, malformed or does not fit the request."""
 
 
 class MissingDependencyError(OpenS2VError, ImportError):
@@ -90,8 +90,8 @@ class MissingDependencyError(OpenS2VError, ImportError):
 
 
 class ProcessError(OpenS2VError):
-    """A run over several processes came to nothing: one of them failed, died, or was given something else to do."""
+    """A run over several processes failed: one of them failed, died, or has other arguments."""
 
 
 class HubError(OpenS2VError):
-    """The Hub cannot be reached, knows no such repo, or refuses what is asked of it."""
+    """The Hub cannot be reached, has no such repo, or refuses the request."""

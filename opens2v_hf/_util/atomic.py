@@ -13,7 +13,7 @@ _LONGEST_NAME = 100
 
 @contextmanager
 def atomic_file(path: Path, *, suffix: str = ".tmp") -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends, and vanishes when it fails.
+    """A temporary path in the folder of `path` that is renamed to it when the block ends, and deleted when it fails.
 
     What was written reaches the disk before it gets its name, so that a file that is there after a crash is whole. Its
     mode follows the umask, as that of any new file does.

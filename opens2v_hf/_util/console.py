@@ -1,4 +1,4 @@
-"""Printing, whatever the console's encoding is and whatever a name holds."""
+"""Printing text from any source on a console of any encoding."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_ENCODING_ERRORS)
-    if logging.lastResort is not None:  # what prints warnings where nobody has set up logging
+    if logging.lastResort is not None:  # prints warnings where no handler is configured
         logging.lastResort.setFormatter(_PrintableFormatter())
 
 

@@ -14,7 +14,7 @@ from opens2v_hf.errors import ResultError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends, and vanishes when it fails.
+    """A temporary path in the folder of `path` that is renamed to it when the block ends, and deleted when it fails.
 
     What was written reaches the disk before it gets its name, so that a file that is there after a crash is whole.
 
@@ -61,9 +61,9 @@ def write_errors(path: Path) -> Iterator[None]:
         what = {
             errno.ENOSPC: "free some space",
             errno.EDQUOT: "free some space",
-            errno.EROFS: "choose another place",
-            errno.EACCES: "choose another place",
-            errno.ENOTDIR: "choose a place that is not below a file",
-            errno.EEXIST: "choose a place that is not below a file",
-        }.get(error.errno or 0, "check the place")
+            errno.EROFS: "choose another folder",
+            errno.EACCES: "choose another folder",
+            errno.ENOTDIR: "choose a folder that is not below a file",
+            errno.EEXIST: "choose a folder that is not below a file",
+        }.get(error.errno or 0, "check the path")
         raise ResultError(f"cannot write {path}: {reason}; {what} and run it again") from error

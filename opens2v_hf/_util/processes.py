@@ -1,6 +1,6 @@
 """How many processes a launcher started, and which of them this one is.
 
-Only the environment and what is imported already are looked at, so that a single process pays nothing.
+Reads only the environment and modules that are imported already, so that a single process pays nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def local_process_index(environment: Mapping[str, str] = os.environ) -> int | No
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks for all: it shows progress, prints and writes."""
+    """Whether this process shows progress, prints and writes for all."""
     return process_index() == 0
 
 
@@ -65,6 +65,6 @@ def _launched(environment: Mapping[str, str]) -> dict[str, int]:
 
 
 def _group() -> Any:
-    """`torch.distributed`, where somebody has set it up already."""
+    """`torch.distributed`, where it is initialised."""
     module = sys.modules.get("torch.distributed")
     return module if module is not None and module.is_available() and module.is_initialized() else None

@@ -26,10 +26,10 @@ class Progress:
 
     Args:
         total: of the things to be done.
-        description: of what is going on.
+        description: of the work.
         unit: what is counted, in the singular; "B" for bytes, which are written with a prefix.
         initial: done by an earlier run; it does not count for the rate.
-        shown: False to show nothing: of several processes one speaks for all.
+        shown: False to show nothing, as in all but one of several processes.
         clock: seconds; for tests.
     """
 

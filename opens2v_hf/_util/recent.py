@@ -1,4 +1,4 @@
-"""The values that were made last, so many of them."""
+"""A cache of the values that were made last."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _Value = TypeVar("_Value")
 
 
 class Recent(Generic[_Key, _Value]):
-    """A cache of the last values that were asked for.
+    """A cache of the last values that were requested.
 
     Args:
-        most: values that are held.
+        most: number of values in the cache.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[_Key, _Value] = OrderedDict()
+        self._values: OrderedDict[_Key, _Value] = OrderedDict()
 
     def get(self, key: _Key, make: Callable[[], _Value]) -> _Value:
-        """The value of a key, made where it is not held."""
-        if key not in self._kept:
-            self._kept[key] = make()
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        """The value of a key, made where it is not in the cache."""
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]

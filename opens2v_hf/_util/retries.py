@@ -1,4 +1,4 @@
-"""Which errors may pass by themselves, and trying again when they do."""
+"""Which errors are transient, and retries of work that fails with one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 @dataclass(frozen=True)
 class Retries:
-    """How often something is tried whose failure may pass.
+    """How often work is tried that fails with a transient error.
 
     Attributes:
         attempts: in all, from 1.
@@ -42,7 +42,7 @@ class Retries:
     sleep: Callable[[float], None] = time.sleep
 
     def call(self, work: Callable[[], _Result]) -> _Result:
-        """Do the work; where it fails in passing, wait and do it again. The last error is raised."""
+        """Do the work; after a transient error, wait and do it again. The last error is raised."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(may_pass),
             stop=tenacity.stop_after_attempt(self.attempts),

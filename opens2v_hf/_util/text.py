@@ -1,4 +1,4 @@
-"""Text from outside (names of files, models, fields of records) as messages, lines and pages may hold it."""
+"""Text from outside (names of files and models, fields of records) made safe for messages, lines and pages."""
 
 from __future__ import annotations
 

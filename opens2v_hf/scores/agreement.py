@@ -52,7 +52,7 @@ def kendall_tau_b(a: np.ndarray, b: np.ndarray, counts: np.ndarray | None = None
         part = slice(start, start + _KENDALL_ROWS)
         order_a = np.sign(a[:, None] - a[None, part])
         order_b = np.sign(b[:, None] - b[None, part])
-        # Sums of whole numbers: float64 adds them without rounding, in whatever order BLAS takes.
+        # Sums of whole numbers: float64 adds them without rounding, in any order that BLAS takes.
         for signs, total in ((order_a * order_b, concordant), (abs(order_a), untied_a), (abs(order_b), untied_b)):
             total += ((counts @ signs) * counts[:, part]).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -158,7 +158,7 @@ def leave_one_out(ratings: np.ndarray) -> float:
 
 
 def mean_rating(ratings: np.ndarray) -> np.ndarray:
-    """Mean over the raters of each row: float [R, N] -> float [N]; NaN for a row that nobody rated."""
+    """Mean over the raters of each row: float [R, N] -> float [N]; NaN for a row without ratings."""
     rated = np.isfinite(ratings)
     with np.errstate(invalid="ignore"):
         return np.where(rated, ratings, 0.0).sum(axis=0) / rated.sum(axis=0)

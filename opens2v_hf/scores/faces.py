@@ -21,7 +21,7 @@ class FaceSimCur:
 
     Attributes:
         value: in (0, 1] up to rounding; None where no frame counts.
-        num_frames: frames that were looked at.
+        num_frames: frames that were searched.
         num_with_face: of those, frames in which a face was found.
         num_counted: of those, frames whose similarity is above 0: the ones that the mean is taken over.
     """
@@ -83,7 +83,7 @@ class FaceSimMulti:
 
 
 def facesim_multi(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num_references: int) -> FaceSimMulti:
-    r"""Mean over frames and references of the similarity of the face that stands for the reference in the frame.
+    r"""Mean over frames and references of the similarity of the face that is taken for the reference in the frame.
 
     .. math:: \frac{1}{N K} \sum_{i=1}^{N} \max_{\pi} \sum_{k=1}^{K} \max(0, c_i(\pi(k), k))
 

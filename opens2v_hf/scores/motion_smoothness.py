@@ -16,7 +16,7 @@ LEVELS = ("excellent", "good", "fair", "poor", "bad")
 """What a window can be called, best first."""
 
 LEVEL_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""The quality that each of `LEVELS` stands for."""
+"""The quality that each of `LEVELS` means."""
 
 WINDOW_SIZE = 3
 """Frames in a window (released code v1.1)."""
@@ -75,7 +75,7 @@ def windows(num_frames: int, size: int = WINDOW_SIZE) -> tuple[tuple[int, ...], 
 
 
 def level_scores(logits: np.ndarray) -> np.ndarray:
-    r"""Quality of windows: the softmax over the five levels, weighted by what each stands for.
+    r"""Quality of windows: the softmax over the five levels, weighted by the quality that each means.
 
     .. math:: s = \sum_i w_i \frac{e^{z_i}}{\sum_j e^{z_j}}, \quad w = (1, 0.75, 0.5, 0.25, 0)
 

@@ -235,7 +235,7 @@ def mean_of_runs(scores: Sequence[float | None], *, allow_partial: bool = False)
 
 def _without_thoughts(reply: str) -> str:
     """What a model says after its last thought; empty where the thoughts do not end."""
-    rest = _THOUGHTS_END.split(reply)[-1]  # where they start is not looked for: some endpoints leave that out
+    rest = _THOUGHTS_END.split(reply)[-1]  # their start is ignored: some endpoints leave it out
     return "" if _THOUGHTS_START.search(rest) else rest
 
 

@@ -229,7 +229,7 @@ def coverage(boxes: Iterable[NexusBox], *, num_frames: int, references: Sequence
     Args:
         boxes: of the video.
         num_frames: sampled.
-        references: positions of the references that were looked for.
+        references: positions of the references that were searched for.
 
     Returns:
         In [-1, 1] up to rounding, 1 where every subject is in every frame exactly as in its picture; NaN where a kept

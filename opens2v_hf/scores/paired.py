@@ -4,7 +4,7 @@ Both models' means are taken anew over the same drawn prompts, so that what make
 difference has a percentile interval, and p is twice the share of resamples on the rarer side of 0 (both counts raised
 by one, as a resample never proves that something is impossible), but at least 2^(1 - n): with n prompts no test that
 looks at the signs of differences can say more. Columns are several questions at once, so their p are corrected by
-Holm's method; the total is one question and stands by itself.
+Holm's method; the total is one question and needs no correction.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ FEW_PROMPTS = 20
 
 @dataclass(frozen=True)
 class Difference:
-    """One column, or the total, or a metric beside them, of two models over the prompts that both have.
+    """One column, or the total, or a companion metric, of two models over the prompts that both have.
 
     Attributes:
         name: of the column's metric, or "total".
-        title: as the published tables spell it; the name of a metric beside them.
-        a: the first model's normalised mean over the common prompts, in 0..1; in units of its own for a metric beside
-            the columns.
+        title: as the published tables spell it; the name of a companion metric.
+        a: the first model's normalised mean over the common prompts, in 0..1; of a companion metric in its own
+            units.
         b: the second one's.
         difference: `a - b`.
         interval: 95 % bootstrap interval of `difference`; None below two prompts.
         p: two-sided; None as above.
-        p_adjusted: `p` by Holm's method over the columns, or over the metrics beside them; `p` itself for the total.
+        p_adjusted: `p` by Holm's method over the columns, or over the companion metrics; `p` itself for the total.
         num_prompts: that both have a value for; for the total, for any column.
     """
 
@@ -174,7 +174,7 @@ def compare_beside(
     """Compare metrics that fill no column, in units of their own: no total has a part of them.
 
     They have no worst value that a failure could count as, so each is compared over the prompts for which both have a
-    value, whatever the columns are scored by.
+    value, independent of the scoring of the columns.
 
     Args:
         a: metric to sample id to raw value, None for a video that has none.

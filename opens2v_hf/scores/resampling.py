@@ -37,7 +37,7 @@ def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.n
     stacked = np.concatenate([np.where(has, table, 0.0), has.astype(float)], axis=1)
     generator = np.random.default_rng(seed)
     step = max(1, _CHUNK_DRAWS // rows)
-    # einsum without BLAS: the same bits whatever the number of threads
+    # einsum without BLAS: the same bits for any number of threads
     sums = np.concatenate(
         [
             np.einsum("rn,nk->rk", _counts(generator, min(step, num_resamples - done), rows), stacked, optimize=False)

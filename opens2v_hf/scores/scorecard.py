@@ -5,9 +5,9 @@ that the range becomes 0..1. NexusScore is averaged over the videos whose clippe
 scoring; a video that failed or was never made costs nothing there. `"strict"` scoring counts every video that should
 have a value and has none with the worst value of the column, and a NexusScore of 0 as 0.
 
-A total stands only where every column of the split has a value. Otherwise the scorecard is partial: `total` is None,
+There is a total only where every column of the split has a value. Otherwise the scorecard is partial: `total` is None,
 and `partial_total`, the mean of the columns that are there by their weights alone, is another quantity that must not
-be set beside totals; `total_bounds` says between which numbers the total lies.
+be compared with totals; `total_bounds` has the smallest and the largest possible total.
 """
 
 from __future__ import annotations

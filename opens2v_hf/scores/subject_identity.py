@@ -13,7 +13,7 @@ SubjectIdentity = FaceSimMulti
 
 
 def subject_identity(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num_references: int) -> SubjectIdentity:
-    r"""Mean over frames and references of the similarity of the crop that stands for the reference in the frame.
+    r"""Mean over frames and references of the similarity of the crop that is taken for the reference in the frame.
 
     .. math:: \frac{1}{N K} \sum_{i=1}^{N} \max_{\pi} \sum_{k=1}^{K} \max(0, c_i(\pi(k), k))
 

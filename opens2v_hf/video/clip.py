@@ -16,9 +16,9 @@ from opens2v_hf.video.source import Source, VideoInput
 
 
 class Clip:
-    """A video with the frames that the metrics of a run look at.
+    """A video with the frames that the metrics of a run use.
 
-    The frames of all rules are decoded together, once, when the first of them is asked for, and each is kept once
+    The frames of all rules are decoded together, once, when the first of them is requested, and each is stored once
     however many rules name it. The rule `every()` keeps nothing: its frames come by `stream()`; if it is among the
     rules, the first complete pass of `stream()` serves the other rules too, so that one decode does for all. Where
     several callers stream, `max_kept_bytes` lets that pass serve the later ones as well.
@@ -33,11 +33,11 @@ class Clip:
         limits: see `open_video`.
 
     Attributes:
-        name: the path, or what stands for it where bytes or frames were given.
+        name: the path, or a name for bytes or frames.
 
     Raises:
         ArgumentError: if a rule is no rule.
-        VideoError: if there is no such file, or nothing in it; whatever else is wrong is found when it is read.
+        VideoError: if there is no such file, or nothing in it; other faults are found when it is read.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Clip:
         self._max_kept_bytes = max_kept_bytes
         self._limits = limits
         self.rules = tuple(dict.fromkeys(rules))
-        self._kept: dict[int, np.ndarray] | None = None
+        self._stored: dict[int, np.ndarray] | None = None
 
     @property
     def num_frames(self) -> int:
@@ -108,32 +108,32 @@ class Clip:
                 f"{self.name}: was opened for the rules {', '.join(known.name for known in self.rules)} and not for "
                 f"{rule.name}; name all rules when it is opened, so that it is decoded once"
             )
-        if self._kept is None:
+        if self._stored is None:
             wanted = self._union()
-            self._kept = dict(zip(wanted, self._reader.iter_frames(wanted), strict=True))
-        return np.stack([self._kept[index] for index in rule.indices(self.num_frames)])
+            self._stored = dict(zip(wanted, self._reader.iter_frames(wanted), strict=True))
+        return np.stack([self._stored[index] for index in rule.indices(self.num_frames)])
 
     def stream(self) -> Iterator[np.ndarray]:
         """All frames in order, uint8 [H, W, 3] RGB, a few in memory at a time; each call decodes the video.
 
-        Frames that a rule of the clip names are kept on the way, so that no other decode is needed for them; all
+        Frames that a rule of the clip names are stored on the way, so that no other decode is needed for them; all
         frames are, if they fit into `max_kept_bytes`.
 
         Raises:
             VideoError: if the video is broken; frames before the fault have come by then.
         """
-        if self._kept is not None and len(self._kept) == self.num_frames:
-            yield from (self._kept[index].copy() for index in range(self.num_frames))
+        if self._stored is not None and len(self._stored) == self.num_frames:
+            yield from (self._stored[index].copy() for index in range(self.num_frames))
             return
         keeps_all = self.num_frames * self.height * self.width * 3 <= self._max_kept_bytes
-        wanted = frozenset(range(self.num_frames) if keeps_all else self._union() if self._kept is None else ())
-        kept: dict[int, np.ndarray] = {}
+        wanted = frozenset(range(self.num_frames) if keeps_all else self._union() if self._stored is None else ())
+        stored: dict[int, np.ndarray] = {}
         for index, frame in enumerate(self._reader.iter_frames()):
             if index in wanted:
-                kept[index] = frame.copy()  # of its own: the caller may change the frame, which may be part of more
+                stored[index] = frame.copy()  # of its own: the caller may change the frame, which may be part of more
             yield frame
-        if keeps_all or self._kept is None:
-            self._kept = kept
+        if keeps_all or self._stored is None:
+            self._stored = stored
 
     def _union(self) -> list[int]:
         return sorted({index for rule in self.rules if not rule.is_every for index in rule.indices(self.num_frames)})

@@ -20,7 +20,7 @@ CONTAINERS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "gif", "apng", "mpegts", "mpeg", "mpegvideo",
     "flv", "asf", "ogg", "h264", "hevc", "ivf", "yuv4mpegpipe", "nut", "mp3", "wav", "flac", "aac",
 )  # fmt: skip
-"""Formats that are opened, told by content. Playlists are left out: they would pull in other files or addresses.
+"""Formats that are opened, detected by content. Playlists are left out: they would pull in other files or addresses.
 Formats of sound are in, so that the message can say that a file holds nothing else."""
 
 
@@ -38,7 +38,7 @@ class _Nameless:
 
 @contextmanager
 def open_container(source: Source, limits: Limits, **options: str) -> Iterator[InputContainer]:
-    """Open a file with PyAV; whatever its libraries object to inside the `with` block ends as a VideoError.
+    """Open a file with PyAV; errors of its libraries inside the `with` block become a VideoError.
 
     Args:
         source: of the video.

@@ -47,7 +47,7 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
     """The frames of the given indices, as `pyav_frames.read_frames` gives them.
 
     decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
-    reads the same frames first, of which digests are kept, and objects where there is a reason. Where decord itself
+    reads the same frames first, stores digests of them, and raises an error for a damaged one. Where decord itself
     fails on what PyAV can read (a damaged seek table, say) or gives another frame, PyAV gives the rest.
 
     Raises:

@@ -125,7 +125,7 @@ def _checked(frames: Any, name: str) -> Sequence[np.ndarray]:
 
 
 def _in_rgb(frame: Any) -> Any:
-    """A PIL image in RGB (told by its method, so that Pillow need not be imported); anything else as it is."""
+    """A PIL image in RGB (detected by its method, so that Pillow need not be imported); anything else as it is."""
     return frame.convert("RGB") if hasattr(frame, "convert") and hasattr(frame, "getbands") else frame
 
 

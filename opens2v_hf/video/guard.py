@@ -10,10 +10,10 @@ from opens2v_hf.errors import OpenS2VError, VideoError
 
 @contextmanager
 def errors_as_video_errors(name: str) -> Iterator[None]:
-    """Turn whatever is raised inside the `with` block into a VideoError that names the file.
+    """Turn any exception inside the `with` block into a VideoError that names the file.
 
     Damaged files make the libraries raise almost anything (OSError, OverflowError, ValueError, MemoryError ...), so all
-    exceptions are meant; the original one is kept as the cause. Put only work on the file's content into the block.
+    exceptions are meant; the original one is the cause. Put only work on the file's content into the block.
 
     Args:
         name: of the video.

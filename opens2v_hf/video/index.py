@@ -90,7 +90,7 @@ class _FirstFrame:
 def index_video(source: Source, limits: Limits) -> VideoIndex:
     """Find out which frames a video has.
 
-    All packets are read once and the first frame is decoded. All frames are decoded (and counted, none kept) only
+    All packets are read once and the first frame is decoded. All frames are decoded (and counted, none stored) only
     where packets do not tell: in containers without an index, for codecs that may hide frames in packets, and where
     times are missing or contradict each other.
 
@@ -241,7 +241,7 @@ def _frames_of(packets: _Packets) -> tuple[np.ndarray | None, np.ndarray, bool]:
 
 
 def _nal_length_bytes(video: VideoStream) -> int:
-    """Bytes before each unit of an H.264 or H.265 packet that tell its length; 0 if units are not kept so.
+    """Bytes before each unit of an H.264 or H.265 packet that hold its length; 0 if units are not stored so.
 
     ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1.
     """

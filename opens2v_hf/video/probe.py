@@ -17,7 +17,7 @@ class Header:
     """What a container announces; good for planning, not for numbers.
 
     Attributes:
-        num_frames: as announced, or worked out from the duration, within the limits; 1 where neither is told.
+        num_frames: as announced, or worked out from the duration, within the limits; 1 where the file has neither.
         width: of a stored frame in pixels.
         height: of a stored frame in pixels.
     """

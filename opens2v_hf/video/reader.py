@@ -24,7 +24,7 @@ class VideoReader:
     """A video whose frames can be read; made by `open_video`.
 
     Attributes:
-        name: for messages: the path, or what stands for it where bytes were given.
+        name: for messages: the path, or a name for bytes.
         num_frames: frames that a player shows, at least 1.
         fps: frames per second on average; None where the file does not say.
         width: in pixels, of the upright picture.
@@ -85,7 +85,7 @@ class VideoReader:
         return self._read_frames(self._source, self._index, wanted)
 
     def close(self) -> None:
-        """Let go of the video; reading after it is an error."""
+        """Release the video; reading it afterwards is an error."""
         self._closed = True
 
     def __enter__(self) -> Self:
@@ -120,7 +120,7 @@ def open_video(
     name: str | None = None,
     limits: Limits | None = None,
 ) -> VideoReader | ArrayVideo:
-    """Open a video; what it is is told by its content, never by its name.
+    """Open a video; its format is detected by its content, never by its name.
 
     The frames are those of `ffmpeg -i FILE -fps_mode passthrough -pix_fmt rgb24`, to the bit: every shown frame once,
     turned upright. A file that cannot be read exactly is refused.

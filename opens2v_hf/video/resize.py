@@ -1,4 +1,4 @@
-"""Resizing images in one order of passes, whatever release of Pillow is installed.
+"""Resizing images in one order of passes, the same for every release of Pillow.
 
 Pillow resizes along one axis and then along the other, and rounds to 8 bits in between, so the order decides pixels.
 Pillow 10 to 12 go horizontally first; Pillow 13 goes vertically first at some sizes, 832x480 among them. The

@@ -66,7 +66,7 @@ class Source:
             raise VideoError(f"{label}: there is no such file; check the path") from None
         except (OSError, ValueError) as error:
             raise VideoError(
-                f"{label}: cannot be looked at ({printable(str(error))}); check the path and its permissions"
+                f"{label}: cannot be read ({printable(str(error))}); check the path and its permissions"
             ) from error
         _check_kind(status, label)
         if status.st_size == 0:

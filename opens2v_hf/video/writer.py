@@ -31,7 +31,7 @@ def write_video(
     tags, so that equal frames and arguments give equal bytes under the same version of PyAV.
 
     Args:
-        path: of the file; its folder must exist, and a file that stands there is replaced.
+        path: of the file; its folder must exist, and an existing file is replaced.
         frames: each uint8 [H, W, 3] RGB, all of one size. H and W are even: 4:2:0 colour has no odd sizes, and padding
             here would silently shift what masks and boxes point at; pad or crop before.
         fps: frames per second, above 0.

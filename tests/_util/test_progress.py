@@ -38,7 +38,7 @@ def test_a_log_file_gets_a_line_every_15_seconds_with_rate_and_remaining_time(ca
     assert len(lines) == 1 + 200 // 16 + 1
 
 
-def test_a_short_run_says_nothing_on_its_way(capsys) -> None:
+def test_a_short_run_prints_no_line(capsys) -> None:
     clock = Clock()
     with Progress(4, description="alpha", unit="score", clock=clock) as progress:
         for done in (1, 2, 3, 4):
@@ -60,7 +60,7 @@ def test_what_a_journal_gives_at_once_does_not_make_the_rest_look_quick(capsys) 
     assert capsys.readouterr().err.splitlines()[-1].endswith("30.0 s/score, about 30 min 0 s left")
 
 
-def test_nothing_is_shown_where_another_process_speaks_or_all_is_quiet(capsys, monkeypatch) -> None:
+def test_nothing_is_shown_if_not_shown_or_quiet(capsys, monkeypatch) -> None:
     clock = Clock()
     for shown, quiet in ((False, False), (True, True)):
         monkeypatch.setattr("opens2v_hf._util.console._quiet", quiet)

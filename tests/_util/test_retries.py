@@ -51,7 +51,7 @@ class OutOfMemoryError(RuntimeError):
         (ZeroDivisionError(), False),
     ],
 )
-def test_what_may_pass(error: BaseException, expected: bool) -> None:
+def test_transient_errors(error: BaseException, expected: bool) -> None:
     assert may_pass(error) is expected
 
 

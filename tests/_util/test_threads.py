@@ -22,14 +22,14 @@ def test_results_have_the_order_of_the_items_whichever_is_finished_first(threads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_error_comes_in_the_place_of_its_result(threads):
+def test_an_error_is_raised_when_its_result_is_due(threads):
     results = in_order(lambda number: 6 // number, [3, 2, 0, 1], threads=threads)
     assert [next(results), next(results)] == [2, 3]
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-def test_few_items_are_taken_ahead_and_nothing_is_begun_for_who_has_stopped():
+def test_few_items_are_taken_ahead_and_none_after_the_caller_stops():
     taken, done = [], []
 
     def items():

@@ -25,7 +25,7 @@ def test_angles_by_hand(given, views, between, expected):
     assert copy_excess(given, views, between) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_view_that_is_the_picture_says_nothing():
+def test_a_view_equal_to_the_picture_is_left_out():
     assert copy_excess(0.9, [0.9], [1.0]) is None
     # the other view alone counts: (60 - 30) / 60
     assert copy_excess(COS_30, [COS_60, COS_60], [math.cos(0.34), COS_60]) == pytest.approx(0.5)

@@ -22,7 +22,7 @@ def test_what_cannot_be_averaged_is_refused(cosines):
         facesim_cur(cosines)
 
 
-def test_each_reference_gets_its_own_face_whatever_their_order():
+def test_each_reference_gets_its_own_face_in_any_order():
     score = facesim_multi([[[0.9, 0.2], [0.1, 0.8]], [[0.0, 0.6], [0.7, 0.1]]], 2)
     assert score.assignments == ((0, 1), (1, 0))
     assert score.similarities == ((0.9, 0.8), (0.7, 0.6))
@@ -30,7 +30,7 @@ def test_each_reference_gets_its_own_face_whatever_their_order():
     assert score.value == pytest.approx(0.75)
 
 
-def test_whoever_is_missing_in_a_frame_has_nothing_there():
+def test_a_missing_reference_has_no_similarity_in_that_frame():
     everybody = [[0.8, 0.1], [0.1, 0.8]]
     assert facesim_multi([everybody] * 4, 2).value == pytest.approx(0.8)
     half_the_time = facesim_multi([everybody, [], everybody, []], 2)

@@ -115,7 +115,7 @@ def test_a_window_that_ends_before_the_end_is_that_of_any_longer_video(num_frame
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30))
-def test_smoothness_counts_the_frames_beside_a_large_difference(scores: list[float]) -> None:
+def test_smoothness_counts_the_frames_next_to_a_large_difference(scores: list[float]) -> None:
     touched = [
         index
         for index, score in enumerate(scores)

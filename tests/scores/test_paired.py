@@ -116,7 +116,7 @@ def test_columns_are_corrected_and_the_total_is_not() -> None:
     assert not found.partial
 
 
-def test_one_prompt_or_none_says_nothing() -> None:
+def test_one_prompt_or_none_has_no_interval() -> None:
     one = compare_values({"gmescore": {"x": 0.9}}, {"gmescore": {"x": 0.1}}, split="open-domain")
     assert one.columns["gmescore"].interval is None
     assert one.columns["gmescore"].p is None
@@ -150,7 +150,7 @@ def test_both_directions_say_the_same(a: dict, b: dict, scoring: str) -> None:
             assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=1e-12)
 
 
-def test_metrics_beside_the_columns_are_compared_in_units_of_their_own() -> None:
+def test_companion_metrics_are_compared_in_their_own_units() -> None:
     """Values are not clipped to a range, and only prompts that both have a value for count."""
     a = {"own": {"x": 3.0, "y": -1.0, "failed": None, "only_a": 9.0}, "a_alone": {"x": 1.0}}
     b = {"own": {"x": 1.0, "y": -2.0, "failed": 0.5}, "b_alone": {"x": 1.0}, "apart": {"z": 1.0}}
@@ -163,7 +163,7 @@ def test_metrics_beside_the_columns_are_compared_in_units_of_their_own() -> None
     assert (own.p, own.num_prompts) == (0.5, 2)
 
 
-def test_metrics_beside_the_columns_are_a_family_of_their_own() -> None:
+def test_companion_metrics_are_corrected_as_a_family_of_their_own() -> None:
     a = {"one": _model(3, shift=0.013), "two": _model(4, shift=0.012)}
     b = {"one": _model(5), "two": _model(6)}
     found = compare_beside(a, b)

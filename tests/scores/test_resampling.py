@@ -25,7 +25,7 @@ def test_columns_share_their_draws() -> None:
     assert means.sum(axis=1) == pytest.approx(np.ones(500))
 
 
-def test_a_seed_gives_the_same_draws_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_gives_the_same_draws_in_any_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = resampled_means(TABLE, num_resamples=100, seed=5)
     monkeypatch.setattr(resampling, "_CHUNK_DRAWS", 28)
     np.testing.assert_array_equal(resampled_means(TABLE, num_resamples=100, seed=5), whole)

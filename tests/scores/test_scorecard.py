@@ -274,7 +274,7 @@ def _tables(draw: st.DrawFn) -> dict[str, dict[str, float | None]]:
 
 @settings(max_examples=60, deadline=None)
 @given(_tables(), st.sampled_from(SPLITS), st.sampled_from(["v1.0", "v1.1"]))
-def test_whatever_the_values(values: dict[str, dict[str, float | None]], split: str, version: str) -> None:
+def test_any_values(values: dict[str, dict[str, float | None]], split: str, version: str) -> None:
     arguments = {"split": split, "version": version, "category_of": CATEGORY_OF, "num_resamples": 200}
     released = scorecard(values, **arguments)
     strict = scorecard(values, scoring="strict", **arguments)

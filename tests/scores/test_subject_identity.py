@@ -27,7 +27,7 @@ def test_the_table_of_the_card():
     assert subject_identity([[[0.4, 0.4], [0.4, 0.4]]], 2).value == pytest.approx(0.4)
 
 
-def test_one_crop_stands_for_one_reference():
+def test_a_crop_is_matched_with_one_reference():
     found = subject_identity([[[0.9, 0.8]], [[0.9, 0.8], [0.1, 0.7]]], 2)
     assert found.assignments == ((0, None), (0, 1))
     assert found.by_reference == pytest.approx((0.9, 0.35))

@@ -59,7 +59,7 @@ def test_a_stream_serves_the_other_rules_on_its_way(path, decoded):
     assert decoded == list(range(COUNT))
 
 
-def test_a_stream_that_is_left_early_serves_nobody(path):
+def test_a_stream_that_is_left_early_stores_no_frames(path):
     clip = Clip(path, rules=(linspace(4), every()))
     next(clip.stream())
     assert numbers_of(clip.frames(linspace(4))) == [0, 26, 53, 80]

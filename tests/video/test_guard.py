@@ -20,7 +20,7 @@ from opens2v_hf.video.source import Source
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["open", "decode", "boxes"])
-def test_whatever_is_raised_is_a_video_error(tmp_path, monkeypatch, error, place):
+def test_any_exception_becomes_a_video_error(tmp_path, monkeypatch, error, place):
     path = encode(tmp_path / "v.mp4", numbered_frames(4))
 
     def raising(*arguments, **options):

@@ -107,7 +107,7 @@ def test_the_environment_sets_them(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "9" * 5000])
-def test_an_environment_that_says_nothing_sensible(monkeypatch, text):
+def test_invalid_environment_variables(monkeypatch, text):
     monkeypatch.setenv("OPENS2V_MAX_FRAME_PIXELS", text)
     with pytest.raises(ArgumentError, match="OPENS2V_MAX_FRAME_PIXELS must be a whole number from 1"):
         Limits.from_environment()

@@ -121,7 +121,7 @@ def test_both_backends_give_the_same_bits(tmp_path, make):
     assert np.array_equal(first.read(range(COUNT)), second.read(range(COUNT)))
 
 
-def test_which_decoder_reads_is_told(plain, tmp_path):
+def test_the_reader_names_its_decoder(plain, tmp_path):
     assert open_video(plain).backend == open_video(plain, backend="pyav").backend == "pyav"
     assert open_video(plain, backend="decord").backend == "decord"
     assert open_video(trimmed(tmp_path), backend="decord").backend == "pyav"
@@ -232,7 +232,7 @@ def test_a_stream_goes_forwards(plain, indices):
         open_video(plain).iter_frames(indices)
 
 
-def test_a_closed_reader_says_so(plain):
+def test_reading_from_a_closed_reader_raises(plain):
     with open_video(plain) as video:
         assert video.num_frames == COUNT
     with pytest.raises(VideoError, match=r"plain\.mp4: the reader is closed"):

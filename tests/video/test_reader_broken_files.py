@@ -74,7 +74,7 @@ def test_no_regular_file(tmp_path, backend):
 
 @pytest.mark.parametrize("name", ["a\0b.mp4", "a" * 5000])
 def test_impossible_names(name, backend):
-    refused(name, backend, "cannot be looked at")
+    refused(name, backend, "cannot be read")
 
 
 def test_no_path_and_no_bytes(backend):

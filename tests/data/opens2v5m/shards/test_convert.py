@@ -281,7 +281,7 @@ def test_a_disk_that_turns_read_only(tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(os, "replace", refuse)
     plan = plan_conversion(read_layout(str(folder_form())))
-    with pytest.raises(ResultError, match="Read-only file system; choose another place"):
+    with pytest.raises(ResultError, match="Read-only file system; choose another folder"):
         convert(plan, tmp_path / "out")
     with pytest.raises(ResultError, match="Read-only file system"):
         build_indices(plan_conversion(read_layout(str(hub_form(tmp_path / "hub")))), tmp_path / "index")
