@@ -1,4 +1,4 @@
-"""The abstractor of Q-Align: learned queries that read a picture's tokens and go on in its place."""
+"""The abstractor of Q-Align: learned queries that read a picture's tokens and replace them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _NORM_EPS = 1e-5
 """Of the norms around the attention; the configuration's own value holds for the norm inside the MLP only."""
 
 
-def line_positions(places: Tensor, width: int) -> Tensor:
-    """Sines, then cosines, of places on a line at width / 2 frequencies from 1 down to nearly 1 / 10000.
+def line_positions(positions: Tensor, width: int) -> Tensor:
+    """Sines, then cosines, of positions on a line at width / 2 frequencies from 1 down to nearly 1 / 10000.
 
     Args:
-        places: [N].
+        positions: [N].
         width: even.
 
     Returns:
         float32 [N, width].
     """
     frequencies = 10000.0 ** -(torch.arange(width // 2, dtype=torch.float64) / (width / 2))
-    angles = places.double()[:, None] * frequencies
+    angles = positions.double()[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()
 
 
 def grid_positions(side: int, width: int) -> Tensor:
-    """Positions of a class token (zeros) and of the places of a square grid, row by row.
+    """Positions of a class token (zeros) and of the cells of a square grid, row by row.
 
     Args:
-        side: places along a side.
-        width: a multiple of 4; the first half tells the column, the second the row.
+        side: cells along a side.
+        width: a multiple of 4; the first half encodes the column, the second the row.
 
     Returns:
         float32 [1 + side * side, width].

@@ -1,4 +1,4 @@
-"""Sizes of a Q-Align network, as its config.json tells them."""
+"""Sizes of a Q-Align network, as its config.json gives them."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ class QAlignConfig:
     def __post_init__(self) -> None:
         for part in (self.vision, self.abstractor, self.language):
             if part.hidden_size % part.num_attention_heads:
-                raise ModelError(f"{part.num_attention_heads} heads do not divide {part.hidden_size} channels ({part})")
+                raise ModelError(f"num_attention_heads must divide hidden_size (got {part})")
         if self.vision.image_size % self.vision.patch_size:
-            raise ModelError(f"patches do not divide the picture ({self.vision})")
+            raise ModelError(f"patch_size must divide image_size (got {self.vision})")
         if self.abstractor.hidden_size != self.vision.hidden_size:
             raise ModelError(f"the abstractor is as wide as the picture encoder ({self.abstractor}, {self.vision})")
         if self.abstractor.hidden_size % 4:
@@ -154,7 +154,7 @@ class QAlignConfig:
             abstractor=_part(AbstractorConfig, abstractor, source),
             language=_part(LanguageConfig, values, source),
         )
-        told = [
+        required = [
             (values, "model_type", "mplug_owl2"),
             (values, "hidden_act", "silu"),
             (values, "num_key_value_heads", config.language.num_attention_heads),
@@ -165,7 +165,7 @@ class QAlignConfig:
             (abstractor, "grid_size", config.vision.grid_size),
             (abstractor, "encoder_hidden_size", config.vision.hidden_size),
         ]
-        for section, key, expected in told:
+        for section, key, expected in required:
             if section.get(key, expected) != expected:
                 raise ModelError(f"{source}: {key} is {section[key]!r}; only {expected!r} is known for this network")
         return config
@@ -195,7 +195,7 @@ def _part(kind: type[_Part], values: Mapping[str, Any], source: str) -> _Part:
         value = values[item.name]
         whole = item.type == "int"
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value <= 0:
-            wanted = "a whole number" if whole else "a number"
-            raise ModelError(f"{source}: {item.name} is {wanted} above 0 (got {value!r})")
+            kind_name = "a whole number" if whole else "a number"
+            raise ModelError(f"{source}: {item.name} must be {kind_name} above 0 (got {value!r})")
         found[item.name] = value if whole else float(value)
     return kind(**found)

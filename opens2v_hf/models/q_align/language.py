@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,9 +32,26 @@ class Layout:
         """Tokens in all."""
         return self.before + self.pictures + self.after
 
+    @property
+    def last(self) -> Layout:
+        """Of the last token alone."""
+        return Layout(0, 0, 1) if self.after else Layout(0, 1, 0)
+
     def indicator(self) -> Tensor:
         """int64 [L]: 1 for tokens of pictures, 0 for text."""
         return torch.tensor([0] * self.before + [1] * self.pictures + [0] * self.after)
+
+
+class KeysValues(NamedTuple):
+    """What the tokens of a sequence hand to later ones in one layer.
+
+    Attributes:
+        keys: [B, heads, L, D], rotated.
+        values: [B, heads, L, D].
+    """
+
+    keys: Tensor
+    values: Tensor
 
 
 class Multiway(nn.Module):
@@ -70,25 +88,27 @@ class RmsNorm(nn.Module):
 
 
 class Rotation:
-    """Rotary positions 0..L-1; channel i turns together with channel i + D / 2 of its head.
+    """Rotary positions; channel i turns together with channel i + D / 2 of its head.
 
     Args:
-        length: L.
+        positions: the range of L positions of the tokens.
         head_dim: D.
         theta: base of the frequencies.
         like: gives device and dtype.
     """
 
-    def __init__(self, length: int, head_dim: int, theta: float, like: Tensor) -> None:
+    def __init__(self, positions: range, head_dim: int, theta: float, like: Tensor) -> None:
         exponents = torch.arange(0, head_dim, 2, device=like.device, dtype=torch.float32) / head_dim
-        angles = torch.outer(torch.arange(length, device=like.device, dtype=torch.float32), 1.0 / theta**exponents)
+        steps = torch.arange(positions.start, positions.stop, device=like.device, dtype=torch.float32)
+        angles = torch.outer(steps, 1.0 / theta**exponents)
         angles = torch.cat([angles, angles], dim=-1)
         self.cos, self.sin = angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
     def __call__(self, heads: Tensor) -> Tensor:
-        """[B, heads, L, D] -> [B, heads, L, D]."""
+        """[B, heads, L, D] -> [B, heads, L, D]; fewer tokens than positions are the last ones."""
         first, second = heads.chunk(2, dim=-1)
-        return heads * self.cos + torch.cat([-second, first], dim=-1) * self.sin
+        length = heads.shape[-2]
+        return heads * self.cos[-length:] + torch.cat([-second, first], dim=-1) * self.sin[-length:]
 
 
 class CausalSelfAttention(nn.Module):
@@ -107,14 +127,40 @@ class CausalSelfAttention(nn.Module):
         self.v_proj = Multiway(projection)
         self.o_proj = projection()
 
-    def forward(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> Tensor:
-        """[B, L, H] -> [B, L, H]."""
-        query, key, value = (
-            projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for projected in (self.q_proj(tokens), self.k_proj(tokens, layout), self.v_proj(tokens, layout))
+    def forward(
+        self,
+        tokens: Tensor,
+        layout: Layout,
+        rotation: Rotation,
+        *,
+        prefix: KeysValues | None = None,
+        last_only: bool = False,
+    ) -> Tensor:
+        """[B, L, H] -> [B, L, H], or [B, 1, H] of the last token; `prefix` precedes the tokens of all sequences."""
+        query = rotation(self._heads(self.q_proj(tokens[:, -1:] if last_only else tokens)))
+        keys, values = self.keys_values(tokens, layout, rotation)
+        if prefix is not None:
+            keys, values = (
+                torch.cat([shared.expand(len(tokens), -1, -1, -1), own], dim=2)
+                for shared, own in ((prefix.keys, keys), (prefix.values, values))
+            )
+        mask = None
+        if prefix is not None and not last_only:
+            # the queries are those of the last of the keys' tokens, and `is_causal` takes them for the first
+            length, total = query.shape[2], keys.shape[2]
+            mask = torch.ones(length, total, dtype=torch.bool, device=query.device).tril(total - length)
+        context = F.scaled_dot_product_attention(
+            query, keys, values, attn_mask=mask, is_causal=prefix is None and not last_only
         )
-        context = F.scaled_dot_product_attention(rotation(query), rotation(key), value, is_causal=True)
         return self.o_proj(context.transpose(1, 2).flatten(2))
+
+    def keys_values(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> KeysValues:
+        """Of normed tokens [B, L, H]."""
+        keys, values = (self._heads(projection(tokens, layout)) for projection in (self.k_proj, self.v_proj))
+        return KeysValues(rotation(keys), values)
+
+    def _heads(self, projected: Tensor) -> Tensor:
+        return projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
 
 class SwiGluMlp(nn.Module):
@@ -145,7 +191,24 @@ class DecoderLayer(nn.Module):
         self.post_attention_layernorm = Multiway(norm)
         self.mlp = SwiGluMlp(config)
 
-    def forward(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> Tensor:
-        """[B, L, H] -> [B, L, H]."""
-        tokens = tokens + self.self_attn(self.input_layernorm(tokens, layout), layout, rotation)
+    def forward(
+        self,
+        tokens: Tensor,
+        layout: Layout,
+        rotation: Rotation,
+        *,
+        prefix: KeysValues | None = None,
+        last_only: bool = False,
+    ) -> Tensor:
+        """See `CausalSelfAttention.forward`."""
+        context = self.self_attn(
+            self.input_layernorm(tokens, layout), layout, rotation, prefix=prefix, last_only=last_only
+        )
+        if last_only:
+            tokens, layout = tokens[:, -1:], layout.last
+        tokens = tokens + context
         return tokens + self.mlp(self.post_attention_layernorm(tokens, layout))
+
+    def keys_values(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> KeysValues:
+        """What tokens [B, L, H] that enter this layer hand to later ones."""
+        return self.self_attn.keys_values(self.input_layernorm(tokens, layout), layout, rotation)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from opens2v_hf.models.q_align.abstractor import VisualAbstractor
 from opens2v_hf.models.q_align.config import QAlignConfig
-from opens2v_hf.models.q_align.language import DecoderLayer, Layout, RmsNorm, Rotation
+from opens2v_hf.models.q_align.language import DecoderLayer, KeysValues, Layout, RmsNorm, Rotation
 from opens2v_hf.models.q_align.vision import VisionEncoder
 
 
@@ -53,8 +54,8 @@ class _Body(nn.Module):
 class QAlign(nn.Module):
     """The network.
 
-    What a frame looks like does not depend on the window it stands in: `encode_frames` runs once a frame, and
-    `level_logits` once a window.
+    The tokens of a frame do not depend on its window: `encode_frames` runs once a frame, `level_logits` once a window,
+    and `prefix` once.
 
     Args:
         config: its sizes.
@@ -66,7 +67,8 @@ class QAlign(nn.Module):
         >>> network = QAlign(config)
         >>> features = network.encode_frames(torch.zeros(4, 3, 28, 28))
         >>> windows = features[torch.tensor([[0, 1, 2], [1, 2, 3]])]
-        >>> features.shape, network.level_logits(windows, PromptIds((1, 3), (4,), (5, 6, 7, 8, 9))).shape
+        >>> prompt = PromptIds((1, 3), (4,), (5, 6, 7, 8, 9))
+        >>> features.shape, network.level_logits(windows, prompt, network.prefix(prompt)).shape
         (torch.Size([4, 3, 8]), torch.Size([2, 5]))
     """
 
@@ -98,7 +100,7 @@ class QAlign(nn.Module):
         return self.model.visual_abstractor(self.model.vision_model(pixels.to(self.device, self.dtype)))
 
     def splice(self, windows: Tensor, prompt: PromptIds) -> Tensor:
-        """The prompt with the frames in their place.
+        """The prompt with the frames at their position.
 
         Args:
             windows: [B, W, Q + 1, H], tokens of the W frames of each window, in time order.
@@ -107,24 +109,27 @@ class QAlign(nn.Module):
         Returns:
             [B, L, H].
         """
-        before, after = (
-            self.model.embed_tokens(torch.tensor(ids, dtype=torch.long, device=self.device)).expand(
-                len(windows), -1, -1
-            )
-            for ids in (prompt.before, prompt.after)
-        )
+        before, after = (self._embed(ids).expand(len(windows), -1, -1) for ids in (prompt.before, prompt.after))
         return torch.cat([before, windows.flatten(1, 2), after], dim=1)
 
     def hidden_states(self, embeddings: Tensor, layout: Layout) -> Tensor:
         """[B, L, H] token embeddings -> [B, L, H], normed, of the last layer."""
-        language = self.config.language
-        head_dim = language.hidden_size // language.num_attention_heads
-        rotation = Rotation(layout.length, head_dim, language.rope_theta, embeddings)
+        rotation = self._rotation(range(layout.length), embeddings)
         for layer in self.model.layers:
             embeddings = layer(embeddings, layout, rotation)
         return self.model.norm(embeddings)
 
-    def level_logits(self, windows: Tensor, prompt: PromptIds) -> Tensor:
+    def prefix(self, prompt: PromptIds) -> list[KeysValues]:
+        """Keys and values, layer by layer, of the text in front of the frames, which is the same for all windows."""
+        embeddings, layout = self._embed(prompt.before)[None], Layout(len(prompt.before), 0, 0)
+        rotation = self._rotation(range(layout.length), embeddings)
+        found = []
+        for layer in self.model.layers:
+            found.append(cast(DecoderLayer, layer).keys_values(embeddings, layout, rotation))
+            embeddings = layer(embeddings, layout, rotation)
+        return found
+
+    def level_logits(self, windows: Tensor, prompt: PromptIds, prefix: Sequence[KeysValues] | None = None) -> Tensor:
         """Logits of the five levels as the word that follows the prompt.
 
         All windows hold the same number of frames, so that nothing is padded: the network has no mask for padding.
@@ -132,13 +137,34 @@ class QAlign(nn.Module):
         Args:
             windows: [B, W, Q + 1, H], frames as `encode_frames` gives them.
             prompt: the same for all windows.
+            prefix: of this prompt, see `prefix`: the text in front of the frames is not computed again, nor is the
+                last layer for tokens other than the last. Without it the whole sequence is computed, as in training.
+                The logits differ by rounding.
 
         Returns:
             [B, 5], best level first.
         """
-        layout = prompt.layout(windows.shape[1] * windows.shape[2])
-        last = self.hidden_states(self.splice(windows, prompt), layout)[:, -1]
-        return F.linear(last, self.lm_head.weight[self._rows(prompt.levels)])
+        if prefix is None:
+            layout = prompt.layout(windows.shape[1] * windows.shape[2])
+            last = self.hidden_states(self.splice(windows, prompt), layout)[:, -1]
+        else:
+            last = self._last_hidden_state(windows, prompt, prefix)
+        return F.linear(last, self.lm_head.weight[list(prompt.levels)])
 
-    def _rows(self, ids: Sequence[int]) -> Tensor:
-        return torch.tensor(list(ids), dtype=torch.long, device=self.device)
+    def _last_hidden_state(self, windows: Tensor, prompt: PromptIds, prefix: Sequence[KeysValues]) -> Tensor:
+        after = self._embed(prompt.after).expand(len(windows), -1, -1)
+        tokens = torch.cat([windows.flatten(1, 2), after], dim=1)
+        layout = Layout(0, tokens.shape[1] - len(prompt.after), len(prompt.after))
+        start = len(prompt.before)
+        rotation = self._rotation(range(start, start + layout.length), tokens)
+        last_layer = len(self.model.layers) - 1
+        for index, layer in enumerate(self.model.layers):
+            tokens = layer(tokens, layout, rotation, prefix=prefix[index], last_only=index == last_layer)
+        return self.model.norm(tokens[:, -1])
+
+    def _embed(self, ids: Sequence[int]) -> Tensor:
+        return self.model.embed_tokens(torch.tensor(list(ids), dtype=torch.long, device=self.device))
+
+    def _rotation(self, positions: range, like: Tensor) -> Rotation:
+        language = self.config.language
+        return Rotation(positions, language.hidden_size // language.num_attention_heads, language.rope_theta, like)

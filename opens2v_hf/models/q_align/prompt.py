@@ -1,4 +1,4 @@
-"""What the network is asked about a window of frames, as text and as token ids."""
+"""The question about a window of frames, as text and as token ids."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def prompt_ids(tokenizer: Any, text: str = VIDEO_PROMPT) -> PromptIds:
     levels = tuple(word[0] for word in words if word)
     if len(set(levels)) != len(LEVELS):
         raise ModelError(
-            f"the quality scorer's tokenizer does not tell the levels {', '.join(LEVELS)} apart (got ids {levels}); "
-            "check its files"
+            f"the quality scorer's tokenizer must have a token for each level ({', '.join(LEVELS)}; got ids "
+            f"{levels}); check its files"
         )
     return PromptIds((int(tokenizer.bos_token_id), *before), after, levels)
 

@@ -16,6 +16,7 @@ from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.q_align.language import KeysValues
 from opens2v_hf.models.q_align.network import PromptIds, QAlign
 from opens2v_hf.models.q_align.preprocess import FramePreprocessor
 from opens2v_hf.models.q_align.prompt import prompt_ids
@@ -68,6 +69,7 @@ class QAlignScorer:
         self.preprocessor = preprocessor
         self.info = info
         self.batch_tokens = batch_tokens
+        self._prefix: list[KeysValues] | None = None
 
     @classmethod
     def from_pretrained(
@@ -117,8 +119,8 @@ class QAlignScorer:
     def score_frames(self, frames: Iterable[np.ndarray]) -> list[float]:
         """Quality around every frame of a video.
 
-        Every frame passes the picture encoder once, whatever windows it stands in, and its tokens are kept no longer
-        than a window needs them: memory does not grow with the video.
+        Every frame passes the picture encoder once, and its tokens are dropped when no later window needs them: memory
+        does not grow with the video.
 
         Args:
             frames: uint8 [H, W, 3] RGB, in order; taken from an iterator as they are needed.
@@ -139,7 +141,7 @@ class QAlignScorer:
         for tokens in self._encoded(frames):
             features[num_frames] = tokens
             num_frames += 1
-            # these windows are the same however long the video goes on
+            # later frames do not change these windows
             if num_frames - after - len(scores) >= windows_at_once:
                 scores += self._rate(features, range(len(scores), num_frames - after), num_frames)
                 features = {index: features[index] for index in features if index >= len(scores) - WINDOW_SIZE}
@@ -163,7 +165,9 @@ class QAlignScorer:
         windows = torch.stack(
             [torch.stack([features[index] for index in window(center, num_frames)]) for center in centers]
         )
-        logits = self.network.level_logits(windows, self.prompt)
+        if self._prefix is None:
+            self._prefix = self.network.prefix(self.prompt)
+        logits = self.network.level_logits(windows, self.prompt, self._prefix)
         # numpy has no bfloat16; float32 holds all its values
         exact = logits.float() if logits.dtype == torch.bfloat16 else logits
         return level_scores(exact.cpu().numpy()).tolist()

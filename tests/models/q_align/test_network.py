@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -74,9 +75,10 @@ def stages(network: QAlign, inputs: dict[str, np.ndarray], prompt: PromptIds) ->
         ]
         features = network.encode_frames(torch.from_numpy(inputs[f"pixel_values_{video}"]))[None]
         found[f"{video}/inputs_embeds"] = network.splice(features, prompt).numpy()
-        found[f"{video}/level_logits"] = network.level_logits(features, prompt).numpy()
+        found[f"{video}/level_logits of the whole sequence"] = network.level_logits(features, prompt).numpy()
         for handle in handles:
             handle.remove()
+        found[f"{video}/level_logits"] = network.level_logits(features, prompt, network.prefix(prompt)).numpy()
     return found
 
 
@@ -91,9 +93,10 @@ def test_every_stage_agrees(stages: dict[str, np.ndarray], expected: dict[str, n
 
 @pytest.mark.parametrize("video", VIDEOS)
 def test_levels_and_score_agree(stages: dict[str, np.ndarray], expected: dict[str, np.ndarray], video: str) -> None:
-    logits = stages[f"{video}/level_logits"]
-    np.testing.assert_allclose(logits, expected[f"{video}/level_logits"], atol=1e-5, rtol=0)
-    np.testing.assert_allclose(level_scores(logits), expected[f"{video}/score"], atol=2e-6, rtol=0)
+    for name in ("level_logits", "level_logits of the whole sequence"):
+        logits = stages[f"{video}/{name}"]
+        np.testing.assert_allclose(logits, expected[f"{video}/level_logits"], atol=1e-5, rtol=0, err_msg=name)
+        np.testing.assert_allclose(level_scores(logits), expected[f"{video}/score"], atol=2e-6, rtol=0, err_msg=name)
 
 
 def test_scores_are_the_published_ones(stages: dict[str, np.ndarray]) -> None:
@@ -101,11 +104,21 @@ def test_scores_are_the_published_ones(stages: dict[str, np.ndarray]) -> None:
         assert level_scores(stages[f"{video}/level_logits"])[0] == pytest.approx(score, abs=2e-6)
 
 
+def test_a_prefix_of_other_text_changes_the_logits(
+    network: QAlign, inputs: dict[str, np.ndarray], expected: dict[str, np.ndarray], prompt: PromptIds
+) -> None:
+    """By the tolerance of the fixture's comparison, the text in front of the frames and its positions count."""
+    features = network.encode_frames(torch.from_numpy(inputs["pixel_values_B"]))[None]
+    other = dataclasses.replace(prompt, before=prompt.before[::-1])
+    logits = network.level_logits(features, prompt, network.prefix(other)).numpy()
+    assert np.abs(logits - expected["B/level_logits"]).max() > 1e-3
+
+
 def test_a_batch_of_windows_scores_as_each_alone(
     network: QAlign, inputs: dict[str, np.ndarray], expected: dict[str, np.ndarray], prompt: PromptIds
 ) -> None:
     both = torch.stack([network.encode_frames(torch.from_numpy(inputs[f"pixel_values_{video}"])) for video in "BC"])
-    logits = network.level_logits(both, prompt).numpy()
+    logits = network.level_logits(both, prompt, network.prefix(prompt)).numpy()
     np.testing.assert_allclose(logits, expected["BC/level_logits"], atol=1e-5, rtol=0)
 
 
@@ -133,7 +146,7 @@ def test_half_precision_stays_near(
     network.half().eval().requires_grad_(False)
     for video in VIDEOS:
         features = network.encode_frames(torch.from_numpy(inputs[f"pixel_values_{video}"]))[None]
-        logits = network.level_logits(features, prompt)
+        logits = network.level_logits(features, prompt, network.prefix(prompt))
         assert logits.dtype == torch.float16
         assert level_scores(logits.numpy())[0] == pytest.approx(float(expected[f"{video}/score"][0]), abs=2e-3)
 

@@ -60,6 +60,18 @@ def test_scores_are_those_of_windows_scored_alone(folder: Path, count: int, batc
     np.testing.assert_allclose(scorer.score_frames(iter(frames)), expected, atol=2e-6)
 
 
+def test_the_prompt_in_front_of_the_frames_is_computed_once(scorer: QAlignScorer) -> None:
+    scorer.batch_tokens = 1  # one window at a time
+    lengths: list[int] = []
+    norm = scorer.network.model.layers[0].input_layernorm.multiway[0]
+    norm.register_forward_hook(lambda _module, inputs, _output: lengths.append(inputs[0].shape[1]))
+    for _ in range(2):
+        scorer.score_frames(some_frames(4))
+    # the keys and values of the first layer are computed once, and its output once
+    assert lengths.count(len(scorer.prompt.before)) == 2
+    assert lengths.count(len(scorer.prompt.after)) == 2 * 4
+
+
 def test_the_fixture_clip_scores_as_its_windows(shared_data: Path) -> None:
     """The released network's own logits for B are those of the window around the middle of its three frames."""
     source = shared_data / "tiny-q-align"
@@ -303,7 +315,7 @@ def _few_words(folder: Path) -> None:
         (_truncated, r"model\.safetensors cannot be read"),
         (_another_size, "28x28 px, and its preprocessor_config.json makes 42x42"),
         (_without_beginning, "no token for the beginning"),
-        (_one_level_for_all, "does not tell the levels"),
+        (_one_level_for_all, "a token for each level"),
         (_few_words, "knows 20 tokens, and its tokenizer gives the id 22"),
         (lambda folder: (folder / "config.json").unlink(), r"config\.json"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be loaded"),
