@@ -1,4 +1,4 @@
-"""The convolutional blocks that backbone, neck and head are made of.
+"""The convolutional blocks of backbone, neck and head.
 
 Attribute names are the keys of the released checkpoint.
 """
@@ -13,7 +13,7 @@ NORM_EPS = 1e-3
 
 
 class ConvNormAct(nn.Module):
-    """Convolution without bias, batch norm, and SiLU unless told otherwise."""
+    """Convolution without bias, batch norm, and SiLU by default."""
 
     def __init__(
         self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, activate: bool = True
@@ -83,7 +83,7 @@ class PyramidPooling(nn.Module):
 
 
 class PromptAttention(nn.Module):
-    """Weigh each head's channels at each place by the place's best match with the prompts ("max-sigmoid attention")."""
+    """Weigh each head's channels at each cell by the cell's best match with the prompts ("max-sigmoid attention")."""
 
     def __init__(self, channels: int, guide_dim: int, num_heads: int) -> None:
         super().__init__()

@@ -123,7 +123,7 @@ def _overlaps(first: np.ndarray, second: np.ndarray, threshold: float) -> np.nda
         return both / (areas - both) > threshold
 
 
-def select(boxes: Tensor, scores: Tensor, place: Letterbox, config: YoloWorldConfig) -> Detections:
+def select(boxes: Tensor, scores: Tensor, letterbox: Letterbox, config: YoloWorldConfig) -> Detections:
     """Turn the cells of one picture under one prompt into detections.
 
     The released code suppresses from score 0.001 on, clamps the boxes to the frame, suppresses again (clamping raises
@@ -133,7 +133,7 @@ def select(boxes: Tensor, scores: Tensor, place: Letterbox, config: YoloWorldCon
     Args:
         boxes: [cells, 4] in input px.
         scores: [cells].
-        place: of the frame in the input.
+        letterbox: position of the frame in the input.
         config: thresholds.
     """
     threshold = max(config.score_threshold, config.pre_score_threshold)
@@ -142,13 +142,13 @@ def select(boxes: Tensor, scores: Tensor, place: Letterbox, config: YoloWorldCon
     chosen = chosen[order]
     found, found_scores = boxes[chosen].cpu().numpy(), scores[chosen].cpu().numpy()
 
-    scale_x, scale_y = place.scale
-    found = found - np.array([place.left, place.top] * 2, dtype=found.dtype)
+    scale_x, scale_y = letterbox.scale
+    found = found - np.array([letterbox.left, letterbox.top] * 2, dtype=found.dtype)
     found = found / np.array([scale_x, scale_y] * 2, dtype=found.dtype)
     kept = non_maximum_suppression(found, config.nms_iou, max_kept=config.nms_max)
     found, found_scores = found[kept], found_scores[kept]
 
-    limits = np.array([place.frame_width, place.frame_height] * 2, dtype=found.dtype)
+    limits = np.array([letterbox.frame_width, letterbox.frame_height] * 2, dtype=found.dtype)
     found = found.clip(0, limits)
     kept = non_maximum_suppression(found, config.nms_iou, max_kept=config.max_detections)
     return Detections(found[kept], found_scores[kept])

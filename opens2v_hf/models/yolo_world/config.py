@@ -130,14 +130,14 @@ class YoloWorldConfig:
         try:
             heads = tuple(int(heads) for heads in own.pop("num_heads", cls.num_heads))
             config = cls(num_heads=heads, **own)  # type: ignore[arg-type]
-            told = {
+            expected_values = {
                 "in_channels": config.level_widths,
                 "embed_channels": tuple(width // 2 for width in config.level_widths),
                 "strides": STRIDES,
             }
         except (TypeError, ValueError) as error:
             raise ModelError(f"{source} does not describe a YOLO-World detector: {error}") from error
-        for key, expected in told.items():
+        for key, expected in expected_values.items():
             if key in values and tuple(values[key]) != expected:
                 raise ModelError(f"{source}: {key} is {values[key]}, and the other values make it {list(expected)}")
         return config

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.files import find_weights, read_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
@@ -35,11 +35,11 @@ class FrameFeatures:
 
     Attributes:
         features: of the network, batched over the frames.
-        place: of every frame in the network's input.
+        letterbox: position of every frame in the network's input.
     """
 
     features: ImageFeatures
-    place: Letterbox
+    letterbox: Letterbox
 
     def __len__(self) -> int:
         return len(self.features.levels.stride8)
@@ -67,6 +67,7 @@ class YoloWorldDetector:
         dtype: str | torch.dtype | None = "float32",
         mixed_precision: str = "no",
         batch_size: int = 4,
+        compile: bool = False,
     ) -> None:
         """Wrap a network.
 
@@ -78,7 +79,15 @@ class YoloWorldDetector:
             mixed_precision: "no", "fp16" or "bf16": autocast for the network; boxes are decoded in float32.
             batch_size: pictures, or pairs of picture and prompt, that pass the network at a time; no result depends on
                 it but for rounding.
+            compile: compile the network with `torch.compile`, which takes a minute or more at first. Boxes differ by
+                rounding. It needs a C++ compiler, and Triton on a GPU.
+
+        Raises:
+            ArgumentError: an argument has a value that cannot be used.
+            ModelError: the network cannot be compiled here.
         """
+        if not isinstance(compile, bool):
+            raise ArgumentError(f"compile must be true or false (got {compile!r:.80})")
         if mixed_precision not in MIXED_PRECISION:
             raise ArgumentError(f"mixed precision is one of {', '.join(MIXED_PRECISION)} (got {mixed_precision=})")
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -89,6 +98,9 @@ class YoloWorldDetector:
         self.info = info
         self.mixed_precision = mixed_precision
         self.batch_size = batch_size
+        self.is_compiled = compile
+        if compile:
+            self._compile()
 
     @property
     def config(self) -> YoloWorldConfig:
@@ -97,9 +109,14 @@ class YoloWorldDetector:
 
     @property
     def options(self) -> dict[str, int | float | str]:
-        """What decides the boxes besides the weights, JSON-compatible."""
+        """What decides the boxes besides the weights, JSON-compatible; `compile` only where it is on."""
         names = ("image_size", "score_threshold", "nms_iou", "max_detections")
-        return {**{name: getattr(self.config, name) for name in names}, "mixed_precision": self.mixed_precision}
+        compiled = {"compile": True} if self.is_compiled else {}
+        return {
+            **{name: getattr(self.config, name) for name in names},
+            "mixed_precision": self.mixed_precision,
+            **compiled,
+        }
 
     @classmethod
     def from_pretrained(
@@ -113,6 +130,7 @@ class YoloWorldDetector:
         dtype: str | torch.dtype | None = "float32",
         mixed_precision: str = "no",
         batch_size: int = 4,
+        compile: bool = False,
     ) -> YoloWorldDetector:
         """Load a detector.
 
@@ -121,12 +139,13 @@ class YoloWorldDetector:
                 model.safetensors (as `convert` writes them); a checkpoint file (.pth, .safetensors); or "embedded".
             revision: of a Hub repo.
             filename: of the weights in a repo or folder, where it is not the usual one.
-            config: of the weights; by default config.json beside them in a repo or folder, and the released v2-L's for
+            config: of the weights; by default config.json next to them in a repo or folder, and the released v2-L's for
                 a single file and the released repo.
             device: see `pick_device`.
             dtype: of the weights; the released code detects in float32 on every device.
             mixed_precision: see the class.
             batch_size: see the class.
+            compile: see the class.
 
         Raises:
             ModelError: nothing found, or weights that do not fit; the message lists missing keys and wrong shapes.
@@ -149,7 +168,22 @@ class YoloWorldDetector:
                 dtype=weights_dtype,
                 mixed_precision=mixed_precision,
                 batch_size=batch_size,
+                compile=compile,
             )
+
+    @torch.inference_mode()
+    def _compile(self) -> None:
+        """Compile what runs for each picture, and run it once: a missing compiler shows before the first video."""
+        for name in ("image_features", "predict"):
+            setattr(self.network, name, torch.compile(getattr(self.network, name)))
+        side = self.config.image_size
+        try:
+            self.detect(np.zeros((1, side, side, 3), np.uint8), self.prompts(torch.ones(1, self.config.guide_dim)))
+        except Exception as error:  # what a missing compiler raises has no common base
+            raise ModelError(
+                f"the {ROLE} {self.info.name!r} cannot be compiled here ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:300]}); install a C++ compiler (and Triton for a GPU), or leave it out"
+            ) from error
 
     @torch.inference_mode()
     def prompts(self, image_embeds: Tensor | np.ndarray) -> Tensor:
@@ -207,7 +241,7 @@ class YoloWorldDetector:
             # one transfer for the batch: what follows picks a few boxes out of thousands
             boxes, scores = boxes.cpu(), scores[..., 0].cpu()
             found += [
-                select(*pair_output, frames.place, self.config) for pair_output in zip(boxes, scores, strict=True)
+                select(*pair_output, frames.letterbox, self.config) for pair_output in zip(boxes, scores, strict=True)
             ]
         return [found[frame * num_prompts : (frame + 1) * num_prompts] for frame in range(num_frames)]
 

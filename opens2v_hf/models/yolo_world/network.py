@@ -1,6 +1,6 @@
 """Backbone, neck, head and prompt projector of YOLO-World-v2 with image prompts.
 
-Attribute names are the keys of the released checkpoint; what it holds besides (text model, its own CLIP copy) is not
+Attribute names are the keys of the released checkpoint; the rest of it (text model, its own CLIP copy) is not
 needed to detect.
 """
 
@@ -25,7 +25,7 @@ class Levels(NamedTuple):
 
 
 class ImageFeatures(NamedTuple):
-    """What the network computes of a picture whatever the prompt; every tensor is batched over pictures.
+    """What the network computes of a picture without a prompt; every tensor is batched over pictures.
 
     Attributes:
         levels: of the backbone.
@@ -85,7 +85,7 @@ class Backbone(nn.Module):
 
 
 class Neck(nn.Module):
-    """Top-down, then bottom-up; every layer looks at the prompts."""
+    """Top-down, then bottom-up; every layer reads the prompts."""
 
     def __init__(self, config: YoloWorldConfig) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Neck(nn.Module):
 
 
 class Contrast(nn.Module):
-    """Compare a feature at every place with the prompts."""
+    """Compare the feature of every cell with the prompts."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -69,11 +69,11 @@ def letterbox(frame: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
         raise ArgumentError(f"a frame is uint8 [height, width, 3] (got {frame.dtype} {list(frame.shape)})")
-    place = fit(frame.shape[0], frame.shape[1], size)
-    if (place.height, place.width) != frame.shape[:2]:
-        shrinks = place.height < place.frame_height or place.width < place.frame_width
+    box = fit(frame.shape[0], frame.shape[1], size)
+    if (box.height, box.width) != frame.shape[:2]:
+        shrinks = box.height < box.frame_height or box.width < box.frame_width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        frame = cv2.resize(frame, (place.width, place.height), interpolation=method)
+        frame = cv2.resize(frame, (box.width, box.height), interpolation=method)
     padded = np.full((size, size, 3), PAD_VALUE, dtype=np.uint8)
-    padded[place.top : place.top + place.height, place.left : place.left + place.width] = frame[..., ::-1]
-    return padded, place
+    padded[box.top : box.top + box.height, box.left : box.left + box.width] = frame[..., ::-1]
+    return padded, box

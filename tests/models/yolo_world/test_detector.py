@@ -1,3 +1,4 @@
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -76,6 +77,27 @@ def test_bfloat16_autocast_finds_much_the_same_scores():
     assert (found.scores[0] != wanted.scores[0]).all()  # autocast was really on
 
 
+def test_a_compiled_network_finds_the_same_boxes(monkeypatch):
+    """Its captured graph runs on PyTorch's kernels: the default back end writes C++ for it, which takes minutes."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager", fullgraph=True))
+    plain, compiled = random_detector(), random_detector(compile=True)
+    prompts = plain.prompts(embeddings(1))
+    [[found]], [[wanted]] = compiled.detect(FRAMES[:1], prompts), plain.detect(FRAMES[:1], prompts)
+    assert len(wanted.boxes) > 5
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found.boxes, wanted.boxes, atol=BOXES_PX, rtol=0)
+    assert compiled.options == {**plain.options, "compile": True}
+
+
+def test_a_network_that_cannot_be_compiled_is_explained(monkeypatch):
+    def no_compiler(*_arguments):
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", lambda function: no_compiler)
+    with pytest.raises(ModelError, match=r"cannot be compiled here \(RuntimeError: no C\+\+ compiler\)"):
+        random_detector(compile=True)
+
+
 def test_frames_of_several_sizes_are_refused(detector):
     with pytest.raises(ArgumentError, match="30x40, 60x100"):
         detector.features([FRAMES[0], np.zeros((30, 40, 3), np.uint8)])
@@ -95,7 +117,8 @@ def test_prompts_that_cannot_be_meant_are_refused(detector, prompts, message):
 
 
 @pytest.mark.parametrize(
-    "options", [{"mixed_precision": "int8"}, {"batch_size": 0}, {"dtype": "int8"}, {"device": "tpu"}]
+    "options",
+    [{"compile": "yes"}, {"mixed_precision": "int8"}, {"batch_size": 0}, {"dtype": "int8"}, {"device": "tpu"}],
 )
 def test_options_are_checked(options):
     with pytest.raises(ArgumentError):
