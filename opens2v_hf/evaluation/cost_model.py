@@ -17,10 +17,10 @@ from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import FACESIM_CATEGORIES
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation import cost_constants as c
-from opens2v_hf.evaluation.doctor import DOWNLOAD_GB
 from opens2v_hf.evaluation.passes import groups_by_models
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.results.table import aligned
 from opens2v_hf.scores.scorecard import COLUMNS
@@ -292,8 +292,9 @@ def memory_gb(metrics: Iterable[str], judge: str | None = None) -> tuple[float, 
 
 def _weights_gb(role: str, judge: str | None) -> float:
     if role == "judge":
-        return 0.0 if _is_service(judge) else DOWNLOAD_GB["embedder"]
-    return DOWNLOAD_GB[role]
+        # one that runs here is taken to be as large as the embedder
+        return 0.0 if _is_service(judge) else ROLES["embedder"].download_gb
+    return ROLES[role].download_gb
 
 
 def _is_service(judge: str | None) -> bool:

@@ -41,22 +41,6 @@ GPU_KEEP_GIB = 48
 MEMORY_GIB = 32
 """What the released models need; estimates, see docs/real_run.md."""
 
-DOWNLOAD_GB = {
-    "embedder": 16.6,
-    "quality_scorer": 16.4,
-    "aesthetic_encoder": 1.7,
-    "prompt_encoder": 0.6,
-    "subject_embedder": 0.4,
-    "detector": 0.5,
-    "face_embedder": 0.3,
-    "face_detector": 0.1,
-    "aesthetic_head": 0.1,
-    "captioner": 16.6,
-    "segmenter": 0.9,
-    "text_detector": 0.7,
-}
-"""Role to about how much of its released model is downloaded, from the numbers of parameters; the judge is remote."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -132,18 +116,20 @@ def _memory() -> Finding:
 def _disk() -> Finding:
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from opens2v_hf.metrics.registry import METRICS, ROLES
+    from opens2v_hf.metrics.registry import METRICS
     from opens2v_hf.models.hub import cached_commit
+    from opens2v_hf.models.roles import ROLES
 
     folder = Path(HF_HUB_CACHE)
     while not folder.exists():  # it is made by the first download
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     needed = sum(
-        gigabytes
-        for name, gigabytes in DOWNLOAD_GB.items()
-        if any(name in entry.roles for entry in METRICS.values())
-        and not cached_commit(ROLES[name].released, filename=ROLES[name].file)
+        role.download_gb
+        for name, role in ROLES.items()
+        if role.download_gb > 0
+        and any(name in entry.roles for entry in METRICS.values())
+        and not cached_commit(role.released, filename=role.file)
     )
     text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models of the metrics not there yet: {needed:.1f} GB"
     if free < needed:
@@ -198,7 +184,7 @@ def _model(name: str, role: Role) -> Finding:
     return Finding(
         topic,
         "note",
-        f"{role.released} is not in the local cache; {DOWNLOAD_GB[name]:.1f} GB are downloaded when it is first used",
+        f"{role.released} is not in the local cache; {role.download_gb:.1f} GB are downloaded when it is first used",
     )
 
 

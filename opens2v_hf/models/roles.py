@@ -14,6 +14,7 @@ from typing import Any
 
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
+from opens2v_hf.models.engine_names import engine_name, runs_elsewhere
 from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 
@@ -38,10 +39,12 @@ class Role:
         released: name of the model behind the leaderboard's numbers.
         loader: module and attribute of the function that loads a model of this role by its name.
         arguments: which of the loading arguments "device", "dtype", "batch_tokens" and "mixed_precision" it takes.
-        also: what a name can be besides a Hub id and a folder.
+        also: other forms of a name than a Hub id and a folder.
         file: of the released model's repo; the model is in the local cache when this file is.
+        download_gb: about the size of the released model's download in GB, from its number of parameters; 0 for one
+            behind an endpoint.
         check: module and attribute of a function that takes what the loader takes, loads nothing large, and raises if
-            something besides the weights is missing (a key, InsightFace).
+            something other than the weights is missing (a key, InsightFace).
         shutdown: first day on which the released model is no longer served; None if no date is known.
     """
 
@@ -50,6 +53,7 @@ class Role:
     arguments: tuple[str, ...] = ("device",)
     also: str = ""
     file: str = "config.json"
+    download_gb: float = 0.0
     check: tuple[str, str] | None = None
     shutdown: date | None = None
 
@@ -59,6 +63,9 @@ ROLES: dict[str, Role] = {
         "Alibaba-NLP/gme-Qwen2-VL-7B-Instruct",
         ("opens2v_hf.models.embedder_loading", "load_embedder"),
         ("device", "dtype", "batch_tokens"),
+        also="vllm:http://host:port/<model>",
+        check=("opens2v_hf.models.engine_names", "check_embedder"),
+        download_gb=16.6,
     ),
     "judge": Role(
         "openai:gpt-4o-2024-11-20",
@@ -74,25 +81,30 @@ ROLES: dict[str, Role] = {
         ("device", "mixed_precision"),
         also="a checkpoint file",
         file="yolo_world_v2_l_image_prompt_adapter-719a7afb.pth",
+        download_gb=0.5,
     ),
     "prompt_encoder": Role(
         "openai/clip-vit-base-patch32",
         ("opens2v_hf.models.clip_prompt", "ClipPromptEncoder.from_pretrained"),
+        download_gb=0.6,
     ),
     "aesthetic_encoder": Role(
         "openai/clip-vit-large-patch14",
         ("opens2v_hf.models.aesthetic", "AestheticEncoder.from_pretrained"),
+        download_gb=1.7,
     ),
     "aesthetic_head": Role(
         OPENS2V_WEIGHTS,
         ("opens2v_hf.models.aesthetic", "AestheticHead.from_pretrained"),
         also="a weights file",
         file="aesthetic-model.pth",
+        download_gb=0.1,
     ),
     "quality_scorer": Role(
         "q-future/one-align",
         ("opens2v_hf.models.q_align.scorer", "QAlignScorer.from_pretrained"),
         ("device", "dtype", "batch_tokens"),
+        download_gb=16.4,
     ),
     "face_detector": Role(
         OPENS2V_WEIGHTS,
@@ -100,12 +112,14 @@ ROLES: dict[str, Role] = {
         also="an ONNX file of InsightFace",
         check=("opens2v_hf.models.faces.loading", "check_face_detector"),
         file="face_extractor/models/buffalo_l/det_10g.onnx",
+        download_gb=0.1,
     ),
     "face_embedder": Role(
         OPENS2V_WEIGHTS,
         ("opens2v_hf.models.faces.embedder", "IrFaceEmbedder.from_pretrained"),
         also="a weights file",
         file="glint360k_curricular_face_r101_backbone.bin",
+        download_gb=0.3,
     ),
     "captioner": Role(
         "Qwen/Qwen2.5-VL-7B-Instruct",
@@ -113,21 +127,25 @@ ROLES: dict[str, Role] = {
         ("device", "dtype"),
         also="openai:<model>",
         check=("opens2v_hf.models.captioner.loading", "check_captioner"),
+        download_gb=16.6,
     ),
     "text_detector": Role(
         "IDEA-Research/grounding-dino-tiny",
         ("opens2v_hf.models.text_detector.loading", "load_text_detector"),
         ("device", "dtype"),
+        download_gb=0.7,
     ),
     "segmenter": Role(
         "facebook/sam2.1-hiera-large",
         ("opens2v_hf.models.segmenter.sam", "SamSegmenter.from_pretrained"),
         ("device", "dtype"),
+        download_gb=0.9,
     ),
     "subject_embedder": Role(
         "facebook/dinov2-base",
         ("opens2v_hf.models.subject_embedder", "load_subject_embedder"),
         ("device", "dtype"),
+        download_gb=0.4,
     ),
 }
 """Every role that the models of metrics and of the data pipeline have."""
@@ -138,7 +156,7 @@ class ModelChoice:
     """A model that the user named, with the arguments of the class that loads it.
 
     Attributes:
-        name: Hub id, folder, "openai:<model>" or "embedded".
+        name: Hub id, folder, "openai:<model>", "vllm:http://host:port/<model>" or "embedded".
         arguments: e.g. revision, device, dtype; what is not named keeps its default.
     """
 
@@ -201,8 +219,10 @@ def _check_weights(role: str, choice: ModelChoice) -> None:
     from opens2v_hf.models.hub import check_available
 
     name, revision = os.fspath(choice.name), choice.arguments.get("revision")
-    if name.startswith(ENDPOINT_PREFIX):
+    if runs_elsewhere(name):
         return
+    if engine := engine_name(name):
+        name = engine.model
     if role == "judge":
         from opens2v_hf.models.judge.editions import weights_of
 
