@@ -16,7 +16,11 @@ _NOT_IN_WORDS = frozenset({"api_key"})
 
 _BEHIND = {
     "judge": (("opens2v_hf.models.judge.local", "LocalJudge.from_pretrained"),),
-    "subject_embedder": (("opens2v_hf.models.embedder_loading", "load_embedder"),),
+    "embedder": (("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),),
+    "subject_embedder": (
+        ("opens2v_hf.models.embedder_loading", "load_embedder"),
+        ("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),
+    ),
     "face_detector": (("opens2v_hf.models.faces.insightface_detector", "InsightFaceDetector.from_pretrained"),),
 }
 """Role to the loaders that the role's own one hands arguments on to."""

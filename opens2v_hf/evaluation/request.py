@@ -10,8 +10,9 @@ from typing import Any
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.models.engine_names import runs_elsewhere
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES, ModelChoice
+from opens2v_hf.models.roles import ROLES, ModelChoice
 
 MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""
@@ -72,7 +73,7 @@ def model_choices(
         return chosen
     for role in dict.fromkeys(role for name in metrics if name in METRICS for role in METRICS[name].roles):
         choice = chosen.get(role, ModelChoice(EMBEDDED if models == EMBEDDED else ROLES[role].released))
-        if not str(choice.name).startswith(ENDPOINT_PREFIX):
+        if not runs_elsewhere(choice.name):
             fitting = {name: value for name, value in common.items() if name in ROLES[role].arguments}
             chosen[role] = ModelChoice(choice.name, {**fitting, **choice.arguments})
     return chosen

@@ -41,7 +41,10 @@ _REFERENCES = {
     ),
 }
 _ROLES = {
-    "embedder": "Hub id or folder of a GME (Qwen2-VL) or a Qwen3-VL-Embedding, or a loaded `GmeEmbedder`.",
+    "embedder": (
+        "Hub id or folder of a GME (Qwen2-VL) or a Qwen3-VL-Embedding, vllm:http://host:port/<model> for a server, or "
+        "a loaded `GmeEmbedder`."
+    ),
     "judge": '"openai:<model>" for an OpenAI-compatible endpoint, or Hub id or folder of a vision-language model.',
     "detector": "Hub id, folder or checkpoint of a YOLO-World detector with image prompts, or a loaded one.",
     "prompt_encoder": "Hub id or folder of a CLIP image tower, or a loaded one. Not loaded where embeddings are given.",
@@ -123,10 +126,10 @@ _COMMON = {
 LOADING = {
     "embedder": (
         "dtype", "batch_tokens", "min_pixels", "max_pixels", "max_length", "device_map", "quantization_config",
-        "attn_implementation", "offload_folder", "max_memory",
+        "attn_implementation", "offload_folder", "max_memory", "api_key", "concurrency", "timeout_s", "max_attempts",
     ),
     "judge": ("dtype",),
-    "detector": ("mixed_precision", "batch_size"),
+    "detector": ("mixed_precision", "batch_size", "compile"),
     "prompt_encoder": ("batch_size",),
     "aesthetic_encoder": ("dtype", "batch_size"),
     "quality_scorer": ("dtype", "batch_tokens"),

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.engine_names import runs_elsewhere
 from opens2v_hf.models.info import EMBEDDED
-from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES, ModelChoice, check_models, load_model
+from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
 
 class KeptModels:
@@ -97,7 +98,7 @@ def load_models(
         name: Any = choice.name if isinstance(choice, ModelChoice) else choice
         own = choice.arguments if isinstance(choice, ModelChoice) else {}
         arguments = {} if is_loaded[role] else {**loading.get(role, {}), **own}
-        if isinstance(name, str) and name.startswith(ENDPOINT_PREFIX):
+        if isinstance(name, str) and runs_elsewhere(name):
             arguments = {key: value for key, value in arguments.items() if key not in ("device", "dtype")}
         wanted[role] = (name, arguments)
     check_models({role: ModelChoice(*wanted[role]) for role in choices if not is_loaded[role]})

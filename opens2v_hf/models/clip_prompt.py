@@ -9,7 +9,7 @@ from opens2v_hf.models.roles import ROLES
 
 
 class ClipPromptEncoder(ClipImageEncoder):
-    """Embeds the reference pictures that the detector looks for; see `ClipImageEncoder`."""
+    """Embeds the reference pictures that the detector searches for; see `ClipImageEncoder`."""
 
     role: ClassVar[str] = "prompt_encoder"
     released: ClassVar[str] = ROLES["prompt_encoder"].released

@@ -41,7 +41,7 @@ def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) 
     Args:
         path: of the file.
         of: whose configuration it is, for messages.
-        make: may raise whatever values of the wrong type make it raise.
+        make: may raise any exception for values of the wrong type.
 
     Raises:
         ModelError: the file is missing or no JSON object, or describes nothing that can be made.
@@ -52,7 +52,7 @@ def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) 
         return make(values)
     except OpenS2VError as error:
         raise error if str(path) in str(error) else ModelError(f"{path}: {error}") from error
-    except Exception as error:  # a value of any type may stand anywhere
+    except Exception as error:  # any field may have a value of any type
         raise ModelError(f"{path} does not describe {of}: {type(error).__name__}: {error}") from error
 
 

@@ -10,16 +10,16 @@ _PICKLES = (".bin", ".pt", ".pth")
 _MAX_JSON_BYTES = 256 << 20
 
 
-def damaged_file(place: Path) -> str:
+def damaged_file(path: Path) -> str:
     """The first file of a folder, or the one file, that is not what its ending says, and why; empty where none is.
 
-    Only forms are looked at (JSON, the header of safetensors, the directory of a PyTorch archive), so this is quick
-    whatever the size of the weights.
+    Only formats are checked (JSON, the header of safetensors, the directory of a PyTorch archive), so this is quick
+    for weights of any size.
     """
     try:
-        files = [place] if place.is_file() else sorted(path for path in place.iterdir() if path.is_file())
+        files = [path] if path.is_file() else sorted(entry for entry in path.iterdir() if entry.is_file())
     except OSError as error:
-        return f"{place} cannot be listed ({error.strerror})"
+        return f"{path} cannot be listed ({error.strerror})"
     for path in files:
         if fault := _fault(path):
             return f"{path.name} {fault}"

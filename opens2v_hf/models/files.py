@@ -72,7 +72,7 @@ def find_weights(
     Args:
         model: "embedded", a file, a folder, or a Hub id.
         revision: branch, tag or commit of a Hub repo.
-        role: one of `ROLES`; its released file is looked for in folders, too.
+        role: one of `ROLES`; its released file is also searched for in folders.
         endings: of files that can hold such a model, as ".safetensors".
         filename: in a folder or repo, where it is not the usual one.
         other_names: of the file in a folder.
@@ -99,10 +99,10 @@ def find_weights(
         chosen = Path(found.source) / WEIGHTS_NAME
         return WeightsFile(role, text, chosen, found.revision, _config_of(chosen), embedded=found.embedded)
     is_released = text == ROLES[role].released and filename is None
-    wanted = ROLES[role].file if is_released else filename or hub_name
-    path = download(found, wanted)
+    name = ROLES[role].file if is_released else filename or hub_name
+    path = download(found, name)
     config = download(found, CONFIG_NAME) if has_config and not is_released else None
-    return WeightsFile(role, text, path, cached_commit(text, revision, filename=wanted) or revision, config)
+    return WeightsFile(role, text, path, cached_commit(text, revision, filename=name) or revision, config)
 
 
 def download(model: ResolvedModel, filename: str) -> Path:
@@ -135,7 +135,7 @@ def find_file(model: ResolvedModel, filename: str) -> Path | None:
     try:
         return Path(hf_hub_download(model.source, filename, **model.load_arguments()))
     except LocalEntryNotFoundError as error:
-        # without a network, a file that was never asked for before looks like one that does not exist
+        # without a network, a file that was never requested before seems not to exist
         if filename == CONFIG_NAME:
             raise cannot_load(model, error) from error
         return None
@@ -232,7 +232,7 @@ def _read_checkpoint(path: Path) -> Any:
 
 
 def _placeholder(name: str) -> type[_Inert]:
-    # one class each: PyTorch tells the allowed ones apart by identity
+    # one class each: PyTorch compares the allowed ones by identity
     return type(name.rpartition(".")[2], (_Inert,), {})
 
 

@@ -8,9 +8,7 @@ default filter, then by the Qwen2-VL processor within the pixel bounds), the lan
 from __future__ import annotations
 
 import logging
-import math
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, ClassVar, Self
@@ -34,8 +32,10 @@ from opens2v_hf.models.hub import (
     with_placement,
 )
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.qwen_vl import size_in_blocks
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.vector_cache import VectorCache
 from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,11 +51,10 @@ BATCH_TOKENS = 8192
 CPU_BATCH_TOKENS = 2048
 """On a CPU larger batches only cost memory: two to four pictures at released resolution keep it busy."""
 
-_FACTOR = 28
-_FIRST_MIN_PIXELS = 4 * _FACTOR**2
-_FIRST_MAX_PIXELS = 16384 * _FACTOR**2
+FACTOR = 28
+_FIRST_MIN_PIXELS = 4 * FACTOR**2
+_FIRST_MAX_PIXELS = 16384 * FACTOR**2
 _MAX_ASPECT = 200
-_CACHED_TEXTS = 4096
 IMAGE_PAD = "<|image_pad|>"
 VISION_TOKENS = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
 
@@ -108,7 +107,7 @@ class GmeEmbedder:
         self.max_length = max_length
         self.batch_tokens = batch_tokens
         self._image_token = model.config.image_token_id
-        self._texts: OrderedDict[tuple[str, str], torch.Tensor] = OrderedDict()
+        self._texts = VectorCache()
 
     @classmethod
     def from_pretrained(
@@ -151,9 +150,7 @@ class GmeEmbedder:
                 "min_pixels": _first(min_pixels, resolved.defaults.get("min_pixels"), cls._min_pixels),
                 "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), cls._max_pixels),
             }
-            if not _FACTOR**2 <= bounds["min_pixels"] <= bounds["max_pixels"]:
-                kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
-                raise kind(f"pixel bounds satisfy {_FACTOR**2} <= min_pixels <= max_pixels (got {bounds})")
+            check_pixel_bounds(**bounds, of_folder=min_pixels is None and max_pixels is None)
             target = pick_device(device)
             model_kwargs = with_placement(model_kwargs, target)
             placed = "device_map" in model_kwargs
@@ -200,6 +197,11 @@ class GmeEmbedder:
         }
 
     @property
+    def kind(self) -> str:
+        """The type of network."""
+        return str(self.model.config.model_type)
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         return int(self.model.config.text_config.hidden_size)
@@ -215,19 +217,16 @@ class GmeEmbedder:
             [N, D], L2-normalised, on the CPU, in the model's dtype.
         """
         system = self._system(instruction)
-        wanted = dict.fromkeys(texts)
-        known = {text: vector for text in wanted if (vector := self._texts.get((system, text))) is not None}
-        missing = [text for text in wanted if text not in known]
-        rows = [self._text_row(text, system) for text in missing]
+        vectors = self._texts.get(texts, system, lambda new: self._text_vectors(new, system))
+        return torch.stack(vectors) if vectors else self._no_vectors()
+
+    def _text_vectors(self, texts: Sequence[str], system: str) -> list[torch.Tensor]:
+        rows = [self._text_row(text, system) for text in texts]
+        vectors: list[torch.Tensor] = [torch.empty(0)] * len(rows)
         for batch in token_batches([len(row) for row in rows], self.batch_tokens):
-            vectors = self._last_hidden_states([rows[index] for index in batch])
-            known.update(zip((missing[index] for index in batch), vectors, strict=True))
-        for text in wanted:
-            self._texts[(system, text)] = known[text]
-            self._texts.move_to_end((system, text))
-        while len(self._texts) > _CACHED_TEXTS:
-            self._texts.popitem(last=False)
-        return torch.stack([known[text] for text in texts]) if texts else self._no_vectors()
+            for index, vector in zip(batch, self._last_hidden_states([rows[index] for index in batch]), strict=True):
+                vectors[index] = vector
+        return vectors
 
     def embed_images(self, images: Sequence[Picture], instruction: str | None = None) -> torch.Tensor:
         """Embed pictures.
@@ -269,7 +268,7 @@ class GmeEmbedder:
         return pixels["pixel_values"], pixels["image_grid_thw"]
 
     def _system(self, instruction: str | None) -> str:
-        """What stands in the system turn."""
+        """Text of the system turn."""
         return self.default_instruction if instruction is None else instruction
 
     def _conversation(self, instruction: str, content: str) -> str:
@@ -297,7 +296,7 @@ class GmeEmbedder:
     def _last_hidden_states(
         self, rows: list[list[int]], pixel_values: torch.Tensor | None = None, grid: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Vectors [N, D] of token rows, whose image tokens stand for the pictures' patches in order."""
+        """Vectors [N, D] of token rows, whose image tokens represent the pictures' patches in order."""
         padded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt")
         ids, mask = padded["input_ids"].to(self.model.device), padded["attention_mask"].to(self.model.device)
         hidden = self._hidden_states(ids, mask, pixel_values, grid)
@@ -323,6 +322,18 @@ class GmeEmbedder:
             use_cache=False,
         ).last_hidden_state
         return hidden
+
+
+def check_pixel_bounds(min_pixels: int, max_pixels: int, *, of_folder: bool = False) -> None:
+    """Check the bounds of a picture's pixels.
+
+    Raises:
+        ArgumentError: they are none; a `ModelError` where a model's folder gives them.
+    """
+    if not FACTOR**2 <= min_pixels <= max_pixels:
+        raise (ModelError if of_folder else ArgumentError)(
+            f"pixel bounds must satisfy {FACTOR**2} <= min_pixels <= max_pixels (got {min_pixels} and {max_pixels})"
+        )
 
 
 def retrieval_instruction_of(embedder: Any) -> str:
@@ -383,16 +394,9 @@ def picture_size(image: Picture) -> tuple[int, int]:
 def _first_size(width: int, height: int) -> tuple[int, int]:
     """Width and height after the first resize: multiples of 28, within 4 * 28^2 to 16384 * 28^2 pixels.
 
-    Sides are rounded to the nearest multiple (half to even); a picture outside the bounds is scaled to keep its aspect,
-    rounding inwards. One side is at most 200 times the other, as the processor that follows demands.
+    One side is at most 200 times the other, as the processor that follows demands.
     """
-    sides = [max(_FACTOR, round(side / _FACTOR) * _FACTOR) for side in (width, height)]
-    if math.prod(sides) > _FIRST_MAX_PIXELS:
-        scale = math.sqrt(width * height / _FIRST_MAX_PIXELS)
-        sides = [max(_FACTOR, math.floor(side / scale / _FACTOR) * _FACTOR) for side in (width, height)]
-    elif math.prod(sides) < _FIRST_MIN_PIXELS:
-        scale = math.sqrt(_FIRST_MIN_PIXELS / (width * height))
-        sides = [math.ceil(side * scale / _FACTOR) * _FACTOR for side in (width, height)]
+    sides = size_in_blocks(width, height, FACTOR, _FIRST_MIN_PIXELS, _FIRST_MAX_PIXELS)
     longest = min(sides) * _MAX_ASPECT
     return min(sides[0], longest), min(sides[1], longest)
 

@@ -182,7 +182,7 @@ def settings_sha256(folder: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def loading(model: ResolvedModel) -> Iterator[None]:
-    """Turn whatever a library raises in the block, while it loads a model, into the typed error.
+    """Convert any exception of a library that loads a model in the block to the typed error.
 
     What a damaged file makes torch, transformers, tokenizers and safetensors raise has no common base, and is not
     documented; Rust libraries even raise a panic, which is no `Exception`.
@@ -210,12 +210,12 @@ def loading(model: ResolvedModel) -> Iterator[None]:
 def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
     """The error to raise when a model could not be loaded: which one, which file, why, and what to do."""
     if model.is_local:
-        place: Path | None = Path(model.source)
+        folder: Path | None = Path(model.source)
         hint = "check that the folder holds the config, tokenizer, preprocessor and weight files of this model"
         if model.embedded:
             hint = "reinstall opens2v-hf"
     else:
-        place = cached_folder(model.source, model.revision)
+        folder = cached_folder(model.source, model.revision)
         problem = hub_problem(model.source, model.revision, "config.json")
         hint = (
             f"the local cache may hold only a part of it, and {problem}"
@@ -223,12 +223,12 @@ def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
             else "check the id and the revision, or delete what the local cache holds of it"
         )
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_MAX_REASON_CHARS]
-    fault = "" if place is None else damaged_file(place)
+    fault = "" if folder is None else damaged_file(folder)
     if not fault and type(error).__module__.startswith("jinja2"):
         fault = "its chat template (chat_template.jinja, or in tokenizer_config.json) is none"
     if not fault and type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
         hint = "there is not enough memory; take a smaller `dtype=`, or load fewer models together (`memory=low`)"
-    where = "" if place is None else f" from {place}"
+    where = "" if folder is None else f" from {folder}"
     return ModelError(
         f"the {model.role} {model.name!r} cannot be loaded{where}: {f'{fault}; ' if fault else ''}{reason}; {hint}"
     )
@@ -238,7 +238,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     """The device to compute on; None or "auto" takes CUDA, then Apple's MPS, then the CPU.
 
     Processes that were launched together take a CUDA device each, by their index on their machine; where
-    `accelerate launch --cpu` asked for the CPU, that is what "auto" is.
+    `accelerate launch --cpu` is used, "auto" is the CPU.
 
     Raises:
         ArgumentError: the device is unknown or this machine has none of it.
@@ -276,7 +276,7 @@ def _own_cuda_device() -> torch.device:
 def with_placement(model_kwargs: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """Arguments of `from_pretrained` that put quantised weights on their device as they are loaded.
 
-    Many kinds of them cannot be moved later. A `device_map` of the caller stands, and other weights are left alone.
+    Many kinds of them cannot be moved later. A caller's `device_map` is not changed, and neither are other weights.
     """
     if model_kwargs.get("quantization_config") is not None and "device_map" not in model_kwargs:
         return {**model_kwargs, "device_map": {"": device}}
@@ -336,7 +336,7 @@ def _defaults(folder: Path) -> dict[str, Any]:
 
 def _files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     try:
-        # Hidden files are none of a model: macOS lays `._x.json` beside `x.json` on disks of other systems.
+        # Hidden files do not count: macOS writes `._x.json` next to `x.json` on disks of other systems.
         found = (path for path in folder.iterdir() if not path.name.startswith("."))
         return sorted(path for path in found if path.suffix in endings and path.is_file())
     except OSError as error:

@@ -27,6 +27,8 @@ class ModelInfo:
         device: e.g. "cuda:0" or "cpu"; None for a remote judge.
         embedded: whether this is one of the small models of this package.
         quantization: the method by which the weights were made smaller, e.g. "bitsandbytes"; None where they were not.
+        engine: that ran the network, e.g. "vllm"; None for transformers and for networks of this package. A server does
+            not say which weights it has loaded.
     """
 
     role: str
@@ -36,6 +38,7 @@ class ModelInfo:
     device: str | None = None
     embedded: bool = False
     quantization: str | None = None
+    engine: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict of the attributes."""

@@ -2,14 +2,13 @@
 
 Facts of that code (QwenLM/Qwen3-VL-Embedding, January 2026) that decide numbers here: a picture is resized once, to
 multiples of 32 px within 4 * 32^2 to 1800 * 32^2 pixels, by PIL's default filter, and not by the processor; the
-instruction stands in the system turn and gets a full stop where it ends in no punctuation; nothing follows the
+instruction is the system turn and gets a full stop where it ends in no punctuation; nothing follows the
 opening of the assistant's turn but what the tokenizer adds; the language model sees the architecture's own
 three-dimensional positions; a vector is the normalised hidden state of the last token.
 """
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from transformers import Qwen3VLModel
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.gme import GmeEmbedder, Picture, picture_size
 from opens2v_hf.models.hub import ResolvedModel, pick_dtype
+from opens2v_hf.models.qwen_vl import size_in_blocks
 from opens2v_hf.models.transformers_loading import load_network
 from opens2v_hf.video.resize import resize
 
@@ -114,11 +114,4 @@ def resized_size(
     """
     if max(width, height) > _MAX_ASPECT * min(width, height):
         raise ArgumentError(f"one side of a picture is at most {_MAX_ASPECT} times the other (got {width}x{height})")
-    sides = [max(FACTOR, round(side / FACTOR) * FACTOR) for side in (width, height)]
-    if math.prod(sides) > max_pixels:
-        scale = math.sqrt(width * height / max_pixels)
-        sides = [max(FACTOR, math.floor(side / scale / FACTOR) * FACTOR) for side in (width, height)]
-    elif math.prod(sides) < min_pixels:
-        scale = math.sqrt(min_pixels / (width * height))
-        sides = [math.ceil(side * scale / FACTOR) * FACTOR for side in (width, height)]
-    return sides[0], sides[1]
+    return size_in_blocks(width, height, FACTOR, min_pixels, max_pixels)

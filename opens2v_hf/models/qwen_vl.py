@@ -5,6 +5,7 @@ The processor's class needs torchvision, for videos that nothing here gives it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,10 +64,10 @@ class QwenVLChat:
 
         Raises:
             ImageError: a picture has a form that the model does not take.
-            ArgumentError: the text holds the token that stands for a picture.
+            ArgumentError: the text holds the token of a picture.
         """
         if IMAGE in text:
-            raise ArgumentError(f"the text for the {self._info.role} holds {IMAGE!r}, which stands for a picture")
+            raise ArgumentError(f"the text for the {self._info.role} holds {IMAGE!r}, the token of a picture")
         processed: dict[str, torch.Tensor] = {}
         counts: list[int] = []
         if pictures:
@@ -119,3 +120,23 @@ def single_token(tokenizer: Any, text: str, info: ModelInfo) -> int:
             f"it cannot serve as {info.role}"
         )
     return int(ids[0])
+
+
+def size_in_blocks(width: int, height: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """Width and height as networks of the family see a picture: multiples of a factor within pixel bounds.
+
+    Sides are rounded to the nearest multiple (half to even); a picture outside the bounds is scaled with its aspect,
+    rounding inwards.
+
+    Example:
+        >>> size_in_blocks(832, 480, 32, 4 * 32**2, 1800 * 32**2), size_in_blocks(3840, 2160, 32, 4096, 1800 * 32**2)
+        ((832, 480), (1792, 992))
+    """
+    sides = [max(factor, round(side / factor) * factor) for side in (width, height)]
+    if math.prod(sides) > max_pixels:
+        scale = math.sqrt(width * height / max_pixels)
+        sides = [max(factor, math.floor(side / scale / factor) * factor) for side in (width, height)]
+    elif math.prod(sides) < min_pixels:
+        scale = math.sqrt(min_pixels / (width * height))
+        sides = [math.ceil(side * scale / factor) * factor for side in (width, height)]
+    return sides[0], sides[1]

@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
 from PIL import Image
-from transformers import AutoImageProcessor
+from transformers import AutoImageProcessor, ViTImageProcessorPil
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.embedder_loading import EMBEDDERS, load_embedder
+from opens2v_hf.models.engine_names import engine_name
 from opens2v_hf.models.hub import (
     ResolvedModel,
     loading,
@@ -122,7 +124,7 @@ class MultimodalEmbedder:
     @property
     def options(self) -> dict[str, Any]:
         """Those of the embedder."""
-        return {"kind": self.embedder.model.config.model_type, **self.embedder.options}
+        return {"kind": self.embedder.kind, **self.embedder.options}
 
     def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """Embed pictures: float32 [N, D], L2-normalised, on the CPU."""
@@ -141,8 +143,8 @@ def load_subject_embedder(
     """Load an embedder of subjects.
 
     Args:
-        model: Hub id, folder, or "embedded". What kind of network it is stands in its config.json: dinov2, dinov3_vit,
-            siglip, clip, qwen2_vl (GME) or qwen3_vl (Qwen3-VL-Embedding).
+        model: Hub id, folder, or "embedded"; or a GME in an engine, see `load_embedder`. config.json says what kind of
+            network it is: dinov2, dinov3_vit, siglip, clip, qwen2_vl (GME) or qwen3_vl (Qwen3-VL-Embedding).
         revision: of a Hub repo.
         device: see `opens2v_hf.models.hub.pick_device`.
         dtype: of the weights; by default float32 for a tower, and what is usual for an embedder of texts and pictures.
@@ -153,6 +155,9 @@ def load_subject_embedder(
         ArgumentError: an argument has a value that cannot be used.
         ModelError: the model cannot be found or loaded, is of another kind, or weights are missing from it.
     """
+    if engine_name(model):
+        embedder = load_embedder(model, revision=revision, role=ROLE, device=device, dtype=dtype, **model_kwargs)
+        return MultimodalEmbedder(embedder, embedder.info)
     found = resolve_model(model, revision, ROLE)
     with loading(found):
         config = load_config(found)
@@ -184,14 +189,49 @@ def _load_tower(
     network = load_network(network_class, found, chosen, model_kwargs, what="image tower")
     if not placed:
         network.to(target)
-    # the other back end resizes with other filters, and needs torchvision
-    image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
+    image_processor = _load_processor(found, network.config.model_type)
     info = found.info(
         dtype=network.dtype, device=network.device if placed else target, quantization=quantization_of(network)
     )
-    return TowerEmbedder(
-        network.eval(), resizes_horizontally_first(image_processor), info, output=output, batch_size=batch_size
-    )
+    return TowerEmbedder(network.eval(), image_processor, info, output=output, batch_size=batch_size)
+
+
+def _load_processor(found: ResolvedModel, kind: str) -> Any:
+    if kind == "dinov3_vit":
+        return DinoV3Processor(ViTImageProcessorPil.from_pretrained(found.source, **found.load_arguments()))
+    # the other back end resizes with other filters, and needs torchvision
+    processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
+    return resizes_horizontally_first(processor)
+
+
+class DinoV3Processor:
+    """DINOv3's image processing without torchvision, which the class of transformers needs.
+
+    The order is its own: rescaled first, then resized as floats (bilinear, antialiased), then normalised.
+
+    Args:
+        settings: an image processor with DINOv3's size, mean, standard deviation and factor.
+    """
+
+    def __init__(self, settings: Any) -> None:
+        self.size = (int(settings.size["height"]), int(settings.size["width"]))
+        self.factor = float(settings.rescale_factor)
+        self.mean, self.std = (
+            torch.tensor(values)[:, None, None] for values in (settings.image_mean, settings.image_std)
+        )
+
+    def __call__(self, images: Sequence[Image.Image], **_arguments: Any) -> dict[str, torch.Tensor]:
+        """RGB images -> `pixel_values`: float32 [N, 3, H, W]."""
+        pixels = [
+            F.interpolate(
+                torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] * self.factor,
+                self.size,
+                mode="bilinear",
+                antialias=True,
+            )
+            for image in images
+        ]
+        return {"pixel_values": (torch.cat(pixels) - self.mean) / self.std}
 
 
 def on_a_square(image: Image.Image) -> Image.Image:

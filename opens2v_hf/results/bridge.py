@@ -325,7 +325,7 @@ def _setting(metric: MetricResult) -> str:
     """What two results must have in common to be of one judge: all that decides numbers, wherever it ran."""
     judge = metric.options.get("judge")
     asked = {name: value for name, value in judge.items() if name != "url"} if isinstance(judge, Mapping) else judge
-    models = [(model.role, model.name, model.revision, model.quantization) for model in metric.models]
+    models = [(model.role, model.name, model.revision, model.quantization, model.engine) for model in metric.models]
     return repr((models, sorted({**metric.options, "judge": asked}.items(), key=lambda item: item[0])))
 
 

@@ -114,6 +114,8 @@ class MadeModel(Protocol):
     def embedded(self) -> bool: ...  # noqa: D102
     @property
     def quantization(self) -> str | None: ...  # noqa: D102
+    @property
+    def engine(self) -> str | None: ...  # noqa: D102
 
 
 class Made(Protocol):
@@ -181,6 +183,8 @@ def _differences(frozen: FrozenColumn, made: Made) -> Iterator[str]:
             yield f"the {model.role} is of revision {model.revision}, not {wanted.revision}"
         elif model.quantization:
             yield f"the {model.role} is quantised by {model.quantization}"
+        elif model.engine:
+            yield f"the {model.role} is computed by {model.engine}"
     options = {"sampling": frozen.frames, **frozen.options}
     for name in _named(made.options, options):
         if made.options.get(name) != options[name]:

@@ -63,6 +63,8 @@ class Model(_Part):
     embedded: bool = False
     """Whether it is one of the small models of the package."""
     quantization: Line | None = None
+    engine: Line | None = None
+    """That ran the network where transformers did not, e.g. "vllm"."""
 
 
 class Score(_Part):

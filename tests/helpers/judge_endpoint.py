@@ -177,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.body = body
         behave = self.endpoint.enter(self.path, dict(self.headers), body)
         self.counted = True
         try:

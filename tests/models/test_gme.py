@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models import gme
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION, GmeEmbedder, _first_size, similarities
+from opens2v_hf.models.vector_cache import VectorCache
 
 TEXTS = ["a red square", "", "two dogs run over a field, and a third one watches them", "ein Häuschen ☂", "x" * 90]
 SIZES = [(84, 112), (56, 56), (112, 84), (28, 140), (84, 112), (112, 112)]  # height, width
@@ -106,8 +107,8 @@ def test_each_distinct_text_is_computed_once(embedder, monkeypatch):
     assert len(computed) == 4
 
 
-def test_forgotten_texts_are_computed_anew(embedder, monkeypatch):
-    monkeypatch.setattr("opens2v_hf.models.gme._CACHED_TEXTS", 2)
+def test_forgotten_texts_are_computed_anew(embedder):
+    embedder._texts = VectorCache(2)
     vectors = embedder.embed_texts(["a", "b", "c", "d"])
     assert len(embedder._texts) == 2
     assert torch.equal(embedder.embed_texts(["a"]), vectors[:1])

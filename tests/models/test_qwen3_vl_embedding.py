@@ -14,6 +14,7 @@ from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.gme import GmeEmbedder
 from opens2v_hf.models.qwen3_vl_embedding import Qwen3VLEmbedder, resized_size
 from opens2v_hf.models.subject_embedder import load_subject_embedder
+from opens2v_hf.models.vector_cache import VectorCache
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
 PICTURES = [
@@ -90,7 +91,7 @@ def test_pictures_and_texts_as_published(folder, embedder, network, padding_side
         torch.testing.assert_close(vector, wanted, atol=2e-5, rtol=1e-4)
     assert float((images[0] * images[1]).sum()) < 0.999
     texts = ["a cup", "two cats on a long red sofa"]
-    embedder._texts.clear()
+    embedder._texts = VectorCache()
     for text, vector in zip(texts, embedder.embed_texts(texts, QUERY), strict=True):
         torch.testing.assert_close(vector, reference_vector(folder, network, QUERY, text), atol=2e-5, rtol=1e-4)
 

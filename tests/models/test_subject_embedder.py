@@ -13,6 +13,8 @@ from transformers import (
     CLIPVisionModelWithProjection,
     Dinov2Config,
     Dinov2Model,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     SiglipImageProcessorPil,
     SiglipVisionConfig,
     SiglipVisionModel,
@@ -71,6 +73,32 @@ def test_a_tower_gives_its_normalised_output_of_the_whole_crop(kind, tmp_path):
     assert (embedder.info.role, embedder.info.dtype) == ("subject_embedder", "float32")
     assert embedder.options["kind"].startswith(kind)
     assert embedder.embed([]).shape[0] == 0
+
+
+def test_dinov3_gives_the_class_token_of_pictures_resized_as_floats(tmp_path):
+    """The order of its processor in transformers: rescaled, resized with an antialiased filter, normalised."""
+    torch.manual_seed(0)
+    network = DINOv3ViTModel(DINOv3ViTConfig(**SIZES, patch_size=14, num_register_tokens=2)).eval()
+    network.save_pretrained(tmp_path)
+    settings = {
+        "image_processor_type": "DINOv3ViTImageProcessorFast", "size": {"height": 28, "width": 28}, "resample": 2,
+        "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.25, 0.3], "do_resize": True, "do_rescale": True,
+        "rescale_factor": 1 / 255, "do_normalize": True,
+    }  # fmt: skip
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    embedder = load_subject_embedder(str(tmp_path), device="cpu", batch_size=2)
+    wanted = []
+    for picture in PICTURES:
+        bands = np.asarray(padded(picture), np.float32).transpose(2, 0, 1) / 255
+        # Pillow's own filter on single-channel floats is antialiased, and rounds nothing
+        resized = [np.asarray(Image.fromarray(band).resize((28, 28), Image.Resampling.BILINEAR)) for band in bands]
+        mean, std = (np.array(settings[name])[:, None, None] for name in ("image_mean", "image_std"))
+        pixels = torch.from_numpy((np.stack(resized) - mean) / std).float()[None]
+        with torch.inference_mode():
+            token = network(pixel_values=pixels).last_hidden_state[0, 0]
+        wanted.append(token / token.norm())
+    torch.testing.assert_close(embedder.embed(PICTURES), torch.stack(wanted), atol=2e-5, rtol=1e-4)
+    assert embedder.options == {"kind": "dinov3_vit"}
 
 
 def test_an_embedder_of_texts_and_pictures_serves_too(tmp_path):

@@ -101,6 +101,7 @@ class ModelEntry(_Part):
     device: str | None
     embedded: bool
     quantization: str | None
+    engine: str | None
 
 
 class OptionEntry(_Part):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, CaptionError, JudgeError
 from opens2v_hf.models.endpoint.budget import Budget
-from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
+from opens2v_hf.models.endpoint.chat import ChatClient
+from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.options import EndpointOptions, known_options
@@ -25,14 +26,14 @@ _REPLY_TOKENS = (1024, 4096, 16384)
 class EndpointCaptioner:
     """Asks a model behind an endpoint; may be used by several threads.
 
-    An empty or cut-off reply is asked for again, up to `max_reply_attempts` times. A refused request, as for what a
+    An empty or cut-off reply is requested again, up to `max_reply_attempts` times. A refused request, as for what a
     picture shows, is not: that clip has no caption.
 
     Args:
         model: as the endpoint knows it, with or without "openai:" before it.
         options: how it is asked.
         sleep: waits some seconds between attempts; by default in a way that Ctrl-C ends.
-        **given: options by name, in place of those in `options`.
+        **given: options by name, which replace those in `options`.
 
     Raises:
         ArgumentError: an option is unknown or has no usable value, or the key is missing.
@@ -60,7 +61,7 @@ class EndpointCaptioner:
 
     @property
     def info(self) -> ModelInfo:
-        """The model's name; an endpoint tells no revision."""
+        """The model's name; an endpoint gives no revision."""
         return ModelInfo(role="captioner", name=ENDPOINT_PREFIX + self._model)
 
     @property
@@ -101,4 +102,4 @@ class EndpointCaptioner:
 
 
 def _forget(_reply: str, _problem: str) -> None:
-    """Nobody reads the raw replies of a captioner."""
+    """Raw replies of a captioner are not stored."""

@@ -110,7 +110,7 @@ class LocalCaptioner:
         """Load an image-text model.
 
         Models of the Qwen-VL family need nothing but transformers. Others are asked by their own processor, which may
-        need torchvision; the message says so where it does.
+        need torchvision; the message names it where it is missing.
 
         Args:
             model: Hub id or folder.

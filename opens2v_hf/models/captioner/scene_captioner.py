@@ -38,7 +38,7 @@ _STILL = 0.02  # of the frame's width or height
 
 @dataclass(frozen=True)
 class SceneWords:
-    """What the sentences are made of.
+    """Parts of the sentences.
 
     Attributes:
         phrases: class ("star", "man") to the phrases for its members.
@@ -71,7 +71,7 @@ class SceneCaptioner:
     Args:
         detector: that knows the classes.
         segmenter: that cuts out what was found.
-        embedder: that tells phrases and places.
+        embedder: that tells phrases and backgrounds apart.
         words: of the scenes.
         info: provenance.
     """
@@ -112,7 +112,7 @@ class SceneCaptioner:
         return {"knows": "the project's synthetic scenes only", "detector": self._detector.options}
 
     def caption(self, frames: Sequence[np.ndarray], prompt: str) -> str:
-        """Say what a synthetic scene shows, whatever is asked; without frames, list the phrases of a text.
+        """Describe a synthetic scene, for every prompt; without frames, list the phrases of a text.
 
         Args:
             frames: see `Captioner.caption`.
@@ -139,9 +139,9 @@ class SceneCaptioner:
             deeds += [deed] if deed not in deeds else []
         if not deeds:
             raise CaptionError("the embedded captioner finds nothing that it knows; it knows synthetic scenes only")
-        told = deeds[0] if len(deeds) == 1 else ", ".join(deeds[:-1]) + f" and {deeds[-1]}"
-        told = told[0].upper() + told[1:]
-        sentences = [f"{told} {before} {place}." for place, before in self._words.places.items()]
+        text = deeds[0] if len(deeds) == 1 else ", ".join(deeds[:-1]) + f" and {deeds[-1]}"
+        text = text[0].upper() + text[1:]
+        sentences = [f"{text} {before} {place}." for place, before in self._words.places.items()]
         return sentences[self._best(self._embedder.embed_texts(sentences, RETRIEVAL_INSTRUCTION), middle)]
 
     @property

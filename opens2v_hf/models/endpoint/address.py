@@ -1,4 +1,4 @@
-"""Where an endpoint is, and the key that it wants."""
+"""Address and key of an endpoint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def endpoint_url(base_url: str | None, path: str) -> str:
     try:
         url = httpx.URL(given.strip())
     except (httpx.InvalidURL, ValueError) as error:
-        raise ArgumentError("the base URL of the endpoint is no URL; it looks like https://host/v1") from error
+        raise ArgumentError("the base URL of the endpoint must be a URL such as https://host/v1") from error
     if url.userinfo or url.query or url.fragment:
         raise ArgumentError(
             "the base URL of the endpoint holds a user, a password or a query; "
@@ -34,7 +34,7 @@ def endpoint_url(base_url: str | None, path: str) -> str:
         )
     if url.scheme not in ("http", "https") or not url.host:
         raise ArgumentError(
-            f"the base URL of the endpoint is no http(s) URL (got {given!r}); it looks like https://host/v1"
+            f"the base URL of the endpoint must be an http(s) URL such as https://host/v1 (got {given!r})"
         )
     return str(url.copy_with(path=url.path.rstrip("/") + path))
 

@@ -88,7 +88,7 @@ class BatchClient:
         }
         return str(self._ask("POST", "/batches", json=record).json()["id"])
 
-    def look(self, batch_id: str) -> Batch:
+    def status(self, batch_id: str) -> Batch:
         """How far a batch is.
 
         Raises:

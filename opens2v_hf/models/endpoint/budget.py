@@ -1,4 +1,4 @@
-"""How much an endpoint may be asked."""
+"""Caps on the calls and tokens of an endpoint."""
 
 from __future__ import annotations
 
@@ -66,11 +66,13 @@ class Budget:
         """
         with self._lock:
             if self.max_calls is not None and self._calls >= self.max_calls:
-                raise JudgeStoppedError(f"the budget of {self.max_calls} calls is spent; raise `max_calls=` to go on")
+                raise JudgeStoppedError(
+                    f"the budget of {self.max_calls} calls is spent; raise `max_calls=` to continue"
+                )
             if self.max_tokens is not None and self._tokens >= self.max_tokens:
                 raise JudgeStoppedError(
                     f"the budget of {self.max_tokens} tokens is spent ({self._tokens} used); "
-                    "raise `max_tokens=` to go on"
+                    "raise `max_tokens=` to continue"
                 )
             self._calls += 1
 
@@ -85,7 +87,7 @@ class Budget:
         """
         if tokens is None and self.max_tokens is not None:
             raise JudgeStoppedError(
-                "the endpoint does not report how many tokens a reply took, so `max_tokens=` cannot be kept; "
+                "the endpoint does not report how many tokens a reply took, so `max_tokens=` cannot be observed; "
                 "use `max_calls=` instead"
             )
         with self._lock:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opens2v_hf.models.endpoint.chat import RefusedError
+from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.judge.options import EndpointOptions
 
 if TYPE_CHECKING:
@@ -72,10 +72,12 @@ class ReplyBound:
 def user_turn(text: str, pictures: Sequence[Image.Image], options: EndpointOptions) -> bytes:
     """The messages of a request as JSON: the text and then the pictures, or as `options.frames_first` says."""
     # The text comes first, as released: what all requests begin with is what endpoints cache.
-    told: list[dict[str, Any]] = [{"type": "text", "text": text}]
+    text_parts: list[dict[str, Any]] = [{"type": "text", "text": text}]
     detail = {} if options.image_detail is None else {"detail": options.image_detail}
-    seen = [{"type": "image_url", "image_url": {"url": _data_url(picture, options), **detail}} for picture in pictures]
-    content = [*seen, *told] if options.frames_first else [*told, *seen]
+    image_parts = [
+        {"type": "image_url", "image_url": {"url": _data_url(picture, options), **detail}} for picture in pictures
+    ]
+    content = [*image_parts, *text_parts] if options.frames_first else [*text_parts, *image_parts]
     return json.dumps([{"role": "user", "content": content}]).encode()
 
 

@@ -1,4 +1,4 @@
-"""What a face in a picture is, and how the released code looks for faces."""
+"""Faces in a picture, and the search for them as in the released code."""
 
 from __future__ import annotations
 
@@ -116,5 +116,5 @@ def largest(faces: Sequence[Face]) -> int | None:
 
 
 def _has_extent(landmarks: np.ndarray) -> bool:
-    """Whether landmarks are places that differ: other ones fit every similarity transform."""
+    """Whether landmarks are different points: equal ones fit every similarity transform."""
     return bool(np.isfinite(landmarks).all()) and bool(np.ptp(landmarks, axis=0).max() > 0)

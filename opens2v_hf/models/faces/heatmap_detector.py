@@ -62,9 +62,9 @@ class HeatmapFaceDetector:
         boxes, landmarks = found.boxes[0].flatten(0, 1), found.landmarks[0].flatten(0, 1)
         likely = (scores >= config.score_threshold).nonzero()[:, 0]
         order = likely[scores[likely].argsort(descending=True, stable=True)].cpu().numpy()
-        kept = _suppress(boxes.cpu().numpy(), order, config.nms_iou, config.max_faces)
+        selected = _suppress(boxes.cpu().numpy(), order, config.nms_iou, config.max_faces)
         return [
-            Face(boxes[i].cpu().numpy() / scale, landmarks[i].cpu().numpy() / scale, float(scores[i])) for i in kept
+            Face(boxes[i].cpu().numpy() / scale, landmarks[i].cpu().numpy() / scale, float(scores[i])) for i in selected
         ]
 
 
@@ -90,13 +90,13 @@ def fit_picture(image: np.ndarray, side: int) -> tuple[np.ndarray, np.float32]:
 
 def _suppress(boxes: np.ndarray, order: np.ndarray, most_iou: float, most: int) -> list[int]:
     """Of overlapping boxes [N, 4] the first in the order only; at most so many."""
-    kept: list[int] = []
+    selected: list[int] = []
     for index in order:
-        if len(kept) == most:
+        if len(selected) == most:
             break
-        if all(_iou(boxes[index], boxes[other]) <= most_iou for other in kept):
-            kept.append(int(index))
-    return kept
+        if all(_iou(boxes[index], boxes[other]) <= most_iou for other in selected):
+            selected.append(int(index))
+    return selected
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -36,7 +36,7 @@ class HeatmapConfig:
         input_px: side of the input, a multiple of 32.
         score_threshold: faces that score below are none.
         nms_iou: of two faces that overlap more, the one with the lower score is none.
-        max_faces: kept in a picture, those with the highest scores.
+        max_faces: of a picture, those with the highest scores.
     """
 
     widths: tuple[int, ...] = (16, 24, 48, 64, 96)
@@ -139,7 +139,7 @@ class HeatmapFaceNetwork(nn.Module):
             if above is not None:
                 merged = merged + F.interpolate(above, scale_factor=2.0, mode="nearest")
             above = smooth(merged)
-        # places are told in fractions of a px, for which lower precisions are too coarse
+        # positions are fractions of a px, for which lower precisions are too coarse
         return _read(self.head(above).permute(0, 2, 3, 1).float())
 
 

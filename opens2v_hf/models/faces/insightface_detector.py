@@ -57,7 +57,7 @@ class InsightFaceDetector:
         input_px: int = RELEASED_INPUT_PX,
         score_threshold: float = RELEASED_SCORE_THRESHOLD,
     ) -> InsightFaceDetector:
-        """Load a detector. Nothing but the named file is downloaded, whatever InsightFace would fetch by itself.
+        """Load a detector. Only the named file is downloaded, not what InsightFace would fetch by itself.
 
         Args:
             model: the Hub repo of the released weights; another repo or a folder with one .onnx file; or such a file.

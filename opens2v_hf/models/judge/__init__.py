@@ -1,1 +1,1 @@
-"""Judges: models that look at the frames of a video and answer with a score."""
+"""Judges: models that rate the frames of a video with a score."""

@@ -33,13 +33,13 @@ _NOT_YET = "the judge has not answered in a batch yet; the same command asks aga
 class BatchedJudge:
     """Asks for all videos at once, and gives the answers when the videos are rated.
 
-    Answers and the batches under way lie in a folder, so that a run that was killed goes on waiting for the batches
+    Answers and the batches under way lie in a folder, so that a run that was killed resumes waiting for the batches
     that it has paid for. A batch whose id was lost is found again by its content.
 
     Args:
         judge: that makes the requests and reads the answers.
         folder: for `answers.jsonl` and `batches.json`.
-        poll_s: seconds between two looks at the batches.
+        poll_s: seconds between two requests for the state of the batches.
         sleep: waits some seconds.
     """
 
@@ -98,7 +98,7 @@ class BatchedJudge:
                 again.
             rubric: see `rate`.
             runs: likewise.
-            say: told what is asked, and how far it is.
+            say: called with messages about the requests and the progress.
             price: from a number of requests to what they cost, in words.
 
         Raises:
@@ -168,13 +168,13 @@ class BatchedJudge:
     def _collect(self, say: Callable[[str], None]) -> None:
         """Wait for the batches under way, and keep what they answered."""
         while waiting := [batch for batch in self._batches() if batch["open"]]:
-            looks = [self._client.look(batch["id"]) for batch in waiting]
-            for look in looks:
-                if look.state in ENDED:
-                    self._keep(look)
-            if all(look.state in ENDED for look in looks):
+            states = [self._client.status(batch["id"]) for batch in waiting]
+            for batch in states:
+                if batch.state in ENDED:
+                    self._keep(batch)
+            if all(batch.state in ENDED for batch in states):
                 return
-            say(f"batches: {sum(b.completed for b in looks)} of {sum(b.total for b in looks)} requests are answered")
+            say(f"batches: {sum(b.completed for b in states)} of {sum(b.total for b in states)} requests are answered")
             self._sleep(self._poll_s)
 
     def _keep(self, batch: Batch) -> None:

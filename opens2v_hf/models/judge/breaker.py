@@ -46,7 +46,7 @@ class Breaker:
             raise type(self._error)(str(self._error))
 
     def completed(self) -> None:
-        """Count a call that got what it asked for."""
+        """Count a call that was answered."""
         with self._lock:
             self._ever_completed = True
             self._unanswered = 0

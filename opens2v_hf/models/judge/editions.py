@@ -1,6 +1,6 @@
 """Judge editions: an open-weight judge of which everything that decides its scores is frozen as data.
 
-A record lies beside this module as JSON, and its SHA-256 in `SHA256`: who changes either makes another judge.
+A record is stored next to this module as JSON, and its SHA-256 in `SHA256`: who changes either makes another judge.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def judge_edition(name: str) -> JudgeEdition:
 
 
 def weights_of(name: str, options: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    """Hub id and revision of what a judge's name stands for; None where no weights are loaded here.
+    """Hub id and revision of the weights behind a judge's name; None where no weights are loaded here.
 
     Example:
         >>> weights_of("org/model", {"revision": "main"}), weights_of("naturalscore-open-1", {"base_url": "http://x/v1"})
@@ -162,7 +162,7 @@ def load_edition(edition: JudgeEdition, *, revision: str | None = None, **option
     Args:
         edition: the record.
         revision: commit; for a model behind a server it must be given, as the statement of what is served there.
-        **options: `device`, `device_map` or `max_memory` of a model that runs here; `base_url` and whatever else
+        **options: `device`, `device_map` or `max_memory` of a model that runs here; `base_url` and what else
             decides no score for one behind a server (vLLM, SGLang, ...) that serves the model by its Hub id.
 
     Raises:

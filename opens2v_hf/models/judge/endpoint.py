@@ -12,7 +12,8 @@ import httpx
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
-from opens2v_hf.models.endpoint.chat import ChatClient, RefusedError
+from opens2v_hf.models.endpoint.chat import ChatClient
+from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
@@ -34,7 +35,7 @@ _REPLY_TOKENS = (64, 4096, 16384)
 class EndpointJudge:
     """Asks a model behind an OpenAI-compatible endpoint: all frames of a video in one call, as released.
 
-    A reply that is no score (see `opens2v_hf.scores.natural.read_score`) is asked for again; when none of
+    A reply that is no score (see `opens2v_hf.scores.natural.read_score`) is requested again; when none of
     `max_reply_attempts` is one, the run has no score. What the model refuses or lacks and what decides no score is
     changed by itself: the name of the bound on a reply's tokens, and a bound under which a reply was cut off. Nothing
     that an endpoint does raises from `rate`: the rating says what happened. May be used by several threads.
@@ -44,7 +45,7 @@ class EndpointJudge:
         options: how it is asked.
         sleep: waits some seconds between attempts; by default in a way that Ctrl-C ends.
         now: the time in seconds since 1970; it also says whether the model's maker has shut it down.
-        **given: options by name, in place of those in `options`.
+        **given: options by name, which replace those in `options`.
 
     Raises:
         ArgumentError: an option is unknown or has no usable value.
@@ -76,7 +77,7 @@ class EndpointJudge:
 
     @property
     def info(self) -> ModelInfo:
-        """The model's name; an endpoint tells no revision."""
+        """The model's name; an endpoint gives no revision."""
         return ModelInfo(role="judge", name=ENDPOINT_PREFIX + self._model)
 
     @property
@@ -123,7 +124,7 @@ class EndpointJudge:
 
     @property
     def headers(self) -> dict[str, str]:
-        """See `ChatClient.headers`."""
+        """See `EndpointClient.headers`."""
         return self._client.headers
 
     @property
@@ -228,7 +229,7 @@ class EndpointJudge:
         return Rating(None, replies[-1][0], f"{said}; the last: {error}", **_kept(replies), details=details)
 
     def _hinders(self, problem: str) -> str:
-        """What hinders reading a reply; one that is asked for a single token is always cut off."""
+        """Why a reply cannot be read; a reply of a single token is always cut off."""
         return "" if self.deterministic and problem == CUT_OFF else problem
 
     def _read(self, reply: ChatReply) -> tuple[float, dict[str, Any]]:

@@ -116,7 +116,7 @@ class LocalJudge:
             config = load_config(resolved)
             _check_architecture(config.model_type, resolved.name)
             tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
-            # Pillow's resizing whatever else is installed: the same pixels, and so the same score, everywhere
+            # always Pillow's resizing: the same pixels, and so the same score, everywhere
             image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
             network = load_network(
                 AutoModelForImageTextToText, resolved, picked_dtype, model_kwargs, what="vision-language model"
@@ -166,7 +166,7 @@ class LocalJudge:
 
         Raises:
             JudgeError: a frame has a form that the model does not take.
-            ArgumentError: the text holds the token that stands for a picture.
+            ArgumentError: the text holds the token of a picture.
         """
         inputs = self.encode(frames, rubric.text)
         outputs = self._model(
@@ -183,7 +183,7 @@ class LocalJudge:
 
         Raises:
             JudgeError: a frame has a form that the model does not take.
-            ArgumentError: the text holds the token that stands for a picture.
+            ArgumentError: the text holds the token of a picture.
         """
         try:
             return self._chat.encode(frames, text)

@@ -1,4 +1,4 @@
-"""How a judge behind an endpoint is asked."""
+"""Options of requests to a judge behind an endpoint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EndpointOptions:
         concurrency: requests at a time, over all threads.
         max_calls: budget in requests, retries included; None for no cap. Processes launched together divide it.
         max_tokens: budget in tokens as the endpoint reports them; None for no cap. Divided likewise.
-        max_reply_attempts: replies asked for until one is a score.
+        max_reply_attempts: replies requested until one is a score.
         max_attempts: requests sent for one reply until one gets through.
         timeout_s: for the whole of one attempt, from connecting to the last byte.
         max_wait_s: longest wait between two attempts; an endpoint that asks for more is given up.
@@ -45,9 +45,9 @@ class EndpointOptions:
         jpeg_quality: of the frames, 1..95.
         frames_first: send the frames before the rubric and not after it.
         reading: "reply": the score is what the reply says. "expectation": it is the mean of the digits 1 to 5 by the
-            log-probabilities of the reply's first token, which the endpoint must give; one token is asked for, at
+            log-probabilities of the reply's first token, which the endpoint must give; one token is requested, at
             temperature 0, and runs are not repeated.
-        top_logprobs: how many first tokens are asked for then, 5 to 20; more is refused by most endpoints.
+        top_logprobs: how many first tokens are requested then, 5 to 20; more is refused by most endpoints.
         extra_body: more fields of the request; they win over those made from the options above.
 
     Raises:

@@ -1,8 +1,8 @@
-"""What a judge is told to look for, and how to answer.
+"""Instructions for a judge: criteria and form of the answer.
 
 The released prompt is not this project's to give away. These texts ask for the same five levels and the same aspects
 (released code v1.1: common sense, physics, textures and proportions, AI artefacts, anatomy where humans appear);
-whoever holds the released text brings it as a file.
+users who have the released text give it as a file.
 """
 
 from __future__ import annotations
@@ -107,5 +107,5 @@ class Rubric:
         except UnicodeDecodeError as error:
             raise ArgumentError(f"the rubric file {name!r} is no UTF-8 text: {error}") from error
         if not text.strip():
-            raise ArgumentError(f"the rubric file {name!r} is empty; write into it what the judge is to be told")
+            raise ArgumentError(f"the rubric file {name!r} is empty; write the instructions for the judge into it")
         return cls(f"sha256:{hashlib.sha256(content).hexdigest()}", text)

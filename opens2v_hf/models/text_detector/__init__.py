@@ -1,1 +1,1 @@
-"""Detectors that are asked for phrases: Grounding DINO, MM-Grounding-DINO, OWLv2, SAM 3 and the embedded one."""
+"""Detectors of phrases: Grounding DINO, MM-Grounding-DINO, OWLv2, SAM 3 and the embedded one."""

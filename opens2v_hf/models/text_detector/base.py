@@ -1,4 +1,4 @@
-"""What a text-prompted detector is asked, and what it answers."""
+"""Interface and results of text-prompted detectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Detection:
     """A box, and the phrase that it was found for.
 
     Attributes:
-        phrase_index: position of the phrase in what was asked. Of equal phrases it is the first one's.
+        phrase_index: position of the phrase in the request. Of equal phrases it is the first one's.
         box_xyxy: in pixels of the picture, within it.
         score: 0..1.
     """
@@ -30,12 +30,12 @@ class Detection:
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in a picture, best score first; a sequence of `Detection`.
+    """Boxes found in a picture, best score first; a sequence of `Detection`.
 
     Attributes:
         found: the boxes.
         num_unmapped: boxes above the threshold that belong to none of the phrases, and are left out.
-        not_asked: positions of phrases that could not be asked: without a word, or too long for the model.
+        not_asked: positions of phrases that were not searched for: without a word, or too long for the model.
     """
 
     found: tuple[Detection, ...]
@@ -67,7 +67,7 @@ class TextDetector(Protocol):
 
         Args:
             image: uint8 [H, W, 3], RGB.
-            phrases: what to look for, e.g. tags; may be empty.
+            phrases: to find, e.g. tags; may be empty.
 
         Raises:
             ArgumentError: the picture has another form.

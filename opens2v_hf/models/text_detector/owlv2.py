@@ -19,9 +19,9 @@ from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
 
 
 class Owlv2Detector:
-    """Finds phrases by the similarity of each place of the picture with each phrase.
+    """Finds phrases by the similarity of each patch of the picture with each phrase.
 
-    A place belongs to the phrase that it is most like. The network gives many boxes of one thing, of which
+    A patch belongs to the phrase that it is most similar to. The network gives many boxes of one thing, of which
     non-maximum suppression keeps the best, phrase by phrase.
 
     Args:
@@ -100,12 +100,12 @@ class Owlv2Detector:
         # the picture is the upper left part of a square as long as its longer side
         boxes = _corners(output.pred_boxes[0].float().cpu().numpy()) * max(height, width)
         best, scores = scores.argmax(axis=1), scores.max(axis=1)
-        kept = [
+        selected = [
             queries[non_maximum_suppression(boxes[queries], self.nms_iou)]
             for phrase in range(len(asked))
             for queries in [_descending(np.flatnonzero((best == phrase) & (scores > self.box_threshold)), scores)]
         ]
-        chosen = np.concatenate(kept)
+        chosen = np.concatenate(selected)
         return collect(
             boxes[chosen],
             scores[chosen],

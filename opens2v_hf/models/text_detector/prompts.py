@@ -75,7 +75,7 @@ def pack_phrases(
 
 @dataclass(frozen=True, eq=False)
 class MappedBoxes:
-    """The boxes of a text that are kept.
+    """The boxes of a text above the thresholds.
 
     Attributes:
         queries: int [N], positions of the boxes.
@@ -93,9 +93,9 @@ class MappedBoxes:
 def map_boxes(
     probabilities: np.ndarray, prompt: TextPrompt, *, box_threshold: float, text_threshold: float
 ) -> MappedBoxes:
-    """Keep boxes, and tell which phrase each is of.
+    """Select boxes, each with its phrase.
 
-    As in the released pipeline a box's score is its best token's, whatever token that is, and a phrase must have a
+    As in the released pipeline a box's score is its best token's, of any phrase or none, and a phrase must have a
     token above the threshold of text. There the label is every such token, which may join two phrases or be a part of
     one; here a box belongs to the phrase that holds its best token.
 
@@ -109,12 +109,12 @@ def map_boxes(
     scores = probabilities.max(axis=1)
     of_phrases = np.stack([probabilities[:, first:last].max(axis=1) for first, last in prompt.spans], axis=1)
     chosen = of_phrases.argmax(axis=1)
-    kept = scores > box_threshold
-    mapped = kept & (of_phrases.max(axis=1) > text_threshold)
+    above = scores > box_threshold
+    mapped = above & (of_phrases.max(axis=1) > text_threshold)
     queries = np.flatnonzero(mapped)
     return MappedBoxes(
         queries,
         np.array(prompt.phrases)[chosen[queries]],
         scores[queries],
-        int(kept.sum() - mapped.sum()),
+        int(above.sum() - mapped.sum()),
     )

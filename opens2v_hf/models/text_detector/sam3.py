@@ -86,10 +86,10 @@ class Sam3Detector:
             )
             presence = output.presence_logits[0].float().sigmoid()
             found = (output.pred_logits[0].float().sigmoid() * presence).cpu().numpy()
-            kept = np.flatnonzero(found > self.box_threshold)
-            boxes.append(output.pred_boxes[0].float().cpu().numpy()[kept] * [width, height, width, height])
-            scores.append(found[kept])
-            indices.append(np.full(len(kept), index))
+            above = np.flatnonzero(found > self.box_threshold)
+            boxes.append(output.pred_boxes[0].float().cpu().numpy()[above] * [width, height, width, height])
+            scores.append(found[above])
+            indices.append(np.full(len(above), index))
         return collect(
             np.concatenate(boxes),
             np.concatenate(scores),

@@ -1,7 +1,7 @@
 """A YOLO-World detector that is prompted by text: its text tower's embeddings are the prompts.
 
 The released NexusScore uses YOLO-World with pictures for prompts (`opens2v_hf.models.yolo_world`); this is the same
-network with the text tower in their place. The embedded text detector is one.
+network with a text tower. The embedded text detector is one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DETECTOR, _TEXT = "detector.", "text."
 
 
 class YoloWorldTextDetector:
-    """Finds phrases whose every word its tokenizer knows; others are not asked.
+    """Finds phrases whose every word its tokenizer knows; others are skipped.
 
     Args:
         detector: the network with its thresholds.
@@ -115,11 +115,11 @@ class YoloWorldTextDetector:
         if not asked:
             return Detections((), 0, tuple(sorted(not_asked)))
         [found] = self.detector.detect(image[None], self.prompts(list(asked)))
-        kept = [one.scores > self.box_threshold for one in found]
+        masks = [one.scores > self.box_threshold for one in found]
         return collect(
-            np.concatenate([one.boxes[above] for one, above in zip(found, kept, strict=True)]),
-            np.concatenate([one.scores[above] for one, above in zip(found, kept, strict=True)]),
-            np.repeat(list(asked.values()), [int(above.sum()) for above in kept]),
+            np.concatenate([one.boxes[above] for one, above in zip(found, masks, strict=True)]),
+            np.concatenate([one.scores[above] for one, above in zip(found, masks, strict=True)]),
+            np.repeat(list(asked.values()), [int(above.sum()) for above in masks]),
             size=size,
             not_asked=sorted(not_asked),
         )

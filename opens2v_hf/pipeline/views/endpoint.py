@@ -22,7 +22,7 @@ from PIL import Image
 from opens2v_hf.data.images import read_image
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
-from opens2v_hf.models.endpoint.chat import retry_after_s
+from opens2v_hf.models.endpoint.client import retry_after_s
 from opens2v_hf.models.judge.breaker import JudgeStoppedError
 from opens2v_hf.models.judge.completion import read_error
 from opens2v_hf.models.roles import ENDPOINT_PREFIX

@@ -88,7 +88,7 @@ def test_frames_of_a_form_that_is_none(folder: Path) -> None:
         captioner.caption([FRAMES[0][..., :2]], PROMPT)
     with pytest.raises(CaptionError, match="captioner cannot take a frame of 2000×2"):
         captioner.caption([np.zeros((2, 2000, 3), np.uint8)], PROMPT)
-    with pytest.raises(ArgumentError, match="stands for a picture"):
+    with pytest.raises(ArgumentError, match="the token of a picture"):
         captioner.caption(FRAMES, "<|image_pad|>")
 
 

@@ -170,7 +170,7 @@ def test_tokens_have_the_price_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"base_url": "ftp://host"}, "no http"), ({"base_url": "http://me:pw@host/v1"}, "holds a user"),
+        ({"base_url": "ftp://host"}, "http.s. URL"), ({"base_url": "http://me:pw@host/v1"}, "holds a user"),
         ({"api_key": "two words"}, "no key has"), ({"model": "openai: "}, "is named openai:<model>"),
         ({"base_url": "https://api.openai.com/v1", "api_key": ""}, "wants a key"),
     ],

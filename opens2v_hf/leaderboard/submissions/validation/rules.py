@@ -153,7 +153,7 @@ def _provenance_text(made: Provenance) -> Iterator[Problem]:
     for index, model in enumerate(made.model_entries):
         where = f"provenance.models[{index}]"
         yield from _metric(f"{where}.metric", model.metric)
-        for name in ("role", "name", "revision", "dtype", "device", "quantization"):
+        for name in ("role", "name", "revision", "dtype", "device", "quantization", "engine"):
             yield from text_problems(f"{where}.{name}", getattr(model, name) or "", longest=TEXT_LENGTH)
     for index, entry in enumerate(made.options):
         where = f"provenance.options[{index}]"
