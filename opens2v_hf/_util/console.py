@@ -51,6 +51,21 @@ def remark(text: str) -> None:
         say(text, error=True)
 
 
+def hide_bars(*, downloads: bool = True) -> None:
+    """Show no progress bars while weights are loaded.
+
+    Args:
+        downloads: show none of downloads either.
+    """
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    if downloads:
+        from huggingface_hub.utils import disable_progress_bars
+
+        disable_progress_bars()
+
+
 def terminal_width() -> int:
     """Columns of the terminal (or of COLUMNS), 80 where there is none."""
     return shutil.get_terminal_size((80, 24)).columns

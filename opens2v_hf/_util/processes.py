@@ -42,6 +42,18 @@ def local_process_index(environment: Mapping[str, str] = os.environ) -> int | No
     return launched["LOCAL_RANK"] if launched["WORLD_SIZE"] > 1 else None
 
 
+def num_local_processes(environment: Mapping[str, str] = os.environ) -> int:
+    """How many of the processes run on this machine; 1 for a lone one, and where the launcher does not say.
+
+    Example:
+        >>> launched = {"WORLD_SIZE": "8", "RANK": "5", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+        >>> num_local_processes(launched), num_local_processes({"LOCAL_WORLD_SIZE": "4"})
+        (4, 1)
+    """
+    count = environment.get("LOCAL_WORLD_SIZE", "")
+    return int(count) if _launched(environment)["WORLD_SIZE"] > 1 and count.isdecimal() and int(count) > 0 else 1
+
+
 def is_main_process() -> bool:
     """Whether this process shows progress, prints and writes for all."""
     return process_index() == 0

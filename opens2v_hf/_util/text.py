@@ -37,6 +37,16 @@ def one_line(text: str) -> str:
     return "".join(_escape(letter) if _is_unprintable(letter) else letter for letter in text)
 
 
+def reason_of(error: BaseException, most: int = 300) -> str:
+    """The text of an error in one line of at most `most` characters; its type if it has no text.
+
+    Example:
+        >>> reason_of(ValueError("two   words")), reason_of(ValueError())
+        ('two words', 'ValueError')
+    """
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def is_line(value: str) -> bool:
     """Whether a string can be printed in one line: no control characters, no half characters, at most `MAX_LINE`."""
     return len(value) <= MAX_LINE and not any(map(_is_unprintable, value))

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from opens2v_hf._util.console import prepare_streams, say, set_quiet
+from opens2v_hf._util.console import hide_bars, prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
 from opens2v_hf.cli.parser import Parser
 from opens2v_hf.cli.wording import in_flags, plain_warnings
@@ -19,17 +19,17 @@ COMMANDS = {
     "demo": "make a sample, score simulated models on it, write a table, plots and a report",
     "score": "score the videos of a model",
     "generate": "make the videos of a model for a split of the benchmark",
-    "reproduce": "score a published row of the leaderboard again, beside the published numbers",
+    "reproduce": "score a published row of the leaderboard again and compare the numbers",
     "models": "list the models that can be scored by their name, or check one",
-    "explain": "show why the NexusScore of a video is what it is, as a picture and a page",
-    "compare": "say which differences between two results are real",
+    "explain": "show how the NexusScore of a video is computed, as a picture and a page",
+    "compare": "test which differences between two results are real",
     "report": "write an HTML page about one or several results",
-    "calibrate": "score golden inputs and say whether the models give here the numbers that they gave elsewhere",
-    "bridge": "say how far one judge, or one edition, may stand in for another over the same videos",
-    "editions": "show what the numbers of each edition of the leaderboard are made with, or what a result is of",
-    "rejudge": "read the stored answers of a judge again, without asking it",
+    "calibrate": "score golden inputs and compare the numbers with those of other machines",
+    "bridge": "measure whether one judge, or one edition, can replace another, on the same videos",
+    "editions": "show the models and settings of each edition of the leaderboard, or the edition of a result",
+    "rejudge": "parse the stored answers of a judge again, without new requests",
     "agreement": "compare a metric or a judge with human ratings, and the raters with each other",
-    "rate": "compare the videos of models by eye, two at a time and blind, on a page that keeps every answer",
+    "rate": "compare the videos of models by eye, two at a time and blind, on a page that stores every answer",
     "faults": "show which column sees which fault, on synthetic scenes with known faults",
     "push": "put a result into a model's repo on the Hub, or submit it to the leaderboard",
     "validate": "check submissions to the leaderboard: files, a clone of its data, a pull request",
@@ -38,10 +38,10 @@ COMMANDS = {
     "convert": "turn OpenS2V-5M into Parquet shards, or index its split tars",
     "show": "write a page about a sample of OpenS2V-5M: frames, masks, subjects, pairs, views",
     "publish": "create or update the project's repos on the Hub: datasets, metrics, Spaces",
-    "job": "look after commands that run as Hugging Face Jobs: status, logs, cancel, fetch",
-    "doctor": "say what is installed, what will be used and what is missing",
+    "job": "manage commands that run as Hugging Face Jobs: status, logs, cancel, fetch",
+    "doctor": "check the installation: versions, devices, models, and what is missing",
 }
-"""Command to its one-line description; the module opens2v_hf.cli.<command> has `add_arguments` and `run`."""
+"""Command to its description; the module opens2v_hf.cli.<command> has `add_arguments` and `run`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `opens2v`; those of the process by default.
 
     Returns:
-        The exit code: 0 done, 1 done with something left over that the output names, 2 wrong use or an error that
-        the message explains, 130 interrupted.
+        The exit code: 0 success; 1 success except for what the output lists; 2 wrong use, or an error that the message
+        explains; 130 interrupted.
     """
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -77,11 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except OpenS2VError as error:
-        # what follows a line's end may be part of a name from outside: it is indented
+        # a line break may be part of a foreign file name, so the rest is indented
         message = in_flags(str(error), command).replace("\n", "\n  ")
         say(f"opens2v {name}: {message}", error=True)
         return 2
-    except BrokenPipeError:  # who read the output has gone, as `head` does; nothing more can be printed
+    except BrokenPipeError:  # the reader of the output has ended, e.g. `head`; nothing more can be printed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -92,19 +92,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command_parser(name: str) -> Parser:
-    """The parser of one command; only its module is imported, so that `--help` stays quick."""
+    """The parser of one command. Only its module is imported, so that `--help` is quick."""
     from opens2v_hf.cli.options import COMMON, add
 
     help_line = COMMANDS[name]
     parser = Parser(prog=f"opens2v {name}", description=f"{help_line[0].upper()}{help_line[1:]}.")
     importlib.import_module(f"opens2v_hf.cli.{name}").add_arguments(parser)
     add(parser, *COMMON)
-    parser.set_defaults(parser=parser)  # reasons are shown with its flags
+    parser.set_defaults(parser=parser)  # for messages that name its flags
     return parser
 
 
 def _command_of(words: list[str]) -> tuple[str, list[str]]:
-    """The command's name and the words after it; ends the process where there is none."""
+    """The command's name and the words after it; exits with a usage line if there is none."""
     parser = Parser(prog="opens2v", description="OpenS2V-Nexus for the Hugging Face ecosystem")
     parser.add_argument("--version", action="version", version=f"opens2v-hf {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -122,18 +122,9 @@ def _command_of(words: list[str]) -> tuple[str, list[str]]:
 
 
 def _with_config(command: Parser, words: list[str]) -> list[str]:
-    """The words with those of `--config` before them, so that what the command line says counts."""
+    """The words of `--config` before those of the command line, which override them."""
     finder = Parser(add_help=False, prog=command.prog)
     finder.add_argument("--config")
     finder.error = command.error  # type: ignore[method-assign]
     path = finder.parse_known_args(words)[0].config
     return words if path is None else [*command.config_words(path), *words]
-
-
-def hide_bars() -> None:
-    """Show no bars of downloads and of loading weights."""
-    from huggingface_hub.utils import disable_progress_bars
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bars()
-    disable_progress_bar()

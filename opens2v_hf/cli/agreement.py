@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ratings", metavar="RATINGS",
         help="table with item, model, rater, rating (and dimension), or item, model and a column for each rater",
     )  # fmt: skip
-    parser.add_argument("--column", metavar="NAME", help="column of the scores, or a metric of the results")
-    parser.add_argument("--dimension", metavar="NAME", help="which of several things that were rated")
+    add(parser, "--column")
+    parser.add_argument("--dimension", metavar="NAME", help="name of the rated dimension, if there are several")
     add(parser, "--reduce")
-    parser.add_argument("--given", metavar="NAME", help="another column: what do the scores add to it?")
+    parser.add_argument("--given", metavar="NAME", help="another column; what the scores add to it is printed")
     add(parser, "--resamples", "--seed", "--json")
-    parser.add_argument("--out", metavar="FILE", help="HTML page to write, with scatter plots")
+    add(parser, "--out", metavar="FILE", help="HTML page to write, with scatter plots")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import sys
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from opens2v_hf.hub.jobs.submit import JobPlan, JobRecord
 
 _OWN = ("job", "job_timeout", "job_repo", "job_package", "job_local", "namespace", "yes", "detach")
-_NOT_SENT = (*_OWN, "help", "config", "out", "parser")
+_NOT_SENT = (*_OWN, "help", "config", "parser")
 _FACES = "facesim"
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_job_arguments(parser: argparse.ArgumentParser, *, local: Collection[str]) -> None:
-    """Flags with which a command can run as a job; it must have `--out`.
+    """Declare the flags that run a command as a job; the command must have an argument `out`.
 
     Args:
         parser: of the command.
@@ -48,10 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not processes.is_main_process():
         return 0
+    if arguments.out is None:
+        raise ArgumentError("a job needs a folder for its result; give `out=`")
     api, out = HfApi(), Path(arguments.out)
     command = arguments.parser.prog.split()[-1]
+    module = importlib.import_module(f"opens2v_hf.cli.{command}")
+    if hasattr(module, "check_before_job"):
+        module.check_before_job(arguments)
     uploads: dict[str, Path] = {}
-    words = [command, *_words(arguments, uploads, INPUTS, WORK), f"--out={WORK}/{OUT}"]
+    words = [command, *_words(arguments, uploads, INPUTS, WORK, f"{WORK}/{OUT}")]
     options = JobOptions(
         arguments.job,
         _seconds(arguments.job_timeout),
@@ -61,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         _extras(arguments),
     )
     plan = plan_job(command, words, uploads, out, options, api=api)
-    for line in plan.describe(_estimated_hours(arguments, plan)):
+    for line in plan.describe(_estimated_hours(arguments, command, plan)):
         say(line)
     if not _confirmed(arguments.yes):
         say("no job was started")
@@ -85,25 +91,32 @@ def follow(record: JobRecord, out: Path, api: HfApi) -> int:
         for line in watch.logs(record, follow=True, api=api):
             say(line)
     except KeyboardInterrupt:
-        remark(f"the job goes on; `opens2v job logs {record.id} --follow`, or `opens2v job cancel {record.id}`")
+        remark(f"the job keeps running; `opens2v job logs {record.id} --follow`, or `opens2v job cancel {record.id}`")
         raise
     job = watch.inspect(record.id, namespace=record.namespace, api=api)
     fetched = watch.fetch(record, out, api=api)
     say(f"job {record.id}: {job.status.stage}; fetched {fetched.num_files} files to {out}")
     if fetched.exit_code is None:
         why = f" ({job.status.message})" if job.status.message else ""
-        say(
-            f"the command did not come to its end{why}; what it finished is kept, and the same command goes on from "
-            "there"
-        )
+        say(f"the command did not end by itself{why}; its finished work is saved, and the same command resumes it")
         return 1
     return fetched.exit_code
 
 
-def _words(arguments: argparse.Namespace, uploads: dict[str, Path], inputs: str, work: str) -> Iterator[str]:
-    """The command line again, with what differs from a flag's default; local files are noted and renamed."""
+def _words(arguments: argparse.Namespace, uploads: dict[str, Path], inputs: str, work: str, out: str) -> Iterator[str]:
+    """The command line for the job: flags that differ from their default, with the job's paths for local files.
+
+    Args:
+        arguments: parsed.
+        uploads: gets each path in the job's folder and its local file.
+        inputs: folder of the uploads in the job's folder.
+        work: the job's folder.
+        out: the job's path for `out`.
+    """
 
     def sent(dest: str, value: object) -> str:
+        if dest == "out":
+            return out
         return _uploaded(str(value), uploads, inputs, work) if dest in arguments.job_local else str(value)
 
     for action in arguments.parser._actions:
@@ -125,7 +138,7 @@ def _words(arguments: argparse.Namespace, uploads: dict[str, Path], inputs: str,
 
 
 def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> str:
-    """A value whose local file or folder, if it names one, is noted and replaced by its place in the job."""
+    """The value with the job's path in place of a local one; the files of that path are added to `uploads`."""
     before, name, after = "", value, ""
     if value.startswith("python:"):
         before, (name, _, after) = "python:", value.removeprefix("python:").rpartition(":")
@@ -136,20 +149,26 @@ def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> s
     local = Path(name).expanduser()
     if not name or not os.path.lexists(local):
         return value
-    number = len({place.split("/")[1] for place in uploads})
-    place = f"{inputs}/{number}/{local.resolve().name}"
+    number = len({path.split("/")[1] for path in uploads})
+    target = f"{inputs}/{number}/{local.resolve().name}"
     files = [file for file in local.rglob("*") if file.is_file()] if local.is_dir() else [local]
     for file in files:
         inside = file.relative_to(local)
         if not any(part.startswith(".") for part in inside.parts):
-            uploads[f"{place}/{inside.as_posix()}" if local.is_dir() else place] = file
-    return f"{before}{work}/{place}{after}"
+            uploads[f"{target}/{inside.as_posix()}" if local.is_dir() else target] = file
+    return f"{before}{work}/{target}{after}"
 
 
 def _extras(arguments: argparse.Namespace) -> list[str]:
+    """Optional dependencies of the package that the command needs."""
+    if arguments.parser.prog.endswith(" build"):
+        # a diffusers pipeline may paint the background or make the views
+        pipelines = (arguments.inpainter, arguments.views_model)
+        return ["build"] + ["ray"] * (arguments.engine == "ray") + ["generate"] * any(pipelines)
     metrics = names_of(getattr(arguments, "metrics", None)) or []
     faces = any(name.startswith(_FACES) for name in metrics) and getattr(arguments, "models", None) is None
-    return ["faces"] * faces + ["generate"] * (getattr(arguments, "model", None) is not None)
+    makes_videos = arguments.model is not None or getattr(arguments, "source", None) == "new"
+    return ["faces"] * faces + ["generate"] * makes_videos
 
 
 def _seconds(text: str) -> int:
@@ -159,10 +178,11 @@ def _seconds(text: str) -> int:
     return int(float(match["number"]) * _SECONDS[match["unit"]])
 
 
-def _estimated_hours(arguments: argparse.Namespace, plan: JobPlan) -> float | None:
-    """Of the command on the plan's machine; None where nobody knows."""
+def _estimated_hours(arguments: argparse.Namespace, command: str, plan: JobPlan) -> float | None:
+    """How long the command takes on the plan's machine; None where that is not known."""
     from opens2v_hf.cli.generate import generation_options
     from opens2v_hf.evaluation.cost_model import estimate, gpu_named
+    from opens2v_hf.leaderboard.reproduction.published_rows import published_row
 
     if plan.gpu is None or not hasattr(arguments, "split"):
         return None
@@ -170,9 +190,13 @@ def _estimated_hours(arguments: argparse.Namespace, plan: JobPlan) -> float | No
         gpu = gpu_named(plan.gpu)
     except ArgumentError:
         return None
-    model = getattr(arguments, "model", None)
+    split, model = arguments.split, arguments.model
+    if command == "reproduce":
+        row = published_row(arguments.name)
+        split = row.split_or_first(split)
+        model = (model or row.model) if arguments.source == "new" else None
     made = estimate(
-        arguments.split,
+        split,
         gpu.name,
         metrics=names_of(getattr(arguments, "metrics", None)) or [],
         judge=getattr(arguments, "judge", None),
@@ -188,5 +212,5 @@ def _confirmed(yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ArgumentError("nobody can be asked here whether the job shall be started; give `yes=True`")
+        raise ArgumentError("the start of a job must be confirmed, and there is no terminal; give `yes=True`")
     return input("start it? [y/N] ").strip().lower() in ("y", "yes")

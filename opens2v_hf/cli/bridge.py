@@ -1,4 +1,4 @@
-"""`opens2v bridge`: two judges, or two editions, over the same videos."""
+"""`opens2v bridge`: agreement of two judges, or two editions, on the same videos."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     what = "a result of `opens2v score`, a folder of results, or a table (.csv, .parquet) with item, model and --column"
     parser.add_argument("a", metavar="A", help=f"scores of the judge to be replaced: {what}")
-    parser.add_argument("b", metavar="B", help="scores of the one that may stand in for it, likewise")
-    parser.add_argument(
-        "--column", default="naturalscore", metavar="NAME", help="metric, or column of a table (default: naturalscore)"
+    parser.add_argument("b", metavar="B", help="scores of the judge that may replace it, likewise")
+    add(
+        parser,
+        "--column",
+        default="naturalscore",
+        help="column of the tables, or metric of the results (default: naturalscore)",
     )
     parser.add_argument(
         "--tolerance", type=float, metavar="T",
-        help="say whether B may stand in for A: bias up to T does not matter, in units of the scores",
+        help="test whether B can replace A: largest bias that does not matter, in units of the scores",
     )  # fmt: skip
     add(parser, "--reduce", "--resamples", "--seed", "--json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare and print; 1 where a tolerance was given and B may not stand in."""
+    """Compare and print; 1 if a tolerance is given and B cannot replace A."""
     from opens2v_hf.results.bridge import bridge, load_side
 
     sides = [load_side(path, arguments.column, reduce=arguments.reduce) for path in (arguments.a, arguments.b)]
@@ -70,7 +73,7 @@ def _text(found: Bridge) -> str:
             lines.append(f"note: {count} {what}")
     lines += [f"note: {warning}" for warning in found.warnings]
     if found.verdict is not None:
-        lines.append(f"may B stand in for A at a tolerance of {found.verdict.tolerance:g}? {found.verdict.answer}")
+        lines.append(f"can B replace A at a tolerance of {found.verdict.tolerance:g}? {found.verdict.answer}")
         lines += [f"  {reason}" for reason in found.verdict.reasons]
     return "\n".join(lines).rstrip()
 

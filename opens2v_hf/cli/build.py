@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf._util.console import say
+from opens2v_hf._util.console import hide_bars, is_quiet, say
+from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 from opens2v_hf.errors import ArgumentError
 
 DESCRIPTION = """Makes a dataset like OpenS2V-5M from a folder of videos: clips, captions, tags, subjects with masks,
-scores, pairs across videos. The same command goes on with a run that was stopped, however it was, and comes to the same
-bytes. A video that cannot be used is left out, counted and named."""
+scores, pairs across videos. The same command resumes a run that was stopped or killed, and gives the same bytes. Videos
+that cannot be used are left out, counted and named."""
 
 ROLES = ("captioner", "text_detector", "segmenter", "embedder", "aesthetic_encoder", "aesthetic_head", "quality_scorer")
 
@@ -26,15 +27,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", nargs="?", help="folder of videos, or a URL that fsspec knows (hf://, s3://); not with --from"
     )
     parser.add_argument("out", metavar="OUT", help="folder of the dataset")
-    parser.add_argument("--from", dest="from_dataset", metavar="DATASET", help="apply --stages anew to its clips")
+    parser.add_argument(
+        "--from", dest="from_dataset", metavar="DATASET", help="dataset whose clips the --stages are applied to again"
+    )
     parser.add_argument("--stages", metavar="A,B", help="stages to apply, by name (default: all)")
-    parser.add_argument("--limit", type=int, metavar="N", help="takes only the first N videos by name")
-    parser.add_argument("--plan", action="store_true", help="say what it will take, with sources, and do nothing")
-    parser.add_argument("--probe", type=int, metavar="N", help="with --plan: measure each stage on N videos instead")
+    add(parser, "--limit", help="only the first N videos by name")
+    parser.add_argument(
+        "--plan", action="store_true", help="print an estimate of time, storage and cost, with sources, and do nothing"
+    )
+    parser.add_argument("--probe", type=int, metavar="N", help="with --plan: measure each stage on N videos")
     _add_clips(parser)
     _add_models(parser)
     _add_engine(parser)
     _add_after(parser)
+    paths = ("source", "from_dataset", "captions", "tagger", "inpainter", "views_model", "option", *ROLES)
+    add_job_arguments(parser, local=paths)
+
+
+def check_before_job(arguments: argparse.Namespace) -> None:
+    """Refuse arguments with which the job would fail.
+
+    Raises:
+        ArgumentError: a value cannot be used, or `source` is neither a folder of this machine nor a URL.
+    """
+    from opens2v_hf.pipeline.api import choose_stages
+
+    choose_stages(_options(arguments), names_of(arguments.stages))
+    _engine(arguments)
+    _views(arguments)
+    for place in (arguments.source, arguments.from_dataset):
+        if place is not None and "://" not in place and not Path(place).is_dir():
+            raise ArgumentError(f"{place}: there is no such folder; give a folder, or a URL such as hf://datasets/...")
 
 
 def _add_clips(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +67,9 @@ def _add_clips(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scene-detector",
         choices=("auto", "transnetv2", "scenedetect", "none"),
-        help="finds cuts; none takes a file as one shot (default: the first of the others that is installed)",
+        help="finds cuts; none: a file is one shot (default: the first of the others that is installed)",
     )
-    group.add_argument("--captions", metavar="FILE", help="JSON file of captions by file,, instead of a captioner's")
+    group.add_argument("--captions", metavar="FILE", help="JSON file of captions by file, instead of a captioner's")
     group.add_argument("--preset", help="rules that clips and subjects must pass, e.g. high-quality (default: none)")
     group.add_argument("--crf", type=int, metavar="N", help="quality of clips that are cut out, 0 to 51 (default: 14)")
     group.add_argument("--licence", help="of the videos, for the shards and the card")
@@ -57,37 +80,44 @@ def _add_clips(parser: argparse.ArgumentParser) -> None:
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
     group = add_models(parser, ROLES)
-    group.add_argument("--tagger", metavar="MODEL", help="names the things in a caption (default: the captioner)")
-    group.add_argument("--inpainter", metavar="MODEL", help="paints subjects out (default: OpenCV)")
+    group.add_argument("--tagger", metavar="MODEL", help="finds the subjects in a caption (default: the captioner)")
+    group.add_argument("--inpainter", metavar="MODEL", help="removes subjects from the background (default: OpenCV)")
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where it runs")
     group.add_argument("--engine", choices=("local", "ray"), default="local", help="(default: local)")
-    group.add_argument("--processes", type=int, default=1, metavar="N", help="of the local engine (default: 1)")
+    add(group, "--processes")
     group.add_argument("--address", help="of a running Ray cluster, e.g. auto")
-    group.add_argument("--workers", type=int, metavar="N", help="of each step on Ray (default: all there is room for)")
+    group.add_argument(
+        "--workers", type=int, metavar="N", help="of each step on Ray (default: as many as fit the cluster)"
+    )
     group.add_argument("--unit-timeout", type=float, metavar="S", help="seconds a shard may take (default: 12 h)")
-    group.add_argument("--retry-failed", action="store_true", help="do shards again in which a clip failed")
-    group.add_argument("--overwrite", action="store_true", help="do shards again that were made with other options")
+    add(group, "--retry-failed")
+    group.add_argument("--overwrite", action="store_true", help="replace shards that were made with other options")
 
 
 def _add_after(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("afterwards")
-    group.add_argument("--no-pairs", action="store_true", help="do not look for pairs across videos")
-    group.add_argument("--views-model", metavar="MODEL", help="makes views: openai:<model>, a Hub id or a folder")
-    group.add_argument("--views-max-cost", type=float, metavar="X", help="what they may cost in all, in US dollars")
-    group.add_argument("--report", action="store_true", help="write an HTML page about what was kept and dropped")
-    group.add_argument("--verify", action="store_true", help="check the result: counts, checksums, masks that decode")
+    group.add_argument("--no-pairs", action="store_true", help="make no pairs across videos")
+    group.add_argument(
+        "--views-model", metavar="MODEL", help="makes views of the subjects: openai:<model>, a Hub id or a folder"
+    )
+    group.add_argument("--views-max-cost", type=float, metavar="X", help="limit of their total cost, in US dollars")
+    group.add_argument(
+        "--report", action="store_true", help="write an HTML page about the clips that each stage dropped"
+    )
+    add(group, "--verify")
     group.add_argument("--push", metavar="ORG/NAME", help="upload it as a dataset on the Hub")
-    group.add_argument("--private", action="store_true", help="make a repo that --push creates private")
+    add(group, "--private")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build, and print what each stage kept; 1 where something is left to do or to look at."""
+    """Build, and print the counts of each stage; 1 if a shard is not done or the check finds problems."""
     from opens2v_hf.data.opens2v5m.shards.verify import verify
     from opens2v_hf.pipeline.api import build
 
+    hide_bars(downloads=is_quiet())
     options = _options(arguments)
     stages = names_of(arguments.stages)
     if arguments.probe is not None and not arguments.plan:
@@ -193,7 +223,7 @@ def _plan(arguments: argparse.Namespace, options: Any, stages: list[str] | None)
     from opens2v_hf.pipeline.plan import plan_build
 
     if arguments.source is None:
-        raise ArgumentError("--plan is for a place with videos; applying stages anew takes what these stages take")
+        raise ArgumentError("--plan needs a folder of videos as SOURCE; there is no plan for --from")
     say(
         plan_build(
             arguments.source, options=options, stages=stages, limit=arguments.limit, probe=arguments.probe,

@@ -1,4 +1,4 @@
-"""`opens2v calibrate`: golden inputs, scored here, beside the numbers that the models gave elsewhere."""
+"""`opens2v calibrate`: scores of golden inputs, compared with the numbers of the same models on other machines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opens2v_hf._util.console import say, say_json
+from opens2v_hf._util.console import hide_bars, is_quiet, say, say_json
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     from opens2v_hf.models.roles import ROLES
 
-    parser.add_argument("--metrics", metavar="A,B", help="comma-separated (default: as `opens2v score`)")
+    add(parser, "--metrics", help="names of metrics, with commas between them (default: as `opens2v score`)")
     parser.add_argument(
         "--precision", metavar="A,B", default="float16,bfloat16",
         help="compared with float32, for networks that take a dtype; none to leave it out (default: float16,bfloat16)",
     )  # fmt: skip
-    parser.add_argument("--record", metavar="FILE", help="JSON file for what was measured, as rows of known numbers")
+    parser.add_argument("--record", metavar="FILE", help="JSON file for the measured numbers, as rows of known numbers")
     add_models(parser, ROLES)
     add(parser, "--json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score, compare, print; 1 where a number differs, a model failed, or the golden inputs are drawn otherwise."""
+    """Score, compare, print; 1 if a number differs, a model fails, or the golden inputs are rendered differently."""
     from dataclasses import asdict
 
     from opens2v_hf.evaluation.calibrate import as_row, calibrate
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.models.info import EMBEDDED
     from opens2v_hf.results.result import write_json
 
+    hide_bars(downloads=is_quiet())
     names = names_of(arguments.metrics) or list(DEFAULT_METRICS)
     roles = list(dict.fromkeys(role for name in names if name in METRICS for role in METRICS[name].roles))
     chosen = chosen_models(arguments, roles)
@@ -62,7 +63,7 @@ def _text(same: bool, verdicts: Sequence[Verdict]) -> str:
     lines = []
     if not same:
         lines.append(
-            "the golden inputs are drawn otherwise here (another Pillow, OpenCV or numpy): no number can be compared"
+            "the golden inputs are rendered differently here (another Pillow, OpenCV or numpy); nothing is comparable"
         )
     for one in verdicts:
         made = one.measured
@@ -70,7 +71,7 @@ def _text(same: bool, verdicts: Sequence[Verdict]) -> str:
         lines.append(f"{made.metric:<18}  {made.dtype:<8}  {one.state:<8}  {values or made.problem}")
         if one.known is not None and one.difference is not None:
             known = one.known
-            lines.append(f"    {one.difference:.2g} from what it gave on {known.hardware} (may be {known.tolerance:g})")
+            lines.append(f"    {one.difference:.2g} from the value on {known.hardware} (tolerance {known.tolerance:g})")
         if one.from_full is not None:
             lines.append(f"    {one.from_full:.2g} from float32 on this device")
         if made.problem and values:

@@ -1,4 +1,4 @@
-"""`opens2v compare`: two results, and which of their differences are real."""
+"""`opens2v compare`: two results, with a test of each difference."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     from opens2v_hf.results.compare import TOP
 
-    parser.add_argument("a", metavar="A", help="what `opens2v score` wrote: a JSON file, or the folder that holds it")
-    parser.add_argument("b", metavar="B", help="another one, of the same split")
+    parser.add_argument("a", metavar="A", help="result of `opens2v score`: a JSON file or its folder")
+    parser.add_argument("b", metavar="B", help="result of another model on the same split")
     add(parser, "--scoring", "--weights")
     parser.add_argument(
         "--top", type=int, default=TOP, metavar="N", help=f"prompts named for each column (default: {TOP})"

@@ -7,37 +7,38 @@ import os
 from pathlib import Path
 
 from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 from opens2v_hf.errors import SourceError
 
 MOST_NAMED = 5
 
 DESCRIPTION = """Converts OpenS2V-5M from its released layout (a folder, or a URL such as
-hf://datasets/BestWishYsh/OpenS2V-5M) to Parquet shards. The same command goes on with a conversion that was stopped,
-however it was. Records that cannot be read are left out and listed in rejected.jsonl."""
+hf://datasets/BestWishYsh/OpenS2V-5M) to Parquet shards. The same command resumes a conversion that was stopped or
+killed. Records that cannot be read are left out and listed in rejected.jsonl."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of the command."""
+    """Declare what the command takes."""
     parser.description = DESCRIPTION
     parser.add_argument("source", help="the released layout: a folder or a URL that fsspec knows")
     parser.add_argument("target", type=Path, help="folder of the converted dataset")
     parser.add_argument(
-        "--videos",
+        "--video-storage",
         choices=("embed", "reference"),
         default="embed",
-        help="put the videos into the shards, or point to where they lie (default: embed)",
+        help="put the videos into the shards, or only pointers to them (default: embed)",
     )
     parser.add_argument(
         "--url-base",
         metavar="URL",
-        help="with --videos reference: what the pointers begin with instead of SOURCE, where SOURCE is a local copy",
+        help="with --video-storage reference: prefix of the pointers in place of SOURCE, if SOURCE is a local copy",
     )
     parser.add_argument(
         "--configs",
         nargs="+",
         choices=("regular", "cross_pairs", "views"),
         default=("regular", "cross_pairs", "views"),
-        help="what to convert (default: all there is)",
+        help="configs to convert (default: all that SOURCE has)",
     )
     parser.add_argument("--parts", nargs="+", metavar="PART", help="parts to convert (default: all)")
     parser.add_argument(
@@ -46,30 +47,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="all",
         help="which set of released records (default: all)",
     )
-    parser.add_argument("--index-dir", metavar="DIR", help="where indices of the split tars lie already")
-    parser.add_argument(
-        "--index-only", action="store_true", help="only build the indices of the split tars, and put them into TARGET"
-    )
-    parser.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="shards made at a time (default: one a core)"
-    )
+    add(parser, "--index-dir")
+    parser.add_argument("--index-only", action="store_true", help="only write the indices of the split tars to TARGET")
+    add(parser, "--processes", default=os.cpu_count() or 1)
     parser.add_argument(
         "--json-bytes",
         type=int,
         metavar="N",
         help="bytes of released JSON in a shard (default: 8 MiB with embedded videos, else 256 MiB)",
     )
-    parser.add_argument("--verify", action="store_true", help="check the result: counts, checksums, masks that decode")
+    add(parser, "--verify")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the command.
+    """Run the command.
 
     Returns:
-        The exit status: 0, or 1 where the check has found problems.
+        The exit status: 0, or 1 if the check finds problems.
 
     Raises:
-        OpenS2VError: the conversion cannot be done; the message says why.
+        OpenS2VError: the conversion cannot be done; the message has the reason.
     """
     from opens2v_hf.data.opens2v5m.released.samples import read_layout
     from opens2v_hf.data.opens2v5m.released.tar_index import load_index
@@ -80,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = read_layout(arguments.source, subset=arguments.subset, index_dir=arguments.index_dir)
     plan = plan_conversion(
         layout,
-        videos=arguments.videos,
+        videos=arguments.video_storage,
         url_base=arguments.url_base,
         configs=("regular",) if arguments.index_only else tuple(arguments.configs),
         parts=None if arguments.parts is None else tuple(arguments.parts),
@@ -105,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     for config, rows in done.rows.items():
         say(f"{config}: {rows} rows")
     if done.rejected:
-        say(f"{done.rejected} records were left out; {done.folder / REJECTED} says which and why")
+        say(f"{done.rejected} records were left out; {done.folder / REJECTED} lists them with reasons")
     if not arguments.verify:
         return 0
     found = verify(arguments.target)

@@ -1,4 +1,4 @@
-"""The main job on data that this package makes itself: a sample, simulated models, their scores, a report."""
+"""The demo on synthetic data: a sample, simulated models, their scores, a report, a generator, a dataset."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from opens2v_hf.video.sampling import linspace
 SPLIT = "open-domain"
 
 _STRIP_FRAMES = linspace(8)
-_QUICK = ("gmescore", "motion_amplitude")  # metrics that score a video in a second
+_QUICK = ("gmescore", "motion_amplitude")  # metrics that take a second for a video
 
 
 def run_demo(
@@ -53,16 +53,16 @@ def run_demo(
     """Make the synthetic sample, stream it, score every simulated model with the embedded models, write a report.
 
     Args:
-        folder: gets `sample/`, `results/<model>/open-domain.json` and `report/`. Scores that an earlier demo of the
-            same sample left there are not computed again.
+        folder: for `sample/`, `results/<model>/open-domain.json` and `report/`. Scores of an earlier demo of the same
+            sample are not computed again.
         per_category: samples of each of the eight id prefixes.
         seed: of the sample.
-        metrics: names of the metrics; by default all that work with embedded models alone.
-        say: is called with what happens, a line or a table at a time.
-        width: of the terminal; wider tables and lines are broken. By default there is no limit.
+        metrics: names of the metrics; by default all whose models are embedded.
+        say: called with each line or table of output.
+        width: of the terminal, at which tables and lines are wrapped; None for no limit.
 
     Returns:
-        One result a simulated model.
+        A result for each simulated model.
 
     Raises:
         ArgumentError: a number or seed out of range.
@@ -121,7 +121,7 @@ def _run_demo(
 
 
 def _from_a_name(target: Path, benchmark: Path, metrics: Sequence[str], say: Callable[[str], object]) -> None:
-    """Go from a model's name to its scorecard, with the tiny pipeline whose weights are random."""
+    """From a model's name to its scorecard, with the tiny pipeline of random weights."""
     if find_spec("diffusers") is None:
         say("making videos needs diffusers: pip install 'opens2v-hf[generate]'")
         return
@@ -141,11 +141,11 @@ def _from_a_name(target: Path, benchmark: Path, metrics: Sequence[str], say: Cal
     columns = result.scorecard().columns
     values = {name: columns[name].normalised for name in quick}
     shown = ", ".join(f"{name} {value:.2%}" for name, value in values.items() if value is not None)
-    say(f"{shown}: the videos are noise, so these numbers say nothing but that every step works")
+    say(f"{shown}: the videos are noise, so these numbers only show that every step works")
 
 
 def _from_videos(target: Path, seed: int, say: Callable[[str], object]) -> None:
-    """Go from ten videos to a dataset like OpenS2V-5M, and show a sample of it."""
+    """From ten videos to a dataset like OpenS2V-5M and the page of a sample."""
     from datasets import load_dataset
 
     from opens2v_hf.reports.sheet.show import DatasetLocation, fetch, write_sheet
@@ -163,12 +163,12 @@ def _from_videos(target: Path, seed: int, say: Callable[[str], object]) -> None:
 
 
 def embedded_metrics() -> list[str]:
-    """Names of the metrics that need no model beyond the embedded ones."""
+    """Names of the metrics whose models are all embedded."""
     return [name for name in DEFAULT_METRICS if all(has_embedded(role) for role in METRICS[name].roles)]
 
 
 def _stream(benchmark: Path, say: Callable[[str], object]) -> None:
-    """Read the sample as a user would, and show its first row."""
+    """Stream the sample with `datasets` and print its first row."""
     from datasets import load_dataset
 
     rows = load_dataset("opens2v-eval", SPLIT, split="test", data_dir=str(benchmark), streaming=True)
@@ -180,7 +180,7 @@ def _stream(benchmark: Path, say: Callable[[str], object]) -> None:
 
 
 def _strips(folders: SampleFolders, split: EvalSplit, per_category: int) -> Picture:
-    """Frames of one sample as each simulated model shows it."""
+    """Frames of one sample by each simulated model."""
     sample_id = next(i for i in eval_ids(per_category) if i.startswith("singleobj"))
     prompt = next(sample.prompt for sample in split.samples if sample.id == sample_id)
     figure = Figure(figsize=(11, 0.95 * len(folders.videos) + 0.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""`opens2v doctor`: what is installed, what will be used, what is missing; and what a run will take."""
+"""`opens2v doctor`: a check of the installation, and an estimate of a run."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from opens2v_hf.evaluation.cost_constants import GPUS
 
     group = parser.add_argument_group("estimate", "seconds, memory and dollars of a run, instead of the list")
-    group.add_argument("--estimate", action="store_true", help="print what scoring a split takes")
+    group.add_argument("--estimate", action="store_true", help="print the estimate of scoring a split")
     add(group, "--split")
-    group.add_argument("--gpu", metavar="GPU", help=f"{', '.join(GPUS)} (default: the one of this machine)")
+    group.add_argument("--gpu", metavar="GPU", help=f"{', '.join(GPUS)} (default: that of this machine)")
     group.add_argument("--num-gpus", type=int, default=1, metavar="N", help="that share the videos (default: 1)")
     group.add_argument("--cores", type=int, default=8, metavar="N", help="of the processor (default: 8)")
-    group.add_argument("--metrics", metavar="A,B", help="comma-separated (default: all)")
+    add(group, "--metrics")
     group.add_argument("--frames", type=int, default=121, metavar="N", help="of a video (default: 121)")
     group.add_argument("--width", type=int, default=1280, metavar="N", help="in pixels (default: 1280)")
     group.add_argument("--height", type=int, default=720, metavar="N", help="in pixels (default: 720)")
     group.add_argument("--judge", metavar="MODEL", help="of NaturalScore (default: the released one, by its price)")
-    group.add_argument("--model", metavar="MODEL", help="that makes the videos first")
-    group.add_argument("--measured", metavar="RUN", help="--out of a run, whose own seconds count more than formulas")
+    add(group, "--model")
+    group.add_argument("--measured", metavar="RUN", help="--out of a run whose measured seconds replace formulas")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings, and 1 where something is missing; or an estimate."""
+    """Print the findings or the estimate; 1 if something is missing."""
     import opens2v_hf
 
     if arguments.estimate:
@@ -50,7 +50,7 @@ def _estimate(arguments: argparse.Namespace) -> int:
 
     gpu = arguments.gpu or gpu_here()
     if gpu is None:
-        raise ArgumentError("this machine has no GPU of which figures are known; name one with `gpu=`")
+        raise ArgumentError("this machine has no GPU with known figures; name one with `gpu=`")
     shape = VideoShape(arguments.frames, arguments.width, arguments.height)
     made = estimate(
         arguments.split,

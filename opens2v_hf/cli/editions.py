@@ -1,4 +1,4 @@
-"""`opens2v editions`: the frozen records behind the leaderboard's numbers."""
+"""`opens2v editions`: the frozen models and settings of the leaderboard's numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "results", nargs="*", metavar="RESULT", help="say which edition these results are of, and why not"
+        "results",
+        nargs="*",
+        metavar="RESULT",
+        help="results whose edition is printed, or the reasons why they have none",
     )
     add(parser, "--json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the records, or what results are of; 1 where one is of no edition."""
+    """Print the records, or the editions of results; 1 if a result has none."""
     from opens2v_hf.results.columns import column_metrics
     from opens2v_hf.results.editions import editions
     from opens2v_hf.results.reading import read_results

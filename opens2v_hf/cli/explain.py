@@ -1,10 +1,10 @@
-"""`opens2v explain`: why the NexusScore of a video is what it is."""
+"""`opens2v explain`: the steps that lead to the NexusScore of a video."""
 
 from __future__ import annotations
 
 import argparse
 
-from opens2v_hf._util.console import say
+from opens2v_hf._util.console import hide_bars, is_quiet, say
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("video", metavar="VIDEO", help="a video file")
-    add(parser, "--out", required=True, help="folder that gets <id>.html and <id>.png")
+    add(parser, "--out", required=True, help="folder for <id>.html and <id>.png")
     parser.add_argument(
         "--id",
         metavar="ID",
@@ -24,16 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(parser, "--split", "--data-dir", "--revision")
     parser.add_argument(
         "--image", action="append", default=[], metavar="FILE",
-        help="a reference picture in place of the benchmark's; may be repeated, each with its --label",
+        help="reference picture in place of the benchmark's; may be repeated, each with its --label",
     )  # fmt: skip
-    parser.add_argument("--label", action="append", default=[], metavar="TEXT", help="of the --image in the same place")
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="TEXT", help="of the --image with the same position"
+    )
     add(parser, "--variant", default="released", choices=VARIANTS)
     add(parser, "--num-frames", "--backend", "--option")
     add_models(parser, NEXUS_ROLES)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and the picture, print why; 1 where the video has no score because something failed."""
+    """Write the page and the picture, print the reasons; 1 if scoring failed."""
     import opens2v_hf
     from opens2v_hf._api import NEXUS_ROLES
     from opens2v_hf.reports.explain import write_explanation
@@ -41,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.scores.outcome import Status
 
     options, loading = parse_options(arguments.option, ["nexusscore"])
+    hide_bars(downloads=is_quiet())
     explanation = opens2v_hf.explain(
         arguments.video,
         id=arguments.id,

@@ -1,4 +1,4 @@
-"""`opens2v export`: clips of a dataset in the form of another library."""
+"""`opens2v export`: clips of a dataset in the format of another library."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from opens2v_hf._util.console import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("dataset", metavar="DATASET", help="folder or URL: shards, or the released layout")
-    parser.add_argument("folder", metavar="OUT", type=Path, help="folder of the files; empty or missing")
+    parser.add_argument("dataset", metavar="DATASET", help="folder or URL of shards or of the released layout")
+    parser.add_argument("folder", metavar="OUT", type=Path, help="folder for the files; empty or missing")
     parser.add_argument("--format", choices=("webdataset",), default="webdataset", help="(default: webdataset)")
     parser.add_argument("--tar-megabytes", type=int, default=1000, metavar="N", help="of a tar (default: 1000)")
 

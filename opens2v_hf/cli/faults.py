@@ -1,4 +1,4 @@
-"""`opens2v faults`: which column sees which fault, on synthetic scenes."""
+"""`opens2v faults`: which column detects which fault, on synthetic scenes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from opens2v_hf.cli.options import add
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--scenes", type=int, default=80, metavar="N", help="synthetic scenes to draw (default: 80)")
+    parser.add_argument("--scenes", type=int, default=80, metavar="N", help="number of synthetic scenes (default: 80)")
     add(parser, "--json")
 
 

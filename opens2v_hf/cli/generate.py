@@ -7,15 +7,11 @@ from typing import Any
 
 from opens2v_hf._util.console import say
 from opens2v_hf.cli.as_job import add_job_arguments
-
-MODEL_HELP = (
-    "Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., hf:provider/org/model, "
-    "or embedded"
-)
+from opens2v_hf.cli.options import add
 
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of everything that makes videos."""
+    """Declare the flags of every command that makes videos."""
     group = parser.add_argument_group("making the videos")
     group.add_argument("--model-revision", metavar="REV", help="branch, tag or commit of the model's repo")
     group.add_argument("--lora", metavar="LORA", help="on top of the pipeline: Hub id (org/name[/file][@rev]) or file")
@@ -25,9 +21,12 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--gen-guidance", type=float, metavar="X")
     group.add_argument("--gen-flow-shift", type=float, metavar="X")
     group.add_argument("--gen-negative-prompt", metavar="TEXT")
-    group.add_argument("--seed", type=int, default=42, help="of every video (default: 42)")
+    add(group, "--seed", default=42, help="of every video (default: 42)")
     group.add_argument(
-        "--seeds", type=_seeds, metavar="A,B", help="several videos of each sample; the result is about the first seed"
+        "--seeds",
+        type=_seeds,
+        metavar="A,B",
+        help="make a video of each sample with each of these seeds; the result is that of the first",
     )
     group.add_argument(
         "--too-many-references",
@@ -38,33 +37,25 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--references", choices=("given", "none"), default="given", help="none: from the text alone, as an ablation"
     )
-    group.add_argument("--accept-license", action="store_true", help="the model's licence was read and allows the use")
+    add(group, "--accept-license")
     group.add_argument("--generator-device", metavar="DEVICE", help="of the model that makes the videos")
     group.add_argument("--generator-dtype", metavar="DTYPE", help="of its weights")
     group.add_argument(
         "--videos-repo",
         metavar="ORG/NAME",
-        help="push videos and records to this Hub dataset, as Results/<model>/<id>.mp4",
+        help="Hub dataset that the videos and records are pushed to, as Results/<model>/<id>.mp4",
     )
-    group.add_argument(
-        "--videos-private", action="store_true", help="make that repo private, where it is not there yet"
-    )
+    group.add_argument("--videos-private", action="store_true", help="make that repo private if it is created")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "--model", required=True, metavar="MODEL",
-        help=MODEL_HELP,
-    )  # fmt: skip
-    parser.add_argument("--split", default="open-domain", help="of the benchmark (default: open-domain)")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder or hf:// URL of the benchmark")
-    parser.add_argument("--revision", help="of the benchmark's Hub repo")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the videos go to DIR/videos")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N samples, from the categories in turn")
-    parser.add_argument("--retry-failed", action="store_true", help="try again what failed")
+    add(parser, "--model", required=True)
+    add(parser, "--split", "--data-dir", "--revision")
+    add(parser, "--out", required=True, help="folder that gets the videos, in FOLDER/videos")
+    add(parser, "--limit", "--retry-failed")
     add_generation_arguments(parser)
-    add_job_arguments(parser, local=("model", "data_dir", "recipe"))
+    add_job_arguments(parser, local=("model", "lora", "data_dir", "recipe"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         of_seed = f"seed {each.settings.seed}, " if made.others else ""
         for sample_id, reason in each.failed.items():
             say(f"{of_seed}{sample_id}: {reason}", error=True)
-        place = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
-        say(f"{len(each.made)} videos in {place} ({each.num_reused} were there), {len(each.failed)} failed")
+        folder = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
+        say(f"{len(each.made)} videos in {folder} ({each.num_reused} from earlier runs), {len(each.failed)} failed")
     remarks = {f"references changed ({how})": count for how, count in made.references_changed.items()}
     remarks |= {"prompts cut by the text encoder": len(made.prompts_cut)}
     remarks |= {"prompts rewritten": len(made.prompts_rewritten)}
@@ -103,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check_push(arguments: argparse.Namespace) -> None:
-    """Find out before videos are made whether they can be pushed."""
+    """Raise before any video is made if the videos cannot be pushed."""
     from opens2v_hf.hub.videos import check_videos_repo
 
     if arguments.videos_repo:
@@ -111,7 +102,7 @@ def check_push(arguments: argparse.Namespace) -> None:
 
 
 def push(arguments: argparse.Namespace) -> None:
-    """Push the videos, where that was asked for."""
+    """Push the videos to the repo of `--videos-repo`, if it is given."""
     from opens2v_hf._util.console import remark
     from opens2v_hf.evaluation.generated import name_of_model
     from opens2v_hf.hub.videos import push_videos

@@ -1,4 +1,4 @@
-"""`opens2v job`: what has become of commands that run as Hugging Face Jobs."""
+"""`opens2v job`: status, logs, results and cancellation of commands that run as Hugging Face Jobs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do")
     parser.add_argument("id", metavar="ID", nargs="?", help="of the job, or the --out of the command that started it")
     add(parser, "--namespace", help="organisation that the job belongs to (default: you)")
-    add(parser, "--out", help="gets what fetch copies (default: the folder given as ID)")
+    add(parser, "--out", help="folder for the fetched files (default: the folder given as ID)")
     parser.add_argument("--follow", action="store_true", help="logs: until the job ends; then its result is fetched")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what is asked; of fetch, the command's exit code, and 1 where it has not come to its end."""
+    """Do the action. The exit code of `fetch` is that of the command, or 1 if the command has not ended by itself."""
     from huggingface_hub import HfApi
 
     from opens2v_hf.hub.jobs import watch
@@ -47,11 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     record = _record(arguments, api)
     if arguments.action == "status":
         say(_line(watch.inspect(record.id, namespace=record.namespace, api=api)))
-        say(f"  kept in {record.repo_id}, folder {record.path}")
+        say(f"  stored in {record.repo_id}, folder {record.path}")
         return 0
     if arguments.action == "cancel":
         watch.cancel(record.id, namespace=record.namespace, api=api)
-        say(f"job {record.id} is stopped; what it has copied stays: opens2v job fetch {record.id}")
+        say(f"job {record.id} is stopped; its copied files remain: opens2v job fetch {record.id}")
         return 0
     if arguments.action == "logs" and not arguments.follow:
         for line in watch.logs(record, follow=False, api=api):
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "logs":
         return follow(record, out, api)
     fetched = watch.fetch(record, out, api=api)
-    ended = "has not come to its end" if fetched.exit_code is None else f"ended with code {fetched.exit_code}"
+    ended = "has not ended by itself" if fetched.exit_code is None else f"ended with code {fetched.exit_code}"
     say(f"fetched {fetched.num_files} files to {out}; the command {ended}")
     return 1 if fetched.exit_code is None else fetched.exit_code
 
@@ -83,7 +83,7 @@ def _out(arguments: argparse.Namespace) -> Path:
         return Path(arguments.out)
     if Path(arguments.id).is_dir():
         return Path(arguments.id)
-    raise ArgumentError("say where the result goes; give `out=`")
+    raise ArgumentError("fetch needs a folder for the result; give `out=`")
 
 
 def _line(job: JobInfo) -> str:

@@ -1,4 +1,4 @@
-"""`--option NAME.KEY=VALUE`: every option of every metric, and every argument of loading a model."""
+"""`--option NAME.KEY=VALUE`: options of metrics and arguments of loading models."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _BEHIND = {
     ),
     "face_detector": (("opens2v_hf.models.faces.insightface_detector", "InsightFaceDetector.from_pretrained"),),
 }
-"""Role to the loaders that the role's own one hands arguments on to."""
+"""Role to further loaders that get the arguments of the role's own loader."""
 
 _OF_TRANSFORMERS = ("attn_implementation", "device_map", "max_memory", "quantization_config")
-"""Arguments of `from_pretrained` of transformers that can be written as words."""
+"""Arguments of `from_pretrained` of transformers that can be given on a command line."""
 
 
 def parse_options(
@@ -35,14 +35,14 @@ def parse_options(
     """The options of metrics and the loading arguments of roles.
 
     Args:
-        words: of `--option`, each NAME.KEY=VALUE; a value that is JSON is taken for what it says, any other is a text.
-        metrics: that are asked for.
+        words: of `--option`, each NAME.KEY=VALUE; a value that is JSON is parsed, any other is text.
+        metrics: names of the metrics of the run.
 
     Returns:
         Metric to its options, and role to arguments of loading its model.
 
     Raises:
-        ArgumentError: a word has another form, or names nothing that there is; near names are in the message.
+        ArgumentError: a word has another form, or a name is unknown; the message has the nearest names.
     """
     from opens2v_hf.metrics.registry import METRICS
     from opens2v_hf.models.roles import ROLES
@@ -55,7 +55,7 @@ def parse_options(
         name, key, value = _split(word)
         if key in options.get(name, {}) or key in loading.get(name, {}):
             raise ArgumentError(f"--option {name}.{key} is given twice")
-        if key in _NOT_IN_WORDS:  # other users of a machine can read the words of a command
+        if key in _NOT_IN_WORDS:  # other users of a machine can read command lines
             raise ArgumentError(f"{key} does not belong on a command line; set the environment variable OPENAI_API_KEY")
         if name in known:
             _check_key(word, name, key, known[name].options)
@@ -64,7 +64,7 @@ def parse_options(
             _check_key(word, name, key, _loading_arguments(name))
             loading.setdefault(name, {})[key] = value
         elif name in METRICS or name in ROLES:
-            raise ArgumentError(f"--option {word}: {name} has no part in the metrics asked for ({', '.join(metrics)})")
+            raise ArgumentError(f"--option {word}: no metric of this run uses {name} (metrics: {', '.join(metrics)})")
         else:
             raise ArgumentError(
                 f"--option {word}: there is no metric or role {name!r}; {_near(name, [*known, *roles])}"
@@ -91,7 +91,7 @@ def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
 
 
 def _loading_arguments(role: str) -> list[str]:
-    """Names of the arguments of loading a role's model, whichever kind of model it is."""
+    """Names of the arguments of loading a role's model, for all kinds of models of that role."""
     from opens2v_hf.models.judge.options import known_options
     from opens2v_hf.models.roles import ROLES
 

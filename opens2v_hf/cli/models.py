@@ -1,17 +1,18 @@
-"""`opens2v models`: which models can be scored by their name."""
+"""`opens2v models`: models that can be scored by their name."""
 
 from __future__ import annotations
 
 import argparse
 
 from opens2v_hf._util.console import say
+from opens2v_hf.cli.options import add
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="check this Hub id or folder instead of listing all")
-    parser.add_argument("--revision", help="of the Hub repo")
-    parser.add_argument("--accept-license", action="store_true", help="the licence was read and allows the use")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="Hub id or folder to check (default: list all)")
+    add(parser, "--revision", help="branch, tag or commit of the model's Hub repo")
+    add(parser, "--accept-license")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The flags of all commands: each is defined once, and means the same wherever it is taken."""
+"""The flags that several commands share. Each is defined once and has the same meaning in all of them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,35 @@ from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.scores.scorecard import SCORINGS, VERSIONS
 
 FLAGS: dict[str, dict[str, Any]] = {
+    # where data comes from
     "--split": {
         "choices": tuple(PROMPT_FILES),
         "default": "open-domain",
         "help": "of OpenS2V-Eval (default: open-domain)",
     },
-    "--data-dir": {"metavar": "PLACE", "help": "folder or hf:// URL of the dataset (default: its Hub repo)"},
-    "--revision": {"help": "of the dataset's Hub repo"},
+    "--data-dir": {"metavar": "FOLDER", "help": "folder or hf:// URL of the dataset (default: its Hub repo)"},
+    "--revision": {"help": "branch, tag or commit of the dataset's Hub repo"},
+    "--index-dir": {"metavar": "FOLDER", "help": "folder with indices of the split tars, see `opens2v convert`"},
     "--recursive": {"action": "store_true", "help": "search the subfolders of VIDEOS, too"},
     "--limit": {"type": int, "metavar": "N", "help": "at most N samples, from the categories in turn"},
-    "--ids": {"metavar": "A,B", "help": "these samples"},
-    "--category": {"metavar": "A,B", "help": "samples of these categories, e.g. singleface"},
-    "--out": {"metavar": "FOLDER", "help": "where everything is written"},
-    "--name": {"help": "of the model, as tables show it"},
+    "--ids": {"metavar": "A,B", "help": "only these samples"},
+    "--category": {"metavar": "A,B", "help": "only samples of these categories, e.g. singleface"},
+    "--backend": {"choices": ("auto", "decord", "pyav"), "default": "auto", "help": "video decoder (default: auto)"},
+    # what is made of it
+    "--out": {"metavar": "FOLDER", "help": "folder that is written"},
+    "--name": {"help": "name of the model in tables (default: from VIDEOS or the result)"},
     "--title": {"help": "of the page"},
+    "--json": {"action": "store_true", "help": "print everything as JSON"},
+    "--verify": {"action": "store_true", "help": "check the result: counts, checksums, masks that decode"},
+    "--retry-failed": {"action": "store_true", "help": "try again what failed in an earlier run"},
+    "--processes": {
+        "type": int,
+        "default": 1,
+        "metavar": "N",
+        "help": "processes of this machine that share the work (default: %(default)s)",
+    },
+    # scores
+    "--metrics": {"metavar": "A,B", "help": "names of metrics, with commas between them (default: all)"},
     "--weights": {
         "choices": VERSIONS,
         "default": VERSIONS[0],
@@ -34,21 +49,8 @@ FLAGS: dict[str, dict[str, Any]] = {
         "default": SCORINGS[0],
         "help": "strict counts a video that failed or is missing as the worst (default: released)",
     },
-    "--backend": {"choices": ("auto", "decord", "pyav"), "default": "auto", "help": "video decoder (default: auto)"},
     "--num-frames": {"type": int, "metavar": "N", "help": "frames that are sampled (default: 32, as released)"},
     "--variant": {"help": "definition of NexusScore (default: released)"},
-    "--reduce": {"choices": ("min", "mean", "max"), "help": "what to take of a cell that holds several numbers"},
-    "--resamples": {"type": int, "default": 1000, "metavar": "N", "help": "of the bootstrap (default: 1000)"},
-    "--seed": {"type": int, "default": 0, "help": "of the bootstrap (default: 0)"},
-    "--json": {"action": "store_true", "help": "print everything as JSON"},
-    "--models": {
-        "choices": ("embedded",),
-        "help": "the small models of this package for all roles not named below; not comparable with any leaderboard",
-    },
-    "--device": {"help": "cpu, cuda, cuda:1, mps (default: the best there is)"},
-    "--dtype": {
-        "help": "of the networks that take one: float16, bfloat16, float32 (default: float16 on CUDA, else float32)"
-    },
     "--option": {
         "action": "append",
         "default": [],
@@ -56,6 +58,33 @@ FLAGS: dict[str, dict[str, Any]] = {
         "help": "an option of a metric (nexusscore.box_threshold=0.5) or of loading a role's model "
         "(judge.timeout_s=60); may be repeated",
     },
+    "--column": {"metavar": "NAME", "help": "column of the tables, or metric of the results"},
+    "--reduce": {"choices": ("min", "mean", "max"), "help": "how several numbers in a cell become one"},
+    "--resamples": {"type": int, "default": 1000, "metavar": "N", "help": "of the bootstrap (default: 1000)"},
+    "--seed": {"type": int, "default": 0, "help": "of the bootstrap (default: 0)"},
+    # models
+    "--models": {
+        "choices": ("embedded",),
+        "help": "the small models of this package for all roles not named below; not comparable with any leaderboard",
+    },
+    "--model": {
+        "metavar": "MODEL",
+        "help": "makes the videos: Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., "
+        "hf:provider/org/model, or embedded",
+    },
+    "--accept-license": {
+        "action": "store_true",
+        "help": "confirm that the model's licence was read and allows the use",
+    },
+    "--device": {"help": "cpu, cuda, cuda:1, mps (default: the best there is)"},
+    "--dtype": {
+        "help": "of the networks that take one: float16, bfloat16, float32 (default: float16 on CUDA, else float32)"
+    },
+    # the Hub
+    "--results": {"metavar": "ORG/NAME", "help": "dataset of the leaderboard's results, e.g. org/opens2v-results"},
+    "--private": {"action": "store_true", "help": "make repos private that are created"},
+    "--dry-run": {"action": "store_true", "help": "show what would be done, and change nothing"},
+    "--yes": {"action": "store_true", "help": "start without asking"},
     "--job": {
         "metavar": "FLAVOUR",
         "help": "run the command as a Hugging Face Job on such a machine, e.g. a100-large; its price is shown first",
@@ -63,12 +92,12 @@ FLAGS: dict[str, dict[str, Any]] = {
     "--job-timeout": {"default": "6h", "metavar": "TIME", "help": "of the job: 90m, 6h, 2d (default: 6h)"},
     "--job-repo": {
         "metavar": "ORG/NAME",
-        "help": "private dataset that keeps what the job writes (default: <you>/opens2v-runs)",
+        "help": "private dataset for the files that the job writes (default: <you>/opens2v-runs)",
     },
     "--job-package": {"metavar": "SPEC", "help": "what pip installs in the job (default: this version of opens2v-hf)"},
     "--namespace": {"metavar": "NAME", "help": "organisation that pays for the job (default: you)"},
-    "--yes": {"action": "store_true", "help": "do not ask before the job is started"},
-    "--detach": {"action": "store_true", "help": "do not wait for the job; `opens2v job` looks after it"},
+    "--detach": {"action": "store_true", "help": "return once the job is started; see `opens2v job`"},
+    # every command
     "--config": {"metavar": "FILE", "help": "YAML file whose keys are flags without --; the command line wins"},
     "--quiet": {"action": "store_true", "help": "show no progress and no remarks"},
 }
@@ -84,7 +113,7 @@ def add(parser: Any, *flags: str, **changes: Any) -> None:
     Args:
         parser: or a group of one.
         flags: names of the flags.
-        changes: of `add_argument`, for all of them: `required`, `default`, `help`, `choices`.
+        changes: arguments of `add_argument` in place of those of the table: `required`, `default`, `help`, ...
     """
     for flag in flags:
         parser.add_argument(flag, **{**FLAGS[flag], **changes})
@@ -130,7 +159,7 @@ def chosen_models(
     Args:
         arguments: parsed.
         roles: that the metrics need.
-        loading: role to arguments of loading its model, which count more than flags.
+        loading: role to arguments of loading its model; they override the flags.
     """
     from opens2v_hf.models.info import EMBEDDED
     from opens2v_hf.models.roles import ROLES, ModelChoice

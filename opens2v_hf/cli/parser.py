@@ -1,4 +1,4 @@
-"""An argument parser whose errors are short and name the nearest option, and which takes its flags from a file, too."""
+"""An argument parser with short errors that name the nearest flag, and with flags from a YAML file."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ _MAX_CONFIG_BYTES = 1 << 20
 
 
 class Parser(argparse.ArgumentParser):
-    """See the module. No flag can be abbreviated: an abbreviation changes its meaning when a flag is added."""
+    """See the module. Flags cannot be abbreviated: a new flag could change the meaning of an abbreviation."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
         self.words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
-        """Print a short usage, what is wrong and the nearest flags, and end with code 2."""
+        """Print a usage line, the error and the nearest flags, and exit with code 2."""
         say(self.short_usage(), error=True)
         hints = [self._hint(word) for word in self.words if self._is_unknown(word)]
         for hint in dict.fromkeys(hints):
             if hint:
                 message = f"{message}; {hint}"
         say(f"{self.prog}: {one_line(message)}", error=True)
-        say(f"`{self.prog} --help` explains all", error=True)
+        say(f"`{self.prog} --help` lists all arguments", error=True)
         raise SystemExit(2)
 
     def short_usage(self) -> str:
-        """One line: what must be given, and that there are options."""
+        """The usage in one line, with the required arguments."""
         needed = []
         for action in self._actions:
-            if action.required and not action.option_strings:
+            if not action.option_strings and action.nargs != "?":
                 name = str(action.metavar or action.dest).upper()
-                needed.append(f"{name} [{name} ...]" if action.nargs == "+" else name)
+                needed.append({"+": f"{name} [{name} ...]", "*": f"[{name} ...]"}.get(str(action.nargs), name))
         for action in self._actions:
             if action.required and action.option_strings:
                 needed.append(f"{action.option_strings[-1]} {action.metavar or action.dest.upper()}")
         return f"usage: {' '.join([self.prog, *needed, '[OPTIONS]'])}"
 
     def unknown(self, words: Sequence[str]) -> NoReturn:
-        """Refuse words that no action took."""
+        """Refuse words that belong to no argument."""
         self.error(f"unrecognized arguments: {' '.join(words)}")
 
     def config_words(self, path: str) -> list[str]:
-        """The flags that a YAML file sets, as words of a command line; positional arguments get defaults.
+        """The flags of a YAML file as words of a command line; positional arguments get defaults.
 
         Args:
-            path: of a file with one mapping: flag without `--` to value. A list is for a flag that takes several
-                values; true sets a switch.
+            path: of a file with a mapping from flag without `--` to value. A list is for a flag with several values;
+                true sets a switch.
 
         Raises:
             ArgumentError: the file is missing or malformed, or a key is no flag of this command.
@@ -79,9 +79,10 @@ class Parser(argparse.ArgumentParser):
         return word.startswith("--") and len(word) > 2 and word.partition("=")[0] not in self._option_string_actions
 
     def _hint(self, word: str) -> str:
-        flag = word.partition("=")[0]
-        near = difflib.get_close_matches(flag, [name for name in self._option_string_actions if name[:2] == "--"], n=2)
-        return f"for {flag}, did you mean {' or '.join(near)}?" if near else ""
+        name = word.partition("=")[0][2:]
+        known = [flag[2:] for flag in self._option_string_actions if flag[:2] == "--"]
+        near = [f"--{one}" for one in difflib.get_close_matches(name, known, n=2)]  # dashes would count as alike
+        return f"for --{name}, did you mean {' or '.join(near)}?" if near else ""
 
 
 def _read_config(path: str) -> Mapping[Any, Any]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from opens2v_hf._util.console import say
 from opens2v_hf._version import __version__
+from opens2v_hf.cli.options import add
 
 _PACKAGE = "opens2v-hf"
 _WHY_OURS = (
-    f"The Spaces install {_PACKAGE}=={__version__} from the package index, and the cards tell others to install it: "
-    "whoever owns that name there runs code on all of their machines. Whether it is yours cannot be found out from "
-    "here, so you have to say so."
+    f"The Spaces install {_PACKAGE}=={__version__} from the package index, and the cards ask others to install it: the "
+    "owner of that name on the index runs code on all these machines. This command cannot check who owns it, so you "
+    "must confirm that it is yours."
 )
 
 
@@ -22,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
         "Creates or updates the project's repos on the Hub: both datasets, the Spaces of the metrics and the other "
-        "Spaces. It shows what it will do first. A second run uploads nothing; one that was stopped is gone on with by "
-        f"the same command. {_WHY_OURS}"
+        "Spaces. It prints its plan first. A second run uploads nothing, and the same command resumes a stopped run. "
+        f"{_WHY_OURS}"
     )
     parser.add_argument("--org", required=True, help="user or organisation")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="repos to publish (default: all whose data is given)")
     parser.add_argument(
         "--eval",
         dest="eval_source",
-        metavar="PLACE",
+        metavar="FOLDER",
         help="the benchmark in its released layout: a folder or an hf:// URL, for opens2v-eval",
     )
     parser.add_argument(
@@ -38,21 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="converted",
         type=Path,
         metavar="FOLDER",
-        help="what `opens2v convert` has written, for opens2v-5m",
+        help="output of `opens2v convert`, for opens2v-5m",
     )
-    parser.add_argument("--private", action="store_true", help="make the repos that are created private")
+    add(parser, "--private")
     parser.add_argument(
         "--package-is-ours",
         action="store_true",
-        help=f"say that {_PACKAGE} on the package index is yours, and holds this version ({__version__})",
+        help=f"confirm that {_PACKAGE} on the package index is yours and has this version ({__version__})",
     )
     answer = parser.add_mutually_exclusive_group()
-    answer.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
-    answer.add_argument("--yes", action="store_true", help="do it without asking")
+    add(answer, "--dry-run", "--yes")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show the plan and carry it out; 1 where it was not carried out."""
+    """Print the plan and carry it out; 1 if it is not confirmed."""
     from huggingface_hub import HfApi
 
     from opens2v_hf.cli.wording import in_flags
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     api = HfApi()
     if not arguments.dry_run:
         check_access(api, arguments.org)
-    from opens2v_hf.hub.repo_content import contents  # heavy; not before it is known that it is needed
+    from opens2v_hf.hub.repo_content import contents  # a slow import, after the quick checks
 
     with tempfile.TemporaryDirectory(prefix="opens2v-publish-") as work:
         repos, left_out = contents(
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.dry_run or all(entry.is_done for entry in plans):
             return 0
         if not arguments.package_is_ours and not _agreed(f"{_WHY_OURS}\nIs it yours?"):
-            say(f"nothing was published; --package-is-ours says that {_PACKAGE}=={__version__} on the index is yours")
+            say(f"nothing was published; --package-is-ours confirms that {_PACKAGE}=={__version__} is yours")
             return 1
         if not arguments.yes and not _agreed("Publish?"):
             say("nothing was published; --yes publishes without asking")

@@ -22,46 +22,41 @@ _LONGEST_LINE = 300
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
-        "Puts a result where others see it: into the model's repo, whose scores the Hub shows and ranks (--model); "
-        "into the results dataset of the leaderboard (--results), which is the way for models without a repo; or into "
-        "a file for the released Space (--space-json). On the Hub it opens a pull request, or updates your own open "
-        "one; nothing of others is changed."
+        "Publishes a result: in the model's repo, whose scores the Hub shows and ranks (--model); in the results "
+        "dataset of the leaderboard (--results), also for models without a repo; or in a file for the released Space "
+        "(--space-json). On the Hub it opens a pull request, or updates your own open one; it changes nothing of "
+        "others. --dry-run fails where the real call would; if the Hub cannot be reached it "
+        "shows what is known without it, and exits with 1."
     )
     parser.add_argument("result", metavar="RESULT", help="JSON file that `opens2v score` wrote, or its folder")
-    parser.add_argument("--model", metavar="ORG/NAME", help="the model's repo on the Hub")
-    parser.add_argument("--results", metavar="ORG/NAME", help="a results dataset, e.g. org/opens2v-results")
-    parser.add_argument("--space-json", metavar="FILE", type=Path, help="where the released Space's JSON is written")
+    add(parser, "--model", metavar="ORG/NAME", help="the model's repo on the Hub")
+    add(parser, "--results")
+    parser.add_argument("--space-json", metavar="FILE", type=Path, help="file for the JSON of the released Space")
     parser.add_argument("--direct", action="store_true", help="commit, instead of opening a pull request")
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="show what would be sent and change nothing; fails where the real call would. Without a way to the Hub it "
-        "shows what can be said here, and exits with 1",
-    )
-    add(parser, "--weights", "--scoring")
-    allow = parser.add_argument_group("what is refused otherwise")
-    allow.add_argument("--allow-partial", action="store_true", help="columns or videos are missing")
-    allow.add_argument("--allow-embedded", action="store_true", help="numbers of the embedded models")
+    add(parser, "--dry-run", "--weights", "--scoring")
+    allow = parser.add_argument_group("exceptions")
+    allow.add_argument("--allow-partial", action="store_true", help="allow missing columns or videos")
+    allow.add_argument("--allow-embedded", action="store_true", help="allow numbers of the embedded models")
     allow.add_argument(
         "--allow-not-comparable",
         action="store_true",
-        help="other models, options, prompts, weights or scoring than the leaderboard's",
+        help="allow other models, options, prompts, weights or scoring than the leaderboard's",
     )
     model = parser.add_argument_group("with --model")
     model.add_argument("--benchmark", metavar="ORG/NAME", help="dataset repo of the benchmark (default: upstream's)")
     model.add_argument("--source", metavar="URL", help="page about the evaluation (default: the benchmark's)")
     row = parser.add_argument_group("with --results")
-    row.add_argument("--name", help="of the model, as tables show it (default: as in the result)")
+    add(row, "--name")
     row.add_argument("--team", help="who evaluated it")
     row.add_argument("--link", default="", metavar="URL", help="the model's page")
     row.add_argument("--venue", choices=("Open-Source", "Closed-Source"), help="whether its weights are open")
-    row.add_argument("--owner", metavar="NAME", help="who owns the model's rows: you (default) or your organisation")
+    row.add_argument("--owner", metavar="NAME", help="owner of the model's rows: you (default) or your organisation")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Push, and say what was done or would be; 1 where a dry run could not look at the Hub."""
+    """Push, or print what would be pushed; 1 if a dry run cannot reach the Hub."""
     if not (arguments.model or arguments.results or arguments.space_json):
-        raise ArgumentError("say where to push: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
+        raise ArgumentError("name a target: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
     result = RunResult.load(arguments.result)
     if arguments.space_json:
         _write_space_json(result, arguments)
@@ -82,7 +77,7 @@ def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
     path: Path = arguments.space_json
     card = result.scorecard(version=arguments.weights, scoring=arguments.scoring)
     allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
-    check_comparable(result, card, allowed)  # the form has no room for a note
+    check_comparable(result, card, allowed)  # the format has no field for a note
     if not arguments.dry_run:
         say(f"wrote {write_released_form(card, path)}")
         return
@@ -127,7 +122,7 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
     except HubUnreachableError:
         if not arguments.dry_run:
             raise
-        owner = "you"  # whoever the token is of; `submit` says that the Hub was not asked
+        owner = "you"  # the token's owner is not known; `submit` reports that the Hub was not reached
     submission = make_submission(
         result,
         model=arguments.name or result.model,

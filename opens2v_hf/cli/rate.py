@@ -1,4 +1,4 @@
-"""`opens2v rate`: a page on which a person compares the videos of models, two at a time and blind."""
+"""`opens2v rate`: a page where a person compares the videos of models, two at a time and blind."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
         "videos", nargs="*", metavar="VIDEOS",
-        help="of each model a folder of <id>.mp4 files, or Hub dataset repo (org/name); without any, only the table is "
-        "written from the answers in --out",
+        help="for each model a folder of <id>.mp4 files or a Hub dataset repo (org/name); without any, the table is "
+        "written from the answers in --out, and no page is shown",
     )  # fmt: skip
     add(
         parser, "--out", metavar="FILE", default="ratings.jsonl",
-        help="gets a line for each answer as it comes, and the same command goes on from there; the table for `opens2v "
-        "agreement` lies beside it as .csv (default: ratings.jsonl)",
+        help="file that gets a line for each answer and from which the same command resumes; the table for `opens2v "
+        "agreement` has the same name with .csv (default: ratings.jsonl)",
     )  # fmt: skip
-    parser.add_argument("--rater", metavar="NAME", help="who answers")
+    parser.add_argument("--rater", metavar="NAME", help="name of the person who answers")
     parser.add_argument("--names", metavar="A,B", help="of the models, as results name them (default: from VIDEOS)")
-    parser.add_argument("--question", default=_QUESTION, metavar="TEXT", help=f"that is asked (default: {_QUESTION})")
+    parser.add_argument(
+        "--question", default=_QUESTION, metavar="TEXT", help=f"shown above the videos (default: {_QUESTION})"
+    )
     add(parser, "--split", "--data-dir", "--revision", "--recursive", "--limit", "--ids", "--category")
     add(parser, "--seed", help="of the order and the sides, which differ between raters (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the page until it is stopped, then write the table."""
+    """Serve the page until Ctrl-C, then write the table."""
     from opens2v_hf.results.answers import read_answers, write_table
 
     out = Path(arguments.out)
     if out.suffix.lower() == ".csv":
-        raise ArgumentError(f"--out gets the answers and must not end in .csv, as the table does (got {out})")
+        raise ArgumentError(f"--out must not end in .csv, which is the ending of the table (got {out})")
     if not out.absolute().parent.is_dir():
         raise ArgumentError(f"there is no folder {out.absolute().parent}; make it, or choose another --out")
     if arguments.videos:
         _serve(arguments, out)
     answers = read_answers(out)
     if not answers:
-        say(f"{out} holds no answers yet", error=True)
+        say(f"{out} has no answers yet", error=True)
         return 1
     table = out.with_suffix(".csv")
     write_table(table, answers)
@@ -66,18 +68,18 @@ def _serve(arguments: argparse.Namespace, out: Path) -> None:
             raise
         raise MissingDependencyError("the page needs gradio: pip install 'opens2v-hf[spaces]'") from error
     if not arguments.rater:
-        raise ArgumentError("--rater must name who answers")
+        raise ArgumentError("--rater must be the name of the person who answers")
     if not arguments.question.strip():
         raise ArgumentError("--question must not be empty")
     answers = [answer for answer in read_answers(out) if answer.rater == arguments.rater]
     asked = {answer.question for answer in answers}
     if asked - {arguments.question}:
-        raise ArgumentError(f"{out} holds answers of {arguments.rater} to another question; choose another --out")
+        raise ArgumentError(f"{out} has answers of {arguments.rater} to another question; choose another --out")
     opened = open_split(arguments.split, data_dir=arguments.data_dir, revision=arguments.revision)
     ids = [sample.id for sample in opened.samples]
-    founds = [find_videos(place, ids, recursive=arguments.recursive) for place in arguments.videos]
-    by_place = [name_of_maker(*given) for given in zip(arguments.videos, founds, strict=True)]
-    names = names_of(arguments.names) or by_place
+    founds = [find_videos(videos, ids, recursive=arguments.recursive) for videos in arguments.videos]
+    default_names = [name_of_maker(*given) for given in zip(arguments.videos, founds, strict=True)]
+    names = names_of(arguments.names) or default_names
     if len(names) != len(founds) or None in names or len(set(names)) < len(names):
         shown = ", ".join(str(name or "none") for name in names)
         raise ArgumentError(f"--names must give a different name for each of the VIDEOS (got {shown})")
@@ -99,5 +101,5 @@ def _serve(arguments: argparse.Namespace, out: Path) -> None:
         rater=arguments.rater, question=arguments.question, seed=arguments.seed, out=out,
     )  # fmt: skip
     say(f"{len(pairs)} pairs of videos for {arguments.rater}, {session.first_open()} answered; Ctrl-C ends the page")
-    with suppress(KeyboardInterrupt):  # how the page is ended
+    with suppress(KeyboardInterrupt):  # the way to end the page
         serve(session)

@@ -1,4 +1,4 @@
-"""`opens2v rejudge`: the stored answers of a judge, read again by this version."""
+"""`opens2v rejudge`: scores from the stored answers of a judge, parsed by this version."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from opens2v_hf.cli.options import add
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "result", metavar="RUN", help="what `opens2v score` wrote: a JSON file, or the folder that holds it"
+    parser.add_argument("result", metavar="RUN", help="result of `opens2v score`: a JSON file or its folder")
+    add(
+        parser,
+        "--out",
+        metavar="FILE",
+        help="file for the result with the new scores (default: only print the changes)",
     )
-    add(parser, "--out", metavar="FILE", help="result with the new scores to write (default: only say what changes)")
     add(parser, "--json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the answers, print what changes, write the result where that is wanted."""
+    """Parse the answers, print the changes, and write the result if `--out` is given."""
     from opens2v_hf.results.rejudge import METRIC, rejudge
     from opens2v_hf.results.result import RunResult
 
@@ -32,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             why = f" ({change.reason})" if change.reason else ""
             say(f"{change.id}: {_number(change.before)} -> {_number(change.after)}{why}")
         say(
-            f"{found.num_read} videos with stored answers were read again, {len(found.changes)} have another score"
-            + (f"; {found.num_without} videos have no stored answer and are as before" if found.num_without else "")
+            f"{found.num_read} videos with stored answers were parsed again, {len(found.changes)} have another score"
+            + (f"; {found.num_without} videos without a stored answer are unchanged" if found.num_without else "")
         )
         say(f"mean of {METRIC}: {_number(means[0])} -> {_number(means[1])}")
     if arguments.out:

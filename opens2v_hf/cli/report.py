@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "results",
         nargs="+",
         metavar="RESULT",
-        help="what `opens2v score` wrote: a JSON file, or a folder, of which all results are shown; with the "
-        "thumbnails in the folder <split>.thumbnails beside each",
+        help="result of `opens2v score`: a JSON file, or a folder with any number of them; thumbnails come from the "
+        "folder <split>.thumbnails next to each",
     )
     add(parser, "--out", required=True)
     add(parser, "--title", default=TITLE)
@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         parser,
         "--data-dir",
-        help="folder or hf:// URL of the benchmark that was scored: its prompts and reference pictures are shown with "
-        "the best and worst videos",
+        help="folder or hf:// URL of the scored benchmark, for its prompts and reference pictures next to the best and "
+        "worst videos",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and say where it is."""
+    """Write the page and print its path."""
     import opens2v_hf
 
     page = opens2v_hf.report(

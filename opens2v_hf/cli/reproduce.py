@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from opens2v_hf._util.console import say, say_json, terminal_width
-from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, check_push, generation_options, push
+from opens2v_hf._util.console import hide_bars, is_quiet, say, say_json, terminal_width
+from opens2v_hf.cli.as_job import add_job_arguments
+from opens2v_hf.cli.generate import add_generation_arguments, check_push, generation_options, push
 from opens2v_hf.cli.options import add
-from opens2v_hf.cli.score import GENERATOR_FLAGS, add_scoring_arguments, scoring_options
+from opens2v_hf.cli.score import GENERATOR_FLAGS, add_scoring_arguments, scoring_options, scoring_paths
 from opens2v_hf.errors import ArgumentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.description = (
-        "Scores a published row of the leaderboard again, and shows each column beside the published one, with its "
-        "interval and what differs. Without NAME it lists the rows and what is public of how each was made."
+        "Scores a published row of the leaderboard again, and compares each column with the published one: its "
+        "interval, and the differences in how the videos were made. Without NAME it lists the rows and their public "
+        "settings."
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="of the row, e.g. VACE-1.3B")
     parser.add_argument(
@@ -23,20 +25,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="source",
         choices=("results", "new"),
         default="results",
-        help="results: the videos that the benchmark's authors published; new: made anew by the model, with the "
+        help="results: the videos that the benchmark's authors published; new: new videos by the model, with the "
         "defaults of its authors (default: results)",
     )
-    parser.add_argument("--videos", metavar="VIDEOS", help="folder or repo that holds the videos, for --from results")
-    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos, for --from new: {MODEL_HELP}")
+    parser.add_argument("--videos", metavar="VIDEOS", help="folder or Hub repo of the videos, for --from results")
+    add(parser, "--model")
     add(parser, "--split", default=None, help="of OpenS2V-Eval (default: the first that has the row)")
-    add(parser, "--out", help="gets <split>.json and the journal from which the same command goes on")
+    add(parser, "--out", help="folder for <split>.json and the journal from which the same command resumes")
     add(parser, "--json")
     add_scoring_arguments(parser)
     add_generation_arguments(parser)
+    add_job_arguments(parser, local=scoring_paths())
+
+
+def check_before_job(arguments: argparse.Namespace) -> None:
+    """Refuse arguments with which the job would fail.
+
+    Raises:
+        ArgumentError: no row is named, there is none of that name, or it is not published on the split.
+    """
+    from opens2v_hf.leaderboard.reproduction.published_rows import published_row
+
+    if arguments.name is None:
+        raise ArgumentError("name the row that the job reproduces; `opens2v reproduce` without a name lists all rows")
+    published_row(arguments.name).split_or_first(arguments.split)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the rows, or reproduce one; 1 where a video is missing or failed."""
+    """List the rows, or reproduce one; 1 if a video is missing or failed."""
     import opens2v_hf
     from opens2v_hf._util import processes
 
@@ -46,8 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         raise ArgumentError("a reproduction needs a folder for its journal and result; give `out=`")
     if arguments.videos_repo and arguments.source != "new":
-        raise ArgumentError("--videos-repo is for videos that are made anew; give `source='new'` with it")
+        raise ArgumentError("--videos-repo is for new videos; give `source='new'` with it")
     check_push(arguments)
+    hide_bars(downloads=is_quiet() or not processes.is_main_process())
     making = {GENERATOR_FLAGS.get(key, key): value for key, value in generation_options(arguments).items()}
     reproduction = opens2v_hf.reproduce(
         arguments.name,
@@ -102,7 +119,7 @@ def _list(*, as_json: bool) -> None:
             f"authors' defaults: {known}" if known else "",
             *(f"{name}: {setting.value}" for name, setting in row.text.items()),
             f"not known: {'; '.join(row.unknown)}" if row.unknown else "",
-            f"--from new makes it with {row.model}"
+            f"--from new uses {row.model}"
             if row.model
             else f"--from new needs --model: {row.why_not_new.partition(';')[0]}",
         ):
@@ -110,6 +127,7 @@ def _list(*, as_json: bool) -> None:
                 say(wrapped(f"  {words}", width))
     say(
         wrapped(
-            "\nDefaults are those of each model's authors; what the leaderboard's team ran is not published.", width
+            "\nDefaults are those of each model's authors; the settings of the leaderboard's team are not published.",
+            width,
         )
     )

@@ -1,4 +1,4 @@
-"""`opens2v score`: the videos of a model, or a model whose videos are made first."""
+"""`opens2v score`: scores of a model's videos, which it can make first."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from opens2v_hf._util.console import say, terminal_width
+from opens2v_hf._util.console import hide_bars, is_quiet, say, terminal_width
 from opens2v_hf._util.text import one_line
 from opens2v_hf.cli.as_job import add_job_arguments
-from opens2v_hf.cli.generate import MODEL_HELP, add_generation_arguments, check_push, generation_options, push
+from opens2v_hf.cli.generate import add_generation_arguments, check_push, generation_options, push
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 from opens2v_hf.errors import ArgumentError
@@ -24,37 +24,41 @@ _JUDGE_FLAGS = ("base_url", "concurrency", "max_calls")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.models.roles import ROLES
-
     parser.add_argument(
         "videos", metavar="VIDEOS", nargs="?", help="folder of <id>.mp4 files, or Hub dataset repo (org/name)"
     )
-    parser.add_argument("--model", metavar="MODEL", help=f"makes the videos first, in OUT/videos: {MODEL_HELP}")
-    add(parser, "--split")
+    add(parser, "--model", "--split")
     add(
         parser,
         "--out",
         required=True,
-        help="gets <split>.json and the journal from which the same command goes on after it was stopped or killed",
+        help="folder for <split>.json, the videos of --model and the journal from which the same command resumes",
     )
-    add(parser, "--name", help="of the model, for tables (default: the last part of VIDEOS that says something)")
+    add(parser, "--name")
     add_scoring_arguments(parser)
     add_generation_arguments(parser)
-    add_job_arguments(parser, local=("videos", "model", "data_dir", "recipe", "rubric", "option", *ROLES))
+    add_job_arguments(parser, local=scoring_paths())
+
+
+def scoring_paths() -> tuple[str, ...]:
+    """Arguments that may name files or folders of this machine."""
+    from opens2v_hf.models.roles import ROLES
+
+    return ("videos", "model", "lora", "data_dir", "recipe", "rubric", "option", *ROLES)
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of every command that scores the videos of a model."""
+    """Declare the flags of every command that scores the videos of a model."""
     from opens2v_hf.evaluation.api import Resume
     from opens2v_hf.evaluation.passes import Memory
     from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
     from opens2v_hf.models.roles import ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
-    parser.add_argument(
+    add(
+        parser,
         "--metrics",
         default=",".join(DEFAULT_METRICS),
-        metavar="A,B",
         help=f"comma-separated, of {','.join(METRICS)} (default: all but "
         f"{' and '.join(name for name in METRICS if name not in DEFAULT_METRICS)})",
     )
@@ -62,32 +66,31 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         choices=get_args(Resume),
         default="auto",
-        help="auto: go on from what earlier runs finished in --out, and replace nothing else; retry-failed: try again "
-        "also what failed for a reason that lies in the video; never: forget and replace what is there (default: auto)",
+        help="auto: resume from the finished scores in --out, and replace nothing else; retry-failed: repeat also "
+        "failures whose cause is the video; never: discard and replace an earlier result (default: auto)",
     )
     add(parser, "--data-dir", "--revision")
     parser.add_argument("--videos-revision", metavar="REVISION", help="of the Hub repo of videos")
     add(parser, "--recursive", "--backend")
 
     trial = parser.add_argument_group(
-        "trial", "some samples only; the result is <split>.partial.json and is never comparable with a leaderboard"
+        "trial", "only some samples; the result is <split>.partial.json and is not comparable with a leaderboard"
     )
-    add(trial, "--limit", help="at most N videos, from the categories in turn")
-    add(trial, "--ids", "--category")
+    add(trial, "--limit", "--ids", "--category")
 
     models = add_models(parser, ROLES)
     models.add_argument(
         "--memory",
         default="keep",
         choices=get_args(Memory),
-        help="low: load one group of models after another, and decode the videos once for each (default: keep)",
+        help="low: load one group of models after another, and decode the videos once for each group (default: keep)",
     )
     parser.add_argument(
         "--video-timeout",
         type=float,
         default=7200.0,
         metavar="SECONDS",
-        help="what one video may take; one that takes longer fails, and the run goes on (default: 7200)",
+        help="time limit of one video; one that takes longer fails, and the others are scored (default: 7200)",
     )
     models.add_argument("--batch-tokens", type=int, metavar="N", help="tokens computed at a time; bounds memory")
 
@@ -97,12 +100,14 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     natural.add_argument(
         "--judge-batch",
         action="store_true",
-        help="ask for all videos in batches, for half the price and within a day; the same command goes on waiting",
+        help="send all requests in batches, at half the price and within a day; the same command resumes the wait",
     )
-    natural.add_argument("--judge-max-calls", type=int, metavar="N", help="stop asking after so many requests")
+    natural.add_argument("--judge-max-calls", type=int, metavar="N", help="largest number of requests")
     natural.add_argument("--protocol", choices=("released", "full"), help="frames and rubric (default: released)")
-    natural.add_argument("--runs", type=int, metavar="N", help="how often the judge is asked (default: 3, as released)")
-    natural.add_argument("--rubric", metavar="FILE", help="a text file to use instead of this project's own rubric")
+    natural.add_argument(
+        "--runs", type=int, metavar="N", help="requests to the judge for each video (default: 3, as released)"
+    )
+    natural.add_argument("--rubric", metavar="FILE", help="text file in place of this project's own rubric")
 
     options = parser.add_argument_group("metrics")
     sampling = ", ".join(name for name, entry in METRICS.items() if "num_frames" in entry.options)
@@ -113,22 +118,20 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score, write the result, print a table; 1 where a video failed or is missing.
+    """Score, write the result, print a table; 1 if a video failed or is missing.
 
-    Of several processes under `accelerate launch` the main one writes, prints and has the exit code.
+    Under `accelerate launch` the main process writes, prints and has this exit code.
     """
     import opens2v_hf
     from opens2v_hf._util import processes
-    from opens2v_hf.cli import hide_bars
     from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.results.columns import version_of
     from opens2v_hf.results.result import PARTIAL_ENDING, notes
     from opens2v_hf.results.table import format_text, wrapped
 
-    if not processes.is_main_process():
-        hide_bars()
+    hide_bars(downloads=is_quiet() or not processes.is_main_process())
     if arguments.videos_repo and not arguments.model:
-        raise ArgumentError("--videos-repo is for videos that this run makes: name a --model")
+        raise ArgumentError("--videos-repo is for videos that this run makes; name the `model=`")
     check_push(arguments)
     try:
         result = opens2v_hf.score(
@@ -141,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
             **{GENERATOR_FLAGS.get(key, key): value for key, value in generation_options(arguments).items()},
         )
     except KeyboardInterrupt:
-        say(f"what was finished is kept in {arguments.out}; the same command goes on from there", error=True)
+        say(f"finished scores are saved in {arguments.out}; the same command resumes the run", error=True)
         raise
     if not processes.is_main_process():
         return 0
@@ -160,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
         for seed, columns in result.other_seeds.items()
     }
     without = [f"seed {seed}: {count}" for seed, count in lacking.items() if count]
-    _print_list("values that further seeds lack, see OUT/seed-<n>", without)
+    _print_list("missing values of further seeds, see OUT/seed-<n>", without)
     missing = [sample_id for sample_id in result.coverage.missing if made is None or sample_id not in made.failed]
     _print_list("without a video", missing)
     if not result.is_partial:
@@ -209,7 +212,7 @@ def _print_list(title: str, items: Sequence[str], *, separator: str = ", ", most
 
 
 def _chosen(arguments: argparse.Namespace, metrics: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Any]:
-    """The options of the metrics asked for, and the models of the roles that they need."""
+    """The options of the metrics, and the models of the roles that they need."""
     from opens2v_hf.metrics.registry import METRICS
     from opens2v_hf.models.roles import ROLES
 

@@ -13,13 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sample",
         metavar="SAMPLE",
-        help="its id, or PART/ID, or the number of its row counted from 0; for cross_pairs also the id of a cluster",
+        help="id, PART/ID, or number of the row from 0; for cross_pairs also the id of a cluster",
     )
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--data-dir", metavar="PLACE", help="folder or URL: the released layout, or converted shards")
-    place.add_argument("--repo", metavar="ORG/NAME", help="dataset repo on the Hub (default: upstream's)")
-    parser.add_argument("--revision", help="of the repo")
-    parser.add_argument("--index-dir", metavar="FOLDER", help="indices of the split tars, see `opens2v convert`")
+    source = parser.add_mutually_exclusive_group()
+    add(source, "--data-dir", help="folder or URL of the released layout, or of converted shards")
+    source.add_argument("--repo", metavar="ORG/NAME", help="dataset repo on the Hub (default: upstream's)")
+    add(parser, "--revision", "--index-dir")
     parser.add_argument(
         "--config-name",
         default="regular",
@@ -31,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pairs",
         type=int,
         metavar="N",
-        help="pairs at most (default: 4; none where the released layout would be read over a network for them)",
+        help="largest number of pairs (default: 4; 0 if the released layout is read over a network)",
     )
-    parser.add_argument("--out", metavar="FILE.html", help="default: named after the sample")
+    add(parser, "--out", metavar="FILE.html", help="HTML page to write (default: named after the sample)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and print its path; 1 where a part of the sample could not be read."""
+    """Write the page and print its path; 1 if a part of the sample cannot be read."""
     from opens2v_hf.reports.sheet.show import NUM_FRAMES, DatasetLocation, check_path, fetch, write_sheet
 
     check_path(arguments.out)

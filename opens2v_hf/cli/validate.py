@@ -1,4 +1,4 @@
-"""`opens2v validate`: whether submissions to the results dataset are acceptable."""
+"""`opens2v validate`: checks of submissions to the results dataset."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from opens2v_hf._util.console import say, say_json
+from opens2v_hf.cli.options import add
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,19 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file (a record, or the JSON of the released Space), a folder of them, a clone of the results dataset, "
         "or a pull request as org/opens2v-results#3 or by its address",
     )
+    add(parser, "--results")
+    add(parser, "--split", default=None, help="of files in the released Space's form")
     parser.add_argument(
-        "--results", metavar="ORG/NAME", help="results dataset that files and loose folders are held against"
+        "--allow-published", action="store_true", help="accept rows of published tables, which have no values per video"
     )
-    parser.add_argument("--split", help="that files in the released Space's form are of")
-    parser.add_argument(
-        "--allow-published", action="store_true", help="accept rows of published tables, which have no per-video values"
-    )
-    parser.add_argument("--json", action="store_true", help="print the problems as JSON")
+    add(parser, "--json")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a record, and check nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, print what is wrong; 1 where something is."""
+    """Check and print the problems; 1 if a submission is refused."""
     from opens2v_hf.errors import ArgumentError
     from opens2v_hf.leaderboard.submissions.checking import (
         Checked,
@@ -45,30 +44,27 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from opens2v_hf.leaderboard.submissions.record import json_schema, load_submissions
     from opens2v_hf.results.problem import is_refused
-    from opens2v_hf.scores.scorecard import SPLITS
 
     if arguments.schema:
         say_json(json_schema())
         return 0
     if not arguments.targets or "" in arguments.targets or arguments.results == "":
-        raise ArgumentError("name what is to be checked: a file, a folder or a pull request (got an empty argument)")
-    if arguments.split not in (None, *SPLITS):
-        raise ArgumentError(f"there is no split {arguments.split!r} (known are: {', '.join(SPLITS)})")
+        raise ArgumentError("name a file, a folder or a pull request to check (got an empty argument)")
     existing = load_submissions(arguments.results) if arguments.results else []
     checked: Checked = {}
     for target in arguments.targets:
-        place, pull_request = Path(target), pull_request_of(target)
-        if os.path.isdir(place):  # pathlib raises for a name that is too long
-            found = validate_folder(place, existing=existing)
+        path, pull_request = Path(target), pull_request_of(target)
+        if os.path.isdir(path):  # pathlib raises for a name that is too long
+            found = validate_folder(path, existing=existing)
             checked |= {f"{target}: {file}": problems for file, problems in found.items()}
-        elif pull_request is not None and not os.path.exists(place):
+        elif pull_request is not None and not os.path.exists(path):
             from huggingface_hub import HfApi
 
             found = validate_pull_request(HfApi(), *pull_request, allow_published=arguments.allow_published)
             checked |= {f"{target}: {file}": problems for file, problems in found.items()}
         else:
             checked[target] = validate_file(
-                place, split=arguments.split, existing=existing, allow_published=arguments.allow_published
+                path, split=arguments.split, existing=existing, allow_published=arguments.allow_published
             )
     if arguments.json:
         say_json({name: [one.to_dict() for one in problems] for name, problems in checked.items()})
@@ -83,7 +79,7 @@ def _print(checked: dict[str, list]) -> None:
 
     for name, problems in checked.items():
         if problems:
-            say(f"{harmless(name)}: {'not acceptable' if is_refused(problems) else 'acceptable, for a person to see'}")
+            say(f"{harmless(name)}: {'not acceptable' if is_refused(problems) else 'acceptable after review'}")
             for problem in problems:
                 say(f"  {problem}")
     good = sum(not is_refused(problems) for problems in checked.values())

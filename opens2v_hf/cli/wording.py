@@ -1,4 +1,4 @@
-"""Messages in the words of the command line."""
+"""Messages that name flags of the command line in place of Python arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)=([^`\n]*)`")
 
 @contextmanager
 def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """Print this package's warnings in one line and in the words of the command line while the block lasts."""
+    """Print this package's warnings in one line and with the command's flags while the block runs."""
     show = warnings.showwarning
 
     def show_plainly(
@@ -40,9 +40,9 @@ def plain_warnings(parser: argparse.ArgumentParser) -> Iterator[None]:
 
 
 def in_flags(text: str, parser: argparse.ArgumentParser) -> str:
-    """A message that names arguments as Python spells them, `` `name=value` ``, with a command's flags in their place.
+    """Replace Python arguments in a message, `` `name=value` ``, by flags of a command.
 
-    An argument for which the command has no flag stays as it is.
+    An argument without a flag of the command is unchanged.
 
     Args:
         text: of an error or of a reason.

@@ -1,6 +1,6 @@
 """From a model on the Hub, an endpoint or a Python function to the videos of a benchmark.
 
-A generator is anything with the attributes and the method of `Generator`; a plain function of one `Request` is one too.
+A generator is an object with the attributes and methods of `Generator`, or a function of one `Request`.
 """
 
 from opens2v_hf.generators.families import FAMILIES, Family

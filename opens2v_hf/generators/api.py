@@ -46,19 +46,19 @@ def generate(
 ) -> GenerationRun:
     """Make the videos of a model for a split of OpenS2V-Eval.
 
-    Under `accelerate launch` with several processes they share the samples. The same call after a crash goes on.
+    Under `accelerate launch` with several processes they share the samples. The same call resumes a run that crashed.
 
     Args:
         model: see `plan_generator`.
         split: "open-domain", "human-domain" or "single-domain".
         out: folder; the videos go to `out`/videos as `<id>.mp4`, each with its record `<id>.json`.
-        recipe: settings; what it leaves open is the model's default.
+        recipe: settings; one that is None gets the model's default.
         seed: of every video.
-        seeds: in place of `seed`, several videos of each sample. Those of the first seed go to `out`/videos, those of
-            another one to `out`/seed-<n>/videos.
+        seeds: in place of `seed`: a video of each sample is made with each of them. Videos of the first seed go to
+            `out`/videos, those of another one to `out`/seed-<n>/videos.
         lora: on top of a diffusers pipeline: "org/name", "org/name/file.safetensors", "org/name@revision", a file or a
             folder.
-        too_many_references: what to do with samples that have more references than the model takes.
+        too_many_references: how samples are treated that have more references than the model takes; see `TooMany`.
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
         accept_license: the model's licence was read and allows the use.
@@ -67,20 +67,20 @@ def generate(
         data_dir: folder or hf:// URL of the benchmark; upstream's Hub repo by default.
         revision: of the benchmark's Hub repo.
         ids: of the samples; all of them by default.
-        limit: at most so many of those, drawn from the categories in turn.
-        retry_failed: try again also what failed for a reason that lies in the request.
-        distributed: False to make all videos in this process, whatever was launched.
+        limit: maximum number of samples, drawn from the categories in turn.
+        retry_failed: repeat also requests that failed for a permanent reason.
+        distributed: False to make all videos in this process, also under a launcher.
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
         MissingDependencyError: a package is missing.
-        ModelError: the model cannot be loaded, or cannot be scored this way.
-        ResultError: another run uses `out`, or it cannot be written; what is finished is kept.
+        ModelError: the model cannot be loaded, or is not supported.
+        ResultError: another run uses `out`, or it cannot be written; finished videos are saved.
         SampleError: the benchmark's files are missing or malformed.
     """
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise ArgumentError(f"limit must be a whole number of at least 1 (got {limit!r})")
-    wanted = chosen_seeds(seed, seeds)
+    all_seeds = chosen_seeds(seed, seeds)
     planned = plan_generator(
         model,
         revision=model_revision,
@@ -104,17 +104,17 @@ def generate(
                 recipe,
                 seed=each,
                 too_many_references=too_many_references,
-                seeds=wanted if len(wanted) > 1 else (),
+                seeds=all_seeds if len(all_seeds) > 1 else (),
             )
-            for each in wanted
+            for each in all_seeds
         ]
-        folders = {each: seed_folder(out, each, wanted) / "videos" for each in wanted}
+        folders = {each: seed_folder(out, each, all_seeds) / "videos" for each in all_seeds}
         plan = plan_run(generator, opened, chosen, all_settings, folders)
         if not distributed or processes.is_main_process():
             for line in [*(() if planned.plan is None else planned.plan.describe()), *plan.describe()]:
                 remark(line)
         if plan.num_to_make and planned.plan is not None:
-            # what is there already needs no model, which may be a download of many gigabytes
+            # loading may download many gigabytes, and videos of an earlier run need no model
             generator = planned.load()
         if callable(set_shift := getattr(generator, "set_flow_shift", None)):
             set_shift(all_settings[0].recipe.flow_shift)

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from opens2v_hf._util.retries import free_memory
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
-from opens2v_hf.generators.loading import as_reason, files_of, load_pipeline
-from opens2v_hf.generators.memory import MemoryMeasures, let_go
+from opens2v_hf.generators.loading import files_of, load_pipeline
+from opens2v_hf.generators.memory import MemoryMeasures
 from opens2v_hf.generators.plan import PipelinePlan
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.references import on_canvas
@@ -36,9 +38,9 @@ class PipelineGenerator:
         self._face_models: tuple[Any, ...] | None = None
         self._measures = MemoryMeasures(self._pipeline, plan.device)
         try:
-            self._measures.place(fits=plan.room.fits_gpu)
+            self._measures.move_to_device(fits=plan.room.fits_gpu)
         except torch.OutOfMemoryError as error:
-            raise ModelError(f"{plan.index.name!r} does not fit {plan.device}: {as_reason(error)}") from error
+            raise ModelError(f"{plan.index.name!r} does not fit {plan.device}: {reason_of(error)}") from error
 
     @property
     def info(self) -> GeneratorInfo:
@@ -71,27 +73,27 @@ class PipelineGenerator:
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
         """Make one video; the same request gives the same frames on the same machine.
 
-        Where memory does not suffice, the next measure is taken for this and all later videos: VAE tiling, then
+        If memory does not suffice, the next measure is taken for this and all later videos: VAE tiling, then
         offloading. The size of the video is never changed.
 
         Raises:
-            GenerationError: no memory in spite of all measures, or the pipeline refuses the request.
+            GenerationError: memory does not suffice with all measures, or the pipeline refuses the request.
         """
         while True:
             try:
                 return self._generate(request, progress)
             except torch.OutOfMemoryError as error:
-                reason = as_reason(error)
-            # outside of the handler: the exception holds on to the frames of the call, and they to the memory
-            let_go()
+                reason = reason_of(error)
+            # after the handler: until then the exception refers to the call's tensors
+            free_memory()
             if not self._measures.take_next():
-                taken = ", ".join(self._measures.taken) or "no measure that this pipeline knows"
+                taken = ", ".join(self._measures.taken) or "no measure"
                 raise GenerationError(f"out of memory, with {taken}: {reason}", transient=True)
 
     def close(self) -> None:
-        """Let go of the pipeline's memory."""
+        """Free the pipeline's memory."""
         del self._pipeline, self._measures, self._face_models
-        let_go()
+        free_memory()
 
     def _generate(self, request: Request, progress: Progress | None) -> Generated:
         family, recipe = self.plan.family, request.recipe
@@ -140,7 +142,7 @@ class PipelineGenerator:
         return {family.argument: found[0]} | (self._face(images[0]) if family.preparation == "face" else {})
 
     def _face(self, image: Any) -> dict[str, Any]:
-        """Features of the face for ConsisID: its own models find and describe it."""
+        """Features of the face, computed by ConsisID's own models."""
         utils = importlib.import_module("diffusers.pipelines.consisid.consisid_utils")
         if self._face_models is None:
             folder = files_of(self.plan.index, "face_encoder/*")
@@ -151,10 +153,10 @@ class PipelineGenerator:
                 helper_1, clip, helper_2, mean, deviation, main, self._device, self._dtype, np.asarray(image),
                 is_align_face=True,
             )  # fmt: skip
-        except RuntimeError as error:  # no face in the picture is one
+        except RuntimeError as error:  # raised also where the picture has no face
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            raise GenerationError(f"no face could be read from the reference: {as_reason(error)}") from error
+            raise GenerationError(f"no face could be read from the reference: {reason_of(error)}") from error
         return {"id_cond": id_cond, "id_vit_hidden": id_vit_hidden, "image": aligned, "kps_cond": key_points}
 
     def _facts(self, request: Request) -> dict[str, Any]:
@@ -174,7 +176,7 @@ class PipelineGenerator:
         return argument in inspect.signature(type(self._pipeline).__call__).parameters
 
     def set_flow_shift(self, shift: float | None) -> None:
-        """Give the scheduler another shift.
+        """Set the scheduler's shift; None keeps the one that it has.
 
         Raises:
             ArgumentError: the scheduler has none.
@@ -193,14 +195,14 @@ def _step_callback(progress: Progress, steps: int | None) -> Callable[..., dict[
         progress(step + 1, steps or step + 1)
         latents = state.get("latents")
         if latents is not None and not torch.isfinite(latents).all():
-            raise GenerationError(f"latents hold NaN or infinite values after step {step + 1}; try another dtype")
+            raise GenerationError(f"latents contain NaN or infinite values after step {step + 1}; try another dtype")
         return state
 
     return on_step_end
 
 
 def _frames_of(output: Any) -> np.ndarray:
-    """Float or uint8 [T, H, W, 3] of whatever a pipeline returns for one video."""
+    """Float or uint8 [T, H, W, 3] from any of the kinds of output that pipelines have for one video."""
     frames = getattr(output, "frames", None)
     if frames is None:
         frames = output.get("videos") if hasattr(output, "get") else output[0]

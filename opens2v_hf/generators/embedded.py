@@ -1,6 +1,6 @@
 """A tiny pipeline of the real `WanVACEPipeline` class with random weights, made in a second without a download.
 
-It shows that everything works from a model's name to its scorecard. It has learnt nothing: its videos are noise.
+It shows that every step works, from a model's name to its scorecard. It is not trained: its videos are noise.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def build_embedded_pipeline(folder: str | os.PathLike[str]) -> Path:
     )
     from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
-    # one piece for each printable character, so that every prompt in ASCII can be told apart
+    # one token for each printable character, so that no two prompts in ASCII have the same tokens
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
     pieces += [(character, -3.0) for character in string.printable if not character.isspace()]
     with torch.random.fork_rng():
@@ -72,10 +72,10 @@ def build_embedded_pipeline(folder: str | os.PathLike[str]) -> Path:
 
 
 def load_embedded(device: str | None = None) -> PipelineGenerator:
-    """Build the pipeline and load it. Results name it "embedded", and the key of its videos depends on no folder."""
+    """Build the pipeline and load it. Its name in results is "embedded"; no folder is part of its videos' keys."""
     from diffusers.utils.logging import disable_progress_bar, enable_progress_bar
 
-    disable_progress_bar()  # there is nothing to wait for
+    disable_progress_bar()  # it loads in a moment
     try:
         with tempfile.TemporaryDirectory() as temporary:
             folder = build_embedded_pipeline(Path(temporary, "pipeline"))
@@ -87,6 +87,6 @@ def load_embedded(device: str | None = None) -> PipelineGenerator:
         plan,
         index=replace(plan.index, name=EMBEDDED),
         family=replace(plan.family, recipe=RECIPE),
-        notes=("made by the embedded pipeline, whose weights are random: noise, which no reference decides",),
+        notes=("made by the embedded pipeline, whose weights are random: the videos are noise and show no reference",),
     )
     return generator

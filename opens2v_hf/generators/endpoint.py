@@ -1,8 +1,8 @@
 """An HTTP service as a generator: POST of a request as JSON, answered by a video file.
 
 The request: `{"id", "prompt", "images": [base64 PNG], "labels", "seed", "recipe": {...}}`. The answer: status 200 and
-the bytes of a video, which are kept as they are. 429 and 5xx are tried again, after `Retry-After` where the service
-says so.
+the bytes of a video, which are stored unchanged. After status 429 or 5xx the request is repeated, after `Retry-After`
+if the answer has it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
 
 KEY_VARIABLE = "OPENS2V_ENDPOINT_KEY"
-"""Environment variable of the key that is sent as a bearer token; it is never written anywhere."""
+"""Environment variable of the key that is sent as a bearer token; it is never written or logged."""
 
 MAX_VIDEO_BYTES = 512 << 20
 _ATTEMPTS = 4
@@ -33,7 +33,7 @@ class EndpointGenerator:
 
     Args:
         url: http:// or https://.
-        timeout_s: for one answer, from the sending of the request to the last byte.
+        timeout_s: for one answer, from the start of the request to the last byte.
         sleep: waits some seconds.
 
     Raises:
@@ -58,7 +58,7 @@ class EndpointGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos; which model answers is not known here."""
+        """Who makes the videos; the model behind the service is not known."""
         return GeneratorInfo(kind="http", name=self._url, notes=("made by a service; its model and seeds are its own",))
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
@@ -78,7 +78,7 @@ class EndpointGenerator:
         return Generated(video=ask_until_free(lambda: self._post(body), self._url, self._sleep))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
     def _post(self, body: dict[str, object]) -> bytes:
         key = os.environ.get(KEY_VARIABLE)
@@ -126,7 +126,7 @@ class EndpointGenerator:
 
 
 def ask_until_free(ask: Callable[[], bytes], name: str, sleep: Callable[[float], None]) -> bytes:
-    """Ask a service again as long as it is busy, some times.
+    """Ask a service, and repeat a bounded number of times while it is busy.
 
     Args:
         ask: gives the bytes of a video; raises `BusyError`.
@@ -134,7 +134,7 @@ def ask_until_free(ask: Callable[[], bytes], name: str, sleep: Callable[[float],
         sleep: waits some seconds.
 
     Raises:
-        GenerationError: it was busy each time.
+        GenerationError: it was busy at every attempt.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -147,11 +147,11 @@ def ask_until_free(ask: Callable[[], bytes], name: str, sleep: Callable[[float],
 
 
 class BusyError(Exception):
-    """A service gave no answer that counts, and may give one later.
+    """A service is busy or cannot be reached, and may answer later.
 
     Args:
         message: why.
-        wait_s: after which it wants to be asked again; None where it does not say.
+        wait_s: time until the next attempt, as the service asks; None where it names none.
     """
 
     def __init__(self, message: str, wait_s: float | None = None) -> None:
@@ -163,7 +163,7 @@ def retry_after(text: str | None) -> float | None:
     """Seconds of a `Retry-After`; None where there are none."""
     try:
         return max(0.0, float(text)) if text else None
-    except ValueError:  # a date: the usual wait will do
+    except ValueError:  # a date: the default wait is used
         return None
 
 

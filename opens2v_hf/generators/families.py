@@ -2,7 +2,7 @@
 
 A class that is not here is refused: a pipeline without an argument for references would make videos from the text
 alone, and its scores would look like those of a subject-driven model. Figures are the defaults of the classes'
-`__call__` in diffusers 0.42 unless `recipe.source` names another place.
+`__call__` in diffusers 0.42 unless `recipe.source` names another source.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.generators.recipe import Recipe
 
 Preparation = Literal["as-is", "one-canvas", "first-frame", "face", "none"]
-"""How references reach the argument: each as it is; all on one white canvas; one, fitted on a white canvas of the
-video's size; one, with the features of its face; not at all."""
+"""How references are given to the argument: each unchanged; all on one white canvas; one, fitted on a white canvas of
+the video's size; one, with the features of its face; none."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Family:
         pipeline_class: name in the repo's index file.
         subject_driven: whether the class takes pictures of subjects as such; image-to-video classes do not.
         preparation: see `Preparation`.
-        max_references: that it takes at most; None for any number.
+        max_references: largest number that it takes; None for any number.
         argument: name of the call's argument for references; None where there is none.
         wrap: dotted name of a class that each reference is wrapped in, and the name of its argument for the picture;
             other arguments of it in `wrap_arguments`.
@@ -38,12 +38,12 @@ class Family:
         takes_size: whether the call has `height` and `width`.
         steps_argument: name of the call's argument for the steps.
         takes_negative_prompt: whether the call has `negative_prompt`.
-        max_tokens: what the text encoder sees of a prompt; the rest is cut silently.
+        max_tokens: of a prompt; the text encoder silently cuts the rest.
         recipe: default settings.
         workflow: of a modular pipeline; None for a classic one.
-        packages: that the class needs beside diffusers, by import name.
-        min_diffusers: release in which references work as they should.
-        notes: what a reader of a result must know.
+        packages: that the class needs in addition to diffusers, by import name.
+        min_diffusers: first release in which references work correctly.
+        notes: for readers of a result.
         needs_lora: whether references mean something only with a LoRA made for them; the notes say so without one.
     """
 
@@ -75,10 +75,10 @@ class Family:
         return self.pipeline_class.endswith("ModularPipeline")
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Refuse sizes and lengths that the class would change in silence.
+        """Refuse sizes and lengths that the class would change silently.
 
         Raises:
-            ArgumentError: the message names the nearest that is possible.
+            ArgumentError: the message names the nearest possible value.
         """
         frames, step, offset = recipe.num_frames, self.frame_step, self.frame_offset
         if frames is not None and (frames < offset or (frames - offset) % step):
@@ -184,7 +184,7 @@ TEXT_ONLY = frozenset(
         "LTX2Pipeline",
     }
 )
-"""Classes without an argument for references: run only where `references="none"` asks for that ablation."""
+"""Classes without an argument for references; they run only as the ablation `references="none"`."""
 
 
 def text_only_family(pipeline_class: str) -> Family:

@@ -1,6 +1,6 @@
-"""The files of a video: `<id>.mp4`, and `<id>.json`, its record.
+"""The files of a video: `<id>.mp4`, and its record `<id>.json`.
 
-A video belongs to its record as long as the record's key is that of the request.
+A video is up to date if its record has the key of the request.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from opens2v_hf.generators.checks import checked_frames
 from opens2v_hf.video.reader import open_video
 
 QUALITY = 12
-"""Constant rate factor of x264: 41 dB and more on real clips; the loss that is left is that of 4:2:0 colour."""
+"""Constant rate factor of x264: at least 41 dB on real clips; the remaining loss is that of 4:2:0 colour."""
 
 _CHECKED_FRAMES = 8  # of a file that a service encoded
 
 
 def seed_folder(out: str | os.PathLike[str], seed: int, seeds: Sequence[int]) -> Path:
-    """Where the videos of a seed and their scores lie: `out` for the first seed, `out`/seed-<n> for the others."""
+    """Folder of the videos and scores of a seed: `out` for the first seed, `out`/seed-<n> for another."""
     return Path(out) if seed == seeds[0] else Path(out) / f"seed-{seed}"
 
 
-def refuse_strangers(folder: Path, samples: Sequence[EvalSample]) -> None:
-    """Refuse to replace videos that another program made: those have no record."""
+def refuse_foreign_videos(folder: Path, samples: Sequence[EvalSample]) -> None:
+    """Refuse to replace videos without a record: another program made them."""
     for sample in samples:
         if (folder / f"{sample.id}.mp4").is_file() and not (folder / f"{sample.id}.json").is_file():
             raise ResultError(
-                f"{folder / sample.id}.mp4 was not made by an earlier run here, and would be replaced; choose another "
-                "`out=`, or score that folder as it is"
+                f"{folder / sample.id}.mp4 has no record, so another program made it, and it would be replaced; choose "
+                "another `out=`, or score that folder without a model"
             )
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove files that a killed process was writing; they never got their names.
+    """Remove temporary files of a killed process.
 
     Raises:
         ResultError: one cannot be removed.
@@ -57,14 +57,14 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove_outdated(folder: Path, failed: Collection[str]) -> None:
-    """Remove videos of other requests, e.g. another seed, where the present one failed: they would be scored."""
+    """Remove videos of other requests, e.g. of another seed, whose present request failed; they would be scored."""
     for sample_id in failed:
         for ending in (".mp4", ".json"):
             (folder / f"{sample_id}{ending}").unlink(missing_ok=True)
 
 
 def record_of(folder: Path, sample_id: str, key: str) -> dict[str, Any] | None:
-    """The record of a video that is there and was made from this request."""
+    """The record of a video, if the video exists and was made from this request."""
     try:
         record = json.loads((folder / f"{sample_id}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -74,24 +74,24 @@ def record_of(folder: Path, sample_id: str, key: str) -> dict[str, Any] | None:
 
 
 def check_encoded(content: bytes, name: str) -> dict[str, Any]:
-    """Facts of a file that a service encoded, if it is a video that moves."""
+    """Frame count, rate and size of a video that a service encoded."""
     try:
         with open_video(content) as reader:
             count = reader.num_frames
             frames = reader.read(sorted({round(at) for at in np.linspace(0, count - 1, _CHECKED_FRAMES)}))
             facts = {"num_frames": count, "fps": float(reader.fps) if reader.fps else None}
     except VideoError as error:
-        raise GenerationError(f"what was returned for {name} is not a video: {error}", transient=True) from error
+        raise GenerationError(f"the answer for {name} is not a video: {error}", transient=True) from error
     frames = checked_frames(frames)
     return facts | {"width": frames.shape[2], "height": frames.shape[1]}
 
 
 def encoder() -> str:
-    """Of the frames that a generator returns."""
+    """Name, quality and version of the encoder of the frames that generators return."""
     return f"libx264 crf {QUALITY}, PyAV {importlib.metadata.version('av')}"
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file that is complete whenever it is there."""
+    """Write a file atomically."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))

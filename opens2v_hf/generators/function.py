@@ -24,8 +24,8 @@ class FunctionGenerator:
     Args:
         function: called once for each video.
         name: as results show it; the function's own by default.
-        revision: of its code or weights, for the record and the key of the videos. An attribute `revision` of the
-            function is one, too; where there is none, changed code does not make new videos.
+        revision: of its code or weights, for the record and the key of the videos; by default the attribute `revision`
+            of the function. Without one, changed code does not make new videos.
     """
 
     def __init__(self, function: Callable[[Request], Any], *, name: str | None = None, revision: str | None = None):
@@ -40,7 +40,7 @@ class FunctionGenerator:
 
     @property
     def recipe(self) -> Recipe:
-        """An attribute `recipe` of the function, or nothing but the frame rate that most models have."""
+        """The attribute `recipe` of the function; by default only a frame rate of 16."""
         found = getattr(self._function, "recipe", Recipe(fps=16))
         if not isinstance(found, Recipe):
             raise ArgumentError(f"recipe of {self._name} must be a Recipe (got {type(found).__name__})")
@@ -48,7 +48,7 @@ class FunctionGenerator:
 
     @property
     def max_references(self) -> int | None:
-        """An attribute `max_references` of the function, or any number."""
+        """The attribute `max_references` of the function; by default any number."""
         found = getattr(self._function, "max_references", None)
         if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
             raise ArgumentError(f"max_references of {self._name} must be a whole number of at least 1 (got {found!r})")
@@ -58,7 +58,7 @@ class FunctionGenerator:
         """Call the function.
 
         Raises:
-            GenerationError: the function raised, or returned something else.
+            GenerationError: the function raised, or returned neither frames nor a video.
         """
         try:
             made = self._function(request)
@@ -86,16 +86,16 @@ class FunctionGenerator:
             ) from error
 
     def close(self) -> None:
-        """Let go of the function; its `close` is called where it has one."""
+        """Call the `close` of the function, if it has one."""
         if callable(close := getattr(self._function, "close", None)):
             close()
 
 
 def load_function(spec: str) -> Any:
-    """The generator that `module:name` or `file.py:name` stands for; a class is called without arguments.
+    """The generator that `module:name` or `file.py:name` names; a class is called without arguments.
 
     Returns:
-        What has a `generate` method as it is, a function wrapped in `FunctionGenerator`.
+        An object with a method `generate` itself, a function wrapped in `FunctionGenerator`.
 
     Raises:
         ArgumentError: there is no such module, file or name, or it fails on import.
@@ -113,7 +113,7 @@ def load_function(spec: str) -> Any:
 
 
 def as_generator(found: Any, *, name: str | None = None, revision: str | None = None) -> Any:
-    """The generator that an object is, or that a function or a class makes.
+    """An object, a function or a class as a generator.
 
     Args:
         found: a function of one `Request`; a generator; or a class of one, which is called without arguments.

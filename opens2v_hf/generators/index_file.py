@@ -1,4 +1,4 @@
-"""What a repo or folder holds, read from its index file before anything large is downloaded."""
+"""The index file of a diffusers repo or folder, read before anything large is downloaded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ModelError
 
 _READ_WHOLE_BYTES = 8 << 20
@@ -21,15 +22,15 @@ _NAMES = ("model_index.json", "modular_model_index.json")
 
 @dataclass(frozen=True)
 class PipelineIndex:
-    """A diffusers pipeline that was found.
+    """A diffusers pipeline in a Hub repo or a folder.
 
     Attributes:
-        name: Hub id or folder, as it was given.
+        name: Hub id or folder, as the user gave it.
         pipeline_class: that the index file names. Some repos name a class that cannot run their weights.
         revision: commit of a Hub repo; for a folder "sha256:" and a digest of its files, see `_digest`.
         is_local: whether `name` is a folder.
-        weight_files: files of the weights that a pipeline loads to their sizes in bytes; None where the Hub does not
-            tell.
+        weight_files: path of each file of weights that the pipeline loads to its size in bytes; None if the Hub does
+            not give the sizes.
         components: name to library and class.
     """
 
@@ -42,12 +43,12 @@ class PipelineIndex:
 
     @property
     def weights_bytes(self) -> int | None:
-        """Size of all weights."""
+        """Size of all files of weights; None if it is not known."""
         return None if self.weight_files is None else sum(self.weight_files.values())
 
 
 def read_index(name: str, revision: str | None = None) -> PipelineIndex:
-    """Find the pipeline of a folder or a Hub repo. Only the index file is downloaded.
+    """Read the index file of a folder or a Hub repo. Nothing else is downloaded.
 
     Raises:
         ModelError: there is no such folder or repo, it is gated, the Hub cannot be reached, or it holds no pipeline.
@@ -105,8 +106,9 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
     except HFValidationError as error:
         raise ModelError(f"{name!r} must be a folder or a Hub id of the form 'org/name'") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"the Hub cannot be reached for {name!r}, and it is not in the cache: {reason}") from error
+        raise ModelError(
+            f"the Hub cannot be reached for {name!r}, and it is not in the cache: {reason_of(error)}"
+        ) from error
     raise ModelError(
         f"{name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)}); score it by a Python function, an "
         "HTTP endpoint, or videos that its own code made"
@@ -127,7 +129,7 @@ def _index(name: str, content: bytes, *, revision: str, files: Mapping[str, int]
         if isinstance(value, list) and len(value) >= 2 and all(isinstance(word, str) for word in value[:2])
     }
     if files is not None:
-        # a pipeline's weights lie in the folders of its components; those in the root are another format
+        # a pipeline loads the files in the folders of its components; files in the root have another format
         files = {path: size for path, size in files.items() if _is_loaded(path, components)}
     return PipelineIndex(name, pipeline_class, revision, local, files, components)
 
@@ -138,10 +140,10 @@ def _is_loaded(path: str, components: Mapping[str, object]) -> bool:
 
 
 def _digest(folder: Path) -> str:
-    """Of the names and sizes of a folder's files, of all small ones, and of samples from the large ones.
+    """Digest of names, sizes and content of a folder's files; of large files only samples are read.
 
-    Weights of tens of gigabytes would take minutes to read. Other weights of the same shapes, e.g. of a later step of
-    a training, differ everywhere, so also in the samples.
+    To read tens of gigabytes takes minutes. Other weights of the same shapes, e.g. of a later training step, differ
+    everywhere, and so in the samples.
     """
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -170,6 +172,6 @@ def _hub_weights(api: Any, name: str, revision: str | None) -> dict[str, int] | 
     try:
         siblings = api.model_info(name, revision=revision, files_metadata=True).siblings or []
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
-        return None  # the index file came from the cache: the size is only for the plan
+        return None  # the Hub is not reachable and the index file is cached; the sizes are only for the plan
     sizes = {file.rfilename: file.size for file in siblings if file.rfilename.endswith(".safetensors")}
     return None if None in sizes.values() else sizes

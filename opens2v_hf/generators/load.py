@@ -12,13 +12,12 @@ from opens2v_hf.generators.function import as_generator, load_function
 from opens2v_hf.generators.plan import PipelinePlan, References, plan_pipeline
 from opens2v_hf.generators.provider import PREFIX, ProviderGenerator, plan_provider
 from opens2v_hf.generators.request import Generated, Generator, Progress, Request
-
-EMBEDDED = "embedded"
+from opens2v_hf.models.info import EMBEDDED
 
 
 @dataclass(frozen=True)
 class PlannedGenerator:
-    """A generator that was checked and not loaded.
+    """A generator that is checked and not yet loaded.
 
     Attributes:
         name: as the user gave it.
@@ -34,10 +33,10 @@ class PlannedGenerator:
 
 
 class NotLoaded:
-    """Stands for a generator where all videos are there already.
+    """Replaces a generator in a run whose videos all exist.
 
     Args:
-        plan: of it.
+        plan: of the generator.
     """
 
     def __init__(self, plan: PipelinePlan) -> None:
@@ -47,18 +46,18 @@ class NotLoaded:
         self.check_recipe = plan.check_recipe
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
-        """Make no video.
+        """Raise.
 
         Raises:
             GenerationError: always.
         """
         raise GenerationError(
-            f"the video of {request.id} was there when the run began and has gone; run the same command again",
+            f"the video of {request.id} was removed during the run; run the same command again",
             transient=True,
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
 
 def plan_generator(
@@ -71,7 +70,7 @@ def plan_generator(
     dtype: str | None = None,
     lora: str | None = None,
 ) -> PlannedGenerator:
-    """Find out what a name stands for, and check all that can be checked before anything large is downloaded.
+    """Find the generator of a name, and check all that can be checked before anything large is downloaded.
 
     Args:
         model: a Hub id or folder of a diffusers pipeline, "python:module:function" or "python:file.py:function",
@@ -85,26 +84,26 @@ def plan_generator(
         lora: on top of a pipeline; see `find_lora`.
 
     Raises:
-        ArgumentError: the name stands for nothing, or an argument does not belong to its kind.
+        ArgumentError: the name has no generator, or an argument does not apply to its kind.
         MissingDependencyError: a package is missing.
-        ModelError: the model cannot be scored this way.
+        ModelError: the model is not supported.
     """
     if not isinstance(model, str):
         if revision is not None or references == "none" or lora is not None:
-            raise ArgumentError("a revision, `references='none'` and a LoRA belong to a diffusers pipeline's name")
+            raise ArgumentError("a revision, `references='none'` and a LoRA are for the name of a diffusers pipeline")
         made = as_generator(model)
         return PlannedGenerator(made.info.name, "object", lambda: made)
     kind, _, rest = model.partition(":")
     if kind in ("python", "http", "https"):
         if revision is not None or references == "none" or lora is not None:
             raise ArgumentError(
-                f"a revision, `references='none'` and a LoRA belong to a diffusers pipeline, not to {model!r}"
+                f"a revision, `references='none'` and a LoRA are for a diffusers pipeline, not for {model!r}"
             )
         generator = load_function(rest) if kind == "python" else EndpointGenerator(model)
         return PlannedGenerator(model, "python" if kind == "python" else "http", lambda: generator)
     if model.startswith(PREFIX):
         if revision is not None:
-            raise ArgumentError(f"a revision belongs to a diffusers pipeline, not to {model!r}")
+            raise ArgumentError(f"a revision is for a diffusers pipeline, not for {model!r}")
         served = plan_provider(model, references=references)
         return PlannedGenerator(model, "provider", lambda: ProviderGenerator(served))
     if model == EMBEDDED:

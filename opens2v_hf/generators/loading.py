@@ -1,4 +1,4 @@
-"""Loading a diffusers pipeline, with a refusal where the weights are not those of its classes."""
+"""Loading a diffusers pipeline; weights that do not belong to its classes are refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ModelError
 from opens2v_hf.generators.index_file import PipelineIndex
 from opens2v_hf.generators.lora import add_lora
 from opens2v_hf.generators.plan import PipelinePlan
-
-_MAX_REASON_CHARS = 500
 
 
 def load_pipeline(plan: PipelinePlan) -> Any:
@@ -27,12 +26,12 @@ def load_pipeline(plan: PipelinePlan) -> Any:
     """
     index, family = plan.index, plan.family
     arguments: dict[str, Any] = {} if index.is_local else {"revision": index.revision}
-    # the VAE of Wan loses detail in half precision, its documentation says
+    # in half precision the VAE of Wan loses detail, according to its documentation
     dtypes = {"vae": torch.float32} if "Wan" in family.pipeline_class else {}
     try:
         pipeline = _modular(plan, dtypes, arguments) if family.modular else _classic(plan, dtypes, arguments)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError) as error:
-        raise ModelError(f"{index.name!r} cannot be loaded as a {family.pipeline_class}: {as_reason(error)}") from error
+        raise ModelError(f"{index.name!r} cannot be loaded as a {family.pipeline_class}: {reason_of(error)}") from error
     if plan.lora is not None:
         add_lora(pipeline, plan.lora)
     if hasattr(pipeline, "set_progress_bar_config"):
@@ -58,17 +57,12 @@ def files_of(index: PipelineIndex, pattern: str) -> Path:
     try:
         return Path(snapshot_download(index.name, revision=index.revision, allow_patterns=pattern))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(f"{pattern} of {index.name!r} cannot be downloaded: {as_reason(error)}") from error
-
-
-def as_reason(error: Exception) -> str:
-    """The text of an error in one line."""
-    return " ".join(str(error).split())[:_MAX_REASON_CHARS]
+        raise ModelError(f"{pattern} of {index.name!r} cannot be downloaded: {reason_of(error)}") from error
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A network of a pipeline, and where its weights are."""
+    """A network of a pipeline, and the source of its weights."""
 
     name: str
     network: type | None
@@ -97,15 +91,15 @@ def _modular(plan: PipelinePlan, dtypes: Mapping[str, torch.dtype], arguments: M
     parts, others = [], []
     for name in pipeline.pretrained_component_names:
         spec = pipeline.get_component_spec(name)
-        place = {key: getattr(spec, key) for key in ("subfolder", "revision", "variant") if getattr(spec, key)}
+        source = {key: getattr(spec, key) for key in ("subfolder", "revision", "variant") if getattr(spec, key)}
         if isinstance(spec.pretrained_model_name_or_path, str) and _is_network(spec.type_hint):
-            parts.append(_Part(name, spec.type_hint, spec.pretrained_model_name_or_path, place))
+            parts.append(_Part(name, spec.type_hint, spec.pretrained_model_name_or_path, source))
         elif spec.pretrained_model_name_or_path:
             others.append(name)
     pipeline.update_components(**_checked_networks(plan, parts, dtypes))
     pipeline.load_components(names=others, dtype=plan.dtype)
     if lacking := [name for name in others if getattr(pipeline, name, None) is None]:
-        # what cannot be loaded is a warning there
+        # diffusers only logs a warning for these
         raise ModelError(f"parts of {plan.index.name!r} cannot be loaded: {', '.join(lacking)}")
     return pipeline
 
@@ -113,7 +107,7 @@ def _modular(plan: PipelinePlan, dtypes: Mapping[str, torch.dtype], arguments: M
 def _checked_networks(
     plan: PipelinePlan, parts: Sequence[_Part], dtypes: Mapping[str, torch.dtype]
 ) -> dict[str, torch.nn.Module]:
-    """The networks, loaded one by one: only so are weights that do not belong to a class reported."""
+    """The networks, loaded one by one, because only then are weights reported that do not belong to a class."""
     import diffusers
 
     networks: dict[str, torch.nn.Module] = {}
@@ -130,10 +124,10 @@ def _checked_networks(
             **part.arguments,
         )
         kinds = ["missing_keys", "mismatched_keys"]
-        if issubclass(network, diffusers.ModelMixin):  # a text encoder's repo often holds its decoder, too
+        if issubclass(network, diffusers.ModelMixin):  # repos of a text encoder often contain its decoder
             kinds.append("unexpected_keys")
         for kind in kinds:
-            # no pipeline asks its text encoder for the next word, so that some repos leave that layer out
+            # pipelines do not use the language model's head of a text encoder, and some repos leave it out
             if keys := sorted(key for key in map(str, report.get(kind) or ()) if not key.startswith("lm_head.")):
                 wrong.append(f"{part.name}: {len(keys)} {kind.replace('_', ' ')}, such as {keys[0]}")
     if wrong:

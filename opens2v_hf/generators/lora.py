@@ -1,4 +1,4 @@
-"""A LoRA on top of a pipeline, e.g. the IC-LoRA without which references mean nothing to LTX-2."""
+"""A LoRA on top of a pipeline, e.g. the IC-LoRA that LTX-2 needs to use references."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ModelError
 
 _ENDING = ".safetensors"
@@ -14,14 +15,14 @@ _ENDING = ".safetensors"
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA that was found.
+    """A LoRA on the Hub or on this machine.
 
     Attributes:
-        name: Hub id or path, as it was given.
+        name: Hub id or path, as the user gave it.
         repo: Hub id, or the folder of the file.
         weight_name: of its file.
         revision: commit of a Hub repo; of a local file "sha256:" and its digest.
-        is_local: whether it lies on this machine.
+        is_local: whether it is on this machine.
     """
 
     name: str
@@ -40,14 +41,14 @@ def find_lora(name: str) -> Lora:
     Raises:
         ModelError: there is no such LoRA, or it is not clear which file it is.
     """
-    place = Path(name).expanduser()
-    if place.exists():
-        files = [place] if place.is_file() else sorted(place.glob(f"*{_ENDING}"))
+    path = Path(name).expanduser()
+    if path.exists():
+        files = [path] if path.is_file() else sorted(path.glob(f"*{_ENDING}"))
         chosen = _only([str(file) for file in files], name)
         digest = hashlib.sha256(Path(chosen).read_bytes()).hexdigest()
         return Lora(name, str(Path(chosen).parent), Path(chosen).name, f"sha256:{digest}", True)
-    place_in_hub, _, revision = name.partition("@")
-    parts = place_in_hub.split("/")
+    on_hub, _, revision = name.partition("@")
+    parts = on_hub.split("/")
     repo, inside = "/".join(parts[:2]), "/".join(parts[2:])
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -55,9 +56,8 @@ def find_lora(name: str) -> Lora:
     try:
         info = HfApi().model_info(repo, revision=revision or None)
     except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"the LoRA {name!r} is no file or folder here, and the Hub does not give it: {reason}"
+            f"the LoRA {name!r} is no file or folder here, and cannot be read from the Hub: {reason_of(error)}"
         ) from error
     files_there = [file.rfilename for file in info.siblings or [] if file.rfilename.endswith(_ENDING)]
     chosen = _only([file for file in files_there if not inside or file == inside], name)
@@ -72,12 +72,13 @@ def add_lora(pipeline: Any, lora: Lora) -> None:
     """
     if not hasattr(pipeline, "load_lora_weights"):
         raise ModelError(f"{type(pipeline).__name__} takes no LoRA; leave {lora.name!r} out")
-    place = {} if lora.is_local else {"revision": lora.revision}
+    revision = {} if lora.is_local else {"revision": lora.revision}
     try:
-        pipeline.load_lora_weights(lora.repo, weight_name=lora.weight_name, adapter_name="lora", **place)
+        pipeline.load_lora_weights(lora.repo, weight_name=lora.weight_name, adapter_name="lora", **revision)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"the LoRA {lora.name!r} cannot be loaded into {type(pipeline).__name__}: {reason}") from error
+        raise ModelError(
+            f"the LoRA {lora.name!r} cannot be loaded into {type(pipeline).__name__}: {reason_of(error)}"
+        ) from error
     if "lora" not in {each for adapters in pipeline.get_list_adapters().values() for each in adapters}:
         raise ModelError(f"no weight of the LoRA {lora.name!r} belongs to {type(pipeline).__name__}")
 

@@ -1,12 +1,11 @@
-"""What is done where memory does not suffice: one measure after another, each for all videos from there on.
+"""Measures against a lack of memory. They are taken one after another, each for all later videos.
 
-None of them changes a video's size or length. VAE tiling changes its pixels a little at the seams; the others move
-weights between the machine's memory and the GPU, which costs time alone.
+None of them changes a video's size or length. VAE tiling changes pixels a little at the seams. The others move weights
+between the machine's memory and the GPU, which takes time and changes no pixel.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +13,20 @@ from typing import Any
 
 import torch
 
+from opens2v_hf._util.retries import free_memory
+
 _LOGGER = logging.getLogger(__name__)
 
 
 class MemoryMeasures:
-    """The measures that a pipeline knows, cheapest first.
+    """The measures that a pipeline supports, cheapest first.
 
     Args:
-        pipeline: loaded, in the machine's memory.
+        pipeline: loaded into the machine's memory.
         device: that it runs on.
 
     Attributes:
-        taken: the names of the measures that were taken, in order.
+        taken: names of the measures taken so far, in order.
     """
 
     def __init__(self, pipeline: Any, device: torch.device) -> None:
@@ -41,14 +42,14 @@ class MemoryMeasures:
                 self._known["model offload"] = self._offload_models
             self._known["group offload"] = self._offload_groups
 
-    def place(self, *, fits: bool = True) -> None:
-        """Move the pipeline to its device, or take the measures that let it run there from the machine's memory.
+    def move_to_device(self, *, fits: bool = True) -> None:
+        """Move the pipeline to its device; if it does not fit there, take the first measure that offloads weights.
 
         Args:
             fits: whether all weights are likely to fit the device together.
 
         Raises:
-            torch.OutOfMemoryError: there is no measure left.
+            torch.OutOfMemoryError: it does not fit, and no measure offloads weights.
         """
         if fits:
             try:
@@ -58,7 +59,7 @@ class MemoryMeasures:
                 if not self._has("model offload", "group offload"):
                     raise
             self._pipeline.to("cpu")
-            let_go()
+            free_memory()
         self._take(next(name for name in ("model offload", "group offload") if name in self._known))
 
     def take_next(self) -> bool:
@@ -73,7 +74,7 @@ class MemoryMeasures:
         return any(name in self._known for name in names)
 
     def _take(self, name: str) -> None:
-        _LOGGER.warning("out of memory: going on with %s, for all videos from here on", name)
+        _LOGGER.warning("out of memory: %s is used for this and all later videos", name)
         self._known[name]()
         self.taken.append(name)
 
@@ -86,16 +87,9 @@ class MemoryMeasures:
         from diffusers.hooks import apply_group_offloading
 
         if hasattr(self._pipeline, "remove_all_hooks"):
-            self._pipeline.remove_all_hooks()  # those of model offload, which group offload cannot join
+            self._pipeline.remove_all_hooks()  # of model offload, which cannot be combined with group offload
         self._pipeline.to("cpu")
         for part in self._pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 enable = getattr(part, "enable_group_offload", None) or partial(apply_group_offloading, part)
                 enable(onload_device=self._device, offload_device=torch.device("cpu"), offload_type="leaf_level")
-
-
-def let_go() -> None:
-    """Give memory back that nothing refers to."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""What a run of making videos is asked for, and what came of it."""
+"""The settings and the outcome of a run that makes videos."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from opens2v_hf.generators.request import GeneratorInfo
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for all videos of a run.
+    """Settings that all videos of a run share.
 
     Attributes:
         recipe: complete.
         seed: of every video.
         too_many_references: see `TooMany`.
-        seeds: that were asked for together, `seed` among them; empty where it was the only one.
+        seeds: all seeds of the run, `seed` among them; empty if it is the only one.
     """
 
     recipe: Recipe
@@ -30,15 +30,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class GenerationRun:
-    """What a run made.
+    """The videos of a run.
 
     Attributes:
         generator: who made the videos.
-        settings: with which settings.
-        made: sample id to the record of its video, those of earlier runs included.
+        settings: of the videos.
+        made: sample id to the record of its video; includes videos of earlier runs.
         failed: sample id to the reason.
-        num_reused: how many videos were there already.
-        others: further seeds of the same samples, to what was made from each.
+        num_reused: number of videos from earlier runs.
+        others: further seed to the run with it.
     """
 
     generator: GeneratorInfo
@@ -50,18 +50,18 @@ class GenerationRun:
 
     @property
     def references_changed(self) -> dict[str, int]:
-        """How many samples had their references cut ("first") or joined ("collage")."""
+        """Number of samples whose references were cut ("first") or joined ("collage")."""
         changes = [record["references"] for record in self.made.values() if record["references"]]
         return {change: changes.count(change) for change in sorted(set(changes))}
 
     @property
     def prompts_cut(self) -> list[str]:
-        """Samples of whose prompt the text encoder saw a part only."""
+        """Samples whose prompt the text encoder cut."""
         return sorted(id_ for id_, record in self.made.items() if "prompt_cut_at_tokens" in record["facts"])
 
     @property
     def prompts_rewritten(self) -> list[str]:
-        """Samples whose generator says that it used another prompt."""
+        """Samples whose generator reports another prompt than the request's."""
         return sorted(
             id_
             for id_, record in self.made.items()

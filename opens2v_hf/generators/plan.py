@@ -1,4 +1,4 @@
-"""Everything about a pipeline that can be checked without its weights."""
+"""Checks of a pipeline that need no weights."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ References = Literal["given", "none"]
 
 @dataclass(frozen=True)
 class PipelinePlan:
-    """A pipeline that may be loaded. It says all that a `Generator` does, and makes no video.
+    """A pipeline that passed all checks before loading. It has the attributes of a `Generator`.
 
     Attributes:
-        index: what was found.
+        index: of its repo or folder.
         family: how it is called.
-        notes: what a reader of the result must know.
+        notes: for readers of the result.
         device: that it will run on.
         dtype: of its weights.
-        room: how much memory and disk there is.
+        room: sizes of its weights, the memory and the disk.
         lora: on top of it; None for none.
     """
 
@@ -66,7 +66,7 @@ class PipelinePlan:
 
     @property
     def max_references(self) -> int | None:
-        """See `Family.max_references`; none are used where the family takes none."""
+        """See `Family.max_references`; None as well for a family that takes no references."""
         return None if self.family.preparation == "none" else self.family.max_references
 
     def check_recipe(self, recipe: Recipe) -> None:
@@ -74,7 +74,7 @@ class PipelinePlan:
         self.family.check_recipe(recipe)
 
     def describe(self) -> list[str]:
-        """What will be loaded, a line each."""
+        """The pipeline and its sizes as text, a line each."""
         return [f"{self.index.name} ({self.family.pipeline_class}, {self.index.revision[:19]})", *self.room.describe()]
 
 
@@ -94,21 +94,21 @@ def plan_pipeline(
         name: Hub id or folder.
         revision: branch, tag or commit of a Hub repo.
         references: "none" makes videos from the text alone, as an ablation.
-        accept_license: the user has read a licence that grants nothing in some territories, and may use the model.
+        accept_license: confirms a licence that grants nothing in some territories.
         device: "cuda", "cpu", ...; None picks one.
-        dtype: of the weights; None takes bfloat16 on a GPU and float32 elsewhere. A Wan VAE is always float32.
+        dtype: of the weights; None is bfloat16 on a GPU and float32 elsewhere. A Wan VAE is always float32.
         lora: on top of it; see `find_lora`.
 
     Raises:
         ArgumentError: the licence must be accepted first.
         MissingDependencyError: a package is missing or too old; the message has the command that installs it.
-        ModelError: the model cannot be scored this way; the message says why and which ways there are.
+        ModelError: the model is not supported; the message has the reason and the alternatives.
     """
     known = known_repo(name)
     if known is not None and known.refusal:
         raise ModelError(f"{name!r}: {known.refusal}")
     if any(part in name.lower() for part in SPEECH_TO_VIDEO):
-        raise ModelError(f"{name!r} makes video from speech: S2V does not mean subject-to-video there")
+        raise ModelError(f"{name!r} makes video from speech: S2V means speech-to-video in its name")
     if known is not None and known.excluded and not accept_license:
         raise ArgumentError(
             f"the licence of {name!r} ({known.licence}) grants nothing in {', '.join(known.excluded)}; "

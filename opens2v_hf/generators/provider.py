@@ -1,8 +1,8 @@
 """Inference Providers of the Hugging Face Hub as a generator: `hf:<provider>/<org>/<model>`.
 
-The Hub says what a provider does with a model. For `image-to-video` the first reference is the first frame, which is
-not subject-driven. For `text-to-video` no picture is sent. A provider whose model takes references is told the name of
-its argument in the recipe, `extra: {references_as: reference_image_urls}`: it gets a list of data URLs.
+The Hub lists the task of each provider's model. For `image-to-video` the first reference is the first frame, which is
+not subject-driven. For `text-to-video` no picture is sent. For a model that takes references, the recipe names the
+provider's argument, `extra: {references_as: reference_image_urls}`, which gets a list of data URLs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
 from opens2v_hf.generators.endpoint import (
     MAX_VIDEO_BYTES,
@@ -43,7 +44,7 @@ class ProviderPlan:
     Attributes:
         provider: e.g. "fal-ai".
         model: Hub id.
-        provider_id: what the provider calls it.
+        provider_id: the provider's name of the model.
         task: "text-to-video" or "image-to-video".
         references: "none" makes videos from the text alone.
     """
@@ -56,15 +57,15 @@ class ProviderPlan:
 
     @property
     def name(self) -> str:
-        """As the user gives it."""
+        """The name that the user gives."""
         return f"{PREFIX}{self.provider}/{self.model}"
 
 
 def plan_provider(name: str, *, references: Literal["given", "none"] = "given") -> ProviderPlan:
-    """Ask the Hub what a provider does with a model.
+    """Ask the Hub for the task of a provider's model.
 
     Raises:
-        ArgumentError: the name has another form, or references cannot be left out.
+        ArgumentError: the name has another form, or the model cannot run without references.
         ModelError: the Hub cannot be asked, or the provider makes no videos with this model.
     """
     from huggingface_hub import HfApi
@@ -79,12 +80,11 @@ def plan_provider(name: str, *, references: Literal["given", "none"] = "given") 
     try:
         served = HfApi().model_info(model, expand=["inferenceProviderMapping"]).inference_provider_mapping or []
     except (HTTPError, OfflineModeIsEnabled, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"the Hub cannot be asked who serves {model}: {reason}") from error
+        raise ModelError(f"the providers of {model} cannot be read from the Hub: {reason_of(error)}") from error
     found = next((mapping for mapping in served if mapping.provider == provider), None)
     if found is None or found.task not in (TEXT, IMAGE):
         videos = sorted(mapping.provider for mapping in served if mapping.task in (TEXT, IMAGE))
-        others = f"; these do: {', '.join(videos)}" if videos else "; nor does any other provider"
+        others = f"; these do: {', '.join(videos)}" if videos else "; no other provider does either"
         raise ModelError(f"{provider} makes no videos with {model}{others}")
     if references == "none" and found.task == IMAGE:
         raise ArgumentError(f"{name} makes a video from a picture, which cannot be left out (references='none')")
@@ -112,7 +112,7 @@ class ProviderGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos; complete once the recipe was checked."""
+        """Who makes the videos; complete after `check_recipe`."""
         notes = [f"made by the provider {self._plan.provider}, whose versions and seeds are its own"]
         if self._plan.references == "none":
             notes.append("made from the text alone, without references")
@@ -130,14 +130,14 @@ class ProviderGenerator:
 
     @property
     def max_references(self) -> int | None:
-        """One picture for an image-to-video model; any number where there is an argument for them, or none is sent."""
+        """1 for an image-to-video model; None if the recipe names an argument for references, or none is sent."""
         return 1 if self._plan.task == IMAGE and self._references_as is None else None
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Refuse what the provider cannot be told, and take the name of its argument for references.
+        """Refuse settings without an argument of the provider, and read the name of its argument for references.
 
         Raises:
-            ArgumentError: a setting has no argument; or there are references, and no argument for them.
+            ArgumentError: a setting or the references have no argument.
         """
         named = recipe.extra.get(REFERENCES_AS)
         if named is not None and (not isinstance(named, str) or not named.isidentifier()):
@@ -147,8 +147,8 @@ class ProviderGenerator:
                 f"{self._plan.name} makes videos from text: give the provider's argument for references in the recipe, "
                 f"extra: {{{REFERENCES_AS}: reference_image_urls}}, or references='none' for an ablation"
             )
-        untold = ["flow_shift"] + (["width", "height"] if self._plan.task == TEXT else [])
-        if given := [setting for setting in untold if getattr(recipe, setting) is not None]:
+        without = ["flow_shift"] + (["width", "height"] if self._plan.task == TEXT else [])
+        if given := [setting for setting in without if getattr(recipe, setting) is not None]:
             raise ArgumentError(
                 f"{self._plan.provider} has no common argument for {', '.join(given)}; give them in the recipe's "
                 "`extra` by the provider's own names"
@@ -166,7 +166,7 @@ class ProviderGenerator:
         return Generated(video=video, facts={"provider": self._plan.provider, "task": self._plan.task})
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
     def _ask(self, request: Request) -> bytes:
         from huggingface_hub.errors import HfHubHTTPError, HTTPError, InferenceTimeoutError
@@ -182,10 +182,11 @@ class ProviderGenerator:
         except (HTTPError, OSError) as error:
             if time.monotonic() > until:
                 raise _too_late(self._plan.name) from error
-            raise BusyError(f"{type(error).__name__}: {_short(error)}") from error
-        except (ValueError, LookupError, TypeError, AttributeError) as error:  # the client trusts the form of an answer
+            raise BusyError(f"{type(error).__name__}: {reason_of(error)}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:  # the client does not check answers
             raise GenerationError(
-                f"{self._plan.name} did not answer as a provider does ({type(error).__name__}: {_short(error)})",
+                f"{self._plan.name} gave an answer of another form than a provider's ({type(error).__name__}: "
+                f"{reason_of(error)})",
                 transient=True,
             ) from error
         if not isinstance(answer, bytes) or not answer:
@@ -219,20 +220,20 @@ class ProviderGenerator:
         )
 
     def _refusal(self, error: Any) -> Exception:
-        """What an answer with an error's status means."""
+        """The exception for an answer with an error's status."""
         status = error.response.status_code
         if status == 429 or status >= 500:
             return BusyError(f"status {status}", retry_after(error.response.headers.get("Retry-After")))
         if status in _REFUSED:
             return ModelError(
-                f"{self._plan.name} refuses: {_REFUSED[status]} (status {status}); what is finished is kept"
+                f"{self._plan.name} refuses: {_REFUSED[status]} (status {status}); finished videos are saved"
             )
-        return GenerationError(f"{self._plan.name} refused the request (status {status}): {_short(error)}")
+        return GenerationError(f"{self._plan.name} refused the request (status {status}): {reason_of(error)}")
 
 
 @contextmanager
 def _guarded(until: float, name: str) -> Iterator[None]:
-    """Bounds what the Hub's client reads and how long it asks; alone it would do both without end."""
+    """Bound the size of what the Hub's client reads and the time that it polls; by itself it has no limits."""
     from huggingface_hub.utils import get_session
 
     def in_time(_: Any) -> None:
@@ -246,7 +247,7 @@ def _guarded(until: float, name: str) -> Iterator[None]:
             if len(parts) > MAX_VIDEO_BYTES:
                 raise GenerationError(f"{name} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
             in_time(None)
-        response._content = bytes(parts)  # what `read` would set
+        response._content = bytes(parts)  # as `read` does
 
     client = get_session()
     hooks, timeout = client.event_hooks, client.timeout
@@ -263,7 +264,3 @@ def _guarded(until: float, name: str) -> Iterator[None]:
 
 def _too_late(name: str) -> GenerationError:
     return GenerationError(f"{name} gave no answer in time", transient=True)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""How a video is made: size, length, steps, guidance. A recipe decides the video as much as the model does."""
+"""Settings of a generation: size, length, steps, guidance. They decide the video as much as the model does."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 
 SEED = 42
-"""Of every sample unless another is chosen: the paper's (arXiv 2505.20292)."""
+"""Default of every sample: the paper's (arXiv 2505.20292)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a generation; None leaves a setting to the model.
+    """Settings of a generation; a setting of None gets the model's default.
 
     Attributes:
         width: of the video, in pixels.
         height: likewise.
-        num_frames: of the video. Some models give another number: see `Family.frames_made`.
-        fps: frames per second that the video is written with. Nothing else depends on it.
+        num_frames: of the video.
+        fps: frames per second of the video file. Nothing else depends on it.
         steps: of denoising.
         guidance: classifier-free guidance scale.
-        flow_shift: of a flow-matching scheduler; None keeps the one of the model's scheduler.
-        negative_prompt: what the video is not to show.
+        flow_shift: of a flow-matching scheduler.
+        negative_prompt: text of what the video must not show.
         extra: further keyword arguments of the pipeline's call, JSON-compatible.
-        source: where the settings come from, for the record. It decides nothing.
+        source: of the settings, for the record; no part of a video's key.
     """
 
     width: int | None = None
@@ -65,13 +65,13 @@ class Recipe:
             raise ArgumentError(f"recipe: extra must map names of arguments to values (got {self.extra!r})")
 
     def over(self, base: Recipe) -> Recipe:
-        """This recipe, with the settings of `base` where it has none; `extra` is merged name by name."""
+        """This recipe, with the settings of `base` for those that are None; `extra` is merged name by name."""
         chosen = {
             each.name: value
             for each in fields(self)
             if each.name != "extra"
             and (value := getattr(self, each.name)) is not None
-            # an empty negative prompt is a choice, an empty source is none
+            # an empty negative prompt is a value, an empty source is none
             and (value or each.name != "source")
         }
         return replace(base, **chosen, extra={**base.extra, **self.extra})

@@ -1,4 +1,4 @@
-"""Pictures of subjects, made ready for a pipeline."""
+"""Preparation of reference pictures for a pipeline."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError, GenerationError
 
 TooMany = Literal["fail", "first", "collage"]
-"""What to do with more references than a model takes: list the sample as failed, take the first ones, or put all of
-them on one canvas."""
+"""Treatment of samples with more references than a model takes: the sample fails, the first ones are taken, or all are
+put on one canvas."""
 
 _WHITE = (255, 255, 255)
 _SMALLEST_SIDE_PX = 16
@@ -21,7 +21,7 @@ def as_rgb(image: Image.Image, what: str) -> Image.Image:
     """The picture as RGB; transparent parts become white.
 
     Raises:
-        GenerationError: a side is shorter than 16 pixels: no model can see a subject there.
+        GenerationError: a side is shorter than 16 pixels, too short to show a subject.
     """
     if min(image.size) < _SMALLEST_SIDE_PX:
         raise GenerationError(f"{what} must be at least {_SMALLEST_SIDE_PX} pixels wide and high (got {image.size})")
@@ -58,17 +58,17 @@ def choose(
     """At most `limit` pictures.
 
     Returns:
-        The pictures, and what was done to them: "first", "collage" or None.
+        The pictures, and their change: "first", "collage" or None.
 
     Raises:
-        GenerationError: there are too many, and `too_many` is "fail".
+        GenerationError: there are more than `limit`, and `too_many` is "fail".
     """
     if limit is None or len(images) <= limit:
         return tuple(images), None
     if too_many == "fail":
         raise GenerationError(
             f"the sample has {len(images)} references and the model takes {limit}; choose too_many_references='first' "
-            "or 'collage' to make the video all the same"
+            "or 'collage' to make the video with fewer or joined ones"
         )
     if too_many == "first":
         return tuple(images[:limit]), "first"

@@ -1,6 +1,6 @@
-"""Repos of which more must be known than their index file says: licences, class names that lie, own code.
+"""Facts about repos that are not in their index files: licences, wrong class names, own code.
 
-Gathered from the repos' cards and files in 2026; check the licence of a repo yourself before you use its videos.
+From the repos' cards and files in 2026; check the licence of a repo before you use its videos.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _OWN_CODE = (
-    "this model runs only with its own code, whatever its index file says; score it by a Python function "
+    "this model runs only with its own code, even if its index file names a pipeline; score it by a Python function "
     "(--model python:module:function), an HTTP endpoint (--model http://...), or videos that its own code made"
 )
 
 
 @dataclass(frozen=True)
 class KnownRepo:
-    """What is known of a repo on the Hub.
+    """Facts about a repo on the Hub.
 
     Attributes:
-        licence: of the weights, as far as known.
+        licence: of the weights.
         excluded: territories in which the licence grants nothing.
-        refusal: why it cannot be run here and what to do; empty where it can.
+        refusal: why it cannot be run here, and the alternatives; empty if it can.
         weights_gb: size of the download; None where it is not known.
-        references: how many it takes, in words.
+        references: number that it takes, in words.
     """
 
     licence: str
@@ -69,13 +69,13 @@ REPOS: dict[str, KnownRepo] = {
     "ID-Animator/ID-Animator": KnownRepo("see the repo", refusal=_OWN_CODE, references="one face"),
     "SugerWu/VideoMaker": KnownRepo("Tencent", ("the EU",), refusal=_OWN_CODE, references="one"),
 }
-"""Hub id to what is known of it."""
+"""Hub id to facts about the repo."""
 
 _BY_LOWER_CASE = {name.lower(): repo for name, repo in REPOS.items()}
 
 
 def known_repo(name: str) -> KnownRepo | None:
-    """What is known of a repo, in whatever case its id is written, as the Hub finds it too."""
+    """Facts about a repo; as on the Hub, upper and lower case are the same in its id."""
     return _BY_LOWER_CASE.get(name.lower())
 
 

@@ -1,4 +1,4 @@
-"""What passes between a run and a generator."""
+"""Types that a run and a generator exchange."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Request:
-    """One video to make.
+    """A request for one video.
 
     Attributes:
         id: of the sample, e.g. "singleobj_1".
@@ -26,7 +26,7 @@ class Request:
         images: of the subjects, RGB, in the benchmark's order.
         labels: class of each subject, e.g. "Cup"; as many as `images`.
         seed: of this video.
-        recipe: complete: what the user left open is filled in from the family.
+        recipe: complete, with the generator's defaults.
     """
 
     id: str
@@ -39,14 +39,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Generated:
-    """One video that was made: frames, or a file that a service encoded.
+    """A generated video: frames, or a file that a service encoded.
 
     Attributes:
         frames: uint8 [T, H, W, 3] RGB, or float in [0, 1] of the same shape; None if `video` is given.
-        video: bytes of a video file, which are kept as they are; None if `frames` is given.
-        fps: frames per second; None leaves it to the recipe. Ignored with `video`.
-        facts: JSON-compatible; goes into the record of the video. A prompt that was used in place of the request's is
-            "used_prompt"; the result is then not comparable.
+        video: bytes of a video file, which are stored unchanged; None if `frames` is given.
+        fps: frames per second; None for the recipe's. Ignored with `video`.
+        facts: JSON-compatible, for the record of the video. "used_prompt" is a prompt that replaced the request's; the
+            result is then not comparable.
     """
 
     frames: np.ndarray | None = None
@@ -65,10 +65,10 @@ class GeneratorInfo:
         revision: commit of the Hub repo, or digest of a folder's index file; None where there is none.
         family: pipeline class, e.g. "WanVACEPipeline"; None where it is not known.
         dtype: of the weights; None where it is not known.
-        versions: of the libraries that decide the video.
+        versions: of the libraries that affect the video.
         subject_driven: whether the model takes pictures of subjects as such. An image-to-video model does not: its
             picture is the first frame.
-        notes: what a reader of the result must know.
+        notes: for readers of the result.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class GeneratorInfo:
 
 
 def without_folders(name: str) -> str:
-    """A generator's name as others may see it: a folder of this machine is its last part alone.
+    """A generator's name for publication: of a folder of this machine only the last part.
 
     Example:
         >>> without_folders("/home/me/vace + org/lora"), without_folders("Wan-AI/Wan2.1-VACE-1.3B-diffusers")
@@ -92,12 +92,12 @@ def without_folders(name: str) -> str:
 
 
 def _without_folders(name: str) -> str:
-    place = Path(name).expanduser()
-    return place.resolve().name if place.is_absolute() or place.exists() else name
+    path = Path(name).expanduser()
+    return path.resolve().name if path.is_absolute() or path.exists() else name
 
 
 class Described(Protocol):
-    """What is known of a generator before it is loaded."""
+    """Attributes of a generator before it is loaded."""
 
     @property
     def info(self) -> GeneratorInfo:
@@ -106,12 +106,12 @@ class Described(Protocol):
 
     @property
     def recipe(self) -> Recipe:
-        """The settings that a request has where the user chose none."""
+        """Default settings of a request."""
         ...
 
     @property
     def max_references(self) -> int | None:
-        """How many pictures a request may have; None for any number."""
+        """Largest number of pictures in a request; None for any number."""
         ...
 
 
@@ -121,7 +121,7 @@ class Generator(Described, Protocol):
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
         """Make one video.
 
-        The same request gives the same video, whatever was made before it.
+        The same request gives the same video, also after other requests.
 
         Raises:
             GenerationError: this video cannot be made; others may.
@@ -129,5 +129,5 @@ class Generator(Described, Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of memory: models of metrics are loaded next."""
+        """Free memory: models of metrics are loaded next."""
         ...

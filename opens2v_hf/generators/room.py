@@ -1,4 +1,4 @@
-"""Whether a pipeline's weights fit the disk and the memory, asked before they are downloaded."""
+"""Whether a pipeline's weights fit the disk and the memory, checked before they are downloaded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opens2v_hf._util import processes
 from opens2v_hf._util.memory import free_memory_bytes
 from opens2v_hf.errors import ModelError
 from opens2v_hf.generators.index_file import PipelineIndex
@@ -31,15 +32,16 @@ _MAX_HEADER_BYTES = 100 << 20  # of safetensors
 
 @dataclass(frozen=True)
 class Room:
-    """How much there is of what a pipeline needs; None where it is not known.
+    """Sizes of a pipeline's weights, and of the free disk and memory; None where a size is not known.
 
     Attributes:
         weights_bytes: of the files.
-        download_bytes: of those, what is not in the cache.
+        download_bytes: of those files that are not in the cache.
         loaded_bytes: of the weights in memory, in the dtype that they are loaded in.
-        free_disk_bytes: where they would be downloaded to.
+        free_disk_bytes: of the disk with the cache.
         free_memory_bytes: of the machine.
         free_gpu_bytes: of the GPU.
+        num_copies: how often the weights are loaded into the machine's memory: once by each of its processes.
     """
 
     weights_bytes: int | None
@@ -48,22 +50,26 @@ class Room:
     free_disk_bytes: int | None
     free_memory_bytes: int
     free_gpu_bytes: int | None
+    num_copies: int = 1
 
     @property
     def fits_gpu(self) -> bool:
-        """Whether the weights alone fit the GPU; True where that is not known."""
+        """Whether the weights alone fit the GPU; True if that is not known."""
         return self.loaded_bytes is None or self.free_gpu_bytes is None or self.loaded_bytes <= self.free_gpu_bytes
 
     def describe(self) -> list[str]:
-        """What was found, a line each."""
+        """The sizes as text, a line each."""
         if self.weights_bytes is None:
-            return ["weights: the Hub does not say how large they are"]
+            return ["weights: their size is not known"]
         disk = "" if not self.free_disk_bytes else f", {_gb(self.free_disk_bytes)} free on the disk"
         to_load = f", {_gb(self.download_bytes)} to download{disk}" if self.download_bytes else ""
         lines = [f"weights: {_gb(self.weights_bytes)}{to_load}"]
         if self.loaded_bytes is not None:
             gpu = "" if self.free_gpu_bytes is None else f", {_gb(self.free_gpu_bytes)} on the GPU"
-            lines.append(f"memory: {_gb(self.loaded_bytes)} for the weights; {_gb(self.free_memory_bytes)} free{gpu}")
+            lines.append(
+                f"memory: {_copies(self.num_copies, self.loaded_bytes)} for the weights; "
+                f"{_gb(self.free_memory_bytes)} free{gpu}"
+            )
         if not self.fits_gpu:
             lines.append("the weights do not fit the GPU: they stay in the machine's memory and take turns on the GPU")
         return lines
@@ -78,7 +84,7 @@ def find_room(index: PipelineIndex, device: torch.device, dtype: torch.dtype) ->
         dtype: that its weights are to be loaded in.
 
     Raises:
-        ModelError: the weights fit neither the disk nor the memory, so that downloading them leads to nothing.
+        ModelError: the weights do not fit the disk, or those of all processes not the memory.
     """
     missing = None if index.weight_files is None else _missing(index, index.weight_files)
     download = None if missing is None else sum(missing.values())
@@ -89,16 +95,20 @@ def find_room(index: PipelineIndex, device: torch.device, dtype: torch.dtype) ->
         free_disk_bytes=None if index.is_local else _free_disk(),
         free_memory_bytes=free_memory_bytes(),
         free_gpu_bytes=_free_gpu(device),
+        # The first process of a machine counts the weights of all. A later one may start when others have loaded.
+        num_copies=1 if processes.local_process_index() else processes.num_local_processes(),
     )
     if download and room.free_disk_bytes is not None and room.free_disk_bytes < download:
         raise ModelError(
             f"{_gb(download)} of the weights of {index.name!r} must be downloaded and {_gb(room.free_disk_bytes)} are "
             f"free in {_cache()}; make room, or set HF_HUB_CACHE to another disk"
         )
-    if room.loaded_bytes is not None and room.loaded_bytes > room.free_memory_bytes:
+    if room.loaded_bytes is not None and room.num_copies * room.loaded_bytes > room.free_memory_bytes:
+        fewer = "start fewer processes, " if room.num_copies > 1 else ""
         raise ModelError(
-            f"the weights of {index.name!r} take {_gb(room.loaded_bytes)} as {str(dtype).removeprefix('torch.')} and "
-            f"{_gb(room.free_memory_bytes)} of memory are free; choose a dtype of fewer bytes, or another machine"
+            f"the weights of {index.name!r} take {_copies(room.num_copies, room.loaded_bytes)} as "
+            f"{str(dtype).removeprefix('torch.')} and {_gb(room.free_memory_bytes)} of memory are free; {fewer}"
+            "choose a dtype of fewer bytes, or another machine"
         )
     return room
 
@@ -117,7 +127,7 @@ def _missing(index: PipelineIndex, files: Mapping[str, int]) -> dict[str, int]:
 
 
 def _loaded_bytes(index: PipelineIndex, dtype: torch.dtype) -> int | None:
-    """Of all weights in memory; None where the files do not say how many there are."""
+    """Size of all weights in memory; None if the headers of their files cannot be read."""
     if index.weight_files is None:
         return None
     by_folder: dict[str, list[str]] = {}
@@ -125,7 +135,7 @@ def _loaded_bytes(index: PipelineIndex, dtype: torch.dtype) -> int | None:
         by_folder.setdefault(path.rpartition("/")[0], []).append(path)
     total = 0.0
     for paths in by_folder.values():
-        # the files of one network have one dtype: the first tells how wide it is stored
+        # all files of a network have one dtype
         width = _stored_width(index, paths[0])
         if width is None:
             return None
@@ -144,7 +154,7 @@ def _stored_width(index: PipelineIndex, path: str) -> float | None:
                 for side in tensor["shape"]:
                     count *= side
                 counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + count
-    except Exception as error:  # whatever is wrong with the file: loading it will say so
+    except Exception as error:  # loading the file reports what is wrong with it
         _LOGGER.info("cannot read the header of %s in %s: %s", path, index.name, error)
         return None
     weights = sum(counts.values())
@@ -168,9 +178,9 @@ def _hub_header(index: PipelineIndex, path: str) -> dict[str, Any]:
 
 
 def _free_disk() -> int | None:
-    for place in (_cache(), *_cache().parents):
-        if place.is_dir():  # the folder of the cache is made by the first download
-            return shutil.disk_usage(place).free
+    for folder in (_cache(), *_cache().parents):
+        if folder.is_dir():  # the first download makes the cache
+            return shutil.disk_usage(folder).free
     return None
 
 
@@ -186,6 +196,10 @@ def _cache() -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
+
+
+def _copies(count: int, size: int) -> str:
+    return f"{count} x {_gb(size)}" if count > 1 else _gb(size)
 
 
 def _gb(size: int) -> str:

@@ -1,7 +1,7 @@
-"""Making the videos of a split: one resumable unit for each sample, shared by the processes of a launch.
+"""Makes the videos of a split: one resumable unit for each sample, shared by the processes of a launch.
 
-In the folder, `<id>.mp4` is a video and `<id>.json` its record. The video is renamed into place last, so that a killed
-process leaves no half of one.
+`<id>.mp4` is a video and `<id>.json` its record. The video gets its name last, so that a killed process leaves no
+incomplete one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opens2v_hf._util.progress import Progress as ProgressBar
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.generators.files import refuse_strangers, remove_leftovers, remove_outdated, write_file
+from opens2v_hf.generators.files import refuse_foreign_videos, remove_leftovers, remove_outdated, write_file
 from opens2v_hf.generators.outcome import GenerationRun, Settings
 from opens2v_hf.generators.recipe import SEED, Recipe
 from opens2v_hf.generators.references import TooMany
@@ -36,16 +36,16 @@ from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import Group, GroupOutcome
 
 VIDEO_TIMEOUT_S = 6 * 3600.0
-"""What one video may take."""
+"""Time limit of one video."""
 
 _WORTH_SAYING_S = 2.0
 
 
 def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
-    """The seeds of a run, without a word about which of the two arguments named them.
+    """The seeds of a run from the arguments `seed` and `seeds`.
 
     Raises:
-        ArgumentError: both name seeds, there is none, one is named twice, or one is no whole number in 0..2**53 - 1.
+        ArgumentError: both are given, there is no seed, one is repeated, or one is no whole number in 0..2**53 - 1.
     """
     if seeds is None:
         found: tuple[int, ...] = (seed,)
@@ -71,14 +71,14 @@ def complete_settings(
     too_many_references: TooMany = "fail",
     seeds: tuple[int, ...] = (),
 ) -> Settings:
-    """Fill in what the user left open, and refuse what the generator cannot do.
+    """The settings with the generator's defaults; those that the generator cannot use are refused.
 
     Args:
         generator: loaded or planned.
-        recipe: what the user chose.
+        recipe: of the user.
         seed: of the videos; see `chosen_seeds`.
         too_many_references: see `TooMany`.
-        seeds: all that were asked for together, where there are several.
+        seeds: all seeds of the run, if there are several.
 
     Raises:
         ArgumentError: a setting has a value that cannot be used.
@@ -102,27 +102,27 @@ def generate_videos(
     distributed: bool = True,
     num_later: int = 0,
 ) -> GenerationRun:
-    """Make the videos of a split, but for those that are there already.
+    """Make the videos of a split that do not exist yet.
 
-    The same call after a crash makes what is missing and nothing twice, with any number of processes.
+    The same call after a crash makes the missing videos and none twice, with any number of processes.
 
     Args:
         generator: loaded.
         split: of the benchmark.
-        folder: of the videos; made where it is missing.
+        folder: of the videos; created if it is missing.
         settings: of `complete_settings`.
         ids: of the samples; all of them by default.
-        retry_failed: try again also what failed for a reason that lies in the request.
-        distributed: False to make all videos in this process, whatever was launched.
-        num_later: videos that other calls will make, for the estimate of the time.
+        retry_failed: repeat also requests that failed for a permanent reason.
+        distributed: False to make all videos in this process, also under a launcher.
+        num_later: number of videos that later calls make, for the estimate of the time.
 
     Raises:
-        ArgumentError: what was asked for cannot be done.
-        ResultError: another run uses the folder, or it cannot be written; what is finished is kept.
+        ArgumentError: no sample is chosen.
+        ResultError: another run uses the folder, or it cannot be written; finished videos are saved.
         ProcessError: the videos were shared, and a process failed or died.
     """
-    place = Path(folder)
-    journal_folder = place.with_name(f"{place.name}.journal")
+    folder = Path(folder)
+    journal_folder = folder.with_name(f"{folder.name}.journal")
     samples = [sample for sample in split.samples if ids is None or sample.id in ids]
     if not samples:
         raise ArgumentError("no sample of the split was chosen")
@@ -132,12 +132,12 @@ def generate_videos(
 
         def take_folder() -> None:
             try:
-                place.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise ResultError(f"cannot make the folder {place}: {error.strerror or error}") from error
+                raise ResultError(f"cannot make the folder {folder}: {error.strerror or error}") from error
             held.enter_context(only_run(journal_folder))
-            refuse_strangers(place, samples)
-            remove_leftovers(place)
+            refuse_foreign_videos(folder, samples)
+            remove_leftovers(folder)
 
         request = [asdict(generator.info), settings.recipe.to_dict(), settings.seed, [sample.id for sample in samples]]
         processes = held.enter_context(
@@ -145,9 +145,9 @@ def generate_videos(
         )
         journal = open_journal(journal_folder, rank=processes.rank, launch=processes.launch)
         held.callback(journal.close)
-        num_left = sum(not is_made(sample, split, place, generator.info, settings) for sample in samples)
+        num_left = sum(not is_made(sample, split, folder, generator.info, settings) for sample in samples)
         took = _Estimate(num_left + num_later, processes.count) if shown else lambda seconds: None
-        common = Common(generator, split, place, settings, lambda key: journal.get(key), shown, took)
+        common = Common(generator, split, folder, settings, lambda key: journal.get(key), shown, took)
         groups: list[Group] = [SampleGroup(common, sample) for sample in samples]
         own = run_units(
             groups,
@@ -162,13 +162,13 @@ def generate_videos(
         outcomes = collect("0", len(samples), own, others, journal)
         run = _summary(generator.info, settings, samples, outcomes)
         if processes.rank == 0:
-            remove_outdated(place, run.failed)
-            write_file(place / "generation.json", json.dumps(run.to_dict(), indent=2, ensure_ascii=False))
+            remove_outdated(folder, run.failed)
+            write_file(folder / "generation.json", json.dumps(run.to_dict(), indent=2, ensure_ascii=False))
     return run
 
 
 class _Estimate:
-    """Says after the first video how long the others will take."""
+    """Prints after the first video how long the others take."""
 
     def __init__(self, num_videos: int, num_processes: int) -> None:
         self._num_videos = num_videos

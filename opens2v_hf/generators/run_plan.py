@@ -1,4 +1,4 @@
-"""What a run will do, found out before the model is loaded."""
+"""The plan of a run, made before the model is loaded."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _CONSEQUENCE: dict[TooMany, str] = {
 
 @dataclass(frozen=True)
 class RunPlan:
-    """The videos of a run.
+    """Numbers of videos and samples of a run.
 
     Attributes:
         num_samples: of the benchmark.
         num_seeds: of each sample.
-        num_to_make: videos.
-        num_there: videos that an earlier run made from the same request.
+        num_to_make: videos that do not exist yet.
+        num_there: videos of earlier runs with the same request.
         num_with_too_many: samples with more references than the model takes.
         max_references: that it takes; None for any number.
-        too_many_references: what becomes of those samples.
+        too_many_references: treatment of those samples.
     """
 
     num_samples: int
@@ -63,7 +63,7 @@ def plan_run(
     settings: Sequence[Settings],
     folders: Mapping[int, Path],
 ) -> RunPlan:
-    """Count what is there and what is to be made.
+    """Count the videos that exist and those to make.
 
     Args:
         described: who makes the videos.

@@ -32,7 +32,7 @@ UNIT = "video"
 
 
 def request_key(sample: EvalSample, digests: Sequence[str], info: GeneratorInfo, settings: Settings) -> str:
-    """What decides a video: other keys are other videos.
+    """Digest of everything that decides a video.
 
     Args:
         sample: of the benchmark.
@@ -50,7 +50,7 @@ def request_key(sample: EvalSample, digests: Sequence[str], info: GeneratorInfo,
 
 
 def is_made(sample: EvalSample, split: EvalSplit, folder: Path, info: GeneratorInfo, settings: Settings) -> bool:
-    """Whether the video of a sample is there already; False where its pictures cannot be read."""
+    """Whether the video of a sample exists; False if its pictures cannot be read."""
     try:
         digests = [hashlib.sha256(split.picture_path(each).read_bytes()).hexdigest() for each in sample.subjects]
     except (OSError, OpenS2VError):
@@ -60,7 +60,7 @@ def is_made(sample: EvalSample, split: EvalSplit, folder: Path, info: GeneratorI
 
 @dataclass(frozen=True)
 class Common:
-    """What all samples of a run share.
+    """Objects that all samples of a run share.
 
     Attributes:
         generator: loaded.
@@ -83,7 +83,7 @@ class Common:
 
 @dataclass(frozen=True)
 class SampleGroup:
-    """One sample as the engine sees it."""
+    """One sample as a group of units for the engine."""
 
     common: Common
     sample: EvalSample
@@ -108,7 +108,7 @@ class SampleGroup:
 
 
 class _OpenSample:
-    """A sample whose pictures were read."""
+    """A sample with its pictures."""
 
     def __init__(self, common: Common, sample: EvalSample) -> None:
         self._common = common
@@ -120,7 +120,7 @@ class _OpenSample:
             self._digests.append(hashlib.sha256(content).hexdigest())
             picture = load_picture(content, name=subject.path)
             with Image.open(io.BytesIO(content)) as raw:
-                # `load_picture` drops transparency as the metrics do, and uncovers whatever colour lies below it
+                # `load_picture` drops transparency as the metrics do, which shows the colour of transparent pixels
                 images.append(as_rgb(raw if raw.has_transparency_data else picture, subject.path))
         self._images = images
         self.facts: Mapping[str, Any] = {}
@@ -132,18 +132,18 @@ class _OpenSample:
         return (Unit(UNIT, self._unit_key, self._work, about={"id": self._sample.id}),)
 
     def prepare(self, names: Collection[str]) -> None:
-        """The pictures are read already."""
+        """Nothing to do: `open` reads the pictures."""
 
     def num_bytes(self) -> int:
-        """What the pictures take in memory."""
+        """Memory of the pictures."""
         return sum(image.width * image.height * 3 for image in self._images)
 
     def is_changed(self) -> bool:
-        """The pictures are in memory, and the key is theirs."""
+        """False: the pictures are in memory, and the key is computed from them."""
         return False
 
     def _unit_key(self) -> str:
-        """The request's key; where its video was made and has gone since, the next key that stands for no video."""
+        """The request's key; if its video was made and removed since, the next key that has no finished video."""
         key = self.key
         if record_of(self._common.folder, self._sample.id, self.key) is None:
             while (known := self._common.known(key)) is not None and not known.failed:
@@ -152,7 +152,7 @@ class _OpenSample:
 
     def _work(self) -> Outcome:
         record = record_of(self._common.folder, self._sample.id, self.key)
-        if record is not None:  # its journal has gone, the video has not
+        if record is not None:  # the journal was removed, the video was not
             return Outcome(record)
         try:
             return Outcome(self._make())
@@ -195,7 +195,7 @@ class _OpenSample:
         common = self._common
         video, sidecar = (common.folder / f"{self._sample.id}{ending}" for ending in (".mp4", ".json"))
         try:
-            # an older video must not be taken for that of the new record
+            # an older video must not be left with the new record
             video.unlink(missing_ok=True)
             if made.video is not None:
                 record |= {"encoder": None, "video": check_encoded(made.video, self._sample.id)}
@@ -207,7 +207,7 @@ class _OpenSample:
             frames = self._checked(np.asarray(made.frames))
             fps = made.fps or common.settings.recipe.fps
             if fps is None:
-                raise GenerationError("nobody says how many frames per second the video has; give the recipe an fps")
+                raise GenerationError("the frame rate of the video is not known; give the recipe an fps")
             height, width = frames.shape[1:3]
             facts = {"num_frames": len(frames), "width": width, "height": height, "fps": float(fps)}
             record |= {"encoder": encoder(), "video": facts}
@@ -218,7 +218,7 @@ class _OpenSample:
         except (TypeError, ValueError) as error:  # of json: facts of the user's own generator
             raise GenerationError(f"the facts of {self._sample.id} must be JSON-compatible: {error}") from error
         except OSError as error:
-            raise ResultError(f"cannot write {video}: {error.strerror or error}; what is finished is kept") from error
+            raise ResultError(f"cannot write {video}: {error.strerror or error}; finished videos are saved") from error
         return record
 
     def _checked(self, frames: np.ndarray) -> np.ndarray:
@@ -233,7 +233,7 @@ class _OpenSample:
 
 
 class _StepBar:
-    """Shows the denoising steps of one video on a terminal."""
+    """A progress bar of the denoising steps of one video, on a terminal."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
         self._bar = tqdm(desc=name, unit="step", leave=False, disable=None if shown else True)

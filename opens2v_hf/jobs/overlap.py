@@ -81,7 +81,7 @@ class Shared:
 def default_workers() -> int:
     """How many groups are done at a time: as many as this process has cores, up to 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(_MOST_WORKERS, cores // _processes_here()))
+    return max(1, min(_MOST_WORKERS, cores // launcher.num_local_processes()))
 
 
 def _default_bytes() -> int:
@@ -89,13 +89,7 @@ def _default_bytes() -> int:
         all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not on this system
         all_bytes = 0
-    return max(_LEAST_BYTES, all_bytes // 4) // _processes_here()
-
-
-def _processes_here() -> int:
-    """Processes of this launch on this machine."""
-    local = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return int(local) if launcher.num_processes() > 1 and local.isdecimal() and int(local) > 0 else 1
+    return max(_LEAST_BYTES, all_bytes // 4) // launcher.num_local_processes()
 
 
 def overlapped(

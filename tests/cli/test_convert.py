@@ -40,7 +40,7 @@ def test_indices_of_no_tar_are_an_error(tmp_path) -> None:
     assert not (tmp_path / "index").exists()
 
 
-def test_what_an_index_leaves_out_is_said(tmp_path, capsys) -> None:
+def test_members_that_an_index_leaves_out_are_printed(tmp_path, capsys) -> None:
     root = hub_form(tmp_path / "hub")
     (folder := root / "Videos" / "dataset1").joinpath("link.mp4").symlink_to("nowhere.mp4")
     for piece in folder.glob("*.tar.split.*"):
@@ -56,6 +56,6 @@ def test_an_index_where_a_file_is(tmp_path) -> None:
         call(hub_form(tmp_path / "hub"), tmp_path / "index", "--index-only")
 
 
-def test_a_source_that_is_none(tmp_path) -> None:
+def test_a_folder_without_the_dataset_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match="holds no OpenS2V-5M"):
         call(tmp_path, tmp_path / "out")

@@ -34,7 +34,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
+def test_a_demo_ends_with_a_page_and_resumes_from_earlier_scores(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
@@ -43,7 +43,7 @@ def test_a_demo_ends_with_a_page_and_goes_on_from_what_it_has(
     assert set(by_model) == set(SAMPLE_MODELS)
     assert max(by_model, key=by_model.__getitem__) in ("perfect", "frozen")
     assert by_model["missing_subject"] < by_model["flicker"] < by_model["perfect"]
-    # what stands still has no motion; and it is the scene of the perfect one
+    # frozen videos have no motion; their scenes are those of the perfect ones
     amplitude = {r.model: r.scorecard().columns["motion_amplitude"].normalised for r in results}
     assert amplitude["frozen"] < 0.01 < amplitude["perfect"]
     assert any(EMBEDDED_NOTE in line for line in said)

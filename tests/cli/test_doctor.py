@@ -32,7 +32,7 @@ def test_it_names_versions_device_decoder_and_models(
     assert "sk-secret" not in printed
 
 
-def test_a_missing_key_and_a_missing_decoder_are_said(
+def test_a_missing_key_and_a_missing_decoder_are_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -62,7 +62,7 @@ def test_pyav_is_used(
         (date(2027, 1, 14), "MISSING", "was shut down by its maker on 2027-01-14; name another judge"),
     ],
 )
-def test_the_shutdown_of_the_released_judge_is_said(
+def test_the_shutdown_of_the_released_judge_is_reported(
     today: date, sign: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-this-test")
@@ -98,7 +98,7 @@ def test_free_disk_is_compared_with_what_is_left_to_download(
 
 
 @pytest.mark.parametrize(("token", "sign"), [(None, "note"), ("hf_secret_of_this_test", "ok")])
-def test_a_token_is_looked_for_and_never_shown(
+def test_a_token_is_reported_and_never_shown(
     token: str | None, sign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
@@ -108,7 +108,7 @@ def test_a_token_is_looked_for_and_never_shown(
 
 
 @pytest.mark.parametrize(("problem", "sign"), [("", "ok"), ("the Hub answers 503", "note")])
-def test_the_hub_is_asked_whether_it_can_be_reached(
+def test_an_unreachable_hub_is_reported(
     problem: str, sign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("opens2v_hf.models.hub_access.hub_problem", lambda *asked: problem)

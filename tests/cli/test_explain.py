@@ -68,7 +68,7 @@ def test_wrong_use_is_explained(
     assert message in capsys.readouterr().err
 
 
-def test_a_video_that_is_none_is_named(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_or_broken_video_is_named(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     for name in ("absent.mp4", "broken.mp4"):
         words = _words(place, tmp_path / name, tmp_path, "--image", str(place / "cup.png"), "--label", "Cup")

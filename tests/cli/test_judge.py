@@ -95,7 +95,7 @@ def test_a_dead_judge_costs_a_few_calls_and_no_other_score(place: Path, tmp_path
     assert metrics["naturalscore"]["summary"]["mean"] == 5.0, "the next run asks again"
 
 
-def test_a_request_that_is_always_refused_is_sent_a_few_times_only(
+def test_a_request_that_is_always_refused_is_sent_three_times(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with judge_endpoint(fails(400, "this model takes no pictures")) as endpoint:

@@ -1,4 +1,4 @@
-"""A judge that is asked in batches, from the command line: asked once, waited for, collected after a kill."""
+"""Batches of requests to a judge, from the command line: sent once, waited for, collected after a kill."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def score(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> tuple[
     return code, {sample_id: scores[sample_id] for sample_id in IDS}
 
 
-def test_all_videos_are_asked_for_in_one_batch(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_videos_are_in_one_batch(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     replies = iter(["4", "2", "5", "3"])
     with batch_endpoint(lambda body: (200, completion(next(replies)))) as endpoint:
         _, scores = score(place, tmp_path, endpoint.base_url)
@@ -59,13 +59,13 @@ def test_all_videos_are_asked_for_in_one_batch(place: Path, tmp_path: Path, caps
         assert endpoint.keys == {f"Bearer {KEY}"}
         assert "4 requests in 1 batches" in capsys.readouterr().err
         score(place, tmp_path, endpoint.base_url)
-        assert len(endpoint.batches) == 1, "what is in the journal is not asked for again"
+        assert len(endpoint.batches) == 1, "answers in the journal are not requested again"
     assert all(KEY not in path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".json", ".jsonl"))
-    assert not list(tmp_path.rglob("requests-*")), "requests are large, and not kept"
+    assert not list(tmp_path.rglob("requests-*")), "requests are large, and removed"
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_run_that_ended_while_it_waited_goes_on_waiting(
+def test_a_run_that_ends_while_it_waits_resumes_its_batch(
     lost: bool, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(seconds: float) -> None:
@@ -83,7 +83,7 @@ def test_a_run_that_ended_while_it_waited_goes_on_waiting(
         assert len(endpoint.batches) == 1, "it is paid for once"
 
 
-def test_what_is_no_score_is_asked_for_again(place: Path, tmp_path: Path) -> None:
+def test_a_reply_without_a_score_is_requested_again(place: Path, tmp_path: Path) -> None:
     asked: list[dict[str, Any]] = []
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -103,7 +103,7 @@ def test_what_is_no_score_is_asked_for_again(place: Path, tmp_path: Path) -> Non
     assert runs[1]["problems"] == ["no reply", "", ""]
 
 
-def test_a_batch_that_expires_keeps_what_it_answered(
+def test_the_answers_of_an_expired_batch_are_used(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[object] = []
@@ -158,7 +158,7 @@ def test_a_service_without_batches_fails_the_videos_and_not_the_run(
     assert "/batches" in capsys.readouterr().err
 
 
-def test_the_price_is_said_before_anything_is_asked(
+def test_the_price_is_printed_before_any_request(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with batch_endpoint(lambda body: (200, completion("4"))) as endpoint:

@@ -43,7 +43,7 @@ def test_an_error_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str
     assert err.count("\n") == 1
 
 
-def test_a_reader_that_has_gone_is_no_traceback() -> None:
+def test_a_closed_pipe_is_no_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "opens2v_hf", "validate", "absent.json"]

@@ -47,20 +47,51 @@ def test_a_wrong_word_gets_a_short_usage_and_the_nearest(
 def test_the_usage_names_what_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
     assert _fails(["score"], capsys)[0] == "usage: opens2v score --out FOLDER [OPTIONS]"
     assert _fails(["report"], capsys)[0] == "usage: opens2v report RESULT [RESULT ...] --out FOLDER [OPTIONS]"
+    assert _fails(["agreement"], capsys)[0] == "usage: opens2v agreement [SCORES ...] RATINGS [OPTIONS]"
+    assert _fails(["build"], capsys)[0] == "usage: opens2v build OUT [OPTIONS]"
+    assert "did you mean" not in _fails(["compare", "a", "b", "--nonsense"], capsys)[1]
+
+
+OWN_WORDS = {
+    "--out": set(COMMANDS),
+    "--from": {"build", "reproduce"},
+    "--seed": {"demo", "rate", "generate", "score", "reproduce"},
+    "--model": {"push"},
+    "--split": {"reproduce", "validate"},
+    "--metrics": {"score", "reproduce", "calibrate"},
+    "--data-dir": {"report", "show"},
+    "--revision": {"models"},
+    "--limit": {"build"},
+    "--judge": {"doctor"},
+    "--num-frames": {"score", "reproduce", "show"},
+    "--option": {"build"},
+    "--namespace": {"job"},
+    "--column": {"bridge"},
+}
+"""Flag to the commands that describe it in their own words."""
 
 
 def test_a_flag_means_the_same_in_every_command() -> None:
-    """A flag of the table has its kind of value wherever it is taken; no other flag is declared in two ways."""
-    seen: dict[str, dict[str, tuple[object, ...]]] = {}
+    actions: dict[str, dict[str, argparse.Action]] = {}
     for command in COMMANDS:
         for action in command_parser(command)._actions:
             for flag in action.option_strings:
-                kind = (type(action), action.type, action.nargs)
-                seen.setdefault(flag, {})[command] = kind
-    for flag, by_command in seen.items():
-        assert len(set(by_command.values())) == 1, (flag, by_command)
-    assert set(FLAGS) <= set(seen)
-    assert "--version" not in seen
+                actions.setdefault(flag, {})[command] = action
+    for flag, by_command in actions.items():
+        kinds = {(type(action), action.type, action.nargs, action.const) for action in by_command.values()}
+        assert len(kinds) == 1, (flag, by_command)
+        common = {
+            (action.help, action.metavar)
+            for command, action in by_command.items()
+            if command not in OWN_WORDS.get(flag, ())
+        }
+        assert len(common) <= 1, (flag, {command: action.help for command, action in by_command.items()})
+        if flag in FLAGS and common:
+            assert common == {(FLAGS[flag]["help"], FLAGS[flag].get("metavar"))}, flag
+    assert set(FLAGS) <= set(actions)
+    for flag, commands in OWN_WORDS.items():
+        assert flag == "--out" or commands <= set(actions[flag]), flag
+    assert "--version" not in actions
 
 
 @pytest.fixture
@@ -141,12 +172,12 @@ def test_options_reach_metrics_and_models() -> None:
         ("nexuscore.variant=a", "no metric or role 'nexuscore'; did you mean nexusscore"),
         ("nexusscore.box_treshold=1", "nexusscore has no option 'box_treshold'; did you mean box_threshold"),
         ("embedder.batch_token=1", "embedder has no option 'batch_token'; did you mean batch_tokens"),
-        ("judge.runs=1", "judge has no part in the metrics asked for (nexusscore)"),
+        ("judge.runs=1", "no metric of this run uses judge (metrics: nexusscore)"),
         ("nexusscore=1", "--option must be NAME.KEY=VALUE"),
         ("nexusscore.variant", "--option must be NAME.KEY=VALUE"),
     ],
 )
-def test_an_option_that_is_none_gets_the_nearest(word: str, message: str) -> None:
+def test_an_unknown_option_gets_the_nearest(word: str, message: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         parse_options([word], ["nexusscore"])
     assert message in str(caught.value)
@@ -181,7 +212,7 @@ def test_a_wrong_value_of_an_option_is_an_error_in_words(
         ("naturalscore.rubric", ["[1]"]),
     ],
 )
-def test_options_are_of_their_kind(option: str, values: list[str]) -> None:
+def test_a_value_of_an_option_must_have_its_type(option: str, values: list[str]) -> None:
     metric, _, key = option.partition(".")
     for value in values:
         options, _ = parse_options([f"{option}={value}"], [metric])
@@ -189,7 +220,7 @@ def test_options_are_of_their_kind(option: str, values: list[str]) -> None:
             metric_options([metric], options)
 
 
-def test_every_option_of_every_metric_is_taken() -> None:
+def test_every_option_of_every_metric_is_accepted() -> None:
     from opens2v_hf.metrics.registry import METRICS
 
     for name, entry in METRICS.items():

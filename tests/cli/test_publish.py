@@ -1,4 +1,4 @@
-"""What hinders publishing is told in one line; what comes of it is tested in tests/hub."""
+"""Errors that prevent publishing, each in one line; tests/hub has the tests of what is published."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def call(hub, *arguments, **environment):
         ({}, "others", "cannot publish for 'others', only for org"),
     ],
 )
-def test_what_hinders_is_told_in_one_line(loopback_hub, environment, org, said):
+def test_an_error_is_one_line(loopback_hub, environment, org, said):
     code, printed = call(loopback_hub, "--org", org, "--yes", **environment)
     assert code == 2
     assert printed.startswith("opens2v publish: ")
@@ -44,6 +44,6 @@ def test_without_a_yes_nothing_is_published(loopback_hub):
         assert code == 1
         assert "space org/naturalscore: create; add " in printed
         assert printed.endswith(
-            f"nothing was published; --package-is-ours says that opens2v-hf=={__version__} on the index is yours\n"
+            f"nothing was published; --package-is-ours confirms that opens2v-hf=={__version__} is yours\n"
         )
     assert TOKEN not in printed

@@ -1,4 +1,4 @@
-"""`opens2v rate` without a browser: what is asked, what is kept, and what `opens2v agreement` makes of it."""
+"""`opens2v rate` without a browser: pairs, stored answers, and the table that `opens2v agreement` reads."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def words(place: Path, *more: str) -> list[str]:
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[page.Session]:
-    """What would be served."""
+    """The sessions that the command serves."""
     served: list[page.Session] = []
     monkeypatch.setattr(page, "serve", served.append)
     return served
@@ -47,12 +47,12 @@ def answer(session: page.Session, index: int, *, alpha: int, beta: int) -> None:
     session.answer(index, "tie" if left == right else "left" if left > right else "right", left, right)
 
 
-def test_answers_are_kept_resumed_and_read_by_agreement(
+def test_answers_are_stored_resumed_and_read_by_agreement(
     place: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "ratings.jsonl"
     command = words(place, "--rater", "ann", "--out", str(out))
-    assert main(command) == 1  # nobody has answered
+    assert main(command) == 1  # without answers
     first = sessions[0]
     assert {pair.item for pair in first.pairs} == set(IDS)
     assert first.first_open() == 0
@@ -83,9 +83,18 @@ def test_answers_are_kept_resumed_and_read_by_agreement(
     scores = tmp_path / "scores.csv"
     rows = [f"{pair.item},{model},{score}" for pair in first.pairs for model, score in (("alpha", 0.9), ("beta", 0.1))]
     scores.write_text("\n".join(["item,model,metric", *rows]))
-    told = ["agreement", str(scores), str(out.with_suffix(".csv")), "--column", "metric", "--resamples", "0", "--json"]
+    agreement = [
+        "agreement",
+        str(scores),
+        str(out.with_suffix(".csv")),
+        "--column",
+        "metric",
+        "--resamples",
+        "0",
+        "--json",
+    ]
     for dimension in ("rating", "choice"):
-        assert main([*told, "--dimension", dimension]) == 0
+        assert main([*agreement, "--dimension", dimension]) == 0
         found = json.loads(capsys.readouterr().out)
         assert found["pairwise_accuracy"]["value"] == 1.0
         assert found["num_pairs"] == 3
@@ -129,7 +138,7 @@ def test_samples_are_chosen_and_models_named(place: Path, tmp_path: Path, sessio
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ((), "--rater must name"),
+        ((), "--rater must"),
         (("--rater", "ann", "--names", "one"), "--names must give a different name for each"),
         (("--rater", "ann", "--names", "one,one"), "--names must give a different name for each"),
         (("--rater", "ann", "--question", " "), "--question must not be empty"),
@@ -179,7 +188,9 @@ def test_without_gradio_the_command_that_installs_it_is_named(
     assert "pip install 'opens2v-hf[spaces]'" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_said_and_the_pair_stays(place: Path, tmp_path: Path, sessions: list[page.Session]) -> None:
+def test_an_answer_that_cannot_be_written_is_an_error_and_stays_open(
+    place: Path, tmp_path: Path, sessions: list[page.Session]
+) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
     main(words(place, "--rater", "ann", "--out", str(folder / "ratings.jsonl")))

@@ -8,7 +8,7 @@ from opens2v_hf.cli import main
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
 
-def test_a_page_with_the_thumbnails_beside_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_with_the_thumbnails_of_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = make_result("alpha", (0.2, 0.8)).save(tmp_path / "a" / "open-domain.json")
     other = make_result("beta", (0.3, 0.4)).save(tmp_path / "b" / "open-domain.json")
     write_thumbnail(thumbnails_folder(file), "faceobj_1", np.full((2, 20, 30, 3), 90, np.uint8))
@@ -20,7 +20,7 @@ def test_a_page_with_the_thumbnails_beside_a_result(tmp_path: Path, capsys: pyte
     assert text.count("data:image/jpeg;base64,") == 1
 
 
-def test_what_is_no_result_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_result_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "no.json").write_text("{}")
     assert main(["report", str(tmp_path / "no.json"), "--out", str(tmp_path / "report")]) == 2
     assert "is not a result of format" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The main job from the command line, with tiny models and a judge on loopback."""
+"""`opens2v score` with tiny models and a judge on loopback."""
 
 import json
 import os
@@ -24,7 +24,7 @@ IDS = ("singleobj_1", "singleface_1")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A benchmark of eight ids, videos for two of them and a file that belongs to none, a tiny embedder."""
+    """A benchmark of eight ids, videos for two of them, another file, and a tiny embedder."""
     folder = tmp_path_factory.mktemp("score")
     write_eval(folder / "benchmark", per_category=1)
     write_generated(folder / "videos", "perfect", ids=IDS, num_frames=8)
@@ -81,7 +81,7 @@ def test_a_judge_that_refuses_is_listed_with_its_reason(
     assert record["metrics"]["naturalscore"]["summary"]["mean"] is None
 
 
-def test_an_existing_result_is_kept_unless_asked(
+def test_an_existing_result_is_replaced_only_with_resume_never(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "open-domain.json").write_text("mine")
@@ -102,7 +102,7 @@ def test_the_number_of_frames_is_that_of_every_metric_that_samples_them(place: P
     assert metrics["motion_amplitude"]["options"]["sampling"] == "all"
 
 
-def test_the_same_command_goes_on_from_its_journal(
+def test_the_same_command_resumes_from_its_journal(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = _words(place, tmp_path, "--metrics", "gmescore,motion_amplitude", "--embedder", str(place / "embedder"))
@@ -117,7 +117,7 @@ def test_the_same_command_goes_on_from_its_journal(
 
     monkeypatch.setattr(GmeScore, "score", interrupted)
     assert main(words) == 130
-    assert f"what was finished is kept in {tmp_path}" in capsys.readouterr().err
+    assert f"saved in {tmp_path}" in capsys.readouterr().err
     assert main([*words, "--memory", "low"]) == 1  # six of eight samples have no video
     # whichever is decoded first; the interrupted one is scored again
     assert len(scored) == 3
@@ -157,7 +157,7 @@ def test_another_configuration_of_a_model_in_a_folder_is_noticed(
         (("--metrics", "gmescore", "--embedder", "org/absent"), "org/absent"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_scored(
+def test_wrong_arguments_are_refused_before_anything_is_scored(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
     assert main(_words(place, tmp_path, *more)) == 2
@@ -189,7 +189,7 @@ def test_videos_in_a_hub_repo(place: Path, tmp_path: Path, loopback_hub: Loopbac
     assert record["metrics"]["gmescore"]["summary"]["num_scored"] == 2
 
 
-def test_a_trial_is_partial_and_the_whole_run_goes_on_from_it(
+def test_a_trial_is_partial_and_the_whole_run_resumes_from_it(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = _words(place, tmp_path, "--metrics", "motion_amplitude", "--name", "alpha")
@@ -260,7 +260,7 @@ def test_options_of_metrics_reach_the_result(place: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_no_console_ends_a_finished_run(place: Path, tmp_path: Path, encoding: str) -> None:
+def test_a_console_without_unicode_ends_no_run(place: Path, tmp_path: Path, encoding: str) -> None:
     folder = tmp_path / "große 猫 \x1b[2J"
     shutil.copytree(place / "videos", folder)
     (folder / "\x1b]0;title\x07.txt").write_text("not a video")

@@ -20,7 +20,7 @@ def test_an_unknown_sample_is_one_line(tmp_path, capsys):
     assert not (tmp_path / "x.html").exists()
 
 
-def test_the_dataset_is_in_one_place():
+def test_a_folder_and_a_repo_exclude_each_other():
     with pytest.raises(SystemExit) as end:
         main(["show", "0", "--data-dir", "a", "--repo", "b/c"])
     assert end.value.code == 2

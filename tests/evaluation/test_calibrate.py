@@ -62,7 +62,7 @@ def test_another_number_is_named(
     assert main(["calibrate", *CHEAP]) == 1
     said = capsys.readouterr().out
     assert "motion_amplitude    float32   differs" in said
-    assert "0.25 from what it gave on CPU" in said
+    assert "0.25 from the value on CPU" in said
 
 
 def test_inputs_that_are_drawn_otherwise_are_compared_with_nothing(
@@ -71,7 +71,7 @@ def test_inputs_that_are_drawn_otherwise_are_compared_with_nothing(
     table(tmp_path, monkeypatch, lambda record: record.update(inputs_sha256="0" * 64))
     assert main(["calibrate", *CHEAP]) == 1
     said = capsys.readouterr().out
-    assert said.startswith("the golden inputs are drawn otherwise here")
+    assert said.startswith("the golden inputs are rendered differently here")
     assert "motion_amplitude    float32   unknown" in said
 
 

@@ -91,4 +91,4 @@ def test_a_lora_is_found_by_its_repo_file_and_revision(loopback_hub, tmp_path):
     assert "found a.safetensors, b.safetensors" in found["org/lora"]
     assert found["org/lora/deep/b.safetensors"] == ["org/lora", "deep/b.safetensors", True]
     assert found["org/lora/a.safetensors"] == ["org/lora", "a.safetensors", True]
-    assert "the Hub does not give it" in found["org/lora@v9"]
+    assert "cannot be read from the Hub" in found["org/lora@v9"]

@@ -64,7 +64,7 @@ def files_of(place):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a child that dies at once needs fork")
-def test_whenever_a_run_is_killed_the_next_one_comes_to_the_same_files(tmp_path):
+def test_a_run_that_is_killed_at_any_file_operation_resumes_to_the_same_files(tmp_path):
     benchmark = write_eval_folder(tmp_path / "benchmark")
     code, count = run_in_child(benchmark, tmp_path / "whole", tmp_path / "whole.txt", die_at=-1)
     assert code == 0

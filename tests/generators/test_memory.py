@@ -46,7 +46,7 @@ def fail_at_steps(generator, monkeypatch, failures):
     return calls
 
 
-def test_without_memory_the_next_measure_is_taken_and_the_video_keeps_its_size(generator, monkeypatch):
+def test_a_lack_of_memory_takes_the_next_measure_and_keeps_the_size(generator, monkeypatch):
     whole = generator.generate(REQUEST)
     assert "memory_measures" not in whole.facts
     shapes = fail_at_steps(generator, monkeypatch, failures=1)
@@ -55,10 +55,10 @@ def test_without_memory_the_next_measure_is_taken_and_the_video_keeps_its_size(g
     np.testing.assert_array_equal(made.frames, whole.frames)  # so small a video is one tile
     assert len(set(shapes)) == 1
     monkeypatch.undo()
-    assert generator.generate(REQUEST).facts["memory_measures"] == ["VAE tiling"]  # it stays, and is recorded
+    assert generator.generate(REQUEST).facts["memory_measures"] == ["VAE tiling"]  # for later videos, too
 
 
-def test_when_no_measure_is_left_the_video_fails_and_others_do_not(generator, monkeypatch):
+def test_without_a_measure_left_the_video_fails_and_the_next_one_does_not(generator, monkeypatch):
     fail_at_steps(generator, monkeypatch, failures=9)
     with pytest.raises(GenerationError, match=r"out of memory, with VAE tiling: .*2\.00 GiB") as raised:
         generator.generate(REQUEST)
@@ -79,13 +79,13 @@ def test_each_measure_of_a_gpu_leads_to_the_same_frames(generator):
     assert not measures.take_next()
 
 
-def test_what_does_not_fit_the_gpu_at_once_is_offloaded(generator, monkeypatch):
+def test_weights_that_do_not_fit_the_gpu_are_offloaded(generator, monkeypatch):
     pipeline = generator._pipeline
     places, taken = [], []
 
     def to(device):
         places.append(str(device))
-        if str(device) == "meta":  # stands for a GPU: any device but the processor
+        if str(device) == "meta":  # in place of a GPU
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(pipeline, "to", to)
@@ -93,7 +93,7 @@ def test_what_does_not_fit_the_gpu_at_once_is_offloaded(generator, monkeypatch):
     for fits, moved in ((True, ["meta", "cpu"]), (False, [])):
         places.clear()
         measures = MemoryMeasures(pipeline, torch.device("meta"))
-        measures.place(fits=fits)
+        measures.move_to_device(fits=fits)
         assert (measures.taken, places) == (["model offload"], moved)
     assert taken == ["meta", "meta"]
 
@@ -116,6 +116,23 @@ def test_the_size_of_the_weights_is_compared_with_memory_and_gpu(folder, monkeyp
     monkeypatch.setattr(room, "free_memory_bytes", lambda: 1000)
     with pytest.raises(ModelError, match=r"take 0.\d MB as float32 and 0.0 MB of memory are free"):
         plan_pipeline(str(folder), device="cpu")
+
+
+def test_the_weights_of_all_processes_of_a_machine_are_added_up(folder, monkeypatch):
+    import opens2v_hf.generators.room as room
+
+    size = plan_pipeline(str(folder), device="cpu").room.loaded_bytes
+    monkeypatch.setattr(room, "free_memory_bytes", lambda: 3 * size)
+
+    def launched(local, rank):
+        for name, value in (("WORLD_SIZE", 4), ("LOCAL_WORLD_SIZE", local), ("RANK", rank), ("LOCAL_RANK", rank)):
+            monkeypatch.setenv(name, str(value))
+        return plan_pipeline(str(folder), device="cpu").room
+
+    with pytest.raises(ModelError, match=r"take 4 x 0\.\d MB as float32 .* start fewer processes"):
+        launched(4, 0)
+    assert "2 x 0." in "\n".join(launched(2, 0).describe())  # two machines
+    assert launched(4, 1).num_copies == 1  # the first process counts for all
 
 
 def test_variants_and_folders_of_no_component_are_not_counted(folder, tmp_path):

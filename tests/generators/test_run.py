@@ -1,4 +1,4 @@
-"""Runs with generators of a few lines: what is made once, kept, retried and refused."""
+"""Runs with small generators: videos are made once, resumed, repeated or refused."""
 
 import itertools
 import json
@@ -48,7 +48,7 @@ def test_a_second_run_makes_nothing(benchmark, tmp_path):
 
 
 @pytest.mark.parametrize("forget_journal", [False, True])
-def test_a_video_that_has_gone_is_made_again_each_time(benchmark, tmp_path, forget_journal):
+def test_a_removed_video_is_made_again_each_time(benchmark, tmp_path, forget_journal):
     make(Stripes(), benchmark, tmp_path)
     for _ in range(2):
         (tmp_path / "out/videos/singleobj_1.mp4").unlink()
@@ -69,7 +69,7 @@ def test_another_request_makes_new_videos(benchmark, tmp_path, change):
     assert len(again.requests) == len(OPEN_IDS)
 
 
-def test_one_that_fails_costs_no_other_and_is_tried_as_its_kind_deserves(benchmark, tmp_path):
+def test_a_failed_video_costs_no_other_and_only_transient_failures_are_repeated(benchmark, tmp_path):
     faults = {
         "singleobj_1": GenerationError("no memory", transient=True),
         "faceobj_2": Generated(frames=np.full((4, 16, 32, 3), np.nan)),
@@ -79,7 +79,7 @@ def test_one_that_fails_costs_no_other_and_is_tried_as_its_kind_deserves(benchma
     assert list(run.made) == ["multiface_4"]
     assert run.failed["singleobj_1"] == "no memory"
     assert "NaN" in run.failed["faceobj_2"]
-    assert run.failed["singleface_3"] == "4 frames were asked for and 3 were made"
+    assert run.failed["singleface_3"] == "the video must have 4 frames (got 3)"
     again = Stripes()
     run = make(again, benchmark, tmp_path)
     assert [request.id for request in again.requests] == ["singleobj_1"]
@@ -87,7 +87,7 @@ def test_one_that_fails_costs_no_other_and_is_tried_as_its_kind_deserves(benchma
     assert not make(Stripes(), benchmark, tmp_path, retry_failed=True).failed
 
 
-def test_a_function_is_a_generator_and_what_it_raises_is_that_video_s(benchmark, tmp_path):
+def test_an_exception_of_a_function_fails_its_own_video(benchmark, tmp_path):
     def stripes(request):
         if request.id == "faceobj_2":
             raise ZeroDivisionError("by zero")
@@ -116,7 +116,7 @@ def test_broken_pictures_fail_their_sample_only(benchmark, tmp_path):
     assert len(run.made) == 3
 
 
-def test_a_video_that_came_encoded_is_kept_to_the_byte(benchmark, tmp_path):
+def test_an_encoded_video_is_stored_unchanged(benchmark, tmp_path):
     make(Stripes(), benchmark, tmp_path)
     content = (tmp_path / "out/videos/singleobj_1.mp4").read_bytes()
 
@@ -128,7 +128,7 @@ def test_a_video_that_came_encoded_is_kept_to_the_byte(benchmark, tmp_path):
     assert "is not a video" in run.failed["faceobj_2"]
 
 
-def test_a_full_disk_keeps_what_is_finished(benchmark, tmp_path, monkeypatch):
+def test_a_full_disk_loses_no_finished_video(benchmark, tmp_path, monkeypatch):
     def full(path, *_arguments, **_options):
         if path.stem == "singleface_3":
             raise OSError(28, "No space left on device")
@@ -173,7 +173,7 @@ generate(Killed(), data_dir=sys.argv[2], out=sys.argv[3])
 """
 
 
-def test_a_killed_run_goes_on_and_makes_nothing_twice(benchmark, tmp_path):
+def test_a_killed_run_resumes_and_makes_nothing_twice(benchmark, tmp_path):
     tests = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-c", KILLED, str(tests), str(benchmark), str(tmp_path / "out")]
     environment = {"PYTHONPATH": str(tests.parent), "PATH": "/usr/bin:/bin"}
@@ -199,7 +199,7 @@ generate("embedded", data_dir=sys.argv[1], out=sys.argv[2], limit=3)
 
 
 @pytest.mark.slow
-def test_a_real_pipeline_that_was_killed_comes_to_the_same_files(benchmark, tmp_path):
+def test_a_killed_run_of_a_pipeline_resumes_to_the_same_files(benchmark, tmp_path):
     pytest.importorskip("diffusers")
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", KILLED_PIPELINE, str(benchmark), str(tmp_path / "killed")]
@@ -269,7 +269,7 @@ def test_an_empty_negative_prompt_is_a_choice():
     assert Recipe(negative_prompt="").over(Recipe(negative_prompt="blurry")).negative_prompt == ""
 
 
-def test_the_plan_counts_what_is_there_and_what_is_too_much(benchmark, tmp_path, capsys):
+def test_the_plan_counts_existing_videos_and_samples_with_too_many_references(benchmark, tmp_path, capsys):
     one = Stripes()
     one.max_references = 1
     make(one, benchmark, tmp_path, ids=["singleobj_1"])
@@ -283,7 +283,7 @@ def test_the_plan_counts_what_is_there_and_what_is_too_much(benchmark, tmp_path,
     assert "4 samples x 2 seeds: 8 videos to make, 0 there already" in capsys.readouterr().err
 
 
-def test_the_time_of_the_rest_is_said_after_the_first(benchmark, tmp_path, capsys, monkeypatch):
+def test_the_time_of_the_other_videos_is_printed_after_the_first(benchmark, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(generation_unit.time, "monotonic", itertools.count(0, 90).__next__)
     make(Stripes(), benchmark, tmp_path)
     assert "the first video took 90 s; the other 3 take about 0:04:30 in all" in capsys.readouterr().err
@@ -291,7 +291,7 @@ def test_the_time_of_the_rest_is_said_after_the_first(benchmark, tmp_path, capsy
     assert "the other 7 take about 0:10:30 in all" in capsys.readouterr().err
 
 
-def test_a_model_is_not_loaded_where_its_videos_are_there(benchmark, tmp_path, monkeypatch, caplog):
+def test_a_model_whose_videos_all_exist_is_not_loaded(benchmark, tmp_path, monkeypatch, caplog):
     pytest.importorskip("diffusers")
     from opens2v_hf.generators.embedded import RECIPE as SMALL
     from opens2v_hf.generators.embedded import build_embedded_pipeline

@@ -47,7 +47,7 @@ def test_a_seed_that_is_added_costs_no_other_one(benchmark, tmp_path):
     assert videos[0].read_bytes() == videos[1].read_bytes()
 
 
-def test_what_fails_with_one_seed_is_that_seed_s(benchmark, tmp_path):
+def test_a_failure_with_one_seed_is_listed_for_that_seed(benchmark, tmp_path):
     class Moody(Stripes):
         def generate(self, request, progress=None):
             if (request.id, request.seed) == ("faceobj_2", 43):

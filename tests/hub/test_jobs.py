@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.hub_commands import opens2v
 
-from opens2v_hf.cli import as_job, command_parser
+from opens2v_hf.cli import as_job, command_parser, main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.jobs import worker
@@ -34,7 +34,7 @@ def words_of(*words: str) -> tuple[list[str], dict[str, Path]]:
     parser = command_parser(words[0])
     uploads: dict[str, Path] = {}
     arguments = parser.parse_args(words[1:])
-    return list(as_job._words(arguments, uploads, "inputs", "@work@")), uploads
+    return list(as_job._words(arguments, uploads, "inputs", "@work@", "@work@/out")), uploads
 
 
 def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_path):
@@ -48,6 +48,7 @@ def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_pat
     )  # fmt: skip
     assert words == [
         "--model=python:@work@/inputs/0/mine.py:generate",
+        "--out=@work@/out",
         "--metrics=gmescore,aesthetics",
         "--data-dir=@work@/inputs/1/benchmark",
         "--limit=4",
@@ -58,7 +59,54 @@ def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_pat
     assert uploads["inputs/0/mine.py"] == tmp_path / "mine.py"
     assert "inputs/1/benchmark/Open-Domain_Eval.json" in uploads
     words, uploads = words_of("score", "org/videos", "--out", "x", "--recursive", "--judge", "openai:gpt-4o")
-    assert (words, uploads) == (["org/videos", "--recursive", "--judge=openai:gpt-4o"], {})
+    assert (words, uploads) == (["org/videos", "--out=@work@/out", "--recursive", "--judge=openai:gpt-4o"], {})
+
+
+def test_a_build_and_a_reproduction_are_sent_with_their_own_arguments(place, tmp_path):
+    (tmp_path / "dataset/data/regular").mkdir(parents=True)
+    (tmp_path / "dataset/data/regular/a.parquet").write_text("")
+    words, uploads = words_of("build", str(place / "videos"), "x", "--limit", "2", "--job", "a100-large", "--yes")
+    assert words == ["@work@/inputs/0/videos", "@work@/out", "--limit=2"]
+    assert sorted(uploads) == [f"inputs/0/videos/{id_}.mp4" for id_ in sorted(IDS)]
+    words, uploads = words_of("build", "--from", str(tmp_path / "dataset"), "x", "--stages", "caption", "--job", "a")
+    assert words == ["@work@/out", "--from=@work@/inputs/0/dataset", "--stages=caption"]
+    assert list(uploads) == ["inputs/0/dataset/data/regular/a.parquet"]
+    words, _ = words_of("build", "hf://datasets/org/clips", "x", "--job", "a100-large", "--engine", "ray")
+    assert words == ["hf://datasets/org/clips", "@work@/out", "--engine=ray"]
+    words, uploads = words_of("reproduce", "VACE-1.3B", "--out", "x", "--videos", str(place / "videos"), "--job", "a")
+    assert words == ["VACE-1.3B", "--videos=@work@/inputs/0/videos", "--out=@work@/out"]
+    assert len(uploads) == len(IDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "extras"),
+    [
+        (["build", "in", "x"], ["build"]),
+        (["build", "in", "x", "--engine", "ray", "--inpainter", "org/m"], ["build", "ray", "generate"]),
+        (["reproduce", "VACE-1.3B", "--metrics", "gmescore"], []),
+        (["reproduce", "VACE-1.3B", "--metrics", "facesim_cur", "--from", "new"], ["faces", "generate"]),
+        (["generate", "--model", "m", "--out", "x"], ["generate"]),
+    ],
+)
+def test_the_package_is_installed_with_what_the_command_needs(words, extras):
+    assert as_job._extras(command_parser(words[0]).parse_args(words[1:])) == extras
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reproduce"], "give --out"),
+        (["reproduce", "--out", "x"], "name the row"),
+        (["reproduce", "nobody-1B", "--out", "x"], "nobody-1B"),
+        (["build", "no/such/folder", "x"], "there is no such folder"),
+        (["build", "--from", "no/such/folder", "x", "--stages", "caption"], "there is no such folder"),
+        (["build", "s3://bucket", "x", "--stages", "dance"], "dance"),
+        (["build", "s3://bucket", "x", "--processes", "0"], "--processes must be at least 1"),
+    ],
+)
+def test_a_command_that_must_fail_starts_no_job(words, message, capsys):
+    assert main([*words, "--job", "cpu-basic", "--yes"]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("1.5h", 5400), ("2d", 172800), ("600", 600)])
@@ -105,6 +153,24 @@ def test_the_command_runs_once_a_gpu():
     assert worker.command_of({**content, "num_gpus": 0}, Path("/job"))[1:3] == ["-m", "opens2v_hf"]
 
 
+def test_a_build_starts_a_process_for_each_gpu_by_itself():
+    content = {"words": ["build", "@work@/inputs/0/clips", "@work@/out"], "num_gpus": 4}
+    assert worker.command_of(content, Path("/job"))[1:] == [
+        "-m", "opens2v_hf", "build", "/job/inputs/0/clips", "/job/out", "--processes=4",
+    ]  # fmt: skip
+    content["words"].append("--processes=2")
+    assert worker.command_of(content, Path("/job"))[-2:] == ["/job/out", "--processes=2"]
+
+
+def test_inputs_get_times_that_follow_from_their_content(tmp_path):
+    times = []
+    for content in ("a", "a", "b"):
+        (tmp_path / "video.mp4").write_text(content)
+        worker._set_times(tmp_path)
+        times.append((tmp_path / "video.mp4").stat().st_mtime_ns)
+    assert times[0] == times[1] != times[2]
+
+
 class FakeApi:
     """Takes commits."""
 
@@ -134,14 +200,17 @@ def test_a_mirror_copies_what_changed_and_removes_what_went(tmp_path):
     (tmp_path / "a.journal/0.jsonl").write_text("1\n")
     (tmp_path / "a.journal/lock").write_text("")
     (tmp_path / "b.mp4.tmp").write_text("half")
+    (tmp_path / ".build/videos/0").mkdir(parents=True)
+    (tmp_path / ".build/videos/0/1.mp4").write_text("of the unit that is being made")
     assert mirror.push(more={"x/state.json": b"{}"}) == 2
     assert api.commits[-1] == ["x/out/a.journal/0.jsonl", "x/state.json"]
     with (tmp_path / "a.journal/0.jsonl").open("a") as journal:
         journal.write("2\n")
     (tmp_path / "old.json").unlink()
+    (tmp_path / ".build/0.json").write_text("{}")  # from which a build is resumed
     api.files["x/out/old.json"] = b"old"
     mirror.push()
-    assert api.files == {"x/out/a.journal/0.jsonl": b"1\n2\n", "x/state.json": b"{}"}
+    assert api.files == {"x/out/a.journal/0.jsonl": b"1\n2\n", "x/out/.build/0.json": b"{}", "x/state.json": b"{}"}
 
 
 def test_what_the_hub_did_not_take_is_copied_the_next_time(tmp_path, capsys):
@@ -225,7 +294,7 @@ def test_a_job_from_its_price_to_its_result(place, tmp_path, loopback_hub):
     assert "job1  opens2v score on cpu-basic  COMPLETED, 2 min" in listed[1]
     record = json.loads((out / RECORD).read_text())
     assert record["repo_id"] == "worker/opens2v-runs"
-    assert f"kept in worker/opens2v-runs, folder {record['path']}" in one[1]
+    assert f"worker/opens2v-runs, folder {record['path']}" in one[1]
     assert "wrote " in logged[1]
     assert fetched[0] == 1
     assert "ended with code 1" in fetched[1]
@@ -266,6 +335,6 @@ def test_the_same_command_goes_on_with_what_a_job_has_left(place, tmp_path, loop
     assert detached[0] == 0
     assert "opens2v job logs" in detached[1]
     assert stopped[0] == 0
-    assert "is stopped; what it has copied stays" in stopped[1]
+    assert "is stopped" in stopped[1]
     assert elsewhere[0] == 2
     assert "holds files that no job wrote" in elsewhere[1]

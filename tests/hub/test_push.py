@@ -140,7 +140,7 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         "that is no name on the Hub",
         "the source: 'javascript:alert' is no web page",
         "is no list of evaluation results; mend it first",
-        "say where to push",
+        "name a target",
         "none.json",
     ]
     for (code, printed), expected in zip(answers, said, strict=True):

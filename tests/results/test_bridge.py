@@ -119,7 +119,7 @@ def test_folders_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["verdict"]["answer"] == "yes"
     assert main(["bridge", str(a), str(b), "--tolerance", "0.4", "--resamples", "50"]) == 1
     said = capsys.readouterr().out
-    assert "may B stand in for A at a tolerance of 0.4? no" in said
+    assert "can B replace A at a tolerance of 0.4? no" in said
     assert "bias                     0.500 [0.500, 0.500]" in said
     assert "note: the intervals rest on 2 models" in said
 

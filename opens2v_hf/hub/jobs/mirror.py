@@ -10,6 +10,8 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
+from opens2v_hf.pipeline.units import WORK_FOLDER
+
 _TEMPORARY = (".tmp", ".lock")
 _LOCK = "lock"
 """Of `opens2v_hf.jobs.lock`: it says who writes on this machine, which is nobody on the next one."""
@@ -72,7 +74,9 @@ class Mirror:
     def _files(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Path in the folder, and what tells that a file has changed."""
         for root, folders, names in os.walk(self._folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not name.startswith(".") or name == WORK_FOLDER)
+            if Path(root).name == WORK_FOLDER and "videos" in folders:
+                folders.remove("videos")  # of the unit that is being made
             for name in sorted(names):
                 if name.startswith(".") or name == _LOCK or name.endswith(_TEMPORARY):
                     continue

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.console import hide_bars, is_quiet, set_quiet
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.errors import ArgumentError, OpenS2VError, ProcessError
 from opens2v_hf.jobs.engine import fault_of_child
@@ -204,7 +205,8 @@ def _in_children(job: _Job, count: int) -> EngineResult:
                 "LOCAL_RANK": str(rank),
                 "TORCHELASTIC_RUN_ID": launch,
             }
-            child = context.Process(target=_child, args=(job, environment, theirs), name=f"opens2v-build-{rank}")
+            arguments = (job, environment, is_quiet(), theirs)
+            child = context.Process(target=_child, args=arguments, name=f"opens2v-build-{rank}")
             child.start()
             theirs.close()
             children.append((child, ours))
@@ -237,8 +239,10 @@ def _answer(ours: Connection) -> EngineResult | Exception | None:
     return answer
 
 
-def _child(job: _Job, environment: Mapping[str, str], theirs: Connection) -> None:
+def _child(job: _Job, environment: Mapping[str, str], quiet: bool, theirs: Connection) -> None:
     os.environ.update(environment)
+    set_quiet(quiet)
+    hide_bars(downloads=quiet or not launcher.is_main_process())  # the others wait for the same download
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         theirs.send(_share(job))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf import errors
+from opens2v_hf._util.console import hide_bars
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.errors import (
     ArgumentError,
@@ -136,6 +137,7 @@ class _Worker:
     def __init__(self, part: bytes, mark: str, first: bool, last: bool) -> None:
         self._first, self._last = first, last
         self._fault: OpenS2VError | None = None
+        hide_bars()
         try:
             from ray import cloudpickle  # a stage may be a class of the user's script, which `pickle` cannot carry
 
