@@ -1,6 +1,6 @@
 """Make the pictures of these pages anew: `python docs/make_images.py`, in some minutes of a processor.
 
-All of them come from the package's own commands on its synthetic sample with the embedded models; that of a page needs
+All of them come from the package's own commands on its synthetic sample with the embedded models; those of pages need
 chromium. The picture of the leaderboard is a screenshot of spaces/leaderboard and is not made here.
 """
 
@@ -108,7 +108,7 @@ def main() -> None:
         video = str(folders.videos["flicker"] / f"{sample_id}.mp4")
         place = ["--data-dir", str(folders.benchmark), "--models", "embedded", "--out", str(work / "why")]
         cli.main(["explain", video, *place])
-        save(Image.open(work / "why" / f"{sample_id}.png"), "explain")
+        save(screenshot(work / "why" / f"{sample_id}.html"), "explain")
         results = [score(work, folders, model) for model in ("perfect", "flicker")]
         cli.main(["report", *results, "--out", str(work / "report")])
         save(beside([Image.open(work / "report" / f"{name}.png") for name in ("columns", "radar")]), "report")

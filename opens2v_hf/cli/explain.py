@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from opens2v_hf.scores.nexus import VARIANTS
 
     parser.add_argument("video", metavar="VIDEO", help="a video file")
-    add(parser, "--out", required=True, help="folder for <id>.html and <id>.png")
+    add(parser, "--out", required=True, help="folder of the page <id>.html")
     parser.add_argument(
         "--id",
         metavar="ID",
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page and the picture, print the reasons; 1 if scoring failed."""
+    """Write the page, print the reasons; 1 if scoring failed."""
     import opens2v_hf
     from opens2v_hf._api import NEXUS_ROLES
     from opens2v_hf.reports.explain import write_explanation
@@ -66,5 +66,5 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {sentence}")
     if explanation.note:
         say(f"note: {explanation.note}")
-    say(f"wrote {page} and {page.with_suffix('.png').name}")
+    say(f"wrote {page}")
     return int(explanation.outcome.status is Status.FAILED)

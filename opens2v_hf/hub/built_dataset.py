@@ -1,4 +1,4 @@
-"""A dataset that `opens2v build` made, as a repo on the Hub."""
+"""Push a dataset of `opens2v build` to the Hub."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def push_dataset(
     api: HfApi | None = None,
     report: Callable[[str], None] = print,
 ) -> RepoPlan:
-    """Upload a dataset's shards, vectors, manifest and card; what is there already is not sent again.
+    """Upload the shards, vectors, manifest and card of a dataset; unchanged files are skipped.
 
     Args:
         folder: of the dataset.
-        repo_id: of the dataset's repo, "org/name"; made where it is missing.
-        private: whether a repo that is made is private.
-        dry_run: change nothing; what comes back says what would be changed.
-        api: with a token; the one that is logged in by default.
+        repo_id: of the dataset's repo, "org/name"; created if missing.
+        private: whether a created repo is private.
+        dry_run: change nothing; the plan is returned.
+        api: with a token; the saved one by default.
         report: called with a line about each step.
 
     Raises:
-        ArgumentError: `repo_id` is no repo.
-        ResultError: the build has not ended.
-        HubError: there is no token, no right to write, or no way to the Hub. The same call goes on.
+        ArgumentError: `repo_id` is malformed.
+        ResultError: the build is not finished.
+        HubError: the token is missing or may not write, or the Hub cannot be reached. The same call resumes.
     """
     if repo_id.count("/") != 1 or not all(repo_id.split("/")):
-        raise ArgumentError(f"{repo_id!r} is no repo of a dataset; give it as org/name")
+        raise ArgumentError(f"the repo of the dataset must be org/name (got {repo_id!r})")
     if not (folder / BUILD_MANIFEST).is_file() or not (folder / CARD).is_file():
-        raise ResultError(f"{folder} holds no dataset that is finished; run `opens2v build` to its end first")
+        raise ResultError(f"{folder} must be a finished dataset; run `opens2v build` to its end first")
     files: dict[str, Path | bytes] = {
         path.relative_to(folder).as_posix(): path
         for part in ("data", "vectors")

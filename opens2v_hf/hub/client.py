@@ -1,4 +1,4 @@
-"""Talking to the Hub: what goes wrong there is told in one sentence."""
+"""Requests to the Hub, with errors of one sentence that contain no token."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from opens2v_hf.errors import HubError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 
-PATIENCE_S = 120.0
-"""How long the Hub may be silent. Its client alone would wait for ever."""
+TIMEOUT_S = 120.0
+"""The Hub client has no read timeout of its own."""
 
 
 class HubUnreachableError(HubError):
-    """There is no way to the Hub: offline mode, no network, no answer."""
+    """The Hub cannot be reached: offline mode, no network, no answer."""
 
 
 @dataclass(frozen=True)
 class HubUser:
-    """Who a token is of.
+    """The owner of a token.
 
     Attributes:
         names: the user's name, then those of their organisations.
-        may_write: whether the token is not for reading alone; what it may do in each repo only the Hub knows.
+        may_write: whether the token is more than a read token; its rights in a repo are known to the Hub only.
     """
 
     names: tuple[str, ...]
@@ -36,18 +36,18 @@ class HubUser:
 
 
 def who_am_i(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubUser:
-    """Who the token is of.
+    """The owner of the token.
 
     Args:
-        api: with a token, or for the one that is logged in.
-        purpose: of the token, for the message where there is none, e.g. "publishing needs a token that may write".
+        api: with a token; the saved one by default.
+        purpose: of the token, for the message if it is missing, e.g. "publishing needs a token that may write".
 
     Raises:
-        HubError: there is no token, it is not valid, or the Hub cannot be reached.
+        HubError: the token is missing or invalid, or the Hub cannot be reached.
     """
     if not api.token and not get_token():
         raise HubError(f"{purpose}: `hf auth login`, or set HF_TOKEN")
-    with told(api):
+    with hub_errors(api):
         user = api.whoami()
         names = (user["name"], *(entry["name"] for entry in user.get("orgs", ())))
         role = user.get("auth", {}).get("accessToken", {}).get("role")
@@ -55,10 +55,10 @@ def who_am_i(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubU
 
 
 def who_may_write(api: HfApi, purpose: str = "this needs a token of the Hub") -> HubUser:
-    """As `who_am_i`, for what writes: a token for reading alone does not even open a pull request.
+    """As `who_am_i`, for calls that write: a read token cannot even open a pull request.
 
     Raises:
-        HubError: as `who_am_i`, or the token may only read.
+        HubError: as `who_am_i`, or the token is a read token.
     """
     user = who_am_i(api, purpose)
     if not user.may_write:
@@ -67,26 +67,26 @@ def who_may_write(api: HfApi, purpose: str = "this needs a token of the Hub") ->
 
 
 @contextmanager
-def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
-    """Turns what the Hub's client raises into one sentence that holds no token.
+def hub_errors(api: HfApi, forbidden: str = "") -> Iterator[None]:
+    """Convert exceptions of the Hub client to `HubError`; tokens are redacted.
 
     Args:
-        api: that is asked.
-        forbidden: advice for where the Hub forbids it.
+        api: whose calls are made.
+        forbidden: advice if the Hub answers 403.
 
     Raises:
         HubUnreachableError: the Hub cannot be reached.
-        HubError: it refuses, knows no such repo or file, or does not answer as a Hub does.
+        HubError: the Hub refuses, the repo or file does not exist, or the answer is malformed.
     """
     session = get_session()  # one for the whole process
     if session.timeout.read is None:
-        session.timeout = PATIENCE_S
+        session.timeout = TIMEOUT_S
     try:
         yield
     except OfflineModeIsEnabled as error:
         raise HubUnreachableError("offline mode is on; unset HF_HUB_OFFLINE") from error
     except HFValidationError as error:
-        raise HubError(f"that is no name on the Hub: {_first_line(error)}") from error
+        raise HubError(f"invalid repo name: {_first_line(error)}") from error
     except GatedRepoError as error:
         page = str(error.response.url).partition("/resolve/")[0].partition("/api/")[0]
         message = f"the repo is gated, and the token has no access to it; ask for it on the repo's page at {page}"
@@ -96,19 +96,24 @@ def told(api: HfApi, forbidden: str = "") -> Iterator[None]:
         advice = {
             401: "the token is not valid; log in again with `hf auth login`",
             403: "the token may not do this" + f"; {forbidden}" * bool(forbidden),
-            404: "there is no such repo, or the token may not see it",
-            409: "somebody else is changing the repo; run the command again",
-            412: "somebody else has changed the repo; run the command again",
+            404: "the repo does not exist, or the token has no access to it",
+            409: "another commit to the repo is in progress; run the command again",
+            412: "the repo has changed meanwhile; run the command again",
         }.get(status, "the Hub answered with an error")
         raise HubError(_without_token(f"{advice} ({_first_line(error)})", api)) from error
-    except (HTTPError, OSError) as error:  # no answer at all; of whichever HTTP library the Hub client stands on
+    except (HTTPError, OSError) as error:  # no answer; HTTPError is that of the HTTP library of the Hub client
         message = f"the Hub at {api.endpoint} cannot be reached: {_first_line(error)}"
         raise HubUnreachableError(_without_token(message, api)) from error
     except UnicodeEncodeError as error:
-        raise HubError("the token holds characters that no token has; log in again with `hf auth login`") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # the client trusts the form of an answer
+        raise HubError("the token must be ASCII; log in again with `hf auth login`") from error
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:  # the client does not check the form of an answer
         raise HubError(
-            f"what answers at {api.endpoint} does not answer as a Hub does, perhaps a proxy or a login page; check the "
+            f"the answer of {api.endpoint} is not that of a Hub, perhaps that of a proxy or a login page; check the "
             f"network and HF_ENDPOINT ({type(error).__name__}: {_without_token(_first_line(error), api)})"
         ) from error
 

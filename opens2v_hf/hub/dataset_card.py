@@ -1,4 +1,4 @@
-"""The card of the published OpenS2V-5M: its front matter says what plain `datasets` finds in the shards."""
+"""The card of the published OpenS2V-5M; its front matter describes the shards to plain `datasets`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import yaml
+from huggingface_hub import DatasetCard
 
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.convert_plan import CONFIGS, Videos
@@ -17,21 +17,21 @@ from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS
 from opens2v_hf.errors import ResultError
 
 THIS_REPO = "<this repo>"
-"""Stands in a card for the id of the repo that it is published in."""
+"""Placeholder in a card for the id of its repo."""
 
 CONVERSION_MARK = "<!-- conversion -->"
-"""Stands in the card where it is said what the published shards are."""
+"""Placeholder in the card for the summary of the conversion."""
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def plain_features(config: str, videos: Videos) -> datasets.Features:
-    """The features of a config's shards for plain `datasets`: nothing of this package is named.
+    """The features of a config's shards for plain `datasets`, without feature types of this package.
 
     Args:
         config: one of `CONFIGS`.
-        videos: "embed" for shards that hold their files, which are then videos and pictures; "reference" for shards
-            that point to them.
+        videos: "embed" for shards that contain video and image files; "reference" for shards that contain their
+            addresses.
     """
     schema = stored_schema(SCHEMAS[config], EMBEDDED if videos == "embed" else REFERENCED)
     features = datasets.Features.from_arrow_schema(schema)
@@ -49,10 +49,10 @@ def front_matter(videos: Videos, sizes: Mapping[str, tuple[int, int]]) -> dict[s
 
     Args:
         videos: as for `plain_features`.
-        sizes: rows and bytes of the shards of each config that there is, (0, 0) where they are not known.
+        sizes: rows and bytes of the shards of each config, (0, 0) if unknown.
 
     Returns:
-        `size_categories`, `configs` and `dataset_info`, as they are written in YAML.
+        `size_categories`, `configs` and `dataset_info`.
     """
     names = [config for config in CONFIGS if config in sizes]
     configs: list[dict[str, Any]] = []
@@ -72,37 +72,18 @@ def front_matter(videos: Videos, sizes: Mapping[str, tuple[int, int]]) -> dict[s
     return {"size_categories": [category], "configs": configs, "dataset_info": infos}
 
 
-def split_card(text: str) -> tuple[dict[str, Any], str]:
-    """Front matter and body of a card.
-
-    Raises:
-        ResultError: it has no front matter.
-    """
-    _, mark, rest = text.partition("---\n")
-    head, end, body = rest.partition("\n---\n")
-    if not mark or not end:
-        raise ResultError("a card begins with its front matter between two lines of ---")
-    return yaml.safe_load(head), body
-
-
-def join_card(head: Mapping[str, Any], body: str) -> str:
-    """A card of front matter and body."""
-    text = yaml.safe_dump(dict(head), sort_keys=False, allow_unicode=True, width=100)
-    return f"---\n{text}---\n{body}"
-
-
 def read_manifest(converted: Path) -> dict[str, Any]:
     """The manifest of a converted dataset.
 
     Raises:
-        ResultError: there is none, the conversion has not ended.
+        ResultError: there is none, because the conversion is not finished.
     """
     path = converted / MANIFEST
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ResultError(
-            f"{path} cannot be read ({error}): {converted} is no folder that `opens2v convert` has finished"
+            f"cannot read {path} ({error}): {converted} must be the output of a finished `opens2v convert`"
         ) from error
 
 
@@ -111,27 +92,28 @@ def card_of(template: str, converted: Path, repo_id: str) -> str:
 
     Args:
         template: the card in `dataset_scripts/opens2v-5m`.
-        converted: a folder that `opens2v convert` has finished.
-        repo_id: where it will lie.
+        converted: the output of a finished `opens2v convert`.
+        repo_id: of the repo that it will be published in.
 
     Raises:
-        ResultError: the conversion has not ended, or a shard is missing.
+        ResultError: the conversion is not finished, or a shard is missing.
     """
     manifest = read_manifest(converted)
     sizes: dict[str, tuple[int, int]] = {}
     for shard in manifest["shards"]:
         path = converted / shard["path"]
         if not path.is_file():
-            raise ResultError(f"{path} is missing, though {MANIFEST} lists it; convert anew into an empty folder")
+            raise ResultError(f"{path} is missing, but {MANIFEST} lists it; convert again into an empty folder")
         config = shard["path"].split("/")[1]
         rows, num_bytes = sizes.get(config, (0, 0))
         sizes[config] = rows + shard["rows"], num_bytes + path.stat().st_size
-    head, body = split_card(template)
-    body = body.replace(THIS_REPO, repo_id).replace(CONVERSION_MARK, _sentence(manifest, sizes))
-    return join_card({**head, **front_matter(manifest["videos"], sizes)}, body)
+    card = DatasetCard(template.replace(THIS_REPO, repo_id).replace(CONVERSION_MARK, _summary(manifest, sizes)))
+    for field, value in front_matter(manifest["videos"], sizes).items():
+        card.data[field] = value
+    return str(card)
 
 
-def _sentence(manifest: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> str:
+def _summary(manifest: Mapping[str, Any], sizes: Mapping[str, tuple[int, int]]) -> str:
     rows = ", ".join(f"{sizes[config][0]:,} rows of `{config}`" for config in CONFIGS if config in sizes)
     files = "hold their videos" if manifest["videos"] == "embed" else "point to their videos"
     source = f" from `{manifest['source']}`" if "://" in manifest["source"] else ""

@@ -1,6 +1,6 @@
 """Scores in a model's repo: `.eval_results/opens2v-eval.yaml`, which the Hub shows on the model's page and ranks.
 
-One entry a split, with the total; its notes hold the columns. Entries that somebody else has made stay as they are.
+One entry a split, with the total; its notes hold the columns. Entries of others are not changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from opens2v_hf.scores.scorecard import SPLITS, ColumnScore, Scorecard
 FILE = ".eval_results/opens2v-eval.yaml"
 BENCHMARK = DEFAULT_REPO
 SOURCE_NAME = "opens2v-hf"
-"""Marks the entries that this package has made, which it may replace."""
+"""Marks the entries of this package, which it may replace."""
 
 
 def task_id(split: str) -> str:
@@ -83,30 +83,30 @@ def eval_entries(
 
 
 def merge_entries(present: str, entries: Sequence[EvalResultEntry]) -> str:
-    """The content of the file with these entries in it.
+    """The content of the file with these entries.
 
-    An entry of the same task that this package made is replaced where it stands; all others stay as they are; new
-    ones come at the end. Content that would say the same is returned unchanged, byte by byte.
+    An entry of this package for the same task is replaced in its position; other entries are unchanged; new entries
+    are appended. Without any change the content is returned byte by byte.
 
     Args:
-        present: the file's content; empty where there is no file.
-        entries: to be in it.
+        present: the file's content; empty without a file.
+        entries: to write.
 
     Raises:
-        ResultError: `present` is no list of entries.
+        ResultError: `present` is not a list of entries.
     """
     held = _parse(present)
-    kept: list[dict[str, Any]] = []
+    merged: list[dict[str, Any]] = []
     made = {_key(entry): entry for entry in eval_result_entries_to_yaml(list(entries))}
     for entry in held:
         if not _is_own(entry):
-            kept.append(entry)
+            merged.append(entry)
         elif _key(entry) in made:
-            kept.append(made.pop(_key(entry)))
-        elif _key(entry) not in {_key(other) for other in kept if _is_own(other)}:
-            kept.append(entry)
-    kept += made.values()
-    return present if kept == held else yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
+            merged.append(made.pop(_key(entry)))
+        elif _key(entry) not in {_key(other) for other in merged if _is_own(other)}:
+            merged.append(entry)
+    merged += made.values()
+    return present if merged == held else yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _parse(content: str) -> list[dict[str, Any]]:
@@ -114,11 +114,11 @@ def _parse(content: str) -> list[dict[str, Any]]:
         entries = yaml.safe_load(content) if content.strip() else []
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
-        raise ResultError(f"{FILE} in the model's repo is no YAML ({why}); mend it first") from error
+        raise ResultError(f"{FILE} in the model's repo is not valid YAML ({why}); fix it first") from error
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and isinstance(entry.get("dataset"), dict) for entry in entries
     ):
-        raise ResultError(f"{FILE} in the model's repo is no list of evaluation results; mend it first")
+        raise ResultError(f"{FILE} in the model's repo must be a list of evaluation results; fix it first")
     return entries
 
 

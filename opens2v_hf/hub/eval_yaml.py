@@ -1,4 +1,4 @@
-"""`eval.yaml`, which registers a benchmark with the Hub: what the Hub would refuse is found before it is uploaded."""
+"""`eval.yaml`, which registers a benchmark with the Hub, checked as the Hub checks it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FRAMEWORKS = frozenset({
     "open-asr-leaderboard", "parsebench", "pbench", "pier", "real5-omnidocbench", "redline-bench", "researchclawbench",
     "screenspot-pro", "swe-bench", "swe-bench-pro", "video-mme-v2", "wbench", "wildclawbench", "yc-bench",
 })  # fmt: skip
-"""The Hub's list of that day: the keys of EVALUATION_FRAMEWORKS in huggingface.js, packages/tasks/src/eval.ts. A file
-that names another framework is refused as it is pushed; one that names none is taken."""
+"""The Hub's list of that day: the keys of EVALUATION_FRAMEWORKS in huggingface.js, packages/tasks/src/eval.ts. The Hub
+refuses a file that names another framework, and accepts one that names none."""
 
 
 def _registered(name: str) -> str:
@@ -39,7 +39,7 @@ class _Task(BaseModel):
 
 
 class EvalYaml(BaseModel):
-    """What the file may say."""
+    """The content of the file."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -50,10 +50,10 @@ class EvalYaml(BaseModel):
 
 
 def check_eval_yaml(content: str) -> EvalYaml:
-    """Read the file's content, and refuse what the Hub would refuse.
+    """Parse the file's content, with the checks of the Hub.
 
     Raises:
-        ResultError: it is no YAML, lacks something, or names a framework that the Hub does not know.
+        ResultError: it is not YAML, a field is missing, or the framework is not registered with the Hub.
     """
     try:
         found = EvalYaml.model_validate(yaml.safe_load(content))

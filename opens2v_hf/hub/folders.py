@@ -1,4 +1,4 @@
-"""Where the folders of the Hub repos lie: beside the package in a checkout, inside it in an installed wheel."""
+"""The folders of the Hub repos: next to the package in a checkout, inside it in an installed wheel."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def hub_folder(kind: str, name: str) -> Path:
         name: of the repo, e.g. "gmescore".
 
     Raises:
-        ArgumentError: there is no such folder.
+        ArgumentError: the folder does not exist.
     """
     for folder in kind_folders(kind):
         if (folder / name).is_dir():
             return folder / name
-    raise ArgumentError(f"there is no {kind} folder named {name!r} in this installation of opens2v-hf")
+    raise ArgumentError(f"this installation of opens2v-hf has no {kind} folder {name!r}")
 
 
 def kind_folders(kind: str) -> list[Path]:
@@ -32,9 +32,9 @@ def kind_folders(kind: str) -> list[Path]:
         kind: one of `KINDS`.
 
     Raises:
-        ArgumentError: there is no such kind.
+        ArgumentError: the kind is unknown.
     """
     if kind not in KINDS:
-        raise ArgumentError(f"unknown kind of Hub folder (got {kind=}); known are {', '.join(KINDS)}")
+        raise ArgumentError(f"kind must be one of {', '.join(KINDS)} (got {kind!r})")
     package = Path(__file__).resolve().parents[1]
     return [root / kind for root in (package / "_hub_folders", package.parent) if (root / kind).is_dir()]

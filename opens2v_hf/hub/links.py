@@ -1,4 +1,4 @@
-"""Links that others will click on."""
+"""Checks of links in submissions and results."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ _LOCAL_SUFFIXES = (
 
 
 def link_problems(where: str, link: str) -> Iterator[Problem]:
-    """What is wrong with a link; nothing for an empty one."""
+    """The problems of a link; an empty one has none."""
     if not link:
         return
     if len(link) > MAX_LENGTH:
         yield Problem("link_length", where, f"has {len(link)} characters", f"use at most {MAX_LENGTH}")
         return
     if not _ALLOWED.fullmatch(link):
-        what = f"{shown(link)} holds characters that a link does not need"
+        what = f"{shown(link)} has characters that a link does not need"
         yield Problem("link_characters", where, what, "percent-encode them, or give a plain link")
         return
     if _ENCODED_CONTROL.search(link):
-        yield Problem("link_characters", where, f"{shown(link)} holds an encoded control character", "remove it")
+        yield Problem("link_characters", where, f"{shown(link)} has an encoded control character", "remove it")
     try:
         parts = urlsplit(link)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        yield Problem("link_form", where, f"{shown(link)} is no link", "give one that begins with https://")
+        yield Problem("link_form", where, f"{shown(link)} is not a link", "give one that begins with https://")
         return
     if parts.scheme not in ("http", "https") or not link.lower().startswith(f"{parts.scheme}://"):
-        yield Problem("link_scheme", where, f"{shown(link)} is no web page", "give a link that begins with https://")
+        yield Problem("link_scheme", where, f"{shown(link)} is not a web page", "give a link that begins with https://")
         return
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        yield Problem("link_user", where, f"{shown(link)} holds a user name or password", "remove it")
+        yield Problem("link_user", where, f"{shown(link)} has a user name or password", "remove it")
     if port not in (None, 80, 443):
-        yield Problem("link_port", where, f"{shown(link)} names a port", "give a public page")
+        yield Problem("link_port", where, f"{shown(link)} has a port", "give a public page")
     if not _HOST.fullmatch(host) or f".{host}".endswith(_LOCAL_SUFFIXES):
-        what = f"{shown(link)} leads to no public host"
+        what = f"{shown(link)} has no public host"
         yield Problem("link_host", where, what, "give a public page by its name in plain ASCII")
     elif ".xn--" in f".{host}":
         yield Problem(

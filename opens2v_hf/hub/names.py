@@ -1,10 +1,10 @@
 """Bare names: `load_dataset("opens2v-eval")` and `evaluate.load("gmescore")` once `opens2v_hf` is imported.
 
 Neither library has a way for an installed package to serve names of its own, so the function with which each finds
-the module behind a name is wrapped. Nothing else is touched: any other name, a local folder of the same name (it wins,
-as it does in both libraries, with a warning) and a metric at a revision go to the library as ever.
+the module behind a name is wrapped. Any other name, a local folder of the same name (it wins,
+as in both libraries, with a warning) and a metric at a revision are left to the library.
 
-Neither library is imported here: a module that is already imported is wrapped at once, another one as soon as it is.
+Neither library is imported here: a module that is already imported is wrapped at once, others on import.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MARK = "_serves_names_of_opens2v_hf"
 
 
 def install() -> None:
-    """Make the bare names work, in whichever order the libraries are imported; calling it again changes nothing."""
+    """Make the bare names work, in any order of imports; calling it again changes nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
     for name in _WRAPPERS:
@@ -49,7 +49,7 @@ def install() -> None:
 
 
 def metric_script(name: str) -> Path | None:
-    """The script of the metric of that bare name, None where this package has no such metric."""
+    """The script of the metric with that bare name; None if this package has no such metric."""
     if not _METRIC_NAME.fullmatch(name):
         return None
     try:
@@ -70,7 +70,7 @@ def _serving_datasets(original: Callable[..., Any]) -> Callable[..., Any]:
                 return original(path, revision, *args, **kwargs)
             except Exception as error:
                 raise ArgumentError(
-                    f"{_shadowed(path, 'dataset')}. It holds no dataset that `datasets` knows: {error}"
+                    f"{_shadowed(path, 'dataset')}. `datasets` finds no dataset in it: {error}"
                 ) from error
         from datasets.load import DatasetModule
 
@@ -103,7 +103,7 @@ def _serving_metrics(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _shadowed(name: str, kind: str) -> str:
     return (
-        f"the folder {os.path.abspath(name)} is taken for the {kind} {name!r}, because it has that name and lies in "
+        f"the folder {os.path.abspath(name)} is taken for the {kind} {name!r}, because it has that name and is in "
         f"the working folder; rename it or run elsewhere to load the {kind} of opens2v-hf, or write './{name}' to say "
         "that it is meant"
     )
@@ -127,7 +127,7 @@ def _wrap(module: ModuleType) -> None:
     original = getattr(module, attribute, None)
     if original is None:
         warnings.warn(
-            f"opens2v_hf knows no way to serve its bare names through this release of {module.__name__.split('.')[0]} "
+            f"opens2v_hf cannot serve its bare names through this release of {module.__name__.split('.')[0]} "
             f"({module.__name__} has no {attribute}); load datasets and metrics by path or Hub id instead",
             RuntimeWarning,
             stacklevel=2,
@@ -139,7 +139,7 @@ def _wrap(module: ModuleType) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Leaves finding to the other finders, and wraps the modules of `_WRAPPERS` once they are executed."""
+    """Delegates to the other finders, and wraps the modules of `_WRAPPERS` after their execution."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -163,7 +163,7 @@ class _WrappingLoader(importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # From here on the module shows its own loader, which tools ask for sources and resources.
+        # Restore the module's own loader, from which tools get sources and resources.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
@@ -183,7 +183,7 @@ def _hash_of_package_folder(module: str) -> str:
 
 @functools.cache
 def _hash_of_sources(folder: Path) -> str:
-    """Names caches: it changes with the code that fills them."""
+    """For the names of caches, which must change with the code that fills them."""
     digest = hashlib.sha256(__version__.encode())
     for script in sorted(folder.glob("[!.]*.py")):
         digest.update(script.name.encode())

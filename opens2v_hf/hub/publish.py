@@ -1,22 +1,24 @@
-"""Publishing repos on the Hub: look what is there, say what will be done, do it; done once, nothing is left to do.
+"""Publish repos on the Hub: compare with the present content, describe the plan, carry it out.
 
-A repo changes in one commit, so that nobody reads half of the old and half of the new. Large files are uploaded before
-it; a run that was stopped goes on after those that have arrived.
+A repo changes in one commit, so that no reader sees a mixture of old and new. Large files are uploaded before the
+commit; a stopped run resumes after the uploaded ones.
 """
 
 from __future__ import annotations
 
-import hashlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile
 from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
+from tqdm import tqdm
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import told, who_may_write
+from opens2v_hf.hub.client import hub_errors, who_may_write
 
 if TYPE_CHECKING:
     from opens2v_hf.hub.repo_content import RepoContent
@@ -24,23 +26,21 @@ if TYPE_CHECKING:
 SPACE_SDK = "gradio"
 
 FILES_AT_A_TIME = 32
-"""Large files that are uploaded together: what a run that is stopped loses at most."""
-
-_CHUNK = 1 << 20
+"""Large files per upload, the most that a stopped run loses."""
 
 
 @dataclass(frozen=True)
 class RepoPlan:
-    """What a repo lacks.
+    """The changes to a repo.
 
     Attributes:
-        content: what it shall hold.
-        commit: that was looked at; None where there is no such repo yet.
-        added: paths of files that it lacks.
-        changed: paths of files that it holds in another form.
-        deleted: paths of files that it shall not hold.
-        unchanged: how many files are as they shall be.
-        num_bytes: of the files that are uploaded.
+        content: the wanted content.
+        commit: with which it was compared; None if the repo does not exist.
+        added: paths of new files.
+        changed: paths of files with another content.
+        deleted: paths of files to delete.
+        unchanged: number of files without a change.
+        num_bytes: to upload.
     """
 
     content: RepoContent
@@ -53,25 +53,26 @@ class RepoPlan:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether there is no change."""
         return self.commit is not None and not (self.added or self.changed or self.deleted)
 
     def describe(self) -> str:
-        """What will be done, in one line."""
+        """The changes, in one line."""
         name = f"{self.content.kind} {self.content.repo_id}"
         if self.is_done:
             return f"{name}: up to date, {self.unchanged} files"
         counts = (("add", self.added), ("change", self.changed), ("delete", self.deleted))
         parts = [f"{verb} {len(paths)}" for verb, paths in counts if paths]
         action = "create" if self.commit is None else "update"
-        return f"{name}: {action}; {', '.join(parts)} files, {_readable(self.num_bytes)}; {self.unchanged} stay"
+        size = tqdm.format_sizeof(self.num_bytes, "B")
+        return f"{name}: {action}; {', '.join(parts)} files, {size}; {self.unchanged} unchanged"
 
 
 def check_access(api: HfApi, org: str) -> None:
-    """Makes sure that there is a token that may write for the organisation.
+    """Check that the token may write for the organisation.
 
     Raises:
-        HubError: there is none, it is not valid, may only read, or is that of somebody else.
+        HubError: the token is missing, invalid, a read token, or of a user outside of the organisation.
     """
     user = who_may_write(api, "publishing needs a token that may write")
     if org not in user.names:
@@ -80,7 +81,7 @@ def check_access(api: HfApi, org: str) -> None:
 
 
 def plan(api: HfApi, repos: Sequence[RepoContent]) -> list[RepoPlan]:
-    """Looks at what is on the Hub; changes nothing.
+    """Compare repos with the Hub; changes nothing.
 
     Raises:
         HubError: the Hub cannot be reached or refuses.
@@ -91,17 +92,17 @@ def plan(api: HfApi, repos: Sequence[RepoContent]) -> list[RepoPlan]:
 def publish(
     api: HfApi, plans: Sequence[RepoPlan], *, private: bool = False, report: Callable[[str], None] = print
 ) -> None:
-    """Does what is planned, repo by repo.
+    """Carry out the plans, repo by repo.
 
     Args:
         api: with a token that may write.
         plans: made with `plan`.
-        private: whether repos that are created are private.
+        private: whether created repos are private.
         report: called with a line about each step.
 
     Raises:
-        HubError: the Hub cannot be reached or refuses, or a repo was changed by somebody else since it was looked at.
-            What is done stays; calling it again with a new plan goes on.
+        HubError: the Hub cannot be reached or refuses, or a repo has changed since it was planned. Finished
+            repos stay; a call with a new plan resumes.
     """
     for entry in plans:
         if not entry.is_done:
@@ -110,7 +111,7 @@ def publish(
 
 def _plan(api: HfApi, content: RepoContent) -> RepoPlan:
     commit, remote = None, {}
-    with told(api):
+    with hub_errors(api):
         try:
             commit = api.repo_info(content.repo_id, repo_type=content.kind).sha
             tree = api.list_repo_tree(content.repo_id, repo_type=content.kind, revision=commit, recursive=True)
@@ -139,13 +140,13 @@ def _plan(api: HfApi, content: RepoContent) -> RepoPlan:
 def _publish(api: HfApi, entry: RepoPlan, private: bool, report: Callable[[str], None]) -> None:
     repo_id, kind = entry.content.repo_id, entry.content.kind
     paths = (*entry.added, *entry.changed)
-    additions = [CommitOperationAdd(path, _readable_source(entry.content.files[path])) for path in paths]
-    with told(api):
+    additions = [CommitOperationAdd(path, entry.content.files[path]) for path in paths]
+    with hub_errors(api):
         if entry.commit is None:
             sdk = SPACE_SDK if kind == "space" else None
             api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
         for start in range(0, len(additions), FILES_AT_A_TIME):
-            # This uploads the large ones and leaves the small ones to the commit; what has arrived is not sent again.
+            # uploads the large files, and skips the uploaded ones; the small ones are part of the commit
             api.preupload_lfs_files(repo_id, additions[start : start + FILES_AT_A_TIME], repo_type=kind)
             report(f"{repo_id}: {min(start + FILES_AT_A_TIME, len(additions))} of {len(additions)} files")
         commit = api.create_commit(
@@ -161,34 +162,11 @@ def _publish(api: HfApi, entry: RepoPlan, private: bool, report: Callable[[str],
 def _is_same(source: Path | bytes, remote: RepoFile) -> bool:
     if _size(source) != remote.size:
         return False
-    if remote.lfs is not None:
-        return _digest(source, hashlib.sha256()) == remote.lfs.sha256
-    blob = hashlib.sha1(f"blob {remote.size}\0".encode(), usedforsecurity=False)  # git's name for a file's content
-    return _digest(source, blob) == remote.blob_id
-
-
-def _digest(source: Path | bytes, digest: Any) -> str:
-    if isinstance(source, bytes):
-        digest.update(source)
-    else:
-        with source.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
+    if remote.lfs is None:
+        return git_hash(source if isinstance(source, bytes) else source.read_bytes()) == remote.blob_id
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        return sha_fileobj(file).hex() == remote.lfs.sha256
 
 
 def _size(source: Path | bytes) -> int:
     return len(source) if isinstance(source, bytes) else source.stat().st_size
-
-
-def _readable_source(source: Path | bytes) -> str | bytes:
-    return source if isinstance(source, bytes) else str(source)
-
-
-def _readable(num_bytes: int) -> str:
-    size = float(num_bytes)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"

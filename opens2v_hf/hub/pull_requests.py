@@ -1,4 +1,4 @@
-"""Proposing files to a repo: by a pull request, by going on with one of one's own that is still open, or directly."""
+"""Propose files to a repo: by a new pull request, by the user's own open one, or by a commit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, Discussio
 from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import TOKENS_PAGE, HubUser, told
+from opens2v_hf.hub.client import TOKENS_PAGE, HubUser, hub_errors
 
 OPEN = ("open", "draft")
 _NEEDS_NO_RIGHT = "a pull request needs no right to write to the repo, so leave `direct=True` out"
@@ -18,14 +18,14 @@ _NEEDS_NO_RIGHT = "a pull request needs no right to write to the repo, so leave 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a change goes.
+    """The target of a change.
 
     Attributes:
         repo_id: "org/name".
         kind: "model" or "dataset".
-        revision: "main", or "refs/pr/<number>" of one's own open pull request.
-        commit: that was read there, and that the change builds on.
-        new_pull_request: whether a pull request is to be opened.
+        revision: "main", or "refs/pr/<number>" of the user's own open pull request.
+        commit: of the revision, the parent of the change.
+        new_pull_request: whether to open a pull request.
     """
 
     repo_id: str
@@ -37,15 +37,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What was changed, or would be.
+    """A change, made or proposed.
 
     Attributes:
-        target: where.
-        diff: of the files, unified; empty where nothing is to be changed.
+        target: of the change.
+        diff: of the files, unified; empty without a change.
         done: whether it was carried out.
-        url: of the pull request or commit; empty where nothing was done.
-        unchecked: of a dry run without a way to the Hub: why what is there was not looked at; empty otherwise.
-        notices: what a person should look at before it is merged, a sentence each.
+        url: of the pull request or commit; empty if nothing was done.
+        unchecked: why a dry run could not reach the Hub, so that the present files are unknown; empty otherwise.
+        notices: for a person to check before the merge, a sentence each.
     """
 
     target: Target
@@ -57,14 +57,14 @@ class Proposal:
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is anything to change."""
+        """Whether there is a change."""
         return bool(self.diff)
 
     def describe(self) -> str:
-        """What was done, in one line."""
+        """The change, in one line."""
         target = self.target
         if self.unchecked:
-            return f"{target.repo_id}: this would be proposed; what is there was not looked at: {self.unchecked}"
+            return f"{target.repo_id}: this would be proposed; the present files were not read: {self.unchecked}"
         if not self.is_needed:
             return f"{target.repo_id}: up to date, nothing to push"
         if target.new_pull_request:
@@ -78,13 +78,13 @@ class Proposal:
 
 
 def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: HubUser, direct: bool) -> Target:
-    """Where a change goes: the main branch, the user's own open pull request of this title, or a new one.
+    """The target of a change: the main branch, the user's own open pull request of this title, or a new one.
 
     Raises:
-        HubError: there is no such repo, it is of another kind, the user may not commit to it, or the Hub cannot be
+        HubError: the repo does not exist, is of another kind, the user may not commit to it, or the Hub cannot be
             reached.
     """
-    with told(api):
+    with hub_errors(api):
         try:
             main = api.repo_info(repo_id, repo_type=kind).sha
         except GatedRepoError:
@@ -92,8 +92,10 @@ def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: HubUse
         except RepositoryNotFoundError as error:
             others = [other for other in ("model", "dataset", "space") if other != kind]
             if found := next((other for other in others if api.repo_exists(repo_id, repo_type=other)), None):
-                raise HubError(f"{repo_id} is a {found} on the Hub, and a {kind} is needed here") from error
-            raise HubError(f"there is no {kind} {repo_id} on the Hub, or the token may not see it") from error
+                raise HubError(f"{repo_id} must be a {kind} on the Hub (got a {found})") from error
+            raise HubError(
+                f"the {kind} {repo_id} does not exist on the Hub, or the token has no access to it"
+            ) from error
         if direct and repo_id.partition("/")[0] not in user.names:
             raise HubError(f"{user.names[0]} may not commit to {repo_id}: {_NEEDS_NO_RIGHT}")
         own = None if direct else _own_pull_request(api, repo_id, kind, title, user.names[0])
@@ -105,25 +107,25 @@ def find_target(api: HfApi, repo_id: str, kind: str, *, title: str, user: HubUse
 
 
 def offline_proposal(repo_id: str, kind: str, files: Mapping[str, str], reason: Exception) -> Proposal:
-    """What a dry run can say without a way to the Hub: the files as if nothing were there.
+    """The proposal of a dry run that cannot reach the Hub: all files as new ones.
 
     Args:
         repo_id: of the repo.
         kind: "model" or "dataset".
         files: path to content.
-        reason: why there is no way.
+        reason: why the Hub cannot be reached.
     """
     diff = "".join(_diff(path, "", new) for path, new in files.items())
     return Proposal(Target(repo_id, kind, "main", "", new_pull_request=True), diff, done=False, unchecked=str(reason))
 
 
 def read_text(api: HfApi, target: Target, path: str) -> str:
-    """A file at the target's commit; empty where there is none.
+    """A file at the target's commit; empty if it does not exist.
 
     Raises:
         HubError: it cannot be read.
     """
-    with told(api):
+    with hub_errors(api):
         try:
             local = api.hf_hub_download(target.repo_id, path, repo_type=target.kind, revision=target.commit)
         except RemoteEntryNotFoundError:
@@ -149,13 +151,13 @@ def propose(
     Args:
         api: with a token.
         target: made with `find_target`.
-        files: path to its present content and the one it shall have; None for a file that shall go.
+        files: path to the present and the new content; None to delete the file.
         title: of the commit and of a new pull request.
         description: of them.
         dry_run: change nothing.
 
     Raises:
-        HubError: the Hub cannot be reached or refuses, or somebody else has changed the target since it was read.
+        HubError: the Hub cannot be reached or refuses, or the target has changed since it was read.
     """
     changes = {path: pair for path, pair in files.items() if pair[0] != (pair[1] or "")}
     diff = "".join(_diff(path, old, new) for path, (old, new) in changes.items())
@@ -171,7 +173,7 @@ def propose(
         if is_direct
         else f"a token that may only read opens no pull request, make another at {TOKENS_PAGE}"
     )
-    with told(api, advice):
+    with hub_errors(api, advice):
         commit = api.create_commit(
             target.repo_id,
             operations,

@@ -1,4 +1,4 @@
-"""Pushing a result: into the model's own repo, and to the results dataset that the leaderboard is made from."""
+"""Push a result to the repo of its model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.client import HubUnreachableError, told, who_may_write
+from opens2v_hf.hub.client import HubUnreachableError, hub_errors, who_may_write
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
 from opens2v_hf.hub.links import link_problems
 from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
@@ -17,7 +17,7 @@ from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.scorecard import RELEASED, SPLITS
 
 TITLE = "Add OpenS2V-Eval results"
-"""Of the commit and pull request; an open one of the same user is gone on with."""
+"""Of the commit and pull request; an open one of the same user is updated."""
 
 
 def push_result(
@@ -37,15 +37,15 @@ def push_result(
 ) -> Proposal:
     """Write the scores of a result into the model's repo, where the Hub's own leaderboards read them.
 
-    Entries that this package wrote earlier for the same tasks are replaced, in the user's own pull request where one
-    is still open; all others stay.
+    Earlier entries of this package for the same tasks are replaced, in the user's own pull request if one is open;
+    all others are unchanged.
 
     Args:
         result: of a scoring run.
         model: repo of the model, "org/name".
         direct: commit to it, instead of opening a pull request.
-        dry_run: change nothing; the diff is in what is returned. Fails where the push would; only without a way to the
-            Hub it returns what would be written, and `unchecked` says why the repo was not looked at.
+        dry_run: change nothing; the result has the diff. It fails if the push would fail, with one exception: if the
+            Hub cannot be reached, all entries are in the diff, and `unchecked` has the reason.
         benchmark: the benchmark's dataset repo, whose `eval.yaml` registers the tasks.
         source_url: page about the evaluation; the benchmark's by default.
         version: of the weights, "v1.1" or "v1.0".
@@ -54,16 +54,16 @@ def push_result(
         allow_embedded: push numbers of the embedded models.
         allow_not_comparable: push numbers made with other models, options, prompts, weights or scoring than the
             leaderboard's.
-        api: with a token; the one that is logged in by default.
+        api: with a token; the saved one by default.
 
     Raises:
-        ArgumentError: `model` is no repo id, `source_url` no public page, or there is no such version or scoring.
-        ResultError: the result is refused, see `check_comparable`; or what is in the repo is
-            not a list of evaluation results.
-        HubError: there is no token, no such repo, no right to write, or no way to the Hub.
+        ArgumentError: `model`, `source_url`, `version` or `scoring` is invalid.
+        ResultError: the result is refused, see `check_comparable`; or the file in the repo is not a list of
+            evaluation results.
+        HubError: the token is missing or may not write, the repo does not exist, or the Hub cannot be reached.
     """
     if model.count("/") != 1 or not all(model.split("/")):
-        raise ArgumentError(f"{model!r} is no repo of a model; give it as org/name")
+        raise ArgumentError(f"the repo of the model must be org/name (got {model!r})")
     if source_url is not None and (problems := list(link_problems("the source", source_url))):
         raise ArgumentError("; ".join(map(str, problems)))
     if result.split not in SPLITS:
@@ -72,7 +72,7 @@ def push_result(
     check_comparable(result, card, Allowed(allow_partial, allow_embedded, allow_not_comparable))
     api = api or HfApi()
     entries = partial(eval_entries, result, card, benchmark=benchmark, source_url=source_url)
-    entries()  # a result without a total is refused before the Hub is asked
+    entries()  # refuse a result without a total before any request
     try:
         user = who_may_write(api)
         revision = _revision(api, result, benchmark)
@@ -89,15 +89,15 @@ def push_result(
 
 
 def _revision(api: HfApi, result: RunResult, benchmark: str) -> str:
-    """The commit of the benchmark's repo: what the prompts were read from, else the present one."""
-    place, _, revision = str(result.benchmark.get("source", "")).removeprefix("hf://datasets/").partition("@")
-    if place == benchmark and revision:
+    """The commit of the benchmark's repo from which the prompts were read, else the present one."""
+    source, _, revision = str(result.benchmark.get("source", "")).removeprefix("hf://datasets/").partition("@")
+    if source == benchmark and revision:
         return revision.partition("/")[0]
-    with told(api):
+    with hub_errors(api):
         try:
             return str(api.repo_info(benchmark, repo_type="dataset").sha)
         except RepositoryNotFoundError as error:
             raise HubError(
-                f"there is no dataset {benchmark} on the Hub, or the token may not see it; name the benchmark's repo "
-                "with `benchmark=`"
+                f"the dataset {benchmark} does not exist on the Hub, or the token has no access to it; give the "
+                "benchmark's repo as `benchmark=`"
             ) from error

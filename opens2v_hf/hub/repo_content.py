@@ -1,4 +1,4 @@
-"""What the Hub repos of this project hold: the files of their folders, and data beside them."""
+"""The content of the Hub repos of this project: the files of their folders, and data."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _UNPINNED = re.compile(r"^opens2v-hf(?:\[[\w,-]+\])?(?=[ \t]*(?:#.*)?$)", re.MUL
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LAYOUT_FOLDER = re.compile(r"/(?:regular|Jsons|cross-frames-pairs|gpt-frames-pairs)(?:/|$)")
 _SPACE_PREFIX = "opens2v-"
-"""Before the names of `spaces/`, which alone would say little among the repos of an organisation."""
+"""Prefix of the repos of `spaces/`, whose folder names are too short for an organisation."""
 
 
 @dataclass(frozen=True)
 class RepoContent:
-    """What a repo shall hold.
+    """The wanted content of a repo.
 
     Attributes:
         repo_id: "org/name".
         kind: of the repo.
         files: path in the repo to the local file, or to its bytes.
-        owned: folders of the repo in which there shall be no other files.
+        owned: folders of the repo from which other files are deleted.
     """
 
     repo_id: str
@@ -68,28 +68,28 @@ def contents(
     eval_source: str | None = None,
     converted: Path | None = None,
 ) -> tuple[list[RepoContent], list[str]]:
-    """What all repos shall hold.
+    """The wanted content of all repos.
 
     Args:
         org: user or organisation.
-        work: an empty folder for files that are made here; it must stay until they are uploaded.
+        work: an empty folder for generated files, which are uploaded from there.
         only: names of repos, None for all.
-        eval_source: folder or hf:// URL of the benchmark in its released layout, which is written as Parquet.
-        converted: folder of OpenS2V-5M that `opens2v convert` has finished.
+        eval_source: folder or hf:// URL of the benchmark in its released layout, which is converted to Parquet.
+        converted: the output of a finished `opens2v convert`.
 
     Returns:
-        The repos, and why others are left out, a sentence each.
+        The repos, and a sentence for each that is left out.
 
     Raises:
-        ArgumentError: there is no repo of a name.
-        ResultError: the conversion has not ended, or its shards point to local files.
-        SampleError: the benchmark is not at its place.
+        ArgumentError: a name is unknown.
+        ResultError: the conversion is not finished, or its shards have addresses of local files.
+        SampleError: the benchmark is not found.
     """
     names = repo_names()
     if not _NAME.fullmatch(org):
-        raise ArgumentError(f"{org!r} is no name of a user or organisation")
+        raise ArgumentError(f"org must be the name of a user or organisation (got {org!r})")
     if unknown := [name for name in only or () if name not in names]:
-        raise ArgumentError(f"there is no repo {unknown[0]!r} to publish; there are {', '.join(names)}")
+        raise ArgumentError(f"repos must be among {', '.join(names)} (got {unknown[0]!r})")
     repos, left_out = [], []
     for name in names if only is None else only:
         kind, folder_name = names[name]
@@ -98,7 +98,7 @@ def contents(
         if kind != "dataset_scripts":
             repos.append(RepoContent(repo_id, "space", _with_pinned_package(_files_of(folder))))
         elif name == RESULTS:
-            # No folder of it is owned: what others have submitted since stays.
+            # owns no folder, so submissions of others are not deleted
             repos.append(RepoContent(repo_id, "dataset", _with_repo_id(_files_of(folder), repo_id)))
         elif name == EVAL and eval_source is not None:
             repos.append(_eval_content(repo_id, folder, eval_source, work / name))
@@ -106,7 +106,7 @@ def contents(
             repos.append(_train_content(repo_id, folder, converted))
         else:
             argument = "eval_source" if name == EVAL else "converted"
-            left_out.append(f"{repo_id} is left out: `{argument}=` does not say where its data lies")
+            left_out.append(f"{repo_id} is left out: `{argument}=` is not given")
     return repos, left_out
 
 
@@ -121,7 +121,7 @@ def _train_content(repo_id: str, folder: Path, converted: Path) -> RepoContent:
     local = "://" not in manifest["source"]
     if local and manifest["videos"] == "reference":
         raise ResultError(
-            f"the shards in {converted} point to files below {manifest['source']}, which nobody else has; convert "
+            f"the shards in {converted} have addresses of local files in {manifest['source']}; convert "
             "again, as by `opens2v convert ... --url-base hf://datasets/BestWishYsh/OpenS2V-5M`"
         )
     files = _files_of(folder)
@@ -148,10 +148,7 @@ def _files_of(folder: Path) -> dict[str, Path | bytes]:
 
 
 def _with_pinned_package(files: dict[str, Path | bytes]) -> dict[str, Path | bytes]:
-    """A Space's files, whose requirements name this version of the package.
-
-    Else a Space would run whatever is newest on the day on which it is built.
-    """
+    """A Space's files, with this version of the package in its requirements, whenever the Space is built."""
     requirements = files[REQUIREMENTS]
     if isinstance(requirements, Path):
         pinned = _UNPINNED.sub(rf"\g<0>=={__version__}", requirements.read_text("utf-8"))
@@ -167,7 +164,7 @@ def _with_repo_id(files: dict[str, Path | bytes], repo_id: str) -> dict[str, Pat
 
 
 def _without_folders(rejected: Path) -> bytes:
-    """The list of records that were left out, without the names of folders of this machine."""
+    """The list of rejected records, without paths of this machine."""
     entries = [json.loads(line) for line in rejected.read_text("utf-8").splitlines()]
     for entry in entries:
         if "://" not in entry["source"]:

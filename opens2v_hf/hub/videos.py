@@ -1,6 +1,6 @@
 """Generated videos in a dataset repo, laid out as the leaderboard's authors publish theirs: `Results/<model>/<id>.mp4`.
 
-Each video lies beside its record `<id>.json`. Those of a further seed are in `Results/<model>-seed-<n>`.
+Each video is next to its record `<id>.json`. Those of a further seed are in `Results/<model>-seed-<n>`.
 `opens2v score hf://datasets/<repo>/Results/<model>` scores them again.
 """
 
@@ -28,14 +28,14 @@ _SEED_FOLDER = re.compile(r"seed-(\d+)")
 
 
 def check_videos_repo(repo_id: str) -> None:
-    """Find out before videos are made whether they can be pushed.
+    """Check before the generation that the videos can be pushed.
 
     Args:
-        repo_id: "org/name" of a dataset repo, which need not be there yet.
+        repo_id: "org/name" of a dataset repo, which may be missing.
 
     Raises:
-        ArgumentError: it is no such name.
-        HubError: no token may write for `org`, or the Hub cannot be reached.
+        ArgumentError: the name is malformed.
+        HubError: the token may not write for `org`, or the Hub cannot be reached.
     """
     if not _REPO_ID.fullmatch(repo_id):
         raise ArgumentError(f"the repo of the videos must be named org/name (got {repo_id!r})")
@@ -50,21 +50,21 @@ def push_videos(
     private: bool = False,
     report: Callable[[str], None] = print,
 ) -> str:
-    """Push the videos of a run and their records; what is there already is not sent again.
+    """Push the videos of a run and their records; unchanged files are skipped.
 
     Args:
         out: of `opens2v_hf.generate` or `opens2v_hf.score`.
-        repo_id: of a dataset repo on the Hub, made where it is missing.
+        repo_id: of a dataset repo on the Hub, created if missing.
         model: its name, for the folder.
-        private: whether a repo that is made is private.
+        private: whether a created repo is private.
         report: called with a line about each step.
 
     Returns:
         The address of the videos of the first seed, for `opens2v_hf.score`.
 
     Raises:
-        ArgumentError: the repo's name is none.
-        HubError: the Hub refuses or cannot be reached; the same call goes on from what has arrived.
+        ArgumentError: the repo's name is malformed.
+        HubError: the Hub refuses or cannot be reached; the same call resumes.
         ResultError: there is no video.
     """
     check_videos_repo(repo_id)
@@ -80,8 +80,7 @@ def push_videos(
         if (folder / "generation.json").is_file():
             files[f"{target}/generation.json"] = _public_record(folder / "generation.json")
     if not any(is_video_name(path) for path in files):
-        place = Path(out) / "videos"
-        raise ResultError(f"there are no videos with records in {place}; make them with `opens2v generate`")
+        raise ResultError(f"no videos with records in {Path(out) / 'videos'}; make them with `opens2v generate`")
     api = HfApi()
     plans = plan(api, [RepoContent(repo_id, "dataset", files)])
     report(plans[0].describe())
@@ -90,13 +89,13 @@ def push_videos(
 
 
 def _public_record(path: Path) -> bytes:
-    """A record without the folder of this machine that the model lies in."""
+    """A record without the model's folder on this machine."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         generator = record["generator"]
         generator["name"] = without_folders(generator["name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path} is no record of `opens2v generate`; remove it and its video") from error
+        raise ResultError(f"{path} is not a record of `opens2v generate`; remove it and its video") from error
     return json.dumps(record, indent=2, ensure_ascii=False).encode()
 
 

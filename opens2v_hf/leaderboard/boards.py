@@ -1,4 +1,4 @@
-"""All boards of what was read at one time, made when they are asked for."""
+"""The boards of one read of the submissions, computed on demand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from threading import RLock
 from opens2v_hf.leaderboard.ranks import RankGroup, rank_groups
 from opens2v_hf.leaderboard.rows import Board, HubScores, Row, make_board, names_of
 from opens2v_hf.leaderboard.submissions.record import SPLITS, Submission
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SCORINGS, VERSIONS
 
-Which = tuple[str, str, str]
+BoardKey = tuple[str, str, str]
 """Split, version of the weights, scoring."""
 
 
@@ -48,11 +48,11 @@ class Boards:
         self.submissions = tuple(submissions)
         self.hub = tuple(hub)
         self._num_resamples = num_resamples
-        self._boards: dict[Which, Board] = {}
-        self._groups: dict[Which, Mapping[str, RankGroup]] = {}
+        self._boards: dict[BoardKey, Board] = {}
+        self._groups: dict[BoardKey, Mapping[str, RankGroup]] = {}
         self._lock = RLock()
 
-    def board(self, which: Which) -> Board:
+    def board(self, which: BoardKey) -> Board:
         """The board of a split, version and scoring."""
         with self._lock:
             if which not in self._boards:
@@ -73,7 +73,7 @@ class Boards:
             categories=any(row.has_videos for row in rows),
         )
 
-    def groups(self, which: Which) -> Mapping[str, RankGroup]:
+    def groups(self, which: BoardKey) -> Mapping[str, RankGroup]:
         """The rank groups of a board."""
         with self._lock:
             if which not in self._groups:
@@ -89,7 +89,7 @@ class Boards:
 
     def history(self, key: str) -> list[Submission]:
         """Every submission of a model, newest first."""
-        found = [one for one in self.submissions if look(one.model) == key]
+        found = [one for one in self.submissions if confusable_key(one.model) == key]
         return sorted(found, key=lambda one: one.submitted_at, reverse=True)
 
     def rows(self, key: str, version: str, scoring: str) -> dict[str, Row]:

@@ -1,4 +1,4 @@
-"""A table as the value of `gr.Dataframe`: numbers that sort as numbers, and what is shown in their place."""
+"""A table as the value of `gr.Dataframe`: numbers, which sort as numbers, and the text and style to display."""
 
 from __future__ import annotations
 
@@ -6,65 +6,60 @@ import re
 from typing import Any
 
 from opens2v_hf.leaderboard.rows import Cell
-from opens2v_hf.leaderboard.table import GROUP, MODEL, RANK, SOURCE, TEAM, TOTAL, Table, Value, percent
+from opens2v_hf.leaderboard.table import GROUP, MODEL, RANK, SOURCE, TEAM, TOTAL, VIDEOS, Table, Value, percent
 
 _WIDTHS = {RANK: 40, MODEL: 176, TOTAL: 92, TEAM: 140, SOURCE: 140, GROUP: 104}
 _NARROW, _PER_CHARACTER, _PADDING = 76, 8, 26
 """In pixels; so all columns that are shown at first fit a window of 1280."""
 _INTERVAL = 96
 _WINDOW, _LONG_NAME = 1208, 84
-"""What such a window leaves for the table, and how much wider the names may become."""
+"""The width of the table in such a window, and how much wider the column of names may become."""
 _INSIDE_A_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def to_dataframe(table: Table, *, with_intervals: bool) -> dict[str, Any]:
-    """Headings, values and how they look.
+    """Headings, values, displayed text and styles.
 
-    Names, teams and all other words are columns of type "str", which gradio shows as they are; nothing of a
-    submission becomes part of a style.
+    All text has the column type "str", which gradio displays verbatim; styles are made of numbers only, so nothing of
+    a submission becomes markup or style.
 
     Args:
-        table: that is shown.
-        with_intervals: whether the intervals stand beside all numbers, and not beside the total alone.
+        table: to display.
+        with_intervals: show the intervals of all scores, and not only of the total.
     """
-    spelt = {place for place in table.scores if with_intervals or table.headings[place] == TOTAL}
-    best = {place: _best(table, place) for place in table.scores}
-    shown = [[_shown(value, place in spelt) for place, value in enumerate(row)] for row in table.rows]
+    rows: list[dict[str, Value]] = table.frame.to_dict("records")
+    best = {heading: _best(table, heading) for heading in table.scores}
+    shown = [[_shown(value, with_intervals or name == TOTAL) for name, value in row.items()] for row in rows]
     styles = [
-        [_style(value, best[place]) if isinstance(value, Cell) else "" for place, value in enumerate(row)]
-        for row in table.rows
+        [_style(value, best[name]) if isinstance(value, Cell) else "" for name, value in row.items()] for row in rows
     ]
-    data = [[_sortable(value) for value in row] for row in table.rows]
     return {
-        "headers": [_breakable(heading) for heading in table.headings],
-        "data": data,
+        "headers": [_breakable(heading) for heading in table.frame],
+        "data": [[_sortable(value) for value in row.values()] for row in rows],
         "metadata": {"display_value": shown, "styling": styles},
     }
 
 
 def datatypes(table: Table) -> list[str]:
     """The type of each column: numbers for scores, the rank and the number of videos."""
-    return [
-        "number" if place in table.scores or any(isinstance(row[place], int) for row in table.rows) else "str"
-        for place in range(len(table.headings))
-    ]
+    return ["number" if name in (*table.scores, RANK, VIDEOS) else "str" for name in table.frame]
 
 
 def widths(table: Table, *, with_intervals: bool) -> list[str]:
-    """The width of each column, so that headings and numbers fit; what is left of the window goes to the names."""
+    """The width of each column, so that headings and numbers fit; the rest of the window goes to the names."""
     found = []
-    for place, heading in enumerate(table.headings):
+    for heading in table.frame:
         longest = max(map(len, re.split(r"[ \u200b]", _breakable(heading))))
         width = _WIDTHS.get(heading, max(_NARROW, _PER_CHARACTER * longest + _PADDING))
-        has_interval = any(isinstance(row[place], Cell) and row[place].interval for row in table.rows)  # type: ignore[union-attr]
-        found.append(width + (_INTERVAL if has_interval and (with_intervals or heading == TOTAL) else 0))
+        in_words = table.intervals(heading) and (with_intervals or heading == TOTAL)
+        found.append(width + _INTERVAL * in_words)
     spare = max(0, _WINDOW - sum(found))
     names, each = min(spare, _LONG_NAME), (spare - min(spare, _LONG_NAME)) // len(found)
-    return [f"{width + each + (names if place == 1 else 0)}px" for place, width in enumerate(found)]
+    return [f"{width + each + (names if index == 1 else 0)}px" for index, width in enumerate(found)]
 
 
 def _breakable(heading: str) -> str:
-    """With a zero-width space where a name of two words may go on in a second line: Motion|Smoothness."""
+    """With a zero-width space where the name may be split into two lines: Motion|Smoothness."""
     return _INSIDE_A_NAME.sub("\u200b", heading)
 
 
@@ -84,7 +79,7 @@ def _shown(value: Value, with_interval: bool) -> str:
 
 
 def _style(cell: Cell, best: float | None) -> str:
-    """Custom properties that the style sheet draws a bar and a whisker with."""
+    """Custom properties from which the style sheet draws a bar and a whisker."""
     if cell.value is None:
         return ""
     properties = {"--value": cell.value}
@@ -94,7 +89,7 @@ def _style(cell: Cell, best: float | None) -> str:
     return "; ".join([*words, *(["--best: 1"] if cell.value == best else [])])
 
 
-def _best(table: Table, place: int) -> float | None:
+def _best(table: Table, heading: str) -> float | None:
     """The best value among the rows that have a rank."""
-    values = [row[place].value for row in table.rows if row[0] is not None]  # type: ignore[union-attr]
-    return max((value for value in values if value is not None), default=None)
+    ranked = table.frame[heading][table.frame[RANK].notna()]
+    return max((cell.value for cell in ranked if cell.value is not None), default=None)

@@ -12,14 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from opens2v_hf.leaderboard.boards import Boards, Which
-from opens2v_hf.leaderboard.outside import plain, web_link
+from opens2v_hf.leaderboard.boards import BoardKey, Boards
 from opens2v_hf.leaderboard.plots import category_bars, history_lines, radar
 from opens2v_hf.leaderboard.ranks import undecided
 from opens2v_hf.leaderboard.rows import Cell, Row, make_board, raw_values
+from opens2v_hf.leaderboard.sanitize import plain, web_link
 from opens2v_hf.leaderboard.source import Origin
 from opens2v_hf.leaderboard.submissions.record import GENERATION, SPLITS, Submission
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.leaderboard.submit import Checked
 from opens2v_hf.leaderboard.table import TITLES, Table, percent, to_csv
 from opens2v_hf.scores.paired import Difference, compare_values
@@ -30,11 +30,11 @@ SPLIT_TITLES = {"open-domain": "Open-Domain", "human-domain": "Human-Domain", "s
 
 
 def header(boards: Boards, origin: Origin, results: str | None) -> str:
-    """The head of the page: what there is, and from where.
+    """The head of the page: numbers of models and results, and their source.
 
     Args:
         boards: that are shown.
-        origin: where they come from.
+        origin: of the boards.
         results: id of the results dataset on the Hub, if there is one.
     """
     return _fill(
@@ -47,8 +47,8 @@ def header(boards: Boards, origin: Origin, results: str | None) -> str:
     )
 
 
-def board_note(boards: Boards, which: Which, table: Table, *, view: str) -> str:
-    """What is below a table: how many models it shows, what is left out and why, what is significant.
+def board_note(boards: Boards, which: BoardKey, table: Table, *, view: str) -> str:
+    """The note below a table: number of models, excluded ones and why, significance.
 
     Args:
         boards: that are shown.
@@ -60,7 +60,7 @@ def board_note(boards: Boards, which: Which, table: Table, *, view: str) -> str:
     with_videos = sum(row.has_videos for row in board.rows)
     return _fill(
         "note",
-        shown=len(table.rows),
+        shown=len(table.frame),
         all=len(board.rows),
         left_out=board.left_out,
         view=view,
@@ -74,7 +74,7 @@ def board_note(boards: Boards, which: Which, table: Table, *, view: str) -> str:
 
 
 def csv_link(table: Table, file_name: str) -> str:
-    """A link that holds the table as a CSV file, so that no file of a visitor is kept anywhere."""
+    """The table as a CSV file in a link, so that no file is stored on the server."""
     content = base64.b64encode(to_csv(table)).decode()
     return str(
         Markup('<a class="b-download" download="{}" href="data:text/csv;base64,{}">Download CSV</a>').format(
@@ -110,7 +110,7 @@ def model_page(boards: Boards, key: str | None, version: str, scoring: str) -> s
     )
 
 
-def compare_page(boards: Boards, which: Which, first: str | None, second: str | None) -> str:
+def compare_page(boards: Boards, which: BoardKey, first: str | None, second: str | None) -> str:
     """Two models side by side on one board: every column, which differences are significant, plots."""
     board = boards.board(which)
     rows = [board.row(key) if key else None for key in (first, second)]
@@ -119,8 +119,8 @@ def compare_page(boards: Boards, which: Which, first: str | None, second: str | 
     one, other = rows
     if one is None or other is None:
         missing = [boards.names().get(key, key) for key, row in zip((first, second), rows, strict=True) if row is None]
-        words = f"{' and '.join(missing)} cannot be compared here: no result on this split with this scoring."
-        return message_page(words)
+        message = f"{' and '.join(missing)} cannot be compared here: no result on this split with this scoring."
+        return message_page(message)
     found: Mapping[str, Difference] = {}
     if one.submission is not None and other.submission is not None and one.has_videos and other.has_videos:
         compared = compare_values(
@@ -149,14 +149,15 @@ def compare_page(boards: Boards, which: Which, first: str | None, second: str | 
 
 
 def preview_page(boards: Boards, checked: Checked) -> str:
-    """What an upload would become: its problems, its numbers, and the place it would take."""
+    """The preview of an upload: its problems, its numbers, and its rank."""
     one = checked.submission
     if one is None:
         return _fill("preview", problems=checked.problems, submission=None)
     which = (one.split, one.version, one.scoring)
-    like = [other for other in boards.submissions if other.split == one.split and look(other.model) != look(one.model)]
-    board = make_board([*like, one], boards.hub, split=one.split, version=one.version, scoring=one.scoring)
-    row = board.row(look(one.model))
+    key = confusable_key(one.model)
+    others = [other for other in boards.submissions if other.split == one.split and confusable_key(other.model) != key]
+    board = make_board([*others, one], boards.hub, split=one.split, version=one.version, scoring=one.scoring)
+    row = board.row(key)
     if row is None:
         return _fill("preview", problems=checked.problems, submission=None)
     return _fill(
@@ -167,7 +168,7 @@ def preview_page(boards: Boards, checked: Checked) -> str:
         row=row,
         titles=TITLES,
         split=SPLIT_TITLES[which[0]],
-        place=row.rank,
+        rank=row.rank,
         of=sum(other.rank is not None for other in board.rows),
     )
 
@@ -183,7 +184,7 @@ def message_page(message: str) -> str:
 
 
 def about_page() -> str:
-    """What is measured, where the numbers mislead, how a row gets here."""
+    """What is measured, where the numbers mislead, how to submit."""
     weighings = [(version, split) for version in ("v1.1", "v1.0") for split in ("open-domain", "human-domain")]
     columns = [
         {
@@ -322,7 +323,7 @@ def _made_with(history: list[Submission]) -> list[dict[str, str]]:
 
 
 def _text_of_json(value: str) -> str:
-    """A value that somebody wrote as JSON; empty for null and for what is no JSON."""
+    """A JSON value as text; empty for null and for malformed JSON."""
     try:
         found = json.loads(value)
     except (ValueError, RecursionError):
@@ -332,14 +333,14 @@ def _text_of_json(value: str) -> str:
 
 def _verdict(first: Row, second: Row, total: _Line) -> str:
     if total.difference is None:
-        return "One of the two lacks a column, so that there are no two totals to compare."
+        return "One of the two lacks a column and has no total, so totals cannot be compared."
     higher, lower = (first, second) if total.difference >= 0 else (second, first)
     ahead = f"{higher.name} is {100 * abs(total.difference):.2f} points above {lower.name}"
     if total.test is None:
-        return f"{ahead}. Whether that is more than chance cannot be said: there are no per-video values of both."
+        return f"{ahead}. Its significance is unknown, because one of them has no per-video values."
     if total.test.real:
-        return f"{ahead}, and the difference is significant: other prompts would hardly turn it round."
-    return f"{ahead}, which is not significant: with other prompts it could as well be the other way round."
+        return f"{ahead}, and the difference is significant."
+    return f"{ahead}, which is not significant: other prompts may reverse it."
 
 
 def _fill(template: str, /, **values: Any) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of rows as SVG that takes its ink from the page, so that it suits light and dark."""
+"""Plots of rows as SVG in the colours of the page, for its light and its dark theme."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def history_lines(totals: Mapping[str, Sequence[tuple[str, float]]]) -> str:
         figure = Figure(figsize=(5.4, 2.4), layout="constrained")
         panel = figure.subplots()
         for (split, points), color in zip(totals.items(), (*COLORS, "#2aa876"), strict=False):
-            places = [dates.index(date) for date, _ in points]
-            panel.plot(places, [100 * total for _, total in points], marker="o", color=color, label=split)
+            positions = [dates.index(date) for date, _ in points]
+            panel.plot(positions, [100 * total for _, total in points], marker="o", color=color, label=split)
         panel.set_xticks(range(len(dates)), dates)
         panel.margins(x=0.08, y=0.2)
         panel.set_ylabel("Total")

@@ -1,8 +1,8 @@
-"""Rank groups: between which places a model may stand, given that a benchmark is a sample of prompts.
+"""Rank groups: the range of ranks of a model, given that a benchmark is a sample of prompts.
 
-Prompts are drawn anew with replacement, the same draw for all models, and every total is computed again from the
-per-video values. Two models differ where the 95 % interval of the difference of their totals, as they stand on the
-board, leaves out 0. Pairs are judged one by one: among twenty pairs of equal models one will look different.
+Prompts are resampled with replacement, the same draw for all models, and every total is computed again from the
+per-video values. Two models differ if the 95 % interval of the difference of their totals, as on the board, excludes
+0. Pairs are tested without a correction: of twenty pairs of equal models about one will appear different.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from opens2v_hf.scores.scorecard import NUM_RESAMPLES, counted_value, weights
 
 @dataclass(frozen=True)
 class RankGroup:
-    """What is known of a model's place among the models with per-video values.
+    """The range of a model's rank among the models with per-video values.
 
     Attributes:
-        best: place if it beat every model that is not significantly better.
-        worst: place if every model that is not significantly worse beat it.
-        of: how many models there are to be compared.
+        best: rank if it beat every model that is not significantly better.
+        worst: rank if every model that is not significantly worse beat it.
+        of: number of compared models.
         tied: keys of the other models from which it does not differ significantly, in the order of the board.
     """
 
@@ -36,12 +36,12 @@ class RankGroup:
     tied: tuple[str, ...]
 
     def __str__(self) -> str:
-        places = str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
-        return f"{places} of {self.of}"
+        ranks = str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
+        return f"{ranks} of {self.of}"
 
 
 def rank_groups(board: Board, *, num_resamples: int = NUM_RESAMPLES) -> dict[str, RankGroup]:
-    """Key of each model to its rank group, for the models with per-video values; none where there is but one.
+    """Key of each model to its rank group, for the models with per-video values; empty for a single one.
 
     Args:
         board: of a split, by its version and scoring.
@@ -49,9 +49,9 @@ def rank_groups(board: Board, *, num_resamples: int = NUM_RESAMPLES) -> dict[str
     """
     columns = split_columns(board.split)
     counted = weights(board.version, board.split)
-    places, by_weight = [columns.index(name) for name in counted], np.array(list(counted.values()))
+    indices, by_weight = [columns.index(name) for name in counted], np.array(list(counted.values()))
     drawn = {
-        row.key: resampled_means(_table(row.submission, board.scoring), num_resamples=num_resamples, seed=0)[:, places]
+        row.key: resampled_means(_table(row.submission, board.scoring), num_resamples=num_resamples, seed=0)[:, indices]
         @ by_weight
         for row in board.rows
         if row.submission is not None and row.has_videos
@@ -76,16 +76,16 @@ def _is_above(totals: np.ndarray, others: np.ndarray) -> bool:
 
 
 def _table(submission: Submission, scoring: str) -> np.ndarray:
-    """What each id adds to each column: float [N, K], ids in alphabetical order, NaN where it is left out."""
+    """The counted value of each id in each column: float [N, K], ids in alphabetical order, NaN if excluded."""
     ids = sorted(split_ids(submission.split))
     columns = split_columns(submission.split)
     table = np.full((len(ids), len(columns)), np.nan)
-    for place, name in enumerate(columns):
+    for column, name in enumerate(columns):
         applicable = applicable_ids(name, submission.split)
         for row, sample_id in enumerate(ids):
             if sample_id in applicable:
                 counts = counted_value(name, submission.per_video.get(sample_id, {}).get(name), scoring)
-                table[row, place] = np.nan if counts is None else counts
+                table[row, column] = np.nan if counts is None else counts
     return table
 
 

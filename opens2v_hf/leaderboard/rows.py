@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import pandas as pd
+
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.leaderboard.outside import plain
+from opens2v_hf.leaderboard.sanitize import plain
 from opens2v_hf.leaderboard.submissions.record import Submission
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.leaderboard.submissions.validation.rules import released_gaps
 from opens2v_hf.scores.scorecard import RELEASED, total_of, weights
 
@@ -27,7 +30,7 @@ class Cell:
 
     Attributes:
         value: in 0..1; None where there is none.
-        interval: 95 % bootstrap interval over prompts; None where there are no per-video values.
+        interval: 95 % bootstrap interval over prompts; None without per-video values.
         num_videos: that the value rests on; None where that is not known.
     """
 
@@ -58,7 +61,7 @@ class Row:
     """A model on a split, by the weights of a version and one of the two ways to count what failed.
 
     Attributes:
-        key: names the model, the same in all splits: what its name looks like, or its id on the Hub.
+        key: of the model, the same in all splits: the confusable key of its name, or its id on the Hub.
         name: of the model as it is shown, on one line.
         total: weighted total.
         columns: by name of the metric; those of the split.
@@ -70,7 +73,7 @@ class Row:
         kind: "published", "measured" or "hub".
         date: of the submission, "2025-10-01"; empty where it is not known.
         rank: by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by.
-        submission: that the row is made of; None for what only the Hub's own leaderboard lists.
+        submission: of the row; None if only the Hub's own leaderboard lists the model.
         proposed_in: number of the pull request in the model's repo that is not merged yet.
     """
 
@@ -133,11 +136,10 @@ def make_board(
 ) -> Board:
     """The leaderboard of a split.
 
-    Of each model the newest submission that says something under this version and scoring is shown. Submissions with
-    per-video values are scored anew from them, so that they stand on every board, but on the released one only if it
-    leaves out no more of their videos than it may (`released_gaps`); the others stand under their own scoring, and
-    under the weights of another version where they have its columns. What was made with other models or options than
-    the version's edition stands on none of its boards.
+    A model's row is its newest submission with a value for this version and scoring. Submissions with per-video values
+    are scored from them, so they are on every board, but on the released one only if that excludes few of their videos
+    (`released_gaps`). Others are on boards of their own scoring, and on those of another version if they have its
+    columns. Submissions made with other models or options than the version's edition are on none of its boards.
 
     Args:
         submissions: of all splits.
@@ -151,13 +153,13 @@ def make_board(
     refused: dict[str, str] = {}
     here = [one for one in submissions if one.split == split]
     for one in sorted(here, key=lambda one: one.submitted_at):
-        key = look(one.model)
+        key = confusable_key(one.model)
         made = _submitted_row(one, names[key], version, scoring)
         if isinstance(made, Row):
             rows[key] = made
         else:
             refused[key] = made
-    by_id = {one.model_id.casefold(): look(one.model) for one in submissions if one.model_id}
+    by_id = {one.model_id.casefold(): confusable_key(one.model) for one in submissions if one.model_id}
     if version == "v1.1" and scoring == RELEASED:
         for entry in (entry for entry in hub if entry.split == split):
             identity = entry.model_id.casefold()
@@ -175,7 +177,7 @@ def names_of(submissions: Iterable[Submission]) -> dict[str, str]:
     """Key of each model to its name as it is shown, which no other model has: that of its newest submission."""
     shown: dict[str, str] = {}
     for one in sorted(submissions, key=lambda one: one.submitted_at):
-        shown[look(one.model)] = plain(one.model) or "(no name)"
+        shown[confusable_key(one.model)] = plain(one.model) or "(no name)"
     taken: dict[str, int] = {}
     for key, name in shown.items():
         taken[name] = taken.get(name, 0) + 1
@@ -221,7 +223,7 @@ def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Ro
             return NO_COLUMNS
         total = Cell(one.total if one.version == version else computed)
     return Row(
-        key=look(one.model),
+        key=confusable_key(one.model),
         name=name,
         total=total,
         columns=columns,
@@ -256,13 +258,16 @@ def _hub_row(entry: HubScores, key: str, name: str) -> Row:
 def _ranked(rows: Collection[Row]) -> tuple[Row, ...]:
     """Best first; rows of equal totals share a rank, and the next one's counts them all.
 
-    A row without a total has no rank, and neither has one of a model's own repo: anybody can write any number there,
-    and nothing in it could be recomputed. They come last.
+    A row without a total has no rank, and neither has one of a model's own repo, whose numbers cannot be recomputed.
+    They come last.
     """
-    counts = [row for row in rows if row.total.value is not None and row.kind != ON_THE_HUB]
-    best_first = sorted(counts, key=lambda row: (-(row.total.value or 0.0), row.key))
-    totals = [row.total.value for row in best_first]
-    ranked = [replace(row, rank=totals.index(row.total.value) + 1) for row in best_first]
-    kept = {row.key for row in counts}
-    others = sorted((row for row in rows if row.key not in kept), key=lambda row: (-(row.total.value or 0.0), row.key))
-    return (*ranked, *others)
+    frame = pd.DataFrame({"row": list(rows)}, dtype=object)
+    frame["key"] = [row.key for row in rows]
+    frame["total"] = pd.Series([row.total.value for row in rows], dtype=float)
+    counted = frame["total"].where([row.kind != ON_THE_HUB for row in rows])
+    frame["rank"] = counted.rank(method="min", ascending=False)
+    ordered = frame.fillna({"total": 0.0}).sort_values(["rank", "total", "key"], ascending=[True, False, True])
+    return tuple(
+        row if math.isnan(rank) else replace(row, rank=int(rank))
+        for row, rank in zip(ordered["row"], ordered["rank"], strict=True)
+    )

@@ -1,4 +1,4 @@
-"""Where the leaderboard's numbers come from: the Hub, or a copy that travels with the package when the Hub is away."""
+"""The source of the leaderboard's numbers: the Hub, or a copy in the package if the Hub cannot be reached."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from opens2v_hf.errors import HubError, OpenS2VError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.eval_results import task_ids
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.leaderboard.boards import Boards
-from opens2v_hf.leaderboard.outside import plain
 from opens2v_hf.leaderboard.rows import HubScores
+from opens2v_hf.leaderboard.sanitize import plain
 from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, load_submissions
 from opens2v_hf.models.info import EMBEDDED_NOTE
 
 RESULTS_NAME, BENCHMARK_NAME = "opens2v-results", "opens2v-eval"
 MAX_AGE_S = 600.0
-_PATIENCE_S = 15.0
+_TIMEOUT_S = 15.0
 _MOST_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where what is shown was read.
+    """The origin of the displayed numbers.
 
     Attributes:
-        live: whether from the Hub, at the last attempt.
-        words: in a sentence.
-        short: in two or three words.
-        problems: what was left out while reading, a sentence each.
+        live: whether the last attempt read them from the Hub.
+        words: a sentence.
+        short: two or three words.
+        problems: why files were skipped, a sentence each.
     """
 
     live: bool
@@ -49,7 +49,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Repos:
-    """The repos on the Hub that are read; None for those that are not.
+    """The repos on the Hub to read; None for none.
 
     Attributes:
         results: the results dataset.
@@ -66,22 +66,22 @@ def repos_of_the_space() -> Repos:
     They are `OPENS2V_RESULTS` and `OPENS2V_BENCHMARK`.
     """
     owner = os.environ.get("SPACE_ID", "").partition("/")[0]
-    beside = Repos(f"{owner}/{RESULTS_NAME}", f"{owner}/{BENCHMARK_NAME}") if owner else Repos()
+    default = Repos(f"{owner}/{RESULTS_NAME}", f"{owner}/{BENCHMARK_NAME}") if owner else Repos()
     return Repos(
-        os.environ.get("OPENS2V_RESULTS") or beside.results, os.environ.get("OPENS2V_BENCHMARK") or beside.benchmark
+        os.environ.get("OPENS2V_RESULTS") or default.results, os.environ.get("OPENS2V_BENCHMARK") or default.benchmark
     )
 
 
 class Source:
-    """The boards, read from the Hub and read again when they have grown old.
+    """The boards, read from the Hub and refreshed when they are old.
 
-    What was read last is shown while it is read again, and stays when the Hub does not answer.
+    The last boards are displayed during a refresh, and if the Hub does not answer.
 
     Args:
         repos: on the Hub.
-        snapshot: folder or file of records for the time when the Hub is away; the package's own by default.
-        max_age_s: after which the Hub is asked again.
-        clock: seconds that pass.
+        snapshot: folder or file of records if the Hub cannot be reached; the package's own by default.
+        max_age_s: seconds after which they are refreshed.
+        clock: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Source:
             self.read()
 
     def current(self) -> tuple[Boards, Origin]:
-        """What there is to be shown; asks the Hub again in the background if that is old."""
+        """The boards to display; old ones are refreshed in the background."""
         with self._lock:
             old = self._clock() - self._read_at > self._max_age_s
             idle = self._reading is None or not self._reading.is_alive()
@@ -113,48 +113,48 @@ class Source:
             return self._boards, self._origin
 
     def read(self) -> None:
-        """Ask the Hub now."""
+        """Read from the Hub now."""
         try:
             boards, origin = self._from_hub()
         except OpenS2VError as error:
             words = f"{self._copy} The Hub does not answer: {plain(str(error), longest=200)}"
             with self._lock:
-                self._origin, self._read_at = Origin(False, words, "the Hub is away"), self._clock()
+                self._origin, self._read_at = Origin(False, words, "Hub not reached"), self._clock()
             return
         with self._lock:
             if (boards.submissions, boards.hub) != (self._boards.submissions, self._boards.hub):
                 self._boards = boards
             self._origin, self._read_at = origin, self._clock()
-            self._copy = f"Shown is what was there on {_now()}."
+            self._copy = f"These are the results of {_now()}."
 
     def _from_hub(self) -> tuple[Boards, Origin]:
         assert self.repos.results is not None  # noqa: S101 - for the type checker; `read` is not called without
         api, problems = HfApi(), list[str]()
-        with told(api):
-            # asked first, because a download that fails falls back on what was downloaded once, and does not say so
-            info = api.dataset_info(self.repos.results, timeout=_PATIENCE_S)
+        with hub_errors(api):
+            # first, because a failed download silently falls back on the cache
+            info = api.dataset_info(self.repos.results, timeout=_TIMEOUT_S)
         submissions = load_submissions(self.repos.results, revision=info.sha, on_error=problems.append)
         names = [file.rfilename for file in info.siblings or ()]
         expected = sum(name.startswith(f"{DATA_FOLDER}/") and name.endswith(".json") for name in names)
         if len(submissions) + len(problems) != expected:
             raise HubError(f"only {len(submissions) + len(problems)} of {expected} records could be downloaded")
-        told_problems = [plain(problem, longest=200) for problem in problems[:_MOST_PROBLEMS]]
+        shown_problems = [plain(problem, longest=200) for problem in problems[:_MOST_PROBLEMS]]
         if len(problems) > _MOST_PROBLEMS:
-            told_problems.append(f"{len(problems) - _MOST_PROBLEMS} more files of the results dataset cannot be read.")
+            shown_problems.append(f"{len(problems) - _MOST_PROBLEMS} more files of the results dataset cannot be read.")
         hub: Sequence[HubScores] = ()
         if self.repos.benchmark is not None:
             try:
                 hub = read_hub_scores(self.repos.benchmark)
             except HubError as error:
-                told_problems.append(f"The Hub's own leaderboard of {self.repos.benchmark} is left out: {error}")
+                shown_problems.append(f"The Hub's own leaderboard of {self.repos.benchmark} is left out: {error}")
         words = f"Read from {self.repos.results} on the Hub on {_now()}."
-        return Boards(submissions, hub), Origin(True, words, "live from the Hub", tuple(told_problems))
+        return Boards(submissions, hub), Origin(True, words, "live from the Hub", tuple(shown_problems))
 
 
 def read_hub_scores(benchmark: str, *, token: str | bool | None = None) -> list[HubScores]:
-    """What model repos say of themselves, from the Hub's own leaderboards of the benchmark, one a task.
+    """The scores in model repos, from the Hub's own leaderboards of the benchmark, one a task.
 
-    A value that lies outside 0..100, or that was made with the embedded models, is left out.
+    A value outside of 0..100, or of the embedded models, is skipped.
 
     Args:
         benchmark: the dataset that registers the tasks.
@@ -175,32 +175,32 @@ def read_hub_scores(benchmark: str, *, token: str | bool | None = None) -> list[
 
 def _leaderboard(api: HfApi, benchmark: str, task: str) -> list[dict[str, Any]]:
     # `HfApi.get_dataset_leaderboard` does not let one choose the task
-    with told(api):
+    with hub_errors(api):
         answer = get_session().get(
             f"{api.endpoint}/api/datasets/{benchmark}/leaderboard",
             params={"task_id": task},
             headers=build_hf_headers(token=api.token),
-            timeout=_PATIENCE_S,
+            timeout=_TIMEOUT_S,
         )
         hf_raise_for_status(answer)
     try:
         entries = answer.json()
     except ValueError as error:
-        raise HubError(f"the Hub's leaderboard of {benchmark} is no JSON") from error
+        raise HubError(f"the Hub's leaderboard of {benchmark} is not JSON") from error
     if not isinstance(entries, list):
-        raise HubError(f"the Hub's leaderboard of {benchmark} is no list")
+        raise HubError(f"the Hub's leaderboard of {benchmark} is not a list")
     return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def _shipped(snapshot: Path) -> tuple[Boards, Origin]:
     submissions: list[Submission] = load_submissions(snapshot)
     newest = max(one.submitted_at for one in submissions)[:10]
-    words = f"Shown is the copy that came with this page, with results up to {newest}."
+    words = f"This is the copy that is part of this page, with results up to {newest}."
     return Boards(submissions), Origin(False, words, f"copy of {newest}")
 
 
 def _fraction(percent: object) -> float | None:
-    """A value in percent as one in 0..1; None for what is none."""
+    """A percentage as a value in 0..1; None for anything else."""
     if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
         return None
     return percent / 100

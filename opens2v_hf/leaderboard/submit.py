@@ -22,12 +22,12 @@ from opens2v_hf.results.reading import is_result
 from opens2v_hf.results.result import RunResult
 
 MAX_RESULT_BYTES = 32 << 20
-"""A result holds what every frame scored, and is larger than the record that is made of it."""
+"""A result has values of all frames, and is larger than its record."""
 
 
 @dataclass(frozen=True)
 class Details:
-    """What the visitor says of the model, beside the file.
+    """The visitor's description of the model.
 
     Attributes:
         model: display name.
@@ -54,7 +54,7 @@ class Checked:
 
     Attributes:
         submission: the record that would be sent; None where the file holds none.
-        problems: what is wrong with it, a reason each; notices among them refuse nothing.
+        problems: reasons for a refusal, and notices.
     """
 
     submission: Submission | None
@@ -67,13 +67,13 @@ class Checked:
 
 
 def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -> Checked:
-    """Read a file that somebody uploaded and say what is wrong with it. It raises for nothing that a file may hold.
+    """Read and check an uploaded file; no content raises.
 
     Args:
-        file: a result that `opens2v score` wrote, or a record of the results dataset; a record speaks for itself, and
-            `details` are not looked at.
+        file: a result that `opens2v score` wrote, or a record of the results dataset; for a record
+            `details` are ignored.
         details: of the model.
-        existing: the submissions that are there.
+        existing: the submissions of the dataset.
     """
     try:
         num_bytes = file.stat().st_size
@@ -112,7 +112,7 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
 
 
 def send(submission: Submission, repo_id: str, token: str) -> str:
-    """Propose a record to the results dataset as the visitor; it is checked again, against what is there now.
+    """Propose a record to the results dataset as the visitor; it is checked again with the present records.
 
     Args:
         submission: that was checked.

@@ -1,16 +1,14 @@
-"""What of a board is shown: filters, search, order and columns, as one table of plain values."""
+"""A board as a table: filter, search, order, columns."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.leaderboard.outside import spreadsheet_text
 from opens2v_hf.leaderboard.ranks import RankGroup
 from opens2v_hf.leaderboard.rows import (
     CLOSED,
@@ -23,12 +21,13 @@ from opens2v_hf.leaderboard.rows import (
     Row,
     split_columns,
 )
+from opens2v_hf.leaderboard.sanitize import spreadsheet_text
 from opens2v_hf.scores.scorecard import COLUMNS, weights
 
 RANK, GROUP, MODEL, TOTAL = "#", "Rank group", "Model", "Total"
 ACCESS, TEAM, SOURCE, VIDEOS, DATE = "Access", "Evaluated by", "Source", "Videos", "Date"
 DETAILS = (ACCESS, TEAM, SOURCE, VIDEOS, DATE)
-"""Columns beside the scores."""
+"""Columns next to the scores."""
 
 TITLES = {name: column.title for name, column in COLUMNS.items()}
 SOURCES = {PUBLISHED: "published table", MEASURED: "per-video", ON_THE_HUB: "model repo"}
@@ -43,61 +42,57 @@ CATEGORIES = {
     "multi-entity-to-video": "Multi entity",
     "human-entity-to-video": "Human entity",
 }
-"""The paper's seven categories by their short titles."""
-
-_NUMBER = re.compile(r"\d+")
-"""In words that are ordered: 2–4 of 12 comes before 10 of 12."""
+"""The paper's seven categories and their short titles."""
 
 Value = str | int | Cell | None
-"""What stands in a table: a `Cell` in the columns of scores."""
+"""A value of a table: a `Cell` in the columns of scores."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a visitor asks of the rows.
+class RowFilter:
+    """Which rows to show, and their order.
 
     Attributes:
-        words: every word must be found in a row's name, team or Hub id, whatever the case; of alternatives parted by
-            commas one is enough.
+        words: all words must occur in a row's name, team or Hub id, in any case; commas separate alternatives.
         venue: "Open-Source", "Closed-Source", or "" for both.
-        sort_by: heading of a column; numbers come largest first, words in their order, then what is missing, and rows
-            without a rank last.
+        sort_by: heading of a column; numbers in descending order, text in ascending order, then missing values. Rows
+            without a rank come last.
     """
 
     words: str = ""
     venue: str = ""
     sort_by: str = TOTAL
 
-    def keeps(self, row: Row) -> bool:
-        """Whether the row is one of those asked for."""
+    def matches(self, row: Row) -> bool:
+        """Whether to show the row."""
         if self.venue and row.venue != self.venue:
             return False
-        about = f"{row.name} {row.team} {row.model_id}".casefold()
+        text = f"{row.name} {row.team} {row.model_id}".casefold()
         alternatives = [part.split() for part in self.words.casefold().split(",") if part.strip()]
-        return not alternatives or any(all(word in about for word in words) for words in alternatives)
+        return not alternatives or any(all(word in text for word in words) for words in alternatives)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of values, ready to be shown.
+    """A table to display.
 
     Attributes:
-        headings: of the columns; the second one is the model's name.
-        scores: which columns hold scores, by their place.
-        rows: the cells of each row: text, a number, None, or a `Cell` in the columns of scores.
-        keys: the model of each row.
+        frame: of `Value`, a row a model with its key as the index; the second column is the model's name.
+        scores: headings of the columns of `Cell`.
     """
 
-    headings: tuple[str, ...]
-    scores: frozenset[int]
-    rows: tuple[tuple[Value, ...], ...]
-    keys: tuple[str, ...]
+    frame: pd.DataFrame
+    scores: tuple[str, ...]
+
+    def intervals(self, heading: str) -> bool:
+        """Whether a value of the column has an interval."""
+        return heading in self.scores and any(cell.interval for cell in self.frame[heading])
 
 
 def score_table(
     board: Board,
     groups: Mapping[str, RankGroup],
-    wanted: Wanted = Wanted(),
+    wanted: RowFilter = RowFilter(),
     shown: Sequence[str] | None = None,
 ) -> Table:
     """A row a model, a column a metric.
@@ -106,7 +101,7 @@ def score_table(
         board: of a split.
         groups: of the models with per-video values.
         wanted: which rows, in which order.
-        shown: headings of the columns that are shown beside rank, model and total; None for all that there are.
+        shown: headings of the columns next to rank, model and total; None for all.
     """
     columns: dict[str, Callable[[Row], Value]] = {
         RANK: lambda row: row.rank,
@@ -120,12 +115,10 @@ def score_table(
         VIDEOS: lambda row: max((cell.num_videos or 0 for cell in row.columns.values()), default=0) or None,
         DATE: lambda row: row.date,
     }
+    table = _table([row for row in board.rows if wanted.matches(row)], columns, wanted.sort_by)
     always = (RANK, MODEL, TOTAL)
-    headings = tuple(name for name in columns if shown is None or name in always or name in shown)
-    scores = frozenset(i for i, name in enumerate(headings) if name == TOTAL or name in TITLES.values())
-    kept = _sorted([row for row in board.rows if wanted.keeps(row)], wanted.sort_by, columns)
-    rows = tuple(tuple(columns[name](row) for name in headings) for row in kept)
-    return Table(headings, scores, rows, tuple(row.key for row in kept))
+    headings = [name for name in columns if shown is None or name in always or name in shown]
+    return Table(table.frame[headings], tuple(name for name in table.scores if name in headings))
 
 
 def by_weight(split: str, version: str) -> list[str]:
@@ -134,7 +127,7 @@ def by_weight(split: str, version: str) -> list[str]:
     return sorted(split_columns(split), key=lambda name: -counted.get(name, 0.0))
 
 
-def category_table(board: Board, column: str, wanted: Wanted = Wanted()) -> Table:
+def category_table(board: Board, column: str, wanted: RowFilter = RowFilter()) -> Table:
     """A row a model with per-video values, a column a category, for one metric; best first by the metric.
 
     Raises:
@@ -142,54 +135,46 @@ def category_table(board: Board, column: str, wanted: Wanted = Wanted()) -> Tabl
     """
     if column not in split_columns(board.split):
         raise ArgumentError(f"the leaderboard of {board.split} has no column {column!r}")
-    kept = [row for row in board.rows if row.has_videos and wanted.keeps(row)]
-    present = {category for row in kept for category in row.by_category[column]}
-    categories = [category for category in dict.fromkeys(PAPER_CATEGORIES.values()) if category in present]
-    headings = (RANK, MODEL, TITLES[column], *(CATEGORIES[category] for category in categories))
-    by_value = _sorted(kept, TITLES[column], {TITLES[column]: _column(column)})
-    rows: tuple[tuple[Value, ...], ...] = tuple(
-        (
-            place,
-            row.name,
-            row.columns[column],
-            *(row.by_category[column].get(category, Cell()) for category in categories),
-        )
-        for place, row in enumerate(by_value, start=1)
-    )
-    return Table(headings, frozenset(range(2, len(headings))), rows, tuple(row.key for row in by_value))
+    rows = [row for row in board.rows if row.has_videos and wanted.matches(row)]
+    present = {category for row in rows for category in row.by_category[column]}
+    columns: dict[str, Callable[[Row], Value]] = {
+        RANK: lambda row: row.rank,
+        MODEL: lambda row: row.name,
+        TITLES[column]: _column(column),
+        **{
+            CATEGORIES[category]: _category(column, category)
+            for category in dict.fromkeys(PAPER_CATEGORIES.values())
+            if category in present
+        },
+    }
+    table = _table(rows, columns, TITLES[column])
+    table.frame[RANK] = range(1, len(rows) + 1)
+    return table
 
 
 def to_csv(table: Table) -> bytes:
     """The table as a CSV file that a spreadsheet opens without running anything.
 
-    Scores are in percent, with the bounds of their intervals in columns beside them where there are any.
+    Scores are in percent; the bounds of their intervals, if there are any, are in columns of their own.
     """
-    with_interval = {
-        i
-        for i in table.scores
-        if any(isinstance(row[i], Cell) and row[i].interval for row in table.rows)  # type: ignore[union-attr]
-    }
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    header: list[str] = []
-    for i, heading in enumerate(table.headings):
-        header += [heading, f"{heading} low", f"{heading} high"] if i in with_interval else [heading]
-    writer.writerow(header)
-    for row in table.rows:
-        values: list[str] = []
-        for i, value in enumerate(row):
-            if isinstance(value, Cell):
-                values.append(percent(value.value))
-                if i in with_interval:
-                    values += [percent(bound) for bound in value.interval or (None, None)]
-            else:
-                values.append("" if value is None else spreadsheet_text(str(value)))
-        writer.writerow(values)
-    return b"\xef\xbb\xbf" + buffer.getvalue().encode()  # spreadsheets tell UTF-8 by this mark
+    columns: dict[str, pd.Series] = {}
+    for heading, values in table.frame.items():
+        name = str(heading)
+        if name not in table.scores:
+            columns[name] = values.map(lambda value: "" if value is None else spreadsheet_text(str(value)))
+            continue
+        columns[name] = values.map(lambda cell: percent(cell.value))
+        if table.intervals(name):
+            for side, bound in enumerate(("low", "high")):
+                columns[f"{name} {bound}"] = values.map(
+                    lambda cell, side=side: percent(cell.interval[side] if cell.interval else None)
+                )
+    text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\r\n")
+    return text.encode("utf-8-sig")  # spreadsheets recognise UTF-8 by its byte order mark
 
 
 def percent(value: float | None) -> str:
-    """A value in 0..1 in percent with two decimals, as the published tables have it; "" for None.
+    """A value in 0..1 in percent with two decimals, as in the published tables; "" for None.
 
     Example:
         >>> percent(0.57605), percent(None)
@@ -202,24 +187,32 @@ def _column(name: str) -> Callable[[Row], Cell]:
     return lambda row: row.columns[name]
 
 
+def _category(column: str, category: str) -> Callable[[Row], Cell]:
+    return lambda row: row.by_category[column].get(category, Cell())
+
+
 def _source(row: Row) -> str:
     if row.proposed_in is not None:
         return f"model repo, pull request {row.proposed_in}"
     return SOURCES.get(row.kind, "")
 
 
-def _sorted(rows: Iterable[Row], by: str, columns: Mapping[str, Callable[[Row], Value]]) -> list[Row]:
-    value_of = columns.get(by)
-    if value_of is None:
-        return list(rows)
+def _table(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], Value]], sort_by: str) -> Table:
+    values = [[value_of(row) for value_of in columns.values()] for row in rows]
+    keys = [row.key for row in rows]
+    frame = pd.DataFrame(values, index=keys, columns=list(columns), dtype=object)
+    scores = tuple(name for name in columns if name == TOTAL or name in (*TITLES.values(), *CATEGORIES.values()))
+    if sort_by in columns and rows:
+        order = pd.DataFrame({"unranked": [row.rank is None for row in rows], "value": _order(frame[sort_by])}, keys)
+        frame = frame.loc[order.sort_values(["unranked", "value"], na_position="last").index]
+    return Table(frame, scores)
 
-    def place(row: Row) -> tuple[bool, bool, float, str]:
-        value = value_of(row)
-        number = value.value if isinstance(value, Cell) else value
-        if number is None or number == "":
-            return row.rank is None, True, 0.0, ""
-        if isinstance(number, str):
-            return row.rank is None, False, 0.0, _NUMBER.sub(lambda found: found[0].zfill(6), number.casefold())
-        return row.rank is None, False, float(number if by == RANK else -number), ""
 
-    return sorted(rows, key=place)
+def _order(column: pd.Series) -> pd.Series:
+    """Sort keys of a column; missing values are NaN."""
+    values = column.map(lambda value: value.value if isinstance(value, Cell) else value)
+    values = values.mask(values.map(lambda value: value is None or value == ""))
+    if not values.map(lambda value: isinstance(value, str)).any():
+        return pd.to_numeric(values) * (1 if column.name == RANK else -1)
+    # padded, because "2–4 of 12" comes before "10 of 12"
+    return values.str.casefold().str.replace(r"\d+", lambda found: found[0].zfill(6), regex=True)

@@ -1,1 +1,1 @@
-"""Pages and pictures: report, comparison, explanation."""
+"""Pages about results, builds and samples."""

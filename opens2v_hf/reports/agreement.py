@@ -34,7 +34,7 @@ def number(estimate: Estimate | float | None) -> str:
 
 
 def rater_rows(raters: RaterAgreement) -> list[tuple[str, str]]:
-    """What is said of the raters, a label and a value each."""
+    """Label and value of each statistic of the raters."""
     return [
         ("rater against rater (Spearman)", number(raters.pairwise)),
         ("rater against the mean of the others", number(raters.leave_one_out)),
@@ -43,7 +43,7 @@ def rater_rows(raters: RaterAgreement) -> list[tuple[str, str]]:
 
 
 def metric_rows(found: Agreement) -> list[tuple[str, str]]:
-    """What is said of the scores, a label and a value each."""
+    """Label and value of each statistic of the scores."""
     rows = [
         ("Spearman with the mean rating", number(found.spearman)),
         ("Kendall's tau-b", number(found.kendall)),
@@ -86,7 +86,7 @@ def format_agreement(found: Agreement) -> str:
 def write_agreement_page(
     found: Agreement, scores: pd.DataFrame, ratings: pd.DataFrame, path: str | os.PathLike[str]
 ) -> None:
-    """Write one HTML file: the statistics, a scatter plot, the worst disagreements. It loads nothing else.
+    """Write a self-contained HTML page: the statistics, a scatter plot, the worst disagreements.
 
     Args:
         found: of `agreement`.

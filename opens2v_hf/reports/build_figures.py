@@ -1,4 +1,4 @@
-"""What the page about a build draws: histograms as SVG, and frames with boxes and masks."""
+"""Figures of the page about a build: histograms as SVG, and frames with boxes and masks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Bar:
     Attributes:
         x: its left side.
         width: of the bar.
-        kept: height of its part for what was kept.
-        dropped: height of the part above.
+        kept: height of the part of kept values.
+        dropped: height of the part above, of dropped values.
     """
 
     x: float
@@ -58,13 +58,13 @@ class Histogram:
 
     Attributes:
         title: of the score.
-        num_kept: values of what is in the dataset.
-        num_dropped: values of what is not.
+        num_kept: number of kept values.
+        num_dropped: number of dropped values.
         low: left end of the axis.
         high: right end.
         bars: from left to right.
         thresholds: position on the axis and bound.
-        median: of what was kept; None where there is none.
+        median: of kept values; None without any.
     """
 
     title: str
@@ -82,9 +82,9 @@ class Histogram:
 def histogram(
     title: str, kept: Sequence[float], dropped: Sequence[float], thresholds: Sequence[Threshold] = ()
 ) -> Histogram | None:
-    """Kept and dropped values in bins of one width; None where there is no value.
+    """Kept and dropped values in bins of one width; None without any value.
 
-    Values that are no finite number are left out. The axis reaches over all values and thresholds.
+    Only finite values count. The axis includes all values and thresholds.
     """
     both = [np.array([v for v in values if v is not None], np.float64) for values in (kept, dropped)]
     both = [values[np.isfinite(values)] for values in both]
@@ -123,7 +123,7 @@ class DrawnSubject:
 
 
 def drawn(frame: np.ndarray, subjects: Sequence[DrawnSubject]) -> Markup:
-    """A frame with masks and boxes as an address; each subject has the colour of its place, see `color_of`.
+    """A frame with masks and boxes as a data URL; each subject has the colour of its index, see `color_of`.
 
     Args:
         frame: uint8 [H, W, 3].
@@ -133,11 +133,11 @@ def drawn(frame: np.ndarray, subjects: Sequence[DrawnSubject]) -> Markup:
     scale = min(1.0, LONG_SIDE_PX / max(picture.size))
     picture = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.LANCZOS)
     pen = ImageDraw.Draw(picture)
-    for place, subject in enumerate(subjects):
+    for position, subject in enumerate(subjects):
         left, top, right, bottom = (corner * scale for corner in subject.box_xyxy)
         if math.isfinite(left + top + right + bottom) and right >= left and bottom >= top:
             pen.rectangle(
-                (left, top, max(left, right - 1), max(top, bottom - 1)), outline=color_of(place), width=_BOX_PX
+                (left, top, max(left, right - 1), max(top, bottom - 1)), outline=color_of(position), width=_BOX_PX
             )
     return data_url(picture)
 

@@ -1,4 +1,4 @@
-"""The page about a dataset that was built: what fell away where and why, scores, samples, time and cost."""
+"""The page about a build: what each stage dropped and why, scores, samples, time and cost."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Step:
     Attributes:
         name: of the stage.
         taken: clips (files, for the first stages) that it was given.
-        kept: clips that went on.
+        kept: clips that it passed on.
         seconds: it took, of all workers together.
-        clips: rule -> clips that fell by it.
-        parts: rule -> subjects and tags that fell by it while their clip went on.
+        clips: rule -> clips that it dropped.
+        parts: rule -> subjects and tags that it dropped from kept clips.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Step:
 
 
 def write_build_report(folder: str | os.PathLike[str]) -> Path:
-    """Write `report.html` into a dataset's folder; one file, which loads nothing.
+    """Write `report.html`, a self-contained page, into a dataset's folder.
 
     Args:
         folder: of a dataset that was built, whole or as far as it is done.
@@ -77,7 +77,7 @@ def write_build_report(folder: str | os.PathLike[str]) -> Path:
         Path of the page.
 
     Raises:
-        ResultError: there is no such dataset, a note cannot be read, or the folder cannot be written.
+        ResultError: `folder` is not such a dataset, a note cannot be read, or the folder cannot be written.
         SourceError: a shard cannot be read.
     """
     root = Path(folder)

@@ -1,4 +1,4 @@
-"""Clips that the page about a build shows: some that were kept, and some for each rule that dropped any."""
+"""Clips on the page about a build: some kept ones, and some for each rule that dropped any."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sample:
         image: the annotated frame with boxes and masks; None where it cannot be read.
         labels: (label, colour) of its subjects.
         text: the caption, or why it was dropped.
-        problem: why there is no image.
+        problem: why the image is missing.
     """
 
     name: str
@@ -73,16 +73,16 @@ def kept_samples(folder: Path) -> list[Sample]:
     """Clips of the dataset, evenly spread over its shards."""
     paths = sorted((folder / "data/regular").glob("*.parquet"))
     counts = [pq.read_metadata(path).num_rows for path in paths]
-    wanted = {int(place) for place in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
+    wanted = {int(position) for position in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
     if not wanted:
         return []
     builder = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", data_dir=str(folder))
     rows = builder.as_streaming_dataset(split="train")
-    return [_kept(next(iter(rows.skip(place)))) for place in sorted(wanted)]
+    return [_kept(next(iter(rows.skip(position)))) for position in sorted(wanted)]
 
 
 def dropped_samples(notes: Sequence[Mapping[str, Any]], stages: Sequence[str]) -> dict[tuple[str, str], list[Sample]]:
-    """Stage and rule to some of what fell by it, with pictures where they can be read; in the order of the stages."""
+    """Stage and rule to some dropped clips, with readable pictures, in the order of the stages."""
     found: dict[tuple[str, str], list[Sample]] = {}
     for note in notes:
         for entry in note["dropped"]:
@@ -169,7 +169,7 @@ def _dropped(entry: Mapping[str, Any]) -> Sample:
 
 
 def _labels(subjects: Sequence[DrawnSubject]) -> tuple[tuple[str, str], ...]:
-    return tuple((subject.label, color_of(place)) for place, subject in enumerate(subjects))
+    return tuple((subject.label, color_of(position)) for position, subject in enumerate(subjects))
 
 
 def _some_rows(folder: Path, count: int) -> list[dict[str, Any]]:
@@ -177,13 +177,13 @@ def _some_rows(folder: Path, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     paths = sorted(folder.glob("*.parquet"))
     total = sum(pq.read_metadata(path).num_rows for path in paths)
-    wanted = sorted({int(place) for place in np.linspace(0, total - 1, count).round()}) if total else []
+    wanted = sorted({int(position) for position in np.linspace(0, total - 1, count).round()}) if total else []
     begin = 0
     for path in paths:
         with pq.ParquetFile(path) as parquet:
             for group in range(parquet.num_row_groups):
                 end = begin + parquet.metadata.row_group(group).num_rows
-                here = [place - begin for place in wanted if begin <= place < end]
+                here = [position - begin for position in wanted if begin <= position < end]
                 if here:
                     rows += parquet.read_row_group(group).take(here).to_pylist()
                 begin = end

@@ -13,7 +13,7 @@ Measured = tuple[float | None, tuple[float, float] | None]
 
 NO_VALUE = "no value"
 BAR_HEIGHT = 0.86
-"""Of a bar, as a share of its place."""
+"""Of a bar, as a share of its slot."""
 
 _ZERO_WIDTH_PT = 2.5
 
@@ -88,48 +88,50 @@ def grouped_bars(
         color_of: model to its colour.
         ink: colour of the intervals.
         soft: colour of the words "no value".
-        height: of the place of a bar.
+        height: of the slot of a bar.
         gap: between groups.
         factor: of values, 100 for percent.
 
     Returns:
-        Group and model to the place of the bar.
+        Group and model to the position of the bar on the y axis.
     """
     step = height * len(models) + gap
-    places = {}
+    positions = {}
     for number, (title, of_model) in enumerate(groups.items()):
         for offset, model in enumerate(models):
             if model in of_model:
-                place = places[title, model] = -number * step - offset * height
+                position = positions[title, model] = -number * step - offset * height
                 bar(
-                    panel, place, of_model[model], color_of[model],
+                    panel, position, of_model[model], color_of[model],
                     ink=ink, soft=soft, height=BAR_HEIGHT * height, factor=factor,
                 )  # fmt: skip
     middle = height * (len(models) - 1) / 2
     panel.set_yticks([-number * step - middle for number in range(len(groups))], list(groups))
     panel.tick_params(axis="y", length=0)
-    if places:  # a row without a value draws no bar, which would leave it out of the limits
-        panel.set_ylim(min(places.values()) - height, max(places.values()) + height)
-    return places
+    if positions:  # a row without a value draws no bar, which would leave it out of the limits
+        panel.set_ylim(min(positions.values()) - height, max(positions.values()) + height)
+    return positions
 
 
 def bar(
-    panel: Axes, place: float, measured: Measured, color: str, *, ink: str, soft: str, height: float, factor: float
+    panel: Axes, position: float, measured: Measured, color: str, *, ink: str, soft: str, height: float, factor: float
 ) -> None:
-    """A bar and its interval as a whisker; a score of 0 is a line and a "0", a missing one says so."""
+    """A bar and its interval as a whisker; a score of 0 is a line and a "0", a missing one is the text "no value"."""
     value, interval = measured
     if value is None:
-        panel.text(0, place, f" {NO_VALUE}", va="center", color=soft, fontsize=8)
+        panel.text(0, position, f" {NO_VALUE}", va="center", color=soft, fontsize=8)
         return
-    panel.barh([place], [factor * value], height=height, color=color, alpha=0.88)
+    panel.barh([position], [factor * value], height=height, color=color, alpha=0.88)
     if value == 0:
-        panel.vlines(0, place - height / 2, place + height / 2, colors=color, linewidth=_ZERO_WIDTH_PT, clip_on=False)
+        panel.vlines(
+            0, position - height / 2, position + height / 2, colors=color, linewidth=_ZERO_WIDTH_PT, clip_on=False
+        )
         panel.annotate(
-            "0", (0, place), xytext=(4, 0), textcoords="offset points", va="center", color=ink, fontsize=8, zorder=6
+            "0", (0, position), xytext=(4, 0), textcoords="offset points", va="center", color=ink, fontsize=8, zorder=6
         )
     if interval and interval[0] != interval[1]:
         error = [[max(factor * (value - interval[0]), 0.0)], [max(factor * (interval[1] - value), 0.0)]]
-        panel.errorbar([factor * value], [place], xerr=error, color=ink, capsize=2, linewidth=1)
+        panel.errorbar([factor * value], [position], xerr=error, color=ink, capsize=2, linewidth=1)
 
 
 def plain(panel: Axes, grid: str) -> None:

@@ -1,4 +1,4 @@
-"""A video, its references and its NexusScore as something to look at: a picture and a page."""
+"""Explain the NexusScore of a video, and write the explanation as a page."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from opens2v_hf.metrics.base import answer, video_source
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.metrics.nexusscore import NexusScore
 from opens2v_hf.metrics.pictures import load_picture
-from opens2v_hf.reports import plots
 from opens2v_hf.reports.explain_page import render_page
-from opens2v_hf.reports.explain_plots import draw
 from opens2v_hf.reports.explanation import Explanation, ReferenceView
 from opens2v_hf.scores.nexus import NexusBox
 from opens2v_hf.video.clip import Clip
@@ -39,10 +37,10 @@ def explain(
     title: str | None = None,
     backend: Backend = "auto",
 ) -> Explanation:
-    """Score a video and keep what its score rests on.
+    """Score a video, and collect the evidence for its score.
 
     Args:
-        metric: with its models; boxes are recorded whatever its `details` says.
+        metric: with its models; boxes are recorded even without its `details`.
         video: a path, the bytes of a file, or a dict with "path" or "bytes".
         reference: pictures and labels.
         title: of the video; its file name by default.
@@ -51,7 +49,7 @@ def explain(
     Raises:
         VideoError: the video cannot be read.
         ImageError: a reference picture cannot be read.
-        ArgumentError: the video or a picture is no such thing.
+        ArgumentError: the video or a picture has a wrong type.
     """
     recording = copy.copy(metric)
     recording.details = True
@@ -77,7 +75,7 @@ def explain(
             for position, (label, picture) in enumerate(zip(reference.labels, pictures, strict=True))
         ),
         frame_indices=indices,
-        fps=clip.fps or 25.0,  # what players take where a file does not say; only labels are made of it
+        fps=clip.fps or 25.0,  # the usual default of players; only labels depend on it
         size=(sampled.shape[2], sampled.shape[1]),
         frames={
             index: _small(Image.fromarray(sampled[indices.index(index)]), FRAME_PX) for index in dict.fromkeys(indices)
@@ -89,15 +87,15 @@ def explain(
 
 
 def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], *, name: str | None = None) -> Path:
-    """Write `<name>.png` and `<name>.html`.
+    """Write the explanation as `<name>.html`.
 
     Args:
         explanation: to write.
         folder: made if missing.
-        name: of the files; the sample's id or the video's name by default.
+        name: of the file; the sample's id or the video's name by default.
 
     Returns:
-        Path of the page, which needs no other file.
+        Path of the page, which is self-contained.
 
     Raises:
         ResultError: the folder cannot be written.
@@ -107,7 +105,6 @@ def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], 
     page = target / f"{stem}.html"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / f"{stem}.png").write_bytes(plots.to_png(draw(explanation)))
         page.write_text(render_page(explanation), encoding="utf-8")
     except OSError as error:
         raise ResultError(f"cannot write the explanation into {target}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Why a NexusScore is what it is, in words."""
+"""The explanation of a NexusScore as sentences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from opens2v_hf.scores.outcome import Status
 
 
 @dataclass(frozen=True)
-class Reckoning:
-    """A definition with the video's own numbers in it.
+class VariantExplanation:
+    """A definition of the score with the video's own numbers.
 
     Attributes:
         variant: its name.
         value: of the video.
-        derivation: how the value comes about, as the rest of a sentence.
+        derivation: of the value, as the rest of a sentence.
         remark: about the definition.
     """
 
@@ -28,7 +28,7 @@ class Reckoning:
 
 
 def rule_words(verdict: Verdict, thresholds: Thresholds) -> str:
-    """What a verdict means, as the rest of a sentence about a box."""
+    """The meaning of a verdict, as the rest of a sentence about a box."""
     return {
         Verdict.KEPT: "kept",
         Verdict.LOW_BOX_SCORE: f"the detector's score is not above {thresholds.box_score:g}",
@@ -39,7 +39,7 @@ def rule_words(verdict: Verdict, thresholds: Thresholds) -> str:
 
 
 def dropped_words(reference: ReferenceView, thresholds: Thresholds) -> str:
-    """How many boxes of a reference each rule dropped; empty where none did."""
+    """How many boxes of a reference each rule dropped; empty without any."""
     return "; ".join(
         f"{number} because {rule_words(verdict, thresholds)}"
         for verdict in Verdict
@@ -48,40 +48,40 @@ def dropped_words(reference: ReferenceView, thresholds: Thresholds) -> str:
 
 
 def headline(explanation: Explanation) -> str:
-    """The score, or that there is none."""
+    """The score, or why there is none."""
     outcome = explanation.outcome
     if outcome.status is Status.SCORED and outcome.value is not None:
         return f"NexusScore ({explanation.variant}) {outcome.value:.4f}"
     return "No NexusScore: " + ("it does not apply" if outcome.status is Status.NOT_APPLICABLE else "it failed")
 
 
-def reckonings(explanation: Explanation) -> list[Reckoning]:
-    """Every definition with the numbers that go into it; empty where the video has no score."""
+def variant_explanations(explanation: Explanation) -> list[VariantExplanation]:
+    """Every definition with the video's numbers; empty if the video has no score."""
     scores = explanation.scores
     if not scores:
         return []
     kept = [box.image_similarity for box in explanation.boxes if box.kept and box.image_similarity is not None]
     pairs = len({(box.frame, box.reference) for box in explanation.boxes})
-    best = [moment.similarity for reference in explanation.looked_for for moment in reference.timeline]
+    best = [moment.similarity for reference in explanation.searched for moment in reference.timeline]
     found = [value for value in best if value is not None]
     if kept:
         mean = f"the mean similarity of {_count(len(kept), 'kept box', 'kept boxes')}, {sum(kept) / len(kept):.4f}"
         released = f"{mean}, divided by the {_count(explanation.frames_with_box, 'frame')} with any box"
         first = f"{mean}, divided by the {_count(pairs, 'pair')} of frame and reference with any box"
-        places = f"{_count(explanation.num_frames, 'frame')} × {_count(len(explanation.looked_for), 'reference')}"
+        positions = f"{_count(explanation.num_frames, 'frame')} × {_count(len(explanation.searched), 'reference')}"
         noun = "similarity" if len(found) == 1 else "similarities"
-        coverage = f"the sum of {len(found)} best kept {noun}, {sum(found):.4f}, divided by {places}"
+        coverage = f"the sum of {len(found)} best kept {noun}, {sum(found):.4f}, divided by {positions}"
     else:
         released = first = coverage = "0 because no box is kept"
     return [
-        Reckoning("released", scores["released"], released, "the leaderboard's definition, and the paper's"),
-        Reckoning("v1.0", scores["v1.0"], first, "the first release's definition"),
-        Reckoning("coverage", scores["coverage"], coverage, "a frame without the subject counts as 0"),
+        VariantExplanation("released", scores["released"], released, "the leaderboard's definition, and the paper's"),
+        VariantExplanation("v1.0", scores["v1.0"], first, "the first release's definition"),
+        VariantExplanation("coverage", scores["coverage"], coverage, "a frame without the subject counts as 0"),
     ]
 
 
 def why(explanation: Explanation) -> list[str]:
-    """Sentences for a user who asks why the score is what it is, the most telling first."""
+    """Why the score has its value, in sentences, the most important first."""
     return [sentence for part in (_outcome, _coverage, _references, _skipped) for sentence in part(explanation)]
 
 
@@ -95,7 +95,7 @@ def _outcome(explanation: Explanation) -> Iterator[str]:
         return
     if not explanation.boxes:
         yield (
-            f"In none of the {_count(explanation.num_frames, 'frame')} did the detector see anything that looks like "
+            f"In none of the {_count(explanation.num_frames, 'frame')} did the detector find anything similar to "
             "a reference picture, so there is nothing to compare and the score is 0."
         )
     elif not any(box.kept for box in explanation.boxes):
@@ -104,8 +104,8 @@ def _outcome(explanation: Explanation) -> Iterator[str]:
             "so the score is 0."
         )
     else:
-        (reckoning,) = [found for found in reckonings(explanation) if found.variant == explanation.variant]
-        yield f"{explanation.outcome.value:.4f} ({reckoning.variant}) is {reckoning.derivation}."
+        (explained,) = [found for found in variant_explanations(explanation) if found.variant == explanation.variant]
+        yield f"{explanation.outcome.value:.4f} ({explained.variant}) is {explained.derivation}."
 
 
 def _coverage(explanation: Explanation) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _coverage(explanation: Explanation) -> Iterator[str]:
 
 
 def _references(explanation: Explanation) -> Iterator[str]:
-    for reference in explanation.looked_for:
+    for reference in explanation.searched:
         yield _reference(explanation, reference)
 
 
@@ -144,8 +144,8 @@ def _reference(explanation: Explanation, reference: ReferenceView) -> str:
     sentence = f"{name} was found in {found} of {_count(frames, 'frame')}"
     best = reference.best
     if best is not None:
-        place, similarity = best
-        where = f"frame {explanation.frame_indices[place]} ({explanation.seconds(place):.2f} s)"
+        position, similarity = best
+        where = f"frame {explanation.frame_indices[position]} ({explanation.seconds(position):.2f} s)"
         sentence += f", most like its picture in {where} with similarity {similarity:.3f}"
     sentence += "."
     if absent:
@@ -161,7 +161,7 @@ def _skipped(explanation: Explanation) -> Iterator[str]:
     for reference in explanation.references:
         if reference.text is None:
             yield (
-                f"Reference {reference.position + 1} ({reference.label}) was not looked for: the released rules skip "
+                f"Reference {reference.position + 1} ({reference.label}) was not searched for: the released rules skip "
                 f"people in an id that contains 'face' ({explanation.sample_id})."
             )
 

@@ -1,7 +1,6 @@
-"""What is known of one video's NexusScore: its boxes, and what they come to for each frame, reference and definition.
+"""The evidence for a video's NexusScore: its boxes, by frame, reference and definition.
 
-No model and no drawing here; the words are made in `explain_words`, the picture in `explain_plots`, the page in
-`explain_page`.
+The sentences are in `explain_words`, the page in `explain_page`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from opens2v_hf.scores.outcome import Status, VideoScore
 
 
 class Seen(StrEnum):
-    """What became of a reference in a frame."""
+    """The state of a reference in a frame."""
 
     FOUND = "found"
     DROPPED = "dropped"
@@ -33,7 +32,7 @@ class Moment:
 
     Attributes:
         seen: found (a kept box), dropped (boxes, and none kept) or absent (no box).
-        similarity: the best kept g_i; None unless found, or where it is no number.
+        similarity: the best kept g_i; None unless found and finite.
         rule: what dropped the box of the highest score; None unless dropped.
         score: the detector's highest score of the boxes that decide `seen`; None where absent.
     """
@@ -45,7 +44,7 @@ class Moment:
 
 
 def timeline(boxes: Sequence[NexusBox], reference: int, *, num_frames: int) -> tuple[Moment, ...]:
-    """What became of a reference in each sampled frame, in order."""
+    """The state of a reference in each sampled frame, in order."""
     return tuple(
         _moment([box for box in boxes if box.reference == reference and box.frame == frame])
         for frame in range(num_frames)
@@ -65,7 +64,7 @@ def _moment(boxes: Sequence[NexusBox]) -> Moment:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceView:
-    """A reference and what became of it.
+    """A reference and its states over time.
 
     Attributes:
         position: among the sample's references, from 0.
@@ -94,7 +93,7 @@ class ReferenceView:
         *,
         num_frames: int,
     ) -> ReferenceView:
-        """Gather what `boxes`, of all references, say of one."""
+        """The view of one reference, from the boxes of all."""
         return cls(
             position,
             label,
@@ -105,12 +104,12 @@ class ReferenceView:
         )
 
     def num_frames(self, seen: Seen) -> int:
-        """In how many sampled frames this became of it."""
+        """Number of sampled frames in this state."""
         return sum(moment.seen is seen for moment in self.timeline)
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """Place among the sampled frames and value of the best kept similarity; the first of equal ones."""
+        """Index among the sampled frames and value of the best kept similarity; the first of equal ones."""
         found = [(index, moment.similarity) for index, moment in enumerate(self.timeline)]
         numbers = [(index, value) for index, value in found if value is not None]
         return max(numbers, key=lambda pair: pair[1]) if numbers else None
@@ -118,13 +117,13 @@ class ReferenceView:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A video's score with all that it rests on.
+    """A video's score with its evidence.
 
     Attributes:
         title: of the video, e.g. its file name.
         sample_id: None for a video of no sample.
         outcome: of the metric.
-        variant: the definition that `outcome` was asked for.
+        variant: the definition of `outcome`.
         thresholds: of the rules.
         boxes: by sampled frame, reference and falling score.
         references: of the sample, the skipped ones too.
@@ -132,7 +131,7 @@ class Explanation:
         fps: of the video.
         size: width and height of its frames in px.
         frames: frame index to picture, possibly smaller than `size`.
-        models: what the numbers were made with, see `ModelInfo.to_dict`.
+        models: of the metric, see `ModelInfo.to_dict`.
         options: likewise.
         note: why the numbers are not comparable with the leaderboard's; empty where they are.
     """
@@ -158,7 +157,7 @@ class Explanation:
         return len(self.frame_indices)
 
     @property
-    def looked_for(self) -> tuple[ReferenceView, ...]:
+    def searched(self) -> tuple[ReferenceView, ...]:
         """The references that apply."""
         return tuple(reference for reference in self.references if reference.text is not None)
 
@@ -172,19 +171,19 @@ class Explanation:
         """The value by every definition; empty where the video has no score."""
         if self.outcome.status is not Status.SCORED:
             return {}
-        positions = [reference.position for reference in self.looked_for]
+        positions = [reference.position for reference in self.searched]
         return {
             variant: nexus_score(variant, self.boxes, num_frames=self.num_frames, references=positions)
             for variant in VARIANTS
         }
 
-    def seconds(self, place: int) -> float:
+    def seconds(self, position: int) -> float:
         """When a sampled frame is shown, from the video's average frame rate."""
-        return self.frame_indices[place] / self.fps
+        return self.frame_indices[position] / self.fps
 
     def boxes_of(self, frame_index: int) -> list[NexusBox]:
         """Boxes of a frame of the video; of a frame that was sampled several times, once."""
         if frame_index not in self.frame_indices:
             return []
-        place = self.frame_indices.index(frame_index)
-        return [box for box in self.boxes if box.frame == place]
+        position = self.frame_indices.index(frame_index)
+        return [box for box in self.boxes if box.frame == position]

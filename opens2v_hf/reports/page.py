@@ -1,4 +1,4 @@
-"""What every page of this folder shares: the template environment, embedded pictures, and the rule about paths."""
+"""Shared by the pages of this folder: the template environment, data URLs, and the removal of paths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATH_IN_TEXT = re.compile(
 
 
 def environment() -> jinja2.Environment:
-    """Of the templates; names, files and reasons come from outside, so everything is escaped and shows no folder."""
+    """The environment of the templates, which escapes everything and cuts absolute paths to their last part."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("opens2v_hf.reports"),
         autoescape=True,
@@ -35,14 +35,14 @@ def environment() -> jinja2.Environment:
 
 
 def data_url(picture: Image.Image) -> Markup:
-    """A picture as a JPEG file in an address, which a page shows without another file."""
+    """A picture as a data URL of a JPEG file."""
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
     return jpeg_url(buffer.getvalue())
 
 
 def jpeg_url(data: bytes) -> Markup:
-    """The bytes of a JPEG file as an address; markup, since base64 needs no escaping and may look like a path."""
+    """The bytes of a JPEG file as a data URL; markup, since base64 needs no escaping and may look like a path."""
     return Markup(f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}")  # noqa: S704 - base64 only
 
 

@@ -1,6 +1,6 @@
 """Pictures of results: totals, a radar of the columns, bars with intervals by column and by category.
 
-They are narrow, so that their words can be read on a phone, where a page shows them one below another.
+They are narrow, so that their text is readable on a phone, one below another.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PALETTE = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#a
 """Colours of models and of references."""
 
 MAX_RADAR_MODELS = 6
-"""More outlines than these cannot be told apart."""
+"""More outlines cannot be distinguished."""
 
 _DPI = 150
 _WIDTH_IN = 4.8
@@ -42,7 +42,7 @@ _MAX_NAME_OF_TWO = 20
 _INK, _SOFT, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
 
 _STYLE: Any = {
-    "text.parse_math": False,  # names come from outside and may hold a dollar sign, which is no formula
+    "text.parse_math": False,  # a dollar sign in a name does not start a formula
     "font.size": 10,
     "text.color": _INK,
     "axes.labelcolor": _INK,
@@ -70,7 +70,7 @@ def colors(models: Sequence[str]) -> dict[str, str]:
 
 @cache
 def _font_families() -> list[str]:
-    """The usual font, and for what it lacks those that are installed: names of models may be in any script."""
+    """The usual font, and installed ones for other scripts, since names of models may be in any."""
     installed = set(font_manager.get_font_names())
     return [_FONT, *(name for name in _FALLBACK_FONTS if name in installed)]
 
@@ -158,7 +158,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def own_units(value: float | None) -> str:
-    """A value in a metric's own units, as every place of the report writes it.
+    """A value in a metric's own units, as everywhere in the report.
 
     Example:
         >>> own_units(0.03125), own_units(None)
@@ -168,7 +168,7 @@ def own_units(value: float | None) -> str:
 
 
 def short_name(model: str) -> str:
-    """A name that fits beside a bar.
+    """A name that fits next to a bar.
 
     Example:
         >>> short_name("a-model"), short_name("a model with a very long name of many words")
@@ -194,15 +194,15 @@ def _grouped(
     inches = 0.9 + (height * len(models) + gap) * len(groups) + 0.2 * legend_rows
     figure = Figure(figsize=(_WIDTH_IN, inches), layout="constrained")
     panel = figure.subplots()
-    places = charts.grouped_bars(
+    positions = charts.grouped_bars(
         panel, groups, models, color_of,
         ink=_INK, soft=_SOFT, height=height, gap=gap, factor=100 if percent_scale else 1,
     )  # fmt: skip
     if len(models) == 1:
-        for (group, model), place in places.items():
+        for (group, model), position in positions.items():
             value = groups[group][model][0]
             if value is not None:
-                _value(panel, place, percent(value) if percent_scale else own_units(value))
+                _value(panel, position, percent(value) if percent_scale else own_units(value))
     if percent_scale:
         _percent_axis(panel)
     else:

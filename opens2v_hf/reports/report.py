@@ -34,10 +34,10 @@ def write_report(
     thumbnails: Mapping[tuple[str, str], Mapping[str, Path]] | None = None,
     benchmarks: Sequence[EvalSplit] = (),
 ) -> Path:
-    """Write `report.html`, which holds all that it shows, and its plots as PNG files beside it.
+    """Write `report.html`, a self-contained page, and its plots as PNG files next to it.
 
     Args:
-        results: at least one; those on the same prompts of a split are shown together, best total first.
+        results: at least one; those on the same prompts of a split are in one section, best total first.
         folder: made if missing.
         title: of the page.
         version: of the weights.

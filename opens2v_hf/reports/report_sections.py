@@ -1,4 +1,4 @@
-"""What the page says about the results on one split, ready to be laid out."""
+"""The content of the report's section on one split."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Picture:
     Attributes:
         title: its heading.
         png: the bytes of a PNG file.
-        alt: what it shows, for who cannot see it.
-        file_name: of the PNG file that is also written; empty where there is none.
+        alt: its content as text, for screen readers.
+        file_name: of the PNG file that is also written; empty for none.
         in_page: as `png`, without the legend, which the page has once for all pictures; by default `png`.
     """
 
@@ -57,7 +57,7 @@ class Picture:
 
     @property
     def url(self) -> Markup:
-        """The picture as an address, which the page shows without another file."""
+        """The picture as a data URL."""
         encoded = base64.b64encode(self.in_page or self.png).decode("ascii")
         return Markup(f"data:image/png;base64,{encoded}")  # noqa: S704 - base64 only
 
@@ -70,9 +70,9 @@ class ShownVideo:
         id: of its sample.
         percent: of the column's range.
         raw: in the metric's own units.
-        thumbnail: the address of a picture of its frames; empty where there is none.
-        prompt: that it was generated from; empty where no benchmark was given.
-        references: labels and addresses of the reference pictures.
+        thumbnail: data URL of a picture of its frames; empty for none.
+        prompt: of the sample; empty without a benchmark.
+        references: labels and data URLs of the reference pictures.
     """
 
     id: str
@@ -97,7 +97,7 @@ class MatrixCell:
     """One model's total less another's.
 
     Attributes:
-        text: signed percent points; empty where the two cannot be compared.
+        text: signed percent points; empty if the two cannot be compared.
         real: whether the difference is significant.
         ahead: whether it is above 0.
     """
@@ -125,7 +125,7 @@ class Section:
         pictures: totals, radar, columns.
         category_pictures: one a column.
         comparisons: of neighbours in rank.
-        summaries: what each comparison says, in the same order.
+        summaries: a sentence for each comparison, in the same order.
         matrix: row of models by column of models; empty for one model or too many.
         extremes: model to its best and worst videos.
         unscored: videos that failed: model, metric, sample, reason.
@@ -160,7 +160,7 @@ def section(
     title: str,
     benchmark: EvalSplit | None,
 ) -> Section:
-    """Work out everything that the page says of one split.
+    """Compute the section of one split.
 
     Args:
         split: of all `results`.
@@ -216,7 +216,7 @@ def _comparisons(ranked: Sequence[RunResult], version: str) -> dict[tuple[str, s
     for a, b in pairs:
         try:
             compared[a.model, b.model] = compare_results(a, b, version=version, top=TOP_PROMPTS)
-        except ResultError:  # nothing in common: the pair has no cell and no table, and the page shows it as such
+        except ResultError:  # nothing in common: the pair has no cell and no table
             continue
     return compared
 

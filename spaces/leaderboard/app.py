@@ -13,9 +13,9 @@ from huggingface_hub import HfApi, get_token
 
 from opens2v_hf.errors import HubError, OpenS2VError
 from opens2v_hf.hub.apps import frame
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.leaderboard import pages
-from opens2v_hf.leaderboard.boards import Boards, Which
+from opens2v_hf.leaderboard.boards import BoardKey, Boards
 from opens2v_hf.leaderboard.dataframe import datatypes, to_dataframe, widths
 from opens2v_hf.leaderboard.rows import CLOSED, OPEN
 from opens2v_hf.leaderboard.source import MAX_AGE_S, Source, repos_of_the_space
@@ -27,8 +27,8 @@ from opens2v_hf.leaderboard.table import (
     MODEL,
     TITLES,
     TOTAL,
+    RowFilter,
     Table,
-    Wanted,
     by_weight,
     category_table,
     score_table,
@@ -137,7 +137,7 @@ class Leaderboard:
     ) -> list[Any]:  # fmt: skip
         """Table, note and CSV file of every split."""
         boards, answer = self.boards, []
-        wanted = Wanted(words, VENUE_OF[access], sort_by)
+        wanted = RowFilter(words, VENUE_OF[access], sort_by)
         for split in SPLITS:
             which = (split, version, scoring)
             table = self._table(boards, which, view, metric, wanted, shown)
@@ -189,7 +189,9 @@ class Leaderboard:
             names,
         ]
 
-    def _table(self, boards: Boards, which: Which, view: str, metric: str, wanted: Wanted, shown: list[str]) -> Table:
+    def _table(
+        self, boards: Boards, which: BoardKey, view: str, metric: str, wanted: RowFilter, shown: list[str]
+    ) -> Table:
         board = boards.board(which)
         if view == CATEGORIES:
             names = by_weight(board.split, board.version)
@@ -426,7 +428,7 @@ def can_sign_in() -> bool:
         return False
     api = HfApi()
     try:
-        with told(api):
+        with hub_errors(api):
             return api.whoami().get("type") == "user"
     except HubError:
         return False

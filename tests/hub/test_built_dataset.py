@@ -50,7 +50,7 @@ def test_pushed_and_loaded_by_name(built, loopback_hub) -> None:
 
 
 def test_what_is_no_repo_or_no_dataset_is_refused(built, tmp_path) -> None:
-    with pytest.raises(ArgumentError, match="is no repo of a dataset"):
+    with pytest.raises(ArgumentError, match="must be org/name"):
         push_dataset(built, "name")
-    with pytest.raises(ResultError, match="holds no dataset that is finished"):
+    with pytest.raises(ResultError, match="must be a finished dataset"):
         push_dataset(tmp_path, "org/name")

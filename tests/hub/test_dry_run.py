@@ -57,7 +57,7 @@ def call(environment, *words):
     ("user", "options", "said"),
     [
         ("alice", ["--model", "bob/dry-gated"], "the repo is gated, and the token has no access to it"),
-        ("alice", ["--model", "bob/dry-nothing"], "there is no model bob/dry-nothing on the Hub"),
+        ("alice", ["--model", "bob/dry-nothing"], "the model bob/dry-nothing does not exist on the Hub"),
         ("alice", ["--model", "bob/dry-data"], "bob/dry-data is a dataset on the Hub, and a model is needed here"),
         ("alice", ["--model", "bob/dry-model", "--direct"], "alice may not commit to bob/dry-model"),
         ("reader", ["--model", "bob/dry-model"], "the token may only read"),
@@ -97,7 +97,7 @@ def test_without_a_way_to_the_hub_it_shows_what_it_can(hub, result, environment)
     assert (code, err) == (1, "")
     assert f"+  value: {round(100 * total_of_seed('human-domain', 1), 2)}" in out
     assert "+++ b/data/human-domain/rocket/" in out
-    assert out.count("this would be proposed; what is there was not looked at: ") == 2
+    assert out.count("this would be proposed; the present files were not read: ") == 2
     code, out, err = call(env, "push", result, "--model", "bob/dry-model")
     assert (code, out) == (2, "")  # and the push itself fails
 

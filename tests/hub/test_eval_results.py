@@ -3,10 +3,9 @@
 import pytest
 import yaml
 from helpers.submissions import HUMAN_WEIGHTS, OPEN_WEIGHTS, columns_of, make_whole_result, raw_values
-from huggingface_hub import EvalResultEntry, parse_eval_result_entries
+from huggingface_hub import DatasetCard, EvalResultEntry, parse_eval_result_entries
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.dataset_card import split_card
 from opens2v_hf.hub.eval_results import eval_entries, merge_entries, task_ids
 from opens2v_hf.hub.eval_yaml import FRAMEWORKS, check_eval_yaml
 from opens2v_hf.hub.folders import hub_folder
@@ -21,7 +20,7 @@ def entries_of(split="open-domain", **options):
 def test_a_task_for_the_total_of_each_split():
     folder = hub_folder("dataset_scripts", "opens2v-eval")
     registered = check_eval_yaml((folder / "eval.yaml").read_text())
-    card, _ = split_card((folder / "README.md").read_text())
+    card = DatasetCard.load(folder / "README.md").data
     configs = {config["config_name"]: {files["split"] for files in config["data_files"]} for config in card["configs"]}
     assert [task.id for task in registered.tasks] == list(task_ids())
     assert list(task_ids()) == ["open_domain_total", "human_domain_total", "single_domain_total"]
@@ -152,6 +151,6 @@ def test_an_entry_that_names_no_task_stays():
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_list_of_entries_is_told_and_not_overwritten(content):
-    with pytest.raises(ResultError, match="mend it first") as told:
+    with pytest.raises(ResultError, match="fix it first") as raised:
         merge_entries(content, entries_of())
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)

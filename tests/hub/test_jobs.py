@@ -254,7 +254,7 @@ def test_a_command_is_stopped_before_the_time_limit(capfd):
 def test_a_damaged_record_is_refused(tmp_path):
     assert read_record(tmp_path) is None
     (tmp_path / RECORD).write_text("{")
-    with pytest.raises(ResultError, match="is no record of a job"):
+    with pytest.raises(ResultError, match="is not a record of a job"):
         read_record(tmp_path)
 
 
@@ -328,7 +328,7 @@ def test_the_same_command_goes_on_with_what_a_job_has_left(place, tmp_path, loop
         user="again",
     )
     assert "1 of 1 scored, 0 taken from the journal" in first[1]
-    assert "an earlier job is gone on with" in second[1]
+    assert "an earlier job is resumed" in second[1]
     assert "2 samples: 1 videos to make, 1 there already" in second[1]
     assert "2 of 2 scored, 1 taken from the journal" in second[1]
     assert (out / "videos/singleface_1.mp4").is_file()

@@ -9,13 +9,14 @@ import pytest
 import yaml
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.opens2v5m import folder_form
+from huggingface_hub import DatasetCard
 
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.released.samples import read_layout
 from opens2v_hf.data.opens2v5m.shards.convert import convert
 from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.hub.dataset_card import front_matter, split_card
+from opens2v_hf.hub.dataset_card import front_matter
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.repo_content import contents, repo_names
 
@@ -170,7 +171,7 @@ def test_a_run_that_was_killed_goes_on_without_sending_again(loopback_hub, tmp_p
     for number in range(5):
         (folder / f"{number}.parquet").write_bytes(bytes([number]) * 1000)
     start = len(changes(loopback_hub))
-    assert "create; add 5 files, 5 KB" in loopback_hub.run(CRASH, folder, "crash").splitlines()[0]
+    assert "create; add 5 files, 5.00kB" in loopback_hub.run(CRASH, folder, "crash").splitlines()[0]
     killed = changes(loopback_hub)[start:]
     assert sum(request.startswith("PUT ") for request in killed) == 5
     assert not any(request.endswith("/commit/main") for request in killed)
@@ -226,7 +227,8 @@ def test_pointers_to_local_files_are_refused(tmp_path):
         contents("org", tmp_path, converted=convert_to(tmp_path / "local", videos="reference"))
     options = {"videos": "reference", "url_base": "hf://datasets/BestWishYsh/OpenS2V-5M"}
     (content,), _ = contents("org", tmp_path, only=["opens2v-5m"], converted=convert_to(tmp_path / "remote", **options))
-    head, body = split_card(content.files["README.md"].decode())
+    card = DatasetCard(content.files["README.md"].decode())
+    head, body = card.data, card.text
     features = {feature["name"]: feature for feature in head["dataset_info"][0]["features"]}
     assert features["video"] == {
         "name": "video",
@@ -249,7 +251,8 @@ def test_pointers_to_local_files_are_refused(tmp_path):
 def test_a_card_speaks_of_what_there_is(tmp_path):
     folder = convert_to(tmp_path / "some", configs=("regular",))
     (content,), _ = contents("org", tmp_path, only=["opens2v-5m"], converted=folder)
-    head, body = split_card(content.files["README.md"].decode())
+    card = DatasetCard(content.files["README.md"].decode())
+    head, body = card.data, card.text
     assert [config["config_name"] for config in head["configs"]] == ["regular"]
     rows = sum(len(json.loads(path.read_text())) for path in (folder_form() / "regular").iterdir())
     (split,) = head["dataset_info"][0]["splits"]
@@ -261,17 +264,17 @@ def test_a_card_speaks_of_what_there_is(tmp_path):
 
 def test_the_card_of_the_folder_is_that_of_shards_that_hold_their_videos():
     text = (hub_folder("dataset_scripts", "opens2v-5m") / "README.md").read_text()
-    head, _ = split_card(text)
+    head = DatasetCard(text).data
     expected = front_matter("embed", dict.fromkeys(("regular", "cross_pairs", "views"), (0, 0)))
     assert {name: head[name] for name in expected} == yaml.safe_load(yaml.safe_dump(expected))
 
 
 def test_wrong_names_and_unfinished_conversions_are_told(tmp_path):
-    with pytest.raises(ArgumentError, match="no repo 'nothing' to publish; there are opens2v-5m, opens2v-eval"):
+    with pytest.raises(ArgumentError, match=r"repos must be among opens2v-5m, opens2v-eval.*got 'nothing'"):
         contents("org", tmp_path, only=["nothing"])
-    with pytest.raises(ArgumentError, match="no name of a user"):
+    with pytest.raises(ArgumentError, match="must be the name of a user"):
         contents("org/name", tmp_path)
-    with pytest.raises(ResultError, match="no folder that `opens2v convert` has finished"):
+    with pytest.raises(ResultError, match="must be the output of a finished `opens2v convert`"):
         contents("org", tmp_path, converted=tmp_path)
     repos, left_out = contents("org", tmp_path)
     assert [content.repo_id for content in repos if content.kind == "dataset"] == ["org/opens2v-results"]

@@ -134,12 +134,12 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         "3 of 60 samples have no video (--allow-partial)",
         "alice may not commit to bob/refused-model: a pull request needs no right to write to the repo, so leave "
         "--direct out",
-        "there is no model bob/nothing on the Hub",
-        "there is no dataset bob/nothing on the Hub",
-        "'nothing' is no repo of a model",
-        "that is no name on the Hub",
-        "the source: 'javascript:alert' is no web page",
-        "is no list of evaluation results; mend it first",
+        "the model bob/nothing does not exist on the Hub",
+        "the dataset bob/nothing does not exist on the Hub",
+        "must be org/name (got 'nothing')",
+        "invalid repo name",
+        "the source: 'javascript:alert' is not a web page",
+        "must be a list of evaluation results; fix it first",
         "name a target",
         "none.json",
     ]
@@ -174,8 +174,8 @@ print(open(api.hf_hub_download(repo_id, "file.txt")).read())
 
 def test_what_somebody_else_has_written_meanwhile_stays(loopback_hub):
     prepare(loopback_hub, ["model", "bob/raced-model", {}])
-    told, content = loopback_hub.run(RACE, user="bob").splitlines()
-    assert told.startswith("somebody else has changed the repo; run the command again")
+    message, content = loopback_hub.run(RACE, user="bob").splitlines()
+    assert message.startswith("the repo has changed meanwhile; run the command again")
     assert content == "theirs"
 
 
@@ -203,7 +203,7 @@ def test_a_result_pushes_itself(loopback_hub, tmp_path):
         ({"HF_TOKEN": ""}, "this needs a token of the Hub"),
         ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "the Hub at http://127.0.0.1:9 cannot be reached"),
         ({"HF_HUB_OFFLINE": "1"}, "offline mode is on"),
-        ({"HF_TOKEN": "hf_secret-name\N{SNOWMAN}"}, "the token holds characters that no token has"),
+        ({"HF_TOKEN": "hf_secret-name\N{SNOWMAN}"}, "the token must be ASCII"),
     ],
 )
 def test_no_token_and_no_network_are_told_in_a_line(loopback_hub, tmp_path, environment, said):
@@ -225,7 +225,7 @@ def test_an_answer_that_no_hub_gives_is_told_in_a_line(loopback_hub, tmp_path, a
     with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as portal:
         Thread(target=portal.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{portal.server_port}"
-        check_that_it_is_told(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"{url} does not answer as a Hub does")
+        check_that_it_is_told(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"the answer of {url} is not that of a Hub")
         portal.shutdown()
 
 
@@ -233,7 +233,7 @@ IMPATIENT = """
 import sys
 from opens2v_hf.cli import main
 from opens2v_hf.hub import client
-client.PATIENCE_S = 0.5
+client.TIMEOUT_S = 0.5
 print(main(["push", sys.argv[1], "--model", "bob/x"]))
 """
 

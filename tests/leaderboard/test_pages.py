@@ -74,7 +74,7 @@ def test_a_published_row_says_what_it_lacks(boards):
     assert "no per-video values, so no intervals" in page.words
     assert "https://huggingface.co/spaces/BestWishYsh/OpenS2V-Eval" in page.links
     strict = Read(pages.model_page(boards, key(boards, "BindWeave"), "v1.1", "strict"))
-    assert "There is no result of this model by these weights and this scoring" in strict.words
+    assert "This model has no result with these weights and this scoring" in strict.words
 
 
 def test_a_row_from_a_model_repo_says_so(boards):
@@ -141,7 +141,7 @@ def test_the_note_below_a_table(boards):
 
 def test_a_preview_shows_the_place_that_would_be_taken(boards):
     page = Read(pages.preview_page(boards, Checked(measured("New", 0.2, seed=4), ())))
-    assert "place 1 of 16" in page.words  # 11 published, 4 and this one
+    assert "rank 1 of 16" in page.words  # 11 published, 4 and this one
     assert "Nothing has been sent yet" in page.words
     refused = Read(pages.preview_page(boards, Checked(None, (Problem("c", "total", "is wrong", "mend it"),))))
     assert "Not acceptable yet: 1 problem total is wrong" in refused.words

@@ -167,7 +167,7 @@ def test_made_anew_by_a_function_with_the_rows_recipe(place, tmp_path):
     [
         ({"source": "old"}, "source must be one of results, new"),
         ({"seed": 3, "videos": "x"}, "give `source='new'`"),
-        ({"source": "new", "videos": "x"}, "made anew, and given"),
+        ({"source": "new", "videos": "x"}, "takes no `videos=`"),
         ({"source": "new", "name": "Phantom-14B"}, "runs only with its own code.*Give `model=`"),
         ({"source": "new", "name": "Kling1.6"}, "not published as a pipeline of diffusers"),
         ({"name": ""}, "named as its table has it"),

@@ -10,7 +10,7 @@ def test_without_a_hub_the_copy_of_the_package_is_shown(tmp_path):
     boards, origin = Source(Repos()).current()
     assert len(boards.submissions) == 42
     assert not origin.live
-    assert origin.words == "Shown is the copy that came with this page, with results up to 2026-11-22."
+    assert origin.words == "This is the copy that is part of this page, with results up to 2026-11-22."
 
 
 def test_a_hub_that_is_away_is_told_with_the_date_of_what_is_shown(tmp_path):
@@ -137,5 +137,5 @@ def test_a_walk_with_the_hub(loopback_hub, tmp_path):
     assert "data/open-domain/x/y.json is not a submission" in problems[0]
     models, live, words = seen["gone"]
     assert (models, live) == (["Alpha", "Beta", "Gamma"], False)
-    assert words.startswith("Shown is what was there on 20")
+    assert words.startswith("These are the results of 20")
     assert "The Hub does not answer" in words

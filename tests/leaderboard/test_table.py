@@ -10,7 +10,7 @@ from opens2v_hf.leaderboard.dataframe import datatypes, to_dataframe, widths
 from opens2v_hf.leaderboard.ranks import RankGroup
 from opens2v_hf.leaderboard.rows import HubScores, make_board
 from opens2v_hf.leaderboard.submissions.record import load_submissions
-from opens2v_hf.leaderboard.table import TITLES, Wanted, category_table, score_table, to_csv
+from opens2v_hf.leaderboard.table import TITLES, RowFilter, category_table, score_table, to_csv
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def board(published):
 
 
 def names(table):
-    return [row[1] for row in table.rows]
+    return list(table.frame["Model"])
 
 
 @pytest.mark.parametrize(
@@ -39,65 +39,64 @@ def names(table):
     ],
 )
 def test_search(board, words, found):
-    assert set(names(score_table(board, {}, Wanted(words)))) == found
+    assert set(names(score_table(board, {}, RowFilter(words)))) == found
 
 
 def test_open_and_closed(board):
-    everything = len(score_table(board, {}).rows)
-    closed = names(score_table(board, {}, Wanted(venue="Closed-Source")))
+    everything = len(score_table(board, {}).frame)
+    closed = names(score_table(board, {}, RowFilter(venue="Closed-Source")))
     assert closed == ["BindWeave", "Kling1.6(20250503)", "Vidu2.0(20250503)", "Pika2.1(20250503)"]
-    assert len(score_table(board, {}, Wanted(venue="Open-Source")).rows) == everything - len(closed)
+    assert len(score_table(board, {}, RowFilter(venue="Open-Source")).frame) == everything - len(closed)
 
 
 def test_order(board):
-    by_gme = names(score_table(board, {}, Wanted(sort_by="GmeScore")))
+    by_gme = names(score_table(board, {}, RowFilter(sort_by="GmeScore")))
     assert by_gme[:2] == ["VACE-P1.3B", "VACE-1.3B"]  # 71.38, 71.26
     assert by_gme[-1] == "org/no-columns"  # what is missing comes last
     by_total = score_table(board, {})
     assert names(by_total)[-1] == "org/no-columns"  # a total of 99, and no rank
-    assert by_total.rows[-1][0] is None
-    by_name = names(score_table(board, {}, Wanted(sort_by="Model")))[:-1]
+    assert by_total.frame["#"].iloc[-1] is None
+    by_name = names(score_table(board, {}, RowFilter(sort_by="Model")))[:-1]
     assert by_name == sorted(by_name, key=str.casefold)
-    by_rank = score_table(board, {}, Wanted(sort_by="#"))
-    assert [row[0] for row in by_rank.rows[:3]] == [1, 2, 3]
+    by_rank = score_table(board, {}, RowFilter(sort_by="#"))
+    assert list(by_rank.frame["#"])[:3] == [1, 2, 3]
 
 
 def test_rank_groups_are_ordered_by_their_places(board):
     keys = [row.key for row in board.rows[:3]]
     groups = dict(zip(keys, (RankGroup(10, 11, 12, ()), RankGroup(2, 4, 12, ()), RankGroup(2, 3, 12, ())), strict=True))
-    ordered = score_table(board, groups, Wanted(sort_by="Rank group"))
-    place = ordered.headings.index("Rank group")
-    assert [row[place] for row in ordered.rows[:4]] == ["2–3 of 12", "2–4 of 12", "10–11 of 12", ""]
+    ordered = score_table(board, groups, RowFilter(sort_by="Rank group"))
+    assert list(ordered.frame["Rank group"])[:4] == ["2–3 of 12", "2–4 of 12", "10–11 of 12", ""]
 
 
 def test_ranks_stay_those_of_the_whole_board(board):
-    (row,) = score_table(board, {}, Wanted("vidu")).rows
+    (rank,) = score_table(board, {}, RowFilter("vidu")).frame["#"]
     everything = score_table(board, {})
-    assert row[0] == names(everything).index("Vidu2.0(20250503)") + 1 > 1
+    assert rank == names(everything).index("Vidu2.0(20250503)") + 1 > 1
 
 
 def test_columns(board):
     table = score_table(board, {}, shown=["GmeScore", "Date"])
-    assert table.headings == ("#", "Model", "Total", "GmeScore", "Date")
-    assert "Rank group" not in table.headings  # there are no groups
+    assert list(table.frame) == ["#", "Model", "Total", "GmeScore", "Date"]
+    assert "Rank group" not in table.frame  # there are no groups
     # by their weights in v1.1: 24 %, then twice 20 %
-    assert score_table(board, {}).headings[2:6] == ("Total", "NaturalScore", "FaceSim", "NexusScore")
+    assert list(score_table(board, {}).frame)[2:6] == ["Total", "NaturalScore", "FaceSim", "NexusScore"]
     human = score_table(make_board([], split="human-domain"), {})
-    assert "NexusScore" not in human.headings
-    assert human.rows == ()
+    assert "NexusScore" not in human.frame
+    assert human.frame.empty
 
 
 def test_categories(board):
     table = category_table(board, "nexusscore")
-    assert table.headings == (
+    assert list(table.frame) == [
         "#", "Model", "NexusScore", "Single body", "Single entity", "Multi face", "Multi body", "Multi entity",
         "Human entity",
-    )  # fmt: skip
+    ]  # fmt: skip
     assert set(names(table)) == {"Alpha", names(table)[1]}  # those with per-video values
     alpha = measured("Alpha", 0.05)
     bodies = [min(max(v["nexusscore"], 0), 0.05) for i, v in alpha.per_video.items() if i.startswith("singlehuman_")]
     kept = [value for value in bodies if value > 0]
-    cell = next(row for row in table.rows if row[1] == "Alpha")[3]
+    cell = table.frame.set_index("Model").loc["Alpha", "Single body"]
     assert cell.value == pytest.approx(sum(kept) / len(kept) / 0.05)
     assert cell.interval[0] < cell.value < cell.interval[1]
     assert cell.num_videos == len(kept)
@@ -106,7 +105,7 @@ def test_categories(board):
 
 
 def test_csv(board):
-    table = score_table(board, {}, Wanted("bindweave, alpha, <img"))
+    table = score_table(board, {}, RowFilter("bindweave, alpha, <img"))
     content = to_csv(table)
     assert content.startswith(b"\xef\xbb\xbf")
     header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig")))
@@ -122,7 +121,9 @@ def test_csv(board):
 
 
 def test_the_value_of_a_gradio_table(board):
-    table = score_table(board, {}, Wanted("bindweave, alpha, org/, <img"), shown=["GmeScore", "Videos", "Evaluated by"])
+    table = score_table(
+        board, {}, RowFilter("bindweave, alpha, org/, <img"), shown=["GmeScore", "Videos", "Evaluated by"]
+    )
     value = to_dataframe(table, with_intervals=False)
     shown, styles = value["metadata"]["display_value"], value["metadata"]["styling"]
     assert value["headers"] == ["#", "Model", "Total", "Gme\u200bScore", "Evaluated by", "Videos"]
@@ -146,7 +147,7 @@ def test_the_value_of_a_gradio_table(board):
 
 
 def test_nothing_from_outside_becomes_a_style(board):
-    table = score_table(board, {}, Wanted("<img"))
+    table = score_table(board, {}, RowFilter("<img"))
     assert names(table)[0].startswith(HOSTILE_NAME[:20])
     for row in to_dataframe(table, with_intervals=True)["metadata"]["styling"]:
         for style in row:

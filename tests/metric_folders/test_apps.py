@@ -235,9 +235,9 @@ def test_several_people_with_an_empty_place(people):
     assert len(lines) == 2 * 32
 
 
-def test_nexusscore_with_its_reasons_picture_and_page(clip, picture, nexus_models):
+def test_nexusscore_with_its_reasons_and_page(clip, picture, nexus_models):
     given = {**nexus_models, "Reference 1": picture, "Label 1": "Cup_*", "Definition": "coverage", "Frames": 4}
-    text, (table, drawn, download) = run(load_page("nexusscore"), clip, **given)
+    text, (table, inline, download) = run(load_page("nexusscore"), clip, **given)
     with open(download.value["path"] if isinstance(download.value, dict) else download.value) as page:
         assert "Cup_*" in page.read()
     assert text.startswith("## NexusScore \\(coverage\\) ")
@@ -246,7 +246,9 @@ def test_nexusscore_with_its_reasons_picture_and_page(clip, picture, nexus_model
     rows = re.findall(r'data-heading="definition">([^<]+)</td><td data-heading="score">([^<]+)<', table)
     assert dict(rows)["coverage"] == text.splitlines()[0].rsplit(" ", 1)[1]
     assert {"released", "v1.0"} < dict(rows).keys()
-    assert drawn.size[0] > 1000
+    assert "Reference 1" in inline
+    assert inline.count("<iframe") == 1
+    assert 'srcdoc="&lt;!doctype html&gt;' in inline
 
 
 @pytest.mark.parametrize(

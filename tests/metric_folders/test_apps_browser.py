@@ -168,10 +168,9 @@ def test_the_embedded_set_finds_the_subject_and_shows_it(page, sample, downloads
     assert value > 0
     assert f"Reference 1 ({sample[2]}) was found in" in text
     assert "coverage" in text
-    page.wait(
-        lambda: True if any(img.get_property("naturalWidth") > 1000 for img in page.find("#picture img")) else None,
-        "no picture",
-    )
+    (inline,) = page.wait(lambda: page.find("#explanation iframe") or None, "no explanation")
+    assert f"NexusScore (released) {value:.4f}" in inline.get_attribute("srcdoc")
+    assert inline.get_property("clientHeight") > 500
     page.click("Download as a page")
     saved = downloads / f"{SAMPLE}.html"
     page.wait(lambda: saved.is_file() or None, "the page was not downloaded")

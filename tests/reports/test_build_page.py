@@ -79,7 +79,7 @@ def test_what_else_is_said(page: Path) -> None:
     text = Texts(page).text
     for words in (
         "1 file held what another one holds: z copy.mp4 = synthetic00000_part1.mp4",
-        "1 file has no ending of a video and was not looked at",
+        "1 file has no ending of a video and was skipped",
         "broken.mp4: cannot be read as a video",
         "low motion 0.01", "min text similarity 0.2",
         "made by painter", "1 perhaps paid", "HTTP 500: <b>busy</b>", "vectors by the embedded embedder",

@@ -1,7 +1,7 @@
 import pytest
 from helpers.explanations import box, hand_made
 
-from opens2v_hf.reports.explain_words import headline, reckonings, rule_words, why
+from opens2v_hf.reports.explain_words import headline, rule_words, variant_explanations, why
 from opens2v_hf.scores.nexus import Thresholds, Verdict
 from opens2v_hf.scores.outcome import VideoScore
 
@@ -17,7 +17,7 @@ def test_the_headline_names_the_definition_and_the_value() -> None:
 
 
 def test_every_definition_is_told_with_the_numbers_that_go_into_it() -> None:
-    told = {found.variant: found for found in reckonings(hand_made())}
+    told = {found.variant: found for found in variant_explanations(hand_made())}
     assert told["released"].derivation == (
         "the mean similarity of 4 kept boxes, 0.7500, divided by the 6 frames with any box"
     )
@@ -26,7 +26,7 @@ def test_every_definition_is_told_with_the_numbers_that_go_into_it() -> None:
         "the sum of 4 best kept similarities, 3.0000, divided by 8 frames × 2 references"
     )
     assert told["coverage"].value == pytest.approx(0.1875)
-    assert reckonings(hand_made(outcome=VideoScore.failed("x"))) == []
+    assert variant_explanations(hand_made(outcome=VideoScore.failed("x"))) == []
 
 
 @pytest.mark.parametrize(("variant", "value", "number"), [("released", 0.125, "6 frames"), ("coverage", 0.1875, "×")])
@@ -72,18 +72,18 @@ def test_rules_are_told_with_the_thresholds_that_were_used() -> None:
 
 def test_a_score_of_0_is_told_by_its_cause() -> None:
     nothing = _all(hand_made([], outcome=VideoScore.scored(0.0)))
-    assert "In none of the 8 frames did the detector see anything" in nothing
+    assert "In none of the 8 frames did the detector find anything" in nothing
     assert "Reference 2 (Dog) was not detected in any of 8 frames." in nothing
     dropped = hand_made([box(0, 0, Verdict.LOW_BOX_SCORE, score=0.55)], outcome=VideoScore.scored(0.0))
     assert "The detector gave 1 box, and the rules drop every one, so the score is 0." in _all(dropped)
-    assert {found.derivation for found in reckonings(dropped)} == {"0 because no box is kept"}
+    assert {found.derivation for found in variant_explanations(dropped)} == {"0 because no box is kept"}
 
 
 def test_labels_of_people_are_told_of_as_the_rules_read_them() -> None:
     read = _all(hand_made(labels=("Man", "Dog"), texts=("human", "Dog"), sample_id="humanobj_1"))
     assert "Reference 1 (Man), read as 'human', was found in 4 of 8 frames" in read
     skipped = _all(hand_made(labels=("Cup", "Man"), texts=("Cup", None), sample_id="faceobj_1"))
-    assert "Reference 2 (Man) was not looked for" in skipped
+    assert "Reference 2 (Man) was not searched for" in skipped
     assert "'face' (faceobj_1)" in skipped
 
 

@@ -63,5 +63,5 @@ def test_boxes_of_a_frame_of_the_video() -> None:
 def test_a_skipped_reference_has_no_timeline() -> None:
     explanation = hand_made(labels=("Cup", "Man"), texts=("Cup", None))
     assert explanation.references[1].timeline == ()
-    assert [reference.label for reference in explanation.looked_for] == ["Cup"]
+    assert [reference.label for reference in explanation.searched] == ["Cup"]
     assert explanation.scores["coverage"] == pytest.approx(3.0 / 8)

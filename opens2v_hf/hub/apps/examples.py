@@ -47,7 +47,7 @@ def draw_example(sample_id: str, model: str, num_views: int = 0) -> Example:
         num_views: other views of the first subject, among the pictures after its own.
 
     Raises:
-        ArgumentError: there is no such sample or model.
+        ArgumentError: the sample or the model is unknown.
     """
     scene = eval_scene(sample_id, num_frames=_NUM_FRAMES)
     folder = Path(_folder().name)
@@ -82,5 +82,5 @@ def label_of(model: str) -> str:
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Kept until the program ends; gradio copies what is clicked on, and deletes its copies by age."""
+    """Deleted at exit; gradio copies the files of a clicked example, and deletes its copies by age."""
     return tempfile.TemporaryDirectory(prefix="opens2v-examples-")

@@ -1,4 +1,4 @@
-"""What every Space of the project shares: theme, bounds of its server, and how errors and tables are written."""
+"""Shared by all Spaces of the project: theme, limits of the server, errors and tables."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from markupsafe import Markup
 
 MAX_UPLOAD = "100mb"
 DELETE_CACHE_S = (3600, 3600)
-"""How often files of visitors are looked through, and after how long they are deleted."""
+"""Seconds between deletions of visitors' files, and the age of deleted files."""
 MAX_WAITING = 32
-"""Requests that may wait; the next one is refused at once."""
+"""Length of the queue; further requests are refused."""
 MAX_SESSIONS = 200
-"""Visitors whose state is kept; beyond them the oldest one's is dropped."""
+"""Visitors with a state; that of the oldest is dropped for a new one."""
 
 STYLE = Path(__file__).with_name("style.css")
 _MARKUP = frozenset("\\`*_{}[]()<>#!|$~&")
 
 
 def theme() -> gr.themes.Base:
-    """Colours with a contrast of 4.5 or more, and fonts of the visitor's own machine, so that no server is asked."""
+    """Colours with a contrast of 4.5 or more, and fonts of the visitor's machine, so that no font is downloaded."""
     return gr.themes.Default(
         primary_hue="indigo",
         neutral_hue="slate",
@@ -55,16 +55,16 @@ def theme() -> gr.themes.Base:
 
 
 def on_a_space() -> bool:
-    """Visitors of a Space choose among its models, and not among the folders of the machine that it runs on."""
+    """Whether this is a Space, whose visitors must not choose folders of its machine as models."""
     return bool(os.environ.get("SPACE_ID"))
 
 
 def launch(demo: gr.Blocks, **options: Any) -> Any:
-    """Serve a page with bounds on uploads, waiting requests and sessions; one request is computed at a time.
+    """Serve a page with limits on uploads, the queue and sessions; one request is computed at a time.
 
     Args:
         demo: the page.
-        **options: of `gr.Blocks.launch`, in place of those chosen here.
+        **options: of `gr.Blocks.launch`; they override those set here.
     """
     demo.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
     chosen: dict[str, Any] = {
@@ -77,12 +77,12 @@ def launch(demo: gr.Blocks, **options: Any) -> Any:
 
 
 def plain(text: str) -> str:
-    """A text as Markdown that shows it as it is: labels and names of files are a visitor's words."""
+    """Text of a visitor (labels, file names), escaped for Markdown."""
     return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in text)
 
 
 def refusal(message: str) -> str:
-    """An error as Markdown: a block that stays on the page until the next request."""
+    """An error as a Markdown block, which stays on the page until the next request."""
     return f"> **No score.** {plain(' '.join(message.split()))}"
 
 

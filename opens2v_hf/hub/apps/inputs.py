@@ -1,4 +1,4 @@
-"""What a visitor fills in beside the video: prompt, pictures, models, options. Each group reads its own fields."""
+"""Fields next to the video: prompt, pictures, models, options. Each group reads its own fields."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ class Models:
     Attributes:
         metrics: names of the metrics.
         released: says what the released models are and need.
-        others: further models of the first metric's only role, to what is said of them.
-        keyed: names of models that are asked with the visitor's own API key.
+        others: further models of the first metric's only role, and their descriptions.
+        keyed: names of models that need the visitor's own API key.
     """
 
     metrics: Sequence[str]
@@ -146,7 +146,7 @@ class Models:
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """What is shown and the value, for each set."""
+        """Label and value of each set."""
         return [
             (f"{EMBEDDED}: small, runs anywhere, not comparable with the leaderboard", EMBEDDED),
             (f"{RELEASED}: {self.released}", RELEASED),
@@ -179,7 +179,7 @@ class Models:
         if given and on_a_space():
             raise ArgumentError(f"this Space offers no other {', '.join(given)}; choose one of the list")
         if chosen not in [value for _, value in self.choices]:
-            raise ArgumentError(f"there are no models {chosen!r}; choose one of the list")
+            raise ArgumentError(f"the models must be one of the list (got {chosen!r})")
         if chosen == EMBEDDED:
             names = dict.fromkeys(self.roles, EMBEDDED)
         else:
@@ -229,7 +229,7 @@ def choice(name: str, title: str, **values: str) -> Option:
     Args:
         name: of the option.
         title: shown above it.
-        **values: each with what is said of it; the first is chosen at first.
+        **values: each with its description; the first is the default.
     """
     shown = [(f"{value}: {about}" if about else value, value) for value, about in values.items()]
     return Option(name, lambda: gr.Radio(shown, value=next(iter(values)), label=title))

@@ -1,4 +1,4 @@
-"""The builder of the metrics' pages: a video and what the metric needs in, the score and its reasons out."""
+"""The builder of the metrics' pages: input fields, the score and its reasons."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FAILED = "the page could not compute it; try again, or score the video on your o
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown of a score.
+    """The displayed parts of a score.
 
     Attributes:
         heading: the score with its name.
         lines: Markdown, a paragraph each.
-        note: why it is not comparable with the leaderboard; empty where it is.
+        note: why it is not comparable with the leaderboard; empty if it is.
         views: a value for each of the page's views.
     """
 
@@ -44,10 +44,10 @@ class Shown:
 
 
 Score = Callable[[str, Mapping[str, Any]], Shown]
-"""From a video's file and what was read of the fields to what is shown.
+"""From a video's file and the values of the fields to the displayed score.
 
 Raises:
-    OpenS2VError: why there is no score.
+    OpenS2VError: the reason if there is no score.
 """
 
 
@@ -58,7 +58,7 @@ class Page:
     Attributes:
         title: name of the metric.
         about: Markdown that says what it measures.
-        inputs: groups of fields beside the video.
+        inputs: groups of fields next to the video.
         score: see `Score`.
         views: each makes a component below the score.
         examples: sample and simulated model of each example to click.
@@ -95,7 +95,7 @@ class Page:
                     lambda drawn=drawn: [*self.filled(drawn), *nothing],
                     None, [*components, *outputs], api_visibility="private",
                 )  # fmt: skip
-            # an old score must not be read as that of the new video
+            # an old score must not be taken for that of the new video
             cleared = button.click(lambda: nothing, None, outputs, api_visibility="private")
             scored = cleared.then(self.run, components, outputs, api_name="score")
             scored.failure(lambda: frame.refusal(FAILED), None, text, api_visibility="private")
@@ -118,7 +118,7 @@ class Page:
             *values: of the fields, in their order.
 
         Returns:
-            The score as Markdown, or the reason why there is none; and the value of each view.
+            The score or the reason why there is none, as Markdown; and the value of each view.
         """
         uploads = [value for value in (video, *values) if isinstance(value, str) and os.path.isfile(value)]
         try:
@@ -133,10 +133,10 @@ class Page:
         return [text, *shown.views]
 
     def read(self, values: Sequence[Any]) -> dict[str, Any]:
-        """What the fields say, by name.
+        """The values of the fields, by name.
 
         Raises:
-            ArgumentError: they cannot be used.
+            ArgumentError: a value is invalid.
         """
         found: dict[str, Any] = {}
         rest = list(values)
@@ -172,11 +172,11 @@ def metric_page(
         metric: its name.
         title: its name in words.
         about: what it measures, as Markdown.
-        inputs: what is filled in beside the video and the models; an `Option` is one of the metric's.
+        inputs: fields next to the video and the models; an `Option` is one of the metric's.
         released: says what its released models are and need; empty for a metric without models.
         others: see `Models`.
-        reference: from what was filled in to what the metric's `score` takes beside the clip.
-        lines: what is said below the score, as Markdown.
+        reference: from the values of the fields to the reference that the metric's `score` takes.
+        lines: text below the score, as Markdown.
         view: makes the component below the score, see `opens2v_hf.hub.apps.views`.
         shown: from the outcome's details to the value of that component.
         digits: of the score.
@@ -203,7 +203,7 @@ def metric_page(
 def load(
     metrics: Sequence[str], models: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
 ) -> list[Metric[Any]]:
-    """Metrics with their models, which stay loaded until others are asked for."""
+    """Metrics with their models, which stay loaded until others are requested."""
     return load_composite(metrics, _kept(), models=models, options=options)
 
 

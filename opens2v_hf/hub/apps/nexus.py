@@ -1,8 +1,7 @@
-"""The page of NexusScore: its score comes with the boxes that it rests on, as a table, a picture and a page."""
+"""The page of NexusScore: the score, its definitions as a table, and the explanation as a page."""
 
 from __future__ import annotations
 
-import io
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -11,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
+from markupsafe import Markup
 
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.inputs import Models, Option, Pictures
 from opens2v_hf.hub.apps.metric import Page, Shown, load
 from opens2v_hf.metrics.nexus_reference import NexusReference
 from opens2v_hf.reports.explain import explain, write_explanation
-from opens2v_hf.reports.explain_plots import draw
-from opens2v_hf.reports.explain_words import headline, reckonings, why
+from opens2v_hf.reports.explain_words import headline, variant_explanations, why
 from opens2v_hf.reports.explanation import Explanation
-from opens2v_hf.reports.plots import to_png
 from opens2v_hf.scores.nexus import VARIANTS
 
 _HEADINGS = ("definition", "score", "how it comes about", "remark")
@@ -43,12 +40,9 @@ def nexus_page(title: str, about: str) -> Page:
     """The page, see `Page` for the arguments."""
     views = (
         lambda: gr.HTML(elem_id="definitions", apply_default_css=False),
-        lambda: gr.Image(
-            label="What was found", type="pil", format="png", interactive=False, elem_id="picture",
-            buttons=["fullscreen", "download"],
-        ),
+        lambda: gr.HTML(elem_id="explanation", apply_default_css=False),
         lambda: gr.DownloadButton("Download as a page", visible=False),
-    )  # fmt: skip
+    )
     return Page(title, about, _INPUTS, score, views, [("singleobj_1", "perfect"), ("multiobject_1", "wrong_subject")])
 
 
@@ -58,12 +52,17 @@ def score(video: str, given: Mapping[str, Any]) -> Shown:
     options = {"variant": given["variant"], "num_frames": int(given["num_frames"])}
     (metric,) = load(["nexusscore"], given["models"], {"nexusscore": options})
     explanation = explain(metric, video, reference)  # type: ignore[arg-type]
-    rows = [(one.variant, f"{one.value:.4f}", one.derivation, one.remark) for one in reckonings(explanation)]
-    picture = Image.open(io.BytesIO(to_png(draw(explanation))))
-    page = gr.DownloadButton(value=str(_write(explanation)), visible=True)
+    rows = [(one.variant, f"{one.value:.4f}", one.derivation, one.remark) for one in variant_explanations(explanation)]
+    page = _write(explanation)
+    # sandboxed: the page has no script, and its styles must not reach the rest of the Space
+    inline = Markup('<iframe sandbox title="Explanation" srcdoc="{}"></iframe>').format(page.read_text("utf-8"))
+    download = gr.DownloadButton(value=str(page), visible=True)
     lines = ["\n".join(f"- {frame.plain(sentence)}" for sentence in why(explanation))]
     return Shown(
-        frame.plain(headline(explanation)), lines, explanation.note, (frame.table(_HEADINGS, rows), picture, page)
+        frame.plain(headline(explanation)),
+        lines,
+        explanation.note,
+        (frame.table(_HEADINGS, rows), str(inline), download),
     )
 
 

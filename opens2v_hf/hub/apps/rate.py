@@ -1,4 +1,4 @@
-"""The page on which a person compares two videos: blind, by keyboard or mouse, every answer kept as it comes."""
+"""The page on which a person compares two videos: blind, by keyboard or mouse; every answer is saved at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from opens2v_hf.video.writer import write_video
 
 _PICTURE_PX = 384
 _SHOWN_BY_BROWSERS = {"h264", "vp8", "vp9", "av1"}
-_QUALITY = 10  # far below what is seen
+_QUALITY = 10  # visually lossless
 _STYLE = Path(__file__).with_name("rate.css")
 _KEYS = Path(__file__).with_name("rate.js")
 _HELP = """
@@ -41,16 +41,16 @@ the right one; **Enter** saves; **S** skips; **Backspace** goes back.
 
 
 class Session:
-    """What one rater is asked and has answered.
+    """The questions to one rater, and the answers.
 
     Args:
-        pairs: in the order in which they are asked for.
+        pairs: in the order of the questions.
         samples: id to sample.
         fetch: model and id to the local file of the video.
         picture_path: to the local file of a reference's picture.
         answers: that the rater has given before.
         rater: name of the rater.
-        question: that is asked.
+        question: text of the question.
         seed: of the order, for the record.
         out: file of the answers.
     """
@@ -85,7 +85,7 @@ class Session:
         return next((i for i, pair in enumerate(self.pairs) if pair.key not in self._answered), len(self.pairs))
 
     def answer(self, index: int, choice: Choice, left: int | None, right: int | None) -> None:
-        """Keep an answer; with the last one the table is written.
+        """Save an answer; the last one writes the table.
 
         Raises:
             ArgumentError: a value is missing or out of range.
@@ -134,7 +134,11 @@ class Session:
         try:
             if not copy.exists():
                 _copy_for_browsers(self._fetch(model, item), copy)
-        except (OpenS2VError, OSError, HTTPError) as error:  # a message would name the model: it goes to the terminal
+        except (
+            OpenS2VError,
+            OSError,
+            HTTPError,
+        ) as error:  # the message has the model's name, so it must not be on the blind page
             remark(f"not shown: {error}")
             shown = Markup('<p class="broken">This video cannot be shown; the terminal says why. Skip this pair.</p>')
         else:

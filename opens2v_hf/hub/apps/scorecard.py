@@ -20,7 +20,7 @@ from opens2v_hf.scores.scorecard import COLUMNS
 SPLIT = "open-domain"
 NAMES = tuple(metric_names(None, SPLIT))
 _HEADINGS = ("column", "score", "normalised %", "weight", "remark")
-_NO_KEY = "the released judge is asked over a network and needs your API key"
+_NO_KEY = "the released judge runs behind an API and needs your API key"
 
 
 def scorecard_page(title: str, about: str) -> Page:
@@ -57,7 +57,7 @@ def score(video: str, given: Mapping[str, Any]) -> Shown:
     lines = []
     if card["partial"]:
         missing = ", ".join(COLUMNS[name].title for name in card["missing_columns"])
-        lines.append(f"This is no total: {missing} have no value here.")
+        lines.append(f"This is not the total: {missing} have no value here.")
     return Shown(f"{name}: {100 * card['partial_total']:.2f} %", lines, result["note"], (table,))
 
 

@@ -1,4 +1,4 @@
-"""What the pages of single metrics show below the score: lines of text, and plots and tables of the details."""
+"""Parts of the pages of single metrics below the score: lines of text, plots and tables of the details."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _UNITS = {RELEASED: "pixels per frame", MAGNITUDE: "diagonals of the picture per
 
 
 def line_plot(y: str, title: str, color: str | None = None) -> Callable[[], Any]:
-    """A line over the column "frame" of what is shown, or one for each value of the column `color`."""
+    """A line over the column "frame", or one for each value of the column `color`."""
     return lambda: gr.LinePlot(x="frame", y=y, title=title, color=color, elem_id="plot")
 
 
 def jump_plot() -> Any:
-    """A point for each frame, those beside a jump in another colour."""
+    """A point for each frame, those next to a jump in another colour."""
     return gr.ScatterPlot(
         x="frame", y="quality", color="jump", y_lim=[0, 1], title="Quality around every frame", elem_id="plot"
     )
@@ -42,7 +42,7 @@ def per_frame(name: str, key: str) -> Callable[[Mapping[str, Any]], pd.DataFrame
 
 
 def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
-    """What was found of each person, as a list."""
+    """The results of each person, as a list."""
     people = [
         f"- {one['label']}: similarity {one['similarity']:.4f}, a face in {one['frames_found']} frames"
         for one in outcome.references
@@ -51,7 +51,7 @@ def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
 
 
 def subject_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
-    """What was found of each subject, as a list."""
+    """The results of each subject, as a list."""
     subjects = [
         f"- {one['label']}: similarity {one['similarity']:.4f}, found in {one['frames_found']} frames"
         for one in outcome.references
@@ -101,7 +101,7 @@ def motion_points(details: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def jump_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
-    """How many frames are beside a jump."""
+    """How many frames are next to a jump."""
     jumps, frames = len(outcome.details["jump_frames"]), len(outcome.details["frame_scores"])
     return [f"{jumps} of {frames} frames touch a jump, scorer `{metric.models[0].name}`"]
 

@@ -14,7 +14,7 @@ from opens2v_hf.pipeline.units import WORK_FOLDER
 
 _TEMPORARY = (".tmp", ".lock")
 _LOCK = "lock"
-"""Of `opens2v_hf.jobs.lock`: it says who writes on this machine, which is nobody on the next one."""
+"""Of `opens2v_hf.jobs.lock`, which has no meaning on another machine."""
 
 
 class Mirror:
@@ -24,7 +24,7 @@ class Mirror:
         api: with a token that may write.
         repo_id: of the dataset repo.
         path: of the folder in it.
-        folder: on this machine; what it holds now is taken to be in the repo.
+        folder: on this machine; its present files are assumed to be in the repo.
     """
 
     def __init__(self, api: HfApi, repo_id: str, path: str, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Mirror:
         self._known = dict(self._files())
 
     def push(self, *, more: dict[str, bytes] | None = None) -> int:
-        """Copy what has changed, and remove what has gone.
+        """Upload changed files, and delete missing ones.
 
         Files may grow meanwhile: each is copied first, and a journal whose last line is torn is read up to it.
 
@@ -47,7 +47,7 @@ class Mirror:
         """
         now = dict(self._files())
         changed = [name for name, status in now.items() if self._known.get(name) != status]
-        gone = [name for name in self._known if name not in now]
+        removed = [name for name in self._known if name not in now]
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationAdd(path, content) for path, content in (more or {}).items()
         ]
@@ -60,7 +60,7 @@ class Mirror:
                     del now[name]
                     continue
                 operations.append(CommitOperationAdd(f"{self._path}/{name}", str(copy)))
-            operations += [CommitOperationDelete(f"{self._path}/{name}") for name in gone]
+            operations += [CommitOperationDelete(f"{self._path}/{name}") for name in removed]
             if operations:
                 self._api.create_commit(
                     self._repo_id,
@@ -72,7 +72,7 @@ class Mirror:
         return len(operations)
 
     def _files(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Path in the folder, and what tells that a file has changed."""
+        """Path in the folder, and a value that changes with the file."""
         for root, folders, names in os.walk(self._folder):
             folders[:] = sorted(name for name in folders if not name.startswith(".") or name == WORK_FOLDER)
             if Path(root).name == WORK_FOLDER and "videos" in folders:

@@ -19,11 +19,11 @@ from huggingface_hub.errors import EntryNotFoundError
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf._version import __version__
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.client import told, who_may_write
+from opens2v_hf.hub.client import hub_errors, who_may_write
 from opens2v_hf.hub.jobs.worker import INPUTS, MARGIN_S, MODULE, PLAN, STATE
 
 RECORD = "job.json"
-"""In the folder given as `out=`: which job writes it, and where it lies on the Hub."""
+"""In the folder given as `out=`: which job writes it, and its path on the Hub."""
 
 REPO_NAME = "opens2v-runs"
 SHORTEST_S = 2 * MARGIN_S
@@ -70,7 +70,7 @@ class JobPlan:
         path: of the folder there.
         package: that is installed, as pip takes it.
         secret_names: environment variables that are handed on.
-        resumes: whether an earlier job of the same folder is gone on with.
+        resumes: whether an earlier job of the same folder is resumed.
     """
 
     command: str
@@ -108,8 +108,8 @@ class JobPlan:
             f"price    {self.dollars_per_hour:.2f} dollars an hour; {estimated}",
             f"at most  {self.timeout_s / 3600:.1f} h, which is {self.most_dollars:.2f} dollars (--job-timeout)",
             f"uploads  {len(self.uploads)} files, {size / 1e6:.1f} MB",
-            f"kept in  {self.repo_id}, a private dataset, folder {self.path}"
-            + ("; an earlier job is gone on with" if self.resumes else ""),
+            f"saved in {self.repo_id}, a private dataset, folder {self.path}"
+            + ("; an earlier job is resumed" if self.resumes else ""),
             f"secrets  {', '.join(self.secret_names)}",
             f"package  {self.package}",
         ]
@@ -139,7 +139,7 @@ class JobOptions:
 def plan_job(
     command: str, words: Sequence[str], uploads: Mapping[str, Path], out: Path, options: JobOptions, *, api: HfApi
 ) -> JobPlan:
-    """Ask the Hub what a job would cost, and decide where it is kept.
+    """Get the price of a job from the Hub, and choose its folder in the repo.
 
     Args:
         command: name of the command.
@@ -150,13 +150,13 @@ def plan_job(
         api: with a token, or for the one that is logged in.
 
     Raises:
-        ArgumentError: there is no such machine; the time is too short; `out` holds something else than a job's result.
+        ArgumentError: the machine is unknown, the time is too short, or `out` is not the result of a job.
         HubError: no token that may write, or the Hub cannot be reached.
     """
     if options.timeout_s < SHORTEST_S:
         raise ArgumentError(
             f"a job needs a time limit of at least {SHORTEST_S / 60:.0f} minutes, of which the last "
-            f"{MARGIN_S / 60:.0f} are for copying what is there (got {options.timeout_s / 60:.1f})"
+            f"{MARGIN_S / 60:.0f} are for copying the results (got {options.timeout_s / 60:.1f})"
         )
     before = read_record(out)
     if before is None and out.is_dir() and any(out.iterdir()):
@@ -164,7 +164,7 @@ def plan_job(
             f"{out} holds files that no job wrote, and a job's result is fetched there; choose another `out=`"
         )
     user = who_may_write(api, "a job needs a token that may write and start jobs")
-    with told(api):
+    with hub_errors(api):
         machines = api.list_jobs_hardware()
     machine = _machine(options.flavor, machines)
     accelerator = machine.accelerator
@@ -204,7 +204,7 @@ def submit_job(plan: JobPlan, out: Path, *, api: HfApi) -> JobRecord:
     content = {"command": plan.command, "words": plan.words, "num_gpus": plan.num_gpus, "timeout_s": plan.timeout_s}
     with (
         warnings.catch_warnings(),
-        told(api, forbidden="it needs the right to write to the repo, and a subscription or credits for jobs"),
+        hub_errors(api, forbidden="it needs the right to write to the repo, and a subscription or credits for jobs"),
     ):
         warnings.filterwarnings("ignore", message=".*experimental", category=UserWarning)  # the tests hold its form
         api.create_repo(plan.repo_id, repo_type="dataset", private=True, exist_ok=True)
@@ -251,24 +251,24 @@ def read_record(out: Path) -> JobRecord | None:
     try:
         return JobRecord(**json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ResultError(f"{file} is no record of a job; remove it, or choose another `out=`") from error
+        raise ResultError(f"{file} is not a record of a job; remove it, or choose another `out=`") from error
 
 
 def _outdated(api: HfApi, plan: JobPlan) -> list[CommitOperationDelete]:
-    """Inputs and the state of an earlier job of the same folder, which are not those of this one."""
+    """Operations that delete inputs and the state of an earlier job of the same folder."""
     if not plan.resumes:
         return []
     try:
         files = [
             entry.path for entry in api.list_repo_tree(plan.repo_id, plan.path, recursive=True, repo_type="dataset")
         ]
-    except EntryNotFoundError:  # somebody has removed it
+    except EntryNotFoundError:  # it was removed meanwhile
         return []
     wanted = {f"{plan.path}/{place}" for place in plan.uploads}
     own = (f"{plan.path}/{INPUTS}/", f"{plan.path}/{STATE}")
     folders = {file.rpartition("/")[0] for file in files}
-    gone = [file for file in files if file.startswith(own) and file not in wanted and file not in folders]
-    return [CommitOperationDelete(file) for file in gone]
+    old = [file for file in files if file.startswith(own) and file not in wanted and file not in folders]
+    return [CommitOperationDelete(file) for file in old]
 
 
 def _machine(flavor: str, machines: Sequence[JobHardwareInfo]) -> JobHardwareInfo:

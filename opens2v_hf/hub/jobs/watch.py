@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, JobInfo, snapshot_download
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.jobs.submit import JobRecord
 from opens2v_hf.hub.jobs.worker import MODULE, OUT, STATE
 
@@ -21,7 +21,7 @@ ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was copied from a job's folder.
+    """The copied files of a job's folder.
 
     Attributes:
         num_files: of its output.
@@ -36,17 +36,17 @@ def inspect(job_id: str, *, namespace: str | None = None, api: HfApi) -> JobInfo
     """What the Hub says of a job.
 
     Raises:
-        HubError: there is no such job, or the Hub cannot be reached.
+        HubError: the job does not exist, or the Hub cannot be reached.
     """
-    with told(api):
+    with hub_errors(api):
         return api.inspect_job(job_id=job_id, namespace=namespace)
 
 
 def record_of(job: JobInfo) -> JobRecord:
-    """Where the folder of a job lies, which its command says.
+    """The folder of a job on the Hub, from its command.
 
     Raises:
-        ArgumentError: it is no job of this package.
+        ArgumentError: it is not a job of this package.
     """
     command = job.command or []
     if MODULE not in command or len(command) < command.index(MODULE) + 3:
@@ -59,17 +59,17 @@ def record_of(job: JobInfo) -> JobRecord:
 
 def own_jobs(*, namespace: str | None = None, api: HfApi) -> list[JobInfo]:
     """The jobs of this package, as the Hub lists them."""
-    with told(api):
+    with hub_errors(api):
         return [job for job in api.list_jobs(namespace=namespace) if MODULE in (job.command or [])]
 
 
 def logs(record: JobRecord, *, follow: bool, api: HfApi) -> Iterator[str]:
-    """The lines that a job has printed; those to come, too, with `follow`.
+    """The lines that a job has printed; with `follow` also those to come.
 
     Raises:
-        HubError: there is no such job, or the Hub cannot be reached.
+        HubError: the job does not exist, or the Hub cannot be reached.
     """
-    with told(api):
+    with hub_errors(api):
         yield from api.fetch_job_logs(job_id=record.id, namespace=record.namespace, follow=follow)
 
 
@@ -77,21 +77,21 @@ def cancel(job_id: str, *, namespace: str | None = None, api: HfApi) -> None:
     """Stop a job; what it has copied stays.
 
     Raises:
-        HubError: there is no such job, or the Hub cannot be reached.
+        HubError: the job does not exist, or the Hub cannot be reached.
     """
-    with told(api):
+    with hub_errors(api):
         api.cancel_job(job_id=job_id, namespace=namespace)
 
 
 def fetch(record: JobRecord, out: Path, *, api: HfApi) -> Fetched:
-    """Copy what a job has written so far to a folder, which then goes on here as well.
+    """Copy the present results of a job to a folder, in which the run can also be resumed here.
 
     Raises:
-        HubError: the Hub cannot be reached, or its folder has gone.
+        HubError: the Hub cannot be reached, or the folder was deleted.
         ResultError: the files cannot be written.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        with told(api):
+        with hub_errors(api):
             snapshot_download(
                 record.repo_id,
                 repo_type="dataset",

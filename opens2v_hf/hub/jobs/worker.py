@@ -33,13 +33,13 @@ PLAN, STATE, INPUTS, OUT = "plan.json", "state.json", "inputs", "out"
 """What a job's folder holds."""
 
 WORK = "@work@"
-"""Stands in the words of a plan for the job's folder on the machine that runs it."""
+"""Placeholder in a plan's arguments for the job's folder on its machine."""
 
 PUSH_EVERY_S = 300.0
 MARGIN_S = 240.0
 """Before the time limit: to stop the command and to copy what it has written."""
 
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 _ATTEMPTS = 5
 
 
@@ -55,7 +55,7 @@ def run_job(
         sleep: waits some seconds.
 
     Returns:
-        0 where the command came to an end, whatever its exit code, which `state.json` holds; 1 where it was stopped.
+        0 if the command ended, with its exit code in `state.json`; 1 if it was stopped.
     """
     begun = time.monotonic()
     api = HfApi()
@@ -120,20 +120,18 @@ class _Child:
                 if time.monotonic() < until:
                     tick()
                     continue
-                say(
-                    "the job's time is over: the command is stopped, and the same command goes on from here", error=True
-                )
+                say("the job's time is over and the command is stopped; run the same command to resume", error=True)
                 self._stop()
                 code = self._last_words()
             return None if self._stopped else code
 
     def _stop(self) -> None:
         self._stopped = True
-        self._process.send_signal(signal.SIGINT)  # it closes its files, and says that it can go on
+        self._process.send_signal(signal.SIGINT)  # it closes its files, and prints that it can be resumed
 
     def _last_words(self) -> int:
         try:
-            return self._process.wait(_PATIENCE_S)
+            return self._process.wait(_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -142,7 +140,7 @@ class _Child:
 def _push(
     mirror: Mirror, *, attempts: int, sleep: Callable[[float], None], more: dict[str, bytes] | None = None
 ) -> None:
-    """Copy to the Hub; one that does not answer is asked again, and a copy that fails does not end the command."""
+    """Copy to the Hub, with retries; a failed copy does not end the command."""
     try:
         Retries(attempts, first_wait_s=10.0, sleep=sleep).call(lambda: mirror.push(more=more))
     except (HTTPError, OSError) as error:

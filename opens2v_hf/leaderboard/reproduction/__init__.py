@@ -1,1 +1,1 @@
-"""Published rows again: what is public of how each was made, scored or made anew, beside the published numbers."""
+"""Reproduction of published rows: their recipes, their videos, and the comparison with the published numbers."""

@@ -1,4 +1,4 @@
-"""What came of a reproduction: each column beside the published one, and what differs in how they were made."""
+"""Comparison of a reproduced row with the published one by columns, and the differences in how they were made."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ReproducedColumn:
 
     @property
     def within(self) -> bool | None:
-        """Whether the published value lies in the interval; None where there is no interval."""
+        """Whether the published value is in the interval; None without an interval."""
         return None if self.interval is None else self.interval[0] <= self.published <= self.interval[1]
 
 
@@ -86,7 +86,7 @@ class Reproduction:
 
     @property
     def differences(self) -> list[str]:
-        """What is, or may be, otherwise than in the published row, a sentence each; what decides most comes first."""
+        """Known and possible differences from the published row, a sentence each, the most important first."""
         result, row = self.result, self.row
         found = list(notes([result]))
         if result.benchmark.get("sha256") != PROMPT_SHA256.get(result.split):
@@ -97,7 +97,7 @@ class Reproduction:
             found += self._of_the_recipe(dict(result.generation.recipe), result.generation.seed)
         elif not self.is_upstream:
             found.append(f"the videos were given ({result.source}); nothing here shows that they are upstream's")
-        found += [f"not published: {words}" for words in row.unknown]
+        found += [f"not published: {setting}" for setting in row.unknown]
         found.append("the published numbers are rounded to 0.01 points and have no intervals")
         return found
 
@@ -117,7 +117,7 @@ class Reproduction:
         taken = {name: recipe[name] for name in unset if name in recipe}
         if taken:
             listed = ", ".join(f"{name} {value}" for name, value in taken.items())
-            found.append(f"the model's own defaults stand for what is not known: {listed}")
+            found.append(f"unknown settings have the model's defaults: {listed}")
         found += [
             f"{name}, in the authors' script: {setting.value} ({setting.source})"
             for name, setting in self.row.text.items()
@@ -160,7 +160,7 @@ class Reproduction:
                     "" if column.num_videos is None else str(column.num_videos),
                 ]
             )
-        made = "made anew" if self.result.generation is not None else f"videos of {self.result.source}"
+        made = "generated" if self.result.generation is not None else f"videos of {self.result.source}"
         title = f"{self.row.name}, {self.result.split}: {made}; in percent of a column's range"
         remarks = [f"{column.title}: {column.remark}" for column in self.columns if column.remark]
         listed = [wrapped(f"- {words}", width) for words in self.differences]

@@ -1,4 +1,4 @@
-"""The published rows: their numbers, and what is public of how their videos were made."""
+"""The published rows: their numbers, and the public settings of their videos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.repos import known_repo
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.leaderboard.submissions.record import Submission, load_submissions
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.scores.scorecard import SPLITS
 
 RECIPES = Path(__file__).with_name("recipes.yaml")
@@ -26,8 +26,8 @@ class Setting:
     """A setting of a published row.
 
     Attributes:
-        value: a number, or words.
-        source: file of the authors' repository that says so.
+        value: a number or a text.
+        source: file of the authors' repository that has it.
     """
 
     value: Any
@@ -45,8 +45,8 @@ class PublishedRow:
         model: Hub id of a pipeline of diffusers with the same weights; None where there is none.
         repo: Hub id of the released weights; None where it is not known.
         settings: by the name of the recipe's setting, and "seed": defaults of the authors' scripts.
-        text: further settings in words.
-        unknown: what is not known, a few words each.
+        text: further settings as text.
+        unknown: names of unknown settings.
     """
 
     name: str
@@ -66,13 +66,13 @@ class PublishedRow:
 
     @property
     def recipe(self) -> Recipe:
-        """The settings that a generator takes; what is not known is left open."""
+        """The known settings as arguments of a generator."""
         known = {name: setting.value for name, setting in self.settings.items() if name != SEED_SETTING}
         return Recipe(**known, source=f"the authors' defaults for the published row {self.name}" if known else "")
 
     @property
     def why_not_new(self) -> str:
-        """Why its videos cannot be made anew by its name alone; empty where they can."""
+        """Why the name is not enough to generate its videos; empty if it is."""
         if self.model is not None:
             return ""
         known = None if self.repo is None else known_repo(self.repo)
@@ -83,7 +83,7 @@ class PublishedRow:
         return "its weights are not published as a pipeline of diffusers"
 
     def split_or_first(self, split: str | None) -> str:
-        """A split on which the row is published: the one asked for, or the first.
+        """A split on which the row is published: the given one, or the first.
 
         Raises:
             ArgumentError: it is not published on that split.
@@ -112,14 +112,14 @@ def published_row(name: str) -> PublishedRow:
     """The row of a model, whose name may be written in another case, and without a date in brackets.
 
     Raises:
-        ArgumentError: there is no such row.
+        ArgumentError: the row is unknown.
     """
     if not isinstance(name, str) or not name.strip():
         raise ArgumentError(f"a published row is named as its table has it, e.g. VACE-1.3B (got {name!r})")
     rows = published_rows()
     for wanted in (name, name.partition("(")[0]):
         for row in rows.values():
-            if look(wanted) in (look(row.name), look(row.name.partition("(")[0])):
+            if confusable_key(wanted) in (confusable_key(row.name), confusable_key(row.name.partition("(")[0])):
                 return row
     by_lower = {known.lower(): known for known in rows}
     near = [by_lower[one] for one in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)]

@@ -1,4 +1,4 @@
-"""Where the videos behind a published row lie: the folder `Results` of the released benchmark's repo."""
+"""The videos of a published row, in the folder `Results` of the released benchmark's repo."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from opens2v_hf.data.benchmark.split import DEFAULT_REPO
 from opens2v_hf.errors import ResultError
 from opens2v_hf.evaluation.video_names import is_video_name
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.leaderboard.reproduction.published_rows import PublishedRow
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.scores.scorecard import SPLITS
 
 RESULTS_FOLDER = "Results"
@@ -27,7 +27,7 @@ def upstream_videos(row: PublishedRow, split: str, *, revision: str | None = Non
     from huggingface_hub import HfApi
 
     api = HfApi()
-    with told(api):
+    with hub_errors(api):
         info = api.dataset_info(DEFAULT_REPO, revision=revision)
     files = [sibling.rfilename for sibling in info.siblings or []]
     return f"hf://datasets/{DEFAULT_REPO}/{folder_of(row.name, split, files)}"
@@ -52,17 +52,17 @@ def folder_of(name: str, split: str, files: Iterable[str]) -> str:
         ('Results/VACE-1.3B', 'Results/Kling1.6/Human-Domain')
     """
     below = [PurePosixPath(file) for file in files if PurePosixPath(file).parts[0] == RESULTS_FOLDER]
-    wanted = {look(name), look(name.partition("(")[0])}
+    wanted = {confusable_key(name), confusable_key(name.partition("(")[0])}
     of_the_split, of_any = set(), set()
     for path in below:
         folders = path.parts[:-1]
-        looks = list(map(look, folders))
-        named = [depth for depth, one in enumerate(looks) if depth and one in wanted]
+        keys = list(map(confusable_key, folders))
+        named = [depth for depth, one in enumerate(keys) if depth and one in wanted]
         if not named or not is_video_name(path.name):
             continue
-        if look(split) in looks:
-            of_the_split.add("/".join(folders[: max(named[0], looks.index(look(split))) + 1]))
-        elif not any(look(other) in looks for other in SPLITS):
+        if confusable_key(split) in keys:
+            of_the_split.add("/".join(folders[: max(named[0], keys.index(confusable_key(split))) + 1]))
+        elif not any(confusable_key(other) in keys for other in SPLITS):
             of_any.add("/".join(folders[: named[0] + 1]))
     if chosen := of_the_split or of_any:
         return min(chosen)
@@ -70,5 +70,5 @@ def folder_of(name: str, split: str, files: Iterable[str]) -> str:
     listed = ", ".join(names[:_MOST_NAMED]) or "nothing"
     raise ResultError(
         f"{DEFAULT_REPO} has no folder of videos of {name} below {RESULTS_FOLDER} (it holds {listed}); download "
-        "and unpack what is its, and give the folder with `videos=`"
+        "unpack those of the row, and give the folder as `videos=`"
     )

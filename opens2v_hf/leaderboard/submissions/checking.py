@@ -1,4 +1,4 @@
-"""Validating whole places: files, a clone of the results dataset, a pull request to it."""
+"""Validation of files, of a clone of the results dataset, and of a pull request to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from opens2v_hf.errors import ArgumentError, HubError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.pull_requests import OPEN
 from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, read_submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form, released_form_problems
@@ -27,7 +27,7 @@ _PULL_REQUEST = re.compile(
 )
 
 Checked = dict[str, list[Problem]]
-"""File to what is wrong with it; an empty list where nothing is."""
+"""File to its problems; an empty list if it has none."""
 
 
 def pull_request_of(text: str) -> tuple[str, int] | None:
@@ -44,14 +44,14 @@ def pull_request_of(text: str) -> tuple[str, int] | None:
 def validate_file(
     path: Path, *, split: str | None = None, existing: Sequence[Submission] = (), allow_published: bool = False
 ) -> list[Problem]:
-    """What is wrong with a file: a record of the results dataset, or the released Space's form.
+    """The problems of a file: a record of the results dataset, or the released Space's form.
 
-    A byte order mark is skipped, as everywhere where a file of one's own is read; in the dataset itself it is refused.
+    A byte order mark is skipped here, and refused in the dataset itself.
 
     Args:
         path: of the file.
         split: that a file in the released form is of; see `released_form_problems`.
-        existing: the records that are there already.
+        existing: the records of the dataset.
         allow_published: whether a record may be of a published table.
 
     Raises:
@@ -74,7 +74,7 @@ def validate_file(
 def _of_result(path: Path) -> list[Problem]:
     if not is_result(path):
         return []
-    what = "this is a result of `opens2v score`, from which a submission is made, and not a submission"
+    what = "this is a result of `opens2v score`, and not a submission"
     remedy = "submit it with `opens2v push FILE --results ORG/NAME`, whose `--dry-run` checks it first"
     return [Problem("is_result", "", what, remedy)]
 
@@ -83,17 +83,17 @@ def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Che
     """Every record in a folder, against those that were submitted before it.
 
     Args:
-        folder: a clone of the results dataset, whose records lie where they belong; or any folder of JSON files.
+        folder: a clone of the results dataset, whose paths are checked; or any folder of JSON files.
         existing: the records that are there already; a clone holds them itself.
 
     Raises:
-        ArgumentError: there is no file to check.
+        ArgumentError: the folder has no file to check.
     """
     is_clone = (folder / DATA_FOLDER).is_dir()
     pattern = f"{DATA_FOLDER}/**/*" if is_clone else "**/*.json"
     files = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
     if not files:
-        raise ArgumentError(f"{folder} holds no results: there is no file {pattern} in it")
+        raise ArgumentError(f"{folder} must contain results (no file {pattern} in it)")
     checked: Checked = {}
     read: dict[str, Submission] = {}
     for path in files:
@@ -126,15 +126,15 @@ def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_publis
         HubError: the Hub cannot be reached, has no such pull request, or it is closed.
         ResultError: a record that is in the dataset already is malformed.
     """
-    with told(api):
+    with hub_errors(api):
         discussion = api.get_discussion_details(repo_id, number, repo_type="dataset")
     if not discussion.is_pull_request or discussion.status not in OPEN:
-        raise HubError(f"{repo_id}#{number} is no open pull request")
+        raise HubError(f"{repo_id}#{number} is not an open pull request")
     authors = _names_of(api, discussion.author)
     revision = f"refs/pr/{number}"
     changes = changes_of(api, repo_id, revision)
     checked: Checked = {}
-    remedy = "a submission adds its record and leaves everything else as it is"
+    remedy = "a submission adds its record and changes nothing else"
     for verb, paths in (("changes", changes.changed), ("deletes", changes.deleted)):
         for path in paths:
             checked[path] = [Problem("touches_others", "", f"the pull request {verb} {harmless(path)}", remedy)]
@@ -152,7 +152,7 @@ def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_publis
         elif num_bytes > MAX_BYTES:
             checked[path] = [too_large(num_bytes)]
         else:
-            with told(api):
+            with hub_errors(api):
                 local = api.hf_hub_download(repo_id, path, repo_type="dataset", revision=revision)
             try:
                 submission = read_submission(Path(local).read_bytes())
@@ -171,7 +171,7 @@ def _accept(
     authors: Collection[str] | None = None,
     allow_published: bool,
 ) -> list[Problem]:
-    """The problems of a record; one that is not refused joins those that the next ones are held against."""
+    """The problems of a record; an accepted one is added to those that the next ones are compared with."""
     problems = validate_submission(
         submission, existing=accepted, authors=authors, path=path, allow_published=allow_published
     )
@@ -181,6 +181,6 @@ def _accept(
 
 
 def _names_of(api: HfApi, user: str) -> list[str]:
-    with told(api):
+    with hub_errors(api):
         overview = api.get_user_overview(user)
     return [user, *(org.name for org in overview.orgs or ())]

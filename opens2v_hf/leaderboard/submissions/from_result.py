@@ -1,4 +1,4 @@
-"""A submission made of a scoring run's result."""
+"""Make a submission from a result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opens2v_hf.results.result import PARTIAL_NOTE, MetricResult, RunResult
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS
 
 _INTERNAL_OPTION = "url"
-"""The address of somebody's own endpoint is nobody else's business."""
+"""The address of a private endpoint is not published."""
 
 _BENCHMARK_FIELDS = ("source", "prompt_file", "sha256")
 
@@ -51,7 +51,7 @@ def make_submission(
         now: the time of the submission, UTC; the present by default.
 
     Raises:
-        ResultError: the split is none of the leaderboard's, or columns are missing, so that there is no total; or an
+        ResultError: the leaderboard does not have the split; columns are missing, so there is no total; or an
             argument is none that a record can hold.
     """
     if result.split not in SPLITS:

@@ -21,7 +21,7 @@ from opens2v_hf.scores.scorecard import COLUMNS
 
 SOURCE = "https://huggingface.co/spaces/BestWishYsh/OpenS2V-Eval"
 OWNER = "BestWishYsh"
-"""Who keeps the published tables on the Hub, and so the rows taken over from them."""
+"""Owner of the rows that are taken from the published tables."""
 
 TAKEN_OVER_AT = "2026-11-22 00:00:00"
 VERSION = "v1.1"
@@ -55,7 +55,7 @@ def read_table(path: Path, split: str) -> list[Submission]:
         split: that the table is of.
 
     Raises:
-        ResultError: the file is missing, or is no such table.
+        ResultError: the file is missing, or is not such a table.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -84,7 +84,7 @@ def write_published(tables: Path, out: Path) -> list[Path]:
 def _submission(row: dict[str, str], split: str, where: str) -> Submission:
     linked = _LINKED.fullmatch(row.get("Model") or "")
     if linked is None:
-        raise ResultError(f"{where}: {row.get('Model')!r} is no [model](link)")
+        raise ResultError(f"{where}: {row.get('Model')!r} is not [model](link)")
     columns = {name: _fraction(row[heading], where) for heading, name in HEADINGS.items() if heading in row}
     record: dict[str, Any] = {
         "format": FORMAT,
@@ -120,7 +120,7 @@ def _fraction(percent: str, where: str) -> float:
     try:
         return float(Decimal(percent.removesuffix("%")) / 100)
     except InvalidOperation as error:
-        raise ResultError(f"{where}: {percent!r} is no number in percent") from error
+        raise ResultError(f"{where}: {percent!r} is not a percentage") from error
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""A submission: what a model scored on a split, by whom, made with what. One JSON file each in the results dataset.
+"""A submission: the scores of a model on a split, and how they were made. One JSON file in the results dataset.
 
-The models below are the record as it lies in its file. Every record has every field, and maps are lists of named
-entries, so that all files together are one table whose columns do not depend on what somebody submits.
+The classes below have the fields of the file. Every record has every field, and maps are lists of named
+entries, so that all files are one table with the same columns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorec
 FORMAT = "opens2v-hf/submission/1"
 
 GENERATION = "generation"
-"""In the place of a metric: options of making the videos, and caveats about that."""
+"""In place of a metric's name: options of and caveats about the generation of the videos."""
 
 VENUES = ("Open-Source", "Closed-Source")
 
@@ -164,7 +164,7 @@ class MadeColumn:
 
 
 class Submission(_Part):
-    """One row of a leaderboard, with what it rests on."""
+    """One row of a leaderboard, with its evidence."""
 
     format: Literal["opens2v-hf/submission/1"]
     model: str
@@ -213,7 +213,7 @@ class Submission(_Part):
 
     @cached_property
     def made(self) -> dict[str, MadeColumn]:
-        """Column to how it was made, as far as the record says so."""
+        """Column to how it was made, as far as it is recorded."""
         options: dict[str, dict[str, Any]] = {}
         for entry in self.provenance.options:
             try:
@@ -229,7 +229,7 @@ class Submission(_Part):
         Published figures are of the released leaderboard, whose columns v1.1 and v1.0 have in common.
 
         Raises:
-            ArgumentError: there is no such edition.
+            ArgumentError: the edition is unknown.
         """
         if self.provenance.kind == "published":
             return [] if version != OPEN else ["the figures are those of the released leaderboard"]
@@ -286,9 +286,9 @@ class Submission(_Part):
 
     @property
     def path(self) -> str:
-        """Where the record lies in the results dataset: `data/<split>/<model>/<time>-<digest>.json`.
+        """Path of the record in the results dataset: `data/<split>/<model>/<time>-<digest>.json`.
 
-        It is made of letters, digits and hyphens alone, whatever the model is called, and differs for any two records.
+        It has only ASCII letters, digits and hyphens, and differs for any two records.
         """
         stamp = re.sub(r"[^0-9]", "", self.submitted_at)[:_SLUG_LENGTH]
         digest = hashlib.sha256(self.to_json()).hexdigest()[:12]
@@ -296,14 +296,14 @@ class Submission(_Part):
 
     @classmethod
     def from_dict(cls, record: object, *, source: str = "the record") -> Submission:
-        """A record as `to_dict` writes it. Only its form is checked here, not whether it tells the truth.
+        """A record as `to_dict` writes it. Only its form is checked.
 
         Args:
             record: as Python's json reads it.
             source: names it in messages.
 
         Raises:
-            SubmissionError: it is no record of this format; it holds every reason.
+            SubmissionError: it is not a record of this format; the error has every reason.
         """
         try:
             return cls.model_validate(record)
@@ -320,7 +320,7 @@ def read_submission(content: bytes, *, source: str = "the file", bom: bool = Fal
         bom: whether a byte order mark before it is skipped.
 
     Raises:
-        SubmissionError: it is no record; it holds every reason.
+        SubmissionError: it is not a record; the error has every reason.
     """
     try:
         record = parse(content, bom=bom)
@@ -374,26 +374,26 @@ def load_submissions(
             the dataset's id on the Hub ("org/name").
         revision: of the Hub repo, e.g. "refs/pr/3".
         token: for a private Hub repo.
-        on_error: called with a sentence for every file that is no submission, which is then left out; without it such
-            a file raises.
+        on_error: called with a sentence for every file that is not a submission, which is then skipped; without it
+            such a file raises.
 
     Returns:
         The submissions by split, model and time.
 
     Raises:
         ArgumentError: `source` is empty.
-        ResultError: there is nothing at `source`, or a file is no submission.
+        ResultError: `source` has no results, or a file is not a submission.
         HubError: the Hub cannot be reached, or has no such dataset.
     """
     if not str(source):
         raise ArgumentError("the results dataset must be a folder, a file or org/name (got an empty text)")
-    place = Path(source)
-    if not place.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+    folder = Path(source)
+    if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
         from opens2v_hf.leaderboard.submissions.remote import download_results
 
-        place = download_results(str(source), revision=revision, token=token)
+        folder = download_results(str(source), revision=revision, token=token)
     found = []
-    for name, content in _records_at(place):
+    for name, content in _records_at(folder):
         try:
             found.append(read_submission(content, source=name, bom=True))
         except ResultError as error:
@@ -403,18 +403,18 @@ def load_submissions(
     return sorted(found, key=lambda one: (SPLITS.index(one.split), one.model.casefold(), one.submitted_at))
 
 
-def _records_at(place: Path) -> list[tuple[str, bytes]]:
+def _records_at(folder: Path) -> list[tuple[str, bytes]]:
     try:
-        if place.is_dir():
-            found = (place / DATA_FOLDER).rglob("*.json")
+        if folder.is_dir():
+            found = (folder / DATA_FOLDER).rglob("*.json")
             files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
             if not files:
-                raise ResultError(f"{place} holds no results: there is no file {DATA_FOLDER}/**/*.json in it")
-            return [(path.relative_to(place).as_posix(), path.read_bytes()) for path in files]
-        lines = place.read_bytes().splitlines()
+                raise ResultError(f"{folder} must contain results (no file {DATA_FOLDER}/**/*.json in it)")
+            return [(path.relative_to(folder).as_posix(), path.read_bytes()) for path in files]
+        lines = folder.read_bytes().splitlines()
     except OSError as error:
-        raise ResultError(f"cannot read results from {place}: {error.strerror}") from error
-    return [(f"{place.name}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+        raise ResultError(f"cannot read results from {folder}: {error.strerror}") from error
+    return [(f"{folder.name}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _slug(name: str) -> str:

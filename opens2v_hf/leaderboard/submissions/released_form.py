@@ -39,12 +39,12 @@ def write_released_form(card: Scorecard, path: Path) -> Path:
 
 
 def is_released_form(record: Any) -> bool:
-    """Whether a JSON value looks like such a file."""
+    """Whether a JSON value has the form of such a file."""
     return isinstance(record, dict) and TOTAL_KEY in record and "format" not in record
 
 
 def released_form_problems(record: dict[str, Any], split: str | None = None) -> Iterator[Problem]:
-    """What is wrong with such a record.
+    """The problems of such a record.
 
     Args:
         record: an object for which `is_released_form` holds.
@@ -63,7 +63,7 @@ def released_form_problems(record: dict[str, Any], split: str | None = None) -> 
         elif isinstance(value, bool) or not isinstance(value, int | float):
             problem = Problem("form", key, f"should be a number, not {shown(value)}", remedy)
         elif not 0.0 <= value <= 1.0:
-            problem = Problem("out_of_range", key, f"{shown(value)} lies outside 0..1", remedy)
+            problem = Problem("out_of_range", key, f"{shown(value)} is outside 0..1", remedy)
         if problem is not None:
             sound = False
             yield problem

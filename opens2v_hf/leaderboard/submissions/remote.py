@@ -12,7 +12,7 @@ from huggingface_hub import HfApi, RepoFile
 from tqdm.auto import tqdm
 
 from opens2v_hf.errors import HubError
-from opens2v_hf.hub.client import told
+from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, load_submissions
 
 _MOST_COMMITS = 1000
@@ -34,7 +34,7 @@ class Changes:
 
 
 def download_results(repo_id: str, *, revision: str | None = None, token: str | bool | None = None) -> Path:
-    """A local copy of the records of a results dataset; what was downloaded before is not downloaded again.
+    """A local copy of the records of a results dataset; downloaded files are reused.
 
     Raises:
         HubError: the Hub cannot be reached, or has no such dataset.
@@ -59,12 +59,12 @@ def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
     Raises:
         HubError: the Hub cannot be reached, has no such revision, or it has nothing in common with the main branch.
     """
-    with told(api):
+    with hub_errors(api):
         main = {commit.commit_id for commit in api.list_repo_commits(repo_id, repo_type="dataset")}
         history = islice(api.list_repo_commits(repo_id, repo_type="dataset", revision=revision), _MOST_COMMITS)
         base = next((commit.commit_id for commit in history if commit.commit_id in main), None)
         if base is None:
-            raise HubError(f"{revision} of {repo_id} has no commit in common with its main branch; open it anew")
+            raise HubError(f"{revision} of {repo_id} has no commit in common with its main branch; open a new one")
         before, after = _files(api, repo_id, base), _files(api, repo_id, revision)
     return Changes(
         added={path: file.size for path, file in after.items() if path not in before},
@@ -74,14 +74,14 @@ def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
 
 
 class _BarInTerminal(tqdm):
-    """No bar where nobody watches it: what a command prints is read by programs, too."""
+    """No progress bar without a terminal, since programs read the output of commands."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or None})
 
 
 def _download(api: HfApi, repo_id: str, revision: str | None) -> Path:
-    with told(api):
+    with hub_errors(api):
         folder = api.snapshot_download(
             repo_id,
             repo_type="dataset",

@@ -25,20 +25,20 @@ def submit(
 ) -> Proposal:
     """Propose a record to the results dataset by a pull request.
 
-    It is validated first, against what is there. An open pull request of the same user about the same model and split
-    is updated: the record in it is replaced.
+    It is validated first, together with the present records. An open pull request of the same user about the same model
+    and split is updated: the record in it is replaced.
 
     Args:
         submission: whose `submitted_by` is the user or one of their organisations.
         repo_id: of the results dataset, "org/opens2v-results".
         direct: commit it, instead of opening a pull request.
-        dry_run: change nothing; the diff is in what is returned. Fails where the submission would; only without a way
-            to the Hub it returns what would be written, and `unchecked` says why the dataset was not looked at.
-        api: with a token; the one that is logged in by default.
+        dry_run: change nothing; the result has the diff. It fails if the submission would fail, with one exception:
+            if the Hub cannot be reached, the record is in the diff, and `unchecked` has the reason.
+        api: with a token; the saved one by default.
 
     Raises:
-        SubmissionError: the record is not acceptable; it holds every reason.
-        HubError: there is no token, no such repo, no right to write, or no way to the Hub.
+        SubmissionError: the record is refused; the error has every reason.
+        HubError: the token is missing or may not write, the repo does not exist, or the Hub cannot be reached.
     """
     api = api or HfApi()
     try:
@@ -63,7 +63,7 @@ def _submit(submission: Submission, repo_id: str, *, direct: bool, dry_run: bool
                 files[path] = (read_text(api, target, path), files.get(path, ("", None))[1])
     description = f"Total {100 * submission.total:.2f} on {submission.split}, submitted by {submission.submitted_by}."
     if notices:
-        description += "\n\n" + "\n".join(f"- {notice}" for notice in notices)  # for those who decide about it
+        description += "\n\n" + "\n".join(f"- {notice}" for notice in notices)  # for the reviewers
     proposal = propose(api, target, files, title=title, description=description, dry_run=dry_run)
     return replace(proposal, notices=notices)
 

@@ -28,19 +28,19 @@ KEPT_ROWS = 32
 """How far one can go back."""
 
 MOST_ROWS = 5_000
-"""Rows that are looked at for one that has the tags; then it is said that none was found, and one may go on."""
+"""Most rows that are searched for one with the tags; then the search reports that none was found, and may continue."""
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB = "hf://datasets/"
-_PATIENCE_S = 3.0
+_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
 class SampleFilter:
-    """What is asked of a sample.
+    """Conditions on a sample.
 
     Attributes:
-        tags: words or parts of words, each of which must be found among the sample's tags, whatever the case.
+        tags: words or parts of words, each of which must occur among the sample's tags, in any case.
         least: column to the least value that it may have; a sample without the value is left out.
         duration_s: of the clip in seconds, from and to; None for any.
         high_quality: whether the authors' filter is applied, which also leaves out subjects.
@@ -53,7 +53,7 @@ class SampleFilter:
 
     @property
     def conditions(self) -> list[Condition]:
-        """What is asked of plain columns."""
+        """The conditions on plain columns."""
         found: list[Condition] = [(name, ">=", value) for name, value in self.least.items()]
         if self.duration_s is not None:
             found += [("duration_s", ">=", self.duration_s[0]), ("duration_s", "<=", self.duration_s[1])]
@@ -74,8 +74,8 @@ class Browser:
     """A position in a stream of samples, for one visitor.
 
     Attributes:
-        location: where the dataset lies.
-        sample_filter: what is asked of a sample.
+        location: of the dataset.
+        sample_filter: conditions on a sample.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Browser:
         """Opens the stream.
 
         Args:
-            location: where the dataset lies.
+            location: of the dataset.
             sample_filter: what is asked of a sample, None for nothing.
             hub_only: whether a row that points to files elsewhere than on the Hub is refused, because it is not the
                 owner of this machine who chooses what is read.
 
         Raises:
-            SourceError: there is no dataset.
+            SourceError: the dataset is missing.
             ArgumentError: it cannot be filtered so.
         """
         self.location = location
@@ -114,7 +114,7 @@ class Browser:
         """The next sample.
 
         Raises:
-            SampleError: there is none, or none among the rows that are looked at for one; the position stays.
+            SampleError: there is none, or none among the searched rows; the position does not change.
         """
         with self._lock:
             index = self._position + 1 - self._forgotten
@@ -130,7 +130,7 @@ class Browser:
         """The sample before.
 
         Raises:
-            SampleError: the current one is the first, or the one before is no longer kept; the position stays.
+            SampleError: the current one is the first, or the previous one was dropped; the position does not change.
         """
         with self._lock:
             if self._position <= 0:
@@ -143,15 +143,15 @@ class Browser:
             return self._rows[self._position - self._forgotten]
 
     def _read(self) -> dict[str, Any]:
-        looked = 0
+        searched = 0
         for row in islice(self._stream, MOST_ROWS):
-            looked += 1
+            searched += 1
             if self.sample_filter.has_tags(row):
                 if self._hub_only:
                     _refuse_files_elsewhere(row)
                 return row
-        if looked == MOST_ROWS:
-            raise SampleError(f"none of the next {MOST_ROWS:,} samples has these tags; ask again to look further")
+        if searched == MOST_ROWS:
+            raise SampleError(f"none of the next {MOST_ROWS:,} samples has these tags; search again to continue")
         raise SampleError(
             "there is no further sample of this kind" if self._position >= 0 else "there is no such sample"
         )
@@ -183,7 +183,7 @@ def location_of(text: str, *, hub_only: bool = False) -> DatasetLocation:
 def default_dataset() -> str:
     """Upstream's repo where the Hub answers at once, else `SYNTHETIC`."""
     try:
-        HfApi().dataset_info(DEFAULT_REPO, timeout=_PATIENCE_S)
+        HfApi().dataset_info(DEFAULT_REPO, timeout=_TIMEOUT_S)
     except (HTTPError, OSError):  # no answer, a refusal, or offline mode
         return SYNTHETIC
     return DEFAULT_REPO
@@ -203,6 +203,4 @@ def _refuse_files_elsewhere(row: Mapping[str, Any]) -> None:
         spans = blob.get("spans")
         urls = [span["url"] for span in spans] if spans else [blob.get("path") or ""]
         if blob.get("bytes") is None and not all(url.startswith(_HUB) for url in urls):
-            raise SampleError(
-                f"the {column} of {row['id']} lies elsewhere than on the Hub, where nothing is read from here"
-            )
+            raise SampleError(f"the {column} of {row['id']} is not on the Hub, and files elsewhere are not read here")

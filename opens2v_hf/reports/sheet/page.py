@@ -81,7 +81,7 @@ def place_labels(
     Args:
         corners: (x, y) of the upper left corner of each box.
         sizes: (width, height) of each label, in the same unit.
-        area: (width, height) in which they lie.
+        area: (width, height) of their coordinates.
 
     Returns:
         (x, y) for each: just above its box where there is room, else the next free position below.
@@ -153,7 +153,7 @@ def _clip(clip: ShownClip) -> Mapping[str, Any]:
         ),
         "caption": clip.caption,
         "tags": [
-            ({"pre_define": "always looked for"}.get(kind, kind), ", ".join(words))
+            ({"pre_define": "always searched for"}.get(kind, kind), ", ".join(words))
             for kind, words in clip.tags.items()
             if words
         ],

@@ -1,4 +1,4 @@
-"""Finding a sample of OpenS2V-5M with its pairs and views, wherever it lies, and writing the page about it."""
+"""Find a sample of OpenS2V-5M with its pairs and views, and write the page about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_DIGITS = 15
 
 @dataclass(frozen=True)
 class DatasetLocation:
-    """Where the dataset lies: arguments of the builder.
+    """The location of a dataset: arguments of the builder.
 
     Attributes:
         data_dir: a folder or URL, in the released layout or with converted shards.
@@ -68,7 +68,7 @@ class DatasetLocation:
         """The builder of a config, which skips malformed records; filters, columns and preset are its own.
 
         Raises:
-            SourceError: there is no such dataset, or nothing of the config in it.
+            SourceError: the dataset is missing, or has nothing of the config.
             ArgumentError: arguments do not fit together.
         """
         options = {"data_dir": self.data_dir, "repo": self.repo, "revision": self.revision, "index_dir": self.index_dir}
@@ -91,10 +91,10 @@ def fetch(
     num_frames: int = NUM_FRAMES,
     most_pairs: int | None = None,
 ) -> Shown:
-    """What a sheet about a sample shows.
+    """The content of a sheet about a sample.
 
     Args:
-        location: where the dataset lies.
+        location: of the dataset.
         sample: its id, or `<part>/<id>` where parts share ids, or the number of its row counted from 0.
         config: "regular" for the clip with its pairs and views; "cross_pairs" for the pairs of a sample, of a cluster
             or in a row alone; "views" for the synthesised views alone.
@@ -103,7 +103,7 @@ def fetch(
             over a network for them.
 
     Raises:
-        SampleError: there is no such sample, or its record is malformed.
+        SampleError: the sample is missing, or its record is malformed.
         ImageError: its frame is broken, where views alone are shown.
         SourceError: the dataset cannot be read.
         ArgumentError: an argument cannot be used.
@@ -140,8 +140,8 @@ def complete(
     views = None
     if most_pairs is None and _is_slow(location):
         notes.append(
-            f"Pairs and views were not looked for: {location.name} is in its released layout, of which all would have "
-            "to be read. Convert it, or ask for pairs."
+            f"Pairs and views were not searched for: {location.name} is in its released layout, which would have to be "
+            "read whole. Convert it, or ask for pairs."
         )
     elif most_pairs != 0:
         try:

@@ -1,4 +1,4 @@
-"""What a sheet about a sample of OpenS2V-5M shows: its frames, subjects, pairs and views, as pictures and numbers."""
+"""The content of a sheet about a sample of OpenS2V-5M: frames, subjects, pairs and views, as pictures and numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ShownSubject:
         mask_score: of the segmentation model, 0..1.
         text_similarity: of label and crop.
         aesthetic: of the crop.
-        picture: uint8 [h, w, 4], the subject cut out of the frame; None where there is no frame or no pixel.
+        picture: uint8 [h, w, 4], the subject cut out of the frame; None without a frame or a pixel.
     """
 
     id: int
@@ -92,8 +92,8 @@ class PairSide:
         id: of the sample.
         label: under which the subject was found.
         subject_id: its id within the sample.
-        picture: uint8 [h, w, 4], cut out; None where it cannot be.
-        missing: why there is no picture, in a few words.
+        picture: uint8 [h, w, 4], cut out; None if impossible.
+        missing: why the picture is missing, in a few words.
     """
 
     part: str
@@ -140,7 +140,7 @@ class Shown:
         clip: None where only pairs or views are shown.
         pairs: with the same subject in other clips.
         views: None where the sample has none.
-        notes: what was not looked for or is not there, a sentence each.
+        notes: what was not searched for or is missing, a sentence each.
     """
 
     title: str
@@ -153,7 +153,7 @@ class Shown:
 def shown_clip(row: Mapping[str, Any], *, num_frames: int = 8) -> ShownClip:
     """A decoded row of the config "regular".
 
-    Nothing that the row lacks is an error: it is missing in the picture, and `problems` says why.
+    A missing part of the row is no error: `problems` has the reason.
 
     Args:
         row: with `LazyVideo`, `LazyImage` and `SubjectMask` in it, as the dataset yields it.
@@ -202,7 +202,7 @@ def shown_views(row: Mapping[str, Any]) -> ShownViews:
     """A row of the config "views", its images not decoded.
 
     Raises:
-        ImageError: the frame is broken; a view that is broken is left out, and `problems` says why.
+        ImageError: the frame is broken; a broken view is skipped, and `problems` has the reason.
     """
     main = read_image(read_blob(row["main_image"]), name=f"the frame of the views of {row['id']}")
     views, problems = [], []

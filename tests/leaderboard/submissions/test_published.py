@@ -6,9 +6,9 @@ import re
 
 import pytest
 from datasets import load_dataset
+from huggingface_hub import DatasetCard
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.hub.dataset_card import split_card
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.leaderboard.submissions.published import HEADINGS, TABLES, read_table, write_published
 from opens2v_hf.leaderboard.submissions.record import features_yaml, load_submissions
@@ -61,13 +61,13 @@ def test_plain_datasets_reads_it(tmp_path):
 
 
 def test_the_card_declares_the_records_form():
-    head, _ = split_card((FOLDER / "README.md").read_text("utf-8"))
+    head = DatasetCard.load(FOLDER / "README.md").data
     assert head["dataset_info"]["features"] == features_yaml()
 
 
 def test_a_table_of_another_form_is_told(tmp_path):
     (tmp_path / "results.csv").write_text("Model,TotalScore↑\nplain,50%\n")
-    with pytest.raises(ResultError, match=r"results.csv, row 1: 'plain' is no \[model\]\(link\)"):
+    with pytest.raises(ResultError, match=r"results.csv, row 1: 'plain' is not \[model\]\(link\)"):
         read_table(tmp_path / "results.csv", "open-domain")
     with pytest.raises(ResultError, match="cannot read the table"):
         read_table(tmp_path / "none.csv", "open-domain")

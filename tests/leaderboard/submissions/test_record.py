@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from datasets import load_dataset
 from helpers.submissions import RUBRIC_CAVEAT, make_submission, make_whole_result, replace
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
-from opens2v_hf.hub.dataset_card import join_card
 from opens2v_hf.leaderboard.submissions.checking import validate_file, validate_folder
 from opens2v_hf.leaderboard.submissions.from_result import make_submission as from_result
 from opens2v_hf.leaderboard.submissions.record import (
@@ -54,7 +54,7 @@ def test_plain_datasets_makes_one_table_of_published_and_measured_rows(tmp_path)
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/**/*.json"}]}],
         "dataset_info": {"features": features_yaml()},
     }
-    (tmp_path / "README.md").write_text(join_card(head, "results\n"))
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump(head)}---\nresults\n")
     rows = load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache"))
     by_name = {(row["model"], row["split"]): row for row in rows}
     row = by_name["Model 0", "open-domain"]
@@ -79,7 +79,7 @@ def test_a_path_is_safe_and_says_what_it_holds():
 
 
 def test_what_is_no_record_is_told(tmp_path):
-    with pytest.raises(ResultError, match=r"holds no results: there is no file data/\*\*/\*\.json"):
+    with pytest.raises(ResultError, match=r"must contain results \(no file data/\*\*/\*\.json"):
         load_submissions(tmp_path)
     with pytest.raises(ResultError, match="cannot read results"):
         load_submissions(tmp_path / "none.jsonl")

@@ -121,7 +121,7 @@ def test_who_came_first_owns_the_name_in_a_folder(tmp_path):
     (tmp_path / "loose" / "b.json").write_bytes(later.to_json())
     loose = validate_folder(tmp_path / "loose")
     assert {name: len(problems) for name, problems in loose.items()} == {"a.json": 0, "b.json": 1}
-    with pytest.raises(ArgumentError, match="holds no results"):
+    with pytest.raises(ArgumentError, match="must contain results"):
         validate_folder(hub_folder("metrics", "gmescore"))
 
 

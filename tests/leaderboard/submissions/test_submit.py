@@ -114,7 +114,7 @@ def test_a_submission_from_a_result_to_a_row(loopback_hub, tmp_path):
     )
     assert (duplicate[0], "[duplicate]" in duplicate[1]) == (2, True)
     assert (of_others[0], "'Rocket' belongs to 'alice'" in of_others[1]) == (2, True)
-    assert (closed[0], "is no open pull request" in closed[1]) == (2, True)
+    assert (closed[0], "is not an open pull request" in closed[1]) == (2, True)
 
 
 def test_an_embedded_or_partial_result_is_never_submitted(loopback_hub, tmp_path):

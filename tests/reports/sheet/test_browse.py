@@ -107,7 +107,7 @@ def test_two_clicks_at_once_are_two_steps(location):
 
 
 def test_a_row_that_points_to_this_machine_is_refused_on_a_space(location):
-    with pytest.raises(SampleError, match="lies elsewhere than on the Hub"):
+    with pytest.raises(SampleError, match="is not on the Hub"):
         Browser(location, hub_only=True).next()
     row = Browser(location).next()
     held = {**row, "video": LazyVideo({"bytes": b"x", "path": "/etc/passwd"}), "background": None}

@@ -232,7 +232,7 @@ def test_the_page_has_all_facts_and_images(tmp_path):
     assert record["metadata"]["face_cap_qwen"] in words
     for kind, tags in record["word_tags"].items():
         if tags:
-            assert f"{ {'pre_define': 'always looked for'}.get(kind, kind) } {', '.join(tags)}" in words
+            assert f"{ {'pre_define': 'always searched for'}.get(kind, kind) } {', '.join(tags)}" in words
     for name in ("technical", "motion", "aesthetic", "foreground aesthetic", "background aesthetic"):
         assert re.search(rf"{name} \d", words)
     assert f"frame {start}, annotated frame " in words

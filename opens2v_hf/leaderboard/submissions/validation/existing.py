@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from opens2v_hf.leaderboard.submissions.record import Submission
-from opens2v_hf.leaderboard.submissions.validation.names import look
+from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.results.problem import Problem, shown
 from opens2v_hf.scores.scorecard import COLUMNS
 
@@ -31,7 +31,7 @@ def against_existing(one: Submission, *, existing: Sequence[Submission]) -> Iter
     reported: set[tuple[str, str]] = set()
     for other in existing:
         for problem in _against(one, other):
-            key = (problem.code, look(other.model) if problem.notice else "")
+            key = (problem.code, confusable_key(other.model) if problem.notice else "")
             if key not in reported:
                 reported.add(key)
                 yield problem
@@ -46,13 +46,13 @@ def sender(one: Submission, *, authors: Collection[str] | None) -> Iterator[Prob
 
 def _against(one: Submission, other: Submission) -> Iterator[Problem]:
     owned = one.submitted_by.casefold() == other.submitted_by.casefold()
-    same_look = look(one.model) == look(other.model)
+    same_key = confusable_key(one.model) == confusable_key(other.model)
     if one.model == other.model:
         if not owned:
             what = f"{shown(other.model)} belongs to {shown(other.submitted_by)}, who submitted it first"
             yield Problem("not_the_owner", "model", what, "ask its owner, or give your evaluation a name of its own")
-    elif same_look:
-        what = f"{shown(one.model)} looks like {shown(other.model)}, which is there already"
+    elif same_key:
+        what = f"{shown(one.model)} looks like {shown(other.model)}, which is already in the dataset"
         yield Problem("look_alike", "model", what, "choose a name that cannot be mistaken, or write it as it is there")
     if one.model_id and one.model_id.casefold() == other.model_id.casefold() and not owned:
         what = f"{shown(one.model_id)} belongs to {shown(other.submitted_by)}"
@@ -63,7 +63,7 @@ def _against(one: Submission, other: Submission) -> Iterator[Problem]:
     elif one.model != other.model and one.videos and one.per_video == other.per_video:
         what = f"the per-video values are those of {shown(other.model)}"
         yield Problem("copied_values", "per_video", what, "submit the values of this model's own videos")
-    elif not same_look and (signs := copy_signs(one, other)):
+    elif not same_key and (signs := copy_signs(one, other)):
         what = f"looks like a copy of {shown(other.model)} of {shown(other.submitted_by)} ({'; '.join(signs)})"
         remedy = "a person should compare the videos of both before this is merged"
         yield Problem("looks_copied", "per_video", what, remedy, notice=True)
@@ -71,7 +71,7 @@ def _against(one: Submission, other: Submission) -> Iterator[Problem]:
 
 def _result(one: Submission) -> tuple[object, ...]:
     return (
-        look(one.model), one.split, one.version, one.scoring,
+        confusable_key(one.model), one.split, one.version, one.scoring,
         round(one.total, 9), {name: round(value, 9) for name, value in one.columns.items()},
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Which names of models are too close to each other to stand in one table."""
+"""Names of models that are too similar for one table."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _SEPARATOR = re.compile(r"(?<!\d)\.|\.(?!\d)|[^\w.]|_")
 
 
 @lru_cache(maxsize=4096)
-def look(name: str) -> str:
-    """What a name looks like: two names with the same look are taken for one another.
+def confusable_key(name: str) -> str:
+    """Normalise a name so that visually confusable names compare equal (UTS #39).
 
     Case, accents, separators and letters of other scripts that look like Latin ones make no difference; a point
     between digits does, and is the same as a comma, a colon or a raised point there.
 
     Examples:
-        >>> look("VACE-14B") == look("Vасе 14b")  # the second with Cyrillic letters
+        >>> confusable_key("VACE-14B") == confusable_key("Vасе 14b")  # the second with Cyrillic letters
         True
-        >>> look("Wan2.1") == look("Wan21")
+        >>> confusable_key("Wan2.1") == confusable_key("Wan21")
         False
     """
     return "".join(_reduce(unicodedata.normalize("NFKC", name))).translate(_SAME_LOOK).replace("rn", "m")
 
 
 def name_problems(where: str, name: str) -> Iterator[Problem]:
-    """What is wrong with a name by itself: letters of other scripts between Latin ones that look like them."""
+    """The problems of a single name: letters of other scripts that look like Latin ones, among Latin letters."""
     if not any("a" <= c.lower() <= "z" for c in name):
         if not any(c.isalnum() for c in name):
             yield Problem("no_letters", where, f"{shown(name)} has neither letters nor digits", "give the model's name")
@@ -51,9 +51,9 @@ def name_problems(where: str, name: str) -> Iterator[Problem]:
 def _reduce(name: str) -> Iterator[str]:
     twins = "".join(_latin_twin(character) or character for character in name)
     plain = unicodedata.normalize("NFKD", twins.casefold())
-    kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me") and not is_hidden(c))
-    kept = _POINT.sub(".", kept)
-    yield from "".join(_latin_twin(character) or character for character in _SEPARATOR.sub("", kept)).casefold()
+    visible = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me") and not is_hidden(c))
+    visible = _POINT.sub(".", visible)
+    yield from "".join(_latin_twin(character) or character for character in _SEPARATOR.sub("", visible)).casefold()
 
 
 def _latin_twin(character: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading a file that nobody vouches for: bounded in size and depth, and strictly JSON."""
+"""Read an untrusted JSON file, strictly, with limits on size and depth."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def read_file(path: Path) -> bytes:
     """A file's content; a file that is too large is not read.
 
     Raises:
-        SubmissionError: there is no such file, or it cannot be read.
+        SubmissionError: the file is missing or cannot be read.
     """
     try:
         if not path.is_file():
-            raise _refused("not_a_file", f"{shown(path)} is no file", "give a submission's JSON file")
+            raise _refused("not_a_file", f"{shown(path)} is not a file", "give a submission's JSON file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
@@ -59,7 +59,7 @@ def parse(content: bytes, *, bom: bool = False) -> Any:
     try:
         text = content.decode("utf-8-sig" if bom else "utf-8")
         if text.startswith("\ufeff"):
-            what = "the file begins with a byte order mark, with which it is no JSON"
+            what = "the file begins with a byte order mark, which JSON does not allow"
             raise _refused("not_json", what, "save it as UTF-8 without one")
         _refuse_depth(text)
         value = json.loads(
@@ -76,7 +76,7 @@ def parse(content: bytes, *, bom: bool = False) -> Any:
         what = "a text holds half of a surrogate pair"
         raise _refused("not_utf8", what, "write characters as UTF-8") from error
     except json.JSONDecodeError as error:
-        what = f"the file is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        what = f"the file is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         raise _refused("not_json", what, "submit the file that `opens2v push` writes") from error
     return value
 
@@ -99,13 +99,13 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _refused("duplicate_key", f"the key {shown(key)} is there twice in an object", "keep one of them")
+            raise _refused("duplicate_key", f"the key {shown(key)} occurs twice in an object", "keep one of them")
         found[key] = value
     return found
 
 
 def _refuse_constant(word: str) -> float:
-    raise _refused("not_finite", f"{word} is no number of JSON", "write null where there is no value")
+    raise _refused("not_finite", f"{word} is not a JSON number", "write null for a missing value")
 
 
 def _finite(text: str) -> float:

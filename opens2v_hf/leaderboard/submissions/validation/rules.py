@@ -1,4 +1,4 @@
-"""What makes a submission acceptable: rules that take it and give what is wrong with it.
+"""Rules of acceptance: each takes a submission and yields its problems.
 
 Each holds by itself; `validate_submission` runs all of them and gives all problems at once.
 """
@@ -55,25 +55,25 @@ RAW_RANGES: Mapping[str, tuple[float, float]] = {
 
 RELEASED_SHARE = 0.5
 """Released scoring leaves out videos in which no subject or no face is found. A column that leaves out more than half
-of the videos that it applies to says little of the benchmark: who keeps the best few alone would lead it."""
+of the videos that it applies to is not representative: the best few videos alone would lead the benchmark."""
 
 _FEW = 3
 
 
 def names_and_links(one: Submission) -> Iterator[Problem]:
-    """What is shown and clicked on."""
+    """Displayed text and links."""
     yield from text_problems("model", one.model, longest=MODEL_LENGTH, shortest=1)
     yield from name_problems("model", one.model)
     yield from text_problems("team", one.team, longest=TEAM_LENGTH, shortest=1)
     yield from name_problems("team", one.team)
     yield from link_problems("link", one.link)
     if one.model_id and not _REPO_ID.fullmatch(one.model_id):
-        yield Problem("model_id", "model_id", f"{shown(one.model_id)} is no repo id", "give org/name, or nothing")
+        yield Problem("model_id", "model_id", f"{shown(one.model_id)} is not a repo id", "give org/name, or nothing")
     if not _USER.fullmatch(one.submitted_by):
-        what = f"{shown(one.submitted_by)} is no name of a user or organisation"
+        what = f"{shown(one.submitted_by)} is not the name of a user or organisation"
         yield Problem("user", "submitted_by", what, "give your name on the Hub")
     if not one.link and not one.model_id:
-        yield Problem("no_page", "link", "is empty, and there is no model_id", "give one of them")
+        yield Problem("no_page", "link", "is empty, and so is model_id", "give one of them")
 
 
 def time_of_submission(one: Submission, *, now: datetime) -> Iterator[Problem]:
@@ -84,7 +84,7 @@ def time_of_submission(one: Submission, *, now: datetime) -> Iterator[Problem]:
         when = None
     if when is None:
         remedy = "write UTC as YYYY-MM-DD hh:mm:ss"
-        yield Problem("time", "submitted_at", f"{shown(one.submitted_at)} is no time", remedy)
+        yield Problem("time", "submitted_at", f"{shown(one.submitted_at)} is not a time", remedy)
     elif not _EARLIEST <= when.replace(tzinfo=UTC) <= now + timedelta(days=1):
         remedy = "give the time of the submission in UTC"
         yield Problem("time", "submitted_at", f"{shown(one.submitted_at)} cannot be", remedy)
@@ -143,12 +143,12 @@ def edition_of_numbers(one: Submission) -> Iterator[Problem]:
 
 
 def _provenance_text(made: Provenance) -> Iterator[Problem]:
-    yield from _place("provenance.source", made.source)
-    yield from _place("provenance.benchmark.source", made.benchmark.source)
+    yield from _source("provenance.source", made.source)
+    yield from _source("provenance.benchmark.source", made.benchmark.source)
     yield from text_problems("provenance.benchmark.prompt_file", made.benchmark.prompt_file, longest=TEXT_LENGTH)
     for index, package in enumerate(made.packages):
         if not _WORD.fullmatch(package.name) or not _PACKAGE_VERSION.fullmatch(package.version):
-            what = f"{shown(package.name)} {shown(package.version)} is no package with its version"
+            what = f"{shown(package.name)} {shown(package.version)} is not a package with its version"
             yield Problem("package", f"provenance.packages[{index}]", what, "give e.g. torch 2.8.0")
     for index, model in enumerate(made.model_entries):
         where = f"provenance.models[{index}]"
@@ -160,10 +160,10 @@ def _provenance_text(made: Provenance) -> Iterator[Problem]:
         if entry.metric != GENERATION:
             yield from _metric(f"{where}.metric", entry.metric)
         if not _WORD.fullmatch(entry.option):
-            yield Problem("option", f"{where}.option", f"{shown(entry.option)} is no option", "give its name")
+            yield Problem("option", f"{where}.option", f"{shown(entry.option)} is not an option", "give its name")
         yield from text_problems(f"{where}.value", entry.value, longest=OPTION_LENGTH, shortest=1, markup=False)
         if not _is_json(entry.value):
-            yield Problem("option", f"{where}.value", f"{shown(entry.value)} is no JSON", "write the value as JSON")
+            yield Problem("option", f"{where}.value", f"{shown(entry.value)} is not JSON", "write the value as JSON")
     for index, caveat in enumerate(made.caveats):
         where = f"provenance.caveats[{index}]"
         if caveat.metric != GENERATION:
@@ -174,21 +174,21 @@ def _provenance_text(made: Provenance) -> Iterator[Problem]:
     yield from _doubles("options", ((entry.metric, entry.option) for entry in made.options))
 
 
-def _place(where: str, place: str) -> Iterator[Problem]:
+def _source(where: str, source: str) -> Iterator[Problem]:
     """A page, a repo of the Hub, or a name."""
-    if place.startswith("hf://"):
-        if len(place) > TEXT_LENGTH or not _HUB_PLACE.fullmatch(place):
+    if source.startswith("hf://"):
+        if len(source) > TEXT_LENGTH or not _HUB_PLACE.fullmatch(source):
             remedy = "give hf://datasets/org/name@commit"
-            yield Problem("hub_place", where, f"{shown(place)} is no dataset repo", remedy)
-    elif "://" in place:
-        yield from link_problems(where, place)
+            yield Problem("hub_place", where, f"{shown(source)} is not a dataset repo", remedy)
+    elif "://" in source:
+        yield from link_problems(where, source)
     else:
-        yield from text_problems(where, place, longest=TEXT_LENGTH)
+        yield from text_problems(where, source, longest=TEXT_LENGTH)
 
 
 def _metric(where: str, metric: str) -> Iterator[Problem]:
     if metric not in COLUMNS:
-        yield Problem("metric", where, f"{shown(metric)} is no column", f"use one of: {', '.join(COLUMNS)}")
+        yield Problem("metric", where, f"{shown(metric)} is not a column", f"use one of: {', '.join(COLUMNS)}")
 
 
 def _doubles(name: str, keys: Iterable[tuple[str, ...]]) -> Iterator[Problem]:
@@ -216,10 +216,10 @@ def columns_and_total(one: Submission) -> Iterator[Problem]:
     for name in (name for name in one.columns if name not in known):
         yield Problem("column_unknown", f"columns.{name}", f"{one.split} has no such column", "leave it null")
     for name, value in wrong.items():
-        what, remedy = f"{shown(value)} lies outside 0..1", "give the normalised value, not percent or raw"
+        what, remedy = f"{shown(value)} is outside 0..1", "give the normalised value, not percent or raw"
         yield Problem("out_of_range", f"columns.{name}", what, remedy)
     if not (math.isfinite(one.total) and 0.0 <= one.total <= 1.0):
-        yield Problem("out_of_range", "total", f"{shown(one.total)} lies outside 0..1", "give it in 0..1")
+        yield Problem("out_of_range", "total", f"{shown(one.total)} is outside 0..1", "give it in 0..1")
     elif not missing and not wrong:
         expected = total_of(one.columns, one.split, one.version)
         if abs(expected - one.total) > TOTAL_TOLERANCE:
@@ -228,7 +228,7 @@ def columns_and_total(one: Submission) -> Iterator[Problem]:
     for name, count in one.num_videos.items():
         most = len(applicable_ids(name, one.split))
         if not 0 <= count <= most:
-            what = f"{shown(count)} lies outside 0..{most}"
+            what = f"{shown(count)} is outside 0..{most}"
             yield Problem("out_of_range", f"num_videos.{name}", what, "count the videos that the column rests on")
 
 
@@ -236,7 +236,7 @@ def videos(one: Submission) -> Iterator[Problem]:
     """Ids and raw values that cannot be, and columns and counts that do not follow from them."""
     if not one.videos:
         if one.num_videos:
-            what = "is given, and there are no per-video values to count"
+            what = "is given without per-video values"
             yield Problem("count_mismatch", "num_videos", what, "leave it null")
         return
     problems = [*_ids(one)] or [*_raw_values(one)]
@@ -276,7 +276,7 @@ def _raw_values(one: Submission) -> Iterator[Problem]:
         wrong = [i for i, value in values.items() if not (math.isfinite(value) and low <= value <= high)]
         stray = [i for i in values if i not in applies]
         if wrong:
-            what = f"{shown(values[wrong[0]])} lies outside {low:g}..{high:g}, {len(wrong)} such values"
+            what = f"{shown(values[wrong[0]])} is outside {low:g}..{high:g}, {len(wrong)} such values"
             yield Problem("out_of_range", f"per_video[{wrong[0]}].{name}", what, "give the metric's raw value")
         if stray:
             what = f"has a value where {name} does not apply, {len(stray)} such values"

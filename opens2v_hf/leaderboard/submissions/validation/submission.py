@@ -22,14 +22,14 @@ def validate_submission(
     allow_published: bool = False,
     now: datetime | None = None,
 ) -> list[Problem]:
-    """What is wrong with a submission. Whatever it is given, it returns; it never raises for what a file holds.
+    """The problems of a submission; no content raises.
 
     Args:
         submission: a record, the content of a file, or a file by its path.
         existing: the submissions that are there already.
         authors: names on the Hub of who sent it: their own and those of their organisations; None where that is not
             known, and `submitted_by` is not compared.
-        path: where it lies in the results dataset; None where that is not known.
+        path: in the results dataset; None if unknown.
         allow_published: whether it may be a row taken over from a published table, without per-video values.
         now: the present, UTC.
 
@@ -45,7 +45,7 @@ def validate_submission(
     try:
         num_bytes = len(one.to_json())
     except ValueError:
-        remedy = "give finite numbers, and None where there is no value"
+        remedy = "give finite numbers, and None for a missing value"
         return [Problem("not_finite", "", "a number is not finite", remedy)]
     if num_bytes > reading.MAX_BYTES:
         return [reading.too_large(num_bytes)]
@@ -66,4 +66,4 @@ def validate_submission(
 def _lies_where_it_belongs(one: Submission, *, path: str | None) -> list[Problem]:
     if path is None or path == one.path:
         return []
-    return [Problem("path", "", f"lies at {shown(path)}", f"a record with this content belongs at {one.path}")]
+    return [Problem("path", "", f"is at {shown(path)}", f"a record with this content belongs at {one.path}")]

@@ -27,7 +27,7 @@ the empty braille cell."""
 
 
 def text_problems(where: str, text: str, *, longest: int, shortest: int = 0, markup: bool = True) -> Iterator[Problem]:
-    """What is wrong with a piece of text.
+    """The problems of a text.
 
     Args:
         where: the field.

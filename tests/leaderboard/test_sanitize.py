@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from opens2v_hf.leaderboard.outside import plain, spreadsheet_text, web_link
+from opens2v_hf.leaderboard.sanitize import plain, spreadsheet_text, web_link
 
 
 def test_plain_text_is_one_line_of_characters_that_are_seen():

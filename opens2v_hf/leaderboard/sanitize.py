@@ -1,4 +1,4 @@
-"""Words and addresses that come from outside, made fit to be shown: names, teams, links, cells of a spreadsheet."""
+"""Text of submissions made safe to display: names, teams, links, cells of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from opens2v_hf.hub.links import link_problems
 
 LONGEST_NAME = 80
 _FORMULA_START = re.compile(r"(?:^|(?<=;))(\s*)(?=[=+\-@＝＋－＠−|%])")
-"""Where a spreadsheet takes what follows for a formula: a cell begins, or does where semicolons part the cells."""
+"""The start of a formula in a spreadsheet: at the start of a cell, or after a semicolon, which may separate cells."""
 
 
 def plain(text: str, *, longest: int = LONGEST_NAME) -> str:
-    r"""Text on one line, without characters that are not seen or that turn the direction of writing, and not too long.
+    r"""Text on one line, without invisible and direction characters, and cut to a length.
 
-    Escaping it is the business of whatever shows it.
+    It is not escaped.
 
     Example:
         >>> plain("VACE\u202e-14B\n\x00"), plain("x" * 100, longest=5)
@@ -29,7 +29,7 @@ def plain(text: str, *, longest: int = LONGEST_NAME) -> str:
 
 
 def web_link(link: str) -> str | None:
-    """The address of a public page on the web as given, or None where it is something else.
+    """The address of a public web page, unchanged; None for anything else.
 
     Example:
         >>> web_link("https://github.com/ali-vilab/VACE")
@@ -41,7 +41,7 @@ def web_link(link: str) -> str | None:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Text that a spreadsheet takes as text: what would be read as a formula gets an apostrophe before it.
+    """Text for a spreadsheet, with an apostrophe before the start of a formula.
 
     Example:
         >>> spreadsheet_text("=HYPERLINK(1)"), spreadsheet_text("VACE-14B")
