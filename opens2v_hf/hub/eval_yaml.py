@@ -56,9 +56,11 @@ def check_eval_yaml(content: str) -> EvalYaml:
         ResultError: it is not YAML, a field is missing, or the framework is not registered with the Hub.
     """
     try:
-        found = EvalYaml.model_validate(yaml.safe_load(content))
-    except yaml.YAMLError as error:
+        value = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise ResultError(f"{FILE} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    try:
+        found = EvalYaml.model_validate(value)
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
         raise ResultError(f"{FILE} would be refused by the Hub: {reasons}") from error

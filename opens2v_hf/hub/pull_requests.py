@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from opens2v_hf.errors import HubError
 from opens2v_hf.hub.client import TOKENS_PAGE, HubUser, hub_errors
 
 OPEN = ("open", "draft")
+MAX_BYTES = 4 << 20
+"""Of a file that is read as text."""
 _NEEDS_NO_RIGHT = "a pull request needs no right to write to the repo, so leave `direct=True` out"
 
 
@@ -131,6 +134,8 @@ def read_text(api: HfApi, target: Target, path: str) -> str:
         except RemoteEntryNotFoundError:
             return ""
     try:
+        if os.path.getsize(local) > MAX_BYTES:
+            raise HubError(f"{path} of {target.repo_id} must have at most {MAX_BYTES:,} bytes")
         with open(local, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:

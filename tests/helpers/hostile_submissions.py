@@ -53,6 +53,16 @@ IN_NAMES = {
     "address": ("see https://evil.example", "markup"),
     "javascript": ("javascript:alert(1)", "markup"),
     "quote": ('A" onclick="x', "markup"),
+    "open_entity": ("A &#x3C", "markup"),
+    "percent_encoded": ("%3Cscript%3E", "markup"),
+    "mention": ("Model @everyone", "markup"),
+    "reference": ("Model #1", "markup"),
+    "emoji_code": ("Model :crown:", "markup"),
+    "underscores": ("__Best__", "markup"),
+    "mail": ("mailto:a", "markup"),
+    "mail_address": ("me@evil.example", "markup"),
+    "no_scheme": ("//evil.example", "markup"),
+    "minus_sign": ("\u22122+3+cmd", "formula"),
     "equals": ('=HYPERLINK("https://evil.example")', "formula"),
     "plus": ("+1+cmd", "formula"),
     "minus": ("-2+3+cmd", "formula"),
@@ -141,6 +151,8 @@ VALUES: dict[str, dict[str, tuple[Any, str]]] = {
         "space": ("org/na me", "model_id"),
         "markup": ("<b>/x", "model_id"),
         "one_word": ("org", "model_id"),
+        "two_hyphens": ("a--b/c", "model_id"),
+        "git": ("org/name.git", "model_id"),
         "others": ("alice/vace", "not_the_owner"),
         "others_in_capitals": ("Alice/VACE", "not_the_owner"),
     },
@@ -186,6 +198,7 @@ LOOK_ALIKES = {
     "underscore": "VACE_14B",
     "nothing": "VACE14B",
     "accent": "VÁCE-14B",
+    "iota_below": "VACE-14B\u0345",
     "letter_for_digit": "VACE-l4B",
     "capital_i": "VACE-I4B",
     "dash": "VACE–14B",
@@ -201,9 +214,15 @@ LOOK_ALIKES = {
 
 def hostile_submissions(seed: int = 0) -> list[Hostile]:
     """All of them; the seed decides the numbers in them, and which entries are meddled with."""
+    base = make_submission(SPLIT, seed, model=f"Rocket {seed}", submitted_by="mallory")
+    return [*_text(base), *seeded_submissions(seed), *_against(base)]
+
+
+def seeded_submissions(seed: int) -> list[Hostile]:
+    """Those that depend on the seed."""
     draw = random.Random(seed)
     base = make_submission(SPLIT, seed, model=f"Rocket {seed}", submitted_by="mallory")
-    return [*_text(base), *_numbers(base, draw), *_files(base, draw), *_provenance(base, draw), *_against(base)]
+    return [*_numbers(base, draw), *_files(base, draw), *_provenance(base, draw)]
 
 
 def _changed(base: Submission, change: Callable[[Record], None]) -> bytes:
@@ -382,6 +401,9 @@ def _provenance(base: Submission, draw: random.Random) -> Iterator[Hostile]:
     option = {"metric": "gmescore", "option": "num_frames", "value": "32"}
     for name, change, code in (
         ("no JSON", {"value": "{"}, "option"),
+        ("NaN", {"value": "NaN"}, "option"),
+        ("a number beyond floats", {"value": "1e999"}, "option"),
+        ("a key twice", {"value": '{"a": 1, "a": 2}'}, "option"),
         ("deep JSON", {"value": deep}, "length"),
         ("hidden character", {"value": '"\u202e"'}, "hidden_character"),
         ("a name with markup", {"option": "<b>"}, "option"),

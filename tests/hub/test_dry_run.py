@@ -2,12 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import httpx
 import pytest
-from helpers.hub_commands import opens2v
+from helpers.hub_commands import opens2v, opens2v_with
 from helpers.submissions import make_submission, make_whole_result, total_of_seed
 
 from opens2v_hf.cli import main
@@ -36,21 +34,13 @@ def hub(loopback_hub):
         ["model", "bob/dry-gated", {"README.md": "m"}],
         ["dataset", "bob/dry-data", {"README.md": "d"}],
     ]
-    loopback_hub.run(PREPARE, json.dumps(repos))
+    loopback_hub.forked(PREPARE, json.dumps(repos))
     return loopback_hub
 
 
 @pytest.fixture
 def result(tmp_path):
     return make_whole_result("human-domain", 1).save(tmp_path / "human-domain.json")
-
-
-def call(environment, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "opens2v_hf", *map(str, words)], env=environment, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -85,27 +75,28 @@ def test_a_pull_request_that_is_open_is_named(hub, result):
 
 
 def test_without_a_token_it_fails_as_well(hub, result):
-    code, out, err = call({**hub.environment(), "HF_TOKEN": ""}, "push", result, "--model", "a/b", "--dry-run")
+    code, out, err = opens2v_with({"HF_TOKEN": ""}, hub, "push", result, "--model", "a/b", "--dry-run")
     assert (code, out) == (2, "")
     assert "needs a token" in err
 
 
 @pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
 def test_without_a_way_to_the_hub_it_shows_what_it_can(hub, result, environment):
-    env = {**hub.environment(user="alice"), **environment}
-    code, out, err = call(env, "push", result, "--model", "bob/dry-model", "--results", "org/r", *ROW, "--dry-run")
+    env = {"HF_TOKEN": "hf_loopback_alice", **environment}
+    push = ["push", result, "--model", "bob/dry-model"]
+    code, out, err = opens2v_with(env, hub, *push, "--results", "org/r", *ROW, "--dry-run")
     assert (code, err) == (1, "")
     assert f"+  value: {round(100 * total_of_seed('human-domain', 1), 2)}" in out
     assert "+++ b/data/human-domain/rocket/" in out
     assert out.count("this would be proposed; the present files were not read: ") == 2
-    code, out, err = call(env, "push", result, "--model", "bob/dry-model")
+    code, out, err = opens2v_with(env, hub, *push)
     assert (code, out) == (2, "")  # and the push itself fails
 
 
 def test_a_record_that_is_refused_is_so_without_a_hub(hub, tmp_path):
     embedded = make_whole_result("human-domain", 1, embedded=True).save(tmp_path / "embedded.json")
-    env = {**hub.environment(user="alice"), "HF_HUB_OFFLINE": "1"}
-    code, _, err = call(env, "push", embedded, "--results", "org/r", *ROW, "--dry-run")
+    env = {"HF_TOKEN": "hf_loopback_alice", "HF_HUB_OFFLINE": "1"}
+    code, _, err = opens2v_with(env, hub, "push", embedded, "--results", "org/r", *ROW, "--dry-run")
     assert code == 2
     assert "[embedded]" in err
 

@@ -95,7 +95,7 @@ def test_plain_libraries_read_it(loopback_hub, published, tmp_path):
 def test_a_result_becomes_a_row_on_both_leaderboards(loopback_hub, published, tmp_path):
     hub = loopback_hub
     path = make_whole_result(seed=3).save(tmp_path / "result.json")
-    hub.run("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1])", MODEL, user="alice")
+    hub.forked("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1])", MODEL, user="alice")
     to_model = ["--model", MODEL, "--benchmark", f"{ORG}/opens2v-eval"]
     to_results = ["--results", f"{ORG}/opens2v-results", "--name", "Rocket", "--team", "Team", "--venue", "Open-Source"]
     (code, printed), (checked, said) = (
@@ -108,7 +108,7 @@ def test_a_result_becomes_a_row_on_both_leaderboards(loopback_hub, published, tm
         f"{ORG}/opens2v-results: opened a pull request",
     ]
     assert (checked, said) == (0, "1 of 1 acceptable\n")
-    seen = json.loads(hub.run(AFTERWARDS))
+    seen = json.loads(hub.forked(AFTERWARDS))
     total = total_of_seed("open-domain", 3)
     assert seen["counts"] == [42, 43, 43]
     assert seen["row"] == [MODEL, "alice", pytest.approx(total), 180]

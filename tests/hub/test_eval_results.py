@@ -49,9 +49,10 @@ def test_a_file_that_the_hub_would_refuse_is_not_published(changes, said):
         check_eval_yaml(yaml.safe_dump({**good, **changes}))
 
 
-def test_a_file_that_is_no_yaml_is_not_published():
+@pytest.mark.parametrize("content", ["a: [", "[" * 5_000, "date: 2026-13-45", "a: !!python/object/apply:os.getcwd []"])
+def test_a_file_that_is_not_yaml_is_not_published(content):
     with pytest.raises(ResultError, match="cannot be read as YAML"):
-        check_eval_yaml("a: [")
+        check_eval_yaml(content)
 
 
 @pytest.mark.parametrize(("split", "weights"), [("open-domain", OPEN_WEIGHTS), ("human-domain", HUMAN_WEIGHTS)])

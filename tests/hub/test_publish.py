@@ -105,7 +105,7 @@ def sources(tmp_path_factory):
 def published(loopback_hub, sources):
     """What the first run printed."""
     benchmark, converted = sources
-    return loopback_hub.run(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
+    return loopback_hub.forked(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
 
 
 def changes(hub) -> list[str]:
@@ -145,7 +145,7 @@ def test_a_second_run_uploads_nothing(loopback_hub, published, sources):
     assert "space org/gmescore: create; add " in published
     before = changes(loopback_hub)
     assert before
-    again = loopback_hub.run(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
+    again = loopback_hub.forked(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
     assert changes(loopback_hub) == before
     assert len(again.splitlines()) == len(repo_names())
     assert all(": up to date, " in line for line in again.splitlines())
@@ -154,11 +154,11 @@ def test_a_second_run_uploads_nothing(loopback_hub, published, sources):
 def test_other_shards_take_the_place_of_the_old_ones_in_one_commit(loopback_hub, published, tmp_path):
     other = convert_to(tmp_path / "other", json_step=4_000)
     before = changes(loopback_hub)
-    dry = loopback_hub.run(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--dry-run")
+    dry = loopback_hub.forked(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--dry-run")
     assert dry.startswith("dataset org/opens2v-5m: update; add ")
     assert "delete 2 files" in dry  # a shard of each of the two parts
     assert changes(loopback_hub) == before
-    loopback_hub.run(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--yes")
+    loopback_hub.forked(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--yes")
     commits = [request for request in changes(loopback_hub)[len(before) :] if request.endswith("/commit/main")]
     assert len(commits) == 1
     tree = httpx.get(f"{loopback_hub.url}/api/datasets/org/opens2v-5m/tree/main/data/regular").json()

@@ -2,16 +2,13 @@
 
 import json
 import socket
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import httpx
 import pytest
 import yaml
-from helpers.hub_commands import opens2v
-from helpers.loopback_hub.fixture import run_python
+from helpers.hub_commands import opens2v, opens2v_with
 from helpers.submissions import make_whole_result, total_of_seed
 
 FILE = ".eval_results/opens2v-eval.yaml"
@@ -42,7 +39,7 @@ def write(folder, name="result", **options):
 
 
 def prepare(hub, *repos):
-    hub.run(PREPARE, json.dumps([["dataset", BENCHMARK, {"README.md": "benchmark"}], *repos]))
+    hub.forked(PREPARE, json.dumps([["dataset", BENCHMARK, {"README.md": "benchmark"}], *repos]))
 
 
 def file_of(hub, model, revision="main"):
@@ -102,7 +99,7 @@ def test_a_pull_request_that_is_updated_and_a_commit(loopback_hub, tmp_path):
     assert "up to date" in direct_again[1]
     assert len(pull_requests(hub, model)) == 2
     assert len(file_of(hub, model)) == 1 + 1
-    rows, results = map(json.loads, hub.run(BOARD, BENCHMARK, model).splitlines())
+    rows, results = map(json.loads, hub.forked(BOARD, BENCHMARK, model).splitlines())
     total = round(100 * total_of_seed("human-domain", 1), 2)
     assert rows[0][:4] == [1, model, total, None]
     assert "60 of 60 videos" in rows[0][4]
@@ -174,7 +171,7 @@ print(open(api.hf_hub_download(repo_id, "file.txt")).read())
 
 def test_what_somebody_else_has_written_meanwhile_stays(loopback_hub):
     prepare(loopback_hub, ["model", "bob/raced-model", {}])
-    message, content = loopback_hub.run(RACE, user="bob").splitlines()
+    message, content = loopback_hub.forked(RACE, user="bob").splitlines()
     assert message.startswith("the repo has changed meanwhile; run the command again")
     assert content == "theirs"
 
@@ -192,7 +189,7 @@ print(opens2v_hf.push(result, "bob/python-model", direct=True, benchmark="org/be
 
 def test_a_result_pushes_itself(loopback_hub, tmp_path):
     prepare(loopback_hub, ["model", "bob/python-model", {}])
-    printed = loopback_hub.run(PUSH, write(tmp_path), user="bob")
+    printed = loopback_hub.forked(PUSH, write(tmp_path), user="bob")
     assert printed.split() == ["False", "True", "True", "True"]
     assert len(file_of(loopback_hub, "bob/python-model")) == 1
 
@@ -241,17 +238,14 @@ print(main(["push", sys.argv[1], "--model", "bob/x"]))
 def test_a_hub_that_never_answers_is_not_waited_for(loopback_hub, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        environment = {**loopback_hub.environment(), "HF_ENDPOINT": url}
-        assert run_python(IMPATIENT, write(tmp_path), env=environment) == "2\n"
+        assert loopback_hub.fork(IMPATIENT, write(tmp_path), environment={"HF_ENDPOINT": url})[1] == "2\n"
 
 
 def check_that_it_is_told(loopback_hub, tmp_path, environment, said):
-    path = write(tmp_path)
-    command = [sys.executable, "-m", "opens2v_hf", "push", str(path), "--model", "bob/x"]
-    env = {**loopback_hub.environment(user="secret-name"), **environment}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "secret-name" not in done.stderr
+    environment = {"HF_TOKEN": "hf_loopback_secret-name", **environment}
+    code, out, err = opens2v_with(environment, loopback_hub, "push", write(tmp_path), "--model", "bob/x")
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert "secret-name" not in err

@@ -250,7 +250,7 @@ print(json.dumps([made.is_upstream, made.result.source, [video.file for video in
 
 
 def test_upstreams_own_videos(place, tmp_path, loopback_hub):
-    is_upstream, source, files = json.loads(loopback_hub.run(UPSTREAM, place, tmp_path / "out").splitlines()[-1])
+    is_upstream, source, files = json.loads(loopback_hub.forked(UPSTREAM, place, tmp_path / "out").splitlines()[-1])
     assert is_upstream
     assert re.fullmatch(r"hf://datasets/BestWishYsh/OpenS2V-Eval@\w+/Results/VACE-1\.3B", source)
     assert sorted(files) == [f"Results/VACE-1.3B/{sample_id}.mp4" for sample_id in sorted(IDS)]

@@ -116,7 +116,7 @@ def test_a_walk_with_the_hub(loopback_hub, tmp_path):
     write_records(tmp_path / "second", [measured("Beta", 0.1, seed=1)])
     upload = measured("Gamma", 0.2, seed=2)
     (tmp_path / "upload.json").write_bytes(upload.to_json())
-    printed = loopback_hub.run(WALK, tmp_path, f"notes; {EMBEDDED_NOTE}", home=tmp_path / "home")
+    printed = loopback_hub.forked(WALK, tmp_path, f"notes; {EMBEDDED_NOTE}")
     seen = json.loads(printed)
     assert "hf_visitor" not in printed
     assert seen["first"][:2] == [["Alpha"], True]

@@ -9,4 +9,5 @@ trees, downloads with ranges, community evaluation results and the leaderboards 
     routes.py        which handler answers which request
     __main__.py      `python -m helpers.loopback_hub PORT`: the server
     fixture.py       the pytest fixture `loopback_hub`
+    forks.py         a process that runs code of tests in forks
 """

@@ -42,6 +42,8 @@ COPIES = {
     "squeezed": lambda name, i, value: RANGES[name][0] + math.sqrt(abs(value - RANGES[name][0])),
     "noise of 2 %": lambda name, i, value: value + noise(name, i, 0.02),
     "every third video made up": lambda name, i, value: value + noise(name, i, 1) * (hash_of(i) % 3 == 0),
+    "two thirds made up": lambda name, i, value: value + noise(name, i, 1) * (hash_of(i) % 3 != 0),
+    "reversed": lambda name, i, value: sum(RANGES[name]) - value,
     "one column copied": lambda name, i, value: (
         value if name == "gmescore" else abs(noise(name, i, 0.99)) + RANGES[name][0]
     ),
@@ -61,10 +63,11 @@ def test_a_copy_is_shown_to_a_person(kind):
     assert "looks like a copy of 'VACE-14B' of 'alice'" in problem.what
 
 
-def test_values_that_were_handed_to_other_videos_are_still_theirs():
+@pytest.mark.parametrize("added", [0.0, 1e-5])
+def test_values_that_were_given_to_other_videos_are_found(added):
     columns = {name: [values[name] for values in THEIRS.per_video.values() if name in values] for name in RANGES}
     taken = {name: iter(values[1:] + values[:1]) for name, values in columns.items()}
-    copy = with_values(THEIRS, lambda name, i, value: next(taken[name]), model="Rocket", submitted_by="mallory")
+    copy = with_values(THEIRS, lambda name, i, value: next(taken[name]) + added, model="Rocket", submitted_by="mallory")
     assert [problem.code for problem in validate_submission(copy, existing=[THEIRS])] == ["looks_copied"]
 
 
@@ -127,6 +130,18 @@ def test_a_name_that_could_begin_an_attribute_is_refused(name):
     assert "markup" in [problem.code for problem in problems]
 
 
-@pytest.mark.parametrize("name", ["Humanity's Model", "Model cfg=7.5", "Wan2.1 (on H100)", "L'Onde 2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Text&Image",
+        "Model@720p",
+        "a__b",
+        "Ours: 50% faster",
+        "Humanity's Model",
+        "Model cfg=7.5",
+        "Wan2.1 (on H100)",
+        "L'Onde 2",
+    ],
+)
 def test_names_as_models_have_them_are_accepted(name):
     assert validate_submission(make_submission(model=name)) == []

@@ -1,13 +1,11 @@
 """Submitting to a results dataset on a Hub on loopback, and validating what was submitted."""
 
 import json
-import subprocess
-import sys
 
 import httpx
 import pytest
 from helpers.hostile_submissions import SPLIT, hostile_submissions
-from helpers.hub_commands import opens2v
+from helpers.hub_commands import opens2v, opens2v_with
 from helpers.submissions import make_submission, make_whole_result
 
 SEED = """
@@ -57,7 +55,7 @@ print(json.dumps([[one.model, one.submitted_by, one.split] for one in load_submi
 
 def seed(hub, repo_id, *submissions):
     files = {one.path: one.to_json().decode("latin-1") for one in submissions}
-    hub.run(SEED, repo_id, json.dumps({"README.md": "results", **files}))
+    hub.forked(SEED, repo_id, json.dumps({"README.md": "results", **files}))
 
 
 def tree(hub, repo_id):
@@ -70,7 +68,7 @@ def pull_requests(hub, repo_id):
 
 
 def loaded(hub, repo_id):
-    return json.loads(hub.run(LOAD, repo_id))
+    return json.loads(hub.forked(LOAD, repo_id))
 
 
 def row(result, repo_id, name, **options):
@@ -106,7 +104,7 @@ def test_a_submission_from_a_result_to_a_row(loopback_hub, tmp_path):
     assert tree(hub, repo_id) == before
     checked = opens2v(hub, ["validate", f"{repo_id}#1"], ["validate", f"{hub.url}/datasets/{repo_id}/discussions/1"])
     assert checked == [(0, "1 of 1 acceptable\n")] * 2
-    hub.run(MERGE, repo_id, "[1]")
+    hub.forked(MERGE, repo_id, "[1]")
     assert loaded(hub, repo_id) == [["Rocket", "alice", SPLIT], ["VACE-14B", "bob", SPLIT]]
     duplicate, of_others, closed = (
         *opens2v(hub, row(other, repo_id, "Rocket"), user="alice"),
@@ -158,13 +156,13 @@ def test_ten_at_once_and_none_is_lost(loopback_hub, tmp_path):
     """
     for number in range(10):
         make_whole_result(SPLIT, number).save(tmp_path / f"{number}.json")
-    hub.run(submit, repo_id, tmp_path)
+    hub.forked(submit, repo_id, tmp_path)
     opened = pull_requests(hub, repo_id)
     numbers = [discussion["num"] for discussion in opened]
     assert {discussion["author"]["name"] for discussion in opened} == {f"user-{number}" for number in range(10)}
     answers = opens2v(hub, *(["validate", f"{repo_id}#{number}"] for number in numbers))
     assert answers == [(0, "1 of 1 acceptable\n")] * 10
-    hub.run(MERGE, repo_id, json.dumps(numbers[::-1]))
+    hub.forked(MERGE, repo_id, json.dumps(numbers[::-1]))
     assert {(model, user) for model, user, _ in loaded(hub, repo_id)} == {
         ("VACE-14B", "bob"),
         *((f"Rocket {number}", f"user-{number}") for number in range(10)),
@@ -192,7 +190,7 @@ def test_hostile_pull_requests_are_refused_and_change_nothing(loopback_hub, tmp_
         *({f"data/hostile-{n}.json": content.decode("latin-1")} for n, content in enumerate(hostile)),
     ]
     (tmp_path / "requests.json").write_text(json.dumps(requests))
-    hub.run(PROPOSE, repo_id, tmp_path / "requests.json", user="mallory")
+    hub.forked(PROPOSE, repo_id, tmp_path / "requests.json", user="mallory")
     answers = opens2v(hub, *(["validate", f"{repo_id}#{n}"] for n in range(1, len(requests) + 1)))
     assert answers[0] == (0, "1 of 1 acceptable\n")
     for code, printed in answers[1:]:
@@ -210,10 +208,7 @@ def test_hostile_pull_requests_are_refused_and_change_nothing(loopback_hub, tmp_
 @pytest.mark.parametrize("target", ["org/results-none#1", "org/results-nothing#77"])
 def test_a_pull_request_that_there_is_not_is_told(loopback_hub, target):
     seed(loopback_hub, "org/results-nothing", make_submission(SPLIT, 1))
-    command = [sys.executable, "-m", "opens2v_hf", "validate", target]
-    done = subprocess.run(
-        command, env=loopback_hub.environment(), capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("opens2v validate: ")
-    assert done.stderr.count("\n") == 1
+    code, _, err = opens2v_with({}, loopback_hub, "validate", target)
+    assert code == 2
+    assert err.startswith("opens2v validate: ")
+    assert err.count("\n") == 1

@@ -19,9 +19,13 @@ COPIED_CORRELATION = 0.98
 """Of the videos of two models over the same prompts. Prompts that are hard for both make values go along with each
 other, but not so closely."""
 
+COPIED_DISTRIBUTION = 0.9999
+"""Correlation of the sorted values, which a copy keeps if its values are given to other videos and changed a little."""
+
 COPIED_SHARE = 0.5
-"""Of values that are the same to `DECIMALS` and that no other video of the model has: ratings in whole steps, and what
-lies at the end of a range, are often equal by chance."""
+SAME_VIDEO_SHARE = 0.2
+"""Share of values that are the same to `DECIMALS` for any videos, and for the same video. Only values that no other
+video of the model has are counted: ratings in whole steps and ends of a range are often equal by chance."""
 
 DECIMALS = 6
 
@@ -79,9 +83,9 @@ def _result(one: Submission) -> tuple[object, ...]:
 def copy_signs(one: Submission, other: Submission) -> list[str]:
     """Columns whose per-video values one of two submissions may have from the other, with what they have in common.
 
-    Compared are the samples that both have, so that a copy to another split is found as well. Values that were all
-    shifted or scaled keep their correlation; values of which some were changed are still the same in most videos;
-    values that were handed out to other videos are still the same values.
+    The samples that both have are compared, so that a copy to another split is found as well. Values that were all
+    shifted, scaled or reversed keep their correlation; if some were changed or are of a third model, others are the
+    same; values that were given to other videos keep their distribution.
 
     Args:
         one: a submission.
@@ -96,14 +100,22 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
         if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
             continue
         with np.errstate(all="ignore"):  # values beyond a metric's range are refused elsewhere
-            rank, linear = (
-                float(np.corrcoef(a, b)[0, 1]) for a, b in ((_ranks(first), _ranks(second)), (first, second))
+            rank, linear, distribution = (
+                float(np.corrcoef(a, b)[0, 1])
+                for a, b in ((_ranks(first), _ranks(second)), (first, second), (np.sort(first), np.sort(second)))
             )
-        in_place = _rare(first)[np.abs(first - second)[_is_rare(first)] < 0.5 * 10.0**-DECIMALS]
-        elsewhere = np.intersect1d(_rare(first), _rare(second))
-        share = max(len(in_place), len(elsewhere)) / len(both)
-        if max(rank, linear) >= COPIED_CORRELATION or share >= COPIED_SHARE:
-            signs.append(f"{name}: rank correlation {rank:.3f}, linear {linear:.3f}, {share:.0%} the same")
+        same_video = np.mean(_is_rare(first) & (np.abs(first - second) < 0.5 * 10.0**-DECIMALS))
+        share = len(np.intersect1d(_rare(first), _rare(second))) / len(both)
+        if (
+            max(abs(rank), abs(linear)) >= COPIED_CORRELATION
+            or distribution >= COPIED_DISTRIBUTION
+            or same_video >= SAME_VIDEO_SHARE
+            or share >= COPIED_SHARE
+        ):
+            signs.append(
+                f"{name}: rank correlation {rank:.3f}, linear {linear:.3f}, of the sorted values {distribution:.5f}, "
+                f"{max(share, same_video):.0%} the same"
+            )
     return signs
 
 

@@ -49,11 +49,14 @@ def name_problems(where: str, name: str) -> Iterator[Problem]:
 
 
 def _reduce(name: str) -> Iterator[str]:
-    twins = "".join(_latin_twin(character) or character for character in name)
-    plain = unicodedata.normalize("NFKD", twins.casefold())
-    visible = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me") and not is_hidden(c))
+    twins = "".join(_latin_twin(character) or character for character in _without_marks(name))
+    visible = "".join(c for c in _without_marks(twins.casefold()) if not is_hidden(c))
     visible = _POINT.sub(".", visible)
     yield from "".join(_latin_twin(character) or character for character in _SEPARATOR.sub("", visible)).casefold()
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in ("Mn", "Me"))
 
 
 def _latin_twin(character: str) -> str | None:

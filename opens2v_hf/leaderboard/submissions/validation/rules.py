@@ -5,22 +5,25 @@ Each holds by itself; `validate_submission` runs all of them and gives all probl
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.hub.links import link_problems
 from opens2v_hf.leaderboard.submissions.record import GENERATION, Provenance, Submission
 from opens2v_hf.leaderboard.submissions.validation.names import name_problems
+from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.leaderboard.submissions.validation.text import text_problems
 from opens2v_hf.results.comparability import is_unavoidable
 from opens2v_hf.results.editions import edition
-from opens2v_hf.results.problem import Problem, harmless, shown
+from opens2v_hf.results.problem import Problem, SubmissionError, harmless, shown
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, STRICT, counted_value, total_of, weights
 
 MODEL_LENGTH = 80
@@ -29,7 +32,6 @@ TEXT_LENGTH = 300
 OPTION_LENGTH = 4000
 MAX_ENTRIES = 200
 
-_REPO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _HUB_PLACE = re.compile(r"hf://datasets/\w[\w.-]*/\w[\w.-]*(?:@\w[\w.-]*)?(?:/\w[\w.-]*)*", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -67,7 +69,7 @@ def names_and_links(one: Submission) -> Iterator[Problem]:
     yield from text_problems("team", one.team, longest=TEAM_LENGTH, shortest=1)
     yield from name_problems("team", one.team)
     yield from link_problems("link", one.link)
-    if one.model_id and not _REPO_ID.fullmatch(one.model_id):
+    if one.model_id and not _is_repo_id(one.model_id):
         yield Problem("model_id", "model_id", f"{shown(one.model_id)} is not a repo id", "give org/name, or nothing")
     if not _USER.fullmatch(one.submitted_by):
         what = f"{shown(one.submitted_by)} is not the name of a user or organisation"
@@ -200,10 +202,18 @@ def _doubles(name: str, keys: Iterable[tuple[str, ...]]) -> Iterator[Problem]:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parse(text.encode())
+    except SubmissionError:
         return False
     return True
+
+
+def _is_repo_id(text: str) -> bool:
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        return False
+    return text.isascii() and text.count("/") == 1
 
 
 def columns_and_total(one: Submission) -> Iterator[Problem]:

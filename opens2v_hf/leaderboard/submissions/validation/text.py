@@ -8,14 +8,17 @@ from collections.abc import Iterator
 
 from opens2v_hf.results.problem import Problem, shown
 
-_FORMULA = re.compile(r"(?:^|;\s*)[=+\-@\t\r\n]")
+_FORMULA = re.compile(r"(?:^|;\s*)[=+\-−@\t\r\n]")
 """With these a spreadsheet takes a cell for a formula; where a comma is for decimals, cells end at a semicolon."""
 
 _MARKUP = re.compile(
-    r"\bon\w+\s*=|['’].*=|[<>`\[\]{}|\\*\"$^]|~~|&#?\w+;|^\s*#|://|\bwww\.|\b(?:javascript|vbscript|data|file)\s*:",
+    r"\bon\w+\s*=|['’].*=|[<>`\[\]{}|\\*\"$^]|~~|(?<!\w)__\w|&\w+;|&#|&(?:lt|gt|amp|quot|apos|nbsp)\b|%[0-9a-f]{2}"
+    r"|^\s*#|\s#\d|//|\bwww\.|\b(?:javascript|vbscript|data|file|https?|ftp|mailto)\s*:"
+    r"|(?<!\w)@\w|\w@\w+\.[a-z]{2}|(?<!\S):\w+:(?!\S)",
     re.I,
 )
-"""With a quotation mark and an equals sign behind it, a name could leave an attribute of a page and begin another."""
+"""HTML, templates, Markdown and its links, mentions, references and emoji, and percent-encoding. With a quotation mark
+and an equals sign after it, a name could leave an attribute of a page and begin another."""
 _MAX_MARKS_IN_A_ROW = 2
 
 _BLANKS = frozenset(
