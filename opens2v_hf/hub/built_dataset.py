@@ -7,8 +7,9 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
-from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.client import who_may_write
 from opens2v_hf.hub.publish import RepoPlan, plan, publish
 from opens2v_hf.hub.repo_content import RepoContent
@@ -41,8 +42,7 @@ def push_dataset(
         ResultError: the build is not finished.
         HubError: the token is missing or may not write, or the Hub cannot be reached. The same call resumes.
     """
-    if repo_id.count("/") != 1 or not all(repo_id.split("/")):
-        raise ArgumentError(f"the repo of the dataset must be org/name (got {repo_id!r})")
+    check_repo_id(repo_id, "the repo of the dataset")
     if not (folder / BUILD_MANIFEST).is_file() or not (folder / CARD).is_file():
         raise ResultError(f"{folder} must be a finished dataset; run `opens2v build` to its end first")
     files: dict[str, Path | bytes] = {

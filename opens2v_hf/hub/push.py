@@ -7,6 +7,7 @@ from functools import partial
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
+from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
 from opens2v_hf.hub.client import HubUnreachableError, hub_errors, who_may_write
 from opens2v_hf.hub.eval_results import BENCHMARK, FILE, eval_entries, merge_entries
@@ -62,8 +63,7 @@ def push_result(
             evaluation results.
         HubError: the token is missing or may not write, the repo does not exist, or the Hub cannot be reached.
     """
-    if model.count("/") != 1 or not all(model.split("/")):
-        raise ArgumentError(f"the repo of the model must be org/name (got {model!r})")
+    check_repo_id(model, "the repo of the model")
     if source_url is not None and (problems := list(link_problems("the source", source_url))):
         raise ArgumentError("; ".join(map(str, problems)))
     if result.split not in SPLITS:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf._util.repo_id import check_repo_id
+from opens2v_hf.errors import ResultError
 from opens2v_hf.evaluation.video_names import is_video_name
 from opens2v_hf.generators.request import without_folders
 from opens2v_hf.hub.publish import check_access, plan, publish
@@ -22,7 +23,6 @@ from opens2v_hf.hub.repo_content import RepoContent
 
 RESULTS_FOLDER = "Results"
 
-_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SEED_FOLDER = re.compile(r"seed-(\d+)")
 
@@ -37,8 +37,7 @@ def check_videos_repo(repo_id: str) -> None:
         ArgumentError: the name is malformed.
         HubError: the token may not write for `org`, or the Hub cannot be reached.
     """
-    if not _REPO_ID.fullmatch(repo_id):
-        raise ArgumentError(f"the repo of the videos must be named org/name (got {repo_id!r})")
+    check_repo_id(repo_id, "the repo of the videos")
     check_access(HfApi(), repo_id.partition("/")[0])
 
 

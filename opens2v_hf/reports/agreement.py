@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opens2v_hf.errors import ResultError
+from opens2v_hf.reports.page import environment
 from opens2v_hf.results.agreement import Agreement, Estimate, RaterAgreement
 from opens2v_hf.results.ratings import KEYS
 from opens2v_hf.scores.agreement import mean_rating
@@ -97,15 +98,10 @@ def write_agreement_page(
     Raises:
         ResultError: the file cannot be written.
     """
-    import jinja2
-
     rated = ratings[KEYS].assign(rating=mean_rating(ratings.drop(columns=KEYS).to_numpy(float).T))
     rows = scores.merge(rated.dropna(subset=["rating"]), on=KEYS)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("opens2v_hf.reports"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     colours = {model: _COLOURS[number % len(_COLOURS)] for number, model in enumerate(found.per_model)}
-    page = environment.get_template("agreement.html.j2").render(
+    page = environment().get_template("agreement.html.j2").render(
         found=found,
         metric_rows=metric_rows(found),
         rater_rows=rater_rows(found.raters),

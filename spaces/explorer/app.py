@@ -31,12 +31,12 @@ from opens2v_hf.reports.sheet.shown import ShownClip
 from opens2v_hf.video.writer import write_video
 
 SCORES = (("aesthetic", 0.0, 10.0), ("technical", 0.0, 10.0), ("motion", 0.0, 1.0))
-"""Columns with a slider, and its range; at its lower end it asks for nothing."""
+"""Columns with a slider, and its range; its lower end is no condition."""
 
 LONGEST_S = 60.0
 
 KEPT_S = 1800
-"""How long a visitor's position in a dataset is kept after the last click."""
+"""Lifetime of a visitor's position in a dataset after the last click."""
 MOST_CLIP_FRAMES = 200
 SAMPLE_NOTE = "**This is a small synthetic sample, and not OpenS2V-5M.** Name a dataset above and press Open."
 
@@ -44,17 +44,20 @@ _INTRODUCTION = """
 # OpenS2V-5M explorer
 
 Samples of [OpenS2V-5M](https://huggingface.co/datasets/BestWishYsh/OpenS2V-5M), the training set for subject-to-video
-generation, as they stream: nothing is downloaded but what is looked at.
+generation, as they stream: only the samples that you open are downloaded.
 """
 
 
 def _on_a_space() -> bool:
-    """Visitors of a Space read from the Hub, and not from the machine it runs on."""
+    """Whether this is a Space, whose visitors must not read files of its machine."""
     return bool(os.environ.get("SPACE_ID"))
 
 
-def filter_of(tags: str, high_quality: bool, shortest: float, longest: float, *least: float) -> SampleFilter:
-    """What the filters ask for; those that are left as they were ask for nothing."""
+def filter_of(
+    tags: str, high_quality: bool, shortest: float | None, longest: float | None, *least: float
+) -> SampleFilter:
+    """The conditions of the filters; an unchanged filter is no condition, and neither is an empty field."""
+    shortest, longest = shortest or 0, LONGEST_S if longest is None else longest
     return SampleFilter(
         tags=tuple(word.strip() for word in tags.split(",") if word.strip()),
         least={name: value for (name, low, _), value in zip(SCORES, least, strict=True) if value > low},
@@ -64,7 +67,7 @@ def filter_of(tags: str, high_quality: bool, shortest: float, longest: float, *l
 
 
 def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> tuple[Any, ...]:
-    """Open a dataset and show its first sample that is wanted; where there is none, nothing is shown but why."""
+    """Open a dataset and show its first sample that meets the conditions, or why there is none."""
     browser = None
     try:
         wanted = filter_of(tags, *filters)
@@ -76,7 +79,7 @@ def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> 
 
 
 def step(browser: Browser | None, forwards: bool, with_pairs: bool) -> tuple[Any, ...]:
-    """Show the next or previous sample; where there is none, the current one stays."""
+    """Show the next or previous sample, if there is one."""
     try:
         if browser is None:
             raise ArgumentError("open a dataset first")
@@ -99,7 +102,7 @@ def _synthetic() -> str:
 
 
 def _clip(row: Mapping[str, Any], about: ShownClip | None) -> str | None:
-    """The sample's part of its video as a file for the player; None where it cannot be read, which the sheet says."""
+    """The sample's part of its video as a file for the player; None, with the reason on the sheet, if unreadable."""
     if row["video"] is None or about is None:
         return None
     first, end = about.clip
@@ -132,7 +135,7 @@ def build() -> gr.Blocks:
                 scale=3,
             )
             tags = gr.Textbox(
-                label="Tags", info="Words that must all be among them, by commas", elem_id="tags", scale=2
+                label="Tags", info="Words that must all occur, separated by commas", elem_id="tags", scale=2
             )
         with gr.Accordion("More filters", open=False):
             with gr.Row():
@@ -145,7 +148,7 @@ def build() -> gr.Blocks:
             with gr.Row():
                 shortest = gr.Number(0, minimum=0, label="Seconds, at least", elem_id="shortest")
                 longest = gr.Number(LONGEST_S, minimum=0, label="Seconds, at most", elem_id="longest")
-                quality = gr.Checkbox(label="Only what the authors' high-quality filter keeps", elem_id="high-quality")
+                quality = gr.Checkbox(label="Only samples of the authors' high-quality filter", elem_id="high-quality")
         with gr.Row():
             pairs = gr.Checkbox(True, label="With pairs and views")
             opening = gr.Button("Open", variant="primary")
@@ -172,5 +175,5 @@ def build() -> gr.Blocks:
 
 
 if __name__ == "__main__":
-    # nothing is uploaded here, so that nothing may be
+    # the page has no uploads
     frame.launch(build(), max_file_size=1)

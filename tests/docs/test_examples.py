@@ -147,7 +147,7 @@ def test_the_examples_of_a_card_fit_the_code(path: Path) -> None:
         _hold_against_code(published, checker)
 
 
-def test_no_block_is_overlooked() -> None:
+def test_every_block_is_found() -> None:
     """The fences are counted in another way, and each has a language that is run or known to be shown only."""
     for path in PAGES + CARDS:
         fences = re.findall(r"^ *(?:```|~~~)(.*)$", path.read_text("utf-8"), flags=re.MULTILINE)

@@ -31,7 +31,7 @@ def test_output_is_compared(shown: str, printed: str, right: bool) -> None:
     assert (difference(shown, printed) == "") is right
 
 
-def test_a_page_is_taken_apart(tmp_path: Path) -> None:
+def test_a_page_is_parsed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "---\ntitle: a\n---\n# A `b`: c & d\n\n[x](y.md#z) ![a picture](p.png)\n\n"
@@ -85,7 +85,7 @@ def test_a_right_command_is_taken(line: str) -> None:
         ("rm -r x", "no parser"),
     ],
 )
-def test_a_wrong_command_is_told(line: str, message: str) -> None:
+def test_a_wrong_command_is_found(line: str, message: str) -> None:
     (command,) = commands_of("bash", line)
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
         check(command, ROOT)
@@ -120,7 +120,7 @@ def test_right_code_passes(code: str) -> None:
         ("from opens2v_hf.data.training import TrainingView\nTrainingView(rows, frames=49)", TypeError),
     ],
 )
-def test_wrong_code_is_told(code: str, error: type[Exception]) -> None:
+def test_wrong_code_is_found(code: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         Checker(ROOT).check(code)
 

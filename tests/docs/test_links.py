@@ -39,7 +39,7 @@ def test_links_of_a_page(page: Path) -> None:
 
 
 @pytest.mark.parametrize("card", CARDS, ids=_name)
-def test_a_card_stands_alone(card: Path) -> None:
+def test_a_card_links_to_nothing_outside_of_its_folder(card: Path) -> None:
     """A folder is the whole content of a Hub repo: its card cannot link to what lies outside."""
     for link in links(card):
         if not urlsplit(link.target).scheme and not link.target.startswith("#"):

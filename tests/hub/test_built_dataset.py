@@ -49,7 +49,7 @@ def test_pushed_and_loaded_by_name(built, loopback_hub) -> None:
     assert seen["plain"] == "a_part0-6.mp4"
 
 
-def test_what_is_no_repo_or_no_dataset_is_refused(built, tmp_path) -> None:
+def test_a_malformed_repo_id_and_an_unfinished_dataset_are_refused(built, tmp_path) -> None:
     with pytest.raises(ArgumentError, match="must be org/name"):
         push_dataset(built, "name")
     with pytest.raises(ResultError, match="must be a finished dataset"):

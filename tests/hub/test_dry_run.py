@@ -101,7 +101,7 @@ def test_a_record_that_is_refused_is_so_without_a_hub(hub, tmp_path):
     assert "[embedded]" in err
 
 
-def test_the_released_form_is_shown_and_its_place_looked_at(result, tmp_path, capsys):
+def test_a_dry_run_prints_the_released_form_and_checks_its_target(result, tmp_path, capsys):
     target = tmp_path / "deep" / "space.json"
     assert main(["push", str(result), "--space-json", str(target), "--dry-run"]) == 0
     printed, _, last = capsys.readouterr().out.rstrip("\n").rpartition("\n")
@@ -173,7 +173,7 @@ def test_validate_says_of_a_result_what_it_is_and_what_to_do(result, tmp_path, c
         ["publish", "--org", "", "--dry-run"],
     ],
 )
-def test_an_empty_argument_is_not_the_folder_that_one_is_in(words, tmp_path, monkeypatch, capsys):
+def test_an_empty_argument_is_refused(words, tmp_path, monkeypatch, capsys):
     (tmp_path / "record.json").write_bytes(make_submission().to_json())
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2

@@ -102,7 +102,7 @@ FOREIGN = """\
 """
 
 
-def test_own_entries_are_replaced_and_foreign_ones_kept():
+def test_own_entries_are_replaced_and_foreign_ones_unchanged():
     foreign = yaml.safe_load(FOREIGN)
     first = merge_entries(FOREIGN, entries_of(seed=1))
     second = merge_entries(first, entries_of(seed=2))
@@ -121,14 +121,14 @@ def test_the_same_again_changes_no_byte():
     assert merge_entries(commented, entries_of()) == commented
 
 
-def test_doubles_of_ones_own_become_one():
+def test_duplicate_own_entries_are_merged():
     once = merge_entries("", entries_of(seed=1))
     assert len(yaml.safe_load(merge_entries(once + once, entries_of(seed=2)))) == 1
     other = EvalResultEntry("BestWishYsh/OpenS2V-Eval", "human_domain_total", 1.0)
     assert len(yaml.safe_load(merge_entries(once + once, [other]))) == 2
 
 
-def test_a_verified_entry_is_nobodys_to_replace():
+def test_a_verified_entry_is_not_replaced():
     verified = yaml.safe_load(merge_entries("", entries_of(seed=1)))
     verified[0]["verifyToken"] = "token"
     held = yaml.safe_load(merge_entries(yaml.safe_dump(verified), entries_of(seed=2)))
@@ -136,7 +136,7 @@ def test_a_verified_entry_is_nobodys_to_replace():
     assert len(held) == 2
 
 
-def test_an_entry_that_names_no_task_stays():
+def test_an_entry_without_a_task_is_unchanged():
     odd = "- dataset: {id: [1], task_id: {a: b}}\n  value: 1\n  source: {name: opens2v-hf}\n"
     held = yaml.safe_load(merge_entries(odd, entries_of()))
     assert held[0] == yaml.safe_load(odd)[0]
@@ -151,7 +151,7 @@ def test_an_entry_that_names_no_task_stays():
         "- {dataset: {id: a}, date: 2026-13-45}",
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_list_of_entries_is_told_and_not_overwritten(content):
+def test_a_file_that_is_not_a_list_of_entries_raises_and_is_not_overwritten(content):
     with pytest.raises(ResultError, match="fix it first") as raised:
         merge_entries(content, entries_of())
     assert "\n" not in str(raised.value)

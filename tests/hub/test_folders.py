@@ -10,6 +10,6 @@ def test_a_folder_of_a_hub_repo_is_found() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("metrics", "no-such-metric"), ("elsewhere", "gmescore")])
-def test_an_unknown_one_is_named(kind: str, name: str) -> None:
+def test_an_unknown_folder_is_named(kind: str, name: str) -> None:
     with pytest.raises(ArgumentError, match=r"no-such-metric|elsewhere"):
         hub_folder(kind, name)

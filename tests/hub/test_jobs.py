@@ -37,7 +37,7 @@ def words_of(*words: str) -> tuple[list[str], dict[str, Path]]:
     return list(as_job._words(arguments, uploads, "inputs", "@work@", "@work@/out")), uploads
 
 
-def test_the_command_line_is_sent_without_what_is_of_this_machine(place, tmp_path):
+def test_the_command_line_is_sent_without_paths_of_this_machine(place, tmp_path):
     (tmp_path / "mine.py").write_text("def generate(request): ...")
     (tmp_path / "settings.yaml").write_text("steps: 3")
     words, uploads = words_of(
@@ -114,7 +114,7 @@ def test_time_limits(text, seconds):
     assert as_job._seconds(text) == seconds
 
 
-def test_a_time_limit_that_is_none():
+def test_a_malformed_time_limit_is_refused():
     with pytest.raises(ArgumentError, match="number of seconds, or one with m, h or d"):
         as_job._seconds("soon")
 
@@ -135,7 +135,7 @@ def test_the_price_is_shown():
     assert "how long it takes is not known" in "\n".join(plan().describe())
 
 
-def test_nothing_starts_where_nobody_can_say_yes(monkeypatch):
+def test_no_job_starts_without_a_confirmation(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("y"))
     with pytest.raises(ArgumentError, match="give `yes=True`"):
         as_job._confirmed(False)
@@ -191,7 +191,7 @@ class FakeApi:
                 self.files[one.path_in_repo] = content if isinstance(content, bytes) else Path(content).read_bytes()
 
 
-def test_a_mirror_copies_what_changed_and_removes_what_went(tmp_path):
+def test_a_mirror_uploads_changed_files_and_deletes_missing_ones(tmp_path):
     (tmp_path / "old.json").write_text("old")
     api = FakeApi()
     mirror = Mirror(api, "org/runs", "x/out", tmp_path)
@@ -213,7 +213,7 @@ def test_a_mirror_copies_what_changed_and_removes_what_went(tmp_path):
     assert api.files == {"x/out/a.journal/0.jsonl": b"1\n2\n", "x/out/.build/0.json": b"{}", "x/state.json": b"{}"}
 
 
-def test_what_the_hub_did_not_take_is_copied_the_next_time(tmp_path, capsys):
+def test_a_failed_upload_is_repeated_the_next_time(tmp_path, capsys):
     api = FakeApi()
     mirror = Mirror(api, "org/runs", "x/out", tmp_path)
     (tmp_path / "a.json").write_text("a")
@@ -311,7 +311,7 @@ def generate(request):
 """
 
 
-def test_the_same_command_goes_on_with_what_a_job_has_left(place, tmp_path, loopback_hub):
+def test_the_same_command_resumes_a_job(place, tmp_path, loopback_hub):
     out, model = tmp_path / "out", tmp_path / "mine.py"
     model.write_text(MODEL)
     score = [

@@ -151,7 +151,7 @@ def test_a_second_run_uploads_nothing(loopback_hub, published, sources):
     assert all(": up to date, " in line for line in again.splitlines())
 
 
-def test_other_shards_take_the_place_of_the_old_ones_in_one_commit(loopback_hub, published, tmp_path):
+def test_new_shards_replace_the_old_ones_in_one_commit(loopback_hub, published, tmp_path):
     other = convert_to(tmp_path / "other", json_step=4_000)
     before = changes(loopback_hub)
     dry = loopback_hub.forked(PUBLISH, "--opens2v-5m", other, "--only", "opens2v-5m", "--dry-run")
@@ -165,7 +165,7 @@ def test_other_shards_take_the_place_of_the_old_ones_in_one_commit(loopback_hub,
     assert {entry["path"] for entry in tree} == {f"data/regular/{p.name}" for p in (other / "data/regular").iterdir()}
 
 
-def test_a_run_that_was_killed_goes_on_without_sending_again(loopback_hub, tmp_path):
+def test_a_killed_run_resumes_without_uploading_again(loopback_hub, tmp_path):
     folder = tmp_path / "shards"
     folder.mkdir()
     for number in range(5):
@@ -269,7 +269,7 @@ def test_the_card_of_the_folder_is_that_of_shards_that_hold_their_videos():
     assert {name: head[name] for name in expected} == yaml.safe_load(yaml.safe_dump(expected))
 
 
-def test_wrong_names_and_unfinished_conversions_are_told(tmp_path):
+def test_unknown_names_and_unfinished_conversions_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match=r"repos must be among opens2v-5m, opens2v-eval.*got 'nothing'"):
         contents("org", tmp_path, only=["nothing"])
     with pytest.raises(ArgumentError, match="must be the name of a user"):

@@ -64,5 +64,5 @@ def test_a_repo_of_somebody_else_is_refused_before_a_video_is_made(loopback_hub,
 
 
 def test_the_name_of_the_repo_is_checked():
-    with pytest.raises(ArgumentError, match="must be named org/name"):
+    with pytest.raises(ArgumentError, match="must be org/name"):
         check_videos_repo("videos")

@@ -94,7 +94,7 @@ def test_two_models_side_by_side(boards):
     assert "not significant" in close.words
     unknown = Read(pages.compare_page(boards, OPEN, key(boards, "BindWeave"), key(boards, "VACE-14B")))
     assert "Holm" not in unknown.words
-    assert "BindWeave is 0.06 points above VACE-14B. Whether that is more than chance cannot be said" in unknown.words
+    assert "BindWeave is 0.06 points above VACE-14B. Its significance is unknown" in unknown.words
 
 
 def test_what_cannot_be_compared(boards):
@@ -139,7 +139,7 @@ def test_the_note_below_a_table(boards):
     assert "20 not shown, without per-video values" in Read(left_out).words
 
 
-def test_a_preview_shows_the_place_that_would_be_taken(boards):
+def test_a_preview_shows_the_rank(boards):
     page = Read(pages.preview_page(boards, Checked(measured("New", 0.2, seed=4), ())))
     assert "rank 1 of 16" in page.words  # 11 published, 4 and this one
     assert "Nothing has been sent yet" in page.words

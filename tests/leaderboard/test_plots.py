@@ -30,14 +30,14 @@ def test_categories_of_a_column(rows):
     assert [word for word in found if "e" in word] == ["Single face", "Single body", "Human entity", "FaceSim"]
 
 
-def test_the_ink_is_the_pages_own(rows):
+def test_plots_have_the_colours_of_the_page(rows):
     svg = radar([rows["Alpha"]])
     assert "var(--board-ink)" in svg
     assert "var(--board-line)" in svg
     assert "#000000" not in svg
 
 
-def test_words_are_text_and_no_formula():
+def test_names_are_text_and_not_formulas():
     name = "a$\\frac{1}{0}$ <script>"
     svg = history_lines({name: [("2026-01-01", 0.5), ("2026-02-01", 0.6)]})
     assert name in words(svg)

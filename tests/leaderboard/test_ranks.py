@@ -27,7 +27,7 @@ def groups_of(*submissions):
     return {row.name: str(groups[row.key]) for row in board.rows if row.key in groups}
 
 
-def test_what_is_hard_for_all_is_no_difference_between_models():
+def test_a_prompt_that_is_hard_for_all_models_makes_no_difference():
     alpha = with_gme(measured("Alpha", 0.0), lambda i: 0.3 + 0.4 * (hash_of(i) % 2))
     # intervals of the totals overlap widely, but every single video is a little better
     other = with_gme(alpha, lambda i: alpha.per_video[i]["gmescore"] + 0.001)
@@ -64,6 +64,6 @@ def test_groups_among_many(published):
     assert undecided(list(groups.values())) == 1
 
 
-def test_nothing_is_said_where_there_is_nothing_to_compare(published):
+def test_a_single_model_has_no_rank_group(published):
     assert groups_of(measured("Alone", 0.0), *published) == {}
     assert groups_of(*published) == {}

@@ -63,7 +63,7 @@ def test_settings_of_the_authors_scripts(name, settings):
     assert all(setting.source.startswith("github.com/") for setting in [*row.settings.values(), *row.text.values()])
 
 
-def test_a_row_is_made_anew_only_by_a_pipeline_that_can_be_run():
+def test_a_row_is_generated_again_only_by_a_known_pipeline():
     can = {row.name: row.model for row in published_rows().values() if not row.why_not_new}
     assert can == {
         "VACE-1.3B": "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
@@ -85,7 +85,7 @@ def test_a_row_is_found_by_its_name_in_another_spelling():
     assert published_row("ConsisID").split_or_first(None) == "human-domain"
 
 
-def test_columns_beside_the_published_ones():
+def test_columns_are_compared_with_the_published_ones():
     made = Reproduction(published_row("VACE-1.3B"), make_result("VACE-1.3B", (0.25, 0.75, 0.5)), is_upstream=True)
     columns = {column.name: column for column in made.columns}
     gme = columns["gmescore"]
@@ -100,7 +100,7 @@ def test_columns_beside_the_published_ones():
     assert re.search(r"Total +49\.89 +none", shown)
 
 
-def test_what_lies_outside_the_interval_says_so():
+def test_values_outside_of_the_interval_are_marked():
     made = Reproduction(published_row("VACE-1.3B"), make_result("VACE-1.3B", (0.25, 0.25, 0.25)))
     (gme,) = [column for column in made.columns if column.name == "gmescore"]
     assert (gme.interval, gme.within) == ((0.25, 0.25), False)
@@ -135,7 +135,7 @@ def test_the_published_values_are_those_of_the_tables(shared_data):
         assert f"{100 * column.published:.4g}%" == table[heading]
 
 
-def test_made_anew_by_a_function_with_the_rows_recipe(place, tmp_path):
+def test_generated_again_by_a_function_with_the_rows_recipe(place, tmp_path):
     asked = []
 
     def model(request):
@@ -173,7 +173,7 @@ def test_made_anew_by_a_function_with_the_rows_recipe(place, tmp_path):
         ({"name": ""}, "named as its table has it"),
     ],
 )
-def test_what_cannot_be_asked_for(arguments, words):
+def test_invalid_arguments_are_refused(arguments, words):
     with pytest.raises(ArgumentError, match=words):
         opens2v_hf.reproduce(**{"name": "VACE-1.3B"} | arguments)
 

@@ -27,7 +27,7 @@ def published():
 
 
 @pytest.mark.parametrize("split", TABLES)
-def test_the_published_rows_stand_in_the_order_of_the_published_tables(published, shared_data, split):
+def test_the_published_rows_have_the_order_of_the_published_tables(published, shared_data, split):
     with (shared_data / "leaderboard-v1.1" / f"results_{TABLES[split]}.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     table.sort(key=lambda row: -float(row["TotalScore↑"].rstrip("%")))
@@ -99,7 +99,7 @@ def with_the_best_alone(one, columns, keep):
         (("facesim_cur",), 45, True),
     ],
 )
-def test_who_keeps_the_best_videos_alone_stands_on_the_strict_board_alone(columns, keep, stands):
+def test_a_submission_of_the_best_videos_only_is_on_the_strict_board_only(columns, keep, stands):
     sly = with_the_best_alone(measured("Sly", 0.0), columns, keep)
     assert [row.name for row in make_board([sly], split="open-domain", scoring="strict").rows] == ["Sly"]
     released = make_board([sly], split="open-domain")
@@ -142,12 +142,12 @@ def test_equal_totals_share_a_rank():
     assert [row.rank for row in rows] == [1, 1, 3]
 
 
-def test_names_that_look_the_same_are_told_apart():
+def test_models_with_equal_displayed_names_are_numbered():
     first, second = measured("Alpha\u200b", 0.0), measured("Alpha", 0.0)
     assert len(set(names_of([first, second]).values())) == len(names_of([first, second]))
 
 
-def test_what_the_hub_lists_comes_beside_the_submissions():
+def test_rows_of_the_hub_are_added_to_the_submissions():
     hub = [
         HubScores("org/alpha", "open-domain", 0.9),  # has a submission: that one counts
         HubScores("org/beta", "open-domain", 0.9001),

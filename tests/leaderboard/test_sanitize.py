@@ -27,7 +27,7 @@ def test_pages_on_the_web_are_links(link):
         "https://intern", "\x01javascript:alert(1)", " https://example.org",
     ],
 )  # fmt: skip
-def test_all_else_is_none(link):
+def test_web_link_rejects_other_addresses(link):
     assert web_link(link) is None
 
 
@@ -42,7 +42,7 @@ def test_what_a_spreadsheet_would_run_is_text(text):
 @pytest.mark.parametrize(
     ("text", "safe"), [("VACE;=1+1", "VACE;'=1+1"), ("a; @SUM(A1);-1", "a; '@SUM(A1);'-1"), ("a; b-c", "a; b-c")]
 )
-def test_where_semicolons_part_cells_no_formula_begins_after_one(text, safe):
+def test_no_formula_begins_after_a_semicolon(text, safe):
     assert spreadsheet_text(text) == safe
 
 

@@ -13,7 +13,7 @@ def test_without_a_hub_the_copy_of_the_package_is_shown(tmp_path):
     assert origin.words == "This is the copy that is part of this page, with results up to 2026-11-22."
 
 
-def test_a_hub_that_is_away_is_told_with_the_date_of_what_is_shown(tmp_path):
+def test_an_unreachable_hub_is_named_with_the_date_of_the_copy(tmp_path):
     copy = write_records(tmp_path, [measured("Alpha", 0.0, submitted_at="2026-05-04 00:00:00")])
     boards, origin = Source(Repos("org/results", "org/eval"), copy).current()  # the tests are offline
     assert [one.model for one in boards.submissions] == ["Alpha"]
@@ -22,7 +22,7 @@ def test_a_hub_that_is_away_is_told_with_the_date_of_what_is_shown(tmp_path):
     assert "HF_HUB_OFFLINE" in origin.words
 
 
-def test_the_repos_beside_a_space(monkeypatch):
+def test_the_default_repos_of_a_space(monkeypatch):
     for name in ("SPACE_ID", "OPENS2V_RESULTS", "OPENS2V_BENCHMARK"):
         monkeypatch.delenv(name, raising=False)
     assert repos_of_the_space() == Repos()

@@ -29,7 +29,7 @@ def test_a_result_becomes_a_submission(tmp_path):
     assert checked.submission.total == pytest.approx(expected.total)
 
 
-def test_a_record_speaks_for_itself(tmp_path):
+def test_the_details_are_ignored_for_a_record(tmp_path):
     one = make_submission()
     file = tmp_path / "record.json"
     file.write_bytes(one.to_json())
@@ -51,7 +51,7 @@ def test_a_record_speaks_for_itself(tmp_path):
         ({"model": "VACE-14B"}, "not_the_owner"),
     ],
 )
-def test_what_is_said_of_the_model_is_checked(tmp_path, changes, code):
+def test_the_details_of_the_model_are_checked(tmp_path, changes, code):
     there = [measured("VACE-14B", 0.0, submitted_by="alibaba")]
     checked = check_upload(result_file(tmp_path), replace(DETAILS, **changes), there)
     assert code in codes(checked)
@@ -68,7 +68,7 @@ def test_what_is_said_of_the_model_is_checked(tmp_path, changes, code):
         (b"[1, 2]", "opens2v score"),
     ],
 )
-def test_files_that_are_none(tmp_path, content, word):
+def test_malformed_files_are_refused(tmp_path, content, word):
     file = tmp_path / "upload.json"
     file.write_bytes(content)
     checked = check_upload(file, DETAILS, [])

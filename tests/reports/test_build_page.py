@@ -75,7 +75,7 @@ def test_every_stage_has_its_clips_and_every_rule_its_count(folder: Path, page: 
     assert f"subjects and tags: {rules['too_large']} too_large" in text
 
 
-def test_what_else_is_said(page: Path) -> None:
+def test_missing_and_skipped_files_are_counted(page: Path) -> None:
     text = Texts(page).text
     for words in (
         "1 file held what another one holds: z copy.mp4 = synthetic00000_part1.mp4",

@@ -144,7 +144,7 @@ def test_a_video_is_explained_with_the_metrics_own_numbers(metric: NexusScore, v
     assert page.count("svg") == 4
 
 
-def test_where_no_reference_applies_the_page_says_so(metric: NexusScore, video: Path, tmp_path: Path) -> None:
+def test_the_page_of_a_video_without_a_reference(metric: NexusScore, video: Path, tmp_path: Path) -> None:
     reference = NexusReference((_picture(1),), ("Man",), "singleface_3")
     explanation = explain(metric, video, reference)
     assert explanation.outcome.status is Status.NOT_APPLICABLE
@@ -153,7 +153,7 @@ def test_where_no_reference_applies_the_page_says_so(metric: NexusScore, video: 
     assert "0.0000" not in page.text
 
 
-def test_what_cannot_be_read_is_named(metric: NexusScore, video: Path, tmp_path: Path) -> None:
+def test_errors_name_the_file(metric: NexusScore, video: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     with pytest.raises(VideoError, match=r"broken\.mp4"):

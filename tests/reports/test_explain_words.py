@@ -16,7 +16,7 @@ def test_the_headline_names_the_definition_and_the_value() -> None:
     assert headline(hand_made(outcome=VideoScore.not_applicable("x"))) == "No NexusScore: it does not apply"
 
 
-def test_every_definition_is_told_with_the_numbers_that_go_into_it() -> None:
+def test_every_definition_is_explained_with_its_numbers() -> None:
     told = {found.variant: found for found in variant_explanations(hand_made())}
     assert told["released"].derivation == (
         "the mean similarity of 4 kept boxes, 0.7500, divided by the 6 frames with any box"
@@ -36,7 +36,7 @@ def test_the_first_sentence_derives_the_score_that_was_asked_for(variant: str, v
     assert number in first
 
 
-def test_gaps_are_told_with_what_the_released_definition_makes_of_them() -> None:
+def test_gaps_are_explained_with_their_effect_on_the_released_definition() -> None:
     words = _all(hand_made())
     assert "2 frames of 8 are without any box" in words
     assert "divides by the 6 others only, so these gaps raise the score" in words
@@ -44,14 +44,14 @@ def test_gaps_are_told_with_what_the_released_definition_makes_of_them() -> None
     assert "2 frames have boxes of which none is kept" in words
 
 
-def test_no_gap_is_told_of_where_every_frame_has_a_box() -> None:
+def test_no_gap_is_mentioned_if_every_frame_has_a_box() -> None:
     words = _all(hand_made([box(frame, 0) for frame in range(8)], labels=("Cup",)))
     assert "without any box" not in words
     assert "none is kept" not in words
     assert "Reference 1 (Cup) was found in 8 of 8 frames" in words
 
 
-def test_each_reference_is_told_of_with_its_rules() -> None:
+def test_each_reference_is_explained_with_its_rules() -> None:
     cup, dog = why(hand_made())[-2:]
     assert cup == (
         "Reference 1 (Cup) was found in 4 of 8 frames, most like its picture in frame 3 (0.25 s) with similarity "
@@ -63,14 +63,14 @@ def test_each_reference_is_told_of_with_its_rules() -> None:
     assert "2 because the similarity with the label is not above 0.3" in dog
 
 
-def test_rules_are_told_with_the_thresholds_that_were_used() -> None:
+def test_rules_are_explained_with_their_thresholds() -> None:
     bounds = Thresholds(0.75, -0.1)
     assert rule_words(Verdict.LOW_BOX_SCORE, bounds).endswith("not above 0.75")
     assert rule_words(Verdict.LOW_TEXT_SIMILARITY, bounds).endswith("not above -0.1")
     assert "exactly 0" in rule_words(Verdict.ZERO_IMAGE_SIMILARITY, bounds)
 
 
-def test_a_score_of_0_is_told_by_its_cause() -> None:
+def test_a_score_of_0_is_explained_by_its_cause() -> None:
     nothing = _all(hand_made([], outcome=VideoScore.scored(0.0)))
     assert "In none of the 8 frames did the detector find anything" in nothing
     assert "Reference 2 (Dog) was not detected in any of 8 frames." in nothing
@@ -79,7 +79,7 @@ def test_a_score_of_0_is_told_by_its_cause() -> None:
     assert {found.derivation for found in variant_explanations(dropped)} == {"0 because no box is kept"}
 
 
-def test_labels_of_people_are_told_of_as_the_rules_read_them() -> None:
+def test_labels_of_people_are_explained_as_the_rules_read_them() -> None:
     read = _all(hand_made(labels=("Man", "Dog"), texts=("human", "Dog"), sample_id="humanobj_1"))
     assert "Reference 1 (Man), read as 'human', was found in 4 of 8 frames" in read
     skipped = _all(hand_made(labels=("Cup", "Man"), texts=("Cup", None), sample_id="faceobj_1"))
@@ -87,7 +87,7 @@ def test_labels_of_people_are_told_of_as_the_rules_read_them() -> None:
     assert "'face' (faceobj_1)" in skipped
 
 
-def test_no_score_is_told_with_its_reason_and_is_not_0() -> None:
+def test_a_missing_score_has_its_reason_and_is_not_0() -> None:
     words = _all(hand_made([], outcome=VideoScore.not_applicable("no reference is left"), texts=(None, None)))
     assert "does not apply: no reference is left." in words
     assert "does not count as 0" in words

@@ -46,7 +46,7 @@ def test_the_radar_has_an_axis_for_each_column_and_breaks_where_one_is_missing()
     assert panel.get_ylim()[1] in (75, 100)
 
 
-def test_no_more_outlines_than_can_be_told_apart() -> None:
+def test_the_radar_has_at_most_six_outlines() -> None:
     rows = table.rows([full_result(f"model {number}", quality=number / 10) for number in range(8)])
     panel = plots.radar(rows, plots.colors([row.model for row in rows])).axes[0]
     assert len(panel.lines) == plots.MAX_RADAR_MODELS
@@ -62,7 +62,7 @@ def test_categories_of_a_column() -> None:
     assert _lengths(figure) == pytest.approx([100 * score.normalised for score in by_category.values()])
 
 
-def test_a_column_without_a_value_says_so() -> None:
+def test_a_column_without_a_value_is_labelled() -> None:
     rows = table.rows([make_result("a", (None, None)), make_result("b", (0.4, 0.6))])
     figure = plots.column_bars(rows, plots.colors(["a", "b"]))
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["no value"]
@@ -101,7 +101,7 @@ def test_a_score_of_0_can_be_seen() -> None:
     assert [x for x, _ in line.get_segments()[0]] == [0, 0]
 
 
-def test_metrics_beside_the_scorecard_keep_their_units() -> None:
+def test_companion_metrics_have_their_own_units() -> None:
     (row,) = table.rows([make_result("a", (0.25, 0.75), metric="nexusscore_coverage")])
     figure = plots.extra_bars([row], "nexusscore_coverage", plots.colors(["a"]))
     assert _lengths(figure) == pytest.approx([0.5])

@@ -177,7 +177,7 @@ def test_best_and_worst_videos_with_their_thumbnails(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_small_picture_is_not_put_into_the_page(tmp_path: Path) -> None:
+def test_only_small_jpeg_files_are_thumbnails(tmp_path: Path) -> None:
     other = tmp_path / "a.jpg"
     other.write_bytes(b"<svg onload=alert(1)>")
     large = tmp_path / "b.jpg"
@@ -200,7 +200,7 @@ def test_many_models_are_compared_with_their_neighbours_alone(tmp_path: Path) ->
     assert parsed.text.count("Where their videos differ most") == MAX_MATRIX_MODELS
 
 
-def test_models_with_nothing_in_common_stand_side_by_side(tmp_path: Path) -> None:
+def test_models_without_common_prompts_are_not_compared(tmp_path: Path) -> None:
     parsed = _parse(write_report([make_result("a", (0.5,)), make_result("b", (4.0,), metric="naturalscore")], tmp_path))
     assert parsed.text.count("nothing in common") == 2
 

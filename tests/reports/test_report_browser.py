@@ -88,7 +88,7 @@ def test_names_run_nothing_and_nothing_is_fetched(driver: Any, page: Path) -> No
 
 
 @pytest.mark.browser
-def test_words_stand_out_enough_from_what_is_behind_them(driver: Any, page: Path) -> None:
+def test_text_has_enough_contrast(driver: Any, page: Path) -> None:
     """WCAG AA asks for a contrast of 4.5 between the two colours."""
     _show(driver, page, 1280)
     worst = driver.execute_script(

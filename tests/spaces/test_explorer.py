@@ -1,10 +1,13 @@
 """The explorer as a visitor meets it, without a network."""
 
+from runpy import run_path
+
 import pytest
 from helpers.browser import ROOT, Page, app_on_loopback
 
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.scenes import caption
+from opens2v_hf.reports.sheet.browse import SampleFilter
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
@@ -42,6 +45,12 @@ def wait_for_sample(page, number: int, sample_id: str) -> None:
         lambda: True if all(image.get_property("naturalWidth") for image in page.find("#sheet img")) else None,
         "an image of the sheet does not load",
     )
+
+
+def test_an_empty_field_is_no_condition():
+    filter_of = run_path(str(ROOT / "spaces" / "explorer" / "app.py"))["filter_of"]
+    assert filter_of("", False, None, None, 0.0, 0.0, 0.0) == SampleFilter()
+    assert filter_of("", False, 2.0, None, 0.0, 0.0, 0.0).duration_s == (2.0, 60.0)
 
 
 def test_it_opens_with_the_synthetic_sample(page, folder):
@@ -99,7 +108,7 @@ def test_tags(page):
         wait_for_sample(page, 2, fitting[1])
 
 
-def test_a_score_and_a_dataset_that_is_none(page, folder):
+def test_a_score_filter_and_a_malformed_dataset(page, folder):
     page.type_into("#tags textarea, #tags input", "")
     page.click("More filters")
     page.wait(lambda: page.find("#least-aesthetic input[type=number]") or None, "the filters did not open")
@@ -109,5 +118,5 @@ def test_a_score_and_a_dataset_that_is_none(page, folder):
     page.type_into("#least-aesthetic input[type=number]", "0")
     page.type_into("#dataset textarea, #dataset input", "nowhere")
     page.click("Open")
-    page.wait(lambda: True if "there is no dataset 'nowhere'" in page.text() else None, "no message")
+    page.wait(lambda: True if "the dataset must be a repo" in page.text() else None, "no message")
     assert page.screenshot(folder / "filters.png").stat().st_size > 50_000

@@ -201,7 +201,7 @@ def switches(page):
     return {label: choices for label, *choices in found}
 
 
-def test_a_switch_is_shown_only_where_it_leads_to_rows(page):
+def test_a_switch_is_hidden_if_it_leads_to_no_rows(page):
     everything = {
         "Models": ["All", "Open", "Closed"],
         "View": ["Columns", "Categories"],
@@ -315,7 +315,7 @@ def test_a_click_on_a_name_opens_the_models_page(page, folder):
     assert page.screenshot(folder / "model.png").stat().st_size > 100_000
 
 
-def test_a_hostile_model_is_words(page):
+def test_the_name_of_a_hostile_model_is_text(page):
     choose(page, "Model", "<img src=x")
     wait_for(page, "model-page", HOSTILE_NAME[:60])
     found = page.driver.execute_script(
@@ -337,7 +337,9 @@ def test_two_models_side_by_side(page, folder):
     choose(page, "Split", "Human-Domain")
     wait_for(page, "compare-page", "Borealis cannot be compared here")
     choose(page, "Second model", "Stand-In")
-    wait_for(page, "compare-page", "65.78", "62.08", "VACE-14B is 3.70 points above Stand-In", "cannot be said")
+    wait_for(
+        page, "compare-page", "65.78", "62.08", "VACE-14B is 3.70 points above Stand-In", "significance is unknown"
+    )
 
 
 def test_about_and_citation(page):
@@ -444,7 +446,7 @@ def contrast(page, css):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_when_the_hub_goes_away_it_is_said_and_nothing_is_lost(page, hub, folder):
+def test_an_unreachable_hub_is_named_and_the_last_results_stay(page, hub, folder):
     hub[0].terminate()
     hub[0].wait(10)
 

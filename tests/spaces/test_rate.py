@@ -78,7 +78,7 @@ def test_a_pair_is_shown_blind(page, folder):
     assert page.foreign_requests() == []
 
 
-def test_keys_and_clicks_answer_and_every_answer_is_kept(page, folder):
+def test_keys_and_clicks_answer_and_every_answer_is_saved(page, folder):
     from selenium.webdriver.common.keys import Keys
 
     wait_for_place(page, "Pair 1 of 3")

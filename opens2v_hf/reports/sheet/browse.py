@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import re
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +15,8 @@ from typing import Any
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
 
+from opens2v_hf._util.repo_id import is_repo_id
+from opens2v_hf._util.text import shown
 from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO
 from opens2v_hf.data.opens2v5m.filters import Condition
 from opens2v_hf.data.synthetic.dataset_layout import write_dataset
@@ -30,7 +32,6 @@ KEPT_ROWS = 32
 MOST_ROWS = 5_000
 """Most rows that are searched for one with the tags; then the search reports that none was found, and may continue."""
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB = "hf://datasets/"
 _TIMEOUT_S = 3.0
 
@@ -85,13 +86,12 @@ class Browser:
 
         Args:
             location: of the dataset.
-            sample_filter: what is asked of a sample, None for nothing.
-            hub_only: whether a row that points to files elsewhere than on the Hub is refused, because it is not the
-                owner of this machine who chooses what is read.
+            sample_filter: conditions on a sample, None for none.
+            hub_only: refuse rows with files elsewhere than on the Hub, for visitors who must not read this machine.
 
         Raises:
             SourceError: the dataset is missing.
-            ArgumentError: it cannot be filtered so.
+            ArgumentError: the filter is invalid.
         """
         self.location = location
         self.sample_filter = sample_filter or SampleFilter()
@@ -158,7 +158,7 @@ class Browser:
 
 
 def location_of(text: str, *, hub_only: bool = False) -> DatasetLocation:
-    """The dataset that a visitor names.
+    """The dataset of a text.
 
     Args:
         text: a repo on the Hub (`org/name`), an `hf://datasets/` URL, a folder, or `SYNTHETIC`.
@@ -172,12 +172,12 @@ def location_of(text: str, *, hub_only: bool = False) -> DatasetLocation:
         return DatasetLocation(data_dir=str(synthetic_folder()))
     if text.startswith(_HUB):
         return DatasetLocation(data_dir=text)
-    if not hub_only and (Path(text).is_dir() or "://" in text):
+    if not hub_only and (os.path.isdir(text) or "://" in text):
         return DatasetLocation(data_dir=text)
-    if _REPO.fullmatch(text):
+    if is_repo_id(text):
         return DatasetLocation(repo=text)
     kinds = "a repo on the Hub such as org/name" if hub_only else "a repo on the Hub such as org/name, or a folder"
-    raise ArgumentError(f"there is no dataset {text!r}; name {kinds}, or {SYNTHETIC!r}")
+    raise ArgumentError(f"the dataset must be {kinds}, or {SYNTHETIC!r} (got {shown(text)})")
 
 
 def default_dataset() -> str:

@@ -55,7 +55,7 @@ def hash_of(text):
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_a_copy_is_shown_to_a_person(kind):
+def test_a_copy_is_a_notice_for_the_reviewer(kind):
     copy = with_values(THEIRS, COPIES[kind], model="Rocket", submitted_by="mallory")
     (problem,) = validate_submission(copy, existing=[make_submission("open-domain", 4), THEIRS])
     assert problem.notice
@@ -100,7 +100,7 @@ def test_honest_models_on_the_same_prompts_are_left_alone():
     assert validate_submission(one, existing=[other]) == []
 
 
-def test_who_submits_the_same_model_again_is_no_copy():
+def test_a_new_submission_of_the_same_model_is_no_copy():
     again = with_values(THEIRS, lambda name, i, value: value + 0.001, submitted_at="2026-02-02 00:00:00")
     assert validate_submission(again, existing=[THEIRS]) == []
 

@@ -57,7 +57,7 @@ def test_who_made_the_videos_with_which_recipe_seed_and_commit():
         ({"kind": "http", "name": "http://10.0.0.7:8000/generate"}, ""),
     ],
 )
-def test_folders_and_addresses_of_the_machine_stay_there(changes, name):
+def test_folders_and_addresses_of_the_machine_are_not_published(changes, name):
     one = submission(generation(**changes))
     assert said(one)["name"] == name
     assert "secret" not in one.to_json().decode()

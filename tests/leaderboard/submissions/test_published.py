@@ -65,7 +65,7 @@ def test_the_card_declares_the_records_form():
     assert head["dataset_info"]["features"] == features_yaml()
 
 
-def test_a_table_of_another_form_is_told(tmp_path):
+def test_a_table_of_another_form_is_refused(tmp_path):
     (tmp_path / "results.csv").write_text("Model,TotalScore↑\nplain,50%\n")
     with pytest.raises(ResultError, match=r"results.csv, row 1: 'plain' is not \[model\]\(link\)"):
         read_table(tmp_path / "results.csv", "open-domain")

@@ -78,7 +78,7 @@ def test_a_path_is_safe_and_says_what_it_holds():
     assert make_submission(seed=1).path != make_submission(seed=2).path
 
 
-def test_what_is_no_record_is_told(tmp_path):
+def test_a_malformed_record_is_refused(tmp_path):
     with pytest.raises(ResultError, match=r"must contain results \(no file data/\*\*/\*\.json"):
         load_submissions(tmp_path)
     with pytest.raises(ResultError, match="cannot read results"):
@@ -97,7 +97,7 @@ def test_what_is_no_record_is_told(tmp_path):
             load_submissions(tmp_path)
 
 
-def test_a_bad_file_need_not_hide_the_good_ones(tmp_path):
+def test_a_bad_file_is_skipped_with_on_error(tmp_path):
     write(tmp_path, make_submission())
     (tmp_path / "data" / "bad.json").write_text("{}")
     told = []
@@ -106,12 +106,12 @@ def test_a_bad_file_need_not_hide_the_good_ones(tmp_path):
     assert "data/bad.json" in told[0]
 
 
-def test_the_hub_out_of_reach_is_told():
+def test_an_unreachable_hub_raises():
     with pytest.raises(HubError, match=r"offline mode is on|cannot be reached"):
         load_submissions("org/no-such-results")
 
 
-def test_a_submission_of_a_result_tells_nothing_of_the_machine():
+def test_a_submission_has_no_paths_of_the_machine():
     result = make_whole_result(missing=0)
     local = ModelInfo("embedder", "/home/me/models/gme-7b", "sha256:1", "float16", "cuda:0")
     options = {"judge": {"url": "http://10.0.0.7:8000/v1", "request": {"temperature": 0}}, "runs": 3}
@@ -180,7 +180,7 @@ def test_the_schema_for_submitters_has_every_field_and_choice():
     assert "null" in str(schema["$defs"]["VideoValues"]["properties"]["gmescore"])
 
 
-def test_all_that_is_wrong_with_the_form_is_said_at_once():
+def test_all_problems_of_the_form_are_in_one_error():
     record = make_submission().to_dict()
     record.pop("team")
     record |= {"venue": "Free", "extra": 1}
@@ -208,7 +208,7 @@ def test_a_byte_order_mark_is_skipped_in_a_file_and_refused_in_the_dataset(tmp_p
     assert problem.code == "not_json"
 
 
-def test_an_empty_place_is_not_the_folder_that_one_is_in(tmp_path, monkeypatch):
+def test_an_empty_source_is_refused(tmp_path, monkeypatch):
     write(tmp_path, make_submission())
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArgumentError, match="empty"):

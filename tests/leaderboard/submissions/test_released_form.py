@@ -60,7 +60,7 @@ def test_a_partial_scorecard_is_not_written():
         ({"total_score": True}, "form"),
     ],
 )
-def test_numbers_that_cannot_be_are_told(example, tmp_path, change, code):
+def test_values_out_of_range_are_refused(example, tmp_path, change, code):
     path = tmp_path / "changed.json"
     path.write_text(json.dumps({**json.loads(example.read_text()), **change}))
     assert [problem.code for problem in validate_file(path)] == [code]
@@ -125,7 +125,7 @@ def test_who_came_first_owns_the_name_in_a_folder(tmp_path):
         validate_folder(hub_folder("metrics", "gmescore"))
 
 
-def test_a_loose_folder_is_held_against_what_is_there(tmp_path, capsys):
+def test_a_folder_of_records_is_compared_with_the_dataset(tmp_path, capsys):
     (tmp_path / "a.json").write_bytes(make_submission(model="VACE 14B").to_json())
     assert main(["validate", str(tmp_path)]) == 0
     there = hub_folder("dataset_scripts", "opens2v-results")
@@ -133,7 +133,7 @@ def test_a_loose_folder_is_held_against_what_is_there(tmp_path, capsys):
     assert "[look_alike]" in capsys.readouterr().out
 
 
-def test_a_name_that_no_file_can_have_is_told(capsys):
+def test_an_invalid_file_name_is_refused(capsys):
     assert main(["validate", "x" * 5000]) == 1
     assert capsys.readouterr().out.endswith("[unreadable]\n0 of 1 acceptable\n")
 

@@ -206,7 +206,7 @@ def test_hostile_pull_requests_are_refused_and_change_nothing(loopback_hub, tmp_
 
 
 @pytest.mark.parametrize("target", ["org/results-none#1", "org/results-nothing#77"])
-def test_a_pull_request_that_there_is_not_is_told(loopback_hub, target):
+def test_a_missing_pull_request_is_an_error_of_one_line(loopback_hub, target):
     seed(loopback_hub, "org/results-nothing", make_submission(SPLIT, 1))
     code, _, err = opens2v_with({}, loopback_hub, "validate", target)
     assert code == 2

@@ -7,7 +7,7 @@ import pytest
 from helpers.opens2v5m import folder_form
 
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo
-from opens2v_hf.errors import ArgumentError, SampleError
+from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 from opens2v_hf.reports.sheet import browse
 from opens2v_hf.reports.sheet.browse import SYNTHETIC, Browser, SampleFilter, default_dataset, location_of
 from opens2v_hf.reports.sheet.show import DatasetLocation
@@ -49,7 +49,7 @@ def test_forwards_and_backwards(location):
     assert browser.previous()["id"] == ids[-2]  # the end leaves one at the last sample
 
 
-def test_what_is_kept_is_bounded(location, monkeypatch):
+def test_the_number_of_stored_rows_is_limited(location, monkeypatch):
     monkeypatch.setattr(browse, "KEPT_ROWS", 2)
     browser = Browser(location)
     ids = through(browser)
@@ -88,7 +88,7 @@ def test_filters_on_tags_and_scores(location):
     )  # the synthetic frames are below 480 pixels
 
 
-def test_looking_for_a_rare_tag_ends_and_may_go_on(location, monkeypatch):
+def test_a_search_for_a_rare_tag_ends_and_can_continue(location, monkeypatch):
     monkeypatch.setattr(browse, "MOST_ROWS", 2)
     browser = Browser(location, SampleFilter(tags=("unicorn",)))
     with pytest.raises(SampleError, match="none of the next 2 samples has these tags"):
@@ -117,13 +117,22 @@ def test_a_row_that_points_to_this_machine_is_refused_on_a_space(location):
         browse._refuse_files_elsewhere({**held, "video": LazyVideo({"spans": spans, "path": "hf://datasets/a"})})
 
 
-def test_which_dataset_a_text_names(tmp_path, monkeypatch):
+@pytest.mark.parametrize("text", ["hf://datasets/../../x", "hf://datasets/a/b@", "s3://b/k", "hf://datasets/"])
+def test_an_address_that_no_storage_takes_is_an_error_of_the_source(text):
+    with pytest.raises(SourceError, match="cannot list"):
+        Browser(location_of(text))
+
+
+def test_location_of(tmp_path, monkeypatch):
     assert location_of(" org/name ") == DatasetLocation(repo="org/name")
     assert location_of("hf://datasets/org/name@main", hub_only=True).data_dir == "hf://datasets/org/name@main"
     assert location_of(str(tmp_path)).data_dir == str(tmp_path)
     for text in (str(tmp_path), "file:///etc", "http://127.0.0.1/x", "", "../.."):
-        with pytest.raises(ArgumentError, match="there is no dataset"):
+        with pytest.raises(ArgumentError, match="the dataset must be"):
             location_of(text, hub_only=True)
+    for text in ("a--b/c", "org/..", "a\0b", "a" * 5_000, "org/<b>"):
+        with pytest.raises(ArgumentError, match="the dataset must be"):
+            location_of(text)
     monkeypatch.setattr(browse, "synthetic_folder", lambda: tmp_path)
     assert location_of(SYNTHETIC, hub_only=True).data_dir == str(tmp_path)
     assert default_dataset() == SYNTHETIC  # the tests run in offline mode

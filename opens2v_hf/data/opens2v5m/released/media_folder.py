@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec.core
-from huggingface_hub.errors import HTTPError
 
 from opens2v_hf._util.files import whole_file
 from opens2v_hf.data.opens2v5m.released.byte_source import open_source
@@ -78,12 +77,12 @@ class Place:
         return [name for name, _ in self._entries("directory")]
 
     def _entries(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        filesystem, path = fsspec.core.url_to_fs(self.root, **self.storage_options)
         try:
+            filesystem, path = fsspec.core.url_to_fs(self.root, **self.storage_options)
             entries = filesystem.ls(path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client uses
+        except Exception as error:  # every storage library has exceptions of its own, ImportError if it is missing
             raise SourceError(f"cannot list {self.root}: {error}") from error
         return sorted(
             (name, entry)

@@ -11,9 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
-
+from opens2v_hf._util.repo_id import is_repo_id
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.hub.links import link_problems
@@ -69,7 +67,7 @@ def names_and_links(one: Submission) -> Iterator[Problem]:
     yield from text_problems("team", one.team, longest=TEAM_LENGTH, shortest=1)
     yield from name_problems("team", one.team)
     yield from link_problems("link", one.link)
-    if one.model_id and not _is_repo_id(one.model_id):
+    if one.model_id and not is_repo_id(one.model_id):
         yield Problem("model_id", "model_id", f"{shown(one.model_id)} is not a repo id", "give org/name, or nothing")
     if not _USER.fullmatch(one.submitted_by):
         what = f"{shown(one.submitted_by)} is not the name of a user or organisation"
@@ -206,14 +204,6 @@ def _is_json(text: str) -> bool:
     except SubmissionError:
         return False
     return True
-
-
-def _is_repo_id(text: str) -> bool:
-    try:
-        validate_repo_id(text)
-    except HFValidationError:
-        return False
-    return text.isascii() and text.count("/") == 1
 
 
 def columns_and_total(one: Submission) -> Iterator[Problem]:
