@@ -48,11 +48,11 @@ def result(tmp_path):
     [
         ("alice", ["--model", "bob/dry-gated"], "the repo is gated, and the token has no access to it"),
         ("alice", ["--model", "bob/dry-nothing"], "the model bob/dry-nothing does not exist on the Hub"),
-        ("alice", ["--model", "bob/dry-data"], "bob/dry-data is a dataset on the Hub, and a model is needed here"),
+        ("alice", ["--model", "bob/dry-data"], "bob/dry-data must be a model on the Hub (got a dataset)"),
         ("alice", ["--model", "bob/dry-model", "--direct"], "alice may not commit to bob/dry-model"),
         ("reader", ["--model", "bob/dry-model"], "the token may only read"),
         ("reader", ["--results", "org/dry-results", *ROW], "the token may only read"),
-        ("alice", ["--results", "bob/dry-model", *ROW], "bob/dry-model is a model on the Hub, and a dataset is needed"),
+        ("alice", ["--results", "bob/dry-model", *ROW], "bob/dry-model must be a dataset on the Hub (got a model)"),
         ("alice", ["--results", "org/dry-results", *ROW, "--owner", "carol"], "[not_the_sender]"),
         ("alice", ["--results", "org/dry-results", *ROW, "--name", "vace 14b"], "[look_alike]"),
     ],
