@@ -101,17 +101,21 @@ def write_agreement_page(
     rated = ratings[KEYS].assign(rating=mean_rating(ratings.drop(columns=KEYS).to_numpy(float).T))
     rows = scores.merge(rated.dropna(subset=["rating"]), on=KEYS)
     colours = {model: _COLOURS[number % len(_COLOURS)] for number, model in enumerate(found.per_model)}
-    page = environment().get_template("agreement.html.j2").render(
-        found=found,
-        metric_rows=metric_rows(found),
-        rater_rows=rater_rows(found.raters),
-        number=number,
-        points=_points(rows, colours),
-        colours=colours,
-        width=_WIDTH,
-        height=_HEIGHT,
-        margin=_MARGIN,
-        ranges={key: (rows[key].min(), rows[key].max()) for key in ("score", "rating")},
+    page = (
+        environment()
+        .get_template("agreement.html.j2")
+        .render(
+            found=found,
+            metric_rows=metric_rows(found),
+            rater_rows=rater_rows(found.raters),
+            number=number,
+            points=_points(rows, colours),
+            colours=colours,
+            width=_WIDTH,
+            height=_HEIGHT,
+            margin=_MARGIN,
+            ranges={key: (rows[key].min(), rows[key].max()) for key in ("score", "rating")},
+        )
     )
     try:
         Path(path).write_text(page, encoding="utf-8")
