@@ -17,6 +17,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from opens2v_hf.reports import charts
 from opens2v_hf.results.table import PARTIAL_MARK, Row, percent, shown_columns
@@ -154,6 +155,17 @@ def to_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context({**_STYLE, "font.family": _font_families()}):
         figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def without_legend(figure: Figure, png: bytes) -> bytes:
+    """The PNG file of a figure, cut above the legend at its lower edge."""
+    if not figure.legends:
+        return png
+    legend = figure.legends[0].get_window_extent().transformed(figure.transFigure.inverted())
+    picture = Image.open(io.BytesIO(png))
+    buffer = io.BytesIO()
+    picture.crop((0, 0, picture.width, round((1 - legend.y1) * picture.height))).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

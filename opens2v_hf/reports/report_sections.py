@@ -306,12 +306,8 @@ def _pictures(rows: Sequence[table.Row], prefix: str) -> tuple[list[Picture], li
 
 
 def _picture(title: str, figure: plots.Figure, words: str, file_name: str) -> Picture:
-    with_legend = in_page = plots.to_png(figure)
-    if figure.legends:
-        for legend in list(figure.legends):
-            legend.remove()
-        in_page = plots.to_png(figure)
-    return Picture(title, with_legend, f"{title}. {words}", file_name, in_page)
+    png = plots.to_png(figure)
+    return Picture(title, png, f"{title}. {words}", file_name, plots.without_legend(figure, png))
 
 
 def _values_in_words(rows: Sequence[table.Row], of: Callable[[table.Row], str]) -> str:

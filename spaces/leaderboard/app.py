@@ -55,20 +55,20 @@ _NAME_THE_PAGE = """() => {
   if ("%s" != "models") address.searchParams.delete("model");
   window.history.replaceState(null, "", address);
 }"""
-"""So that who signs in, or sends the address to somebody, comes back to the same page."""
+"""So that the address leads to the same page, after signing in and from a link."""
 _IS_OPEN = "() => { window.boardIsOpen = true; }"
 
 KEEP_UPLOADS_S = (3600, 3600)
-"""How often uploads are looked through, and after how long they are deleted."""
+"""Seconds between deletions of uploads, and the age of deleted ones."""
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-"""What the page does for itself is no API, and shows no veil over what is there."""
+"""Events of the page are not part of its API, and show no progress overlay."""
 
 ALL, OPEN_ONLY, CLOSED_ONLY = "All", "Open", "Closed"
 VENUE_OF = {ALL: "", OPEN_ONLY: OPEN, CLOSED_ONLY: CLOSED}
 SCORES, CATEGORIES = "Columns", "Categories"
 HIDDEN_FIRST = DETAILS[1:]
-"""Columns that are shown only to who asks for them."""
+"""Columns that are hidden by default."""
 
 CITATION = """@article{yuan2025opens2v,
   title={OpenS2V-Nexus: A Detailed Benchmark and Million-Scale Dataset for Subject-to-Video Generation},
@@ -78,13 +78,13 @@ CITATION = """@article{yuan2025opens2v,
 }"""  # noqa: E501
 HOW_TO_SUBMIT = """
 1. Score the videos: `opens2v score videos/ --split open-domain --out results/`
-2. Sign in, and upload the result file `results/open-domain.json`. It is checked and shown; nothing is sent yet.
+2. Sign in, and upload the result file `results/open-domain.json`. It is checked and previewed; nothing is sent yet.
 3. Send it. It becomes a pull request to the results dataset in your name, and a row once it is merged.
 """
 
 
 def choosable(split: str, version: str) -> list[str]:
-    """Headings of the columns that a visitor may hide, and order by, in the table of a split."""
+    """Headings of the columns of a split that can be hidden and sorted by."""
     return [GROUP, *(TITLES[name] for name in by_weight(split, version)), *DETAILS]
 
 
@@ -94,7 +94,7 @@ def titled(names: list[str]) -> list[tuple[str, str]]:
 
 
 class Leaderboard:
-    """What the page's controls do.
+    """The actions of the page's controls.
 
     Args:
         source: of the boards.
@@ -105,14 +105,14 @@ class Leaderboard:
 
     @property
     def boards(self) -> Boards:
-        """What there is to be shown."""
+        """The boards to display."""
         return self.source.current()[0]
 
     def open_page(self, address: str | None) -> tuple[Any, ...]:
-        """Head, models to choose from, the page that the address asks for, and which splits have rows.
+        """Head, models to choose from, the page of the address, and which splits have rows.
 
         Args:
-            address: what follows the question mark of the page's address, with it.
+            address: the query of the page's address, with its question mark.
         """
         boards, origin = self.source.current()
         head = pages.header(boards, origin, self.source.repos.results)
@@ -156,10 +156,10 @@ class Leaderboard:
         self, split: str, access: str, view: str, version: str, scoring: str, metric: str, sort_by: str,
         shown: list[str], offered: list[str],
     ) -> list[Any]:  # fmt: skip
-        """The switches above a split's table with the choices that lead to rows there; one without a choice is hidden.
+        """The switches above a split's table with the choices that lead to rows; a switch without a choice is hidden.
 
-        What is chosen stays if the split has it. `offered` are the columns to choose from in the split that was shown
-        before; those that only this one has are shown.
+        Choices stay if the split has them. `offered` are the columns of the previous split; columns that only this one
+        has are shown.
         """
         offers = self.boards.offers(split)
         views = [SCORES, CATEGORIES] if offers.categories else [SCORES]
@@ -207,10 +207,10 @@ class Leaderboard:
         return pages.compare_page(self.boards, (split, version, scoring), first, second)
 
     def chosen(self, event: gr.SelectData) -> tuple[Any, Any]:
-        """Go to the page of the model whose name was clicked on."""
-        place = event.index[1] if isinstance(event.index, list | tuple) else None
+        """Open the page of the model whose name was clicked."""
+        column = event.index[1] if isinstance(event.index, list | tuple) else None
         key = next((key for key, name in self.boards.names().items() if name == event.value), None)
-        if place != 1 or key is None:
+        if column != 1 or key is None:
             return gr.skip(), gr.skip()
         return gr.Tabs(selected="models"), gr.Dropdown(value=key)
 
@@ -218,7 +218,7 @@ class Leaderboard:
         self, file: str | None, model: str, model_id: str, link: str, team: str, venue: str, scoring: str,
         submitted_by: str, profile: gr.OAuthProfile | None,
     ) -> tuple[str, Submission | None, Any]:  # fmt: skip
-        """Read an upload, and show what would be sent."""
+        """Read an upload, and preview its submission."""
         if not file:
             return pages.message_page("Choose the result file first."), None, gr.Button(interactive=False)
         sender = submitted_by or (profile.username if profile else "")
@@ -229,16 +229,16 @@ class Leaderboard:
         return page, checked.submission if checked.acceptable else None, gr.Button(interactive=ready)
 
     def submit(self, submission: Submission | None, token: gr.OAuthToken | None) -> tuple[str, Any]:
-        """Send what was checked, as the visitor."""
-        kept, done = gr.Button(interactive=True), gr.Button(interactive=False)
+        """Send the checked submission, as the visitor."""
+        again, done = gr.Button(interactive=True), gr.Button(interactive=False)
         if submission is None or self.source.repos.results is None:
             return pages.message_page("There is nothing to send: check a file first."), done
         if token is None:
-            return pages.message_page("Sign in first: it is sent in your name."), kept
+            return pages.message_page("Sign in first: it is sent in your name."), again
         try:
             return pages.sent_page(send(submission, self.source.repos.results, token.token)), done
         except HubError as error:
-            return pages.message_page(f"It was not sent: {error}"), kept
+            return pages.message_page(f"It was not sent: {error}"), again
         except OpenS2VError as error:
             return pages.message_page(f"It was not sent: {error}"), done
 
@@ -248,7 +248,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
 
     Args:
         source: of the boards.
-        sign_in: whether there is something to sign in at: a Space, or a machine with a token.
+        sign_in: whether visitors can sign in: on a Space, or on a machine with a token.
     """
     board = Leaderboard(source)
     with gr.Blocks(
@@ -284,7 +284,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         for name, tab in zip(PAGES, (tab_board, tab_models, tab_compare, tab_submit, tab_about), strict=True):
             tab.select(None, None, None, js=_NAME_THE_PAGE % (name, name))
         for control in controls:
-            # of what is typed meanwhile only the last is searched for
+            # of the keys typed meanwhile only the last starts a search
             control.input(board.tables, controls, outputs, trigger_mode="always_last", **PRIVATE)
         for table in outputs[::3]:
             table.select(board.chosen, None, [tabs, model], **PRIVATE)
@@ -302,7 +302,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
 
 
 def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
-    """The controls in the order of `Leaderboard.tables`' arguments, what it fills, and the tabs of the splits."""
+    """The controls in the order of `Leaderboard.tables`' arguments, its outputs, and the tabs of the splits."""
     with gr.Row(elem_id="controls"):
         words = gr.Textbox(
             placeholder="Search: vace, phantom", max_lines=1, show_label=False, container=False, elem_id="search",
@@ -352,7 +352,7 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
             sort_by = gr.Dropdown(
                 [TOTAL, MODEL, *columns], value=TOTAL, label="Order by", elem_id="order", min_width=150
             )
-            intervals = gr.Checkbox(False, label="Intervals beside all numbers", elem_id="intervals", min_width=150)
+            intervals = gr.Checkbox(False, label="Intervals of all scores", elem_id="intervals", min_width=150)
     outputs, tabs = [], {}
     with gr.Tabs(elem_id="splits", overflow_behavior="wrap"):
         for split in SPLITS:
@@ -410,7 +410,7 @@ def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:
                 sending = gr.Button("Send as a pull request", variant="primary", interactive=False, elem_id="send")
         with gr.Column(min_width=300):
             preview = gr.HTML(
-                pages.message_page("What you upload is checked and shown here."),
+                pages.message_page("Your upload is checked and previewed here."),
                 elem_id="preview",
                 apply_default_css=False,
             )
@@ -421,7 +421,7 @@ def _submit_tab(board: Leaderboard, *, sign_in: bool) -> None:
 
 
 def can_sign_in() -> bool:
-    """Whether gradio has somebody to sign in: always on a Space with OAuth, else who is logged in on this machine."""
+    """Whether gradio can sign a user in: on a Space with OAuth, or the user whose token is on this machine."""
     if os.environ.get("SPACE_ID"):
         return bool(os.environ.get("OAUTH_CLIENT_ID"))
     if get_token() is None:

@@ -224,7 +224,7 @@ def test_the_folder_of_a_row(name, split, folder):
 
 @pytest.mark.parametrize(("name", "split"), [("Pika2.1", "open-domain"), ("Vidu2.0(20250503)", "open-domain")])
 def test_a_row_without_a_folder(name, split):
-    with pytest.raises(ResultError, match=r"it holds .*Pika2.1.zip.*give the folder with `videos=`"):
+    with pytest.raises(ResultError, match=r"it holds .*Pika2.1.zip.*give the folder as `videos=`"):
         folder_of(name, split, FILES)
 
 

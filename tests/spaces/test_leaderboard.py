@@ -261,9 +261,9 @@ def test_columns_order_and_intervals(page):
     page.click("GmeScore")
     rows(page, "open-domain", lambda table: len(table[0]) == before - 1)
     page.click("GmeScore")
-    page.click("Intervals beside all numbers")
+    page.click("Intervals of all scores")
     rows(page, "open-domain", lambda table: sum("[" in cell for cell in table[0]) == 8)
-    page.click("Intervals beside all numbers")
+    page.click("Intervals of all scores")
     page.click("Human-Domain")  # its leaderboard has no NexusScore
     page.wait(lambda: "NexusScore" not in text_of(page, "columns") or None, "a column is offered that is not there")
     page.click("Open-Domain")

@@ -69,6 +69,6 @@ def folder_of(name: str, split: str, files: Iterable[str]) -> str:
     names = sorted({path.parts[1] for path in below if len(path.parts) > 1})
     listed = ", ".join(names[:_MOST_NAMED]) or "nothing"
     raise ResultError(
-        f"{DEFAULT_REPO} has no folder of videos of {name} below {RESULTS_FOLDER} (it holds {listed}); download "
-        "unpack those of the row, and give the folder as `videos=`"
+        f"{DEFAULT_REPO} has no folder of videos of {name} below {RESULTS_FOLDER} (it holds {listed}); download and "
+        "unpack the videos of the row, and give the folder as `videos=`"
     )
