@@ -1,10 +1,15 @@
-"""How much of a stage's own speed is left in a build: engines against bare calls, and memory.
+"""How much of the stages' own speed is left in a build: engines against bare calls of the same stages.
 
-    python benchmarks/pipeline.py            # ratios
-    python benchmarks/pipeline.py --long     # an hour-long video and thousands of tiny ones: memory
+    OMP_NUM_THREADS=1 python benchmarks/pipeline.py
+    OMP_NUM_THREADS=1 python benchmarks/pipeline.py --no-ray --videos 16
 
-The stage spends a known amount of processor time on a clip (hashing), so that ratios say what the engines cost, and not
-what a model does. Ratios of processes need that many idle cores; the load of the machine is printed with them.
+One stage spends a fixed amount of processor time on each clip (hashing), so that ratios show the cost of the engines
+and not of a model. Each engine first builds two videos, unmeasured, to fill the caches of the system. What is measured
+begins when the first worker has loaded its stages and ends when the last unit's note is on the disk: the start of
+processes, imports and models do not count, for any engine. Ratios of processor time are printed as well; they do not
+depend on what else the machine does.
+
+Wall-clock ratios of two workers need two idle cores (three with Ray); the load of the machine is printed with them.
 """
 
 from __future__ import annotations
@@ -12,16 +17,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import resource
-import sys
+import secrets
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ratios import note
 
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.clip_ids import whole_file
@@ -35,129 +40,136 @@ from opens2v_hf.pipeline.stages.scenes import Scenes
 from opens2v_hf.video.writer import write_video
 
 FPS = 24
+GOALS = {"one": 0.9, "two": 1.8, "ray": 0.8}
 
 
 @dataclass
 class Work:
-    """Spends processor time on every clip."""
+    """Spends processor time on every clip; each worker notes when it is ready, and its processor time since then.
+
+    Attributes:
+        rounds: of hashing a clip.
+        stamps: folder of the workers' notes.
+    """
 
     rounds: int
+    stamps: str
     name: str = "work"
     resources: Resources = field(default_factory=Resources)
+    _stamp: Path | None = None
+    _cpu: float = 0.0
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Note that this worker is ready."""
+        self._stamp = Path(self.stamps) / f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._stamp.write_text(f"{time.time()} 0")
+        self._cpu = time.process_time()
 
     def facts(self) -> Mapping[str, Any]:
-        """How much."""
+        """How much work it is."""
         return {"rounds": self.rounds}
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
-        """Hash."""
+        """Hash, then note the processor time so far."""
         for clip in clips:
             digest = clip.id.encode()
             for _ in range(self.rounds):
                 digest = hashlib.sha256(digest).digest()
+        if self._stamp is not None:
+            ready = self._stamp.read_text().split()[0]
+            self._stamp.write_text(f"{ready} {time.process_time() - self._cpu}")
         return StageOutput(clips)
 
 
-def stages(rounds: int) -> list[Any]:
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of a build, from the first worker that is ready to the last note.
+
+    Attributes:
+        wall: by the clock.
+        cpu: of all workers together.
+    """
+
+    wall: float
+    cpu: float
+
+
+def stages(rounds: int, stamps: Path) -> list[Any]:
     """Files as one clip each, and the work."""
-    return [Probe(), Scenes("none", min_seconds=0), Work(rounds)]
+    return [Probe(), Scenes("none", min_seconds=0), Work(rounds, str(stamps))]
 
 
-def write_videos(folder: Path, count: int, frames: int = 24, size: tuple[int, int] = (64, 96)) -> Path:
-    """Videos that all differ."""
+def write_videos(folder: Path, count: int) -> Path:
+    """Videos of a second that all differ."""
     folder.mkdir()
     for number in range(count):
-        shade = np.full((*size, 3), number % 256, np.uint8)
-        shade[: size[0] // 2, :, 0] = number // 256
-        write_video(folder / f"{number:06d}.mp4", (shade for _ in range(frames)), FPS)
+        shade = np.full((64, 96, 3), number % 256, np.uint8)
+        shade[:32, :, 0] = number // 256
+        write_video(folder / f"{number:06d}.mp4", [shade] * FPS, FPS)
     return folder
 
 
-def timed(call: Callable[[], Any]) -> float:
-    """Seconds that a call takes."""
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
-def bare(videos: Path, rounds: int) -> None:
-    """The stages, called one after another."""
-    records = [whole_file(SourceFile(str(path), path.name)) for path in sorted(videos.iterdir())]
-    for stage in stages(rounds):
+def bare(videos: Path, rounds: int, place: Path) -> Measured:
+    """The stages, called one after another for each video."""
+    place.mkdir()
+    applied = stages(rounds, place)
+    for stage in applied:
         stage.load()
-        records = list(stage(records).kept)
+    begin, cpu = time.perf_counter(), time.process_time()
+    for path in sorted(videos.iterdir()):
+        records = [whole_file(SourceFile(str(path), path.name))]
+        for stage in applied:
+            records = list(stage(records).kept)
+        assert len(records) == 1
+    return Measured(time.perf_counter() - begin, time.process_time() - cpu)
 
 
-def ratios(count: int, rounds: int, with_ray: bool) -> None:
-    """Print how the engines compare."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        videos = write_videos(place / "videos", count)
-
-        def built(name: str, engine: Any) -> float:
-            options = BuildOptions(unit_files=2)
-            return timed(
-                lambda: build_dataset(videos, place / name, stages=stages(rounds), options=options, engine=engine)
-            )
-
-        print(f"{count} videos, load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores")
-        alone = timed(lambda: bare(videos, rounds))
-        one, two = built("one", LocalEngine()), built("two", LocalEngine(2))
-        print(f"bare stages {alone:.1f} s; local engine {one:.1f} s: {alone / one:.2f} of their speed")
-        print(f"two processes {two:.1f} s: {one / two:.2f} times one, the start of the processes included")
-        if with_ray:
-            import ray
-
-            ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, object_store_memory=128 << 20)
-            cluster = built("ray", RayEngine(workers=2))
-            ray.shutdown()
-            print(f"Ray with two workers {cluster:.1f} s: {two / cluster:.2f} of the local engine with two")
+def built(videos: Path, rounds: int, place: Path, engine: Any) -> Measured:
+    """The same by an engine, after a build of two videos that is not measured."""
+    options = BuildOptions(unit_files=1)
+    for name, limit in (("warm", 2), ("measured", None)):
+        stamps, out = place / f"{name}-stamps", place / name
+        stamps.mkdir(parents=True)
+        applied = stages(rounds if limit is None else 1, stamps)
+        made = build_dataset(videos, out, stages=applied, options=options, engine=engine, limit=limit)
+        assert made.is_complete
+        assert limit is not None or made.rows["regular"] == len(list(videos.iterdir()))
+    notes = (path.stat().st_mtime for path in (out / ".build").glob("clips-*.json"))
+    workers = [[float(word) for word in path.read_text().split()] for path in stamps.iterdir()]
+    return Measured(max(notes) - min(ready for ready, _ in workers), sum(cpu for _, cpu in workers))
 
 
-def memory(minutes: int, tiny: int) -> None:
-    """Print the peak memory of builds of a long video and of many tiny ones."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        for label, minutes_of_it in (("1 min", 1), (f"{minutes} min", minutes)):
-            folder = write_videos(place / f"v{minutes_of_it}", 1, frames=minutes_of_it * 60 * FPS)
-            print(f"a video of {label}: {_peak(folder, place / f'long{minutes_of_it}')} MB")
-        for count in (tiny // 10, tiny):
-            folder = write_videos(place / f"tiny{count}", count, frames=2, size=(16, 16))
-            print(f"{count} tiny videos: {_peak(folder, place / f'out{count}')} MB")
-
-
-def _peak(videos: Path, out: Path) -> int:
-    """Peak memory in MB of a process of its own that builds."""
-    child = os.fork()
-    if child == 0:
-        build_dataset(
-            videos, out, stages=[Probe(), Scenes("none", min_seconds=0, max_seconds=10.0)], options=BuildOptions()
-        )
-        os._exit(0)
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        sys.exit(f"the build of {videos} failed")
-    return usage.ru_maxrss // 1024
+def say(name: str, against: str, own: Measured, other: Measured, goal: float, workers: int = 1) -> None:
+    """Print a ratio by the clock and by processor time, and leave the first for the page."""
+    by_clock, by_cpu = other.wall / own.wall, workers * other.cpu / own.cpu
+    print(
+        f"{name}: {own.wall:.1f} s, {by_clock:.2f} of {against} (goal {goal}); by processor time {by_cpu:.2f}",
+        flush=True,
+    )
+    note(name, against, by_clock, goal=goal)
 
 
 def main() -> None:
     """Read the arguments, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--videos", type=int, default=24)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=600_000, help="of hashing a clip, about half a second")
     parser.add_argument("--no-ray", action="store_true")
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--minutes", type=int, default=60)
-    parser.add_argument("--tiny", type=int, default=2_000)
     arguments = parser.parse_args()
-    if arguments.long:
-        memory(arguments.minutes, arguments.tiny)
-    else:
-        ratios(arguments.videos, arguments.rounds, not arguments.no_ray)
-    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    rounds = arguments.rounds
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        videos = write_videos(place / "videos", arguments.videos)
+        print(f"{arguments.videos} videos, load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores", flush=True)
+        alone = bare(videos, rounds, place / "bare")
+        print(f"bare stages: {alone.wall:.1f} s, {alone.cpu:.1f} s of processor time", flush=True)
+        one = built(videos, rounds, place / "one", LocalEngine())
+        say("build, one process", "the bare stages", one, alone, GOALS["one"])
+        two = built(videos, rounds, place / "two", LocalEngine(2))
+        say("build, two processes", "one process", two, one, GOALS["two"], workers=2)
+        if not arguments.no_ray:
+            ray = built(videos, rounds, place / "ray", RayEngine(workers=2, num_cpus=3))
+            say("build, Ray with two workers", "two processes", ray, two, GOALS["ray"])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ scores, pairs across videos. The same command resumes a run that was stopped or 
 that cannot be used are left out, counted and named."""
 
 ROLES = ("captioner", "text_detector", "segmenter", "embedder", "aesthetic_encoder", "aesthetic_head", "quality_scorer")
+
+
+_VIEWS = "views"
+"""Takes the place of a stage in `--option views.KEY=VALUE`, for a field of `ViewOptions`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +109,7 @@ def _add_after(parser: argparse.ArgumentParser) -> None:
         "--views-model", metavar="MODEL", help="makes views of the subjects: openai:<model>, a Hub id or a folder"
     )
     group.add_argument("--views-max-cost", type=float, metavar="X", help="limit of their total cost, in US dollars")
+    group.add_argument("--prices", metavar="FILE", help="JSON file of prices of endpoints, for --report and the views")
     group.add_argument(
         "--report", action="store_true", help="write an HTML page about the clips that each stage dropped"
     )
@@ -142,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         from opens2v_hf.reports.build_page import write_build_report
 
-        say(f"wrote {write_build_report(made.folder)}")
+        say(f"wrote {write_build_report(made.folder, arguments.prices)}")
     if arguments.verify:
         found = verify(made.folder)
         for problem in found.problems:
@@ -174,7 +180,9 @@ def _options(arguments: argparse.Namespace) -> Any:
         and all(choice.name == EMBEDDED and not choice.arguments for choice in choices.values())
     ):
         models = EMBEDDED  # type: ignore[assignment]
-    return BuildOptions.of({**given, "models": models, "stages": _stage_options(arguments.option)}, "the flags")
+    stages = _stage_options(arguments.option)
+    stages.pop(_VIEWS, None)
+    return BuildOptions.of({**given, "models": models, "stages": stages}, "the flags")
 
 
 def _stage_options(words: list[str]) -> dict[str, dict[str, Any]]:
@@ -206,17 +214,26 @@ def _engine(arguments: argparse.Namespace) -> Any:
 
 
 def _views(arguments: argparse.Namespace) -> Any:
+    chosen = _stage_options(arguments.option).get(_VIEWS, {})
     if arguments.views_model is None:
-        if arguments.views_max_cost is not None:
-            raise ArgumentError("--views-max-cost goes with --views-model, which makes the views")
+        if arguments.views_max_cost is not None or chosen:
+            raise ArgumentError("--views-max-cost and --option views.* go with --views-model, which makes the views")
         return None
     from opens2v_hf.pipeline.views import ViewOptions
 
+    known = {field.name for field in fields(ViewOptions)} - {"model", "api_key"}  # a key on a command line is shown
+    if unknown := sorted(set(chosen) - known):
+        raise ArgumentError(f"--option views.{unknown[0]} does not exist; there are {', '.join(sorted(known))}")
+
     embedder = "embedded" if arguments.models else arguments.embedder
-    given = {"embedder": embedder, "device": arguments.device, "max_cost": arguments.views_max_cost}
-    return ViewOptions(
-        model=arguments.views_model, **{name: value for name, value in given.items() if value is not None}
-    )
+    given = {
+        "embedder": embedder,
+        "device": arguments.device,
+        "max_cost": arguments.views_max_cost,
+        "prices": arguments.prices,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    return ViewOptions(model=arguments.views_model, **{**given, **chosen})
 
 
 def _plan(arguments: argparse.Namespace, options: Any, stages: list[str] | None) -> int:

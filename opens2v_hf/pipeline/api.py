@@ -1,4 +1,4 @@
-"""Making a dataset: from a place with videos, or from a dataset some of whose stages are applied anew."""
+"""Make a dataset: from videos, or from a dataset to which some stages are applied again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from opens2v_hf.pipeline.units import (
 if TYPE_CHECKING:
     from opens2v_hf.pipeline.views import ViewOptions
 
-Place = str | os.PathLike[str]
+Location = str | os.PathLike[str]
 RECIPE = f"{WORK_FOLDER}/recipe.json"
 
 _BEFORE_CLIPS = ("probe", "scenes")
@@ -48,12 +48,12 @@ _BEFORE_CLIPS = ("probe", "scenes")
 
 
 def build(
-    source: Place | None,
-    out: Place,
+    source: Location | None,
+    out: Location,
     *,
     options: BuildOptions | None = None,
     stages: Sequence[str | Stage] | None = None,
-    from_dataset: Place | None = None,
+    from_dataset: Location | None = None,
     engine: Any = None,
     pairs: PairOptions | bool = True,
     views: ViewOptions | None = None,
@@ -61,11 +61,11 @@ def build(
     retry_failed: bool = False,
     overwrite: bool = False,
 ) -> Build:
-    """Make a dataset like OpenS2V-5M of videos, or go on with what was begun.
+    """Make a dataset like OpenS2V-5M from videos, or resume it.
 
     First the clips, unit by unit; then the pairs of clips with the same subject; then, where a model for it is named,
-    the views; then the manifest and the card. The same arguments go on where a run ended, however it ended, and come to
-    the same bytes.
+    the views; then the manifest and the card. The same arguments resume a run that ended for any reason, and give the
+    same bytes.
 
     Args:
         source: folder or URL of the videos; None with `from_dataset`.
@@ -73,21 +73,21 @@ def build(
         options: how the clips are made.
         stages: names of the pipeline's stages and the caller's own objects, in their order; by default all of the
             pipeline's.
-        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
+        from_dataset: folder of a dataset to whose clips the stages are applied again; everything else is copied.
         engine: `LocalEngine` or `RayEngine`; by default this process alone.
         pairs: how pairs are made; False for none. By default they are made where there are vectors, and thresholds are
             known for the embedder.
         views: how views are made; None for none.
         limit: takes only so many files, the first by name.
-        retry_failed: do units again in which something went wrong with a clip.
-        overwrite: do units again that were done with other options.
+        retry_failed: process units again in which a clip was dropped by an error.
+        overwrite: process units again that were made with other options.
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
-        SourceError: the place cannot be listed, or holds no video.
-        ResultError: the folder is of something else, another run writes to it, or it cannot be written. What is done
-            is kept.
-        OpenS2VError: a model cannot be loaded, a process died, or an endpoint answers no more. Likewise.
+        SourceError: the input cannot be listed, or holds no video.
+        ResultError: the folder holds something else, another run writes to it, or it cannot be written. Finished units
+            remain.
+        OpenS2VError: a model cannot be loaded, a process died, or an endpoint answers no more. Finished units remain.
     """
     options = options or BuildOptions()
     made = build_dataset(
@@ -120,59 +120,54 @@ def build(
 
 
 def _make_pairs(folder: Path, pairs: PairOptions | bool) -> list[str]:
-    """Make pairs; where nobody said how, what stands in the way is a note and costs no clip."""
+    """Make pairs, and return notes; with default options, an obstacle is a note and no error."""
     if not any((folder / "vectors").glob("*.npz")):
-        return ["no pairs were looked for: the stages left no vectors of subjects"]
+        return ["no pairs were made: the stages left no vectors of subjects"]
     if isinstance(pairs, PairOptions):
         make_pairs(folder, pairs)
         return []
     try:
         make_pairs(folder)
     except ArgumentError as error:
-        return [f"no pairs were looked for: {error}"]
+        return [f"no pairs were made: {error}"]
     return []
 
 
 def build_dataset(
-    source: Place | None,
-    out: Place,
+    source: Location | None,
+    out: Location,
     *,
     options: BuildOptions | None = None,
     stages: Sequence[str | Stage] | None = None,
-    from_dataset: Place | None = None,
+    from_dataset: Location | None = None,
     engine: Any = None,
     limit: int | None = None,
     retry_failed: bool = False,
     overwrite: bool = False,
 ) -> Build:
-    """Make the clips of a dataset, or go on with what was begun. Pairs and views come after this.
+    """Make the clips of a dataset, or resume it. Pairs and views are made after this.
 
-    The same arguments go on where a run ended, however it ended, and come to the same bytes. A file that was changed
-    has its unit done anew; files that were added get units of their own.
+    The same arguments resume a run that ended for any reason, and give the same bytes. The unit of a changed file is
+    processed again; added files get units of their own.
 
     Args:
-        source: folder or URL of the videos; None with `from_dataset`.
-        out: folder of the dataset; empty, missing, or begun by the same call.
-        options: how the dataset is made.
-        stages: names of the pipeline's stages and the caller's own objects, in their order; by default all of the
-            pipeline's.
-        from_dataset: folder of a dataset to whose clips the stages are applied anew; all else of it is kept.
+        source: see `build`, likewise the other arguments.
+        out: likewise.
+        options: likewise.
+        stages: likewise.
+        from_dataset: likewise.
         engine: has the method `run` of `LocalEngine`; by default that one, with one process.
-        limit: takes only so many files, the first by name.
-        retry_failed: do units again in which something went wrong with a clip.
-        overwrite: do units again that were done with other options.
+        limit: likewise.
+        retry_failed: likewise.
+        overwrite: likewise.
 
     Raises:
-        ArgumentError: an argument has a value that cannot be used.
-        SourceError: the place cannot be listed, or holds no video.
-        ResultError: the folder is of something else, another run writes to it, or it cannot be written. What is done
-            is kept.
-        OpenS2VError: a model cannot be loaded, or a process died. Likewise.
+        OpenS2VError: see `build`.
     """
     folder = path_of(out)
     options = options or BuildOptions()
     applied = choose_stages(options, stages)
-    _check_places(source, from_dataset, folder)
+    _check_locations(source, from_dataset, folder)
     reader: Reader
     if from_dataset is None:
         reader = VideoFiles(options.crf, options.licence)
@@ -209,7 +204,7 @@ def choose_stages(options: BuildOptions, stages: Sequence[str | Stage] | None) -
     else:
         names = [stage for stage in stages if isinstance(stage, str)]
         made = {stage.name: stage for stage in make_stages(arguments, names)}
-        # those of the pipeline in its order, whatever order they were named in
+        # those of the pipeline in its own order, not in the order of the names
         ordered = iter(made.values())
         chosen = [next(ordered) if isinstance(stage, str) else stage for stage in stages]
     names = [stage.name for stage in chosen]
@@ -226,37 +221,39 @@ def _output_facts(options: BuildOptions, from_dataset: bool) -> dict[str, Any]:
     return {"crf": options.crf, "licence": options.licence}
 
 
-def _check_places(source: Place | None, from_dataset: Place | None, out: Path) -> None:
+def _check_locations(source: Location | None, from_dataset: Location | None, out: Path) -> None:
     if (source is None) == (from_dataset is None):
         raise ArgumentError(
-            "give either the place of the videos, or a dataset to apply stages to anew (`from_dataset=`)"
+            "give either the folder or URL of the videos, or a dataset to apply stages to again (`from_dataset=`)"
         )
-    place = os.fspath(source if source is not None else from_dataset)  # type: ignore[arg-type]
-    if "://" in place:
+    location = os.fspath(source if source is not None else from_dataset)  # type: ignore[arg-type]
+    if "://" in location:
         if from_dataset is not None:
-            raise ArgumentError(f"{place}: download the dataset first; stages are applied anew to one on this machine")
+            raise ArgumentError(
+                f"{location}: download the dataset first; stages are applied again to a dataset on this machine only"
+            )
         return
-    inner, outer = out, Path(place).resolve()
+    inner, outer = out, Path(location).resolve()
     if inner.is_relative_to(outer):
-        raise ArgumentError(f"{out} lies in {place}, which is read; choose a folder outside of it")
+        raise ArgumentError(f"{out} must not be in {location}, which is read; choose a folder outside of it")
 
 
 def _check_stages_on_clips(stages: Sequence[str | Stage] | None, applied: Sequence[Stage]) -> None:
     if stages is None:
-        raise ArgumentError("name the stages that are to be applied anew (`stages=`), e.g. caption and tags")
+        raise ArgumentError("name the stages that are to be applied again (`stages=`), e.g. caption and tags")
     if early := [stage.name for stage in applied if stage.name in _BEFORE_CLIPS]:
-        raise ArgumentError(f"the stage {early[0]!r} needs the files that clips are cut from; build anew from these")
+        raise ArgumentError(f"the stage {early[0]!r} needs the files that clips are cut from; build from these files")
 
 
 def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> None:
-    """Note what the folder is for, and refuse one of something else."""
+    """Write the recipe into the folder; refuse a folder that holds something else."""
     path = folder / RECIPE
     if path.is_file():
         before = read_json(path)
         if before != description and not overwrite:
             raise ResultError(
                 f"{folder} was begun with other options ({_difference(before, description)}); give the same, choose "
-                "another folder, or say that its clips are to be made anew (`overwrite=True`)"
+                "another folder, or have its clips made again (`overwrite=True`)"
             )
     else:
         others = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
@@ -283,10 +280,10 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
     before = read_plan(folder)
     if before is not None and before.root != listing.root:
         raise ResultError(
-            f"{folder} is being made of {before.root}, not of {listing.root}; give the same place, or another folder"
+            f"{folder} is made from {before.root}, not from {listing.root}; give the same input, or another folder"
         )
     if before is not None and before.size != size:
-        size = before.size  # files that come later are grouped as those before
+        size = before.size  # files that are added later are grouped as the earlier ones
     plan = make_plan(listing, size, before=before, limit=limit)
     if not plan.units:
         raise SourceError(f"{listing.root} holds no video; {listing.num_others} other files were found there")
@@ -295,7 +292,7 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
     return plan
 
 
-def _shards_of(dataset: Place | None) -> Listing:
+def _shards_of(dataset: Location | None) -> Listing:
     root = path_of(dataset or "")
     files = []
     for path in sorted((root / "data/regular").glob("*.parquet")):
@@ -307,8 +304,8 @@ def _shards_of(dataset: Place | None) -> Listing:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What a killed process left half written."""
-    for place in (".", "data/regular", "vectors", WORK_FOLDER):
-        for path in (folder / place).glob(".*.tmp"):
+    """Remove partial files of a killed process."""
+    for part in (".", "data/regular", "vectors", WORK_FOLDER):
+        for path in (folder / part).glob(".*.tmp"):
             path.unlink(missing_ok=True)
     shutil.rmtree(folder / WORK_FOLDER / "videos", ignore_errors=True)

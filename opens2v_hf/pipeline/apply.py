@@ -1,4 +1,4 @@
-"""Stages applied to the clips of a unit: what went wrong with a clip costs that clip."""
+"""Apply stages to the clips of a unit; an error with one clip drops that clip alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from opens2v_hf.pipeline.faults import ERROR, raise_what_concerns_all
 from opens2v_hf.pipeline.records import ClipRecord
-from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput
+from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput, usage_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,14 +21,16 @@ class StageStep:
     Attributes:
         name: of the stage.
         taken: clips that it was given.
-        kept: clips that went on.
+        kept: clips that remained.
         seconds: it took.
+        usage: what it asked an endpoint for: "calls", "input_tokens", "output_tokens"; empty where it asks none.
     """
 
     name: str
     taken: int
     kept: int
     seconds: float
+    usage: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class UnitResult:
     """The clips of a unit after some stages.
 
     Attributes:
-        clips: that go on, in the order of the files.
-        dropped: clips, subjects and tags that do not.
+        clips: that remain, in the order of the files.
+        dropped: clips, subjects and tags that do not remain.
         steps: one a stage.
     """
 
@@ -54,13 +56,13 @@ class UnitResult:
 def apply_stages(clips: Sequence[ClipRecord], stages: Sequence[Stage], before: UnitResult | None = None) -> UnitResult:
     """Apply loaded stages one after another.
 
-    A stage that raises for a batch is asked again clip by clip, and a clip with which it raises alone is dropped with
+    A stage that raises for a batch is called again for each clip, and a clip for which it raises again is dropped with
     the rule "error".
 
     Args:
         clips: e.g. one record a file.
         stages: loaded, in their order.
-        before: what came of earlier stages; its clips are taken instead.
+        before: result of earlier stages; its clips are taken instead.
 
     Raises:
         ModelError: likewise MissingDependencyError, ServiceUnavailableError, ResultError: what concerns all clips.
@@ -72,7 +74,7 @@ def apply_stages(clips: Sequence[ClipRecord], stages: Sequence[Stage], before: U
 
 
 def _apply(stage: Stage, result: UnitResult) -> UnitResult:
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), usage_of(stage)
     kept: list[ClipRecord] = []
     dropped: list[Dropped] = []
     batch = max(1, stage.resources.batch)
@@ -80,7 +82,8 @@ def _apply(stage: Stage, result: UnitResult) -> UnitResult:
         output = _outcome(stage, result.clips[start : start + batch])
         kept += output.kept
         dropped += output.dropped
-    step = StageStep(stage.name, len(result.clips), len(kept), time.perf_counter() - begin)
+    usage = {name: count - before.get(name, 0) for name, count in usage_of(stage).items()}
+    step = StageStep(stage.name, len(result.clips), len(kept), time.perf_counter() - begin, usage)
     return UnitResult(tuple(kept), (*result.dropped, *dropped), (*result.steps, step))
 
 

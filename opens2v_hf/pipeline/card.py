@@ -1,4 +1,4 @@
-"""The card of a dataset: what plain `datasets` finds in the shards, statistics, samples, and what made it."""
+"""The card of a dataset: features for plain `datasets`, statistics, samples and provenance."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _plain_features(config: str, schema: pa.Schema) -> datasets.Features:
-    """What is known without this package: videos and pictures are those of `datasets`."""
+    """Features without this package: videos and images are those of `datasets`."""
     features = datasets.Features.from_arrow_schema(schema.remove_metadata())
     if config == "regular":
         features["video"] = datasets.Video()

@@ -19,7 +19,7 @@ def read_captions(captions: Mapping[str, str] | str | os.PathLike[str]) -> dict[
             `{"name": "clip.mp4", "caption": "..."}`.
 
     Raises:
-        SourceError: the file cannot be read, or holds something else; the message names the place.
+        SourceError: the file cannot be read, or holds something else; the message names the line.
     """
     if isinstance(captions, Mapping):
         return _checked(captions, "the captions")

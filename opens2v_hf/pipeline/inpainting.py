@@ -16,7 +16,7 @@ from opens2v_hf.models.hub import pick_device, pick_dtype
 _PROMPT = "empty background, the surroundings continue, no people, no objects"
 _MULTIPLE = 16  # of the sides that all of diffusers' inpainting pipelines take
 _SEED = 0
-_RADIUS = 5  # pixels around the hole that Telea's method looks at
+_RADIUS = 5  # pixels around the hole that Telea's method takes into account
 
 
 class Inpainter(Protocol):

@@ -1,9 +1,10 @@
-"""The files of the input: which there are, and which hold the same."""
+"""The files of the input, and those with the same content."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies at a place.
+    """The videos of a folder or URL.
 
     Attributes:
         root: absolute path or URL.
@@ -62,7 +63,7 @@ def list_input(source: str | os.PathLike[str]) -> Listing:
         source: a folder, or a URL that fsspec knows (hf://datasets/org/name, s3://bucket/folder).
 
     Raises:
-        SourceError: there is no such place, or it cannot be listed.
+        SourceError: there is no such folder or URL, or it cannot be listed.
     """
     text = os.fspath(source)
     if "://" in text:
@@ -115,7 +116,10 @@ def same_content(files: Sequence[InputFile]) -> dict[str, str]:
 def _local_entries(root: str) -> Iterator[InputFile]:
     seen: set[tuple[int, int]] = set()  # a link may lead to a folder above it
     for folder, folders, names in os.walk(root, followlinks=True, onerror=_refuse):
-        status = os.stat(folder)
+        try:
+            status = os.stat(folder)
+        except OSError:  # removed meanwhile
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
@@ -123,14 +127,16 @@ def _local_entries(root: str) -> Iterator[InputFile]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             path = os.path.join(folder, name)
-            if name.startswith(".") or not os.path.isfile(path):
-                continue
-            try:
-                status = os.stat(path)
-            except OSError:  # it has just gone
+            if name.startswith("."):
                 continue
             relative = os.path.relpath(path, root).replace(os.sep, "/")
-            yield InputFile(path, relative, status.st_size, _local_stamp(status))
+            try:
+                status = os.stat(path)
+            except OSError:  # a link to nothing, or removed meanwhile: the stage "probe" drops it as missing
+                yield InputFile(path, relative, 0, "")
+                continue
+            if stat.S_ISREG(status.st_mode):  # a pipe or device would block its reader
+                yield InputFile(path, relative, status.st_size, _local_stamp(status))
 
 
 def _refuse(error: OSError) -> None:
@@ -148,7 +154,7 @@ def _remote_entries(root: str) -> Iterator[InputFile]:
     except (OSError, HTTPError, ImportError, ValueError) as error:  # the second: of the Hub client's HTTP library
         raise SourceError(f"cannot list {root}: {error}; check the URL, and the credentials of its storage") from error
     if not found:
-        raise SourceError(f"{root}: nothing lies there; check the URL, and the credentials of its storage")
+        raise SourceError(f"{root}: there is no file; check the URL, and the credentials of its storage")
     base = filesystem._strip_protocol(path).rstrip("/") + "/"
     for full, entry in found.items():
         name = full.removeprefix(base)
@@ -164,6 +170,6 @@ def _sha256(file: InputFile) -> str | None:
         with fsspec.open(file.path, "rb") as stream:
             while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
-    except (OSError, HTTPError):  # what is wrong with it is said when its frames are read
+    except (OSError, HTTPError):  # the stage that reads its frames reports the fault
         return None
     return digest.hexdigest()

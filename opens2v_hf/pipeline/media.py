@@ -1,6 +1,6 @@
-"""Frames of clips, each clip decoded once for all stages that look at its standard frames.
+"""Frames of clips, each clip decoded once for all stages that use its standard frames.
 
-What a process has decoded it keeps, within a bound on bytes, for the stages that come after: the *standard frames* of a
+A process caches, within a bound on bytes, for the stages that come after, the *standard frames* of a
 clip, which are the annotated frame (the first, until a stage chooses another) and those at 5, 50 and 95 % of it. A
 stage that decodes other frames of a clip takes the standard ones along on the way.
 
@@ -27,10 +27,10 @@ from opens2v_hf.video.limits import Limits
 from opens2v_hf.video.reader import VideoReader, open_video
 
 POSITIONS = (0.05, 0.5, 0.95)
-"""Where in a clip the frames lie that show all of it (Phantom-Data, arXiv 2506.18851)."""
+"""Positions in a clip of the frames that represent it (Phantom-Data, arXiv 2506.18851)."""
 
-MAX_KEPT_BYTES = 512 << 20
-"""Of decoded frames; standard frames of some 45 clips of 1280x720. `OPENS2V_KEPT_FRAME_BYTES` sets another bound."""
+MAX_CACHED_BYTES = 512 << 20
+"""Of decoded frames; standard frames of some 45 clips of 1280x720. `OPENS2V_FRAME_CACHE_BYTES` sets another bound."""
 
 MAX_VIDEO_PIXELS = 10**13
 """Some 50 hours of 1920x1080: a source is read as a stream, and only its clips are to be short."""
@@ -41,8 +41,8 @@ _MAX_COPIES = 4  # of remote files
 _FileKey = tuple[str, int, int]  # path, bytes, time of change
 
 
-class _Kept:
-    """What this process holds at the moment."""
+class _Cache:
+    """Decoded frames, open readers and local copies of this process."""
 
     def __init__(self) -> None:
         self.readers: OrderedDict[_FileKey, VideoReader] = OrderedDict()
@@ -53,16 +53,16 @@ class _Kept:
         self.num_bytes = 0  # of the frames
 
 
-_kept = _Kept()
+_cache = _Cache()
 
 
 def forget() -> None:
-    """Let go of all frames, readers and copies of remote files that this process keeps."""
-    global _kept
+    """Empty the cache of this process: frames, readers and copies of remote files."""
+    global _cache
     # a forked process must not remove the folder of the one it came from
-    if _kept.folder is not None and _kept.process == os.getpid():
-        _kept.folder.cleanup()
-    _kept = _Kept()
+    if _cache.folder is not None and _cache.process == os.getpid():
+        _cache.folder.cleanup()
+    _cache = _Cache()
 
 
 def standard_indices(clip: ClipRecord) -> tuple[int, ...]:
@@ -113,8 +113,8 @@ def frames(clip: ClipRecord, indices: Sequence[int]) -> np.ndarray:
         ArgumentError: an index is out of range.
         VideoError: a frame cannot be read, or the file changed since it was probed; the message names the file.
     """
-    wanted = sorted(set(indices))
-    found = dict(zip(wanted, stream(clip, wanted), strict=True))
+    ascending = sorted(set(indices))
+    found = dict(zip(ascending, stream(clip, ascending), strict=True))
     return np.stack([found[index] for index in indices])
 
 
@@ -133,38 +133,42 @@ def stream(clip: ClipRecord, indices: Sequence[int] | None = None) -> Iterator[n
         VideoError: as `frames`; frames before the fault have come by then.
     """
     standard = standard_indices(clip)
-    wanted = range(clip.num_frames) if indices is None else indices
-    if len(wanted) and not 0 <= wanted[0] <= wanted[-1] < clip.num_frames:
-        raise ArgumentError(f"{clip.id}: its frames are 0..{clip.num_frames - 1} (got {wanted[0]} to {wanted[-1]})")
+    requested = range(clip.num_frames) if indices is None else indices
+    if len(requested) and not 0 <= requested[0] <= requested[-1] < clip.num_frames:
+        raise ArgumentError(
+            f"{clip.id}: its frames are 0..{clip.num_frames - 1} (got {requested[0]} to {requested[-1]})"
+        )
     key = _file_key(clip.source, local_path(clip.source))
-    held = {index: frame for index in {*standard, *wanted} if (frame := _held((key, clip.start + index))) is not None}
-    if held.keys() >= set(wanted):
-        yield from (_cropped(clip, held[index]) for index in wanted)
+    held = {
+        index: frame for index in {*standard, *requested} if (frame := _cached((key, clip.start + index))) is not None
+    }
+    if held.keys() >= set(requested):
+        yield from (_cropped(clip, held[index]) for index in requested)
         return
-    asked = set(wanted)
-    needed = sorted(asked.union(index for index in standard if index not in held))
+    distinct = set(requested)
+    needed = sorted(distinct.union(index for index in standard if index not in held))
     decoded = reader(clip.source).iter_frames([clip.start + index for index in needed])
     for index, frame in zip(needed, decoded, strict=True):
         if index in standard:
-            _keep((key, clip.start + index), frame)
-        if index in asked:
+            _store((key, clip.start + index), frame)
+        if index in distinct:
             yield _cropped(clip, frame)
 
 
 def reader(source: SourceFile) -> VideoReader:
-    """The video of a source file; its packets are read once, however many clips are made of it.
+    """The video of a source file; its packets are read once for all of its clips.
 
     Raises:
         VideoError: it is no video, cannot be read, or changed since it was probed.
     """
     path = local_path(source)
     key = _file_key(source, path)
-    if key not in _kept.readers:
-        _kept.readers[key] = open_video(path, name=source.name, limits=limits())
-        if len(_kept.readers) > _MAX_READERS:
-            _kept.readers.popitem(last=False)
-    _kept.readers.move_to_end(key)
-    return _kept.readers[key]
+    if key not in _cache.readers:
+        _cache.readers[key] = open_video(path, name=source.name, limits=limits())
+        if len(_cache.readers) > _MAX_READERS:
+            _cache.readers.popitem(last=False)
+    _cache.readers.move_to_end(key)
+    return _cache.readers[key]
 
 
 def limits() -> Limits:
@@ -176,31 +180,31 @@ def limits() -> Limits:
 
 
 def local_path(source: SourceFile) -> Path:
-    """Where the file lies on this machine; a remote one is copied here first, and the last few copies are kept.
+    """The path of the file on this machine; a remote file is copied first, and the last few copies are cached.
 
     Raises:
         VideoError: the file cannot be fetched; the message names it.
     """
     if "://" not in source.path:
         return Path(source.path)
-    copy = _kept.copies.get(source.path)
+    copy = _cache.copies.get(source.path)
     if copy is None:
         copy = _fetched(source)
-        _kept.copies[source.path] = copy
-        if len(_kept.copies) > _MAX_COPIES:
-            _kept.copies.popitem(last=False)[1].unlink(missing_ok=True)
-    _kept.copies.move_to_end(source.path)
+        _cache.copies[source.path] = copy
+        if len(_cache.copies) > _MAX_COPIES:
+            _cache.copies.popitem(last=False)[1].unlink(missing_ok=True)
+    _cache.copies.move_to_end(source.path)
     return copy
 
 
 def _fetched(source: SourceFile) -> Path:
-    if _kept.folder is None or _kept.process != os.getpid():
-        _kept.folder, _kept.process = tempfile.TemporaryDirectory(prefix="opens2v-"), os.getpid()
-    handle, name = tempfile.mkstemp(dir=_kept.folder.name)
+    if _cache.folder is None or _cache.process != os.getpid():
+        _cache.folder, _cache.process = tempfile.TemporaryDirectory(prefix="opens2v-"), os.getpid()
+    handle, name = tempfile.mkstemp(dir=_cache.folder.name)
     try:
         with os.fdopen(handle, "wb") as target, fsspec.open(source.path, "rb") as remote:
             shutil.copyfileobj(remote, target, 1 << 20)
-    except Exception as error:  # file systems raise whatever their clients raise
+    except Exception as error:  # file systems pass on any error of their clients
         Path(name).unlink(missing_ok=True)
         raise VideoError(
             f"{source.name}: cannot be fetched ({printable(str(error)) or type(error).__name__}); check that it is "
@@ -214,39 +218,39 @@ def _file_key(source: SourceFile, path: Path) -> _FileKey:
         status = path.stat()
     except OSError as error:
         raise VideoError(
-            f"{source.name}: cannot be read ({error.strerror}); leave the input as it is while a dataset is made of it"
+            f"{source.name}: cannot be read ({error.strerror}); do not change the input during a build"
         ) from error
     if source.num_bytes and status.st_size != source.num_bytes:
         raise VideoError(
-            f"{source.name}: has {status.st_size} bytes now, and had {source.num_bytes} when it was probed; leave the "
-            "input as it is while a dataset is made of it"
+            f"{source.name}: has {status.st_size} bytes now, and had {source.num_bytes} when it was probed; do not "
+            "change the input during a build"
         )
     return str(path), status.st_size, status.st_mtime_ns
 
 
-def _held(key: tuple[_FileKey, int]) -> np.ndarray | None:
-    frame = _kept.frames.get(key)
+def _cached(key: tuple[_FileKey, int]) -> np.ndarray | None:
+    frame = _cache.frames.get(key)
     if frame is not None:
-        _kept.frames.move_to_end(key)
+        _cache.frames.move_to_end(key)
     return frame
 
 
-def _keep(key: tuple[_FileKey, int], frame: np.ndarray) -> None:
+def _store(key: tuple[_FileKey, int], frame: np.ndarray) -> None:
     own = frame.copy()
     own.flags.writeable = False
-    previous = _kept.frames.pop(key, None)
-    _kept.frames[key] = own
-    _kept.num_bytes += own.nbytes - (0 if previous is None else previous.nbytes)
-    while _kept.num_bytes > _max_kept_bytes() and _kept.frames:
-        _kept.num_bytes -= _kept.frames.popitem(last=False)[1].nbytes
+    previous = _cache.frames.pop(key, None)
+    _cache.frames[key] = own
+    _cache.num_bytes += own.nbytes - (0 if previous is None else previous.nbytes)
+    while _cache.num_bytes > _max_cached_bytes() and _cache.frames:
+        _cache.num_bytes -= _cache.frames.popitem(last=False)[1].nbytes
 
 
-def _max_kept_bytes() -> int:
-    text = os.environ.get("OPENS2V_KEPT_FRAME_BYTES", "").strip()
+def _max_cached_bytes() -> int:
+    text = os.environ.get("OPENS2V_FRAME_CACHE_BYTES", "").strip()
     if not text:
-        return MAX_KEPT_BYTES
+        return MAX_CACHED_BYTES
     if not (text.isascii() and text.isdigit()):
-        raise ArgumentError(f"OPENS2V_KEPT_FRAME_BYTES must be a whole number of bytes (got {text[:40]!r})")
+        raise ArgumentError(f"OPENS2V_FRAME_CACHE_BYTES must be a whole number of bytes (got {text[:40]!r})")
     return int(text)
 
 

@@ -32,7 +32,7 @@ _ARGUMENTS = {
 
 ROLES = tuple(_ARGUMENTS)
 _NO_MODELS = ("synthetic", "sharpness")  # rules, which are named like models
-_NO_EMBEDDED = ("quality_scorer", "inpainter")  # by default rules take their place
+_NO_EMBEDDED = ("quality_scorer", "inpainter")  # by default rules replace them
 
 
 class BuildOptions(BaseModel):
@@ -130,10 +130,10 @@ class BuildOptions(BaseModel):
     def arguments(self) -> dict[str, dict[str, Any]]:
         """Stage -> arguments of its class, for `stages.make_stages`."""
         found: dict[str, dict[str, Any]] = {}
-        for role, places in _ARGUMENTS.items():
+        for role, targets in _ARGUMENTS.items():
             model = self._model(role)
             if model is not None:
-                for stage, argument in places:
+                for stage, argument in targets:
                     found.setdefault(stage, {})[argument] = model
         found.setdefault("scenes", {}).update(
             detector=self.scene_detector, min_seconds=self.min_seconds, max_seconds=self.max_seconds, device=self.device

@@ -1,4 +1,4 @@
-"""What a unit leaves on the disk: a shard, its vectors, and last of all the note that says that it is done."""
+"""Write the output of a unit: a shard, its vectors, and last the note that marks it as finished."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "backgroun
 
 
 def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, reader: Reader) -> dict[str, Any]:
-    """Write what is left of a unit. The same clips give the same shard and vectors, byte for byte.
+    """Write the remaining clips of a unit. The same clips give the same shard and vectors, byte for byte.
 
     Args:
         folder: of the dataset.
@@ -48,7 +48,7 @@ def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, read
     clips = list(_unique(result.clips, dropped))
     written: dict[str, Mapping[str, Any]] = {}
     stored = stored_schema(BUILT, EMBEDDED)
-    (folder / unit.note).unlink(missing_ok=True)  # it says nothing about what is being written
+    (folder / unit.note).unlink(missing_ok=True)  # it does not describe what is written now
     shard, vectors = folder / unit.shard, folder / unit.vectors
     rows = write_shard(shard, _noted(reader.rows(unit, clips, dropped.append), written), stored)
     if not rows:
@@ -71,7 +71,13 @@ def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, read
             "vectors_sha256": sha256_of(vectors) if has_vectors else None,
             "clip_seconds": sum(clip.num_frames / clip.source.fps for clip in left),
             "stages": [
-                {"name": step.name, "taken": step.taken, "kept": step.kept, "seconds": round(step.seconds, 3)}
+                {
+                    "name": step.name,
+                    "taken": step.taken,
+                    "kept": step.kept,
+                    "seconds": round(step.seconds, 3),
+                    "usage": dict(step.usage),
+                }
                 for step in result.steps
             ],
             "errors": sum(entry.rule in (ERROR, CHANGED) for entry in dropped),
@@ -95,7 +101,9 @@ def _unique(clips: Sequence[ClipRecord], dropped: list[Dropped]) -> Iterator[Cli
     seen: set[str] = set()
     for clip in clips:
         if clip.id in seen:
-            dropped.append(Dropped(clip.id, OUTPUT, DUPLICATE_ID, f"its id {clip.id} has come before", record=clip))
+            dropped.append(
+                Dropped(clip.id, OUTPUT, DUPLICATE_ID, f"another clip has the same id {clip.id}", record=clip)
+            )
         else:
             seen.add(clip.id)
             yield clip

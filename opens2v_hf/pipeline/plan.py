@@ -1,4 +1,4 @@
-"""What a build will take: by published rates, each with its source, or measured on some of the videos."""
+"""Estimate the time and storage of a build: by published rates, each with its source, or measured on some videos."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def plan_build(
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
-        SourceError: the place cannot be listed, holds no video, or none whose header can be read.
-        OpenS2VError: with `probe`, whatever `build` raises.
+        SourceError: the input cannot be listed, holds no video, or none whose header can be read.
+        OpenS2VError: with `probe`, any error of `build`.
     """
     options = options or BuildOptions()
     chosen = choose_stages(options, stages)
@@ -133,7 +133,7 @@ def plan_build(
     num_bytes = sum(file.num_bytes for file in found)
     seconds, read_bytes, num_headers, unreadable = _headers(found)
     if not seconds:
-        raise SourceError(f"{listing.root}: none of the {num_headers} headers that were looked at is that of a video")
+        raise SourceError(f"{listing.root}: none of the {num_headers} headers that were read is that of a video")
     hours = seconds / 3600 * (num_bytes / read_bytes)
     constants = _constants()
     notes = []
@@ -162,13 +162,13 @@ def _constants() -> dict[str, Any]:
 
 
 def _headers(found: Sequence[InputFile]) -> tuple[float, int, int, int]:
-    """Seconds and bytes of the files whose headers could be read, and how many were looked at and could not."""
-    looked_at = [file for file in found[:: max(1, len(found) // _HEADERS)] if "://" not in file.path][:_HEADERS]
-    if not looked_at:
+    """Seconds and bytes of the files with readable headers, the headers tried, and those that could not be read."""
+    tried = [file for file in found[:: max(1, len(found) // _HEADERS)] if "://" not in file.path][:_HEADERS]
+    if not tried:
         raise SourceError("headers are read from files of this machine only; plan with some of the videos in a folder")
     seconds, num_bytes, unreadable = 0.0, 0, 0
     limits = Limits.from_environment()
-    for file in looked_at:
+    for file in tried:
         try:
             source = Source.of(file.path, file.name)
             with open_container(source, limits) as container:
@@ -177,7 +177,7 @@ def _headers(found: Sequence[InputFile]) -> tuple[float, int, int, int]:
                 num_bytes += file.num_bytes
         except VideoError:
             unreadable += 1
-    return seconds, num_bytes, len(looked_at), unreadable
+    return seconds, num_bytes, len(tried), unreadable
 
 
 def _published(stage: Stage, hours: float, clips: float, constants: dict[str, Any], options: BuildOptions) -> Cost:
@@ -225,7 +225,7 @@ def _measured(
 
 
 def _views(model: str, clips: float, constants: dict[str, Any]) -> str:
-    from opens2v_hf.pipeline.views.prices import price_of
+    from opens2v_hf.pipeline.prices import price_of
 
     count = clips * constants["views_per_clip"]["value"]
     text = f"views: about {count:,.0f} pictures ({constants['views_per_clip']['source']})"

@@ -1,4 +1,4 @@
-"""Where a unit's clips come from, and how they become rows: files of videos, or shards of a dataset."""
+"""Input of units, video files or shards of a dataset: their clips, and the rows of those that remain."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class VideoFiles:
 
 @dataclass(frozen=True)
 class BuiltShards:
-    """Units of one shard of a dataset each, to which some stages are applied anew.
+    """Units of one shard of a dataset each, to which some stages are applied again.
 
     Attributes:
         folder: of the dataset that is made; the videos of a unit are laid out there while it is worked on.
@@ -111,20 +111,20 @@ class BuiltShards:
 
     def begin(self, unit: BuildUnit) -> list[ClipRecord]:
         """The clips of a shard, with all that it knows of them."""
-        place = self._place(unit)
-        shutil.rmtree(place, ignore_errors=True)
+        folder = self._video_folder(unit)
+        shutil.rmtree(folder, ignore_errors=True)
         known = _read_vectors(Path(self.vectors, f"{Path(unit.files[0].name).stem}.npz"))
         clips = []
-        with write_errors(place):
-            place.mkdir(parents=True)
+        with write_errors(folder):
+            folder.mkdir(parents=True)
             for number, row in enumerate(_read_rows(unit.files[0])):
-                path = place / f"{number:06d}{Path(row['video']['path'] or '').suffix or '.mp4'}"
+                path = folder / f"{number:06d}{Path(row['video']['path'] or '').suffix or '.mp4'}"
                 path.write_bytes(read_blob(row["video"]))
                 clips.append(clip_of_row(row, str(path), known))
         return clips
 
     def rows(self, unit: BuildUnit, clips: Sequence[ClipRecord], drop: Drop) -> Iterator[dict[str, Any]]:
-        """See `Reader.rows`: what is stored, with what the stages have found anew."""
+        """See `Reader.rows`: the stored row, updated with the new results of the stages."""
         left = {clip.id: clip for clip in clips}
         for old in _read_rows(unit.files[0]):
             clip = left.get(old["id"])
@@ -138,9 +138,9 @@ class BuiltShards:
 
     def end(self, unit: BuildUnit) -> None:
         """Remove the videos."""
-        shutil.rmtree(self._place(unit), ignore_errors=True)
+        shutil.rmtree(self._video_folder(unit), ignore_errors=True)
 
-    def _place(self, unit: BuildUnit) -> Path:
+    def _video_folder(self, unit: BuildUnit) -> Path:
         return self.folder / WORK_FOLDER / "videos" / unit.name
 
 
@@ -155,7 +155,7 @@ def clip_of_row(row: Mapping[str, Any], path: str, vectors: _Vectors) -> ClipRec
 
     Args:
         row: of `shards.schema.BUILT`.
-        path: where its video lies.
+        path: of its video.
         vectors: clip id and subject id to image and text vector, for those that have them.
     """
     size = (row["file_height"], row["file_width"])

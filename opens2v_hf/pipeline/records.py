@@ -1,4 +1,4 @@
-"""What stages pass on: a clip and what is known of it so far."""
+"""Records that stages take and return: a clip and what is known of it so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SourceFile:
     """A video file of the input.
 
     Attributes:
-        path: where it is read: a local path or an fsspec URL.
+        path: local path or fsspec URL.
         name: relative to the input's root, with "/" between folders; what reports and records name it by.
         sha256: of its bytes, hexadecimal; "" before it is probed.
         num_frames: that a decoder gives.
@@ -49,7 +49,7 @@ class Subject:
         mask_score: of the segmenter, 0..1.
         text_similarity: of the label and the cut-out, cosine.
         aesthetic: of the cut-out, about 1..10.
-        image_vector: float32 [D] of the cut-out, unit length; kept beside the shards, not in them.
+        image_vector: float32 [D] of the cut-out, unit length; stored next to the shards, not in them.
         text_vector: float32 [D] of the label, likewise.
     """
 
@@ -70,7 +70,7 @@ class ClipRecord:
     """A clip of a source file. What no stage has filled in yet is None or empty.
 
     Attributes:
-        id: unique in the dataset, made of the file's name and the clip's place in it.
+        id: unique in the dataset, from the file's name and the clip's frames.
         source: the file.
         start: first frame of the clip in the file.
         end: the frame after its last.
@@ -84,7 +84,7 @@ class ClipRecord:
         background_aesthetic: of the annotated frame with its subjects painted out.
         frame_index: of the annotated frame, counted from the clip's first frame.
         subjects: in the order of their ids.
-        background_png: the annotated frame with its subjects painted out, a PNG file; b"" if there is none.
+        background_png: the annotated frame with its subjects painted out, as a PNG file; b"" if there is none.
         frame_phash: perceptual hash (64 bit) of the annotated frame.
         clip_phashes: of the frames at 5, 50 and 95 % of the clip.
         provenance: stage name to what made its part: model, revision, digest of prompts and options, version.
@@ -123,5 +123,5 @@ class ClipRecord:
         return y1 - y0, x1 - x0
 
     def made_by(self, stage: str, facts: Mapping[str, Any], **changes: Any) -> ClipRecord:
-        """The record with what a stage found, and what made it."""
+        """A copy of the record with the results of a stage and its provenance."""
         return replace(self, provenance={**self.provenance, stage: dict(facts)}, **changes)

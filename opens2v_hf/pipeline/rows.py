@@ -112,7 +112,7 @@ def with_video(clip: ClipRecord, crf: int) -> dict[str, Any]:
 
 
 def as_text(text: str) -> str:
-    """A text that can be stored: what a file's name holds besides text is escaped."""
+    """A text that can be stored: bytes of a file's name that are no text are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -108,7 +108,7 @@ class TransNetDetector:
         return found
 
     def probabilities(self, frames: Iterable[np.ndarray]) -> Iterator[float]:
-        """Of each frame, that it lies in a transition, 0..1; at most 200 small frames are in memory.
+        """For each frame, the probability of a transition, 0..1; at most 200 small frames are in memory.
 
         Args:
             frames: uint8 [H, W, 3] RGB, in order.
@@ -125,7 +125,7 @@ class TransNetDetector:
 def _windows(frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
     """Windows uint8 [100, 27, 48, 3], and for how many frames from the 25th on each answers.
 
-    Copies of the first and last frame stand in for what lies outside the video.
+    Copies of the first and last frame replace frames outside the video.
     """
     first = next(frames, None)
     if first is None:

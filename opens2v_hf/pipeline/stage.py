@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from opens2v_hf.pipeline.records import ClipRecord
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one worker of a stage takes.
+    """Resources of one worker of a stage.
 
     Attributes:
         cpus: cores.
@@ -26,14 +26,14 @@ class Resources:
 
 @dataclass(frozen=True)
 class Dropped:
-    """What a stage left out.
+    """A clip, subject or tag that a stage dropped.
 
     Attributes:
         clip_id: of the clip, or the name of the file where there is no clip yet.
         stage: that dropped it.
         rule: a short word to count by, e.g. "too_short", "unreadable", "low_motion".
         reason: a sentence with the value and the threshold.
-        subject: the label of the subject or the tag, where only that was dropped and the clip goes on.
+        subject: the label of the subject or the tag, where only that was dropped and the clip remains.
         record: the clip as it was, for the report; None where there is none.
     """
 
@@ -47,11 +47,11 @@ class Dropped:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """What a stage makes of a batch.
+    """Result of a stage for a batch.
 
     Attributes:
-        kept: the records that go on, in the order of the input. A stage may make several of one (scenes).
-        dropped: clips, subjects and tags that do not.
+        kept: the records that remain, in the order of the input. A stage may make several of one (scenes).
+        dropped: clips, subjects and tags that do not remain.
     """
 
     kept: Sequence[ClipRecord]
@@ -77,9 +77,23 @@ class Stage(Protocol):
         ...
 
     def facts(self) -> Mapping[str, Any]:
-        """What its results follow from: models with revisions, options, version. JSON-compatible, no secret."""
+        """What its results depend on: models with revisions, options, version. JSON-compatible, no secret."""
         ...
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Apply the stage to a batch."""
         ...
+
+
+@runtime_checkable
+class MeteredStage(Protocol):
+    """A stage that may ask an endpoint, whose cost the report counts."""
+
+    def usage(self) -> Mapping[str, int]:
+        """Of this process so far: "calls", "input_tokens" and "output_tokens"; empty without an endpoint."""
+        ...
+
+
+def usage_of(stage: Stage) -> Mapping[str, int]:
+    """The usage of a stage; empty for one that asks no endpoint."""
+    return stage.usage() if isinstance(stage, MeteredStage) else {}

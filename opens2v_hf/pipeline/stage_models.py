@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ModelChoice, load_model
 
@@ -15,7 +16,7 @@ _shared: dict[str, Any] = {}
 
 
 class StageModel:
-    """A model of a stage, loaded when it is first asked for.
+    """A model of a stage, loaded at its first use.
 
     Stages that name the same model with the same arguments share it. What is named can be sent to another process.
 
@@ -60,7 +61,7 @@ class StageModel:
 
     @property
     def wants_gpu(self) -> bool:
-        """Whether it is asked for on a GPU."""
+        """Whether it is to be loaded on a GPU."""
         return self._choice is not None and str(self._choice.arguments.get("device", "")).startswith("cuda")
 
     def facts(self) -> dict[str, Any]:
@@ -73,6 +74,11 @@ class StageModel:
         if self._choice is not None:
             return {"name": os.fspath(self._choice.name)}
         return {"name": type(self._model).__name__}
+
+    def usage(self) -> dict[str, int]:
+        """Requests and tokens of its endpoint in this process, see `Budget.usage`; empty for a model that runs here."""
+        budget = getattr(self._model, "budget", None)
+        return budget.usage if isinstance(budget, Budget) else {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the loaded model, where it can be loaded again."""

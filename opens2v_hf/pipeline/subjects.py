@@ -1,4 +1,4 @@
-"""What several stages do with subjects."""
+"""Functions on subjects that several stages share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def numbered(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
 
 
 def dropped_subject(clip: ClipRecord, stage: str, subject: Subject | str, rule: str, reason: str) -> Dropped:
-    """A subject, or a tag, that a clip goes on without."""
+    """A dropped subject or tag of a clip that remains."""
     label = subject if isinstance(subject, str) else subject.label
     return Dropped(clip.id, stage, rule, reason, subject=label, record=clip)
 
@@ -37,7 +37,7 @@ def masks_of(clip: ClipRecord) -> list[RLE]:
         if subject.mask.size != clip.frame_size:
             raise SampleError(
                 f"{clip.id}: the mask of subject {subject.id} is {subject.mask.size} and the frame {clip.frame_size} "
-                "(height, width); apply the stages from 'detect' on anew after another crop"
+                "(height, width); apply the stages from 'detect' on again after a changed crop"
             )
         found.append(subject.mask)
     return found

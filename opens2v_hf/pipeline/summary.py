@@ -1,4 +1,4 @@
-"""What a build came to, added up from the notes of its units."""
+"""Summary of a build, added up from the notes of its units."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf._util.progress import duration
+from opens2v_hf.pipeline.faults import ERROR
 from opens2v_hf.pipeline.output import drops_by_stage
+from opens2v_hf.pipeline.readers import CHANGED
 from opens2v_hf.pipeline.units import BuildPlan, read_note
 
 _MOST_NAMED = 5
+_MOST_LISTED = 1000
+_OF_FILES = ("input", "probe")
+"""Stages that drop whole files."""
 
 
 @dataclass
@@ -22,9 +27,10 @@ class StageTotal:
     Attributes:
         name: of the stage.
         taken: clips (files, for the first stages) that it was given.
-        kept: clips that went on.
+        kept: clips that remained.
         seconds: it took, of all workers together.
         rules: rule -> clips, subjects and tags that fell by it.
+        usage: what it asked an endpoint for: "calls", "input_tokens", "output_tokens".
     """
 
     name: str
@@ -32,11 +38,12 @@ class StageTotal:
     kept: int = 0
     seconds: float = 0.0
     rules: Counter[str] = field(default_factory=Counter)
+    usage: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class Build:
-    """A dataset that was made, or as much of it as is done.
+    """A dataset, whole or as far as it is finished.
 
     Attributes:
         folder: of the dataset.
@@ -49,11 +56,12 @@ class Build:
         stages: in their order; drops before the first and after the last stage are under "input" and "output".
         failed: unit -> why it is not done; the same command tries it again.
         duplicates: name of a file that was left out -> name of the one that holds the same.
-        missing: files that have gone since an earlier run; clips made of them before stay.
+        missing: files that were removed since an earlier run; clips made of them before stay.
         changed: files that were changed while they were read; the same command reads them again.
-        errors: clips and files that something went wrong with, a line each.
+        unusable: files that could not be used -> the rule, at most 1,000 of them.
+        errors: clips and files that something went wrong with, a line each, at most 1,000.
         num_others: files of the input that are no videos.
-        notes: what else there is to say, a sentence each.
+        notes: of pairs and views, a sentence each.
     """
 
     folder: Path
@@ -68,6 +76,7 @@ class Build:
     duplicates: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     num_others: int = 0
     notes: tuple[str, ...] = ()
@@ -78,7 +87,7 @@ class Build:
         return self.num_done == self.num_units and not self.failed and not self.changed
 
     def __str__(self) -> str:
-        """A table of the stages, and what else there is to know."""
+        """A table of the stages, then notes."""
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -95,11 +104,15 @@ class Build:
         for config, count in self.rows.items():
             if config != "regular":
                 yield f"{config}: {count} rows"
+        for stage in self.stages:
+            if stage.usage:
+                yield f"note: {stage.name} asked an endpoint: {usage_text(stage.usage)}"
         if self.num_others:
-            yield f"note: {self.num_others} files have no ending of a video and were not looked at"
+            yield f"note: {self.num_others} files have no ending of a video and were ignored"
         yield from (f"note: {note}" for note in self.notes)
         yield from _named("held what another file holds", [f"{a} = {b}" for a, b in sorted(self.duplicates.items())])
-        yield from _named("have gone since an earlier run", self.missing)
+        yield from _named("were removed since an earlier run", self.missing)
+        yield from _named("could not be used", [f"{name} ({rule})" for name, rule in self.unusable.items()])
         yield from _named("were changed while they were read; run the same command again", self.changed)
         yield from _named("were left out by an error; --retry-failed tries them again", self.errors)
         yield from _named("are not done; run the same command again", [f"{a}: {b}" for a, b in self.failed.items()])
@@ -121,6 +134,7 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
     count = done = 0
     video_seconds = clip_seconds = 0.0
     changed: dict[str, None] = {}
+    unusable: dict[str, str] = {}
     errors: list[str] = []
     for unit in plan.units:
         note = read_note(folder, unit)
@@ -132,10 +146,12 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         video_seconds += sum(file["seconds"] or 0.0 for file in note["files"])
         _add(totals, note)
         for entry in note["dropped"]:
-            if entry["rule"] == "changed":
+            if entry["rule"] == CHANGED:
                 changed[entry.get("file", entry["clip_id"])] = None
-            elif entry["rule"] == "error" and len(errors) < 1000:
+            elif entry["rule"] == ERROR and len(errors) < _MOST_LISTED:
                 errors.append(f"{entry['clip_id']} ({entry['stage']}): {entry['reason']}")
+            elif entry["stage"] in _OF_FILES and len(unusable) < _MOST_LISTED:
+                unusable[entry.get("file", entry["clip_id"])] = entry["rule"]
     return Build(
         folder,
         {"regular": count, **rows},
@@ -149,9 +165,22 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         dict(plan.duplicates or {}),
         plan.missing,
         tuple(changed),
+        unusable,
         tuple(errors),
         plan.num_others,
     )
+
+
+def usage_text(usage: Mapping[str, int]) -> str:
+    """What was asked of an endpoint, in words.
+
+    Example:
+        >>> usage_text({"calls": 2, "input_tokens": 1500, "output_tokens": 80})
+        '2 calls, 1,500 input and 80 output tokens'
+    """
+    calls, sent, made = (usage.get(name, 0) for name in ("calls", "input_tokens", "output_tokens"))
+    tokens = f"{sent:,} input and {made:,} output tokens" if sent or made else "no reply reports its tokens"
+    return f"{calls:,} call{'' if calls == 1 else 's'}, {tokens}"
 
 
 def _add(totals: dict[str, StageTotal], note: Mapping[str, Any]) -> None:
@@ -160,14 +189,15 @@ def _add(totals: dict[str, StageTotal], note: Mapping[str, Any]) -> None:
         total.taken += step["taken"]
         total.kept += step["kept"]
         total.seconds += step["seconds"]
+        total.usage.update(step["usage"])
     for stage, rules in drops_by_stage(note).items():
         totals.setdefault(stage, StageTotal(stage)).rules.update(rules)
 
 
 def _ordered(totals: Mapping[str, StageTotal]) -> list[StageTotal]:
-    """What comes before the first stage first, and what comes after the last one last."""
-    place = {"input": 0, "output": 2}
-    return sorted(totals.values(), key=lambda total: place.get(total.name, 1))
+    """In the order of the stages, with "input" first and "output" last."""
+    order = {"input": 0, "output": 2}
+    return sorted(totals.values(), key=lambda total: order.get(total.name, 1))
 
 
 def _named(what: str, names: Sequence[str]) -> Iterator[str]:

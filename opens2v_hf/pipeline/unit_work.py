@@ -1,4 +1,4 @@
-"""All that is done with a unit, in the steps that an engine may put on different workers."""
+"""Process a unit, in steps that an engine may put on different workers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from opens2v_hf.pipeline.stage import Dropped, Stage
 from opens2v_hf.pipeline.units import BuildUnit
 
 INPUT = "input"
-"""Names what comes before the first stage, where a file is left out by it."""
+"""Name of the step before the first stage, for files that it drops."""
 
 CRASH = "crash"
-"""The rule under which files are dropped that end any process that reads them."""
+"""The rule under which files are dropped that crash each process that reads them."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Units of files, and the plan that says which file belongs to which.
 
-The plan is written before anything is done and only ever grows: files that come later become units of their own, so
-that a folder that changes costs no work that is done. A unit whose file has changed is done anew.
+The plan is written first and only ever grows: files that are added later become units of their own, so
+that a changed folder costs no finished work. A unit whose file has changed is processed again.
 """
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ def make_plan(
         before: the plan of an earlier run, whose units stay.
         limit: takes only the first so many files of the listing.
     """
-    wanted = list(listing.files if limit is None else listing.files[:limit])
+    chosen = list(listing.files if limit is None else listing.files[:limit])
     there = {file.name: file for file in listing.files}
     planned = {file.name for unit in before.units for file in unit.files} if before else set()
     units = [] if before is None else [_as_it_is_now(unit, there) for unit in before.units]
     known = [file for unit in units for file in unit.files]
-    new = [file for file in wanted if file.name not in planned]
+    new = [file for file in chosen if file.name not in planned]
     duplicates = same_content([*known, *new])
     duplicates = {name: first for name, first in duplicates.items() if name not in planned}
     units += _grouped([file for file in new if file.name not in duplicates], size, len(units))

@@ -1,4 +1,4 @@
-"""The page about a build: what each stage dropped and why, scores, samples, time and cost."""
+"""The page about a build: clips dropped by each stage and rule, scores, samples, time and cost."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
 from opens2v_hf.errors import ResultError
+from opens2v_hf.models.roles import ENDPOINT_PREFIX
 from opens2v_hf.pipeline.pairs.make import NOTE as PAIRS_NOTE
-from opens2v_hf.pipeline.summary import Build, summarise
+from opens2v_hf.pipeline.prices import price_of
+from opens2v_hf.pipeline.summary import Build, summarise, usage_text
 from opens2v_hf.pipeline.units import read_note, read_plan
 from opens2v_hf.pipeline.views.make import NOTE as VIEWS_NOTE
 from opens2v_hf.reports.build_figures import Histogram, Threshold, histogram
@@ -28,6 +30,9 @@ from opens2v_hf.reports.build_samples import dropped_samples, kept_samples, pair
 from opens2v_hf.reports.page import environment
 
 NAME = "report.html"
+
+_MOST_NAMED = 500
+"""Names that are listed for each rule."""
 
 _CLIP_SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "background_aesthetic", "duration_s")
 _SUBJECT_SCORES = ("text_similarity", "aesthetic", "mask_score")
@@ -53,31 +58,35 @@ class Step:
     Attributes:
         name: of the stage.
         taken: clips (files, for the first stages) that it was given.
-        kept: clips that it passed on.
+        kept: clips that remained.
         seconds: it took, of all workers together.
-        clips: rule -> clips that it dropped.
-        parts: rule -> subjects and tags that it dropped from kept clips.
+        paid: what it asked an endpoint for and what that cost, a line each; empty without an endpoint.
+        clips: rule -> clips that were dropped by it.
+        parts: rule -> subjects, tags and overlays that were dropped by it from a clip that remained.
     """
 
     name: str
     taken: int
     kept: int
     seconds: float
+    paid: Sequence[str] = ()
     clips: Counter[str] = field(default_factory=Counter)
     parts: Counter[str] = field(default_factory=Counter)
 
 
-def write_build_report(folder: str | os.PathLike[str]) -> Path:
-    """Write `report.html`, a self-contained page, into a dataset's folder.
+def write_build_report(folder: str | os.PathLike[str], prices: str | os.PathLike[str] | None = None) -> Path:
+    """Write `report.html` into a dataset's folder; one file, which loads nothing.
 
     Args:
         folder: of a dataset that was built, whole or as far as it is done.
+        prices: a JSON file of prices of models behind endpoints, see `opens2v_hf.pipeline.prices.price_of`.
 
     Returns:
         Path of the page.
 
     Raises:
-        ResultError: `folder` is not such a dataset, a note cannot be read, or the folder cannot be written.
+        ArgumentError: the file of prices has another form.
+        ResultError: there is no such dataset, a note or the prices cannot be read, or the folder cannot be written.
         SourceError: a shard cannot be read.
     """
     root = Path(folder)
@@ -89,7 +98,7 @@ def write_build_report(folder: str | os.PathLike[str]) -> Path:
     rows = {config: count for config, count in manifest.get("rows", {}).items() if config != "regular"}
     build = summarise(root, plan, {}, rows)
     facts = [(str(name), dict(of)) for name, of in manifest.get("made_by", {}).get("stages", [])]
-    steps = _steps(build, notes)
+    steps = _steps(build, notes, facts, prices)
     pairs, views = _note(root / PAIRS_NOTE), _note(root / VIEWS_NOTE)
     page = environment().get_template("build.html.j2").render(
         title=root.resolve().name,
@@ -101,7 +110,10 @@ def write_build_report(folder: str | os.PathLike[str]) -> Path:
         histograms=_histograms(root, notes, facts),
         kept=kept_samples(root),
         dropped=dropped_samples(notes, [step.name for step in steps]),
+        dropped_names=_dropped_names(notes),
+        most_named=_MOST_NAMED,
         pairs=pairs,
+        pairs_paid=_paid(str(pairs["verifier"]), pairs["usage"], prices) if pairs and pairs["verifier"] else (),
         pair_samples=pair_samples(root) if pairs else [],
         views=views,
         view_samples=view_samples(root) if views else [],
@@ -115,13 +127,48 @@ def write_build_report(folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _steps(build: Build, notes: Sequence[Mapping[str, Any]]) -> list[Step]:
-    steps = {of.name: Step(of.name, of.taken, of.kept, of.seconds) for of in build.stages}
+def _steps(
+    build: Build,
+    notes: Sequence[Mapping[str, Any]],
+    facts: Sequence[tuple[str, Mapping[str, Any]]],
+    prices: str | os.PathLike[str] | None,
+) -> list[Step]:
+    asked = {stage: name for stage, _, name, _ in _models(facts) if name.startswith(ENDPOINT_PREFIX)}
+    steps = {
+        of.name: Step(of.name, of.taken, of.kept, of.seconds, _paid(asked.get(of.name, ""), of.usage, prices))
+        for of in build.stages
+    }
     for note in notes:
         for entry in note["dropped"]:
             step = steps[entry["stage"]]
             (step.parts if entry["subject"] else step.clips)[entry["rule"]] += 1
     return list(steps.values())
+
+
+def _dropped_names(notes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """Stage and rule to all that was dropped by it: files, clips, or subjects of clips."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        for entry in note["dropped"]:
+            is_file = "_part" not in entry["clip_id"]
+            name = entry.get("file", entry["clip_id"]) if is_file else entry["clip_id"]
+            found.setdefault((entry["stage"], entry["rule"]), []).append(
+                f"{name}: {entry['subject']}" if entry["subject"] else name
+            )
+    return found
+
+
+def _paid(model: str, usage: Mapping[str, int], prices: str | os.PathLike[str] | None) -> Sequence[str]:
+    """Requests and tokens of an endpoint, and their cost by the table of prices."""
+    if not usage.get("calls"):
+        return ()
+    name = model.removeprefix(ENDPOINT_PREFIX)
+    price = price_of(name, None if prices is None else Path(prices))
+    reported = usage["input_tokens"] or usage["output_tokens"]
+    cost = price.of_tokens(usage) if price is not None and reported else None
+    if price is None or cost is None:
+        return (usage_text(usage), f"no price is known for {name}" if reported else "its cost is not known")
+    return (f"{cost:.3f} {price.currency}", usage_text(usage), f"{price.source} ({price.date})")
 
 
 def _histograms(

@@ -11,7 +11,7 @@ import pytest
 from helpers.build_stages import write_videos
 
 from opens2v_hf.cli import command_parser, main
-from opens2v_hf.cli.build import _options
+from opens2v_hf.cli.build import _options, _views
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.pipeline.options import BuildOptions
 
@@ -45,7 +45,7 @@ def test_from_files_to_a_dataset_and_its_card(videos, tmp_path, capsys):
     assert "probe          3         2" in printed
     assert "1 unreadable" in printed
     assert "2 clips (2 s) of 3 files (2 s)" in printed
-    assert "no pairs were looked for: the stages left no vectors of subjects" in printed
+    assert "no pairs were made: the stages left no vectors of subjects" in printed
     assert "checked 1 shards, 2 rows, 0 masks" in printed
     assert f"wrote {out / 'report.html'}" in printed
     assert "unreadable" in (out / "report.html").read_text()
@@ -112,8 +112,9 @@ def test_a_yaml_file_of_flags(videos, tmp_path, capsys):
         (["--crf", "99", "--unit-files", "0"], "unit_files"),
         (["--option", "scenes"], "--option must be STAGE.KEY=VALUE"),
         (["--stages", "nothing"], "the stages are probe"),
-        (["--from", "there"], "give either the place"),
-        (["--views-max-cost", "3"], "goes with --views-model"),
+        (["--from", "there"], "give either the folder or URL"),
+        (["--views-max-cost", "3"], "go with --views-model"),
+        (["--views-model", "m", "--option", "views.api_key=x"], "--option views.api_key does not exist"),
         (["--push", "name", "--limit", "0"], "limit must be"),
     ],
 )
@@ -145,6 +146,16 @@ def test_models_of_stages_from_flags():
     assert options_of("--device", "cuda").arguments()["detect"]["detector"] == {
         "device": "cuda", "name": "IDEA-Research/grounding-dino-tiny",
     }  # fmt: skip
+
+
+def test_options_of_views_from_flags():
+    words = ["in", "out", "--views-model", "org/editor", "--models", "embedded", "--device", "cpu"]
+    words += ["--option", 'views.extra={"num_inference_steps": 4}', "--option", "views.choice=released"]
+    arguments = command_parser("build").parse_args([*words, "--option", "crop.overlays=false"])
+    found = _views(arguments)
+    assert (found.model, found.embedder, found.device, found.choice) == ("org/editor", "embedded", "cpu", "released")
+    assert found.extra == {"num_inference_steps": 4}
+    assert _options(arguments).stages == {"crop": {"overlays": False}}
 
 
 def test_a_role_that_there_is_not():

@@ -1,7 +1,9 @@
 """Kills a build at every point at which it makes something durable: `killed_builds.py VIDEOS FOLDER`.
 
+With `--crash` first, two builds of three videos in the same folder crash at b.mp4 instead.
+
 For each point a build is killed there (-9) in a fresh folder, and the same build is run again. Prints the digests of
-what came out, one line a point, then one of a build that nobody killed.
+what came out, one line a point, then one of a build that was not killed.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from helpers.build_stages import files_of, usual
+from helpers.build_stages import Trip, files_of, usual
 
 from opens2v_hf._util.console import set_quiet
 from opens2v_hf.pipeline.api import build_dataset
@@ -66,5 +68,18 @@ def main(videos: Path, place: Path) -> None:
     raise AssertionError(f"more than {MOST} points")
 
 
+def crash_twice(videos: Path, folder: Path) -> None:
+    """Two builds in one folder that end at b.mp4, as by a decoder's fault."""
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            build_dataset(videos, folder, stages=usual(Trip("b.mp4", kill=True)), limit=3)
+            os._exit(0)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--crash":
+        crash_twice(Path(sys.argv[2]), Path(sys.argv[3]))
+        sys.exit()
     main(Path(sys.argv[1]), Path(sys.argv[2]))

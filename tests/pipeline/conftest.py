@@ -1,4 +1,4 @@
-"""Nothing decoded in one test may serve another."""
+"""Frames decoded in one test must not be used by another."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from opens2v_hf.pipeline import media
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
+def _empty_cache() -> Iterator[None]:
     media.forget()
     yield
     media.forget()

@@ -1,4 +1,4 @@
-"""Builds in one process, by small stages: what comes out, and what bad input costs."""
+"""Builds in one process with small stages: their output, and bad input."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def built(videos, tmp_path_factory) -> Path:
     return folder
 
 
-def test_what_comes_out(built):
+def test_rows_of_the_built_dataset(built):
     rows = list(load_dataset("opens2v-5m", data_dir=str(built), split="train", streaming=True))
     sources = [(row["source"]["file"], row["source"]["start"], row["source"]["end"]) for row in rows]
     assert sources == [(name, start, start + 6) for name in sorted(NAMES) for start in (0, 6)]
@@ -89,7 +89,7 @@ def test_the_shards_are_one_a_unit_and_checked_by_verify(built):
     (built / "data/regular/extra.parquet").unlink()
 
 
-def test_vectors_lie_beside_the_shards(built):
+def test_vectors_are_stored_for_each_subject(built):
     with np.load(built / "vectors/clips-00000.npz") as arrays:
         assert arrays["image"].dtype == arrays["text"].dtype == np.float16
         assert arrays["image"].shape == (8, 4)
@@ -106,7 +106,7 @@ def test_a_clip_that_is_its_whole_file_is_stored_as_the_file_is(videos, tmp_path
     assert row["video"] == {"bytes": (videos / "a.mp4").read_bytes(), "path": f"{row['id']}.mp4"}
 
 
-def test_the_same_call_does_nothing_again(videos, tmp_path):
+def test_a_second_call_processes_no_unit_again(videos, tmp_path):
     log = tmp_path / "log"
     for _ in range(2):
         build = build_dataset(videos, tmp_path / "out", stages=usual(Log(str(log))), options=SMALL)
@@ -119,7 +119,7 @@ def test_the_same_call_does_nothing_again(videos, tmp_path):
     assert "1 files have no ending of a video" in str(build)
 
 
-def test_one_clip_that_fails_costs_that_clip(videos, tmp_path):
+def test_an_error_with_one_clip_drops_that_clip_alone(videos, tmp_path):
     build = build_dataset(videos, tmp_path / "out", stages=usual(Trip("b.mp4")))
     assert build.rows["regular"] == 6
     assert build.stages[-1].rules == {"error": 2}
@@ -131,7 +131,7 @@ def test_one_clip_that_fails_costs_that_clip(videos, tmp_path):
     assert build_dataset(videos, tmp_path / "out", stages=stages, retry_failed=True).rows["regular"] == 8
 
 
-def test_what_concerns_all_clips_ends_the_run(videos, tmp_path):
+def test_an_error_of_all_clips_ends_the_run(videos, tmp_path):
     class NoModel(Describe):
         def load(self):
             raise ModelError("org/model: there are no weights; name another")
@@ -197,7 +197,7 @@ def test_the_same_video_under_two_names_is_taken_once_and_named(videos, tmp_path
     assert "1 held what another file holds: z.mp4 = b.mp4" in str(build)
 
 
-def test_bad_files_cost_themselves(tmp_path):
+def test_bad_files_are_dropped_alone(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "corrupt.mp4").write_bytes(b"\0" * 4000)
@@ -206,12 +206,19 @@ def test_bad_files_cost_themselves(tmp_path):
     encode(folder / "variable.mp4", numbered_frames(8), milliseconds=[0, 10, 50, 60, 200, 300, 310, 400])
     encode(folder / "vertical.mkv", numbered_frames(7, width=96, height=160), fps=FPS)
     encode(folder / "odd.mp4", numbered_frames(8, width=97, height=65), fps=FPS, pix_fmt="yuv444p")
+    (folder / "dead link.mp4").symlink_to("nowhere.mp4")
+    os.mkfifo(folder / "pipe.mp4")
     os.write(os.open(os.fsencode(folder) + b"/\xff.mp4", os.O_CREAT | os.O_WRONLY), b"no video")
     build = build_dataset(folder, tmp_path / "out", stages=usual())
     rows = pq.read_table(tmp_path / "out/data/regular").to_pylist()
     assert [row["source"]["file"] for row in rows] == ["odd.mp4", "variable.mp4", "vertical.mkv"]
-    assert build.stages[0].rules == {"empty": 1, "no_video": 1, "unreadable": 2}
+    assert build.stages[0].rules == {"empty": 1, "missing": 1, "no_video": 1, "unreadable": 2}
     assert build.stages[1].rules == {"too_short": 3}
+    assert build.unusable == {
+        "corrupt.mp4": "unreadable", "dead link.mp4": "missing", "empty.mp4": "empty", "sound.mp4": "no_video",
+        "\\udcff.mp4": "unreadable",
+    }  # fmt: skip
+    assert "5 could not be used: corrupt.mp4 (unreadable); dead link.mp4 (missing); " in str(build)
     odd, variable, vertical = rows
     assert (odd["file_width"], odd["file_height"], odd["frame_width"], odd["frame_height"]) == (98, 66, 97, 65)
     assert odd["crop"] == {"x0": 0, "x1": 97, "y0": 0, "y1": 65}
@@ -223,7 +230,7 @@ def test_bad_files_cost_themselves(tmp_path):
     assert verify(tmp_path / "out").problems == ()
 
 
-def test_a_full_disk_ends_the_run_and_the_next_goes_on(videos, built, tmp_path, monkeypatch):
+def test_a_full_disk_ends_the_run_and_the_next_resumes(videos, built, tmp_path, monkeypatch):
     out = tmp_path / "out"
     original, left = os.replace, [4]  # the recipe, the plan, then vectors or a shard
 
@@ -241,7 +248,7 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(videos, built, tmp_path, 
     assert files_of(out) == files_of(built)
 
 
-def test_a_stage_anew_and_the_rest_kept(built, tmp_path):
+def test_a_stage_applied_again_changes_only_its_columns(built, tmp_path):
     out = tmp_path / "out"
     build_dataset(None, out, from_dataset=built, stages=[Recaption()])
     old = pq.read_table(built / "data/regular").to_pylist()
@@ -293,7 +300,7 @@ def test_wrong_arguments(videos, tmp_path, arguments, message):
     assert not (tmp_path / "out" / "data").exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(videos, tmp_path):
+def test_a_folder_with_other_files_is_refused(videos, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(ResultError, match=r"holds 'mine\.txt'"):
         build_dataset(videos, tmp_path, stages=usual())
@@ -306,7 +313,7 @@ def test_all_wrong_options_are_named_at_once(tmp_path):
         BuildOptions.read(path)
 
 
-def test_released_shards_lie_with_built_ones_for_the_same_builder(built, tmp_path):
+def test_released_and_built_shards_are_read_together(built, tmp_path):
     """What the released ones lack is null; without a built one first, the columns are the released ones."""
     place = tmp_path / "data/regular"
     place.mkdir(parents=True)

@@ -42,9 +42,7 @@ def test_a_clip_of_one_frame_has_one_standard_frame(path: Path) -> None:
     assert numbers_of(media.sampled(clip)) == [33]
 
 
-def test_a_clip_is_decoded_once_for_all_that_ask_for_standard_frames(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standard_frames_of_a_clip_are_decoded_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, passes = count_opens(monkeypatch), count_decodes(monkeypatch)
     clip = replace(clip_of(path), start=10, end=50)
 
@@ -57,9 +55,7 @@ def test_a_clip_is_decoded_once_for_all_that_ask_for_standard_frames(
     assert passes == [[10, 11, 29, 47]]
 
 
-def test_a_pass_over_other_frames_serves_those_who_want_the_standard_ones(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pass_over_other_frames_caches_the_standard_ones(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = replace(clip_of(path), start=10, end=50)
     passes = count_decodes(monkeypatch)
 
@@ -91,16 +87,16 @@ def test_the_crop_is_cut_out(path: Path) -> None:
     np.testing.assert_array_equal(cropped, whole[4:60, 10:74])
 
 
-def test_what_is_kept_is_bounded_and_not_changed_by_callers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_bounded_and_not_changed_by_callers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = clip_of(path)
     frame_bytes = 96 * 64 * 3
-    monkeypatch.setenv("OPENS2V_KEPT_FRAME_BYTES", str(5 * frame_bytes))
+    monkeypatch.setenv("OPENS2V_FRAME_CACHE_BYTES", str(5 * frame_bytes))
     clips = [replace(clip, start=start, end=start + 40) for start in (0, 60)]
     passes = count_decodes(monkeypatch)
 
     for each in clips:
         media.sampled(each)[:] = 0
-    assert media._kept.num_bytes == sum(frame.nbytes for frame in media._kept.frames.values()) == 5 * frame_bytes
+    assert media._cache.num_bytes == sum(frame.nbytes for frame in media._cache.frames.values()) == 5 * frame_bytes
 
     assert numbers_of(media.sampled(clips[1])) == [61, 79, 97], "held, and not overwritten"
     assert len(passes) == 2
@@ -129,7 +125,7 @@ def test_a_file_that_changes_while_a_dataset_is_made_is_an_error(tmp_path: Path)
         media.sampled(clip)
 
 
-def test_a_remote_file_is_copied_once_and_the_copy_goes_in_the_end(path: Path) -> None:
+def test_a_remote_file_is_copied_once_and_the_copy_is_removed(path: Path) -> None:
     with fsspec.open("memory://clips/remote.mp4", "wb") as target:
         target.write(path.read_bytes())
     source = replace(clip_of(path).source, path="memory://clips/remote.mp4", num_bytes=0)
@@ -153,13 +149,11 @@ def test_a_source_may_be_longer_than_a_clip_and_the_variable_still_bounds_it(mon
         media.limits().check("hour.mp4", 2, 1920, 1080)
 
 
-def test_a_forked_process_leaves_the_copies_of_the_one_it_came_from(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_forked_process_does_not_remove_copies_of_its_parent(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fsspec.open("memory://clips/shared.mp4", "wb") as target:
         target.write(path.read_bytes())
     copy = media.local_path(replace(clip_of(path).source, path="memory://clips/shared.mp4"))
-    folder = media._kept.folder
+    folder = media._cache.folder
     process = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: process + 1)
 

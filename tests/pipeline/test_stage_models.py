@@ -33,7 +33,7 @@ def test_facts_name_the_weights_once_they_are_loaded_and_never_the_device(head: 
     assert "device" not in model.facts()
 
 
-def test_a_named_model_travels_by_its_name(head: Path) -> None:
+def test_a_named_model_is_pickled_by_its_name(head: Path) -> None:
     model = StageModel("aesthetic_head", str(head))
     model.get()
 
@@ -43,7 +43,7 @@ def test_a_named_model_travels_by_its_name(head: Path) -> None:
     assert copy.get() is model.get()
 
 
-def test_a_model_that_is_asked_for_on_a_gpu_takes_one() -> None:
+def test_a_model_on_a_gpu_takes_one() -> None:
     assert on_gpu(None, StageModel("embedder", "org/model")) == 0
     assert on_gpu(StageModel("embedder", {"name": "org/model", "device": "cuda:0"})) == 1
 

@@ -75,11 +75,11 @@ def test_every_stage_has_its_clips_and_every_rule_its_count(folder: Path, page: 
     assert f"subjects and tags: {rules['too_large']} too_large" in text
 
 
-def test_missing_and_skipped_files_are_counted(page: Path) -> None:
+def test_notes_thresholds_and_costs_are_shown(page: Path) -> None:
     text = Texts(page).text
     for words in (
         "1 file held what another one holds: z copy.mp4 = synthetic00000_part1.mp4",
-        "1 file has no ending of a video and was skipped",
+        "1 file has no ending of a video and was ignored",
         "broken.mp4: cannot be read as a video",
         "low motion 0.01", "min text similarity 0.2",
         "made by painter", "1 perhaps paid", "HTTP 500: <b>busy</b>", "vectors by the embedded embedder",

@@ -29,8 +29,8 @@ class Budget:
                 raise ArgumentError(f"{name} is a whole number from 1, or None for no cap (got {cap!r})")
         self.max_calls = max_calls
         self.max_tokens = max_tokens
-        self._calls = 0
         self._tokens = 0
+        self._usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0}
         self._lock = threading.Lock()
 
     @classmethod
@@ -51,12 +51,17 @@ class Budget:
     @property
     def calls(self) -> int:
         """Requests sent so far."""
-        return self._calls
+        return self._usage["calls"]
 
     @property
     def tokens(self) -> int:
         """Tokens that replies have reported so far."""
         return self._tokens
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Requests sent, and tokens that replies have reported: "calls", "input_tokens" and "output_tokens"."""
+        return dict(self._usage)
 
     def take_call(self) -> None:
         """Count a request that is about to be sent.
@@ -65,7 +70,7 @@ class Budget:
             JudgeStoppedError: the budget is spent; nothing is counted.
         """
         with self._lock:
-            if self.max_calls is not None and self._calls >= self.max_calls:
+            if self.max_calls is not None and self.calls >= self.max_calls:
                 raise JudgeStoppedError(
                     f"the budget of {self.max_calls} calls is spent; raise `max_calls=` to continue"
                 )
@@ -74,13 +79,13 @@ class Budget:
                     f"the budget of {self.max_tokens} tokens is spent ({self._tokens} used); "
                     "raise `max_tokens=` to continue"
                 )
-            self._calls += 1
+            self._usage["calls"] += 1
 
     def add_tokens(self, tokens: int | None) -> None:
         """Count the tokens of a reply.
 
         Args:
-            tokens: as the reply reports them; None where it reports none.
+            tokens: of request and reply, as the reply reports them; None where it reports none.
 
         Raises:
             JudgeStoppedError: there is a cap on tokens, and the endpoint does not report them.
@@ -92,3 +97,9 @@ class Budget:
             )
         with self._lock:
             self._tokens += tokens or 0
+
+    def add_usage(self, input_tokens: int | None, output_tokens: int | None) -> None:
+        """Count the tokens of a request and of its reply in `usage`; they have no cap of their own."""
+        with self._lock:
+            self._usage["input_tokens"] += input_tokens or 0
+            self._usage["output_tokens"] += output_tokens or 0

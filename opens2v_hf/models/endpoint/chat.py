@@ -24,4 +24,5 @@ class ChatClient(EndpointClient[ChatReply]):
 
     def note(self, reply: ChatReply, keep: Callable[[str, str], None]) -> None:
         """See `EndpointClient.note`."""
+        self._budget.add_usage(reply.input_tokens, reply.output_tokens)
         keep(reply.text, reply.problem)

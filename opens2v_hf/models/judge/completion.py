@@ -25,6 +25,8 @@ class ChatReply:
         cut_off: whether the reply ended at the bound on its tokens.
         first_token: the likeliest first tokens of the reply to their log-probabilities; None where the endpoint gives
             none.
+        input_tokens: of the request, as the endpoint reports them; None where it does not.
+        output_tokens: of the reply, likewise.
     """
 
     text: str
@@ -32,6 +34,8 @@ class ChatReply:
     model: str
     cut_off: bool = False
     first_token: Mapping[str, float] | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
@@ -56,11 +60,11 @@ def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
     if not isinstance(message, Mapping):
         raise ValueError("its first choice has no message")
     usage = record.get("usage")
-    tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+    counts = [_count(usage, name) for name in ("total_tokens", "prompt_tokens", "completion_tokens")]
     model = record.get("model")
     reply = _reply(message, choice.get("finish_reason"), model if isinstance(model, str) else "")
-    reply = replace(reply, first_token=_first_token(choice.get("logprobs")))
-    return reply, tokens if isinstance(tokens, int) and tokens >= 0 else None
+    first_token = _first_token(choice.get("logprobs"))
+    return replace(reply, first_token=first_token, input_tokens=counts[1], output_tokens=counts[2]), counts[0]
 
 
 def read_error(text: str) -> tuple[str, str]:
@@ -84,6 +88,11 @@ def read_error(text: str) -> tuple[str, str]:
         return text, ""
     param = error.get("param")
     return error["message"], param if isinstance(param, str) else ""
+
+
+def _count(usage: Any, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, Mapping) else None
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _reply(message: Mapping[str, Any], finish_reason: Any, model: str) -> ChatReply:

@@ -1,4 +1,4 @@
-"""Where and when units are done. Whichever engine does them, what comes of them is the same.
+"""Engines decide where and when units are processed; the shards do not depend on the engine.
 
 - `local`: in this process, or in several on this machine.
 - `ray`: on a cluster, by Ray Data.

@@ -1,4 +1,4 @@
-"""Units done on this machine, by this process or by several, as resumable jobs."""
+"""Process units on this machine, in this process or in several, as resumable jobs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class LocalEngine:
             total: of the dataset's units, for the progress.
 
         Raises:
-            OpenS2VError: what was asked for cannot be done, or nothing can be written. What is finished is kept.
+            OpenS2VError: an option cannot be used, or nothing can be written. Finished units remain.
             ProcessError: one of several processes died. Likewise.
         """
         Limits.for_videos(self.unit_timeout_s)  # refuses what is no time
@@ -144,7 +144,7 @@ class _UnitGroup:
     def open(self) -> _OpenUnit:
         key = self.unit.key(self.work.recipe)
         endings = self.journal.endings(key)
-        # One process that has gone without a trace was killed by somebody; that says nothing about the files.
+        # A single process that ended without a trace was killed from outside; the files need not be the cause.
         suspect = len(endings) > 1 or any(ending.reason for ending in endings)
         return _OpenUnit(self.work, self.unit, f"{key}/carefully" if suspect else key, carefully=suspect)
 
@@ -180,7 +180,7 @@ class _OpenUnit:
             faults = {file.name: fault_of_child(partial(_read_all, file), _CHECK_S) for file in self._unit.files}
             crashing = {name: f"{name}: {fault}; re-encode it" for name, fault in faults.items() if fault}
         note = self._work.do(self._unit, crashing)
-        # That it is done, its note says, which lies with its shard; a journal that said so could outlive both.
+        # The note next to the shard marks a finished unit; an entry in the journal could outlive both.
         return Outcome({"rows": note["rows"]}, retry=Retry.NEXT_RUN)
 
 
@@ -224,9 +224,9 @@ def _in_children(job: _Job, count: int) -> EngineResult:
     if len(results) == count:
         return results[0]
     raised = [answer for answer in answers if isinstance(answer, Exception)]
-    # The first to fail says why; what the others raise is that it has failed.
+    # The first to fail has the cause; the others only report that it failed.
     raise next((error for error in raised if not isinstance(error, ProcessError)), None) or next(
-        iter(raised), ProcessError("a process that built units was killed; run the same command again to go on")
+        iter(raised), ProcessError("a process that built units was killed; run the same command again to resume")
     )
 
 
@@ -256,7 +256,7 @@ def _child(job: _Job, environment: Mapping[str, str], quiet: bool, theirs: Conne
 
 
 def _end_with_parent() -> None:
-    """A process whose parent was killed ends as well: nobody would keep another run out of the folder."""
+    """End this process when its parent was killed, whose lock kept other runs out of the folder."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

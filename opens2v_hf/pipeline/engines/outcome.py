@@ -1,4 +1,4 @@
-"""What an engine says when it has ended."""
+"""Result of an engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class EngineResult:
-    """Which units an engine did.
+    """Units that an engine processed.
 
     Attributes:
         done: names of the units that it finished.

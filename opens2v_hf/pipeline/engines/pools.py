@@ -71,15 +71,15 @@ def pool_sizes(
     load = [sum(seconds.get(stage.name, 1.0) for stage in segment.stages) for segment in segments]
     while True:
         room = [
-            place
-            for place, segment in enumerate(segments)
-            if (most is None or sizes[place] < most)
+            index
+            for index, segment in enumerate(segments)
+            if (most is None or sizes[index] < most)
             and _needed(segments, sizes, "cpus") + segment.cpus + SCHEDULER_CPUS <= cpus
             and _needed(segments, sizes, "gpus") + segment.gpus <= gpus
         ]
         if not room:
             return sizes
-        sizes[max(room, key=lambda place: load[place] / sizes[place])] += 1
+        sizes[max(room, key=lambda index: load[index] / sizes[index])] += 1
 
 
 def check_room(segments: Sequence[Segment], sizes: Sequence[int], cpus: float, gpus: float) -> None:

@@ -1,4 +1,4 @@
-"""Units done on a cluster: Ray Data schedules them, a unit a row; what a unit leaves on the disk is as elsewhere."""
+"""Process units on a cluster: Ray Data schedules them, a row for each unit; the shards are those of other engines."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class RayEngine:
         Raises:
             ArgumentError: there are too few CPUs or GPUs for a worker of each segment.
             MissingDependencyError: Ray is not installed.
-            OpenS2VError: what was asked for cannot be done, or nothing can be written. What is finished is kept.
+            OpenS2VError: an option cannot be used, or nothing can be written. Finished units remain.
             ProcessError: Ray gave up. Likewise.
         """
         if self.workers is not None and self.workers < 1:
             raise ArgumentError(f"there is at least one worker (got workers={self.workers!r})")
         if not units:
             return EngineResult()
-        with _connected(self.address, self.num_cpus) as ray:
+        with connected(self.address, self.num_cpus) as ray:
             segments = segments_of(work.stages)
             sizes = self._sizes(ray, segments, work)
             count = len(units) if total is None else total
@@ -102,9 +102,9 @@ class RayEngine:
         failed: dict[str, str] = {}
         rows = [{"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""} for unit in units]
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        for place, (segment, size) in enumerate(zip(segments, sizes, strict=True)):
+        for index, (segment, size) in enumerate(zip(segments, sizes, strict=True)):
             part = replace(work, stages=segment.stages)
-            ends = (place == 0, place == len(segments) - 1)
+            ends = (index == 0, index == len(segments) - 1)
             dataset = dataset.map(
                 _Worker,
                 fn_constructor_args=(ray.cloudpickle.dumps(part), str(mark), *ends),
@@ -124,7 +124,7 @@ class RayEngine:
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
             raise ProcessError(
-                f"Ray gave up ({reason}); what is finished is kept, and the same command goes on from there"
+                f"Ray gave up ({reason}); finished units remain, and the same command resumes from there"
             ) from error
         finally:
             mark.unlink(missing_ok=True)
@@ -167,7 +167,7 @@ class _Worker:
         except ServiceUnavailableError as error:  # other units of this worker would wait for it as well
             self._fault = error
             return _failed(row, error)
-        except Exception as error:  # whatever it is, it costs this unit only
+        except Exception as error:  # any error costs this unit only
             return _failed(row, error)
 
 
@@ -188,7 +188,13 @@ def measured_seconds(folder: Path) -> dict[str, float]:
 
 
 @contextmanager
-def _connected(address: str | None, num_cpus: int | None) -> Iterator[Any]:
+def connected(address: str | None, num_cpus: int | None) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster, to a Ray that this process has already, or to one that is started here.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        ProcessError: the cluster cannot be reached.
+    """
     try:
         import ray
         import ray.data

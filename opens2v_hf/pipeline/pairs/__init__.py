@@ -1,12 +1,12 @@
 """Cross-video pairs: the same subject in two clips, in another context.
 
-Every subject was embedded once when its clip was made, and its vector lies beside the shards. So this is arithmetic on
-vectors: clips are neither decoded nor embedded again, and pairing again with other thresholds takes seconds.
+Every subject was embedded once when its clip was made, and its vector is stored next to the shards. So this is
+arithmetic on vectors: no clip is decoded or embedded again, and pairing again with other thresholds takes seconds.
 
 - `subjects` reads the vectors of all units as one table.
 - `thresholds` knows which similarities count as "the same" for which embedder; a number belongs to a model.
 - `search` compares subjects in blocks, or by an index of faiss, and applies the rules.
-- `clusters` groups clips: by source video, or by what looks alike.
+- `clusters` groups clips: by source video, or by visual similarity.
 - `select` ranks what was found and caps it; a `verify.Verifier` may be asked about what would be taken.
 - `make` does all of it for a dataset's folder.
 """

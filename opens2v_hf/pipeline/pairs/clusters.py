@@ -1,4 +1,4 @@
-"""Which clips belong together: those of one source video, or those in which something looks alike."""
+"""Clusters of clips: of one source video, or with visually similar subjects."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def by_source(table: SubjectTable) -> tuple[np.ndarray, list[str]]:
     clips, of_row = np.unique(table.clip_ids, return_inverse=True)
     sources = [cluster_of(str(clip)) for clip in clips]
     names = sorted(set(sources))
-    number = {name: place for place, name in enumerate(names)}
+    number = {name: index for index, name in enumerate(names)}
     return np.array([number[source] for source in sources], np.int64)[of_row], names
 
 
 def by_look(found: Candidates, num_subjects: int, most: int) -> np.ndarray:
-    """Clusters of subjects that look alike, each around its first subject, its leader.
+    """Clusters of visually similar subjects, each around its first subject, its leader.
 
     All members are alike to the leader. Connected components would chain through look-alikes until most of a large
     dataset is one cluster.

@@ -6,9 +6,9 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,17 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class PairResult:
-    """What came of pairing.
+    """Pairs of a dataset, and the candidates that are none.
 
     Attributes:
         pairs: how many there are now.
-        by_cluster: pairs found by source video and by look.
+        by_cluster: pairs by kind of cluster, "source" and "visual".
         subjects: that were compared.
         left_out: rows of the vectors that could not be used, by reason.
         dropped: pairs of subjects in different clips that are none, by rule.
         thresholds: that were used, by kind of cluster.
         unanswered: candidates on which the verifier gave no verdict; they are asked about again in the next run.
+        usage: what the verdicts took, also those of earlier runs: "calls", "input_tokens" and "output_tokens".
         seconds: it took.
         shards: paths within the folder.
     """
@@ -70,6 +71,7 @@ class PairResult:
     dropped: dict[str, dict[str, int]]
     thresholds: dict[str, dict[str, float]]
     unanswered: int
+    usage: dict[str, int]
     seconds: float
     shards: tuple[str, ...]
 
@@ -97,8 +99,8 @@ def make_pairs(
     Raises:
         ArgumentError: no thresholds are known for the embedder.
         ResultError: there are no vectors or shards, they do not fit, or the folder cannot be written.
-        ServiceUnavailableError: the verifier answers no more. Call it again to go on.
-        MissingDependencyError: an index is asked for, and faiss is not installed.
+        ServiceUnavailableError: the verifier answers no more. Call it again to resume.
+        MissingDependencyError: an index is needed, and faiss is not installed.
     """
     options = options or PairOptions()
     root = Path(folder)
@@ -117,7 +119,7 @@ def make_pairs(
             thresholds[kind] = thresholds_for(embedder, kind, given)
             dropped[kind] = Counter()
             found.append(_find(kind, table, options, thresholds[kind], dropped[kind]))
-        rows, by_cluster, unanswered = _taken(root, found, table, parts, options, dropped, verifier)
+        rows, by_cluster, unanswered, usage = _taken(root, found, table, parts, options, dropped, verifier)
         shards = _write(root, rows)
         result = PairResult(
             pairs=len(rows),
@@ -127,6 +129,7 @@ def make_pairs(
             dropped={kind: {rule: n for rule, n in sorted(of.items()) if n} for kind, of in dropped.items()},
             thresholds={kind: {"text": of.text, "image": of.image} for kind, of in thresholds.items()},
             unanswered=unanswered,
+            usage=usage,
             seconds=round(time.monotonic() - begin, 3),
             shards=shards,
         )
@@ -156,7 +159,7 @@ def _embedder_in(provenance: str | None) -> str | None:
 
 
 def _parts(root: Path) -> dict[str, str]:
-    """Clip id to the part of the dataset that it lies in."""
+    """Clip id to its part of the dataset."""
     parts: dict[str, str] = {}
     paths = sorted((root / "data/regular").glob("*.parquet"))
     if not paths:
@@ -176,7 +179,7 @@ def _find(
     if kind == "source":
         found = search(table, sources, Rules(thresholds, options.near_duplicate, keep), dropped)
         return _Found(kind, found, [names[number] for number in sources[found.first]])
-    # What lies within one source is found there, if it is looked for.
+    # Pairs within one source are found by "source" clusters, where these are chosen.
     apart = sources if "source" in options.clusters else None
     rules = Rules(thresholds, options.near_duplicate, keep, apart)
     everything = np.zeros(len(table), np.int64)
@@ -202,11 +205,12 @@ def _taken(
     options: PairOptions,
     dropped: dict[str, Counter[str]],
     verifier: Verifier | None,
-) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-    """Rows of the pairs in the order of cluster and ids; how many there are by kind; and candidates without verdict."""
+) -> tuple[list[dict[str, Any]], dict[str, int], int, dict[str, int]]:
+    """Rows of the pairs by cluster and ids, pairs by kind, candidates without a verdict, and usage of the verdicts."""
     rows: list[dict[str, Any]] = []
     by_kind: dict[str, int] = {}
     unanswered = 0
+    usage: Counter[str] = Counter()
     clips = table.clip_numbers
     used: Counter[int] = Counter()
     for one in found:
@@ -227,24 +231,25 @@ def _taken(
             if session is not None:
                 session.close()
                 unanswered += session.unanswered
+                usage.update(session.usage)
         rows += [_row(table, parts, one, number) for number in taken]
         by_kind[one.kind] = len(taken)
     keys = ("cluster_id", "current_id", "current_subject_id", "other_id", "other_subject_id")
     rows.sort(key=lambda row: tuple(row[key] for key in keys))
-    return rows, by_kind, unanswered
+    return rows, by_kind, unanswered, dict(usage)
 
 
 def _row(table: SubjectTable, parts: dict[str, str], found: _Found, number: int) -> dict[str, Any]:
     candidates = found.candidates
     row: dict[str, Any] = {"cluster_id": found.clusters[number]}
-    for side, place in (("current", int(candidates.first[number])), ("other", int(candidates.second[number]))):
-        clip = str(table.clip_ids[place])
+    for side, index in (("current", int(candidates.first[number])), ("other", int(candidates.second[number]))):
+        clip = str(table.clip_ids[index])
         row |= {
             f"{side}_id": clip,
             f"{side}_part": parts[clip],
-            f"{side}_subject_id": int(table.subject_ids[place]),
-            f"{side}_label": str(table.labels[place]),
-            f"{side}_frame_index": int(table.frame_index[place]),
+            f"{side}_subject_id": int(table.subject_ids[index]),
+            f"{side}_label": str(table.labels[index]),
+            f"{side}_frame_index": int(table.frame_index[index]),
         }
     return row | {
         "text_similarity": float(candidates.text[number]),
@@ -265,6 +270,7 @@ class _Verification:
         self._journal: Journal = open_journal(root / WORK_FOLDER / "verdicts")
         self._store = PictureStore(root, root / WORK_FOLDER / "index")
         self.unanswered = 0
+        self.usage: Counter[str] = Counter()
 
     def __call__(self, numbers: Sequence[int]) -> Sequence[bool]:
         answers: list[bool] = []
@@ -272,17 +278,22 @@ class _Verification:
             ThreadPoolExecutor(_THREADS) as threads,
             Progress(len(numbers), description="verifying pairs", unit="pair") as progress,
         ):
-            for answer in threads.map(self._ask, numbers):
-                answers.append(answer)
+            for verdict in threads.map(self._ask, numbers):
+                if verdict is None:
+                    self.unanswered += 1
+                else:
+                    self.usage.update(verdict["usage"])
+                answers.append(verdict is not None and verdict["accepted"])
                 progress.advance(1)
         return answers
 
-    def _ask(self, number: int) -> bool:
+    def _ask(self, number: int) -> Mapping[str, Any] | None:
+        """The verdict on a candidate; None where there is none."""
         row = _row(self._table, self._parts, self._found, number)
         key = self._key(row, number)
         known = self._journal.get(key)
         if known is not None:
-            return bool(known.value["accepted"])
+            return dict(known.value)
         try:
             first, second = (
                 self._store.pictures(row[f"{side}_part"], row[f"{side}_id"], row[f"{side}_subject_id"])
@@ -290,21 +301,15 @@ class _Verification:
             )
             verdict = self._verifier.verify(first, second)
         except JudgeError:
-            self.unanswered += 1
-            return False
-        value = {
-            "accepted": verdict.accepted,
-            "same_identity": verdict.same_identity,
-            "other_context": verdict.other_context,
-            "reply": verdict.reply,
-        }
+            return None
+        value = {"accepted": verdict.accepted, **asdict(verdict)}
         self._journal.add(key, Outcome(value), {name: row[name] for name in ("current_id", "other_id")})
-        return verdict.accepted
+        return value
 
     def _key(self, row: dict[str, Any], number: int) -> str:
         sides = [[row[f"{side}_{name}"] for name in ("id", "subject_id", "label")] for side in ("current", "other")]
-        places = (self._found.candidates.first[number], self._found.candidates.second[number])
-        hashes = [int(self._table.frame_phash[place]) for place in places]
+        rows = (self._found.candidates.first[number], self._found.candidates.second[number])
+        hashes = [int(self._table.frame_phash[index]) for index in rows]
         content = json.dumps([sides, hashes, dict(self._verifier.facts())], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -331,18 +336,6 @@ def _parts_of(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _note(root: Path, result: PairResult, embedder: str | None, verifier: Verifier | None) -> None:
-    note = {
-        "pairs": result.pairs,
-        "by_cluster": result.by_cluster,
-        "subjects": result.subjects,
-        "left_out": result.left_out,
-        "dropped": result.dropped,
-        "thresholds": result.thresholds,
-        "embedder": embedder,
-        "verifier": None if verifier is None else verifier.name,
-        "unanswered": result.unanswered,
-        "seconds": result.seconds,
-        "shards": list(result.shards),
-    }
+    note = {**asdict(result), "embedder": embedder, "verifier": None if verifier is None else verifier.name}
     with whole_file(root / NOTE) as temporary:
         temporary.write_text(json.dumps(note, ensure_ascii=False, indent=1), "utf-8")

@@ -24,7 +24,7 @@ class PairOptions:
     """Options of `make_pairs`.
 
     Attributes:
-        clusters: where pairs are looked for: among the clips of one source video ("source"), among all clips that look
+        clusters: which clips are compared: those of one source video ("source"), all clips that look
             alike ("visual"), or both. What is found by source comes first.
         embedder: that made the vectors; by default what the dataset says. It decides the thresholds.
         source: thresholds among clips of one source video; by default those known for the embedder.
@@ -37,7 +37,7 @@ class PairOptions:
         max_cluster: subjects of a visual cluster.
         index: "numpy" compares all with all in blocks; "faiss" asks an index for the nearest neighbours, which may
             miss some; "auto" takes faiss for visual clusters of more than 100,000 subjects.
-        neighbours: that the index is asked for, of each subject.
+        neighbours: of each subject that the index returns.
 
     Raises:
         ArgumentError: a value cannot be used.

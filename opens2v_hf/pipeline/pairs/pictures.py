@@ -1,4 +1,4 @@
-"""The pictures of a subject, read from the shards when somebody has to look at it."""
+"""Pictures of a subject, read from the shards for verifiers and reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from opens2v_hf.masks.apply import cut_out
 
 @dataclass(frozen=True)
 class SubjectPictures:
-    """What a subject looks like.
+    """Pictures of a subject.
 
     Attributes:
         label: its tag.
@@ -56,7 +56,7 @@ class PictureStore:
 
     Args:
         folder: of the dataset.
-        work: a folder for an index of its rows, which is made anew.
+        work: a folder for an index of its rows, which is replaced.
 
     Raises:
         SourceError: the shards cannot be read.

@@ -74,7 +74,7 @@ class Candidates:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
 
     def ranked(self) -> Candidates:
-        """With the most distant context first, then the most alike, then by place: an order without ties."""
+        """With the most distant context first, then the most similar, then by row: an order without ties."""
         return self.take(np.lexsort((self.second, self.first, -self.image, -self.context)))
 
 
@@ -103,8 +103,8 @@ def search(
     count = 0
     for rows in _members(groups):
         blocks = list(_blocks(rows, clips, block))
-        for place, one in enumerate(blocks):
-            for other in blocks[place:]:
+        for number, one in enumerate(blocks):
+            for other in blocks[number:]:
                 found = _compare(table, clips, one, other, rules, dropped)
                 held.append(found)
                 count += len(found)
@@ -193,8 +193,8 @@ def _compare(
     pairs = clips[one][:, None] < clips[other][None, :]  # within one block this takes each pair once
     if rules.apart is not None:
         pairs &= rules.apart[one][:, None] != rules.apart[other][None, :]
-    places = np.nonzero(pairs & (alike > rules.thresholds.image - _SLACK))
-    first, second = one[places[0]], other[places[1]]
+    hits = np.nonzero(pairs & (alike > rules.thresholds.image - _SLACK))
+    first, second = one[hits[0]], other[hits[1]]
     dropped["image similarity"] += int(pairs.sum()) - len(first)
     return _mutual(_checked(table, clips, first, second, rules, dropped), clips, dropped)
 
@@ -263,7 +263,7 @@ def _best_of_each(found: Candidates, keep: int, dropped: Counter[str]) -> Candid
     for subject in (ranked.first, ranked.second):
         order = np.argsort(subject, kind="stable")
         starts = np.flatnonzero(np.diff(subject[order], prepend=-1))
-        place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-        good[order] |= place < keep
+        rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+        good[order] |= rank < keep
     dropped["beyond the cap"] += int((~good).sum())
     return ranked.take(good)

@@ -36,7 +36,7 @@ def select(
     dropped: Counter[str],
     accept: Accept | None = None,
 ) -> list[int]:
-    """Take from the top whatever the caps allow.
+    """Take candidates in their order as far as the caps allow.
 
     What the verifier refuses makes room for the next. It is asked in rounds of all that would be taken if it accepted
     all of them, which are never more than those it would be asked one at a time.

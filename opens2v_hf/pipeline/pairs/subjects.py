@@ -13,7 +13,7 @@ import numpy as np
 from opens2v_hf.errors import ResultError
 
 FOLDER = "vectors"
-"""Of the files, one a unit, beside the shards."""
+"""Of the files, one for each unit, next to the shards."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_subjects(folder: Path, clips: Iterable[str] | None = None) -> tuple[Sub
         one, other = next((a, b) for a in widths for b in widths if widths[a] != widths[b])
         raise ResultError(
             f"the vectors of {one} have {widths[one]} numbers and those of {other} {widths[other]}: two embedders made "
-            "them; build the scores stage anew for all of the dataset"
+            "them; apply the stage 'scores' again to all of the dataset"
         )
     whole = _joined([part for part in parts if len(part)] or parts[:1])
     left_out: Counter[str] = Counter()
@@ -114,11 +114,11 @@ def _read(path: Path) -> SubjectTable:
         raise ResultError(f"cannot read {path} ({error}); remove it, and build its unit again") from error
     count = len(arrays["clip_ids"])
     for name, array in arrays.items():
-        wanted = (count,) if name in _ROW_SHAPED else (count, *arrays["image"].shape[1:2])
+        expected = (count,) if name in _ROW_SHAPED else (count, *arrays["image"].shape[1:2])
         kind = _KINDS.get(name, "iu")
-        if array.shape != wanted or (array.dtype.kind not in kind):
+        if array.shape != expected or (array.dtype.kind not in kind):
             raise ResultError(
-                f"{path}: {name} is {array.dtype} of shape {array.shape} where {wanted} of another kind or length is "
+                f"{path}: {name} is {array.dtype} of shape {array.shape} where {expected} of another kind or length is "
                 "expected; remove it, and build its unit again"
             )
     return SubjectTable(**arrays)
@@ -137,8 +137,8 @@ def _has_direction(vectors: np.ndarray) -> np.ndarray:
 def _check_unique(table: SubjectTable) -> None:
     again = (table.clip_ids[1:] == table.clip_ids[:-1]) & (table.subject_ids[1:] == table.subject_ids[:-1])
     if again.any():
-        place = int(np.flatnonzero(again)[0])
+        index = int(np.flatnonzero(again)[0])
         raise ResultError(
-            f"subject {table.subject_ids[place]} of the clip {table.clip_ids[place]} has two vectors: two units hold "
-            "the same clip; build the dataset anew"
+            f"subject {table.subject_ids[index]} of the clip {table.clip_ids[index]} has two vectors: two units hold "
+            "the same clip; build the dataset again"
         )

@@ -1,4 +1,4 @@
-"""Which similarities say "the same subject". They belong to an embedder, so they lie in a table beside its name."""
+"""Thresholds on similarities above which two subjects are the same, by embedder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def known_thresholds(embedder: str, cluster: str) -> Thresholds | None:
 
     Args:
         embedder: Hub id, or "embedded".
-        cluster: "source" for clips of one source video, where little else looks alike; "visual" for all clips.
+        cluster: "source" for clips of one source video, which have few similar subjects; "visual" for all clips.
 
     Example:
         >>> known_thresholds("Alibaba-NLP/gme-Qwen2-VL-7B-Instruct", "source")

@@ -1,4 +1,4 @@
-"""Asking a model that looks at both pictures whether a candidate is a pair."""
+"""Verification of a candidate pair by a model that sees both pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,17 +36,20 @@ _OBJECT = re.compile(r"\{[^{}]*\}")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verifier says of a candidate.
+    """Verdict of a verifier on a candidate.
 
     Attributes:
         same_identity: whether both subjects are one and the same.
         other_context: whether the frames show it in another context.
         reply: the model's own words.
+        usage: what all replies to this question took: "calls", "input_tokens" and "output_tokens"; empty where that is
+            not known.
     """
 
     same_identity: bool
     other_context: bool
     reply: str = ""
+    usage: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -55,7 +58,7 @@ class Verdict:
 
 
 class Verifier(Protocol):
-    """Looks at the pictures of two subjects.
+    """Compares the pictures of two subjects.
 
     Attributes:
         name: of the model.
@@ -110,7 +113,7 @@ class EndpointVerifier:
         }
 
     def verify(self, first: SubjectPictures, second: SubjectPictures) -> Verdict:
-        """Ask about a candidate; a reply that is no verdict is asked for again.
+        """Ask about a candidate; after a reply that is no verdict, the request is sent again.
 
         Raises:
             JudgeError: no verdict.
@@ -118,11 +121,16 @@ class EndpointVerifier:
         """
         body = self._request(first, second)
         reply = ""
+        usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0}
         for _ in range(self._options.max_reply_attempts):
-            reply = self._client.complete(body, lambda *_: None).text
+            answer = self._client.complete(body, lambda *_: None)
+            usage["calls"] += 1
+            usage["input_tokens"] += answer.input_tokens or 0
+            usage["output_tokens"] += answer.output_tokens or 0
+            reply = answer.text
             verdict = read_verdict(reply)
             if verdict is not None:
-                return verdict
+                return replace(verdict, usage=usage)
         raise JudgeError(f"{self.name} gave no verdict but {reply[:200]!r}")
 
     def _request(self, first: SubjectPictures, second: SubjectPictures) -> bytes:

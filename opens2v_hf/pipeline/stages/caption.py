@@ -28,28 +28,10 @@ PROMPT = (
 """The question to a captioner; subjects first, as the released captions have them."""
 
 _ENGLISH = {
-    *(
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "with",
-        "by",
-        "from",
-        "for",
-        "into",
-        "over",
-        "under",
-    ),
-    *("is", "are", "was", "has", "have", "it", "its", "this", "that", "as", "while", "which", "who", "near", "under"),
-    *("his", "her", "their", "he", "she", "they"),
-}
+    "a", "an", "the", "and", "or", "of", "in", "on", "at", "to", "with", "by", "from", "for", "into", "over", "under",
+    "near", "is", "are", "was", "has", "have", "it", "its", "this", "that", "as", "while", "which", "who", "his", "her",
+    "their", "he", "she", "they",
+}  # fmt: skip
 _MIN_WORDS = 8  # shorter texts say too little about their language
 _MIN_ENGLISH = 0.15  # of the words; English captions have 0.3 to 0.5, other languages that share some below 0.1
 _MIN_LATIN = 0.8  # of the letters
@@ -117,6 +99,10 @@ class Caption:
             "num_frames": self.num_frames,
             "english_only": self.english_only,
         }
+
+    def usage(self) -> Mapping[str, int]:
+        """Requests and tokens of the captioner's endpoint, see `MeteredStage`."""
+        return {} if self.captioner is None else self.captioner.usage()
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """Caption some clips."""

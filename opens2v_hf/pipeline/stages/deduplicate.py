@@ -31,7 +31,7 @@ class Deduplicate:
 
     def __init__(self, *, max_iou: float = 0.8) -> None:
         if not 0 <= max_iou <= 1:
-            raise ArgumentError(f"max_iou lies in 0..1 (got {max_iou=})")
+            raise ArgumentError(f"max_iou must be in 0..1 (got {max_iou=})")
         self.max_iou = max_iou
 
     def load(self) -> None:

@@ -20,20 +20,20 @@ from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
 from opens2v_hf.pipeline.subjects import dropped_subject, numbered
 
 FRAMES = {"first": 0.0, "middle": 0.5}
-"""Which frame is annotated -> where in the clip it lies; the released records have the first."""
+"""Which frame is annotated -> its position in the clip, 0..1; the released records have the first."""
 
 
 class Detect:
     """Finds the boxes of a clip's tags, best first.
 
-    Dropped of a clip that goes on: "not_found" (a tag without a box), "not_asked" (a tag that the detector cannot be
+    Dropped subjects and tags: "not_found" (a tag without a box), "not_asked" (a tag that the detector cannot be
     asked for), "low_score", "too_many" (boxes of one tag beyond `max_boxes`), "too_small", "too_large". Dropped clips:
     "no_tags", "nothing_found". How many boxes the detector could map to no tag is in provenance.
 
     Args:
         detector: of the role "text_detector", see `StageModel`.
         frame: "first" or "middle".
-        min_score: of a box, besides the detector's own threshold.
+        min_score: of a box, in addition to the detector's own threshold.
         max_boxes: of one tag; None for all. Phantom-Data takes only tags with one (arXiv 2506.18851).
         min_part: of the frame's area that a box takes at least.
         max_part: likewise at most.
@@ -58,7 +58,7 @@ class Detect:
             raise ArgumentError(f"the frame to annotate is one of {', '.join(FRAMES)} (got {frame=})")
         if not 0 <= min_score <= 1 or not 0 <= min_part < max_part <= 1:
             raise ArgumentError(
-                "min_score lies in 0..1, and 0 <= min_part < max_part <= 1 "
+                "min_score must be in 0..1, and 0 <= min_part < max_part <= 1 "
                 f"(got {min_score=}, {min_part=}, {max_part=})"
             )
         if max_boxes is not None and max_boxes < 1:

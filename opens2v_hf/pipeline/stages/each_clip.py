@@ -1,4 +1,4 @@
-"""One clip at a time: what goes wrong with one costs none of the others."""
+"""Apply a function to one clip at a time; an error with one costs none of the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ClipDroppedError(Exception):
-    """A clip does not go on.
+    """A clip is dropped by a rule of a stage.
 
     Args:
         rule: a short word to count by.
@@ -35,7 +35,7 @@ def each_clip(
     Args:
         stage: its name.
         clips: the batch.
-        apply: from a clip to the clips that it becomes; it appends what it drops of a clip that goes on, and raises
+        apply: from a clip to the clips that it becomes; it appends the subjects and tags that it drops, and raises
             `ClipDroppedError`, or anything else for what went wrong.
 
     Raises:
@@ -47,7 +47,7 @@ def each_clip(
         lost: list[Dropped] = []
         try:
             kept += apply(clip, lost)
-        except Exception as error:  # whatever it is, it costs this clip only
+        except Exception as error:  # any error costs this clip only
             raise_what_concerns_all(error)
             if isinstance(error, ClipDroppedError):
                 rule, reason = error.rule, error.reason

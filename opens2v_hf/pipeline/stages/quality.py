@@ -1,4 +1,4 @@
-"""How good a clip is: technically, by its motion, and by its looks."""
+"""Technical quality, motion and aesthetic score of clips."""
 
 from __future__ import annotations
 
@@ -132,10 +132,10 @@ class Quality:
         if clip.num_frames < 2:
             return None
         starts = {int(start) for start in np.linspace(0, clip.num_frames - 2, self.motion_pairs)}
-        wanted = sorted(starts | {start + 1 for start in starts})
+        indices = sorted(starts | {start + 1 for start in starts})
         lengths = []
         previous: np.ndarray | None = None
-        for index, frame in zip(wanted, media.stream(clip, wanted), strict=True):
+        for index, frame in zip(indices, media.stream(clip, indices), strict=True):
             if previous is not None and index - 1 in starts:
                 lengths.append(_flow_length(previous, frame))
             previous = frame

@@ -44,7 +44,7 @@ class Segment:
         min_score: float = 0.0,
     ) -> None:
         if not 0 < max_part <= 1 or not 0 <= min_score <= 1:
-            raise ArgumentError(f"max_part and min_score lie in 0..1 (got {max_part=}, {min_score=})")
+            raise ArgumentError(f"max_part and min_score must be in 0..1 (got {max_part=}, {min_score=})")
         self.segmenter = StageModel("segmenter", segmenter)
         self.max_part = max_part
         self.min_score = min_score

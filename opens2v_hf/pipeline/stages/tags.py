@@ -1,4 +1,4 @@
-"""The phrases of a caption that name something to look for."""
+"""Phrases of a caption that name something visible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from opens2v_hf.pipeline.synthetic_tags import synthetic_tags
 
 KINDS = ("background", "subject", "object")
 PREDEFINED = "pre_define"
-"""Kinds of tags, as in the released records; the last are looked for in every clip, whatever its caption says."""
+"""Kinds of tags, as in the released records; the last are detected in every clip, independent of its caption."""
 
 SYNTHETIC = "synthetic"
 """The tagger that knows the sentences of this project's synthetic scenes, and needs no model."""
@@ -45,10 +45,10 @@ class Tags:
         tagger: of the role "captioner", asked with text alone, see `StageModel`; or "synthetic" for the rule that
             knows the captions of this project's own scenes.
         prompt: the question; the caption is put after it.
-        always: tags to look for in every clip; the released pipeline has "person" and "human head".
+        always: tags to detect in every clip; the released pipeline has "person" and "human head".
 
     Raises:
-        ArgumentError: a tag to look for is empty.
+        ArgumentError: a tag in `always` is empty.
     """
 
     name = "tags"
@@ -57,7 +57,7 @@ class Tags:
         self, *, tagger: Any = ROLES["captioner"].released, prompt: str = PROMPT, always: Sequence[str] = ()
     ) -> None:
         if isinstance(always, str) or not all(isinstance(tag, str) and tag.strip() for tag in always):
-            raise ArgumentError(f"the tags to look for in every clip are a list of words (got {always=})")
+            raise ArgumentError(f"the tags for every clip must be a list of words (got {always=})")
         self.tagger = None if tagger == SYNTHETIC else StageModel("captioner", tagger)
         self.prompt = prompt
         self.always = tuple(always)
@@ -78,6 +78,10 @@ class Tags:
         if self.tagger is not None:
             made_by = {"tagger": self.tagger.facts(), "prompt": digest(self.prompt)}
         return made_by | {"always": list(self.always)}
+
+    def usage(self) -> Mapping[str, int]:
+        """Requests and tokens of the tagger's endpoint, see `MeteredStage`."""
+        return {} if self.tagger is None else self.tagger.usage()
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:
         """List the tags of some clips."""
@@ -113,7 +117,7 @@ class Tags:
 
 
 def parse_tags(answer: str) -> list[tuple[str, str]]:
-    """Kind and tag of what a model lists, in its order; what is not of the form asked for is left out.
+    """Kind and tag of what a model lists, in its order; what has another form is left out.
 
     Example:
         >>> parse_tags('Sure: {"subject": ["woman"], "object": ["red hat", 7], "mood": ["calm"]}')

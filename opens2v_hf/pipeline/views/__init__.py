@@ -1,10 +1,9 @@
 """Views: synthesised pictures of the subjects of some clips, in another pose and place.
 
-- `choose` says which subjects qualify, and `pictures` what the model is shown.
-- `editor` is the interface of what makes a picture; `endpoint` asks a service, `local` runs a diffusers pipeline.
-- `accept` looks at what came back: the same subject, and no copy.
-- `ledger` writes down that a picture is asked for before it is, and what came of it: nothing is paid for twice.
-- `prices` counts what it cost, by a dated table.
+- `choose` selects the subjects and the pictures that the model is shown.
+- `editor` is the interface of models that make pictures: `endpoint` asks a service, `local` runs a pipeline here.
+- `accept` checks the picture: the same subject, and no copy.
+- `ledger` writes each request and its result to the disk: nothing is paid for twice.
 - `make` does all of it for a dataset's folder.
 """
 

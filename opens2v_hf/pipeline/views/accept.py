@@ -1,4 +1,4 @@
-"""Whether a picture is a view: it shows the subject, and is no copy of what the model was given."""
+"""Acceptance of pictures as views: they show the subject and are no copy of the model's input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opens2v_hf.video.phash import phash, phash_distance
 
 
 class Acceptance:
-    """Compares pictures with the subjects that they were made of.
+    """Compares pictures with the subjects that they show.
 
     Args:
         embedder: of the role "embedder".
@@ -39,7 +39,7 @@ class Acceptance:
         self._embedder = embedder
 
     def judge(self, view: Image.Image, subject: np.ndarray, crop: np.ndarray) -> dict[str, Any]:
-        """What is measured of a view, and why it is refused.
+        """Measure a view, and decide whether it is refused.
 
         Args:
             view: that was made.

@@ -68,10 +68,10 @@ class Asking:
         ledger: of the folder.
 
     Attributes:
-        calls: pictures that were asked for.
+        calls: pictures that were requested.
         not_made: subjects without a picture, by reason.
         problems: for people.
-        stopped: why no further picture is asked for; "" where they are.
+        stopped: why no further picture is requested; "" where they are.
         failure: the error behind it, if it is one.
         ledger: as given.
     """
@@ -96,17 +96,17 @@ class Asking:
             return self._kept(task, known)
         tries = self.ledger.tries(task.key)
         if len(tries) >= MOST_TRIES:
-            self.problem("perhaps paid", f"{task.name}: asked for {len(tries)} times; the last time {tries[-1]}")
+            self.problem("perhaps paid", f"{task.name}: requested {len(tries)} times; the last time {tries[-1]}")
             return None
         if self.stopped:
-            self._not_asked_for()
+            self._not_requested()
             return None
         try:
             self._breaker.check()
             self.ledger.begin(task.key, task.name)
         except (BudgetSpentError, ServiceUnavailableError) as stop:
             self._stop(stop)
-            self._not_asked_for()
+            self._not_requested()
             return None
         return self._ask(task)
 
@@ -132,7 +132,7 @@ class Asking:
                 self._breaker.unanswered(str(error))
         except ServiceUnavailableError as error:
             self.ledger.unpaid(task.key)
-            self._not_asked_for()
+            self._not_requested()
             self._stop(error)
         except BaseException:
             self.ledger.lost(task.key, "the process failed before the picture was kept")
@@ -193,9 +193,9 @@ class Asking:
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.png"
 
-    def _not_asked_for(self) -> None:
+    def _not_requested(self) -> None:
         with self._lock:
-            self.not_made["not asked for"] += 1
+            self.not_made["not requested"] += 1
 
     def problem(self, kind: str, text: str) -> None:
         """Count something that went wrong with a clip or a picture."""

@@ -51,7 +51,7 @@ def crop_of(frame: np.ndarray, box_xyxy: Sequence[float]) -> np.ndarray:
         uint8 [h, w, 3].
 
     Raises:
-        ArgumentError: nothing of the frame lies in the box.
+        ArgumentError: the box is outside of the frame.
     """
     left, top, right, bottom = box_xyxy
     dx, dy = GROWTH / 2 * (right - left), GROWTH / 2 * (bottom - top)
@@ -92,4 +92,4 @@ def _released(row: Mapping[str, Any], options: ViewOptions) -> list[Mapping[str,
     rng = np.random.default_rng(int.from_bytes(seed[:8], "little"))
     order = rng.permutation(len(found))[: int(rng.integers(1, options.max_views_per_clip + 1))]
     subjects = list(found.values())
-    return [subjects[place] for place in sorted(order.tolist())]
+    return [subjects[index] for index in sorted(order.tolist())]

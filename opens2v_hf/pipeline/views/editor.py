@@ -1,4 +1,4 @@
-"""What makes a picture of a subject, whatever it is."""
+"""Interface of models that make pictures of a subject."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Editor(Protocol):
     def is_paid(self) -> bool: ...  # noqa: D102
 
     def facts(self) -> Mapping[str, Any]:
-        """All that its pictures follow from besides the request; JSON-compatible, no secret."""
+        """What its pictures depend on other than the request; JSON-compatible, no secret."""
         ...
 
     def edit(self, request: EditRequest) -> Edited:

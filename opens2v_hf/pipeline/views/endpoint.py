@@ -26,9 +26,9 @@ from opens2v_hf.models.endpoint.client import retry_after_s
 from opens2v_hf.models.judge.breaker import JudgeStoppedError
 from opens2v_hf.models.judge.completion import read_error
 from opens2v_hf.models.roles import ENDPOINT_PREFIX
+from opens2v_hf.pipeline.prices import Price
 from opens2v_hf.pipeline.views.editor import Edited, EditLostError, EditRefusedError, EditRequest, EditUnpaidError
 from opens2v_hf.pipeline.views.options import ViewOptions
-from opens2v_hf.pipeline.views.prices import Price
 
 MAX_BODY_BYTES = 96 << 20
 """Of an answer: a picture of 4096x4096 as PNG in base64 takes some 70 MB at most."""
@@ -186,7 +186,7 @@ class EndpointEditor:
         raise EditRefusedError(f"HTTP {status}: {said}")
 
     def _read(self, answer: _Answer) -> tuple[Image.Image, Mapping[str, Any]]:
-        """The picture of an answer and its usage; whatever is wrong with it, it may have been paid."""
+        """The picture of a reply and its usage; a reply without a picture may have been paid."""
         try:
             record = json.loads(answer.body)
         except (ValueError, RecursionError) as error:

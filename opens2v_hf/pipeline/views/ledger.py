@@ -1,7 +1,7 @@
-"""What was asked for and what came of it, on the disk before anything is paid and after.
+"""Requests for pictures and their results, written to the disk before and after each payment.
 
-An intent is written before a picture is asked for, and the result after. A process that is killed in between leaves an
-intent without a result: that picture is perhaps paid. It is asked for once more and then never again.
+An intent is written before a picture is requested, and the result after. A process that is killed in between leaves an
+intent without a result: that picture is perhaps paid. It is requested once more and then never again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.jobs.endings import Ending
 from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.outcome import Outcome
+from opens2v_hf.pipeline.prices import Price
 from opens2v_hf.pipeline.views.options import ViewOptions
-from opens2v_hf.pipeline.views.prices import Price
 
 MOST_TRIES = 2
 """Of a picture that is perhaps paid."""
 
 
 class BudgetSpentError(Exception):
-    """The next picture is not asked for."""
+    """The budget allows no further picture."""
 
 
 class Ledger:
@@ -60,17 +60,17 @@ class Ledger:
         ]
 
     def known(self, key: str) -> Outcome | None:
-        """What came of a picture: a value, or a refusal; None where it is not known."""
+        """The result for a picture: a value, or a refusal; None where it is not known."""
         return self._journal.get(key)
 
     def tries(self, key: str) -> list[str]:
-        """Why each try of a picture that is perhaps paid came to nothing."""
+        """Why each try of a picture that is perhaps paid failed."""
         reasons = [ending.reason for ending in self._journal.endings(key)]
         return [reason or "the process ended before there was an answer" for reason in reasons]
 
     @property
     def perhaps_paid(self) -> dict[str, list[str]]:
-        """Pictures that were asked for and never came, by key, with what is known of each try."""
+        """Pictures that were requested and never came, by key, with the reason of each try."""
         keys = [key for key in self._journal.all_endings if self.known(key) is None]
         return {key: self.tries(key) for key in keys}
 
@@ -86,14 +86,14 @@ class Ledger:
         return lost * (self._estimate() or 0.0)
 
     def begin(self, key: str, name: str) -> None:
-        """Write down that a picture is about to be asked for; when this returns, that is on the disk.
+        """Write the intent to request a picture; when this returns, it is on the disk.
 
         Raises:
             BudgetSpentError: the budget allows no further picture; nothing is written.
             ResultError: it cannot be written.
         """
         with self._turn:
-            # Until one answer has told what a picture costs, one is asked for at a time.
+            # Until one reply shows what a picture costs, one request is sent at a time.
             while self._is_cost_unknown() and self._under_way:
                 self._turn.wait()
             self._check_budget()
@@ -143,7 +143,7 @@ class Ledger:
     def _check_budget(self) -> None:
         calls, cost = self._options.max_calls, self._options.max_cost
         if calls is not None and self._calls >= calls:
-            raise BudgetSpentError(f"the budget of {calls} pictures is spent; raise max_calls to go on")
+            raise BudgetSpentError(f"the budget of {calls} pictures is spent; raise max_calls to continue")
         if cost is None or not self._is_paid:
             return
         estimate = self._estimate() or 0.0
@@ -151,5 +151,5 @@ class Ledger:
         if expected > cost + 1e-9:
             raise BudgetSpentError(
                 f"the budget of {cost:g} is spent: {self.spent:.3f} paid, {self.perhaps_spent:.3f} perhaps paid, and "
-                f"the next picture costs about {estimate:.3f}; raise max_cost to go on"
+                f"the next picture costs about {estimate:.3f}; raise max_cost to continue"
             )

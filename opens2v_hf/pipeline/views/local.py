@@ -27,7 +27,7 @@ class PipelineEditor:
 
     Raises:
         MissingDependencyError: diffusers is not installed.
-        ModelError: it cannot be loaded, or takes no picture and prompt.
+        ModelError: it cannot be loaded, or takes no image and prompt.
     """
 
     is_paid = False
@@ -76,7 +76,7 @@ class PipelineEditor:
         """Make one picture.
 
         Raises:
-            EditRefusedError: it comes to nothing, e.g. values that are no numbers.
+            EditRefusedError: the picture cannot be used, e.g. it has values that are no numbers.
             GenerationError: the machine has no memory for it.
         """
         import torch

@@ -32,6 +32,7 @@ from opens2v_hf.masks.apply import cut_out
 from opens2v_hf.models.roles import ENDPOINT_PREFIX, ModelChoice, load_model
 from opens2v_hf.pipeline.manifest import refresh_manifest
 from opens2v_hf.pipeline.pairs.pictures import frame_of
+from opens2v_hf.pipeline.prices import Price, price_of
 from opens2v_hf.pipeline.views.accept import Acceptance
 from opens2v_hf.pipeline.views.asking import Asking, Task
 from opens2v_hf.pipeline.views.choose import chosen_subjects, crop_of, shown_images
@@ -41,7 +42,6 @@ from opens2v_hf.pipeline.views.editor import (
 )
 from opens2v_hf.pipeline.views.ledger import Ledger
 from opens2v_hf.pipeline.views.options import ViewOptions
-from opens2v_hf.pipeline.views.prices import Price, price_of
 
 SCHEMA = pa.schema([*VIEWS, ("subject_ids", pa.list_(pa.int32())), ("similarities", pa.list_(pa.float64()))])
 """Of the shards: the columns of every OpenS2V-5M, then of each view its subject's id and how alike it is to that."""
@@ -54,21 +54,21 @@ _CLIPS_OF_A_SHARD = 500
 
 @dataclass(frozen=True)
 class ViewResult:
-    """What came of it.
+    """Views of a dataset, and the requests that gave none.
 
     Attributes:
         clips: with at least one view.
         views: that were accepted.
         refused: pictures that were made and not accepted, by reason.
         not_made: subjects without a picture, by reason.
-        problems: for people: what went wrong with which clip, at most some hundred.
-        perhaps_paid: name of a subject to what became of each try; such a picture is tried once more and then left.
-        calls: pictures that were asked for in this run.
+        problems: messages about single clips, at most some hundred.
+        perhaps_paid: name of a subject -> the outcome of each try; such a picture is tried once more, then left.
+        calls: pictures that were requested in this run.
         spent: on all pictures of the folder, as far as it is known, in `currency`.
         perhaps_spent: on those that never came, at most.
         currency: of the price table; "" without a price.
         price: where the price was read, and when.
-        stopped: why not all pictures were asked for; "" where they were.
+        stopped: why not all pictures were requested; "" where they were.
         seconds: it took.
         shards: paths within the folder.
     """
@@ -89,9 +89,9 @@ class ViewResult:
     shards: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """What a user must know, a sentence each."""
+        """Notes for the user, a sentence each."""
         cost = f", {self.spent:.2f} {self.currency} in all runs" if self.currency else ""
-        found = [f"{self.views} views of {self.clips} clips, {self.calls} pictures asked for in this run{cost}"]
+        found = [f"{self.views} views of {self.clips} clips, {self.calls} pictures requested in this run{cost}"]
         found += [f"{count} views not made: {reason}" for reason, count in sorted(self.not_made.items())]
         found += [f"{count} pictures made and not accepted: {reason}" for reason, count in sorted(self.refused.items())]
         found += [f"perhaps paid: {name} ({tries[-1]})" for name, tries in self.perhaps_paid.items()]
@@ -101,10 +101,10 @@ class ViewResult:
 def make_views(
     folder: str | Path, options: ViewOptions, *, editor: Editor | None = None, embedder: Any = None
 ) -> ViewResult:
-    """Make views of subjects of a dataset, or go on with it; the shards of the config "views" are written anew.
+    """Make views of subjects of a dataset, or resume it; the shards of the config "views" are replaced.
 
-    Each picture is written down before it is asked for and kept when it has come, so that none is paid for twice,
-    whenever the process is killed.
+    Each request is written down before it is sent and each picture is stored when it arrives, so that none is paid for
+    twice, whenever the process is killed.
 
     Args:
         folder: of the dataset, with its shards.
@@ -117,7 +117,7 @@ def make_views(
         ModelError: a model cannot be loaded.
         SourceError: the shards cannot be read.
         ResultError: the folder cannot be written, or another run works in it.
-        ServiceUnavailableError: the endpoint answers no more; what came before is kept and written.
+        ServiceUnavailableError: the endpoint answers no more; the views until then are written.
     """
     root = Path(folder)
     price = None
@@ -193,7 +193,7 @@ class _Run:
         refresh_manifest(self._root)
         if self._asking.failure is not None:
             raise type(self._asking.failure)(
-                f"{self._asking.failure}. {self._views} views are written; the same call goes on from there"
+                f"{self._asking.failure}. {self._views} views are written; the same call resumes from there"
             )
         return result
 
@@ -210,7 +210,7 @@ class _Run:
         return tuple(names)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Rows of clips with views in the order of the shards, some clips ahead being asked for."""
+        """Rows of clips with views in the order of the shards; requests for some clips ahead are under way."""
         ahead: deque[tuple[Mapping[str, Any], np.ndarray, list[Task], list[Future[Path | None]]]] = deque()
         builder = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", data_dir=str(self._root))
         clips = builder.as_streaming_dataset(split="train")
@@ -229,7 +229,7 @@ class _Run:
                 while ahead:
                     yield from self._row(*ahead.popleft())
             finally:
-                # After an error or Ctrl-C the answers under way are waited for, and nothing more is asked for.
+                # After an error or Ctrl-C, requests under way are waited for, and no further one is sent.
                 self._asking.stopped = self._asking.stopped or ("interrupted" if ahead else "")
 
     def _tasks(self, clips: Any) -> Iterator[tuple[Mapping[str, Any], np.ndarray, list[Task]]]:
@@ -249,7 +249,7 @@ class _Run:
         options = self._options
         crop = crop_of(frame, subject["box"])
         prompt = options.prompt.format(tag=subject["label"].replace("_", " "))
-        # By what the shards say and not by pixels: another version of a decoder must not ask for all of it again.
+        # By what the shards contain and not by pixels: with another version of a decoder nothing is requested again.
         follows = {
             "part": row["part"],
             "id": row["id"],

@@ -50,7 +50,7 @@ class ViewOptions:
             other one after a refusal.
         concurrency: requests at a time.
         timeout_s: for one picture. A client that gives up still pays, so it is long.
-        max_calls: pictures that may be asked for, in all runs in this folder.
+        max_calls: pictures that may be requested, in all runs in this folder.
         max_cost: what they may cost, likewise, in the currency of the price table. What is under way when it is reached
             is still paid.
         prices: a JSON file of prices that win over the package's own.

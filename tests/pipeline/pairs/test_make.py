@@ -125,7 +125,7 @@ def test_thresholds_can_leave_no_pair_and_then_there_is_no_shard(folder: Path) -
     assert result.dropped["source"]["same moment"] > 0
 
 
-def test_looks_find_a_subject_under_another_file_name(folder: Path) -> None:
+def test_visual_clusters_find_a_subject_under_another_file_name(folder: Path) -> None:
     path = folder / "vectors" / "all.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
@@ -172,6 +172,8 @@ def test_a_verifier_refuses_pairs_and_is_asked_once_about_each(folder: Path) -> 
         assert len(endpoint.requests) == asked
     assert first.dropped["source"]["verifier"] == 1
     assert first.pairs == second.pairs
+    # `says` reports 99 and 1 tokens; the second run counts the verdicts of the first
+    assert first.usage == second.usage == {"calls": asked, "input_tokens": 99 * asked, "output_tokens": asked}
     assert asked >= unverified
     content = endpoint.requests[0]["messages"][0]["content"]
     assert [part["type"] for part in content] == ["text"] + ["image_url"] * 4
@@ -198,7 +200,7 @@ def test_a_spent_budget_ends_the_run_and_keeps_the_verdicts(folder: Path) -> Non
     assert len(endpoint.requests) == before
 
 
-def test_what_is_missing_is_said(folder: Path, tmp_path: Path) -> None:
+def test_missing_thresholds_and_shards_are_errors(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="no thresholds are known for an unnamed embedder"):
         make_pairs(folder)
     with pytest.raises(ResultError, match="no shards in data/regular"):

@@ -115,7 +115,7 @@ def test_similarities_and_contexts_are_those_of_the_rows() -> None:
         assert found.context[place] == bits
 
 
-def test_the_most_distant_contexts_of_each_subject_are_held() -> None:
+def test_the_most_distant_contexts_of_each_subject_remain() -> None:
     subjects = table(CLIPS, kinds=1, noise=0.05)
     groups = np.zeros(len(CLIPS), np.int64)
     every = search(subjects, groups, RULES, Counter())

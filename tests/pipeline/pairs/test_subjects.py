@@ -67,7 +67,7 @@ def test_a_file_of_another_form_is_an_error_that_names_it(tmp_path: Path, change
         read_subjects(tmp_path)
 
 
-def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+def test_unreadable_vectors_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no vectors in"):
         read_subjects(tmp_path)
     save(tmp_path, "0.npz")
@@ -101,7 +101,7 @@ def candidates(*pairs: tuple[int, int, float]) -> Candidates:
     return Candidates(first, second, image.astype(float), np.ones(len(pairs)), np.full(len(pairs), 20))
 
 
-def test_looks_are_clustered_around_a_leader_and_do_not_chain() -> None:
+def test_visual_clusters_have_a_leader_and_do_not_chain() -> None:
     # 0-1-2-3 is a chain; 2 is not like 0, so it leads a cluster of its own
     chain = candidates((0, 1, 0.9), (1, 2, 0.9), (2, 3, 0.9))
     assert by_look(chain, 5, most=64).tolist() == [0, 0, 2, 2, 4]
@@ -116,7 +116,7 @@ def test_sources_are_the_clusters_of_the_clips(tmp_path: Path) -> None:
     assert [names[number] for number in numbers] == ["a_part1", "b", "b"]
 
 
-def test_caps_take_from_the_top() -> None:
+def test_caps_take_the_best_candidates() -> None:
     ranked = Ranked(np.array([0, 0, 0, 3, 5]), np.array([1, 2, 3, 4, 6]), np.array([0, 0, 0, 0, 1]))
     dropped: Counter[str] = Counter()
     used: Counter[int] = Counter()
@@ -172,6 +172,6 @@ def test_options_that_cannot_be_used(options: dict) -> None:
         PairOptions(**options)
 
 
-def test_similarities_lie_between_minus_one_and_one() -> None:
+def test_thresholds_must_be_between_minus_one_and_one() -> None:
     with pytest.raises(ArgumentError, match="image similarity"):
         Thresholds(0.5, 1.2)

@@ -1,4 +1,4 @@
-"""The files of a small synthetic dataset, cut into clips, and who knows what is in them."""
+"""The files of a small synthetic dataset, cut into clips, with their true contents."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

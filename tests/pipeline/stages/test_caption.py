@@ -83,7 +83,7 @@ def test_more_frames_can_be_shown(clip: ClipRecord) -> None:
         (OTHERS[0], "wrong_language"),
     ],
 )
-def test_an_answer_that_is_no_english_caption_costs_the_clip(clip: ClipRecord, answer, rule: str) -> None:
+def test_an_answer_that_is_no_english_caption_drops_the_clip(clip: ClipRecord, answer, rule: str) -> None:
     output = Caption(captioner=Says(answer))([clip])
 
     assert not output.kept
@@ -95,14 +95,14 @@ def test_a_service_that_is_gone_ends_the_stage(clip: ClipRecord) -> None:
         Caption(captioner=Says(ServiceUnavailableError("no answer")))([clip])
 
 
-def test_english_is_told_from_other_languages() -> None:
+def test_english_is_separated_from_other_languages() -> None:
     assert [text for text in ENGLISH if not is_english(text)] == []
     assert [text for text in OTHERS if is_english(text)] == []
     scenes = [caption(draw_scene(seed)) for seed in range(60)]
     assert [text for text in scenes if not is_english(text)] == []
 
 
-def test_other_languages_may_be_wanted(clip: ClipRecord) -> None:
+def test_other_languages_can_be_allowed(clip: ClipRecord) -> None:
     assert Caption(captioner=Says(OTHERS[0]), english_only=False)([clip]).kept[0].caption == OTHERS[0]
 
 
@@ -141,7 +141,7 @@ def test_a_file_of_captions_that_cannot_be_used_is_named(tmp_path: Path, name: s
         Caption(captions=tmp_path / name)
 
 
-def test_arguments_that_make_no_sense() -> None:
+def test_arguments_out_of_range() -> None:
     with pytest.raises(ArgumentError, match="at least one frame"):
         Caption(num_frames=0)
     with pytest.raises(ArgumentError, match="must not be empty"):

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers.clips import clip_of
@@ -44,11 +45,10 @@ def test_the_borders_of_compressed_files_are_found_to_a_pixel(world) -> None:
     for clip, truth in zip(output.kept, world.records, strict=True):
         found = clip.crop_xyxy or (0, 0, *clip.source.size[::-1])
         assert np.abs(np.subtract(found, truth.crop_xyxy)).max() <= 1, (found, truth.crop_xyxy)
-        assert clip.provenance["crop"]["watermarks"] == "not looked for"
     assert any(clip.crop_xyxy is None for clip in output.kept), "one file has no border"
 
 
-def test_a_crop_is_found_anew(tmp_path: Path) -> None:
+def test_an_earlier_crop_is_replaced(tmp_path: Path) -> None:
     frame = np.zeros((64, 96, 3), np.uint8)
     frame[16:48] = picture(0, 32, 96)
     clip = clip_of(write_video(tmp_path / "bars.mp4", [frame] * 4, 8))
@@ -59,6 +59,57 @@ def test_a_crop_is_found_anew(tmp_path: Path) -> None:
     assert found.frame_size == (32, 96)
 
 
+@pytest.fixture(scope="module")
+def subtitled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A camera that pans over noise of 8x8 pixels, with bars of 12 rows and a line of text at the bottom."""
+    noise = picture(3, 17, 60).repeat(8, axis=0).repeat(8, axis=1)
+    frames = []
+    for number in range(12):
+        frame = np.zeros((160, 320, 3), np.uint8)
+        frame[12:148] = noise[:, 13 * number : 13 * number + 320]
+        cv2.putText(frame, "these are the words", (60, 142), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(frame, "these are the words", (60, 142), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255,) * 3, 1, cv2.LINE_AA)
+        frames.append(frame)
+    return write_video(tmp_path_factory.mktemp("overlay") / "subtitled.mp4", frames, 8)
+
+
+def test_a_subtitle_is_cut_off_and_counted(subtitled: Path) -> None:
+    output = Crop()([clip_of(subtitled)])
+
+    (clip,) = output.kept
+    x0, y0, x1, y1 = clip.crop_xyxy
+    assert (x0, y0, x1) == (0, 12, 320)
+    assert 122 <= y1 <= 132, "the letters are in the rows 130 to 146"
+    (cut,) = output.dropped
+    assert (cut.rule, cut.subject) == ("overlay_cut", "overlay")
+    assert cut.clip_id == clip.id
+
+
+def test_a_clip_that_would_lose_too_much_with_its_overlays_is_dropped(subtitled: Path) -> None:
+    output = Crop(overlays={"max_loss": 0.05})([clip_of(subtitled)])
+
+    assert not output.kept
+    (dropped,) = output.dropped
+    assert dropped.rule == "overlay"
+    assert dropped.reason.endswith("of the picture, at most 0.05")
+
+
+def test_overlays_stay_where_the_search_is_off(subtitled: Path) -> None:
+    output = Crop(overlays=False)([clip_of(subtitled)])
+
+    assert [clip.crop_xyxy for clip in output.kept] == [(0, 12, 320, 148)]
+    assert output.dropped == []
+    assert output.kept[0].provenance["crop"]["overlays"] is None
+
+
+def test_the_real_clips_have_no_overlay(shared_data: Path) -> None:
+    for folder, name in (("real-s2v/videos", "multihuman.mp4"), ("eval-demo/videos", "singleface_3.mp4")):
+        output = Crop()([clip_of(shared_data / folder / name)])
+
+        assert [clip.crop_xyxy for clip in output.kept] == [None], name
+        assert not output.dropped
+
+
 def test_arguments_out_of_range() -> None:
-    with pytest.raises(ArgumentError, match=r"max_part lies in \[0, 0\.5\)"):
+    with pytest.raises(ArgumentError, match=r"max_part must be in \[0, 0\.5\)"):
         Crop(max_part=0.5)

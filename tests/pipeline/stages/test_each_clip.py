@@ -33,7 +33,7 @@ def failing(error: Exception):
         (MemoryError("frames"), "error", "MemoryError: frames"),
     ],
 )
-def test_what_goes_wrong_with_a_clip_costs_that_clip(error: Exception, rule: str, reason: str) -> None:
+def test_an_error_drops_its_clip_alone(error: Exception, rule: str, reason: str) -> None:
     output = each_clip("stage", CLIPS, failing(error))
 
     assert [clip.id for clip in output.kept] == ["a", "c"]
@@ -41,14 +41,14 @@ def test_what_goes_wrong_with_a_clip_costs_that_clip(error: Exception, rule: str
     assert (drop.clip_id, drop.stage, drop.rule, drop.reason, drop.record) == ("b", "stage", rule, reason, CLIPS[1])
 
 
-def test_what_concerns_all_ends_the_stage() -> None:
+def test_an_error_of_all_clips_ends_the_stage() -> None:
     with pytest.raises(ModelError):
         each_clip("stage", CLIPS, failing(ModelError("no weights")))
     with pytest.raises(KeyboardInterrupt):
         each_clip("stage", CLIPS, failing(KeyboardInterrupt()))
 
 
-def test_a_full_disk_is_not_taken_for_files_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_no_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -62,7 +62,7 @@ def test_a_full_disk_is_not_taken_for_files_that_are_missing(monkeypatch: pytest
     assert rules(Probe()(remote).dropped) == ["missing", "missing"]
 
 
-def test_what_was_dropped_of_a_clip_before_is_counted() -> None:
+def test_subjects_dropped_before_an_error_are_counted() -> None:
     def apply(clip, lost):
         lost.append(Dropped(clip.id, "stage", "repeated", "", subject="star"))
         raise ClipDroppedError("no_tags", "none is left")

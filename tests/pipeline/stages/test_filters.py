@@ -93,7 +93,7 @@ def test_small_frames_and_clips_without_a_subject_are_dropped() -> None:
     assert Filters(need_subject=False)([clip()]).kept[0].subjects == ()
 
 
-def test_without_a_preset_nothing_is_dropped_but_what_is_asked_for() -> None:
+def test_without_a_preset_only_given_rules_drop() -> None:
     whole = clip(subject(1, (0, 1), None, -0.2), subject(2, (0, 1)), frames=1, size=(480, 640))
 
     assert Filters()([whole]).kept[0].subjects == whole.subjects

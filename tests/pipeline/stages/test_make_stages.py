@@ -14,7 +14,7 @@ def test_stages_come_in_the_order_of_a_build_with_their_arguments() -> None:
     assert stages[1].min_seconds == 1.5
 
 
-def test_every_stage_can_be_made_without_arguments_and_says_what_it_takes() -> None:
+def test_every_stage_can_be_made_without_arguments() -> None:
     for name, stage in zip(STAGES, make_stages(), strict=True):
         assert stage.name == name
         assert stage.resources.batch >= 1
@@ -26,7 +26,7 @@ def test_an_unknown_stage_is_refused() -> None:
         make_stages(only=["probe", "matting"])
 
 
-def test_an_argument_of_a_model_that_cannot_be_used_ends_the_stage_and_costs_no_clip(tmp_path) -> None:
+def test_a_wrong_argument_of_a_model_ends_the_stage(tmp_path) -> None:
     """Whether or not somebody loads the stage before."""
     clip = ClipRecord("a", SourceFile("a.mp4", "a.mp4"), 0, 9, caption="A ball.", tags={"object": ("ball",)})
     absent = {"name": "embedded", "device": "abacus"}

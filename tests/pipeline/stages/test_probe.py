@@ -47,7 +47,7 @@ def test_a_vertical_video_is_measured_upright(tmp_path: Path) -> None:
     assert clip_of(path).frame_size == (96, 64)
 
 
-def test_an_hdr_video_says_so(tmp_path: Path) -> None:
+def test_an_hdr_video_has_its_transfer_curve_in_provenance(tmp_path: Path) -> None:
     path = tmp_path / "hdr.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx265", rate=24, options={"x265-params": "log-level=none:transfer=smpte2084"})
@@ -71,7 +71,7 @@ def test_a_variable_frame_rate_is_an_average(tmp_path: Path) -> None:
     assert clip.source.fps > 0
 
 
-def test_every_bad_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
+def test_every_bad_file_is_named_and_dropped_alone(tmp_path: Path) -> None:
     good = encode(tmp_path / "good.mp4", numbered_frames(24))
     bad = {
         "missing": tmp_path / "gone.mp4",
@@ -100,7 +100,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert [drop.rule for drop in probed(tmp_path / "folder.mp4").dropped] == ["missing"]
 
 
-def test_what_is_too_large_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_too_large_video_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = encode(tmp_path / "a.mp4", numbered_frames(24))
     monkeypatch.setenv("OPENS2V_MAX_VIDEO_FRAMES", "10")
 

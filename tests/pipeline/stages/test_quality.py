@@ -136,7 +136,7 @@ def test_each_bound_drops_by_its_own_rule(moving: Path, tmp_path: Path) -> None:
     assert rules(Quality(min_aesthetic=10.5, **bright)(clips).dropped) == ["low_aesthetic"] * 2
 
 
-def test_a_clip_that_cannot_be_read_costs_no_other(moving: Path, tmp_path: Path) -> None:
+def test_an_unreadable_clip_is_dropped_alone(moving: Path, tmp_path: Path) -> None:
     gone = clip_of(write_video(tmp_path / "gone.mp4", [texture()] * 3, 8))
     (tmp_path / "gone.mp4").unlink()
 

@@ -89,7 +89,7 @@ def test_a_subject_is_embedded_once_and_compared_with_its_label(clip) -> None:
     assert found.provenance["scores"]["embedder"]["name"] == "colours"
 
 
-def test_a_cut_out_lies_on_white(clip) -> None:
+def test_a_cut_out_has_a_white_background(clip) -> None:
     """Of a mask that fills half of its box, half of the picture is white."""
     mask = np.zeros(clip.frame_size, bool)
     mask[10:20, 5:25], mask[20:30, 5:15] = True, True  # 300 of 400 pixels
@@ -132,7 +132,7 @@ def test_a_clip_without_subjects_has_hashes_and_no_scores(clip) -> None:
     assert found.foreground_aesthetic is None
 
 
-def test_a_subject_without_a_mask_costs_its_clip_only(clip) -> None:
+def test_a_subject_without_a_mask_drops_its_clip_alone(clip) -> None:
     broken = replace(clip, id="broken", subjects=(replace(clip.subjects[0], mask=None),))
 
     output = Scores(embedder=Colours(), aesthetic_encoder=None)([broken, clip])
@@ -142,7 +142,7 @@ def test_a_subject_without_a_mask_costs_its_clip_only(clip) -> None:
     assert output.dropped[0].reason == "broken: subject 1 has no mask; apply the stage 'segment' first"
 
 
-def test_the_embedded_models_tell_a_label_that_fits_from_one_that_does_not(world) -> None:
+def test_the_embedded_models_score_a_fitting_label_higher(world) -> None:
     """The real stage with the models of this package: a subject agrees with its own label more than with another."""
     from opens2v_hf.pipeline.stages.detect import Detect
     from opens2v_hf.pipeline.stages.segment import Segment

@@ -84,7 +84,7 @@ def test_masks_are_exact_from_the_oracle_to_the_row_of_a_shard_and_back(world) -
             assert subject.mask_score == pytest.approx(0.95)
 
 
-def test_tags_that_are_not_found_are_named_and_the_clip_goes_on(world) -> None:
+def test_tags_without_a_box_are_dropped_alone(world) -> None:
     clip = replace(world.tagged()[0], tags={"subject": ("unicorn", "ghost"), "object": ("star",)})
     detector = Boxes(Detection(2, (1.0, 2.0, 30.0, 40.0), 0.7), num_unmapped=3, not_asked=(1,))
 

@@ -75,7 +75,7 @@ def test_a_clip_without_a_tag_is_dropped(answer: str) -> None:
     assert rules(output.dropped)[-1] == "no_tags"
 
 
-def test_no_answer_and_no_caption_cost_the_clip_only() -> None:
+def test_a_clip_without_answer_or_caption_is_dropped_alone() -> None:
     assert rules(Tags(tagger=Lists(CaptionError("cut off")))([clip()]).dropped) == ["no_tags"]
     assert rules(Tags(tagger=Lists({}))([clip("")]).dropped) == ["no_tags"]
 
@@ -86,7 +86,7 @@ def test_an_answer_in_a_code_block_is_read() -> None:
     assert parse_tags(answer) == [("subject", "woman")]
 
 
-def test_words_of_a_pattern_are_words() -> None:
+def test_regex_characters_in_tags_are_literal() -> None:
     found = Tags(tagger=Lists({"object": ["C++ (book)"]}))([clip("A C++ (book) lies on a table.")]).kept[0]
 
     assert found.tags["object"] == ("C++ (book)",)
@@ -108,7 +108,7 @@ def test_the_rule_finds_exactly_what_synthetic_scenes_name() -> None:
         }
 
 
-def test_the_rule_needs_no_model_and_says_so() -> None:
+def test_the_synthetic_tagger_needs_no_model() -> None:
     stage = Tags(tagger="synthetic")
     stage.load()
 
@@ -118,6 +118,6 @@ def test_the_rule_needs_no_model_and_says_so() -> None:
     assert found.provenance["tags"]["tagger"] == "synthetic"
 
 
-def test_tags_to_look_for_always_are_a_list() -> None:
+def test_tags_for_every_clip_must_be_a_list() -> None:
     with pytest.raises(ArgumentError, match="list of words"):
         Tags(always="person")

@@ -63,7 +63,7 @@ def test_from_files_to_filtered_clips(world, arguments: dict, monkeypatch: pytes
     assert len(passes) == len(files) + 2 * len(result.clips)
 
 
-def test_one_stage_anew_leaves_what_the_others_found(world, arguments: dict) -> None:
+def test_a_stage_applied_again_leaves_other_results(world, arguments: dict) -> None:
     clips = apply_stages(world.tagged(), make_stages(arguments, ["detect", "segment"])).clips
 
     again = apply_stages(clips, make_stages(arguments, ["deduplicate"])).clips
@@ -73,7 +73,7 @@ def test_one_stage_anew_leaves_what_the_others_found(world, arguments: dict) -> 
         assert after == replace(before, provenance=after.provenance, subjects=after.subjects)
 
 
-def test_stages_travel_to_other_processes_before_they_are_loaded() -> None:
+def test_stages_can_be_pickled_before_they_are_loaded() -> None:
     for stage in make_stages():
         assert pickle.loads(pickle.dumps(stage)).facts() == stage.facts()
 

@@ -10,11 +10,11 @@ from helpers.view_endpoint import USAGE, fields_of, png, shows
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, ServiceUnavailableError
+from opens2v_hf.pipeline.prices import price_of
 from opens2v_hf.pipeline.views import endpoint as module
 from opens2v_hf.pipeline.views.editor import EditLostError, EditRefusedError, EditRequest, EditUnpaidError
 from opens2v_hf.pipeline.views.endpoint import EndpointEditor
 from opens2v_hf.pipeline.views.options import ViewOptions
-from opens2v_hf.pipeline.views.prices import price_of
 
 KEY = "sk-secret-1234"
 ONE = EditRequest([Image.new("RGB", (8, 6), (1, 2, 3))], "a red cup", 1)
@@ -45,7 +45,7 @@ def test_a_request_has_the_pictures_and_the_fields() -> None:
 
 
 @pytest.mark.parametrize(("request_", "first", "second"), [(ONE, "image", "image[]"), (TWO, "image[]", "image")])
-def test_after_a_refusal_the_field_has_its_other_name(request_: EditRequest, first: str, second: str) -> None:
+def test_the_other_field_name_is_tried_after_a_refusal(request_: EditRequest, first: str, second: str) -> None:
     refusal = raw(json.dumps({"error": {"message": "Field required: image", "param": first}}).encode(), status=422)
     with judge_endpoint(refusal, shows()) as server:
         client = editor(server.base_url)
@@ -58,7 +58,7 @@ def test_after_a_refusal_the_field_has_its_other_name(request_: EditRequest, fir
     assert names == [{first}, {second}, {second}]
 
 
-def test_a_picture_may_come_as_an_address_and_the_key_stays_here() -> None:
+def test_a_picture_by_url_is_fetched_without_the_key() -> None:
     with judge_endpoint(shows()) as server:
         url = server.base_url.removesuffix("/v1") + "/made/1.png"
         server.files["/made/1.png"] = png((1, 200, 1))
@@ -69,7 +69,7 @@ def test_a_picture_may_come_as_an_address_and_the_key_stays_here() -> None:
     assert "Authorization" not in server.headers[1]
 
 
-def test_an_address_that_leads_nowhere_is_asked_again_and_the_picture_is_lost() -> None:
+def test_a_broken_url_is_tried_again_then_the_picture_is_lost() -> None:
     with judge_endpoint(shows()) as server:
         url = server.base_url.removesuffix("/v1") + "/gone.png"
         server.script[:] = [raw(json.dumps({"data": [{"url": url}]}).encode())]
@@ -79,7 +79,7 @@ def test_an_address_that_leads_nowhere_is_asked_again_and_the_picture_is_lost() 
     assert len(server.headers) == 4
 
 
-def test_too_many_requests_are_sent_again_after_the_time_that_is_asked_for() -> None:
+def test_a_429_is_sent_again_after_its_retry_after() -> None:
     waits: list[float] = []
     with judge_endpoint(fails(429, Retry_After="7"), fails(429), shows()) as server:
         editor(server.base_url, waits).edit(ONE)
@@ -87,13 +87,13 @@ def test_too_many_requests_are_sent_again_after_the_time_that_is_asked_for() -> 
     assert waits == [7.0, 4.0]
 
 
-def test_without_an_end_of_too_many_requests_nothing_is_paid() -> None:
+def test_endless_429_is_unpaid() -> None:
     with judge_endpoint(fails(429, "slow down")) as server, pytest.raises(EditUnpaidError, match="slow down"):
         editor(server.base_url).edit(ONE)
     assert len(server.bodies) == 5
 
 
-def test_without_a_connection_nothing_is_paid() -> None:
+def test_no_connection_is_unpaid() -> None:
     waits: list[float] = []
     with judge_endpoint(shows()) as server:
         url = server.base_url
@@ -122,7 +122,7 @@ def test_without_a_connection_nothing_is_paid() -> None:
         (raw(b'{"data": [{}]}'), "neither b64_json nor"),
     ],
 )
-def test_what_may_have_been_paid_is_asked_for_once(answer, message: str) -> None:
+def test_a_request_that_may_be_paid_is_sent_once(answer, message: str) -> None:
     slow = answer is never or "within" in message
     with judge_endpoint(answer) as server, pytest.raises(EditLostError, match=message):
         editor(server.base_url, timeout_s=0.3 if slow else 5.0).edit(ONE)
@@ -135,7 +135,7 @@ def test_a_huge_answer_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) ->
         editor(server.base_url).edit(ONE)
 
 
-def test_a_refusal_is_one_and_does_not_show_the_key() -> None:
+def test_a_refusal_does_not_show_the_key() -> None:
     said = r"HTTP 400: unsafe content; key \[key\]"
     with (
         judge_endpoint(fails(400, f"unsafe content; key {KEY}")) as server,
@@ -146,13 +146,13 @@ def test_a_refusal_is_one_and_does_not_show_the_key() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 405, 302])
-def test_what_concerns_all_requests_stops_them(status: int) -> None:
+def test_an_error_of_all_requests_stops_the_run(status: int) -> None:
     with judge_endpoint(fails(status, "no")) as server, pytest.raises(ServiceUnavailableError, match=str(status)):
         editor(server.base_url).edit(ONE)
     assert len(server.bodies) == 1
 
 
-def test_no_quota_left_stops_all() -> None:
+def test_a_spent_quota_stops_the_run() -> None:
     with (
         judge_endpoint(fails(429, "insufficient_quota")) as server,
         pytest.raises(ServiceUnavailableError, match="quota"),
@@ -175,6 +175,6 @@ def test_tokens_have_the_price_of_the_table() -> None:
         ({"base_url": "https://api.openai.com/v1", "api_key": ""}, "wants a key"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused(options: dict, message: str) -> None:
+def test_an_unusable_endpoint_is_refused(options: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         editor(options.pop("base_url", "http://127.0.0.1:9/v1"), **options)

@@ -126,7 +126,7 @@ def test_a_copy_of_the_crop_is_no_view(folder: Path) -> None:
     assert not list((folder / "data/views").glob("*"))
 
 
-def test_a_refusal_is_not_asked_again_and_the_others_go_on(folder: Path) -> None:
+def test_a_refused_picture_is_not_requested_again(folder: Path) -> None:
     subjects = wanted(folder)
     with judge_endpoint(fails(400, "unsafe"), shows()) as server:
         result = make(folder, server.base_url)
@@ -136,7 +136,7 @@ def test_a_refusal_is_not_asked_again_and_the_others_go_on(folder: Path) -> None
     assert "unsafe" in result.problems[0]
 
 
-def test_a_refused_key_ends_the_run_and_what_was_made_is_written(folder: Path) -> None:
+def test_a_refused_key_ends_the_run_after_writing_views(folder: Path) -> None:
     subjects = wanted(folder)
     with judge_endpoint(shows(), fails(401)) as server:
         with pytest.raises(ServiceUnavailableError, match=r"401.*1 views are written"):
@@ -150,13 +150,13 @@ def test_a_refused_key_ends_the_run_and_what_was_made_is_written(folder: Path) -
     assert len(server.bodies) == 1 + len(subjects)
 
 
-def test_after_three_in_a_row_that_are_perhaps_paid_no_more_is_asked_for(folder: Path) -> None:
+def test_three_lost_pictures_in_a_row_stop_the_run(folder: Path) -> None:
     with judge_endpoint(raw(b"<html>")) as server, pytest.raises(ServiceUnavailableError, match="3 calls in a row"):
         make(folder, server.base_url)
     assert len(server.bodies) == 3
 
 
-def test_what_is_perhaps_paid_is_asked_for_once_more_and_then_never(folder: Path) -> None:
+def test_a_picture_perhaps_paid_is_requested_once_more_only(folder: Path) -> None:
     subjects = wanted(folder)
     with judge_endpoint(fails(500, "first"), shows()) as server:
         first = make(folder, server.base_url)
@@ -193,7 +193,7 @@ def test_a_budget_in_pictures_holds_over_all_runs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_budget_in_money_is_never_passed(folder: Path, concurrency: int) -> None:
+def test_a_budget_in_money_is_never_exceeded(folder: Path, concurrency: int) -> None:
     with judge_endpoint(shows()) as server:  # each costs 0.046
         result = make(folder, server.base_url, max_cost=0.1, concurrency=concurrency)
     assert len(server.bodies) == 2
@@ -226,7 +226,7 @@ def test_a_reply_without_usage_ends_a_run_with_a_cap_on_the_cost(folder: Path) -
     assert result.views == 1
 
 
-def test_a_picture_whose_file_has_gone_is_not_paid_again(folder: Path) -> None:
+def test_a_picture_whose_file_was_removed_is_not_paid_again(folder: Path) -> None:
     with judge_endpoint(shows()) as server:
         made = make(folder, server.base_url)
         next((folder / ".build/views/pictures").rglob("*.png")).unlink()
@@ -236,7 +236,7 @@ def test_a_picture_whose_file_has_gone_is_not_paid_again(folder: Path) -> None:
     assert result.views == made.views - 1
 
 
-def test_a_clip_that_cannot_be_read_costs_no_other(folder: Path) -> None:
+def test_an_unreadable_clip_is_dropped_alone(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -313,7 +313,7 @@ class Fails(Copier):
         raise EditRefusedError("values that are no numbers")
 
 
-def test_three_refusals_in_a_row_and_nothing_made_end_the_run(folder: Path) -> None:
+def test_three_refusals_without_a_picture_end_the_run(folder: Path) -> None:
     with pytest.raises(ServiceUnavailableError, match="no numbers"):
         make_views(folder, ViewOptions(**OPTIONS), editor=Fails(), embedder=ColorEmbedder())
 

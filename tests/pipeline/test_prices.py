@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.errors import ArgumentError, ResultError
-from opens2v_hf.pipeline.views.prices import Price, price_of
+from opens2v_hf.pipeline.prices import Price, price_of
 
 
 def price(tokens: dict[str, float], images: dict[str, float] | None = None) -> Price:
@@ -38,7 +38,7 @@ def test_cost_of_a_reply(of: Price, usage: dict | None, cost: float | None) -> N
     assert of.of_reply(usage, "low") == (None if cost is None else pytest.approx(cost))
 
 
-def test_the_table_that_comes_with_the_package_is_dated_and_says_where_from() -> None:
+def test_the_own_table_has_dates_and_sources() -> None:
     found = price_of("gpt-image-1")
     assert found is not None
     assert found.date == "2026-11-28"

@@ -1,4 +1,4 @@
-"""What a picture costs: counted from the tokens that a reply reports, by a dated table that the user can override."""
+"""What endpoints cost: counted from the tokens that replies report, by a dated table that the user can override."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TOKEN_KINDS = ("input", "text_input", "image_input", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """The price of one model's pictures.
+    """The price of what one model makes.
 
     Attributes:
         per_million_tokens: by kind: "input" for all that is sent, or "text_input" and "image_input"; "output".
-        per_image: by quality; "any" for whatever the quality is. Used where a reply reports no tokens, or where there
+        per_image: by quality; "any" for every quality. Used where a reply reports no tokens, or where there
             is no price of tokens.
         source: where it was read.
         date: of the table.
@@ -40,7 +40,7 @@ class Price:
         Args:
             usage: as the reply has it: `input_tokens`, `output_tokens`, and perhaps `input_tokens_details` with
                 `text_tokens` and `image_tokens`.
-            quality: that was asked for.
+            quality: that was requested.
 
         Example:
             >>> price = Price({"input": 10.0, "output": 40.0}, {}, "", "", "USD")
@@ -49,14 +49,25 @@ class Price:
             >>> price.of_reply(None, "low") is None
             True
         """
-        counted = self._of_tokens(usage or {})
+        counted = self.of_tokens(usage or {})
         return self.of_image(quality) if counted is None else counted
 
     def of_image(self, quality: str | None) -> float | None:
-        """What a picture costs before it is asked for; None where only tokens have a price."""
+        """What a picture costs before it is requested; None where only tokens have a price."""
         return self.per_image.get(quality or "any", self.per_image.get("any"))
 
-    def _of_tokens(self, usage: Mapping[str, Any]) -> float | None:
+    def of_tokens(self, usage: Mapping[str, Any]) -> float | None:
+        """What tokens cost, of one reply or of several together; None where they are not reported or have no price.
+
+        Args:
+            usage: as for `of_reply`.
+
+        Example:
+            >>> Price({"input": 2.5, "output": 10.0}, {}, "", "", "USD").of_tokens(
+            ...     {"calls": 9, "input_tokens": 40_000, "output_tokens": 1_000}
+            ... )
+            0.11
+        """
         rates = self.per_million_tokens
         sent, made = _count(usage, "input_tokens"), _count(usage, "output_tokens")
         if sent is None or made is None or "output" not in rates:
@@ -76,7 +87,7 @@ class Price:
 
 
 def price_of(model: str, override: str | Path | None = None) -> Price | None:
-    """The price of a model's pictures by the user's table, else by the one that comes with the package.
+    """The price of a model by the user's table, else by the one that comes with the package.
 
     Args:
         model: as the endpoint knows it.
@@ -89,7 +100,7 @@ def price_of(model: str, override: str | Path | None = None) -> Price | None:
         ResultError: the user's file cannot be read.
         ArgumentError: it has another form.
     """
-    own = json.loads(files("opens2v_hf.pipeline.views").joinpath("prices.json").read_text("utf-8"))
+    own = json.loads(files("opens2v_hf.pipeline").joinpath("prices.json").read_text("utf-8"))
     for name, table in ((override, None if override is None else read_json(override)), ("prices.json", own)):
         if table is not None:
             found = _parse(table, model, str(name))

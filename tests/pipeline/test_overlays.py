@@ -1,0 +1,111 @@
+"""Static overlays on moving pictures that are drawn here, and on the real clips."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.overlays import OverlayRules, best_crop, find_overlays
+
+HEIGHT, WIDTH, COUNT = 180, 320, 12
+RULES = OverlayRules()
+
+
+def moving(step: int = 7, seed: int = 0) -> np.ndarray:
+    """A camera that pans over a picture with detail of many sizes: uint8 [12, 180, 320]."""
+    canvas = np.zeros((HEIGHT, WIDTH + COUNT * abs(step)), np.float32)
+    for sigma in (1.5, 4, 12):
+        layer = cv2.GaussianBlur(
+            np.random.default_rng(seed).normal(size=canvas.shape).astype(np.float32), (0, 0), sigma
+        )
+        canvas += layer / layer.std()
+    canvas = np.clip(128 + 30 * canvas, 0, 255).astype(np.uint8)
+    return np.stack([canvas[:, number * step : number * step + WIDTH] for number in range(COUNT)])
+
+
+def drawn(
+    frames: np.ndarray, text: str, place: tuple[int, int], *, scale: float = 0.6, alpha: float = 1.0, width: int = 1
+):
+    """The frames with a white text at its lower left corner, and the box of its pixels."""
+    mask = np.zeros(frames.shape[1:], np.uint8)
+    cv2.putText(mask, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, width, cv2.LINE_AA)
+    ys, xs = np.nonzero(mask)
+    share = alpha * mask / 255.0
+    return (frames * (1 - share) + 255 * share).astype(np.uint8), (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+
+
+def assert_covers(found: tuple[int, int, int, int], truth: tuple[int, int, int, int], slack: int = 6) -> None:
+    grown = (truth[0] - slack, truth[1] - slack, truth[2] + slack, truth[3] + slack)
+    assert grown[0] <= found[0] <= truth[0] + 1
+    assert grown[1] <= found[1] <= truth[1] + 1
+    assert truth[2] - 1 <= found[2] <= grown[2]
+    assert truth[3] - 1 <= found[3] <= grown[3]
+
+
+def test_a_line_of_subtitles_is_one_overlay() -> None:
+    frames, truth = drawn(moving(), "who are you talking to", (40, 168))
+
+    (found,) = find_overlays(frames, RULES)
+
+    assert_covers(found, truth)
+
+
+def test_a_half_transparent_logo_in_a_corner_and_a_subtitle_are_two() -> None:
+    frames, logo = drawn(moving(seed=1), "TV8", (262, 26), scale=0.7, alpha=0.6, width=2)
+    frames, line = drawn(frames, "a line of words", (60, 166))
+
+    found = find_overlays(frames, RULES)
+
+    assert len(found) == 2
+    assert_covers(found[0], line)
+    assert_covers(found[1], logo)
+
+
+def test_a_subtitle_in_a_black_bar_is_found() -> None:
+    frames = moving(seed=2)
+    frames[:, 150:] = 16
+    frames, truth = drawn(frames, "words below it", (60, 170))
+
+    (found,) = find_overlays(frames, RULES)
+
+    assert_covers(found, truth)
+
+
+def test_other_static_or_moving_regions_are_no_overlay() -> None:
+    pan = moving(seed=3)
+    still = np.repeat(drawn(pan[:1], "a sign on a wall", (40, 168))[0], COUNT, axis=0)
+    with_the_scene = np.stack(
+        [drawn(pan[[number]], "a passing van", (20 + 7 * number, 168))[0][0] for number in range(COUNT)]
+    )
+    in_the_middle = drawn(pan, "a poster", (90, 95))[0]
+    post = pan.copy()
+    post[:, 20:, 18:26] = 250
+    changing = np.stack([drawn(pan[[number]], "abcdefghijklmnop"[number:], (40, 168))[0][0] for number in range(COUNT)])
+
+    for frames in (pan, still, with_the_scene, in_the_middle, post, changing):
+        assert find_overlays(frames, RULES) == []
+
+
+def test_the_crop_cuts_where_it_costs_least() -> None:
+    # a corner logo of 20 x 10 in 100 x 50: above it 10 of 50 rows, to its right 20 of 100 columns, both cost a fifth;
+    # with a subtitle at the bottom the rows cost 10 of 42, the columns 20 of 100
+    assert best_crop((0, 0, 100, 50), [(0, 0, 20, 9)]) == (0, 9, 100, 50)
+    assert best_crop((0, 0, 100, 50), [(0, 0, 20, 10), (30, 42, 70, 48)]) in [(20, 0, 100, 42), (0, 10, 100, 42)]
+    assert best_crop((0, 0, 100, 50), [(0, 0, 15, 10), (30, 42, 70, 48)]) == (15, 0, 100, 42)
+    assert best_crop((10, 10, 20, 20), [(0, 0, 100, 100)]) == (10, 10, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_loss": 1.5}, r"max_loss of overlays must be a number in 0\.\.1 \(got 1\.5\)"),
+        ({"num_frames": 2}, "num_frames must be a whole number from 3"),
+        ({"maxloss": 0.1}, "the rules of overlays are num_frames, .*got 'maxloss'"),
+        ("yes", "must be true, false or a mapping"),
+    ],
+)
+def test_rules_that_cannot_be_used(given: object, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        OverlayRules.of(given)
