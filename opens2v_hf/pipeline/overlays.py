@@ -163,9 +163,9 @@ def best_crop(picture: Box, overlays: Sequence[Box]) -> Box:
         {y1, *(box[1] for box in overlays)},
     )
     whole = [
-        crop
-        for crop in itertools.product(*(sorted(side) for side in sides))
-        if x0 <= crop[0] < crop[2] <= x1 and y0 <= crop[1] < crop[3] <= y1
+        (left, top, right, bottom)
+        for left, top, right, bottom in itertools.product(*(sorted(side) for side in sides))
+        if x0 <= left < right <= x1 and y0 <= top < bottom <= y1
     ]
     free = (crop for crop in whole if not any(_overlap(crop, box) for box in overlays))
     return max(free, key=lambda crop: (_area(crop), [-value for value in crop]), default=(x0, y0, x0, y0))

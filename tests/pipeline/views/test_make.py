@@ -189,7 +189,7 @@ def test_a_budget_in_pictures_holds_over_all_runs(folder: Path) -> None:
         assert len(server.bodies) == 3
     assert "budget of 2 pictures" in first.stopped
     assert first.views == second.views == 2
-    assert first.not_made == {"not asked for": len(subjects) - 2}
+    assert first.not_made == {"not requested": len(subjects) - 2}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
