@@ -21,7 +21,7 @@ COMMANDS = {
     "generate": "make the videos of a model for a split of the benchmark",
     "reproduce": "score a published row of the leaderboard again and compare the numbers",
     "models": "list the models that can be scored by their name, or check one",
-    "explain": "show how the NexusScore of a video is computed, as a picture and a page",
+    "explain": "show how the NexusScore of a video is computed, as a page",
     "compare": "test which differences between two results are real",
     "report": "write an HTML page about one or several results",
     "calibrate": "score golden inputs and compare the numbers with those of other machines",

@@ -86,7 +86,6 @@ print({evaluate}.load("toyscore").compute(predictions=[1, 2]))
     "imports",
     [
         "import opens2v_hf, datasets, evaluate",
-        "import datasets, evaluate, opens2v_hf",
         "import evaluate; import opens2v_hf; import datasets",
         "import datasets; import opens2v_hf; import evaluate",
     ],
@@ -159,56 +158,54 @@ def test_a_wheel_carries_its_metrics_inside_the_package(run, site, tmp_path):
     assert run(code, path=installed) == [f"{{'toyscore': 2}} {installed}/opens2v_hf/__init__.py"]
 
 
-def test_a_local_folder_of_the_name_wins(run, tmp_path):
+def test_a_local_folder_of_the_name_wins_if_it_is_a_dataset_or_metric(run, tmp_path):
+    other = tmp_path / "other"
+    released = write_eval_folder(tmp_path / "released")
+    for folder in ("opens2v-eval", "toyscore"):
+        (other / folder).mkdir(parents=True)
     (tmp_path / "opens2v-eval").mkdir()
     (tmp_path / "opens2v-eval" / "mine.csv").write_text("a\n7\n")
     (tmp_path / "toyscore").mkdir()
     mine = TOY_METRIC.replace("sum(predictions)", "'mine'")
     (tmp_path / "toyscore" / "toyscore.py").write_text(mine)
     code = """
-        import warnings
+        import os, sys, warnings
         import opens2v_hf, datasets, evaluate
 
-        def told(load):
+        def show(load):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 print(load())
             print(*sorted({str(w.message) for w in caught if "working folder" in str(w.message)}))
 
-        told(lambda: datasets.load_dataset("opens2v-eval", split="train")["a"][:])
-        told(lambda: evaluate.load("toyscore").compute(predictions=[1]))
-        told(lambda: datasets.load_dataset("./opens2v-eval", split="train")["a"][:])
-        told(lambda: evaluate.load("./toyscore").compute(predictions=[1]))
-    """
-    lines = run(code)
-    assert [lines[0], lines[2]] == ["[7]", "{'toyscore': 'mine'}"]
-    assert f"the folder {tmp_path / 'opens2v-eval'} is taken for the dataset 'opens2v-eval'" in lines[1]
-    assert f"the folder {tmp_path / 'toyscore'} is taken for the metric 'toyscore'" in lines[3]
-    assert lines[4:] == ["[7]", "", "{'toyscore': 'mine'}"]
-
-
-def test_a_local_folder_that_is_no_dataset_or_metric(run, tmp_path):
-    released = write_eval_folder(tmp_path / "released")
-    (tmp_path / "opens2v-eval").mkdir()
-    (tmp_path / "toyscore").mkdir()
-    code = """
-        import sys
-        import opens2v_hf, datasets, evaluate
+        show(lambda: datasets.load_dataset("opens2v-eval", split="train")["a"][:])
+        show(lambda: evaluate.load("toyscore").compute(predictions=[1]))
+        show(lambda: datasets.load_dataset("./opens2v-eval", split="train")["a"][:])
+        show(lambda: evaluate.load("./toyscore").compute(predictions=[1]))
+        os.chdir(sys.argv[1])  # with empty folders of these names
         try:
-            datasets.load_dataset("opens2v-eval", split="test", data_dir=sys.argv[1])
+            datasets.load_dataset("opens2v-eval", split="test", data_dir=sys.argv[2])
         except Exception as error:
             print(type(error).__name__, error)
         print(evaluate.load("toyscore").compute(predictions=[1, 2]))
     """
-    told, score = run(code, released)
-    assert told.startswith(f"ArgumentError the folder {tmp_path / 'opens2v-eval'} is taken for the dataset")
-    assert "rename it or run elsewhere" in told
+    *lines, error, score = run(code, other, released)
+    assert [lines[0], lines[2]] == ["[7]", "{'toyscore': 'mine'}"]
+    assert f"the folder {tmp_path / 'opens2v-eval'} is taken for the dataset 'opens2v-eval'" in lines[1]
+    assert f"the folder {tmp_path / 'toyscore'} is taken for the metric 'toyscore'" in lines[3]
+    assert lines[4:] == ["[7]", "", "{'toyscore': 'mine'}", ""]
+    assert error.startswith(f"ArgumentError the folder {other / 'opens2v-eval'} is taken for the dataset")
+    assert "rename it or run elsewhere" in error
     assert score == "{'toyscore': 3}"
 
 
-def test_other_names_and_revisions_of_a_metric_go_to_the_library(run):
+def test_a_wrapped_library_serves_other_names_and_shows_its_own_loader(run):
     code = """
+        import inspect, sys
         import opens2v_hf, datasets, evaluate
+        module = sys.modules["datasets.load"]
+        print(type(module.__loader__).__name__, type(module.__spec__.loader).__name__)
+        print("def load_dataset(" in inspect.getsource(module), module.dataset_module_factory.__name__)
         for load, name, options in [
             (datasets.load_dataset, "opens2v-unknown", {}),
             (evaluate.load, "unknownscore", {}),
@@ -220,7 +217,8 @@ def test_other_names_and_revisions_of_a_metric_go_to_the_library(run):
             except Exception as error:
                 print(type(error).__module__.split(".")[0], type(error).__name__, name in str(error))
     """
-    out = run(code)
+    loader, source, *out = run(code)
+    assert (loader, source) == ("SourceFileLoader SourceFileLoader", "True dataset_module_factory")
     assert out[0].split()[1:] == ["ConnectionError", "True"]
     assert [line.split()[1:] for line in out[1:]] == [["FileNotFoundError", "True"]] * 3
 
@@ -233,17 +231,6 @@ def test_installing_again_changes_nothing():
         datasets.load.dataset_module_factory,
         datasets.inspect.dataset_module_factory,
     ) == before
-
-
-def test_a_wrapped_module_shows_its_own_loader(run):
-    code = """
-        import inspect, sys
-        import opens2v_hf, datasets
-        module = sys.modules["datasets.load"]
-        print(type(module.__loader__).__name__, type(module.__spec__.loader).__name__)
-        print("def load_dataset(" in inspect.getsource(module), module.dataset_module_factory.__name__)
-    """
-    assert run(code) == ["SourceFileLoader SourceFileLoader", "True dataset_module_factory"]
 
 
 def test_a_library_that_changed_is_reported_not_broken():

@@ -1,4 +1,4 @@
-"""Publishing on a Hub on loopback, and reading back with nothing but `datasets` and `evaluate`."""
+"""Publishing on a Hub on loopback, reading back with nothing but `datasets` and `evaluate`, and a row on the boards."""
 
 import json
 import re
@@ -8,7 +8,9 @@ import httpx
 import pytest
 import yaml
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
+from helpers.hub_commands import opens2v
 from helpers.opens2v5m import folder_form
+from helpers.submissions import make_whole_result, total_of_seed
 from huggingface_hub import DatasetCard
 
 from opens2v_hf._version import __version__
@@ -19,6 +21,8 @@ from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.dataset_card import front_matter
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.hub.repo_content import contents, repo_names
+
+MODEL = "alice/video-model"
 
 PUBLISH = """
 import sys
@@ -50,13 +54,18 @@ seen["pairs"] = sum(1 for row in load_dataset("org/opens2v-5m", "cross_pairs", s
 views = next(iter(load_dataset("org/opens2v-5m", "views", split="train", streaming=True)))
 seen["view"] = [views["id"], views["main_image"].size]
 seen["map_style"] = load_dataset("org/opens2v-5m", "cross_pairs", split="train").num_rows
+seen["eval_configs"] = get_dataset_config_names("org/opens2v-eval")
 samples = load_dataset("org/opens2v-eval", "open-domain", split="test")
 seen["eval"] = [[sample["id"], sample["subjects"][0]["image"].size] for sample in samples]
 assert "opens2v_hf" not in sys.modules
 sys.meta_path.remove(absent)
+rows = load_dataset("org/opens2v-results", split="train")
+seen["rows"] = sorted([row["model"], row["split"], row["total"]] for row in rows)
+seen["streamed"] = sum(1 for row in load_dataset("org/opens2v-results", split="train", streaming=True))
 import evaluate
-metric = evaluate.load("org/gmescore")
-seen["metric"] = [type(metric).__name__, "opens2v_hf.models.gme" in sys.modules]
+metrics = {name: evaluate.load(f"org/{name}") for name in ("nexusscore", "gmescore", "naturalscore")}
+seen["metrics"] = {name: [type(metric).__name__, list(metric.features)] for name, metric in metrics.items()}
+seen["loaded"] = "opens2v_hf.models.gme" in sys.modules
 print(json.dumps(seen))
 """
 
@@ -68,6 +77,25 @@ wanted = [("id", "==", sys.argv[1])]
 rows = load_dataset("opens2v-5m", repo="org/opens2v-5m", split="train", streaming=True, filters=wanted)
 row = next(iter(rows))
 print(json.dumps([row["video"].num_frames, row["subjects"][0]["mask"].area]))
+"""
+
+AFTERWARDS = """
+import json
+from huggingface_hub import HfApi
+from opens2v_hf.leaderboard.submissions.record import load_submissions
+api, results = HfApi(), "org/opens2v-results"
+(discussion,) = api.get_repo_discussions(results, repo_type="dataset")
+before = len(load_submissions(results))
+proposed = len(load_submissions(results, revision=f"refs/pr/{discussion.num}"))
+api.merge_pull_request(results, discussion.num, repo_type="dataset")
+found = load_submissions(results)
+(row,) = [one for one in found if one.model == "Rocket"]
+rows = api.get_dataset_leaderboard("org/opens2v-eval")
+print(json.dumps({
+    "counts": [before, proposed, len(found)],
+    "row": [row.model_id, row.submitted_by, row.total, len(row.per_video)],
+    "board": [[entry.model_id, entry.value, entry.pull_request] for entry in rows],
+}))
 """
 
 CRASH = """
@@ -103,9 +131,9 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(loopback_hub, sources):
-    """What the first run printed."""
-    benchmark, converted = sources
-    return loopback_hub.forked(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
+    """What a dry run printed, and the first run."""
+    command = [PUBLISH, "--eval", sources[0], "--opens2v-5m", sources[1]]
+    return loopback_hub.forked(*command, "--dry-run"), loopback_hub.forked(*command, "--yes")
 
 
 def changes(hub) -> list[str]:
@@ -132,8 +160,15 @@ def test_plain_libraries_read_it_back(loopback_hub, published, sources, tmp_path
     assert seen["view"][0] in released
     assert [sample_id for sample_id, _ in seen["eval"]] == OPEN_IDS
     assert seen["eval"][0][1] == [24, 16]
-    assert seen["metric"][0] == "GmeScore"
-    assert seen["metric"][1] is False
+    assert seen["eval_configs"] == ["open-domain", "human-domain", "single-domain"]
+    assert len(seen["rows"]) == seen["streamed"] == 42
+    assert ["VACE-14B", "single-domain", 0.6175] in seen["rows"]  # of the published table
+    assert seen["metrics"] == {
+        "nexusscore": ["NexusScore", ["predictions", "references"]],
+        "gmescore": ["GmeScore", ["predictions", "references"]],
+        "naturalscore": ["NaturalScore", ["predictions"]],
+    }
+    assert seen["loaded"] is False
     row = json.loads(loopback_hub.run(LAZILY, seen["ids"][0], home=tmp_path / "home"))
     assert row[0] > first["metadata"]["face_cut"][1]
     assert row[1] > 0
@@ -141,14 +176,45 @@ def test_plain_libraries_read_it_back(loopback_hub, published, sources, tmp_path
 
 def test_a_second_run_uploads_nothing(loopback_hub, published, sources):
     benchmark, converted = sources
-    assert "dataset org/opens2v-5m: create; add " in published
-    assert "space org/gmescore: create; add " in published
+    plan, printed = published
+    created = {line.split()[1].rstrip(":") for line in plan.splitlines() if ": create; add " in line}
+    assert created == {f"org/{name}" for name in repo_names()}
+    assert printed.startswith(plan.splitlines()[0])
+    tasks = httpx.get(f"{loopback_hub.url}/datasets/org/opens2v-eval/resolve/main/eval.yaml").text
+    assert "- id: open_domain_total\n  config: open-domain\n  split: test\n" in tasks
     before = changes(loopback_hub)
     assert before
     again = loopback_hub.forked(PUBLISH, "--eval", benchmark, "--opens2v-5m", converted, "--yes")
     assert changes(loopback_hub) == before
     assert len(again.splitlines()) == len(repo_names())
     assert all(": up to date, " in line for line in again.splitlines())
+
+
+def test_a_result_becomes_a_row_on_both_leaderboards(loopback_hub, published, tmp_path):
+    hub = loopback_hub
+    path = make_whole_result(seed=3).save(tmp_path / "result.json")
+    hub.forked("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1])", MODEL, user="alice")
+    to_model = ["--model", MODEL, "--benchmark", "org/opens2v-eval"]
+    to_results = ["--results", "org/opens2v-results", "--name", "Rocket", "--team", "Team", "--venue", "Open-Source"]
+    (code, printed), (checked, said) = (
+        *opens2v(hub, ["push", path, *to_model, *to_results], user="alice"),
+        *opens2v(hub, ["validate", "org/opens2v-results#1"]),
+    )
+    assert code == 0
+    assert [line.split(",")[0] for line in printed.splitlines()] == [
+        f"{MODEL}: opened a pull request",
+        "org/opens2v-results: opened a pull request",
+    ]
+    assert (checked, said) == (0, "1 of 1 acceptable\n")
+    seen = json.loads(hub.forked(AFTERWARDS))
+    total = total_of_seed("open-domain", 3)
+    assert seen["counts"] == [42, 43, 43]
+    assert seen["row"] == [MODEL, "alice", pytest.approx(total), 180]
+    assert seen["board"] == [[MODEL, round(100 * total, 2), 1]]
+
+    # publishing again takes nothing of it back
+    again = hub.forked(PUBLISH, "--only", "opens2v-results", "--yes")
+    assert again == "dataset org/opens2v-results: up to date, 43 files\n"
 
 
 def test_new_shards_replace_the_old_ones_in_one_commit(loopback_hub, published, tmp_path):
