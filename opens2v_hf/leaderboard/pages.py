@@ -15,7 +15,7 @@ from markupsafe import Markup
 from opens2v_hf.leaderboard.boards import BoardKey, Boards
 from opens2v_hf.leaderboard.plots import category_bars, history_lines, radar
 from opens2v_hf.leaderboard.ranks import undecided
-from opens2v_hf.leaderboard.rows import Cell, Row, make_board, raw_values
+from opens2v_hf.leaderboard.rows import Cell, Row, make_board
 from opens2v_hf.leaderboard.sanitize import plain, web_link
 from opens2v_hf.leaderboard.source import Origin
 from opens2v_hf.leaderboard.submissions.record import GENERATION, SPLITS, Submission
@@ -124,8 +124,8 @@ def compare_page(boards: Boards, which: BoardKey, first: str | None, second: str
     found: Mapping[str, Difference] = {}
     if one.submission is not None and other.submission is not None and one.has_videos and other.has_videos:
         compared = compare_values(
-            raw_values(one.submission),
-            raw_values(other.submission),
+            one.submission.raw_values,
+            other.submission.raw_values,
             split=board.split,
             version=board.version,
             scoring=board.scoring,

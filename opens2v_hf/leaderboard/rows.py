@@ -186,11 +186,6 @@ def names_of(submissions: Iterable[Submission]) -> dict[str, str]:
     return shown
 
 
-def raw_values(submission: Submission) -> dict[str, dict[str, float | None]]:
-    """Column to every id that it applies to, to the raw value; None for a video that has none."""
-    return submission.raw_values
-
-
 def _submitted_row(one: Submission, name: str, version: str, scoring: str) -> Row | str:
     """The row of a submission, or why there is none."""
     by_category: Mapping[str, Mapping[str, Cell]] = {}

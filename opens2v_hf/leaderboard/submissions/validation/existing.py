@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
 from opens2v_hf.leaderboard.submissions.record import Submission
 from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
@@ -120,8 +121,7 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
 
 
 def _is_rare(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values.round(DECIMALS), return_inverse=True, return_counts=True)
-    return (counts == 1)[inverse]
+    return ~pd.Series(values).round(DECIMALS).duplicated(keep=False).to_numpy()
 
 
 def _rare(values: np.ndarray) -> np.ndarray:
@@ -129,6 +129,4 @@ def _rare(values: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1, equal values sharing the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return pd.Series(values).rank().to_numpy()
