@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
     from opens2v_hf.leaderboard.submissions.released_form import released_form, write_released_form
     from opens2v_hf.results.comparability import Allowed, check_comparable
+    from opens2v_hf.results.reading import is_result
 
     path: Path = arguments.space_json
+    if is_result(path):
+        raise ArgumentError(f"--space-json must be another file than a result of `opens2v score` (got {path})")
     card = result.scorecard(version=arguments.weights, scoring=arguments.scoring)
     allowed = Allowed(arguments.allow_partial, arguments.allow_embedded, arguments.allow_not_comparable)
     check_comparable(result, card, allowed)  # the format has no field for a note
@@ -83,8 +87,12 @@ def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
         return
     content = json.dumps(released_form(card), indent=2)
     parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-    if (os.path.lexists(path) and not path.is_file()) or not parent.is_dir() or not os.access(parent, os.W_OK):
+    if os.path.lexists(path) and not path.is_file():
         raise ResultError(f"cannot write {path}; choose another file")
+    try:
+        tempfile.TemporaryFile(dir=parent).close()
+    except OSError as error:
+        raise ResultError(f"cannot write {path}: {error.strerror}; choose another file") from error
     say(f"{content}\nwould {'replace' if path.exists() else 'write'} {path}")
 
 

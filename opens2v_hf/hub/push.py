@@ -58,12 +58,13 @@ def push_result(
         api: with a token; the saved one by default.
 
     Raises:
-        ArgumentError: `model`, `source_url`, `version` or `scoring` is invalid.
+        ArgumentError: `model`, `benchmark`, `source_url`, `version` or `scoring` is invalid.
         ResultError: the result is refused, see `check_comparable`; or the file in the repo is not a list of
             evaluation results.
         HubError: the token is missing or may not write, the repo does not exist, or the Hub cannot be reached.
     """
     check_repo_id(model, "the repo of the model")
+    check_repo_id(benchmark, "the repo of the benchmark")
     if source_url is not None and (problems := list(link_problems("the source", source_url))):
         raise ArgumentError("; ".join(map(str, problems)))
     if result.split not in SPLITS:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,6 +55,8 @@ def result(tmp_path):
         ("reader", ["--results", "org/dry-results", *ROW], "the token may only read"),
         ("alice", ["--results", "bob/dry-model", *ROW], "bob/dry-model must be a dataset on the Hub (got a model)"),
         ("alice", ["--results", "org/dry-results", *ROW, "--owner", "carol"], "[not_the_sender]"),
+        ("alice", ["--results", "https://hf.co/datasets/org/r", *ROW], "the results dataset must be org/name"),
+        ("alice", ["--model", "bob/dry-model", "--benchmark", "a/b/c"], "the repo of the benchmark must be org/name"),
         ("alice", ["--results", "org/dry-results", *ROW, "--name", "vace 14b"], "[look_alike]"),
     ],
 )
@@ -112,7 +115,7 @@ def test_a_dry_run_prints_the_released_form_and_checks_its_target(result, tmp_pa
     capsys.readouterr()
     assert main(["push", str(result), "--space-json", str(target), "--dry-run"]) == 0
     assert f"would replace {target}" in capsys.readouterr().out
-    for wrong in (tmp_path, target / "below"):
+    for wrong in (tmp_path, target / "below", Path("/proc/none/space.json"), result):
         assert main(["push", str(result), "--space-json", str(wrong), "--dry-run"]) == 2
         assert main(["push", str(result), "--space-json", str(wrong)]) == 2
 

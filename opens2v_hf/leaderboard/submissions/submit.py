@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.hub.client import HubUnreachableError, who_may_write
 from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
 from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission
@@ -37,9 +38,11 @@ def submit(
         api: with a token; the saved one by default.
 
     Raises:
+        ArgumentError: `repo_id` is malformed.
         SubmissionError: the record is refused; the error has every reason.
         HubError: the token is missing or may not write, the repo does not exist, or the Hub cannot be reached.
     """
+    check_repo_id(repo_id, "the results dataset")
     api = api or HfApi()
     try:
         return _submit(submission, repo_id, direct=direct, dry_run=dry_run, api=api)
