@@ -5,6 +5,7 @@ One entry a split, with the total; its notes hold the columns. Entries of others
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,8 +86,8 @@ def eval_entries(
 def merge_entries(present: str, entries: Sequence[EvalResultEntry]) -> str:
     """The content of the file with these entries.
 
-    An entry of this package for the same task is replaced in its position; other entries are unchanged; new entries
-    are appended. Without any change the content is returned byte by byte.
+    An entry of this package for the same task is replaced in its position; the text of other entries is unchanged, with
+    its comments, if the file is a plain block sequence; new entries are appended.
 
     Args:
         present: the file's content; empty without a file.
@@ -106,7 +107,34 @@ def merge_entries(present: str, entries: Sequence[EvalResultEntry]) -> str:
         elif _key(entry) not in {_key(other) for other in merged if _is_own(other)}:
             merged.append(entry)
     merged += made.values()
-    return present if merged == held else yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=100)
+    if merged == held:
+        return present
+    texts = dict(zip(map(id, held), _texts(present), strict=False))
+    return "".join(texts.get(id(entry)) or _dump(entry) for entry in merged)
+
+
+def _dump(entry: dict[str, Any]) -> str:
+    return yaml.safe_dump([entry], sort_keys=False, allow_unicode=True, width=100)
+
+
+def _texts(content: str) -> list[str]:
+    """The text of each entry; empty for a form whose entries cannot be copied one by one.
+
+    A dump would change what YAML 1.1 and 1.2 read differently: 12:30, on, 1_000.
+    """
+    root = yaml.compose(content, Loader=yaml.SafeLoader)
+    lines = content.splitlines(keepends=True)
+    has_alias = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader))
+    if not isinstance(root, yaml.SequenceNode) or root.flow_style or root.start_mark.column or has_alias:
+        return []
+    if any(line.startswith("...") for line in lines):
+        return []
+    starts = [
+        max(number for number in range(item.start_mark.line + 1) if re.match(r"-(?!--)", lines[number]))
+        for item in root.value
+    ]
+    ends = [*starts[1:], len(lines)]
+    return ["".join(lines[start:end]).rstrip("\n") + "\n" for start, end in zip([0, *starts[1:]], ends, strict=True)]
 
 
 def _parse(content: str) -> list[dict[str, Any]]:

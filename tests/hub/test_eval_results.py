@@ -1,5 +1,7 @@
 """The entries of a model's repo: what they say, and how they live with those of others."""
 
+from functools import cache
+
 import pytest
 import yaml
 from helpers.submissions import HUMAN_WEIGHTS, OPEN_WEIGHTS, columns_of, make_whole_result, raw_values
@@ -12,6 +14,7 @@ from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.scores.scorecard import COLUMNS
 
 
+@cache
 def entries_of(split="open-domain", **options):
     result = make_whole_result(split, **options)
     return eval_entries(result, result.scorecard(), revision="c0ffee", user="org")
@@ -91,11 +94,12 @@ def test_the_hubs_client_reads_what_is_written():
 
 
 FOREIGN = """\
-# kept with this comment as long as nothing changes
+# a comment of others
 - dataset: {id: cais/hle, task_id: default, revision: abc}
   value: 20.9
   verifyToken: secret
   unknown: field
+  seconds: 12:30  # a number for YAML 1.1, a text for the Hub
 - dataset: {id: BestWishYsh/OpenS2V-Eval, task_id: open_domain_total}
   value: 1.5
   source: {url: https://example.org, name: somebody}
@@ -108,11 +112,27 @@ def test_own_entries_are_replaced_and_foreign_ones_unchanged():
     second = merge_entries(first, entries_of(seed=2))
     held = yaml.safe_load(second)
     assert held[:2] == foreign
+    assert second.startswith(FOREIGN)
     assert len(held) == 2 + 1
     assert held[2]["value"] == entries_of(seed=2)[0].value != entries_of(seed=1)[0].value
     both = yaml.safe_load(merge_entries(second, entries_of("human-domain")))
     assert both[:3] == held
     assert len(both) == 3 + 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[{dataset: {id: a}, value: 1}]",
+        "  - dataset: {id: a}",
+        "- &a\n  dataset: {id: a}\n- *a",
+        "- dataset: {id: a}\n...",
+    ],
+)  # fmt: skip
+def test_other_forms_of_the_file_keep_their_values(content):
+    merged = yaml.safe_load(merge_entries(content, entries_of()))
+    assert merged[:-1] == yaml.safe_load(content)
+    assert merged[-1]["value"] == entries_of()[0].value
 
 
 def test_the_same_again_changes_no_byte():
