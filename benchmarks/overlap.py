@@ -28,7 +28,8 @@ from ratios import note
 
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude

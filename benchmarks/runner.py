@@ -39,7 +39,8 @@ from opens2v_hf.data.benchmark.split import EvalSplit, open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.passes import plan_passes
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.registry import load_tasks
@@ -65,7 +66,7 @@ def scored(run: Run, tasks: Sequence[MetricTask], out: Path) -> RunResult:
 def bare(run: Run, tasks: Sequence[MetricTask]) -> dict[tuple[str, str], float | None]:
     """What somebody would write who wants the numbers and nothing else."""
     values = {}
-    for sample in run.wanted:
+    for sample in run.samples_with_video:
         applying = [task for task in tasks if task.metric.name in sample.metrics]
         # a metric that looks at all frames comes first, so that here, too, one decode serves all
         applying.sort(key=lambda task: not task.metric.sampling.is_every)
@@ -98,7 +99,7 @@ def overhead(place: Path, rounds: int) -> None:
     (plain_wall, plain_cpu), (runner_wall, runner_cpu) = (
         (min(wall for wall, _ in side), min(cpu for _, cpu in side)) for side in zip(*times, strict=True)
     )
-    print(f"overhead    {len(run.wanted)} videos, {len(METRICS)} metrics, best of {rounds} rounds")
+    print(f"overhead    {len(run.samples_with_video)} videos, {len(METRICS)} metrics, best of {rounds} rounds")
     print(f"  bare      {plain_wall:.2f} s wall, {plain_cpu:.2f} s of processor")
     print(f"  runner    {runner_wall:.2f} s wall, {runner_cpu:.2f} s of processor")
     note("the resumable runner, by processor time", "bare calls of its metrics", plain_cpu / runner_cpu, goal=1 / 1.1)
@@ -110,10 +111,10 @@ def worker(place: Path, out: Path) -> None:
     split = open_split(SPLIT, data_dir=str(place / "benchmark"))
     run = run_of(place, split)
     tasks = load_tasks(METRICS, split, embedded=True)
-    warm = Clip(run.found.fetch[run.wanted[0].id](), rules=[task.metric.sampling for task in tasks])
+    warm = Clip(run.found.fetch[run.samples_with_video[0].id](), rules=[task.metric.sampling for task in tasks])
     for task in tasks:
-        if task.metric.name in run.wanted[0].metrics:
-            task.metric.score(warm, task.reference(run.wanted[0]))
+        if task.metric.name in run.samples_with_video[0].metrics:
+            task.metric.score(warm, task.reference(run.samples_with_video[0]))
     # nobody's clock starts before all have come this far
     (out / f"ready {os.environ.get('RANK', '0')}").touch()
     while len(list(out.glob("ready *"))) < launch.num_processes():

@@ -12,7 +12,7 @@ _LONGEST_NAME = 100
 
 
 @contextmanager
-def atomic_file(path: Path, *, suffix: str = ".tmp") -> Iterator[Path]:
+def atomic_file(path: Path, *, suffix: str = ".tmp", sync: bool = True) -> Iterator[Path]:
     """A temporary path in the folder of `path` that is renamed to it when the block ends, and deleted when it fails.
 
     What was written reaches the disk before it gets its name, so that a file that is there after a crash is whole. Its
@@ -21,6 +21,7 @@ def atomic_file(path: Path, *, suffix: str = ".tmp") -> Iterator[Path]:
     Args:
         path: of the file; its folder is made where it is missing.
         suffix: of the temporary file's name, by which leftovers of a killed process are found.
+        sync: False to skip the wait for the disk, for files that need not survive a crash of the machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{suffix}")
@@ -28,8 +29,9 @@ def atomic_file(path: Path, *, suffix: str = ".tmp") -> Iterator[Path]:
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -20,7 +20,8 @@ from opens2v_hf.data.synthetic.eval_layout import eval_ids
 from opens2v_hf.data.synthetic.sample import SampleFolders, write_sample
 from opens2v_hf.evaluation.api import score
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.thumbnails import find_thumbnails
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_tasks

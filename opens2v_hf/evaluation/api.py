@@ -1,4 +1,4 @@
-"""`opens2v_hf.score`: the videos of a model, or the model itself; all metrics, one call."""
+"""`opens2v_hf.score`: score the videos of a model, or make and score them, with all metrics in one call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from opens2v_hf.evaluation.generated import (
 )
 from opens2v_hf.evaluation.passes import Memory, plan_passes
 from opens2v_hf.evaluation.request import MetricModels, metric_options, model_choices
-from opens2v_hf.evaluation.scoring import Run, score_passes
+from opens2v_hf.evaluation.run import Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.seeds import loaded_once, name_of_seed, outputs_of_seeds, score_other_seeds
 from opens2v_hf.evaluation.selection import Selection, restrict
 from opens2v_hf.evaluation.video_names import near_matches
@@ -82,75 +83,74 @@ def score(
 
     Under `accelerate launch` with several processes they share the videos, and each gets the whole result.
 
-    With `out`, every score is written down as soon as it is there. The same call after a crash, or after whatever else
-    ended it, goes on from there, with any number of processes, and comes to the same result. What has changed since
-    (a video, a prompt or picture, a model's revision, an option, a library) is scored anew, and nothing else.
+    With `out`, every score is saved as soon as it is computed. After a crash or an interrupt the same call resumes,
+    with any number of processes, and gives the same result. Scores are computed again only where an input has changed
+    (a video, a prompt or picture, a model's revision, an option, a library).
 
     Args:
         videos: a folder of `<id>.mp4` files, or a Hub dataset repo that holds them ("org/name").
-        model: in place of `videos`: who makes them, in `out`/videos, before they are scored. A Hub id or folder of a
-            diffusers pipeline, "python:module:function", "http://...", "hf:provider/org/model", "embedded",
-            or a function of one `opens2v_hf.generators.Request`. Videos that an earlier run made from the same
-            request are not made again.
+        model: instead of `videos`: the model whose videos are made in `out`/videos before they are scored. A Hub id or
+            folder of a diffusers pipeline, "python:module:function", "http://...", "hf:provider/org/model",
+            "embedded", or a function of one `opens2v_hf.generators.Request`. Videos that an earlier run made from the
+            same request are not made again.
         split: "open-domain", "human-domain" or "single-domain".
         metrics: names of the metrics; by default all but `subject_identity` and `copypaste`.
         metric_models: "embedded" for the small models of this package throughout, or role to model ("embedder",
             "judge", ...), each a Hub id, a folder, "embedded", "openai:<model>" or an `opens2v_hf.ModelChoice` with
-            loading arguments. What is not named is the released one.
+            loading arguments. Other roles get the released model.
         options: metric name to its options, e.g. {"naturalscore": {"protocol": "full"}}.
-        num_frames: that are sampled, for every metric that samples frames; each metric's own number by default.
-        device: "cpu", "cuda", "cuda:1" or "mps", for every model; the best there is by default.
+        num_frames: number of sampled frames, for every metric that samples; each metric's own number by default.
+        device: "cpu", "cuda", "cuda:1" or "mps", for every model; the fastest available by default.
         dtype: "float16", "bfloat16" or "float32", for every network that takes one; float16 on CUDA by default.
-        name: of the model, for tables; by default the last part of the path of `videos` that says something ("videos"
-            does not).
-        limit: score at most so many videos, drawn from the categories in turn. A result about some samples only is
-            `<split>.partial.json`, is marked as partial, and is never comparable with a leaderboard; a later run of all
-            samples goes on from what it scored.
+        name: of the model, for tables; by default the last part of the path of `videos` that is not as generic as
+            "videos".
+        limit: score at most this number of videos, drawn from the categories in turn. A result about some samples only
+            is `<split>.partial.json`, is marked as partial, and is never comparable with a leaderboard; a later run of
+            all samples reuses its scores.
         ids: score these samples only; a list, or a string with commas.
         category: score these categories only, e.g. "singleface"; a list, or a string with commas.
         data_dir: folder or hf:// URL of the benchmark; upstream's Hub repo by default.
         revision: of the benchmark's Hub repo.
         videos_revision: of the Hub repo of videos.
-        recursive: search the subfolders of the folder of videos, too; those of a repo always are.
+        recursive: search the subfolders of the folder of videos as well; those of a repo are always searched.
         backend: of the video reader: "auto", "decord" or "pyav".
-        distributed: False to score all videos in this process, whatever was launched.
+        distributed: False to score all videos in this process, even under a launcher.
         out: folder for `<split>.json` (the result), `<split>.journal/` and `<split>.thumbnails/`; nothing is written
-            by default. One run at a time can use it.
-        resume: what becomes of earlier runs in `out`. "auto" goes on from what they finished, and refuses to replace a
-            result that it does not go on from (another model's, one without a journal, one with more metrics).
-            "retry-failed" does so too, and tries again what failed for a reason that lies in the video; other failures
-            (no answer from a judge, a download that broke off) are tried again anyway. "never" forgets and replaces
-            what is there.
+            by default. Only one run at a time can use it.
+        resume: how to treat earlier runs in `out`. "auto" reuses their scores, and refuses to replace a result that it
+            cannot resume (of another model, without a journal, with more metrics). "retry-failed" also retries
+            failures that were caused by a video; other failures (no answer from a judge, an interrupted download) are
+            retried in any case. "never" removes and replaces earlier results.
         memory: "keep" loads all models together and decodes each video once; "low" loads one group of models after
-            another, lets go of each, and decodes each video once for each group.
-        video_timeout_s: what the metrics of one video (of one group of models) may take, in seconds; a video that takes
-            longer fails, and the run goes on.
-        recipe: of making videos: size, length, steps; what it leaves open is the model's default. This and what
-            follows are only for `model`.
+            another, and decodes each video once for each group.
+        video_timeout_s: time limit in seconds for the metrics of one video (of one group of models); a video that
+            exceeds it fails, and the run continues.
+        recipe: of making videos: size, length, steps; the model's defaults apply to values that it leaves open. This
+            and the following arguments are only for `model`.
         seed: of every video.
-        seeds: in place of `seed`, several videos of each sample. The result is about the first seed, so that it is one
-            of a leaderboard's kind; how much the numbers depend on the seed is in `RunResult.scorecard().seeds`. Videos
-            and scores of another seed lie in `out`/seed-<n>.
-        lora: on top of a diffusers pipeline; see `opens2v_hf.generate`.
-        too_many_references: of samples with more references than the model takes: "fail", "first" or "collage".
+        seeds: instead of `seed`, for several videos of each sample. The result is about the first seed, so that it is
+            comparable with a leaderboard; `RunResult.scorecard().seeds` says how much the numbers depend on the seed.
+            Videos and scores of the other seeds are in `out`/seed-<n>.
+        lora: for a diffusers pipeline; see `opens2v_hf.generate`.
+        too_many_references: for samples with more references than the model takes: "fail", "first" or "collage".
         references: "none" makes videos from the text alone, as an ablation.
         model_revision: branch, tag or commit of the model's Hub repo.
-        accept_license: the model's licence was read and allows the use.
+        accept_license: True if you have read the model's licence and it allows your use.
         generator_device: of the model that makes the videos.
         generator_dtype: of its weights.
 
     Returns:
-        Values for every video, what each mean rests on, and what everything was made with.
+        The value of every metric for every video, their means, and the models, options and versions used.
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
         SampleError: the benchmark's files are missing or malformed.
         ModelError: a model cannot be loaded, or makes no video.
         MissingDependencyError: a package is missing.
-        ResultError: another run uses `out`, or it cannot be written (a full disk); what is finished is kept.
+        ResultError: another run uses `out`, or it cannot be written (a full disk); finished scores are saved.
         ProcessError: the videos were shared, and a process failed or died.
 
-    A video that is broken or cannot be rated raises nothing: it is in the result as failed, with its reason.
+    A video that is broken or cannot be rated raises nothing: the result lists it as failed, with the reason.
     """
     if resume not in get_args(Resume):
         raise ArgumentError(f"resume must be one of {', '.join(get_args(Resume))} (got {resume!r})")
@@ -180,22 +180,22 @@ def score(
     )
     samples: Sequence[EvalSample] = opened.samples
     benchmark = dict(opened.provenance)
-    place = None if data_dir is None else os.fspath(data_dir)
     outputs = {}
-    wanted_seeds = chosen_seeds(seed, seeds)
+    all_seeds = chosen_seeds(seed, seeds)
     if out is not None:
-        outputs = outputs_of_seeds(out, split, wanted_seeds, resume=resume, partial=not selection.is_whole)
-    output = outputs.get(wanted_seeds[0])
+        outputs = outputs_of_seeds(out, split, all_seeds, resume=resume, partial=not selection.is_whole)
+    output = outputs.get(all_seeds[0])
     made = None
     if model is not None and out is not None:
         samples = selection.choose(samples, [sample.id for sample in samples])
-        called = name or name_of_model(model)
-        for each, place_of_scores in outputs.items():  # hours of making videos must not end in a refusal
-            whose = called if each == wanted_seeds[0] else name_of_seed(called, each)
-            place_of_scores.refuse_to_lose(whose, "videos", set(names), set(METRICS))
+        model_name = name or name_of_model(model)
+        for each, output_of_seed in outputs.items():  # refused now, not after hours of making videos
+            result_name = model_name if each == all_seeds[0] else name_of_seed(model_name, each)
+            output_of_seed.refuse_to_lose(result_name, "videos", set(names), set(METRICS))
         made = make_videos(
-            model, out, making, split=split, data_dir=place, revision=revision,
-            ids=[sample.id for sample in samples], retry_failed=resume == "retry-failed", distributed=distributed,
+            model, out, making, split=split, data_dir=None if data_dir is None else os.fspath(data_dir),
+            revision=revision, ids=[sample.id for sample in samples], retry_failed=resume == "retry-failed",
+            distributed=distributed,
         )  # fmt: skip
         videos = Path(out) / "videos"
     given = os.fspath(videos or "")
@@ -237,22 +237,21 @@ def _metric_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
 def _default_name(videos: str, found: FoundVideos) -> str:
     name = name_of_maker(videos, found)
     if name is None:
-        place = Path(videos).resolve()
-        raise ArgumentError(f"the folder {place} does not say which model made its videos; give `name=`")
+        raise ArgumentError(f"no model name can be derived from the folder {Path(videos).resolve()}; give `name=`")
     return name
 
 
 def _announce(run: Run, names: Sequence[str], options: Mapping[str, Mapping[str, Any]] | None) -> None:
-    """Say how much there is to do, what is in a journal included."""
-    wanted = run.wanted
-    num_scores = sum(len(set(names) & set(sample.metrics)) for sample in wanted)
-    said = f"{run.model}, {run.split}: {len(wanted)} of {len(run.samples)} videos, {num_scores} scores"
+    """Print the amount of work, including what is already in a journal."""
+    samples = run.samples_with_video
+    num_scores = sum(len(set(names) & set(sample.metrics)) for sample in samples)
+    line = f"{run.model}, {run.split}: {len(samples)} of {len(run.samples)} videos, {num_scores} scores"
     if "naturalscore" in names:
         runs = (options or {}).get("naturalscore", {}).get("runs", RELEASED_RUNS)
-        num_asked = sum("naturalscore" in sample.metrics for sample in wanted)
-        said += f", up to {num_asked * runs} requests to the judge ({runs} a video)"
-    remark(said)
+        num_rated = sum("naturalscore" in sample.metrics for sample in samples)
+        line += f", up to {num_rated * runs} requests to the judge ({runs} a video)"
+    remark(line)
     near = near_matches(run.found.unknown, run.found.missing)
     if near:
         more = f", ... and {len(near) - 3} more" if len(near) > 3 else ""
-        remark(f"not scored for its name: {', '.join(map(str, near[:3]))}{more}; rename such files to <id>.mp4")
+        remark(f"not scored because of its name: {', '.join(map(str, near[:3]))}{more}; rename such files to <id>.mp4")

@@ -23,7 +23,7 @@ from opens2v_hf.data.synthetic.eval_layout import eval_scene, write_eval
 from opens2v_hf.data.synthetic.simulated import simulate
 from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.evaluation.request import MetricModels, model_choices
-from opens2v_hf.evaluation.scoring import package_versions
+from opens2v_hf.evaluation.run import package_versions
 from opens2v_hf.metrics.base import score_clip
 from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_metrics
 from opens2v_hf.models.info import EMBEDDED

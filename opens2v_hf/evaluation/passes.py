@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.evaluation.scoring import MetricPass
+from opens2v_hf.evaluation.run import MetricPass
 from opens2v_hf.metrics.registry import METRICS, check_request, load_tasks, model_choices
 from opens2v_hf.models.roles import ModelChoice, check_models
 

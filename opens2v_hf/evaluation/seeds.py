@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from opens2v_hf.evaluation.generated import described, only_made
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.generators.files import seed_folder
 from opens2v_hf.generators.outcome import GenerationRun

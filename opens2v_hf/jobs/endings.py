@@ -1,8 +1,8 @@
-"""Why a process ended in the middle of its work, as far as that left a trace.
+"""Why a process ended in the middle of its work.
 
-A process that is killed from outside (kill -9, a preempted machine) leaves none, and that says nothing about the work
-it was at. A native crash leaves the traceback that `faulthandler` writes, and one that the system ended because memory
-ran out raises a counter of the kernel.
+A native crash leaves the traceback that `faulthandler` writes. The kernel counts the processes that it ends because
+memory ran out. A process that is killed from outside (kill -9, a preempted machine) leaves no trace, and that says
+nothing about the work that it did.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _MEMORY = "the system ended the process because memory ran out"
 
 @dataclass(frozen=True)
 class Ending:
-    """One time that work on a group did not come to its end.
+    """An attempt at a group that did not finish.
 
     Attributes:
-        reason: in words; empty where nothing is known but that the process is gone.
+        reason: in words; empty if unknown.
     """
 
     reason: str = ""
 
 
 class CrashTrace:
-    """Lets a native crash of this process write its traceback to a file that lies with a journal file.
+    """A file next to the journal file that gets the traceback of a native crash of this process.
 
-    There is one such file for a process; while it is in use, `faulthandler` writes to it instead of standard error.
+    There is one such file for a process; while it is open, `faulthandler` writes to it instead of standard error.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class CrashTrace:
         self._was_enabled = False
 
     def follow(self, journal: Path | None) -> None:
-        """Write to the file that belongs to a journal file."""
+        """Open the trace file of a journal file."""
         if journal is None or journal == self._journal:
             return
         self.close()
@@ -53,12 +53,12 @@ class CrashTrace:
         faulthandler.enable(file=self._file)
 
     def close(self) -> None:
-        """Give `faulthandler` back, and remove the file: the process has not crashed."""
+        """Restore `faulthandler`, and remove the file: the process has not crashed."""
         if self._file is None or self._journal is None:
             return
         faulthandler.disable()
         if self._was_enabled:
-            # standard error may not be a file any more; then there is nowhere to write to
+            # standard error may not be a file any more; then faulthandler cannot use it
             with suppress(AttributeError, OSError, RuntimeError, ValueError):
                 faulthandler.enable()
         self._file.close()
@@ -67,17 +67,17 @@ class CrashTrace:
 
 
 def machine_state() -> dict[str, Any]:
-    """What tells later whether this machine has ended a process for its memory since: the boot, and the count."""
+    """The boot of this machine, and how many processes it has ended since then because memory ran out."""
     return {"boot": _first_line(Path("/proc/sys/kernel/random/boot_id")), "oom_kills": _oom_kills()}
 
 
 def ending_of(journal: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> Ending:
-    """Why a process did not come to the end of something that it had begun.
+    """Why a process did not finish a group.
 
     Args:
-        journal: the process's journal file.
-        begun: `machine_state()` when it began.
-        now: `machine_state()`.
+        journal: the journal file of the process.
+        begun: `machine_state()` when it began the group.
+        now: the current `machine_state()`.
     """
     if fault := _first_line(journal.with_suffix(_ENDING)):
         return Ending(f"the process crashed ({fault.removeprefix('Fatal Python error: ')})")
@@ -91,12 +91,12 @@ def _first_line(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.readline(200).decode(errors="replace").strip()
-    except OSError:  # there is none, or the system has no such file
+    except OSError:  # the file is missing, or this system has no such file
         return ""
 
 
 def _oom_kills() -> int | None:
-    """How often the kernel has ended a process for its memory: in this control group, or on the machine."""
+    """Processes that the kernel has ended because memory ran out: in this control group, or on the machine."""
     if sys.platform != "linux":
         return None
     files = []

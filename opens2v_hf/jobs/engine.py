@@ -1,4 +1,4 @@
-"""One group at a time: what the journal lacks is done, within a time limit, and every exception becomes an outcome."""
+"""Does the units of a group that the journal lacks, within a time limit; every exception becomes an outcome."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ MAX_CHANGES = 3
 MAX_ENDINGS = 2
 
 _CHECK_S = 600.0
-_KEYS = "keys"  # references are read for one group at a time
+_KEYS = "keys"  # a resource: references are read for one group at a time
 
 
 class _ChangedError(Exception):
-    """The input is not the one that was opened."""
+    """The input has changed since it was opened."""
 
 
 class Engine:
-    """Does groups, several at a time where several threads ask for it."""
+    """Does groups; several threads may call it."""
 
     def __init__(
         self,
@@ -61,20 +61,20 @@ class Engine:
         self._unavailable: dict[str, str] = {}
 
     def do(self, group: Group) -> GroupOutcome:
-        """Do what is left of a group."""
+        """Do the units of a group that the journal lacks."""
         for _ in range(MAX_CHANGES):
             call = _Calls(self._retries, self._limits.group_s, self._shared)
             try:
                 return self._do_once(group, call)
             except _ChangedError:
-                _LOGGER.warning("%s was changed while it was scored; it is scored anew", group.name)
-            except Exception as error:  # whatever it is, it costs this group only
+                _LOGGER.warning("%s was changed while it was processed; it is processed again", group.name)
+            except Exception as error:  # any error fails this group only
                 return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN))
             finally:
                 call.close()
         reason = (
-            f"{group.name} was changed {MAX_CHANGES} times while it was scored; run the same command again when nobody "
-            "writes to it"
+            f"{group.name} was changed {MAX_CHANGES} times while it was processed; run the same command again when no "
+            "other program writes to it"
         )
         return _all_failed(group, Outcome(reason=reason, retry=Retry.NEXT_RUN))
 
@@ -115,21 +115,21 @@ class Engine:
         return found.outcome([unit.name for unit in opened.units])
 
     def _refusal(self, group: Group, opened: OpenGroup) -> Outcome | None:
-        """Why a group is not tried, where others ended at it."""
+        """The failure of a group at which two processes ended; None if it is to be done."""
         endings = self._journal.endings(opened.key)
         reasons = [ending.reason for ending in endings if ending.reason]
         if len(endings) < MAX_ENDINGS or self._retry_failed:
             return None
         if len(reasons) < MAX_ENDINGS:
-            # Somebody may have killed them. A child tells whether the input does it, at no risk for this process.
+            # The processes may have been killed from outside. A child reads the input, at no risk for this process.
             fault = fault_of_child(opened.check, min(self._limits.group_s, _CHECK_S))
             if not fault:
                 return None
             reasons = [fault, *reasons]
             self._journal.end(opened.key, Ending(fault))
         return Outcome(
-            reason=f"{group.name} is left out: work on it has ended more than once without a result "
-            f"({reasons[0]}); replace the file, or retry what has failed"
+            reason=f"{group.name} is skipped: work on it has ended more than once without a result "
+            f"({reasons[0]}); replace the file, or retry the failures"
         )
 
     def _work(
@@ -140,7 +140,7 @@ class Engine:
         try:
             try:
                 opened.prepare([unit.name for unit, _ in to_do])
-            except VideoError as gone:  # it was there a moment ago
+            except VideoError as gone:  # it was readable when the group was opened
                 raise _ChangedError from gone
             with ExitStack() as held:
                 has_memory = False
@@ -152,7 +152,7 @@ class Engine:
                         continue
                     if not (unit.required or has_memory):
                         num_bytes = 0
-                        with suppress(Exception):  # the unit says what is wrong with the input
+                        with suppress(Exception):  # the unit reports what is wrong with the input
                             num_bytes = call(opened.num_bytes)
                         call.pausing_in(held, self._shared.memory(num_bytes))
                         has_memory = True
@@ -172,7 +172,7 @@ class Engine:
             self._journal.end(opened.key, ending)
 
     def _outcome(self, unit: Unit, group: Group, call: _Calls) -> Outcome | None:
-        """What came of a unit; None where it took too long."""
+        """The outcome of a unit; None if it took too long."""
         try:
             if unit.load is not None:
                 call(unit.load)
@@ -185,7 +185,7 @@ class Engine:
             return None
         except ServiceUnavailableError as gone:
             if unit.service and unit.service not in self._unavailable:
-                _LOGGER.warning("%s; what needs it is left to the next run", gone)
+                _LOGGER.warning("%s; the scores that need it are left to the next run", gone)
                 self._unavailable[unit.service] = str(gone)
             return self._failure(gone, _at(unit, group), otherwise=Retry.NEVER)
         except Exception as error:
@@ -202,7 +202,7 @@ class Engine:
 
 
 class _Calls:
-    """Calls with retries, within the time that a group may take; waiting for other groups does not count."""
+    """Calls with retries, within the time limit of a group; waiting for other groups does not count."""
 
     def __init__(self, retries: Retries, seconds: float, shared: Shared) -> None:
         self._retries = retries
@@ -218,13 +218,13 @@ class _Calls:
 
     @contextmanager
     def pausing(self, turn: AbstractContextManager[None]) -> Iterator[None]:
-        """Wait for a turn."""
+        """Wait for a turn, and hold it during the block."""
         with ExitStack() as held:
             self.pausing_in(held, turn)
             yield
 
     def pausing_in(self, held: ExitStack, turn: AbstractContextManager[None]) -> None:
-        """Wait for a turn that lasts until `held` is closed."""
+        """Wait for a turn, and hold it until `held` is closed."""
         begin = time.monotonic()
         held.enter_context(turn)
         self._until += time.monotonic() - begin
@@ -237,7 +237,7 @@ class _Calls:
 
 
 class _Found:
-    """What is known of a group's units so far."""
+    """The outcomes of a group so far."""
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         self._facts = facts
@@ -261,7 +261,7 @@ class _Found:
 
 
 def _fail_what_requires_more(units: Sequence[Unit], found: _Found) -> None:
-    """Units that were not begun fail for the reason of the one that they require."""
+    """Fail the units that were not begun, with the reason of the required unit that failed."""
     missing: Outcome | None = None
     for unit in units:
         outcome = found.get(unit.name)
@@ -280,11 +280,11 @@ def _at(unit: Unit, group: Group) -> str:
 
 
 def fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
-    """How a child process that does the check ended, where a signal ended it; empty where none did.
+    """Run a check in a child process: "" if no signal ended it, or words that name the signal.
 
     Args:
-        check: what it does; None for nothing.
-        seconds: that it may take; one that takes longer is ended, and nothing is said of it.
+        check: to run; None for no check.
+        seconds: time limit; a child that exceeds it is killed, and the answer is "".
     """
     if check is None:
         return ""
@@ -294,7 +294,7 @@ def fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
         warnings.simplefilter("ignore", DeprecationWarning)  # the child only reads the input, in threads of its own
         child.start()
     child.join(seconds)
-    if child.is_alive():  # the time limit will say so, if it is the input's fault
+    if child.is_alive():  # if the input is at fault, the time limit of the group reports it
         child.kill()
         child.join()
         return ""
@@ -308,5 +308,5 @@ def fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
 def _check_quietly(check: Callable[[], None]) -> None:
     try:
         check()
-    except Exception:  # not what is looked for: in this process it becomes the outcome of a unit
+    except Exception:  # only signals matter here; an exception becomes the outcome of a unit in the parent
         sys.exit(1)

@@ -12,23 +12,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ErrorLog:
-    """Appends tracebacks to a file, which is made when the first one comes.
+    """Appends tracebacks to a file, which is created with the first one.
 
     Args:
-        path: of the file, which several processes may share; None where there is no folder for one: then tracebacks go
-            to `logging` at level DEBUG.
+        path: of the file, which several processes may share; None to send tracebacks to `logging` at level DEBUG.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
 
     def write(self, what: str, error: BaseException) -> None:
-        """Add the traceback of an error.
-
-        Args:
-            what: was being done.
-            error: that was raised.
-        """
+        """Add the traceback of an error that was raised during `what`."""
         trace = "".join(traceback.format_exception(error))
         if self.path is None:
             _LOGGER.debug("%s: unexpected error\n%s", what, trace)
@@ -38,10 +32,10 @@ class ErrorLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as file:  # one write, so that processes do not mix their lines
                 file.write(text.encode("utf-8", "replace"))
-        except OSError as failure:  # the run goes on without it: the unit's reason names the error, too
+        except OSError as failure:  # the run continues without the log: the reason of the unit names the error
             _LOGGER.warning("cannot write %s: %s", self.path, failure.strerror)
 
     @property
     def advice(self) -> str:
-        """Where the traceback is, for an unexpected failure's reason."""
+        """What to do about an unexpected error; the end of its reason."""
         return f"please report it with {self.path.name}" if self.path is not None else "please report it"

@@ -1,4 +1,4 @@
-"""From an exception to the outcome of the unit that raised it: the one table of which errors are a unit's failure."""
+"""From an exception to the outcome of the unit that raised it: which errors fail a unit, and which end the run."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry, plain
 
 _ENDS_THE_RUN = (ArgumentError, MissingDependencyError, ModelError, ProcessError, ResultError)
-"""What the user asked for cannot be done, for any group; or nothing more can be written."""
+"""Every other unit would raise them, or nothing more can be written."""
 _IN_THE_INPUT = (ImageError, MaskError, SourceError, VideoError)
 """The same input fails again."""
 _IN_A_SERVICE = (JudgeError, SampleError)
 
 
 def failure(error: Exception, what: str, *, otherwise: Retry = Retry.NEVER, errors: ErrorLog | None = None) -> Outcome:
-    """The outcome of a unit that raised; what ends the run is raised again.
+    """The outcome of a unit that raised; an error that ends the run is raised again.
 
     Args:
         error: that was raised.
-        what: was being done, for the reason.
-        otherwise: when to retry where the fault lies in the input.
+        what: the unit, for the reason.
+        otherwise: when to retry a fault of the input.
         errors: gets the traceback of an unexpected error; by default it is logged at level DEBUG.
 
     Raises:
-        OpenS2VError: the error itself, where every other unit would raise it as well.
+        OpenS2VError: the error itself, if every other unit would raise it as well.
     """
     if isinstance(error, _ENDS_THE_RUN):
         raise error

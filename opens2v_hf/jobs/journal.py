@@ -1,4 +1,4 @@
-"""A journal in use: what earlier runs finished, and where this process writes what it finishes."""
+"""The journal of a run: the outcomes of earlier runs, and the file to which this process appends its own."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from opens2v_hf.jobs.journal_files import JournalWriter, Record, is_of_launch, j
 from opens2v_hf.jobs.outcome import Outcome
 
 SINGLE = "single"
-"""The launch of a process that was not launched with others."""
+"""The launch id of a process that was not launched with others."""
 
 
 class Journal:
-    """Looks up units by their key and keeps new ones.
+    """Looks units up by their key, and records new ones.
 
-    Of two outcomes with one key a value counts before a failure, and else the later one, so that a clock that goes
+    Of two outcomes with one key a value replaces a failure; otherwise the later one counts. So a clock that goes
     backwards never brings an old failure back.
 
     Args:
-        known: what is there already.
-        writer: makes new records durable; None to keep them in memory only.
-        endings: group to the times that work on it did not come to its end, oldest first.
+        known: records of earlier runs.
+        writer: appends new records to a file; None to hold them in memory only.
+        endings: group key to the attempts that did not finish, oldest first.
         suspects: names of those groups.
     """
 
@@ -40,7 +40,7 @@ class Journal:
     ) -> None:
         self._outcomes: dict[str, Outcome] = {}
         for record in known:
-            self._keep(record.key, Outcome.from_dict(record.value, known=True))
+            self._remember(record.key, Outcome.from_dict(record.value, known=True))
         self._writer = writer
         self._endings = dict(endings or {})
         self.suspects = frozenset(suspects)
@@ -48,29 +48,29 @@ class Journal:
         self._lock = threading.RLock()  # groups may be done in several threads
 
     def get(self, key: str) -> Outcome | None:
-        """The outcome of a unit; None where it is not finished."""
+        """The outcome of a unit; None if it is not finished."""
         return self._outcomes.get(key)
 
     def endings(self, group: str) -> Sequence[Ending]:
-        """The times that work on a group did not come to its end."""
+        """Attempts at a group that did not finish."""
         return self._endings.get(group, ())
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
-        """Every unit that is finished, by its key."""
+        """Key to outcome, for all finished units."""
         return dict(self._outcomes)
 
     @property
     def all_endings(self) -> Mapping[str, Sequence[Ending]]:
-        """Every group on which work did not come to its end, and the times that it did not."""
+        """Group key to the attempts that did not finish."""
         return dict(self._endings)
 
     def add(self, key: str, outcome: Outcome, about: Mapping[str, Any]) -> None:
-        """Keep a unit; when this returns it is durable.
+        """Record the outcome of a unit; when this returns it is on the disk.
 
         Args:
             key: of the unit.
-            outcome: with a value as JSON gives it back.
+            outcome: its value must be JSON-compatible, see `plain`.
             about: for people who read the file.
 
         Raises:
@@ -79,10 +79,10 @@ class Journal:
         with self._lock:
             if self._writer is not None:
                 self._writer.append(Record(key, about, outcome.to_dict()))
-            self._keep(key, outcome)
+            self._remember(key, outcome)
 
     def begin(self, group: str, name: str) -> None:
-        """Note that work on a group begins; if the process ends before `end`, later runs know what it was at.
+        """Record that work on a group begins; if the process ends before `end`, later runs know at which group.
 
         Raises:
             ResultError: it cannot be written.
@@ -93,11 +93,11 @@ class Journal:
                 self._crash_trace.follow(self._writer.path)
 
     def end(self, group: str, ending: Ending | None = None) -> None:
-        """Note that work on a group is over.
+        """Record that work on a group is over.
 
         Args:
             group: that was begun.
-            ending: why it did not come to its end, where it did not.
+            ending: why it did not finish; None if it did.
 
         Raises:
             ResultError: it cannot be written.
@@ -110,7 +110,7 @@ class Journal:
                 self._writer.append(Record(group, {}, value, "ended"), sync=ending is not None)
 
     def add_group(self, name: str, value: Any) -> None:
-        """Leave what was found for a group to the other processes of the launch; see `gather`.
+        """Record the outcome of a group for the other processes of the launch; see `gather`.
 
         Raises:
             ResultError: it cannot be written.
@@ -120,7 +120,7 @@ class Journal:
                 self._writer.append(Record(name, {}, value, "group"), sync=False)
 
     def gather(self, folder: str | os.PathLike[str], launch: str) -> dict[str, Any]:
-        """Read what the processes of a launch have written: their units can be looked up, their groups are returned.
+        """Read the files of all processes of a launch: add their units, and return their groups by name.
 
         Raises:
             ResultError: a file cannot be read.
@@ -129,29 +129,29 @@ class Journal:
         for path in journal_files(folder):
             for record in read_records(path) if is_of_launch(path, launch) else ():
                 if record.kind == "unit":
-                    self._keep(record.key, Outcome.from_dict(record.value))
+                    self._remember(record.key, Outcome.from_dict(record.value))
                 elif record.kind == "group":
                     groups[record.key] = record.value
         return groups
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._crash_trace.close()
         if self._writer is not None:
             self._writer.close()
 
-    def _keep(self, key: str, outcome: Outcome) -> None:
+    def _remember(self, key: str, outcome: Outcome) -> None:
         if not outcome.failed or key not in self._outcomes or self._outcomes[key].failed:
             self._outcomes[key] = outcome
 
 
 def open_journal(folder: str | os.PathLike[str], *, rank: int = 0, launch: str = SINGLE) -> Journal:
-    """Read what all earlier runs have written, and begin a file of this process's own.
+    """Read the files of all earlier runs; this process will append to a new file.
 
     Args:
-        folder: of the journal; several processes of a launch share it.
+        folder: of the journal; the processes of a launch share it.
         rank: of this process.
-        launch: that this process belongs to; what other processes of it are at is not taken for work of earlier runs.
+        launch: id of the launch of this process; files of the same launch are no earlier run.
 
     Raises:
         ResultError: a file cannot be read, or is of another format.

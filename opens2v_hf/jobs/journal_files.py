@@ -1,4 +1,4 @@
-"""The files of a journal: append-only lines of JSON, each with its checksum; every process of every run has its own."""
+"""The files of a journal: append-only lines of JSON, each with a checksum. Every process writes its own file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from opens2v_hf.errors import ResultError
 
 FORMAT = "opens2v-hf/journal/2"
-"""Of the files; the first line of each names it."""
+"""Format of the files, which the first line of each names."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,11 +29,11 @@ class Record:
     """One line of a journal.
 
     Attributes:
-        key: what the record is about; of a unit a digest of all that its outcome follows from.
+        key: of the unit or group; see `unit.Unit`.
         about: for people who read the file, e.g. the sample's id and the metric's name.
-        value: JSON-compatible; of a unit its `Outcome` as a dict.
-        kind: "unit": an outcome; "begun" and "ended": work on a group; "group": what a process found for a group,
-            for the other processes of its launch.
+        value: JSON-compatible; the `Outcome` of a unit as a dict.
+        kind: "unit": an outcome; "begun" and "ended": work on a group; "group": the outcome of a group, for the other
+            processes of the launch.
     """
 
     key: str
@@ -43,15 +43,15 @@ class Record:
 
 
 class JournalWriter:
-    """Appends records to a new file of a folder; the file is made when the first record comes.
+    """Appends records to a new file of a folder; the file is created with the first record.
 
-    When `append` returns, the record is on the disk. When it raises, whatever part of the record is there is the last
-    thing in its file, and the next record begins a new one.
+    When `append` returns, the record is on the disk. When it raises, the next record begins a new file, so that a
+    record that was written in part is always the last line of its file.
 
     Args:
-        folder: of the journal; made where it is missing.
-        rank: of this process, for the file's name.
-        launch: of the process, for the file's name.
+        folder: of the journal; created if missing.
+        rank: of this process, for the name of the file.
+        launch: of this process, for the name of the file.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, rank: int = 0, launch: str = "single") -> None:
@@ -66,10 +66,10 @@ class JournalWriter:
 
         Args:
             record: to write.
-            sync: False not to wait: the record then survives the process, but perhaps not the machine.
+            sync: False not to wait: the record then survives a crash of the process, but perhaps not of the machine.
 
         Raises:
-            ResultError: it cannot be written, e.g. because the disk is full; what was written before is kept.
+            ResultError: it cannot be written, e.g. because the disk is full; earlier records are safe.
         """
         try:
             if self._file is None:
@@ -79,22 +79,22 @@ class JournalWriter:
         except OSError as error:
             self.close()
             raise ResultError(
-                f"cannot write the journal {self._folder}: {error.strerror}; what was finished before is kept: "
-                "free space, or mend what is in the way, and run the same command again"
+                f"cannot write the journal {self._folder}: {error.strerror}; finished work is saved: free space or "
+                "correct the cause, and run the same command again"
             ) from error
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Let go of the file; the next record begins a new one."""
+        """Close the file; the next record begins a new one."""
         file, self._file = self._file, None
         self.path = None
         if file is not None:
             os.close(file)
 
     def _new_file(self) -> int:
-        # In order of time, and no two alike: neither other processes nor other machines write to it.
+        # names sort by time, and are unique across processes and machines
         time = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         name = f"{time}-{self._launch}-{self._rank}-{secrets.token_hex(4)}{_ENDING}"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ class JournalWriter:
 
 
 def journal_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The files of a journal in order of time; none where there is no such folder.
+    """The files of a journal in order of time; none if the folder is missing.
 
     Raises:
         ResultError: the folder cannot be listed.
@@ -128,8 +128,8 @@ def journal_files(folder: str | os.PathLike[str]) -> list[Path]:
 def read_records(path: Path) -> list[Record]:
     """The records of one file whose checksums are right.
 
-    A record at the file's end that was not written whole, because its process was killed, is left out in silence. One
-    that was damaged since is left out with a warning, and so its unit is done again.
+    A last line that is incomplete, because its process was killed, is skipped. A damaged line is skipped with a
+    warning; its unit is done again.
 
     Raises:
         ResultError: the file cannot be read, or was written by a version with another format.
@@ -142,14 +142,14 @@ def read_records(path: Path) -> list[Record]:
     for number, line in enumerate(lines, 1):
         content = _checked(line)
         if content is None:
-            # What follows the last line's end is empty, or was being written when the process was killed.
+            # the last one has no line end: it is empty, or the process was killed while it wrote it
             if number < len(lines):
-                _LOGGER.warning("%s: line %d is damaged; what it held is scored again", path, number)
+                _LOGGER.warning("%s: line %d is damaged; its unit is done again", path, number)
         elif "format" in content:
             if content["format"] != FORMAT:
                 raise ResultError(
-                    f"{path} has the format {content['format']!r}, and this version writes {FORMAT!r}; choose another "
-                    "output folder, or start afresh there"
+                    f"{path} must have the format {FORMAT!r} (got {content['format']!r}); choose another output "
+                    "folder, or remove this one"
                 )
         else:
             records.append(Record(content["key"], content["about"], content["value"], content["kind"]))
@@ -162,7 +162,7 @@ def is_of_launch(path: Path, launch: str) -> bool:
 
 
 def remove_files(paths: Iterable[Path]) -> None:
-    """Forget what earlier runs wrote.
+    """Remove files.
 
     Raises:
         ResultError: a file cannot be removed.
@@ -180,7 +180,7 @@ def _line(content: Mapping[str, Any]) -> bytes:
 
 
 def _checked(line: bytes) -> dict[str, Any] | None:
-    """The content of a line without its end; None where the checksum is not that of the text."""
+    """The content of a line; None if its checksum is wrong."""
     checksum, _, text = line.partition(b" ")
     return json.loads(text) if text and checksum == _checksum(text) else None
 
@@ -198,7 +198,7 @@ def _write_whole(file: int, data: bytes, *, sync: bool = True) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable, where folders can be opened (not on Windows, which needs no such thing)."""
+    """Make the name of a new file durable; Windows can neither open folders nor needs it."""
     if os.name == "posix":
         opened = os.open(folder, os.O_RDONLY)
         try:

@@ -1,8 +1,7 @@
-"""One of several launched processes that share work, and the folder in which they meet."""
+"""One of several launched processes that share work, and the folder through which they communicate."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
@@ -21,21 +20,30 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import OpenS2VError, ProcessError
 from opens2v_hf.jobs.time_limit import Limits
+from opens2v_hf.jobs.unit import digest
 
 _LOGGER = logging.getLogger(__name__)
 
 _SHARED_FOLDER = "OPENS2V_SHARED_FOLDER"
-_KEPT_S = 7 * 24 * 3600.0
-_SESSIONS = itertools.count()  # how often work was shared; the same on all processes as long as they do the same
+_LEFTOVER_AGE_S = 7 * 24 * 3600.0
+_SESSIONS = itertools.count()  # numbers the calls of a launch; equal on all processes if they make the same calls
 
 
 @dataclass
 class _State:
-    """What a process says of itself.
+    """What a process publishes about itself.
 
-    `settings` are digests of what must be the same on all; `at` is what it is working on.
+    Attributes:
+        settings: name to digest of what must be the same on all processes.
+        done: number of units.
+        failed: number of units.
+        at: name of the current item.
+        finished: whether it has done all items that it claimed.
+        left: whether it needs nothing more from the others.
+        error: why it failed; empty if it did not.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -51,11 +59,11 @@ class LaunchedProcess:
     """One of several processes that share work.
 
     Args:
-        folder: that all processes see; its name is theirs alone.
-        work: what must be the same on all processes.
-        show: shows the progress of all of them.
-        limits: how long others are waited for.
-        consequence: what becomes of finished work when the run fails, for messages.
+        folder: that all processes of the launch share, and no other process uses.
+        work: must be the same on all processes.
+        show: shows the progress of all processes together.
+        limits: how long to wait for other processes.
+        consequence: what happens to finished work when the run fails, for messages.
     """
 
     def __init__(
@@ -67,7 +75,7 @@ class LaunchedProcess:
         self._show = show
         self._limits = limits
         self._consequence = consequence
-        self._own = _State({"work": _digest(work)})
+        self._own = _State({"work": digest(work)})
         self._states: list[_State | None] = [None] * self.count
         self._since = time.monotonic()
         self._changed_at = [self._since] * self.count
@@ -76,21 +84,21 @@ class LaunchedProcess:
 
     @property
     def folder(self) -> Path:
-        """Where the processes of this launch meet."""
+        """Through which the processes of this launch communicate."""
         return self._folder / self.launch
 
     def join(self) -> None:
-        """Meet the main process, which has made the folder ready.
+        """Join the launch of the main process, which creates the folder.
 
         Raises:
-            ProcessError: it failed, or did not come.
+            ProcessError: the main process failed, or did not join in time.
         """
         if self.rank == 0:
             self.launch = secrets.token_hex(8)
             self.folder.mkdir(parents=True)
-            _remove_old(self._folder.parent)
+            _remove_leftovers(self._folder.parent)
             self._hold_lock()
-            _replace(self._folder / "launch.json", json.dumps({"launch": self.launch}))
+            _write_json(self._folder / "launch.json", {"launch": self.launch})
         else:
             while not self.launch:
                 self._find_launch()
@@ -98,32 +106,32 @@ class LaunchedProcess:
                     self._await_arrival(0, time.monotonic())
                     time.sleep(self._limits.poll_s)
             self._hold_lock()
-        self._say()
+        self._publish()
 
     def leave(self, error: BaseException | None) -> None:
-        """Tell the others that this process needs nothing more of them, or that it failed."""
+        """Publish that this process needs nothing more from the others, or that it failed."""
         try:
             if error is not None:
                 self._own.error = str(self._failure_of(error))
                 self._folder.mkdir(parents=True, exist_ok=True)
-                if self.rank == 0:  # others may not have met this process yet
-                    _replace(self._folder / "failed.json", json.dumps(self._own.error))
+                if self.rank == 0:  # others may not have joined yet
+                    _write_json(self._folder / "failed.json", self._own.error)
                 if not self.launch:
                     return
             self._own.left = True
-            self._say()
+            self._publish()
             if error is None and self.rank == 0:
                 self._remove_folder()
         except OSError as failure:
-            _LOGGER.warning("the other processes cannot be told that this one ends: %s", failure)
+            _LOGGER.warning("cannot report the end of this process to the other processes: %s", failure)
         finally:
             if self._lock is not None:
                 self._lock.release()
 
     def must_agree(self, name: str, value: Any) -> None:
         """See `Processes.must_agree`."""
-        self._own.settings[name] = _digest(value)
-        self._say()
+        self._own.settings[name] = digest(value)
+        self._publish()
         self._check_others()
 
     def claim(self, scope: str, order: Sequence[int]) -> Iterator[int]:
@@ -138,29 +146,29 @@ class LaunchedProcess:
     def report(self, done: int, failed: int, at: str) -> None:
         """See `Processes.report`."""
         self._own.done, self._own.failed, self._own.at = done, failed, at
-        self._say()
+        self._publish()
         self._check_others()
 
     def error_at(self, name: str, error: BaseException) -> BaseException:
         """See `Processes.error_at`."""
-        if isinstance(error, ProcessError):  # it names the process at fault already
+        if isinstance(error, ProcessError):  # it already names the process at fault
             return error
         return self.failure(self.rank, f"failed at {name}: {type(error).__name__}: {error}")
 
     def finish(self) -> None:
         """See `Processes.finish`."""
         self._own.finished, self._own.at = True, ""
-        self._say()
+        self._publish()
         while not all(state is not None and state.finished for state in self._check_others()):
             time.sleep(self._limits.poll_s)
 
     def failure_elsewhere(self) -> ProcessError | None:
-        """The failure that some process reported, if any."""
+        """The failure that another process published; None if there is none."""
         states = [self._read(rank) for rank in range(self.count) if self.launch and rank != self.rank]
         return next((ProcessError(state.error) for state in states if state is not None and state.error), None)
 
     def failure(self, rank: int, what: str) -> ProcessError:
-        """The error for all to raise when one process is at fault."""
+        """The error to raise on all processes when one of them is at fault."""
         return ProcessError(f"process {rank} of {self.count} {what}; {self._consequence}")
 
     def _failure_of(self, error: BaseException) -> ProcessError:
@@ -175,25 +183,25 @@ class LaunchedProcess:
         self._lock.acquire(timeout=0)
 
     def _find_launch(self) -> None:
-        """Take part in the launch of the main process, where that one lives; an earlier one may have left its file."""
+        """Find the launch id of the main process, if it is alive; the file may be left over from an earlier launch."""
         with suppress(FileNotFoundError):
             launch = json.loads((self._folder / "launch.json").read_text())["launch"]
             if _is_held(self._folder / launch / "0.lock"):
                 self.launch = launch
                 return
-            if _on_one_machine():  # elsewhere the folder's name may be that of an earlier launch
+            if _on_one_machine():  # on several, an earlier launch may have had the same folder name
                 self._raise_failure()
                 raise self.failure(0, "died")
         if _on_one_machine():
             self._raise_failure()
 
     def _raise_failure(self) -> None:
-        """Raise what the main process has failed by."""
+        """Raise the failure of the main process, if it has published one."""
         with suppress(FileNotFoundError):
             raise ProcessError(json.loads((self._folder / "failed.json").read_text()))
 
-    def _say(self) -> None:
-        _replace(self.folder / f"{self.rank}.json", json.dumps(self._own.__dict__))
+    def _publish(self) -> None:
+        _write_json(self.folder / f"{self.rank}.json", vars(self._own))
 
     def _read(self, rank: int) -> _State | None:
         if rank == self.rank:
@@ -204,10 +212,10 @@ class LaunchedProcess:
             return None
 
     def _check_others(self) -> list[_State | None]:
-        """See how far each process is.
+        """Read the states of all processes.
 
         Raises:
-            ProcessError: one of them failed, died, hangs, never came, or has other work.
+            ProcessError: a process failed, died, hangs, did not join, or has other work.
         """
         now = time.monotonic()
         for rank in range(self.count):
@@ -224,16 +232,16 @@ class LaunchedProcess:
                 raise self._disagreement(rank)
             if before != state:
                 self._changed_at[rank] = now
-            if not state.finished:  # one that has finished has written everything
+            if not state.finished:  # a finished process has written all its records, and may end
                 self._check_alive(rank, state, now)
-        there = [state for state in self._states if state is not None]
-        self._show(sum(state.done for state in there), sum(state.failed for state in there))
+        joined = [state for state in self._states if state is not None]
+        self._show(sum(state.done for state in joined), sum(state.failed for state in joined))
         return self._states
 
     def _check_alive(self, rank: int, state: _State, now: float) -> None:
         at = f" at {state.at}" if state.at else ""
         if not _is_held(self.folder / f"{rank}.lock"):
-            latest = self._read(rank)  # it may have finished since
+            latest = self._read(rank)  # it may have finished in between
             if latest is None or not (latest.finished or latest.error):
                 raise self.failure(rank, f"died{at}")
         if now - self._changed_at[rank] > self._limits.process_s:
@@ -255,12 +263,11 @@ class LaunchedProcess:
     def _disagreement(self, rank: int) -> ProcessError:
         return ProcessError(
             f"process {rank} of {self.count} was given other videos, references or settings than process {self.rank}; "
-            "give all of them the same, they share the work by themselves, or pass distributed=False to compute "
-            "everything in each"
+            "pass the same to all processes, which share the work, or distributed=False to compute everything in each"
         )
 
     def _remove_folder(self) -> None:
-        """When nobody reads there any more."""
+        """Remove it when no process reads it any more."""
         until = time.monotonic() + self._limits.hint_after_s
         for rank in range(1, self.count):
             while time.monotonic() < until and _is_held(self.folder / f"{rank}.lock"):
@@ -271,29 +278,29 @@ class LaunchedProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def meeting_place(journal: Path | None) -> Path:
-    """A folder of this launch that all its processes name alike.
+def launch_folder(journal: Path | None) -> Path:
+    """A folder that all processes of this launch see under the same name.
 
     Raises:
-        ProcessError: there is none that all of them see.
+        ProcessError: there is no such folder.
     """
     environment = os.environ
     parts = [environment.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")]
     parts += [environment.get("TORCHELASTIC_RESTART_COUNT", ""), str(next(_SESSIONS))]
     if _on_one_machine():
-        parts += [str(os.getppid()), _start_of(os.getppid())]  # of the launcher
-        return _private_folder() / f"launch-{_digest(parts)[:16]}"
+        parts += [str(os.getppid()), _start_time(os.getppid())]  # the launcher; process numbers are used again
+        return _private_folder() / f"launch-{digest(parts)[:16]}"
     shared = environment.get(_SHARED_FOLDER) or journal
     if shared is None:
         raise ProcessError(
             "processes on several machines share their work through a folder that all of them see; name one in the "
             f"environment variable {_SHARED_FOLDER}, or pass distributed=False to compute everything in each"
         )
-    return Path(shared) / f"launch-{_digest(parts)[:16]}"
+    return Path(shared) / f"launch-{digest(parts)[:16]}"
 
 
-def _start_of(process: int) -> str:
-    """When a process was started, as far as the system tells: other processes may have had its number."""
+def _start_time(process: int) -> str:
+    """When a process was started; empty if the system has no such file."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         return boot + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
@@ -307,7 +314,7 @@ def _on_one_machine(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def _private_folder() -> Path:
-    """A folder for temporary files that no other user of the machine can read or write."""
+    """A temporary folder that no other user of the machine can read or write."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     folder = Path(tempfile.gettempdir(), f"opens2v-{user}")
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -321,16 +328,16 @@ def _private_folder() -> Path:
     return folder
 
 
-def _remove_old(folder: Path) -> None:
-    """Remove what launches that failed have left."""
-    for place in folder.glob("launch-*"):
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the folders of launches that failed long ago."""
+    for leftover in folder.glob("launch-*"):
         with suppress(OSError):  # another launch may be removing it
-            if time.time() - place.stat().st_mtime > _KEPT_S:
-                shutil.rmtree(place, ignore_errors=True)
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether a living process holds a lock."""
+    """Whether a running process holds a lock."""
     if not lock.exists():
         return False
     attempt = FileLock(lock, thread_local=False)
@@ -338,17 +345,12 @@ def _is_held(lock: Path) -> bool:
         attempt.acquire(timeout=0)
     except Timeout:
         return True
-    except FileNotFoundError:  # the main process has just removed the folder
+    except FileNotFoundError:  # the main process has removed the folder
         return False
     attempt.release()
     return False
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_file(path, sync=False) as temporary:  # of no use once the machine has crashed
+        temporary.write_text(json.dumps(content))

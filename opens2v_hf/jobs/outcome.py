@@ -1,4 +1,4 @@
-"""What comes of a unit of work: a value, or a failure with its reason and when to try it again."""
+"""The outcome of a unit of work: a value, or a failure with its reason and when to retry it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Retry(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one unit.
+    """The outcome of one unit.
 
     Attributes:
-        value: JSON-compatible; of a failure, whatever is known besides the reason, or None.
-        reason: why the unit failed; empty where it did not.
-        retry: when a failure is tried again. Outcomes with `Retry.NEVER` are kept in the journal.
-        known: whether it was taken from the journal.
+        value: JSON-compatible; of a failure, further details or None.
+        reason: why the unit failed; empty if it did not.
+        retry: when a failure is retried. Outcomes with `Retry.NEVER` go into the journal.
+        known: whether it was read from the journal.
     """
 
     value: Any = None
@@ -37,7 +37,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there should be a value and is none."""
+        """Whether the unit failed."""
         return bool(self.reason)
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON would give it back, so that a new outcome equals one that was read from a journal.
+    """A value as JSON returns it, so that a new outcome equals one that was read from a journal.
 
     Tuples become lists, keys become texts, numpy's numbers become Python's, and numbers that JSON does not know (NaN,
     the infinities) become None.

@@ -21,15 +21,15 @@ _POLL_S = 0.1
 
 
 class StoppedError(BaseException):
-    """The run ends; what a thread is at is of no use any more."""
+    """The run ends; the work of this thread is not needed any more."""
 
 
 class Shared:
-    """What groups that are done at the same time must not use at the same time.
+    """Resources that groups share: locks, and a bound on memory.
 
     Args:
-        max_bytes: of memory for the inputs of all of them; a larger one is there by itself. By default this process's
-            share of a quarter of the machine's memory.
+        max_bytes: of memory for the inputs of all groups; a larger input is processed alone. By default the share of
+            this process in a quarter of the machine's memory.
     """
 
     def __init__(self, max_bytes: int | None = None) -> None:
@@ -40,17 +40,17 @@ class Shared:
         self._is_stopped = threading.Event()
 
     def stop(self) -> None:
-        """Let all threads end as soon as they can."""
+        """Make all threads end as soon as they can."""
         self._is_stopped.set()
 
     def check(self) -> None:
-        """Raise StoppedError where the run has ended."""
+        """Raise StoppedError if the run has ended."""
         if self._is_stopped.is_set():
             raise StoppedError
 
     @contextmanager
     def alone_with(self, resource: str) -> Iterator[None]:
-        """Use something that one group at a time can use; "" is nothing."""
+        """Hold the lock of a resource during the block; "" is no resource."""
         if not resource:
             yield
             return
@@ -64,7 +64,7 @@ class Shared:
 
     @contextmanager
     def memory(self, num_bytes: int) -> Iterator[None]:
-        """Use some memory, as soon as it is there."""
+        """Reserve memory during the block; waits until it is free."""
         with self._memory:
             while self._used_bytes and self._used_bytes + num_bytes > self._max_bytes:
                 self.check()
@@ -79,7 +79,7 @@ class Shared:
 
 
 def default_workers() -> int:
-    """How many groups are done at a time: as many as this process has cores, up to 16."""
+    """How many groups are done at a time: the number of cores of this process, at most 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(_MOST_WORKERS, cores // launcher.num_local_processes()))
 
@@ -100,17 +100,17 @@ def overlapped(
     shared: Shared,
     begin: Callable[[_Item], None],
 ) -> Generator[tuple[_Item, _Result]]:
-    """Do the work for several items at a time; an item is taken when there is a thread for it.
+    """Do the work for several items at a time; an item is taken when a thread is free.
 
     Args:
         work: for one item.
-        items: in the order in which they are begun.
-        workers: how many threads there are; with one the work is done in the calling thread.
+        items: in the order in which to begin them.
+        workers: number of threads; 1 does the work in the calling thread.
         shared: is stopped when the caller ends early.
         begin: called in the calling thread before an item is begun.
 
     Yields:
-        Each item with its result, as they are finished.
+        Each item with its result, in the order in which they finish.
     """
     if workers <= 1:
         for item in items:

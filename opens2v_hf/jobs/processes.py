@@ -1,9 +1,9 @@
-"""The processes that share the work of a run, seen from one of them; most often there is only that one.
+"""The processes that share the work of a run, from the view of one of them. Usually there is only one.
 
-Launched processes meet in a folder that all of them see: in the temporary folder of one machine, or, on several
-machines, in the output folder. Each holds a lock of the operating system there as long as it lives, and a small file
-says how far it is. Work is claimed by creating a file, which only one process can do. Nothing passes over a network,
-and no collective operation takes part, which would wait for a process that has died until its timeout.
+Launched processes communicate through a folder: in the temporary folder of one machine, or, on several machines, in the
+output folder. There each process holds a file lock as long as it lives, and writes its progress to a small file. A
+process claims work by creating a file, which only one process can do. Nothing passes over a network. Collective
+operations are not used: they would wait for a process that has died until their timeout.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import Any, Protocol
 from opens2v_hf._util import processes as launcher
 from opens2v_hf.errors import ProcessError
 from opens2v_hf.jobs.journal import SINGLE
-from opens2v_hf.jobs.launched import LaunchedProcess, meeting_place
+from opens2v_hf.jobs.launched import LaunchedProcess, launch_folder
 from opens2v_hf.jobs.time_limit import Limits
 
 Report = Callable[[int, int], None]
-"""Shows how many units are done so far, and how many of those failed."""
+"""Called with the number of units done so far, and how many of them failed."""
 
 
 class Processes(Protocol):
-    """What the processes of a launch do together. Each of them makes the same calls.
+    """The processes of a launch. Each of them makes the same calls.
 
     Attributes:
-        rank: which of the processes this is, from 0; 0 is the main one.
-        count: how many there are.
-        launch: identifies the launch; names the journal files of its processes.
-        folder: where the processes of this launch meet, until they have finished; None for a single process.
+        rank: of this process, from 0; 0 is the main process.
+        count: number of processes.
+        launch: id of the launch, part of the names of its journal files.
+        folder: through which the processes communicate, until they have finished; None for a single process.
     """
 
     @property
@@ -46,28 +46,28 @@ class Processes(Protocol):
     def folder(self) -> Path | None: ...  # noqa: D102
 
     def must_agree(self, name: str, value: Any) -> None:
-        """Compare with the others, without waiting for them; they raise ProcessError where a value differs."""
+        """Compare a value with the other processes, without waiting; ProcessError is raised if it differs."""
         ...
 
     def claim(self, scope: str, order: Sequence[int]) -> Iterator[int]:
-        """Items to do here, one at a time: whoever is ready takes the next one."""
+        """Items for this process, one at a time: the next free process takes the next item."""
         ...
 
     def report(self, done: int, failed: int, at: str) -> None:
-        """Say how much this process has done and what it begins with; raises ProcessError where another one failed."""
+        """Report the progress and the current item; raises ProcessError if another process has failed."""
         ...
 
     def error_at(self, name: str, error: BaseException) -> BaseException:
-        """What to raise on all processes for an error at an item."""
+        """The error to raise on all processes for an error at an item."""
         ...
 
     def finish(self) -> None:
-        """Wait until all processes have done what they claimed."""
+        """Wait until all processes have finished the items that they claimed."""
         ...
 
 
 class SingleProcess:
-    """A process that does everything itself."""
+    """The only process of a run."""
 
     rank = 0
     count = 1
@@ -78,7 +78,7 @@ class SingleProcess:
         self._show = show
 
     def must_agree(self, name: str, value: Any) -> None:
-        """There is nobody to disagree."""
+        """A single process always agrees."""
 
     def claim(self, scope: str, order: Sequence[int]) -> Iterator[int]:
         """All items."""
@@ -93,7 +93,7 @@ class SingleProcess:
         return error
 
     def finish(self) -> None:
-        """Nobody is waited for."""
+        """There is no other process to wait for."""
 
 
 @contextmanager
@@ -106,38 +106,37 @@ def joined(
     distributed: bool = True,
     limits: Limits | None = None,
 ) -> Iterator[Processes]:
-    """Bring the launched processes together for some work.
+    """Join the launched processes for a block of shared work.
 
     Args:
-        work: what must be the same on each of them, JSON-compatible; asked only where there are several.
+        work: returns what must be the same on all processes, JSON-compatible; called only if there are several.
         show: shows the progress.
-        folder: of the journal, where finished work is kept when the run fails; None where there is none.
-        prepare: what the main process does before the others begin, e.g. taking the output folder's lock.
-        distributed: False to do everything in this process, whatever was launched.
-        limits: how long other processes are waited for.
+        folder: of the journal, which keeps finished work when the run fails; None without a journal.
+        prepare: called in the main process before the others begin, e.g. to lock the output folder.
+        distributed: False to do all work in this process, even if several were launched.
+        limits: how long to wait for other processes.
 
     Raises:
-        ProcessError: from the block, on every process that is still there, when one of them failed (the message names
-            it and what it was at), died, hangs, never came, or was given other work.
+        ProcessError: from the block, on every living process, when a process failed (the message names it and its
+            item), died, hangs, did not join, or has other work.
     """
     consequence = (
         "its videos have no score, so there is no result"
         if folder is None
-        else "what was finished is kept, and the same command goes on from there"
+        else "finished work is saved, and the same command resumes it"
     )
     if not distributed or launcher.num_processes() <= 1:
         with _raising_on_sigterm(lambda: SystemExit(128 + signal.SIGTERM)):
             prepare()
             yield SingleProcess(show)
         return
-    process = LaunchedProcess(meeting_place(folder), work(), show, limits or Limits(), consequence)
+    process = LaunchedProcess(launch_folder(folder), work(), show, limits or Limits(), consequence)
 
     def stopped() -> ProcessError:
         return process.failure_elsewhere() or process.failure(
             process.rank,
-            "was told to stop (SIGTERM) before all videos were scored: another process has died, or the run was "
-            "cancelled. The launcher's report names the process that ended first; its memory is the first thing to "
-            "check",
+            "received SIGTERM before all videos were scored: another process has died, or the run was cancelled. The "
+            "launcher's report names the process that ended first; check its memory first",
         )
 
     with _raising_on_sigterm(stopped):
@@ -153,10 +152,10 @@ def joined(
 
 
 def costliest_first(costs: Sequence[float]) -> list[int]:
-    """Positions by falling cost; equal ones as they come.
+    """Positions by falling cost; equal costs keep their order.
 
-    Whoever is free takes the next one: the last to finish is then at most 4/3 of the best there is (longest processing
-    time first, Graham 1969), as far as the costs are right.
+    The next free process takes the next position. Then the makespan is at most 4/3 of the optimum (longest processing
+    time first, Graham 1969), if the costs are right.
 
     Example:
         >>> costliest_first([2.0, 5.0, 2.0, 7.0])
@@ -167,9 +166,9 @@ def costliest_first(costs: Sequence[float]) -> list[int]:
 
 @contextmanager
 def _raising_on_sigterm(error: Callable[[], BaseException]) -> Iterator[None]:
-    """End in order on SIGTERM: what is under way is noted as stopped from outside, and the others hear why."""
+    """Raise an error on SIGTERM, so that open work is recorded as stopped from outside, and other processes know."""
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # the program has its own way
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # the program handles it
         yield
         return
 

@@ -1,4 +1,4 @@
-"""Units of work that are done once, whatever happens to the process in between."""
+"""Doing units of work once, over any number of runs and processes."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def run_units(
 ) -> dict[int, GroupOutcome]:
     """Do this process's share of the units of all groups.
 
-    What the journal has is taken from it. A unit that fails never costs the others: whatever is raised becomes its
-    outcome, but for what the user did wrong. An input that changes meanwhile is done again. A group at which two
-    processes have ended (a native crash, no memory left, the time limit) is not tried any more.
+    Units that are in the journal are not done again. An exception becomes the outcome of its unit and does not affect
+    the others, unless it is an error of the caller. If an input changes meanwhile, its group is done again. A group at
+    which two processes have ended (a native crash, no memory left, the time limit) is skipped.
 
     Args:
         groups: the same on all processes.
@@ -44,17 +44,16 @@ def run_units(
         retries: of transient errors.
         limits: `group_s` bounds the time for one group.
         errors: gets the tracebacks of unexpected errors.
-        retry_failed: whether to retry failures that earlier runs have kept, and groups that ended processes.
-        scope: of the claims, where groups are run more than once in a launch.
-        start: units done and failed in scopes before, for the progress.
-        workers: how many groups this process does at a time. Whatever their number, what comes of them is the same.
+        retry_failed: whether to retry failures that are in the journal, and groups that ended processes.
+        scope: of the claims; another one for each call in a launch.
+        start: units done and failed in earlier scopes, for the progress.
+        workers: how many groups this process does at a time; their number does not change the outcomes.
 
     Returns:
-        Position of each group that this process has done to what came of it. The others are in the journal; see
-        `collect`.
+        Position to outcome of each group that this process has done. The others are in the journal; see `collect`.
 
     Raises:
-        OpenS2VError: what was asked for cannot be done, the journal cannot be written, or another process failed.
+        OpenS2VError: an error of the caller, the journal cannot be written, or another process failed.
     """
     shared = Shared()
     engine = Engine(
@@ -76,7 +75,7 @@ def run_units(
     def do(index: int) -> GroupOutcome:
         try:
             return engine.do(groups[index])
-        except OpenS2VError as error:  # it ends the run; other processes are to hear at which group
+        except OpenS2VError as error:  # it ends the run on all processes; the message names the group
             named = processes.error_at(groups[index].name, error)
             if named is error:
                 raise
@@ -84,7 +83,7 @@ def run_units(
 
     def do_all(indices: Iterable[int], workers: int) -> None:
         nonlocal done, failed
-        # closed by an error here as well, so that no thread goes on
+        # closed also when an error is raised here, so that all threads end
         with closing(overlapped(do, indices, workers=workers, shared=shared, begin=begin)) as finished:
             for index, outcome in finished:
                 group = groups[index]
@@ -103,7 +102,7 @@ def run_units(
     order = _order(groups, processes)
     suspects = [index for index in order if groups[index].name in journal.suspects]
     do_all(processes.claim(scope, [index for index in order if index not in suspects]), workers)
-    do_all(processes.claim(scope, suspects), 1)  # if one ends the process, it is known which one
+    do_all(processes.claim(scope, suspects), 1)  # one at a time: if the process ends, it is clear at which one
     again = [
         index
         for index, outcome in outcomes.items()
@@ -116,13 +115,13 @@ def run_units(
 def collect(
     scope: str, count: int, own: Mapping[int, GroupOutcome], others: Mapping[str, Any], journal: Journal
 ) -> list[GroupOutcome]:
-    """What came of all groups, those of other processes included.
+    """The outcomes of all groups, those of other processes included.
 
     Args:
         scope: of the groups.
-        count: of the groups.
-        own: what `run_units` returned here.
-        others: what `Journal.gather` returned, once all processes have finished.
+        count: number of groups.
+        own: returned by `run_units` on this process.
+        others: returned by `Journal.gather` when all processes have finished.
         journal: that gathered them.
 
     Raises:
@@ -136,14 +135,14 @@ def collect(
             outcomes.append(GroupOutcome.from_dict(record, journal))
         else:
             raise ProcessError(
-                "a process has finished, and what it wrote is not in the journal's folder; all processes must share "
-                "that folder"
+                "a process has finished, but its records are not in the folder of the journal; all processes must "
+                "share that folder"
             )
     return outcomes
 
 
 def _order(groups: Sequence[Group], processes: Processes) -> list[int]:
-    """Costliest first where the groups are shared."""
+    """Costliest first if several processes share the groups."""
     if processes.count > 1:
         return costliest_first([_cost(group) for group in groups])
     return list(range(len(groups)))
@@ -152,5 +151,5 @@ def _order(groups: Sequence[Group], processes: Processes) -> list[int]:
 def _cost(group: Group) -> float:
     try:
         return group.cost()
-    except Exception:  # why is found, and said, when it is opened
+    except Exception:  # reported when the group is opened
         return 0.0

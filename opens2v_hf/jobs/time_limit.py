@@ -1,4 +1,4 @@
-"""How long work may take, and calls that may take so long and no longer."""
+"""Time limits, and calls with a time limit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Limits:
-    """How long is waited, in seconds.
+    """Time limits in seconds.
 
     Attributes:
-        group_s: for one group (a video) in this process; what is not finished then fails.
-        process_s: for a sign of progress from another process; then it is named and the run ends.
+        group_s: for one group (a video); its unfinished units then fail.
+        process_s: without progress of another process; then the run ends, with that process named.
         arrival_s: until another process joins the work; it may still be loading its models.
-        hint_after_s: until a warning says that a process is waited for.
-        poll_s: between two looks at the other processes.
+        hint_after_s: until a warning names a process that has not joined.
+        poll_s: between two checks of the other processes.
     """
 
     group_s: float = 2 * 3600.0
@@ -37,26 +37,26 @@ class Limits:
 
     @classmethod
     def for_videos(cls, group_s: float) -> Limits:
-        """Limits for videos that may take so many seconds each.
+        """Limits for videos that may take `group_s` seconds each.
 
         Raises:
-            ArgumentError: it is not a positive number.
+            ArgumentError: `group_s` is not a positive number.
         """
         if isinstance(group_s, bool) or not isinstance(group_s, int | float) or not group_s > 0:
             raise ArgumentError(f"the time for a video must be a number of seconds above 0 (got {group_s!r})")
-        # a process that gives up a video by itself is not ended for it by the others
+        # longer than group_s: a process that gives up a video by itself does not hang
         return cls(group_s=float(group_s), process_s=1.25 * group_s + 600.0)
 
 
 class TimeLimitError(Exception):
-    """A call did not return in time; its thread was left behind."""
+    """A call did not return in time; its thread was abandoned."""
 
 
 class TimeLimited:
-    """Makes calls in a thread of its own, one after another, so that the caller can give one up.
+    """Makes calls in a thread of its own, one after another, so that the caller can abandon one.
 
-    Python cannot end a thread. One that hangs in native code is left behind as a daemon, which does not keep the
-    process alive, and the next call gets a new thread. Only the calling thread may write anything that lasts.
+    Python cannot end a thread. One that hangs in native code is abandoned as a daemon, which does not keep the process
+    alive, and the next call gets a new thread. So only the calling thread may write files.
     """
 
     def __init__(self) -> None:
@@ -67,8 +67,8 @@ class TimeLimited:
 
         Args:
             work: to do.
-            seconds: that it may take.
-            check: is called now and then meanwhile; what it raises ends the call.
+            seconds: time limit.
+            check: called some times a second while waiting; an exception of it ends the call.
 
         Raises:
             TimeLimitError: it did not return in time.
@@ -81,7 +81,7 @@ class TimeLimited:
         self._calls.put((lambda: context.run(work), answer))
         try:
             value, error = _wait(answer, seconds, check)
-        except BaseException:  # it takes too long, or the caller was interrupted while it waited
+        except BaseException:  # the time limit, or an interrupt of the waiting caller
             self.close()
             raise
         if error is not None:
@@ -89,7 +89,7 @@ class TimeLimited:
         return value
 
     def close(self) -> None:
-        """Let the thread end when it has nothing to do; a later call gets a new one."""
+        """Let the idle thread end; a later call gets a new one."""
         calls, self._calls = self._calls, None
         if calls is not None:
             calls.put(None)
@@ -113,6 +113,6 @@ def _serve(calls: queue.SimpleQueue[Any]) -> None:
         del call
         try:
             answer.put((work(), None))
-        except BaseException as error:  # whatever it is, the caller raises it
+        except BaseException as error:  # raised in the calling thread
             answer.put((None, error))
         del work, answer

@@ -1,7 +1,9 @@
-"""What is done: units, in groups that share an input."""
+"""Units of work, in groups that share an input."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -13,17 +15,17 @@ from opens2v_hf.jobs.outcome import Outcome
 
 @dataclass(frozen=True)
 class Unit:
-    """The smallest piece of work that is kept.
+    """The smallest piece of work that the journal records.
 
     Attributes:
         name: unique in its group.
-        key: computes a digest of all that the outcome follows from.
+        key: returns a digest of everything that decides the outcome.
         work: does the unit; a failure is an outcome or an exception.
         about: for people who read the journal.
-        service: what the unit needs that may stop answering; see `ServiceUnavailableError`.
-        required: whether the units after it in its group fail when it fails.
-        load: prepares the input for `work`, where that can be done while other groups use the resource.
-        resource: what one group at a time can use, e.g. a device; "" where there is nothing.
+        service: name of the service that the unit needs, "" for none; see `ServiceUnavailableError`.
+        required: whether the later units of its group fail when it fails.
+        load: prepares the input for `work`; runs while other groups use the resource.
+        resource: name of what only one group at a time can use, e.g. a device; "" for none.
     """
 
     name: str
@@ -37,12 +39,12 @@ class Unit:
 
 
 class OpenGroup(Protocol):
-    """A group whose input is there.
+    """A group with its input loaded.
 
     Attributes:
-        key: a digest of the input and of what is done with it.
+        key: a digest of the input and of the units.
         facts: about the input, JSON-compatible.
-        units: in the order in which they are done.
+        units: in the order in which to do them.
     """
 
     @property
@@ -53,20 +55,20 @@ class OpenGroup(Protocol):
     def units(self) -> Sequence[Unit]: ...  # noqa: D102
 
     def prepare(self, names: Collection[str]) -> None:
-        """Get ready for the units that are to be done."""
+        """Prepare the input for the units with these names."""
         ...
 
     def num_bytes(self) -> int:
-        """What the input takes in memory, once the required units are done."""
+        """Memory that the input takes, once the required units are done."""
         ...
 
     def is_changed(self) -> bool:
-        """Whether the input may be another one than when the group was opened."""
+        """Whether the input may have changed since the group was opened."""
         ...
 
     @property
     def check(self) -> Callable[[], None] | None:
-        """Reads the input in another process, which may end by it; None where there is nothing to be tried out."""
+        """Reads the input; called in a child process, which it may crash. None for no check."""
         ...
 
 
@@ -84,20 +86,20 @@ class Group(Protocol):
         ...
 
     def cost(self) -> float:
-        """About how much work it is; asked only where several processes share the groups."""
+        """Relative amount of work; called only if several processes share the groups."""
         ...
 
     def open(self) -> OpenGroup:
-        """Get the input."""
+        """Load the input."""
         ...
 
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What came of a group.
+    """The outcome of a group.
 
     Attributes:
-        facts: of its input; empty where it could not be had.
+        facts: about its input; empty if it could not be loaded.
         units: name to outcome.
         keys: name to the key of those that are in the journal.
     """
@@ -107,11 +109,11 @@ class GroupOutcome:
     keys: Mapping[str, str] = field(default_factory=dict)
 
     def num_failed(self, names: Collection[str]) -> int:
-        """How many of these units failed."""
+        """Number of these units that failed."""
         return sum(outcome.failed for name, outcome in self.units.items() if name in names)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-compatible; what is in the journal is named by its key."""
+        """JSON-compatible; a unit that is in the journal is given by its key."""
         units = {
             name: {"key": self.keys[name], "known": outcome.known} if name in self.keys else outcome.to_dict()
             for name, outcome in self.units.items()
@@ -120,11 +122,16 @@ class GroupOutcome:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], journal: Journal) -> GroupOutcome:
-        """What `to_dict` was called on by another process of the launch."""
+        """The inverse of `to_dict`, for a record of another process of the launch."""
         units = {}
         for name, unit in record["units"].items():
             outcome = journal.get(unit["key"]) if "key" in unit else Outcome.from_dict(unit)
             if outcome is None:
-                raise ProcessError(f"the journal does not hold what a process has written for {name}; run it again")
+                raise ProcessError(f"the journal lacks the record of a process for {name}; run the same command again")
             units[name] = replace(outcome, known=unit["known"]) if "key" in unit else outcome
         return cls(record["facts"], units)
+
+
+def digest(content: Any) -> str:
+    """A digest for keys: the SHA-256 of JSON-compatible content, as 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

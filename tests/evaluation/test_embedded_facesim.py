@@ -1,10 +1,10 @@
 """With the embedded models, FaceSim tells the simulated models apart on held-out scenes, through real videos."""
 
 import pytest
+from helpers.scoring import score_found
 
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import eval_ids, write_eval, write_generated
-from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics.registry import load_tasks
 from opens2v_hf.models.roles import ModelChoice

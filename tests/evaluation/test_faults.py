@@ -291,7 +291,7 @@ def test_a_video_replaced_between_two_passes_is_said_and_mended_by_the_next_run(
             shutil.copy(others / "humanobj_1.mp4", videos)
 
     found = score(videos, out, hook=replace_late, memory="low")
-    assert "was replaced after gmescore had looked at it" in failed(found)["humanobj_1", "gmescore"]
+    assert "was replaced after it was scored with gmescore" in failed(found)["humanobj_1", "gmescore"]
     assert value(found, "naturalscore", "humanobj_1") is not None
     clear_log(videos)
     score(videos, out, memory="low")

@@ -10,7 +10,8 @@ from helpers.fault_run import BROKEN, IDS, SPLIT, find_videos, samples, write_vi
 from helpers.judge_endpoint import fails, judge_endpoint, says
 
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.naturalscore import NaturalScore
 from opens2v_hf.models.judge.endpoint import EndpointJudge

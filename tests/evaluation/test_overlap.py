@@ -108,4 +108,4 @@ def test_a_video_that_ends_the_process_is_told_from_those_that_were_begun_with_i
             assert len(codes) < 5
     assert codes == [-signal.SIGABRT, -signal.SIGABRT, 0]
     text = (out / "open-domain.json").read_text()
-    assert text.count("is left out") == 3  # the three metrics of that video
+    assert text.count("is skipped") == 3  # the three metrics of that video

@@ -65,7 +65,8 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from helpers.fault_run import RULES, Cheap, find_videos, samples, SPLIT
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.metrics.apply import MetricTask
 
 class Heavy(Cheap):

@@ -55,7 +55,7 @@ def test_what_ended_the_process_twice_is_listed_and_passed(
     assert runs.run(job) == -ends_by
     assert runs.run(job) == 0
     (reason,) = reasons(out)
-    assert f"{POISON}.mp4 is left out: work on it has ended more than once" in reason
+    assert f"{POISON}.mp4 is skipped: work on it has ended more than once" in reason
     assert words in reason
     times = logged(videos)
     assert {unit for unit in times if unit[0] != POISON} == OTHERS

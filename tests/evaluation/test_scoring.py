@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.scoring import score_found
 
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import JudgeError
-from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.models.info import ModelInfo

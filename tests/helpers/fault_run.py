@@ -29,7 +29,8 @@ from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.scoring import MetricPass, Run, score_passes
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.apply import MetricTask

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from helpers.nexus_models import save_nexus_models
+from helpers.scoring import score_found
 
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
-from opens2v_hf.evaluation.scoring import score_found
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics import registry
 from opens2v_hf.metrics.registry import load_metrics, load_tasks
