@@ -6,6 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import thread_time
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -14,12 +17,27 @@ _Result = TypeVar("_Result")
 MAX_THREADS = 8
 """Of one iterator; several may be at work, one for each video that is scored at a time."""
 
+_CORE_SECONDS: ContextVar[list[float] | None] = ContextVar("core_seconds", default=None)
+"""Gets the processor seconds of each item of `in_order`."""
+
 
 def usable_cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def core_seconds() -> Iterator[Callable[[], float]]:
+    """Processor seconds since the block began: of its own thread, and of the threads of `in_order` that it uses."""
+    begin = thread_time()
+    of_items: list[float] = []
+    token = _CORE_SECONDS.set(of_items)
+    try:
+        yield lambda: thread_time() - begin + sum(of_items)
+    finally:
+        _CORE_SECONDS.reset(token)
 
 
 def in_order(
@@ -43,11 +61,21 @@ def in_order(
     if threads == 1:
         yield from map(work, items)
         return
+    of_items = _CORE_SECONDS.get()
+
+    def timed(item: _Item) -> _Result:
+        begin = thread_time()
+        try:
+            return work(item)
+        finally:
+            if of_items is not None:
+                of_items.append(thread_time() - begin)
+
     with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
         waiting: deque[Future[_Result]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
+                waiting.append(pool.submit(timed, item))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:

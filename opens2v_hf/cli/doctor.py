@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _estimate(arguments: argparse.Namespace) -> int:
-    from opens2v_hf.evaluation.cost_model import VideoShape, estimate, format_estimate, gpu_here
+    from opens2v_hf.evaluation.cost_formulas import VideoShape
+    from opens2v_hf.evaluation.cost_model import estimate, format_estimate, gpu_here
     from opens2v_hf.evaluation.timings import measured_seconds
     from opens2v_hf.generators.recipe import Recipe
 

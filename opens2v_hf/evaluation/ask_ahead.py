@@ -1,4 +1,4 @@
-"""Asking a judge for all videos before any is scored, where it answers in batches."""
+"""Requesting all ratings before scoring, from a judge that answers in batches."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from opens2v_hf.models.roles import ROLES
 from opens2v_hf.video.clip import Clip
 
 _BATCH_DISCOUNT = 0.5
-"""What a request in a batch costs of one that is answered at once (OpenAI's price list, 2025)."""
+"""Price of a request in a batch over that of a single request (OpenAI's price list, 2025)."""
 
 
 def ask_ahead(
     tasks: Sequence[MetricTask], groups: Sequence[VideoGroup], journal: Journal, processes: Processes
 ) -> None:
-    """Let metrics with a judge that answers in batches ask for what is not in the journal, and wait.
+    """Request the ratings that the journal lacks, for metrics with a judge that answers in batches, and wait.
 
-    Where the service fails, the run goes on: the videos without an answer fail with that reason, and the next run asks.
+    If the service fails, the run continues: the videos without an answer fail with that reason, and the next run asks
+    again.
 
     Raises:
-        ArgumentError: several processes would ask for the same videos, or the judge's budget is too small.
+        ArgumentError: several processes would request the same ratings, or the judge's budget is too small.
     """
     for task in tasks:
         metric: Any = task.metric
         if not getattr(metric, "asks_in_batches", False):
             continue
         if processes.count > 1:
-            raise ArgumentError("a judge that answers in batches is asked by one process (`judge.batch`); launch one")
+            raise ArgumentError(
+                f"a judge that answers in batches (`judge.batch`) must be used by one process (got {processes.count})"
+            )
         try:
             metric.ask_ahead(partial(_clips, metric.name, groups, journal), say=remark, price=_price(metric))
         except ServiceUnavailableError as error:
@@ -43,7 +46,7 @@ def ask_ahead(
 
 
 def _clips(name: str, groups: Sequence[VideoGroup], journal: Journal) -> Iterator[Clip]:
-    """The videos that a metric has not finished; one that cannot be read says so when it is scored."""
+    """The videos that a metric has not finished; one that cannot be read is skipped, and fails when it is scored."""
     for group in groups:
         if name not in group.unit_names or group.name in journal.suspects:
             continue
@@ -53,7 +56,7 @@ def _clips(name: str, groups: Sequence[VideoGroup], journal: Journal) -> Iterato
             known = journal.get(unit.key())
             if known is not None and not known.failed:
                 continue
-            journal.begin(opened.key, group.name)  # a video at which the process ends is left out the next time
+            journal.begin(opened.key, group.name)  # so that a video that crashes the process is skipped the next time
             opened.prepare([name])
             yield opened.clip
             journal.end(opened.key)

@@ -1,7 +1,7 @@
-"""Calibration: do the models of this installation give the numbers that they gave elsewhere?
+"""Calibration: whether the models of this installation reproduce known numbers.
 
 Two golden inputs, drawn by this package, are scored with every metric, and compared with the numbers in
-`calibration.json`: what a model gave on named hardware. Rows without numbers are for models that nobody has run yet.
+`calibration.json`, which were measured on named hardware. Rows without numbers are for models that were not run yet.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from opens2v_hf.scores.scorecard import COLUMNS
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
 GOLDEN_IDS = ("humanobj_1", "singleobj_1")
-"""Of the synthetic sample: together all metrics apply to them."""
+"""Ids in the synthetic sample; each metric applies to at least one of them."""
 
 FULL = "float32"
 PRECISIONS = ("float16", "bfloat16")
 TOLERANCES = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 3e-2}
-"""Of a golden value by dtype, as a share of its column's range: kernels of other devices round otherwise."""
+"""Tolerance of a golden value by dtype, as a share of the range of its column: devices round differently."""
 
 _FILE = Path(__file__).with_name("calibration.json")
 _FPS = 8.0
@@ -52,10 +52,10 @@ class Known:
         models: role to name, and role to revision where it is known.
         revisions: see `models`.
         dtype: of the weights.
-        hardware: that it ran on.
+        hardware: on which it was measured.
         libraries: name to version.
-        values: golden id to value; empty where nobody has run it.
-        tolerance: by how much a value may differ.
+        values: golden id to value; empty if it was not run yet.
+        tolerance: largest accepted difference.
     """
 
     metric: str
@@ -70,16 +70,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Measured:
-    """What this installation gives.
+    """The values of this installation.
 
     Attributes:
         metric: name.
-        dtype: asked for; "float32" for metrics whose models take none.
+        dtype: requested; "float32" for metrics whose models take none.
         models: role to name.
         revisions: role to commit or checksum, where it is known.
-        device: that the models run on.
-        values: golden id to value; None where there is none.
-        problem: why there is no value; empty where there is one.
+        device: of the models.
+        values: golden id to value; None for a failure.
+        problem: why a value is missing; empty if none is.
     """
 
     metric: str
@@ -93,13 +93,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A measurement beside what is known.
+    """Comparison of a measurement with known values.
 
     Attributes:
         measured: see `Measured`.
-        known: the row that it was compared with; None where there is no number for these models and this dtype.
-        difference: largest absolute one from the known values; None without a row.
-        from_full: largest absolute difference from float32 here; None for float32 itself.
+        known: the row of comparison; None if there is no number for these models and this dtype.
+        difference: largest absolute difference from the known values; None without a row.
+        from_full: largest absolute difference from float32 on this machine; None for float32 itself.
     """
 
     measured: Measured
@@ -118,7 +118,7 @@ class Verdict:
 
 
 def known_numbers() -> tuple[str, list[Known]]:
-    """Checksum of the golden inputs that the table is about, and its rows."""
+    """Checksum of the golden inputs of the table, and its rows."""
     record = json.loads(_FILE.read_text(encoding="utf-8"))
     return record["inputs_sha256"], [Known(**row) for row in record["rows"]]
 
@@ -138,7 +138,7 @@ class Golden:
 
     @property
     def sha256(self) -> str:
-        """Of all pixels and texts; another one where the libraries that draw give other pixels."""
+        """Of all pixels and texts; differs if other versions of the drawing libraries give other pixels."""
         digest = hashlib.sha256()
         for name in GOLDEN_IDS:
             digest.update(self.frames[name].tobytes())
@@ -161,11 +161,11 @@ def calibrate(
         metrics: names; by default `registry.DEFAULT_METRICS`.
         metric_models: see `opens2v_hf.score`.
         device: of the models.
-        precisions: dtypes besides float32, for metrics with a network that takes one.
+        precisions: dtypes in addition to float32, for metrics with a network that takes one.
 
     Returns:
-        Whether the golden inputs are the ones that the table is about, and a verdict for each metric and dtype. One
-        that cannot be loaded has its reason there.
+        Whether the golden inputs are those of the table, and a verdict for each metric and dtype. The verdict of a
+        metric that cannot be loaded has the reason.
 
     Raises:
         ArgumentError: an unknown metric, dtype or model.
@@ -175,7 +175,7 @@ def calibrate(
         if name not in METRICS:
             raise ArgumentError(f"there is no metric {name!r} (known are: {', '.join(METRICS)})")
     if wrong := [dtype for dtype in precisions if dtype not in PRECISIONS]:
-        raise ArgumentError(f"precisions must be of {', '.join(PRECISIONS)} (got {wrong[0]!r})")
+        raise ArgumentError(f"precisions must be among {', '.join(PRECISIONS)} (got {wrong[0]!r})")
     expected, rows = known_numbers()
     with tempfile.TemporaryDirectory(prefix="opens2v-golden-") as folder:
         golden = Golden(Path(folder))
@@ -215,8 +215,8 @@ def as_row(measured: Measured) -> dict[str, Any]:
 def _measure(name: str, dtype: str, golden: Golden, models: MetricModels, device: str | None) -> Measured:
     try:
         choices = model_choices([name], models, device=device, dtype=dtype)
-        wanted = {role: choice for role, choice in choices.items() if role in METRICS[name].roles}
-        [metric] = load_metrics([name], models=wanted, embedded=models == EMBEDDED)
+        own = {role: choice for role, choice in choices.items() if role in METRICS[name].roles}
+        [metric] = load_metrics([name], models=own, embedded=models == EMBEDDED)
     except OpenS2VError as error:
         return Measured(name, dtype, {}, {}, "", {}, str(error))
     scores = {
@@ -250,7 +250,7 @@ def _verdict(measured: Measured, full: Measured | None, rows: Sequence[Known]) -
 
 
 def _difference_from(row: Known, measured: Measured) -> float | None:
-    """Largest difference; None where the row is about something else, or has no number."""
+    """Largest difference; None if the row is for other models or another dtype, or has no number."""
     about = (row.metric, row.models, row.dtype) == (measured.metric, measured.models, measured.dtype)
     same_weights = all(measured.revisions.get(role, revision) == revision for role, revision in row.revisions.items())
     return _largest(row.values, measured.values) if about and same_weights else None

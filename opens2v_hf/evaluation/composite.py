@@ -1,4 +1,4 @@
-"""All columns of the leaderboard over a list of videos: each is decoded once, and one scorecard stands at the end."""
+"""The scorecard of a list of videos: all columns of the leaderboard, each video decoded once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, weights
 from opens2v_hf.video.reader import Backend
 
 
-def check_words(split: str, version: str, scoring: str) -> None:
-    """Refuse what `score_composite` would refuse in the end, before models are loaded and videos scored.
+def check_choices(split: str, version: str, scoring: str) -> None:
+    """Check these arguments of `score_composite` before models are loaded.
 
     Raises:
         ArgumentError: an unknown split, version or scoring.
@@ -34,7 +34,7 @@ def check_words(split: str, version: str, scoring: str) -> None:
 
 
 def metric_names(metrics: Sequence[str] | None, split: str) -> list[str]:
-    """The metrics to compute: those that are named, or the columns of a split's leaderboard.
+    """The metrics to compute: `metrics`, or by default the columns of the split's leaderboard.
 
     Raises:
         ArgumentError: an unknown metric or split, or no metric.
@@ -64,7 +64,7 @@ def load_composite(
         names: of the metrics.
         kept: models that stay loaded from one call to the next.
         models: "embedded" for the small models throughout, or role to model: a name, a `ModelChoice` with arguments of
-            loading, or a loaded model. What is not named is the released one.
+            loading, or a loaded model. Other roles get the released model.
         options: metric name to its own options.
         loading: "device", "dtype", "batch_tokens", "mixed_precision": for the roles that take them; None for the
             default.
@@ -91,7 +91,7 @@ def score_composite(
     details: bool = False,
     distributed: bool = True,
 ) -> dict[str, Any]:
-    """Score videos with several metrics and draw up the leaderboard's scorecard.
+    """Score videos with several metrics and compute the leaderboard's scorecard.
 
     Under `accelerate launch` with several processes they share the videos, and each gets the whole answer.
 
@@ -104,19 +104,19 @@ def score_composite(
         scoring: "released", or "strict": a video that failed counts as the worst.
         backend: of the video reader.
         details: whether each column's answer also holds each video's details.
-        distributed: False to score all videos in this process, whatever was launched.
+        distributed: False to score all videos in this process, even under a launcher.
 
     Returns:
-        `opens2v_eval`: the total in 0..1, or None where a column is missing; `partial` and `missing_columns`;
-        `scorecard`: as `Scorecard.to_dict` gives it; `columns`: metric name to what its own module answers, and the
-        same for the definition beside it where it has one (`nexusscore_coverage`, `motion_amplitude_magnitude`);
-        `num_videos`; `comparable` and `note`: whether the total may be set beside the leaderboard's, and why not.
+        `opens2v_eval`: the total in 0..1, or None if a column is missing; `partial` and `missing_columns`;
+        `scorecard`: from `Scorecard.to_dict`; `columns`: metric name to the answer of its own module, companion metrics
+        included (`nexusscore_coverage`, `motion_amplitude_magnitude`); `num_videos`; `comparable` and `note`: whether
+        the total is comparable with the leaderboard, and why not.
 
     Raises:
         ArgumentError: the numbers of videos and samples differ, or an unknown split, version or scoring.
         ProcessError: the videos were shared, and a process failed, died, or was given other ones.
     """
-    check_words(split, version, scoring)
+    check_choices(split, version, scoring)
     if len(samples) != len(videos):
         raise ArgumentError(f"give one reference for each video (got {len(videos)} videos, {len(samples)} references)")
     found = for_each_video(
@@ -124,7 +124,7 @@ def score_composite(
         list(zip(videos, samples, strict=True)),
         name=lambda pair: video_name(pair[0]),
         cost=lambda pair: cost_of(pair[0], [m.sampling for m in metrics if m.name in pair[1].sample.metrics]),
-        setting=lambda: [*map(setting_of, metrics), [_told_of(sample) for sample in samples]],
+        setting=lambda: [*map(setting_of, metrics), [_identity(sample) for sample in samples]],
         failed=lambda pair, reason: _all_failed(metrics, pair[1], reason),
         description="opens2v_eval",
         distributed=distributed,
@@ -153,14 +153,14 @@ def score_composite(
 def _score_video(
     metrics: Sequence[Metric[Any]], video: Any, sample: GivenSample, *, backend: Backend
 ) -> dict[str, dict[str, Any]]:
-    """Metric to outcome, as JSON takes it."""
+    """Metric to outcome as a JSON-compatible dict."""
     applying = [metric for metric in metrics if metric.name in sample.sample.metrics]
     scores = score_video([Task(metric, _reference(metric, sample)) for metric in applying], video, backend=backend)
     return {m.name: scores.get(m.name, _not_applicable(m, sample)).to_dict() for m in metrics}
 
 
 def _all_failed(metrics: Sequence[Metric[Any]], sample: GivenSample, reason: str) -> dict[str, dict[str, Any]]:
-    """The outcome of a video that took too long, for every metric that applies to it."""
+    """The outcome of a video that exceeded the time limit, for every metric."""
     failed = VideoScore.failed(reason)
     return {
         m.name: (failed if m.name in sample.sample.metrics else _not_applicable(m, sample)).to_dict() for m in metrics
@@ -168,7 +168,7 @@ def _all_failed(metrics: Sequence[Metric[Any]], sample: GivenSample, reason: str
 
 
 def _reference(metric: Metric[Any], sample: GivenSample) -> Callable[[], Any]:
-    images: Any = sample  # gives images as a split of the benchmark does
+    images: Any = sample  # has `image()` like a split of the benchmark
     return lambda: METRICS[metric.name].reference(sample.sample, images)
 
 
@@ -178,7 +178,7 @@ def _not_applicable(metric: Metric[Any], sample: GivenSample) -> VideoScore:
     return VideoScore.not_applicable(f"{metric.name} does not apply to the pictures and labels that were given")
 
 
-def _told_of(sample: GivenSample) -> list[Any]:
+def _identity(sample: GivenSample) -> list[Any]:
     return [sample.given_id, sample.sample.prompt, [subject.label for subject in sample.sample.subjects]]
 
 
@@ -188,7 +188,7 @@ def _result(
     outcomes: Iterable[tuple[Metric[Any], Sequence[VideoScore]]],
     split: str,
 ) -> RunResult:
-    """The same as a record of a run. Videos are told apart by their place, since an id may have several."""
+    """The `RunResult` of the outcomes. The key of a video is its position, since several may have the same id."""
     keys = [str(index) for index in range(len(samples))]
     return RunResult(
         model="",
@@ -214,7 +214,7 @@ def _result(
 
 
 def _notes(result: RunResult) -> Iterator[str]:
-    """Why the columns are not the leaderboard's; a definition that fills no column has no part in that."""
+    """Why the columns are not comparable with the leaderboard; companions that fill no column do not count."""
     filling = dataclasses.replace(result, metrics=tuple(column_metrics(result).values()))
     yield from notes([filling])
     for metric in filling.metrics:
@@ -223,13 +223,13 @@ def _notes(result: RunResult) -> Iterator[str]:
 
 
 def _coverage_notes(samples: Sequence[GivenSample], split: str) -> Iterator[str]:
-    """Why these videos are not the split's."""
-    wanted = split_ids(split)
+    """How these videos differ from those of the split."""
+    known = split_ids(split)
     ids = [sample.given_id for sample in samples]
-    if strangers := sum(given not in wanted for given in ids):
-        yield f"{strangers} of {len(ids)} videos belong to no sample of {split}"
-    present = set(ids) & set(wanted)
-    if len(present) < len(wanted):
-        yield f"{len(present)} of the {len(wanted)} samples of {split} have a video"
-    if len(ids) - strangers > len(present):
+    if num_unknown := sum(given not in known for given in ids):
+        yield f"{num_unknown} of {len(ids)} videos belong to no sample of {split}"
+    present = set(ids) & set(known)
+    if len(present) < len(known):
+        yield f"{len(present)} of the {len(known)} samples of {split} have a video"
+    if len(ids) - num_unknown > len(present):
         yield "some samples have several videos"

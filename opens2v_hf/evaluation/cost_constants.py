@@ -1,6 +1,6 @@
-"""What the estimate of time, memory and dollars rests on: constants as data, each with where it comes from.
+"""Constants of the estimate of time, memory and dollars, each with its source.
 
-"assumed" marks what no document says; `opens2v doctor --estimate --measured RUN` puts a run's own seconds in its place.
+"assumed" marks constants without a source; `opens2v doctor --estimate --measured RUN` uses measured seconds instead.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ class Gpu:
     """A kind of GPU.
 
     Attributes:
-        name: as the command takes it.
+        name: argument of `--gpu`.
         tflops: of dense matrix products in 16 bits, 10^12 operations a second.
         memory_gb: of the card.
-        dollars_per_hour: of one card as a Hugging Face Job; None where it is not known.
-            `--job` asks the Hub for its price of the day.
+        dollars_per_hour: of one card as a Hugging Face Job; None if unknown. `--job` uses the current price of the Hub.
         source: of these figures.
     """
 
@@ -50,10 +49,10 @@ UTILISATION = 0.4
 
 @dataclass(frozen=True)
 class Network:
-    """A network as the estimate sees it: a forward pass takes two operations a parameter and token.
+    """A network: its forward pass takes two operations for each parameter and token.
 
     Attributes:
-        parameters: that each token passes through; embeddings do not count.
+        parameters: without embeddings.
         source: of the figure.
     """
 
@@ -70,7 +69,7 @@ AESTHETIC_ENCODER = Network(0.304e9, "ViT-L/14 (arXiv 2103.00020)")
 SUBJECT_EMBEDDER = Network(86e6, "DINOv2 ViT-B/14 (arXiv 2304.07193)")
 
 SAMPLED_FRAMES = 32
-"""Released sampling of every metric that samples frames, but for NaturalScore."""
+"""Released sampling of every metric that samples frames, except NaturalScore."""
 
 PIXELS_A_TOKEN = 28 * 28
 TOKEN_BOUNDS = (256, 1280)
@@ -101,9 +100,6 @@ WINDOW_VISION_TOKENS = 1025
 CLIP_TOKENS = 257
 """Of ViT/14 at 448 and 224 pixels: patches and one more."""
 
-FACE_FLOPS = 24.2e9
-"""Of IR-101 at 112 pixels: 12.1e9 multiplications and additions (arXiv 1801.07698)."""
-
 REFERENCE_PIXELS = 1280 * 720
 FLOW_SECONDS = 0.15
 """Farneback flow of one pair of frames of 720p on one core: measured by this project."""
@@ -124,7 +120,7 @@ JUDGE_ANSWER_TOKENS = 5
 
 JUDGE_SECONDS_A_CALL = 3.0
 JUDGE_CONCURRENCY = 8
-"""Of one call, and how many are under way: assumed."""
+"""Of one call, and number of calls at a time: assumed."""
 
 JUDGE_DOLLARS_IN, JUDGE_DOLLARS_OUT = 2.50e-6, 10.0e-6
 """A token of gpt-4o-2024-11-20 (OpenAI's price list, 2025)."""
@@ -146,8 +142,7 @@ class VideoModel:
         layers: of its transformer.
         passes_a_step: 2 with classifier-free guidance.
         pixels_a_token: on each side of a frame.
-        frames_a_token: that the video autoencoder compresses into one.
-        weights_gb: of everything in 16 bits, text encoder and autoencoder with it.
+        frames_a_token: frames that the video autoencoder compresses into one.
         source: of these figures.
     """
 
@@ -157,14 +152,13 @@ class VideoModel:
     passes_a_step: int
     pixels_a_token: int
     frames_a_token: int
-    weights_gb: float
     source: str
 
 
 _WAN = "config.json of the repo; parameters counted on the class"
 
 VIDEO_MODELS = {
-    "Wan-AI/Wan2.1-VACE-1.3B-diffusers": VideoModel(2.15e9, 1536, 30, 2, 16, 4, 16.0, _WAN),
-    "Wan-AI/Wan2.1-VACE-14B-diffusers": VideoModel(17.34e9, 5120, 40, 2, 16, 4, 46.3, _WAN),
+    "Wan-AI/Wan2.1-VACE-1.3B-diffusers": VideoModel(2.15e9, 1536, 30, 2, 16, 4, _WAN),
+    "Wan-AI/Wan2.1-VACE-14B-diffusers": VideoModel(17.34e9, 5120, 40, 2, 16, 4, _WAN),
 }
-"""Hub id to model. Others are not known: their seconds are those of the first video of a run."""
+"""Hub id to model; for others the first video of a run gives the seconds."""

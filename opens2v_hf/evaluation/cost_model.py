@@ -1,9 +1,4 @@
-"""Time, memory and dollars of a run before it is begun: formulas over `cost_constants`.
-
-A forward pass of a network takes 2 P N operations, of P parameters and N tokens, and 2 P N / (peak * utilisation)
-seconds on a GPU. The terms of attention that grow with the square of the tokens are left out where they are some
-percent of it, and counted for models that make videos, where they are half.
-"""
+"""Estimate of the time, memory and dollars of a run, part by part; see `cost_formulas` and `cost_constants`."""
 
 from __future__ import annotations
 
@@ -17,6 +12,17 @@ from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import FACESIM_CATEGORIES
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation import cost_constants as c
+from opens2v_hf.evaluation.cost_formulas import (
+    VideoShape,
+    generation_flops,
+    gmescore_flops,
+    gpu_seconds,
+    judge_tokens,
+    motion_smoothness_flops,
+    nexusscore_flops,
+    picture_tokens,
+    subject_flops,
+)
 from opens2v_hf.evaluation.passes import groups_by_models
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.metrics.registry import METRICS
@@ -25,53 +31,28 @@ from opens2v_hf.results.result import RunResult
 from opens2v_hf.results.table import aligned
 from opens2v_hf.scores.scorecard import COLUMNS
 
-Place = Literal["gpu", "core", "service"]
-"""Where seconds pass: on the GPU, on one core, or waiting for a service. The three overlap."""
+Resource = Literal["gpu", "core", "service"]
+"""What a part keeps busy: the GPU, one core, or a service over the network. The three overlap."""
 
 GENERATION = "generation"
 
 
 @dataclass(frozen=True)
-class VideoShape:
-    """Size of the videos.
-
-    Attributes:
-        num_frames: of each.
-        width: in pixels.
-        height: in pixels.
-    """
-
-    num_frames: int = 121
-    width: int = 1280
-    height: int = 720
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"{name} must be a whole number of at least 1 (got {value!r})")
-
-    @property
-    def pixels(self) -> int:
-        """Of a frame."""
-        return self.width * self.height
-
-
-@dataclass(frozen=True)
 class Part:
-    """What one part costs for one video.
+    """The cost of one part for one video.
 
     Attributes:
         name: of the metric, "decoding", or "generation".
-        place: where the seconds pass.
-        seconds: for one video to which it applies; None where nobody knows.
-        num_videos: of the split to which it applies.
+        resource: that it keeps busy.
+        seconds: for one video to which it applies; None if unknown.
+        num_videos: number of videos of the split to which it applies.
         explanation: tokens and operations, in words.
         dollars: for one video, of a service.
-        is_measured: whether the seconds are those of a run.
+        is_measured: whether the seconds were measured by a run.
     """
 
     name: str
-    place: Place
+    resource: Resource
     seconds: float | None
     num_videos: int
     explanation: str
@@ -81,14 +62,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take.
+    """The estimated cost of a run.
 
     Attributes:
         split: of the benchmark.
-        gpu: one of these.
-        cores: of the processor, for what runs there.
-        num_gpus: that share the videos.
-        parts: in the order in which they are shown.
+        gpu: kind of the GPUs.
+        cores: number of processor cores.
+        num_gpus: number of GPUs that share the videos.
+        parts: in the order of the table.
         memory_keep_gb: of the GPU, with all models loaded.
         memory_low_gb: with `--memory low`: one group of models at a time.
     """
@@ -103,24 +84,24 @@ class Estimate:
 
     @property
     def unknown(self) -> list[str]:
-        """Parts whose seconds nobody knows."""
+        """Names of the parts whose seconds are unknown."""
         return [part.name for part in self.parts if part.seconds is None]
 
-    def seconds_at(self, place: Place, *, scoring: bool = True) -> float:
-        """Of all videos in one place; making videos comes before scoring and overlaps with nothing."""
+    def seconds_of(self, resource: Resource, *, generation: bool = False) -> float:
+        """Seconds that scoring all videos, or making them, keeps a resource busy."""
         return sum(
             (part.seconds or 0.0) * part.num_videos
             for part in self.parts
-            if part.place == place and (part.name != GENERATION) == scoring
+            if part.resource == resource and (part.name == GENERATION) == generation
         )
 
     @property
     def hours(self) -> float:
-        """Of the whole split, what is not known left out."""
+        """Of the whole split, without the unknown parts: videos are made first, then the resources overlap."""
         scoring = max(
-            self.seconds_at("gpu") / self.num_gpus, self.seconds_at("core") / self.cores, self.seconds_at("service")
+            self.seconds_of("gpu") / self.num_gpus, self.seconds_of("core") / self.cores, self.seconds_of("service")
         )
-        return (scoring + self.seconds_at("gpu", scoring=False) / self.num_gpus) / 3600
+        return (scoring + self.seconds_of("gpu", generation=True) / self.num_gpus) / 3600
 
     @property
     def service_dollars(self) -> float:
@@ -129,23 +110,22 @@ class Estimate:
 
     @property
     def gpu_dollars(self) -> float | None:
-        """Of the GPUs as a Hugging Face Job; None where no price is known."""
+        """Of the GPUs as a Hugging Face Job; None if the price is unknown."""
         price = self.gpu.dollars_per_hour
         return None if price is None else price * self.num_gpus * self.hours
 
 
 def gpu_named(name: str) -> c.Gpu:
-    """A GPU by its name, in any case, or by a text that holds it, e.g. "NVIDIA H100 80GB HBM3" or "a100-large".
+    """A GPU by a text that contains its name, in any case, e.g. "NVIDIA H100 80GB HBM3" or "a100-large".
 
     Raises:
-        ArgumentError: nothing is known of it.
+        ArgumentError: the GPU is not in `cost_constants.GPUS`.
     """
-    wanted = name.lower()
-    found = [gpu for key, gpu in c.GPUS.items() if wanted == key]
-    found += [gpu for key, gpu in sorted(c.GPUS.items(), key=lambda item: -len(item[0])) if key in wanted]
-    if not found:
-        raise ArgumentError(f"no figures are known of the GPU {name!r}; there are {', '.join(c.GPUS)}")
-    return found[0]
+    longest_first = sorted(c.GPUS, key=len, reverse=True)  # "l40s" contains "l4"
+    key = next((key for key in longest_first if key in name.lower()), None)
+    if key is None:
+        raise ArgumentError(f"the GPU must be one of {', '.join(c.GPUS)} (got {name!r})")
+    return c.GPUS[key]
 
 
 def estimate(
@@ -169,14 +149,14 @@ def estimate(
         gpu: see `gpu_named`.
         metrics: names; all by default.
         shape: of the videos; 121 frames of 720p by default.
-        judge: of NaturalScore; the released one by default. One that is no "openai:" model is taken for a local one
-            of 7 billion parameters.
-        model: Hub id of the model that makes the videos first; None where they are given.
+        judge: of NaturalScore; the released one by default. Any but an "openai:" model counts as a local one of 7
+            billion parameters.
+        model: Hub id of the model that makes the videos first; None if they are given.
         recipe: of making them.
-        cores: of the processor.
-        num_gpus: that share the videos.
-        limit: at most so many videos.
-        measured: part to seconds a video, of an earlier run, which count more than formulas.
+        cores: number of processor cores.
+        num_gpus: number of GPUs that share the videos.
+        limit: largest number of videos.
+        measured: part to seconds a video, of an earlier run; replaces the formulas.
 
     Raises:
         ArgumentError: an argument has a value that cannot be used.
@@ -195,7 +175,7 @@ def estimate(
         people = (*FACESIM_CATEGORIES, "multiface", "multihuman")
         if metric == "facesim_multi":
             whole = sum(category in people for category in ids.values())
-        else:  # others are about every sample, or nearly so
+        else:
             whole = len(applicable_ids(metric, split)) if metric in COLUMNS else len(ids)
         return round(whole * num_videos / len(ids))
 
@@ -207,7 +187,7 @@ def estimate(
     for name in chosen:
         if count(name):
             parts.append(replace(_metric_part(name, size, card, split, judge), num_videos=count(name)))
-    if {"subject_identity", "copypaste"} <= set(chosen):  # one detection serves both
+    if {"subject_identity", "copypaste"} <= set(chosen):  # they share one detection
         parts = [replace(part, seconds=0.0) if part.name == "copypaste" else part for part in parts]
     known = measured or {}
     parts = [
@@ -218,65 +198,6 @@ def estimate(
     ]
     keep, low = memory_gb(chosen, judge)
     return Estimate(split, card, cores, num_gpus, tuple(parts), keep, low)
-
-
-def picture_tokens(pixels: float) -> float:
-    """Tokens of a picture in the embedder's language model.
-
-    Example:
-        >>> picture_tokens(1280 * 720), picture_tokens(28 * 28), picture_tokens(4000 * 3000)
-        (1175.5102040816328, 256, 1280)
-    """
-    low, high = c.TOKEN_BOUNDS
-    return min(max(pixels / c.PIXELS_A_TOKEN, low), high)
-
-
-def picture_flops(pixels: float) -> float:
-    """Operations of embedding one picture: 2 P N in the language model and in the vision tower."""
-    tokens = picture_tokens(pixels)
-    language = 2 * c.EMBEDDER.parameters * (tokens + c.EMBEDDER_TEXT_TOKENS)
-    return language + 2 * c.EMBEDDER_VISION.parameters * c.VISION_TOKENS_A_TOKEN * tokens
-
-
-def gmescore_flops(size: VideoShape) -> float:
-    """Of the frames of one video."""
-    return c.SAMPLED_FRAMES * picture_flops(size.pixels)
-
-
-def nexusscore_flops(size: VideoShape, references: float) -> float:
-    """Of one video: the detector for each frame and reference, and the embedding of what it finds."""
-    looks = c.SAMPLED_FRAMES * references
-    return looks * (c.DETECTOR_FLOPS + c.BOXES_A_FRAME * picture_flops(size.pixels * c.CROP_SHARE))
-
-
-def subject_flops(references: float) -> float:
-    """Of one video: the detector for each frame and reference, and the embedding of what it finds."""
-    crop = 2 * c.SUBJECT_EMBEDDER.parameters * c.CLIP_TOKENS
-    return c.SAMPLED_FRAMES * references * (c.DETECTOR_FLOPS + c.BOXES_A_FRAME * crop)
-
-
-def motion_smoothness_flops(size: VideoShape) -> float:
-    """Of one video: each frame in the vision tower once, a window around each in the language model."""
-    windows = 2 * c.QUALITY_SCORER.parameters * c.WINDOW_TOKENS
-    return size.num_frames * (windows + 2 * c.QUALITY_SCORER_VISION.parameters * c.WINDOW_VISION_TOKENS)
-
-
-def generation_flops(model: c.VideoModel, recipe: Recipe, references: int = 1) -> float:
-    """Of one video: for every step and pass 2 P N, and 4 N^2 d in the attention of each layer."""
-    frames = -(-((recipe.num_frames or 81) - 1) // model.frames_a_token) + 1 + references
-    tokens = frames * ((recipe.width or 832) // model.pixels_a_token) * ((recipe.height or 480) // model.pixels_a_token)
-    one_pass = 2 * model.parameters * tokens + 4 * tokens**2 * model.width * model.layers
-    return (recipe.steps or 50) * model.passes_a_step * one_pass
-
-
-def gpu_seconds(flops: float, gpu: c.Gpu) -> float:
-    """Of operations on a GPU."""
-    return flops / (gpu.tflops * 1e12 * c.UTILISATION)
-
-
-def judge_tokens() -> int:
-    """Input tokens that the released judge is sent for one video."""
-    return c.JUDGE_RUNS * (c.JUDGE_FRAMES * c.JUDGE_IMAGE_TOKENS + c.JUDGE_TEXT_TOKENS)
 
 
 def memory_gb(metrics: Iterable[str], judge: str | None = None) -> tuple[float, float]:
@@ -308,11 +229,11 @@ def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str
         case "nexusscore":
             references = c.REFERENCES[split]
             tokens = picture_tokens(size.pixels * c.CROP_SHARE)
-            said = f"32 frames x {references:.2f} references x {c.BOXES_A_FRAME} crops of {tokens:.0f} tokens"
-            return _on_gpu(name, nexusscore_flops(size, references), gpu, said)
+            how = f"32 frames x {references:.2f} references x {c.BOXES_A_FRAME} crops of {tokens:.0f} tokens"
+            return _on_gpu(name, nexusscore_flops(size, references), gpu, how)
         case "motion_smoothness":
-            said = f"{size.num_frames} windows of {c.WINDOW_TOKENS} tokens"
-            return _on_gpu(name, motion_smoothness_flops(size), gpu, said)
+            how = f"{size.num_frames} windows of {c.WINDOW_TOKENS} tokens"
+            return _on_gpu(name, motion_smoothness_flops(size), gpu, how)
         case "aesthetics":
             flops = c.SAMPLED_FRAMES * 2 * c.AESTHETIC_ENCODER.parameters * c.CLIP_TOKENS
             return _on_gpu(name, flops, gpu, f"32 frames of {c.CLIP_TOKENS} tokens")
@@ -324,12 +245,12 @@ def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str
             seconds = c.SAMPLED_FRAMES * c.FACE_DETECTION_SECONDS
             return Part(name, "core", seconds, 0, "32 frames searched for faces on one core")
         case "subject_identity" | "copypaste":
-            said = f"32 frames x {c.REFERENCES[split]:.2f} references, shared by the two"
-            return _on_gpu(name, subject_flops(c.REFERENCES[split]), gpu, said)
+            how = f"32 frames x {c.REFERENCES[split]:.2f} references, shared by the two"
+            return _on_gpu(name, subject_flops(c.REFERENCES[split]), gpu, how)
         case "naturalscore":
             return _judge_part(name, gpu, judge)
         case _:
-            return Part(name, "gpu", None, 0, f"no figures are known of {name}")
+            return Part(name, "gpu", None, 0, f"{name} has no figures")
 
 
 def _judge_part(name: str, gpu: c.Gpu, judge: str | None) -> Part:
@@ -338,8 +259,8 @@ def _judge_part(name: str, gpu: c.Gpu, judge: str | None) -> Part:
         answers = c.JUDGE_RUNS * c.JUDGE_ANSWER_TOKENS
         seconds = c.JUDGE_RUNS * c.JUDGE_SECONDS_A_CALL / c.JUDGE_CONCURRENCY
         dollars = tokens * c.JUDGE_DOLLARS_IN + answers * c.JUDGE_DOLLARS_OUT
-        said = f"{c.JUDGE_RUNS} calls, {tokens} input tokens, {c.JUDGE_CONCURRENCY} calls at a time"
-        return Part(name, "service", seconds, 0, said, dollars)
+        how = f"{c.JUDGE_RUNS} calls, {tokens} input tokens, {c.JUDGE_CONCURRENCY} calls at a time"
+        return Part(name, "service", seconds, 0, how, dollars)
     tokens_here = c.LOCAL_JUDGE_TOKENS + c.JUDGE_TEXT_TOKENS
     flops = 2 * c.EMBEDDER.parameters * tokens_here
     flops += 2 * c.EMBEDDER_VISION.parameters * c.VISION_TOKENS_A_TOKEN * c.LOCAL_JUDGE_TOKENS
@@ -349,7 +270,7 @@ def _judge_part(name: str, gpu: c.Gpu, judge: str | None) -> Part:
 def _generation(model: str, recipe: Recipe, gpu: c.Gpu, num_videos: int) -> Part:
     known = c.VIDEO_MODELS.get(model)
     if known is None:
-        return Part(GENERATION, "gpu", None, num_videos, f"no figures are known of {model}")
+        return Part(GENERATION, "gpu", None, num_videos, f"{model} has no figures")
     flops = generation_flops(known, recipe)
     return replace(_on_gpu(GENERATION, flops, gpu, f"{recipe.steps or 50} steps"), num_videos=num_videos)
 
@@ -359,9 +280,9 @@ def _on_gpu(name: str, flops: float, gpu: c.Gpu, explanation: str) -> Part:
 
 
 def estimated_here(result: RunResult) -> dict[str, float]:
-    """Part to the seconds a video that formulas give for the videos of a result on this machine.
+    """Part to the estimated seconds a video, for the videos of a result on this machine.
 
-    What runs on a GPU of which nothing is known, or with embedded models, is left out; so is a service.
+    Services, embedded models, and parts on an unknown GPU are left out.
     """
     sizes = [video for video in result.videos if video.num_frames and video.width and video.height]
     if not sizes or result.split not in c.REFERENCES:
@@ -369,21 +290,21 @@ def estimated_here(result: RunResult) -> dict[str, float]:
     shape = VideoShape(
         *(round(statistics.mean(getattr(one, name) for one in sizes)) for name in ("num_frames", "width", "height"))
     )
-    here = gpu_here() if "torch" in sys.modules else None  # without it nothing ran on a GPU
+    here = gpu_here() if "torch" in sys.modules else None  # nothing runs on a GPU without it
     embedded = {metric.name for metric in result.metrics if metric.embedded}
-    asked = [metric.name for metric in result.metrics if metric.name in METRICS]
-    made = estimate(result.split, here or "h100", metrics=asked, shape=shape)
+    names = [metric.name for metric in result.metrics if metric.name in METRICS]
+    made = estimate(result.split, here or "h100", metrics=names, shape=shape)
     return {
         part.name: part.seconds
         for part in made.parts
         if part.seconds is not None
         and part.name not in embedded
-        and (part.place == "core" or (part.place == "gpu" and here is not None))
+        and (part.resource == "core" or (part.resource == "gpu" and here is not None))
     }
 
 
 def gpu_here() -> str | None:
-    """The name of this machine's GPU; None where there is none, or nothing is known of it."""
+    """The name of this machine's GPU; None if there is none, or none of `cost_constants.GPUS`."""
     import torch
 
     if not torch.cuda.is_available():
@@ -393,23 +314,23 @@ def gpu_here() -> str | None:
 
 
 def format_estimate(made: Estimate) -> str:
-    """As text: a table by part, and what it comes to."""
+    """As text: a table of the parts, and their sums."""
     lines = [["part", "where", "s a video", "videos", "how"]]
     for part in made.parts:
-        seconds = "not known" if part.seconds is None else f"{part.seconds:.2f}"
+        seconds = "unknown" if part.seconds is None else f"{part.seconds:.2f}"
         how = f"{part.explanation}, {part.dollars:.3f} dollars" if part.dollars else part.explanation
-        lines.append([part.name, part.place, seconds, str(part.num_videos), how])
+        lines.append([part.name, part.resource, seconds, str(part.num_videos), how])
     cards = f"{made.num_gpus} x {made.gpu.name}"
-    left_out = f", without {', '.join(made.unknown)}, which nobody knows" if made.unknown else ""
-    said = [
-        f"{made.split} on {cards}, {made.cores} cores: {made.hours:.2f} h{left_out}",
+    unknown = f", without {', '.join(made.unknown)} (unknown)" if made.unknown else ""
+    totals = [
+        f"{made.split} on {cards}, {made.cores} cores: {made.hours:.2f} h{unknown}",
         f"memory of a GPU: {made.memory_keep_gb:.0f} GB with all models loaded, {made.memory_low_gb:.0f} GB with "
         f"--memory low; the {made.gpu.name} has {made.gpu.memory_gb:.0f} GB",
     ]
     if made.service_dollars:
-        said.append(f"judge: {made.service_dollars:.2f} dollars")
+        totals.append(f"judge: {made.service_dollars:.2f} dollars")
     if made.gpu_dollars is not None:
-        said.append(f"as a Hugging Face Job: {made.gpu_dollars:.2f} dollars at the prices known here")
+        totals.append(f"as a Hugging Face Job: {made.gpu_dollars:.2f} dollars at the prices known here")
     if not all(part.is_measured for part in made.parts):
-        said.append("estimated from formulas; --measured RUN puts what a run has measured in their place")
-    return "\n".join([aligned(lines), *said])
+        totals.append("estimated from formulas; --measured RUN replaces them with the seconds of a run")
+    return "\n".join([aligned(lines), *totals])

@@ -1,4 +1,4 @@
-"""What is installed here, what would be used, and what is missing for which metric."""
+"""Checks of the installation: packages, hardware, models, and what is missing for which metric."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _OPTIONAL = {
 GPU_LOW_GIB = 24
 GPU_KEEP_GIB = 48
 MEMORY_GIB = 32
-"""What the released models need; estimates, see docs/real_run.md."""
+"""Memory that the released models need; estimates, see docs/real_run.md."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor.
+    """One line of the report.
 
     Attributes:
-        topic: what the line is about, e.g. "gmescore".
+        topic: e.g. "gmescore".
         state: "ok", "missing" (something does not work without it) or "note".
-        text: what was found and, where something is missing, what to do.
+        text: what was found, and what to do if something is missing.
     """
 
     topic: str
@@ -58,9 +58,9 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Check this installation against the list of docs/real_run.md; nothing is loaded, downloaded or sent.
+    """Check this installation against the list of docs/real_run.md, without loading or downloading models.
 
-    The Hub is asked one question, whether it can be reached.
+    One request is sent to the Hub, to see whether it can be reached.
     """
     return [*_packages(), _device(), _memory(), _disk(), _decoder(), _hub(), _token(), *_models()]
 
@@ -121,7 +121,7 @@ def _disk() -> Finding:
     from opens2v_hf.models.roles import ROLES
 
     folder = Path(HF_HUB_CACHE)
-    while not folder.exists():  # it is made by the first download
+    while not folder.exists():  # the first download creates it
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     needed = sum(
@@ -131,7 +131,7 @@ def _disk() -> Finding:
         and any(name in entry.roles for entry in METRICS.values())
         and not cached_commit(role.released, filename=role.file)
     )
-    text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models of the metrics not there yet: {needed:.1f} GB"
+    text = f"{free:.0f} GB free for {HF_HUB_CACHE}; released models of the metrics still to download: {needed:.1f} GB"
     if free < needed:
         return Finding("disk", "note", f"{text}; free space, or set HF_HOME to a larger disk")
     return Finding("disk", "ok", text)
@@ -143,7 +143,7 @@ def _hub() -> Finding:
 
     role = ROLES["prompt_encoder"]
     if problem := hub_problem(role.released, None, role.file):
-        return Finding("Hub", "note", f"{problem}; only what is in the local cache can be used")
+        return Finding("Hub", "note", f"{problem}; only models in the local cache can be used")
     return Finding("Hub", "ok", "can be reached")
 
 

@@ -1,10 +1,10 @@
-"""Which column sees which fault: simulated models on synthetic scenes, every fault beside the perfect video.
+"""Which column detects which fault: simulated models on synthetic scenes, compared with the perfect video.
 
-A column sees a fault in a scene where it gives the video with the fault less than the perfect one of the same scene.
-Several columns together see it where the sum of their differences, each divided by what the column gives perfect videos
-on average, is below 0. In a sum a value above that average counts as the average, and motion that the perfect video
-lacks does not count: noise does not make up for a subject that is lost. A column without a value for one of the two
-videos has no part in it.
+A column detects a fault in a scene if its value for the video with the fault is below that for the perfect video of the
+same scene. Several columns together detect it if the sum of their differences, each divided by the average of the
+column over perfect videos, is below 0. In a sum a value above that average counts as the average, and motion that the
+perfect video lacks does not count: noise must not compensate for a lost subject. A column without a value for one of
+the two videos is not counted.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
 FIRST_SEED = 900_000
-"""Of the scenes: those of the samples 90 to 99, and of no embedded model's training."""
+"""Of the scenes: those of the samples 90 to 99; no embedded model was trained on them."""
 
 MAX_SCENES = 10_000
 
 NUM_FRAMES = 24
-"""Of a video: the last third is beyond what the released NaturalScore looks at."""
+"""Of a video; the released NaturalScore does not sample the last third."""
 
 RELEASED = (
     "gmescore", "naturalscore", "nexusscore", "aesthetics", "motion_amplitude", "motion_smoothness", "facesim_cur",
 )  # fmt: skip
 """The leaderboard's columns."""
 
-BESIDE = (
+COMPANIONS = (
     "nexusscore_coverage", "naturalscore_full", "motion_amplitude_magnitude", "facesim_multi", "subject_identity",
     "copypaste",
 )  # fmt: skip
-"""Columns that the leaderboard lacks; together they are to see every fault."""
+"""Columns that the leaderboard lacks; together they should detect every fault."""
 
 TEXT = "gmescore"
-"""Nothing beside the leaderboard's columns reads the prompt, so it is looked at with them, too."""
+"""The column that reads the prompt, which no companion does; the companions are also evaluated together with it."""
 
 NO_MERIT_ABOVE = ("motion_amplitude_magnitude",)
-"""Columns of which more than the perfect video has is no merit: in a sum their rises do not count."""
+"""Columns of which more than in the perfect video is no merit: in a sum their rises do not count."""
 
 Values = Mapping[str, float | None]
 
@@ -66,8 +66,8 @@ class Cell:
     """A column, or several together, and a fault.
 
     Attributes:
-        seen: scenes in which the fault has less than the perfect video.
-        scenes: in which both have a value.
+        seen: number of scenes in which the fault is detected.
+        scenes: number of scenes in which both videos have a value.
     """
 
     seen: int
@@ -81,11 +81,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class FaultMatrix:
-    """What `fault_matrix` found.
+    """The result of `fault_matrix`.
 
     Attributes:
-        cells: fault to column to what it sees; `together` and `with_text` are those columns together.
-        num_scenes: that were drawn.
+        cells: fault to column to cell; `together` and `with_text` are groups of columns.
+        num_scenes: number of scenes.
     """
 
     cells: Mapping[str, Mapping[str, Cell]]
@@ -103,11 +103,11 @@ class FaultMatrix:
 
 
 def matrix_of(scores: Mapping[int, Mapping[str, Values]], groups: Mapping[str, Sequence[str]]) -> FaultMatrix:
-    """Count the scenes in which columns give a fault less than the perfect video.
+    """Count the scenes in which columns detect a fault.
 
     Args:
         scores: scene to model to column to value, None for a video without one; "perfect" among the models.
-        groups: name to the columns that are taken together under it.
+        groups: name to columns that are evaluated together.
 
     Example:
         >>> scores = {1: {"perfect": {"a": 1.0, "b": 0.5}, "blur": {"a": 0.5, "b": 0.6}}}
@@ -139,7 +139,7 @@ def matrix_of(scores: Mapping[int, Mapping[str, Values]], groups: Mapping[str, S
 
 
 def _falls(perfect: Values, fault: Values, scale: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Column to the difference to the perfect video, as it is and for a sum, where both have a value."""
+    """Column to its difference from the perfect video, raw and for a sum, if both have a value."""
     found = {}
     for column, best in perfect.items():
         value = fault.get(column)
@@ -156,7 +156,7 @@ def _mean(values: Iterable[float | None]) -> float:
 
 
 def format_matrix(found: FaultMatrix) -> str:
-    """A Markdown table: fault by column, each cell the percentage of scenes in which it is seen, or "-".
+    """A Markdown table of fault by column; a cell is the percentage of scenes in which it is detected, or "-".
 
     Example:
         >>> print(format_matrix(FaultMatrix({"blur": {"a": Cell(1, 4), "b": Cell(0, 0)}}, 4)))
@@ -168,8 +168,8 @@ def format_matrix(found: FaultMatrix) -> str:
     lines = [f"| fault | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for fault, row in found.cells.items():
         shares = [row[column].share if column in row else None for column in columns]
-        told = ["-" if share is None else f"{100 * share:.0f}" for share in shares]
-        lines.append(f"| {fault} | {' | '.join(told)} |")
+        cells = ["-" if share is None else f"{100 * share:.0f}" for share in shares]
+        lines.append(f"| {fault} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -184,18 +184,18 @@ def fault_matrix(
     """Score every simulated model on synthetic scenes that no embedded model was trained on.
 
     Args:
-        num_scenes: of all categories in turn.
-        models: role to model; the embedded ones for roles that are not named.
+        num_scenes: number of scenes, of the categories in turn.
+        models: role to model; embedded models for the other roles.
         first_seed: of the scenes.
-        num_frames: that the metrics that sample look at.
-        on_scene: called with the number of scenes that are done.
+        num_frames: number of sampled frames, for the metrics that sample.
+        on_scene: called with the number of finished scenes.
 
     Raises:
         ArgumentError: the number of scenes is out of range.
         ModelError: a model cannot be loaded.
     """
     if not 1 <= num_scenes <= MAX_SCENES:
-        raise ArgumentError(f"the number of scenes must be 1 to {MAX_SCENES} (got {num_scenes})")
+        raise ArgumentError(f"the number of scenes must be from 1 to {MAX_SCENES} (got {num_scenes})")
     score = _scorer(models or {}, num_frames)
     scores: dict[int, dict[str, Values]] = {}
     for number in range(num_scenes):
@@ -206,7 +206,7 @@ def fault_matrix(
             if shows_fault(model, scene)
         }
         on_scene(number + 1)
-    return matrix_of(scores, {"together": BESIDE, "with_text": (*BESIDE, TEXT)})
+    return matrix_of(scores, {"together": COMPANIONS, "with_text": (*COMPANIONS, TEXT)})
 
 
 def _scorer(models: Mapping[str, ModelChoice], num_frames: int) -> Callable[[Scene, np.ndarray], Values]:
@@ -236,7 +236,7 @@ def _columns(found: Mapping[str, VideoScore]) -> Values:
 
 
 def _references(scene: Scene) -> dict[str, Any]:
-    """Name of a metric to what it takes of a scene."""
+    """Metric to its reference for a scene."""
     count = range(len(scene.actors))
     pictures = tuple(subject_reference(scene, index) for index in count)
     labels = tuple(label(sprite) for sprite in scene.sprites)

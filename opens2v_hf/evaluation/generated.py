@@ -19,7 +19,7 @@ from opens2v_hf.results.generation import Generation
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """What `score(model=...)` hands on to `opens2v_hf.generate`; see there."""
+    """Arguments of `score(model=...)` that `opens2v_hf.generate` documents."""
 
     recipe: Recipe | None = None
     seed: int = SEED
@@ -34,7 +34,7 @@ class GenerationOptions:
 
 
 def check_source(videos: object, model: object, options: GenerationOptions, out: object) -> None:
-    """Refuse arguments that do not say whether videos are given or made.
+    """Check that videos are either given or made.
 
     Raises:
         ArgumentError: both or neither are given; or options of making videos without a model, or a model without `out`.
@@ -47,7 +47,7 @@ def check_source(videos: object, model: object, options: GenerationOptions, out:
         )
     if model is None and options != GenerationOptions():
         changed = [name for name, value in vars(options).items() if value != getattr(GenerationOptions(), name)]
-        raise ArgumentError(f"{', '.join(changed)} is for making videos, and they are given; name a `model=` instead")
+        raise ArgumentError(f"{', '.join(changed)} must not be given with videos, only with `model=`, which makes them")
     if model is not None and out is None:
         raise ArgumentError("a model needs a folder for its videos; give `out=`")
 
@@ -64,7 +64,7 @@ def make_videos(
     retry_failed: bool,
     distributed: bool,
 ) -> GenerationRun:
-    """Make the videos of some samples in `out`/videos, and let go of the model.
+    """Make the videos of some samples in `out`/videos, and release the model.
 
     Raises:
         ModelError: the model cannot be loaded, or made no video.
@@ -92,7 +92,7 @@ def make_videos(
 
 
 def only_made(found: FoundVideos, run: GenerationRun) -> FoundVideos:
-    """The videos that this run made or kept; a sample that failed has none."""
+    """The videos that this run made or found finished; a sample that failed has none."""
     return replace(
         found,
         fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in run.made},
@@ -102,11 +102,11 @@ def only_made(found: FoundVideos, run: GenerationRun) -> FoundVideos:
 
 
 def described(run: GenerationRun) -> Generation:
-    """What the result says of the run."""
+    """The record of the run for the result."""
     info = run.generator
     return Generation(
         kind=info.kind,
-        # a folder of this machine is nobody else's business
+        # results are published: no paths of this machine
         name=as_line(without_folders(info.name) if info.kind == "diffusers" else info.name),
         revision=info.revision,
         family=info.family,
@@ -126,7 +126,7 @@ def described(run: GenerationRun) -> Generation:
 
 
 def name_of_model(model: Any) -> str:
-    """The name of a model for tables, by what was given: "Wan2.1-VACE-1.3B-diffusers", "my_model.py:generate"."""
+    """The name of a model for tables, e.g. "Wan2.1-VACE-1.3B-diffusers" or "my_model.py:generate"."""
     if not isinstance(model, str):
         return as_line(getattr(model, "__name__", type(model).__name__))
     if model.startswith(("http://", "https://")):

@@ -18,15 +18,15 @@ from opens2v_hf.results.result import PARTIAL_ENDING, RunResult
 
 
 class Output:
-    """Where the result of a split goes, and what lies beside it.
+    """The files of a run: its result, journal, thumbnails and error log.
 
     Args:
-        folder: made where it is missing.
+        folder: created if missing.
         split: names the files: `<split>.json`, `<split>.journal/`, `<split>.thumbnails/`, `<split>.errors.log`.
-        overwrite: replace a result that this run does not go on from.
-        fresh: forget what earlier runs finished, and score everything anew; implies `overwrite`.
-        retry_failed: try failures of earlier runs again, also those that lie in the videos.
-        partial: the run is about some samples only; its result is `<split>.partial.json`, beside that of all.
+        overwrite: replace a result that this run cannot resume.
+        fresh: remove the journal of earlier runs, and score everything again; implies `overwrite`.
+        retry_failed: retry failures of earlier runs, including those that were caused by the videos.
+        partial: the run is about some samples only; its result is `<split>.partial.json`.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Output:
         retry_failed: bool = False,
         partial: bool = False,
     ) -> None:
-        place = Path(folder)
-        self.result = place / f"{split}{PARTIAL_ENDING if partial else '.json'}"
-        self.journal = place / f"{split}.journal"
-        self.errors = place / f"{split}.errors.log"
+        folder = Path(folder)
+        self.result = folder / f"{split}{PARTIAL_ENDING if partial else '.json'}"
+        self.journal = folder / f"{split}.journal"
+        self.errors = folder / f"{split}.errors.log"
         self.thumbnails = thumbnails_folder(self.result)
         self.fresh = fresh
         self.retry_failed = retry_failed
@@ -52,21 +52,21 @@ class Output:
     def held(
         self, *, model: str, source: str, metrics: Collection[str], known_metrics: Collection[str]
     ) -> Iterator[None]:
-        """Keep other runs out while the block lasts, once it is known that nothing of theirs would be lost.
+        """Lock the folder during the block; refuse to replace a result that this run cannot resume.
 
         Args:
-            model: name of the model that is to be scored.
+            model: name of the model that is scored.
             source: of its videos.
-            metrics: that it is to be scored with.
-            known_metrics: names of all metrics that can be asked for.
+            metrics: of this run.
+            known_metrics: names of all metrics of this package.
 
         Raises:
-            ArgumentError: a result is there that this run would replace by something else.
-            ResultError: another run is writing to the folder, or it cannot be written.
+            ArgumentError: see `refuse_to_lose`.
+            ResultError: another run uses the folder, or it cannot be written.
         """
-        self.refuse_to_lose(model, source, set(metrics), set(known_metrics))  # and leave no folder behind
+        self.refuse_to_lose(model, source, set(metrics), set(known_metrics))  # before the lock creates the folder
         with only_run(self.journal):
-            # another run may have written one between the two
+            # again: another run may have written a result in between
             self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
             if self.fresh:
                 remove_files(
@@ -76,40 +76,42 @@ class Output:
             yield
 
     def refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
-        """Refuse a run whose result would replace something else.
+        """Refuse a run whose result would replace one that it cannot resume.
 
         Raises:
-            ArgumentError: the result that is there is of other videos, has no journal, or has more metrics.
+            ArgumentError: the existing result is of other videos, has no journal, or has more metrics.
         """
-        if self._overwrite or not self.result.exists():
+        # os.path does not raise for a name that is too long; creating the folder will
+        if os.path.isdir(self.result):
+            raise ArgumentError(f"{self.result} must be a file (got a folder); remove it, or choose another `out=`")
+        if self._overwrite or not os.path.exists(self.result):
             return
         remedy = "choose another `out=`, or replace it with `resume='never'`"
         if not journal_files(self.journal):
-            raise ArgumentError(f"{self.result} exists, and no journal is beside it to go on from; {remedy}")
+            raise ArgumentError(f"{self.result} exists without a journal to resume from; {remedy}")
         try:
             before = RunResult.load(self.result)
         except ResultError as error:
             raise ArgumentError(f"{error}; {remedy}") from error
-        if (before.model, _place(before.source)) != (model, _place(source)):
+        if (before.model, _without_revision(before.source)) != (model, _without_revision(source)):
             raise ArgumentError(f"{self.result} is the result of {before.model!r} ({before.source}); {remedy}")
         lost = [metric.name for metric in before.metrics if metric.name in known - metrics]
         if lost:
             raise ArgumentError(
-                f"{self.result} also holds {', '.join(lost)}, which this run would leave out; name them among the "
-                f"metrics as well, {remedy}"
+                f"{self.result} also holds {', '.join(lost)}, which this run would remove; add them to the metrics, "
+                f"{remedy}"
             )
 
     def _remove_leftovers(self) -> None:
-        """What a run that was killed while it wrote a file has left beside it."""
+        """Remove the temporary files of runs that were killed."""
         remove_crash_traces(self.journal)
         leftovers = [*self.result.parent.glob(f".{self.result.name}.*"), *self.thumbnails.glob(".*.part")]
         for path in leftovers:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise ResultError(f"cannot remove {path}, which an earlier run left: {error.strerror}") from error
+                raise ResultError(f"cannot remove {path}, a leftover of an earlier run: {error.strerror}") from error
 
 
-def _place(source: str) -> str:
-    """A source without the revision of its repo."""
+def _without_revision(source: str) -> str:
     return re.sub(r"@[^/]*", "", source) if source.startswith("hf://") else source

@@ -1,4 +1,4 @@
-"""Which metrics look at the videos together: all of them, or one group after another where memory is short."""
+"""Passes over the videos: all metrics together, or one group after another to save memory."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def plan_passes(
 
     Args:
         names: of the metrics.
-        split: whose samples are scored.
+        split: of the samples.
         models: role to model.
         options: metric name to its own options.
-        embedded: take the embedded model for every role that `models` does not name.
+        embedded: use the embedded model for every role that `models` does not name.
         memory: "keep" loads all models together and decodes each video once; "low" loads one group of models after
             another and decodes each video once for each group.
 
     Raises:
-        ArgumentError: an unknown metric, role, option or way to use memory.
-        OpenS2VError: a model cannot be had, see `check_models`.
+        ArgumentError: an unknown metric, role, option or value of `memory`.
+        OpenS2VError: a model is not available, see `check_models`.
     """
     if memory not in get_args(Memory):
-        raise ArgumentError(f"memory is one of {', '.join(get_args(Memory))} (got {memory!r})")
-    asked = tuple(dict.fromkeys(names))
-    entries = check_request(asked, models=models, options=options)
+        raise ArgumentError(f"memory must be one of {', '.join(get_args(Memory))} (got {memory!r})")
+    unique = tuple(dict.fromkeys(names))
+    entries = check_request(unique, models=models, options=options)
     check_models(model_choices(entries, models or {}, embedded))
-    groups = [asked] if memory == "keep" else groups_by_models({name: METRICS[name].roles for name in asked})
+    groups = [unique] if memory == "keep" else groups_by_models({name: METRICS[name].roles for name in unique})
     passes = []
     for group in groups:
         roles = {role for name in group for role in METRICS[name].roles}
@@ -61,7 +61,7 @@ def plan_passes(
 
 
 def groups_by_models(roles_of: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Metrics in the groups that share models; those that need none go with the first group, which decodes anyway.
+    """Group the metrics that share models; those without a model join the first group, which decodes anyway.
 
     Args:
         roles_of: metric to the roles of its models.
@@ -70,25 +70,12 @@ def groups_by_models(roles_of: Mapping[str, Sequence[str]]) -> list[tuple[str, .
         >>> groups_by_models({"flow": (), "gme": ("embedder",), "judge": ("judge",), "nexus": ("detector", "embedder")})
         [('flow', 'gme', 'nexus'), ('judge',)]
     """
-    groups: list[tuple[set[str], set[str]]] = []  # metrics, and the roles of their models
+    groups: list[set[str]] = []
     for name, roles in roles_of.items():
-        if not roles:
-            continue
-        names, shared = {name}, set(roles)
-        apart = []
-        for other_names, other_roles in groups:
-            if shared & other_roles:
-                names |= other_names
-                shared |= other_roles
-            else:
-                apart.append((other_names, other_roles))
-        groups = [*apart, (names, shared)]
+        sharing = [group for group in groups if any(set(roles) & set(roles_of[other]) for other in group)]
+        if roles:
+            groups = [group for group in groups if group not in sharing] + [{name}.union(*sharing)]
     order = list(roles_of)
-    without = {name for name, roles in roles_of.items() if not roles}
-    sorted_groups = sorted(
-        (sorted(names, key=order.index) for names, _ in groups), key=lambda names: order.index(names[0])
-    )
-    if not sorted_groups:
-        return [tuple(order)]
-    first = sorted(without | set(sorted_groups[0]), key=order.index)
-    return [tuple(first), *(tuple(names) for names in sorted_groups[1:])]
+    first, *rest = sorted(groups, key=lambda group: min(map(order.index, group))) or [set()]
+    first |= {name for name, roles in roles_of.items() if not roles}
+    return [tuple(sorted(group, key=order.index)) for group in (first, *rest)]

@@ -1,4 +1,4 @@
-"""What a user asks of models and metrics, in the form that the registry takes."""
+"""The user's choices of models and options, checked and in the form that the registry takes."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "rubric": ("a file or a Rubric", lambda value: isinstance(value, str | os.PathLike) or hasattr(value, "text")),
 }
-"""Option of a metric to what it must be, and the check of that."""
+"""Option of a metric to its type in words, and the check."""
 
 
 def model_choices(
     metrics: Iterable[str], models: MetricModels, *, device: str | None = None, dtype: str | None = None
 ) -> dict[str, ModelChoice]:
-    """Role to model, with a device and a dtype for those that take one and were not given another.
+    """Role to model, with the common device and dtype for the models that take them and have no own.
 
     Args:
-        metrics: names of the metrics that are asked for.
+        metrics: names of the requested metrics.
         models: see `opens2v_hf.score`.
         device: for every model.
         dtype: for every network that takes one.
 
     Raises:
-        ArgumentError: a model is neither named nor chosen.
+        ArgumentError: a choice has a wrong type, or a name has line breaks.
     """
     if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
-        raise ArgumentError(f"metric_models is 'embedded' or a mapping of role to model (got {models!r})")
+        raise ArgumentError(f"metric_models must be 'embedded' or a mapping of role to model (got {models!r})")
     named = models if isinstance(models, Mapping) else {}
     for role, choice in named.items():
         if not isinstance(choice, str | os.PathLike | ModelChoice):
-            raise ArgumentError(f"the model of {role!r} is named, or given as a ModelChoice (got {choice!r})")
+            raise ArgumentError(f"the model of {role!r} must be a name, a path or a ModelChoice (got {choice!r})")
         name = os.fspath(choice.name if isinstance(choice, ModelChoice) else choice)
         if not is_line(name):
-            raise ArgumentError(f"the name of a model is {A_LINE}, for results name it (got {name!r:.80})")
+            raise ArgumentError(f"the name of a model must be {A_LINE} (got {name!r:.80})")
     chosen = {
         role: choice if isinstance(choice, ModelChoice) else ModelChoice(choice) for role, choice in named.items()
     }
@@ -82,26 +82,26 @@ def model_choices(
 def metric_options(
     metrics: Iterable[str], options: Mapping[str, Mapping[str, Any]] | None, *, num_frames: int | None = None
 ) -> Mapping[str, Mapping[str, Any]] | None:
-    """Metric to its options, with a number of frames for those that sample them and were not given another.
+    """Metric to its options, with the common number of frames for the metrics that sample and have no own.
 
     Raises:
-        ArgumentError: an option is of another kind than it must be; that shows before a model is loaded.
+        ArgumentError: an option has a wrong type; raised before a model is loaded.
     """
     if options is not None and (
         not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values())
     ):
-        return options  # `check_request` says what is wrong
-    found = dict(options or {})
-    for name, chosen in found.items():
+        return options  # `check_request` refuses it
+    merged = dict(options or {})
+    for name, chosen in merged.items():
         for key, value in chosen.items():
             what, is_usable = _KINDS.get(key, ("", lambda value: True))
             if not is_usable(value):
                 raise ArgumentError(f"{name}'s {key} must be {what} (got {value!r:.80})")
     if num_frames is None:
-        return found
+        return merged
     if not _is_count(num_frames):
         raise ArgumentError(f"num_frames must be {_A_COUNT} (got {num_frames!r:.80})")
     for name in metrics:
         if name in METRICS and "num_frames" in METRICS[name].options:
-            found[name] = {"num_frames": num_frames, **found.get(name, {})}
-    return found
+            merged[name] = {"num_frames": num_frames, **merged.get(name, {})}
+    return merged

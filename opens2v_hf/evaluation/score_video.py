@@ -13,8 +13,8 @@ from typing import Any
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError, ResultError, VideoError
 from opens2v_hf.evaluation.thumbnails import STRIP_FRAMES, write_thumbnail
-from opens2v_hf.evaluation.timings import DECODING, Timings
-from opens2v_hf.evaluation.unit_keys import group_key, model_folders, unit_key, video_key
+from opens2v_hf.evaluation.timings import DECODING, TimedClip, Timings
+from opens2v_hf.evaluation.unit_keys import files_in, group_key, model_folders, unit_key, video_key
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry
@@ -28,19 +28,19 @@ from opens2v_hf.video.sampling import linspace
 from opens2v_hf.video.source import Source
 
 HEADER = "header"
-"""Name of the unit that reads what a video's header says; all others of the video require it."""
+"""Name of the unit that reads the header of a video; all other units of the video require it."""
 
 _MAX_BYTES_IN_MEMORY = 512 << 20
-_STATUS_TICK_S = 0.02  # file systems stamp changes by the ticks of a clock, some 10 ms long
+_STATUS_TICK_S = 0.02  # time stamps of files have a resolution of some 10 ms
 _MAX_TICKS = 50
 _THUMBNAIL = linspace(STRIP_FRAMES)
 
 
 class ScoringPass:
-    """What the videos of a pass have in common.
+    """What all videos of a pass share.
 
     Args:
-        found: where the videos are.
+        found: the videos.
         tasks: the metrics, loaded.
         versions: of the libraries that compute.
         backend: of the video reader.
@@ -61,8 +61,8 @@ class ScoringPass:
         timings: Timings | None = None,
     ) -> None:
         self.found = found
-        # The first metric that looks at all frames decodes them for those that look at some. One without a model does
-        # so while other videos use the device.
+        # The first metric that reads all frames also decodes the sampled frames of the others. It is one without a
+        # model, if there is one, so that the decoding runs while another video uses the device.
         self.tasks = sorted(tasks, key=lambda task: (not task.metric.sampling.is_every, bool(task.metric.models)))
         self.folders = {task.metric.name: model_folders(task.metric) for task in tasks}
         self.versions = versions
@@ -83,8 +83,8 @@ class VideoGroup:
         self.unit_names = tuple(task.metric.name for task in self.tasks)
 
     def cost(self) -> float:
-        """The file's size: nothing of it is decoded before the journal notes that it is begun."""
-        if self._common.found.is_remote:  # no process downloads what another one scores
+        """Size of the file; nothing is decoded before the journal records that the video is begun."""
+        if self._common.found.is_remote:  # a size would need a download of all videos in every process
             return 1.0
         return float(self._path().stat().st_size)
 
@@ -92,7 +92,7 @@ class VideoGroup:
         """Download, read and hash the video.
 
         Raises:
-            VideoError: it cannot be had.
+            VideoError: it cannot be downloaded or read.
         """
         from huggingface_hub.errors import HTTPError
 
@@ -108,11 +108,11 @@ class VideoGroup:
 
 
 class VideoContent:
-    """The bytes of a video as they were when it was hashed.
+    """The bytes of a video at the time it was hashed.
 
-    A video is read into memory once, and what is hashed there is what is decoded, so that a file that changes meanwhile
-    never gives one video's numbers under another's digest. A file too large for that is read by the decoder, and any
-    change of its status counts as a change.
+    A video is read into memory once; the same bytes are hashed and decoded, so that a file that changes meanwhile never
+    gives the scores of one video under the digest of another. Larger files are read by the decoder, and any change of
+    their status counts as a change.
 
     Raises:
         VideoError: the file is missing or cannot be read.
@@ -137,7 +137,7 @@ class VideoContent:
         return self.path if self.data is None else self.data
 
     def is_changed(self) -> bool:
-        """Whether the file may hold something else now, or may have done so meanwhile where it is not in memory."""
+        """Whether the file has changed; if it is not in memory, whether it may have changed meanwhile."""
         try:
             status = _status(self.path)
             if status == self._status:
@@ -151,7 +151,7 @@ class VideoContent:
 
 
 class OpenVideo:
-    """See `opens2v_hf.jobs.unit.OpenGroup`."""
+    """A video that was read and hashed; see `opens2v_hf.jobs.unit.OpenGroup`."""
 
     def __init__(
         self, common: ScoringPass, sample: EvalSample, tasks: Sequence[MetricTask], content: VideoContent
@@ -161,14 +161,16 @@ class OpenVideo:
         self._tasks = {task.metric.name: task for task in tasks}
         self._content = content
         self._references: dict[str, Any] = {}
-        self._clip: Clip | None = None
+        self._reference_files: dict[Path, tuple[int, ...]] = {}  # to the status before they were read
+        self._clip: TimedClip | None = None
+        self._decoding_s = 0.0  # of the clip, as far as it is in the timings
         self._needs_thumbnail = common.thumbnails is not None
         self.key = group_key(content.sha256, common.versions, backend=common.backend, metrics=list(self._tasks))
         self.facts = {"sha256": content.sha256}
 
     @property
     def units(self) -> list[Unit]:
-        """The header, and a unit for each metric."""
+        """The header, and one unit for each metric."""
         header = Unit(
             HEADER,
             key=lambda: video_key(self._content.sha256, self._common.versions),
@@ -179,9 +181,9 @@ class OpenVideo:
         return [header, *map(self._unit, self._tasks.values())]
 
     def prepare(self, names: Collection[str]) -> None:
-        """Open a clip for the metrics that are to look at it."""
+        """Open a clip with the sampling rules of these metrics."""
         rules = [task.metric.sampling for name, task in self._tasks.items() if name in names]
-        self._clip = Clip(
+        self._clip = TimedClip(
             self._content.source,
             rules=(*rules, _THUMBNAIL),
             name=str(self._content.path),
@@ -195,16 +197,21 @@ class OpenVideo:
         return self._opened()
 
     def num_bytes(self) -> int:
-        """About what the file and its decoded frames take, those that are just handed out included."""
+        """Estimated bytes of the file and its decoded frames; twice, since metrics get copies."""
         clip = self._opened()
         frame = 3 * clip.width * clip.height
-        kept = {index for rule in clip.rules if not rule.is_every for index in rule.indices(clip.num_frames)}
+        sampled = {index for rule in clip.rules if not rule.is_every for index in rule.indices(clip.num_frames)}
         most = kept_bytes(clip.rules)
         all_frames = frame * clip.num_frames
-        return len(self._content.data or b"") + 2 * (all_frames if all_frames <= most else frame * len(kept))
+        return len(self._content.data or b"") + 2 * (all_frames if all_frames <= most else frame * len(sampled))
 
     def is_changed(self) -> bool:
-        """See `VideoContent.is_changed`."""
+        """See `VideoContent.is_changed`; True also after a change of a reference picture, which metrics read again."""
+        try:
+            if any(_status(path) != status for path, status in self._reference_files.items()):
+                return True
+        except VideoError:
+            return True
         return self._content.is_changed()
 
     @property
@@ -226,12 +233,15 @@ class OpenVideo:
 
     def _load(self) -> None:
         """Decode the frames of all metrics."""
-        with suppress(VideoError), self._common.timings.measure(DECODING):  # the metric says so
+        with suppress(VideoError):  # the metric raises it again
             self._opened().frames(_THUMBNAIL)
 
     def _key(self, task: MetricTask) -> str:
         name = task.metric.name
         self._references[name] = task.reference(self._sample)
+        for path in files_in(self._references[name]):
+            if path not in self._reference_files:
+                self._reference_files[path] = _settled_status(path)
         return unit_key(
             task.metric,
             self._references[name],
@@ -247,45 +257,49 @@ class OpenVideo:
 
     def _score(self, task: MetricTask) -> Outcome:
         name = task.metric.name
-        with self._common.timings.measure(name):
-            score = task.metric.score(self._opened(), self._references[name])
+        clip = self._opened()
+        with self._common.timings.measure(name, clip, of_core=not task.metric.models):
+            score = task.metric.score(clip, self._references[name])
+        if clip.wall_s > self._decoding_s:
+            self._common.timings.add(DECODING, clip.wall_s - self._decoding_s, num_videos=int(not self._decoding_s))
+            self._decoding_s = clip.wall_s
         if self._needs_thumbnail:
             self._needs_thumbnail = not self._write_thumbnail()
         if score.status is not Status.FAILED:
             return Outcome(score.to_dict())
-        # A model behind a network may answer another time; all others say the same again.
+        # a model behind a network may give another answer next time; all others fail again
         is_remote = any(model.device is None for model in task.metric.models)
         return Outcome(score.to_dict(), score.reason or "failed", Retry.THIS_RUN if is_remote else Retry.NEVER)
 
     def _write_thumbnail(self) -> bool:
-        """Whether there is one now."""
+        """Whether it was written, or is given up."""
         try:
             frames = self._opened().frames(_THUMBNAIL)
             if self._common.thumbnails is not None:
                 write_thumbnail(self._common.thumbnails, self._sample.id, frames)
         except (ArgumentError, ResultError):
             raise
-        except VideoError:  # the metrics have said so
+        except VideoError:  # the metrics report it
             return False
-        except Exception as error:  # a picture for the report costs no score
+        except Exception as error:  # a picture for the report must not fail a score
             self._common.errors.write(f"thumbnail of {self._content.path.name}", error)
         return True
 
-    def _opened(self) -> Clip:
+    def _opened(self) -> TimedClip:
         if self._clip is None:
-            raise RuntimeError("prepare() comes before the units")
+            raise RuntimeError("prepare() must be called before the units")
         return self._clip
 
 
 def score_of(outcome: Outcome) -> VideoScore:
-    """The score that a unit came to."""
+    """The score in the outcome of a unit."""
     if isinstance(outcome.value, Mapping):
         return VideoScore.from_dict(outcome.value)
     return VideoScore.failed(outcome.reason)
 
 
 def _resource(metric: Metric[Any]) -> str:
-    """What only one video at a time uses: the device of local models, or a remote one."""
+    """What only one video at a time can use: the device of local models, or a remote model."""
     if not metric.models:
         return ""
     return "device" if any(model.device is not None for model in metric.models) else metric.name
@@ -297,8 +311,8 @@ def _decode(source: Path | bytes, backend: Backend, name: str) -> None:
 
 
 def _settled_status(path: Path) -> tuple[int, ...]:
-    """The status of a file, once its last change is so long ago that any other one would show in it."""
-    for _ in range(_MAX_TICKS):  # somebody may be writing to it all the time
+    """The status of a file, after its last change is so old that a further change would alter its time stamp."""
+    for _ in range(_MAX_TICKS):  # bounded, for a file that is written to all the time
         status = _status(path)
         if not 0 <= time.time() - status[-1] / 1e9 < _STATUS_TICK_S:
             break
@@ -310,5 +324,5 @@ def _status(path: Path) -> tuple[int, ...]:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise VideoError(f"{path}: cannot be looked at ({error}); check that it is still there") from error
+        raise VideoError(f"{path}: cannot be read ({error}); check that the file still exists") from error
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

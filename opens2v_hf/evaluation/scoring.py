@@ -114,7 +114,7 @@ def score_passes(
     if output is not None and processes.rank == 0:
         remark(f"{run.model}, {run.split}: {_count(outcomes)}")
         if table := timings.format(estimated_here(result)):
-            remark(f"seconds a video of this process:\n{table}")
+            remark(f"seconds a video in this process, of one core for metrics without a model:\n{table}")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Scoring the videos of further seeds, each as a run of its own below the run of the first seed."""
+"""Scoring the videos of further seeds, each as a separate run in a subfolder of the first seed's run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from opens2v_hf.scores.seeds import SeedValues
 
 
 def name_of_seed(model: str, seed: int) -> str:
-    """The name of a result that is about a further seed.
+    """The name of the result of a further seed.
 
     Example:
         >>> name_of_seed("vace-1.3b", 43)
@@ -31,7 +31,7 @@ def name_of_seed(model: str, seed: int) -> str:
 def outputs_of_seeds(
     out: str | os.PathLike[str], split: str, seeds: Sequence[int], *, resume: str, partial: bool
 ) -> dict[int, Output]:
-    """Where the scores of each seed go, that of the first seed first."""
+    """Seed to output; the first seed comes first."""
     return {
         seed: Output(
             seed_folder(out, seed, seeds),
@@ -45,7 +45,7 @@ def outputs_of_seeds(
 
 
 def loaded_once(passes: Sequence[MetricPass]) -> list[MetricPass]:
-    """The same passes for several runs; a single one keeps its models from one run to the next."""
+    """The same passes for several runs; the models of a single pass stay loaded from one run to the next."""
     if len(passes) != 1:
         return list(passes)
     return [replace(passes[0], load=functools.cache(passes[0].load))]
@@ -64,13 +64,13 @@ def score_other_seeds(
     """Score the videos of all seeds but the first.
 
     Args:
-        first: what is scored of the first seed; its samples are those of the others.
+        first: the run of the first seed; the other runs have the same samples.
         made: the videos of all seeds.
         passes: the metrics.
         metrics: their names.
         out: of the first seed's run.
-        outputs: of `outputs_of_seeds`.
-        known_metrics: names of all metrics that there are.
+        outputs: from `outputs_of_seeds`.
+        known_metrics: names of all metrics of this package.
 
     Returns:
         Seed to column to sample id to raw value.

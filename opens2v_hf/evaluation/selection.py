@@ -1,4 +1,4 @@
-"""Some samples of a split, for a cheap trial."""
+"""Selection of some samples of a split, for a cheap trial."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class Selection:
-    """Which samples are asked for; all of them by default.
+    """Which samples to score; all by default.
 
     Attributes:
-        limit: at most so many samples that have a video, drawn from the categories in turn.
+        limit: at most this number of samples with a video, drawn from the categories in turn.
         ids: of samples.
         categories: of samples, e.g. "singleface".
 
     Raises:
-        ArgumentError: the limit is no whole number from 1, or a list is empty.
+        ArgumentError: the limit is below 1 or no whole number, or a list is empty.
     """
 
     limit: int | None = None
@@ -35,7 +35,7 @@ class Selection:
         if self.limit is not None and (
             isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1
         ):
-            raise ArgumentError(f"limit must be a whole number from 1 (got {self.limit!r})")
+            raise ArgumentError(f"limit must be a whole number of at least 1 (got {self.limit!r})")
         for name in ("ids", "categories"):
             if getattr(self, name) == ():
                 raise ArgumentError(f"{name} must name at least one (got none)")
@@ -49,18 +49,18 @@ class Selection:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all samples are asked for."""
+        """Whether all samples are selected."""
         return self == Selection()
 
     def choose(self, samples: Sequence[EvalSample], with_video: Collection[str]) -> list[EvalSample]:
-        """The samples that are asked for, in their order.
+        """The selected samples, in their order.
 
         Args:
             samples: of the split.
             with_video: ids that have a video.
 
         Raises:
-            ArgumentError: an id or a category is none of the split's, or no sample that is asked for has a video.
+            ArgumentError: an id or a category is not in the split, or no selected sample has a video.
         """
         _check_known("sample", self.ids, [sample.id for sample in samples])
         _check_known("category", self.categories, list(dict.fromkeys(sample.category for sample in samples)))
@@ -72,30 +72,30 @@ class Selection:
         ]
         found = [sample for sample in chosen if sample.id in with_video]
         if not found:
-            raise ArgumentError(f"none of the {len(chosen)} samples that are asked for ({self.describe()}) has a video")
+            raise ArgumentError(f"none of the {len(chosen)} selected samples ({self.describe()}) has a video")
         if self.limit is None:
             return chosen
-        kept = {sample.id for sample in in_turn(found)[: self.limit]}
-        return [sample for sample in chosen if sample.id in kept]
+        drawn = {sample.id for sample in in_turn(found)[: self.limit]}
+        return [sample for sample in chosen if sample.id in drawn]
 
     def describe(self) -> str:
-        """What was asked for, for the record."""
-        said = [] if self.limit is None else [f"limit {self.limit}"]
+        """The selection in words, for the result."""
+        parts = [] if self.limit is None else [f"limit {self.limit}"]
         for name, values in (("ids", self.ids), ("categories", self.categories)):
             if values is not None:
                 rest = f", ... and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
-                said.append(f"{name} {', '.join(values[:_MOST_NAMED])}{rest}")
-        return "; ".join(said)
+                parts.append(f"{name} {', '.join(values[:_MOST_NAMED])}{rest}")
+        return "; ".join(parts)
 
 
 def restrict(found: FoundVideos, samples: Sequence[EvalSample]) -> FoundVideos:
     """The videos of some samples only."""
-    kept = {sample.id for sample in samples}
+    ids = {sample.id for sample in samples}
     return replace(
         found,
-        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in kept},
-        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in kept},
-        missing=tuple(sample_id for sample_id in found.missing if sample_id in kept),
+        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in ids},
+        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in ids},
+        missing=tuple(sample_id for sample_id in found.missing if sample_id in ids),
     )
 
 

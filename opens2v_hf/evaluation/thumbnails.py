@@ -1,4 +1,4 @@
-"""Small pictures of videos beside a result: a strip of a few frames each, for the report."""
+"""Thumbnails of videos for the report: a strip of a few frames each, in a folder next to the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUALITY = 80
 
 
 def thumbnails_folder(result_path: str | os.PathLike[str]) -> Path:
-    """Where the thumbnails of a result lie: `<split>.thumbnails/` beside `<split>.json`.
+    """The folder of the thumbnails of a result: `<split>.thumbnails/` next to `<split>.json`.
 
     Example:
         >>> thumbnails_folder("out/open-domain.json").as_posix()
@@ -32,21 +32,21 @@ def thumbnails_folder(result_path: str | os.PathLike[str]) -> Path:
 
 
 def write_thumbnail(folder: str | os.PathLike[str], sample_id: str, frames: np.ndarray) -> Path:
-    """Write a strip of up to four frames, spread over those given, as `<folder>/<sample id>.jpg`.
+    """Write a strip of up to four of the frames, evenly spread, as `<folder>/<sample id>.jpg`.
 
-    The file is there whole or not at all, and the same frames give the same bytes.
+    The write is atomic, and the same frames give the same bytes.
 
     Args:
-        folder: made if missing.
+        folder: created if missing.
         sample_id: of the video; a plain file name.
         frames: uint8 [N, H, W, 3] RGB, N at least 1.
 
     Raises:
-        ArgumentError: the frames are no such array, or the id is no plain file name.
+        ArgumentError: the frames are another array, or the id is no plain file name.
         ResultError: the file cannot be written.
     """
     if Path(sample_id).name != sample_id or sample_id in ("", ".", ".."):
-        raise ArgumentError(f"a thumbnail is named after its sample, a plain file name (got {sample_id!r})")
+        raise ArgumentError(f"sample_id must be a plain file name (got {sample_id!r})")
     data = strip(frames)
     target = Path(folder) / f"{sample_id}{SUFFIX}"
     try:
@@ -64,24 +64,24 @@ def strip(frames: np.ndarray) -> bytes:
         frames: uint8 [N, H, W, 3] RGB, N at least 1.
 
     Raises:
-        ArgumentError: the frames are no such array.
+        ArgumentError: the frames are another array.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
-        raise ArgumentError(f"frames are uint8 [N, H, W, 3] (got {frames.dtype} {list(frames.shape)})")
+        raise ArgumentError(f"frames must be uint8 [N, H, W, 3] (got {frames.dtype} {list(frames.shape)})")
     height, width = frames.shape[1:3]
     scale = min(FRAME_HEIGHT_PX / height, MAX_FRAME_WIDTH_PX / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     chosen = sorted(set(linspace(STRIP_FRAMES).indices(len(frames))))
     sheet = Image.new("RGB", (size[0] * len(chosen), size[1]))
-    for place, index in enumerate(chosen):
-        sheet.paste(Image.fromarray(frames[index]).resize(size, Image.Resampling.LANCZOS), (place * size[0], 0))
+    for position, index in enumerate(chosen):
+        sheet.paste(Image.fromarray(frames[index]).resize(size, Image.Resampling.LANCZOS), (position * size[0], 0))
     buffer = io.BytesIO()
     sheet.save(buffer, format="JPEG", quality=_QUALITY)
     return buffer.getvalue()
 
 
 def find_thumbnails(result_path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Sample id to its thumbnail, for those that lie beside a result; none is no error."""
+    """Sample id to thumbnail of a result; empty if there are none."""
     folder = thumbnails_folder(result_path)
-    # listed, so that no id of a result, which somebody else may have written, ever becomes a path
+    # the folder is listed, so that an id of a result, which may be hostile, never becomes a path
     return {path.stem: path for path in sorted(folder.glob(f"[!.]*{SUFFIX}")) if path.is_file()}

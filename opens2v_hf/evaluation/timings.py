@@ -1,23 +1,63 @@
-"""How long each metric of a run took, beside its estimate: kept in the journal's folder, in no result."""
+"""Seconds that each metric of a run took, and their comparison with the estimate."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from time import perf_counter
-from types import TracebackType
+from time import perf_counter, thread_time
 from typing import Any
+
+import numpy as np
 
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf._util.console import remark
 from opens2v_hf._util.json_file import read_json
+from opens2v_hf._util.threads import core_seconds
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.table import aligned
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import SamplingRule
 
 FILE = "timings.json"
 DECODING = "decoding"
+
+
+class TimedClip(Clip):
+    """A clip that measures its decoding.
+
+    Attributes:
+        wall_s: seconds that callers waited for frames.
+        core_s: processor seconds of the calling threads; decoders have further threads of their own.
+    """
+
+    wall_s = core_s = 0.0
+
+    def frames(self, rule: SamplingRule) -> np.ndarray:
+        """See `Clip.frames`."""
+        with self._decoding():
+            return super().frames(rule)
+
+    def stream(self) -> Iterator[np.ndarray]:
+        """See `Clip.stream`."""
+        frames = super().stream()
+        while True:
+            with self._decoding():
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        wall, core = perf_counter(), thread_time()
+        try:
+            yield
+        finally:
+            self.wall_s += perf_counter() - wall
+            self.core_s += thread_time() - core
 
 
 class Timings:
@@ -27,9 +67,21 @@ class Timings:
         self._lock = Lock()
         self._sums: dict[str, tuple[float, int]] = {}
 
-    def measure(self, part: str) -> _Measured:
-        """A block whose seconds count for a part, as one video; one that raises does not count."""
-        return _Measured(self, part)
+    @contextmanager
+    def measure(self, metric: str, clip: TimedClip, *, of_core: bool) -> Iterator[None]:
+        """Count the seconds of a block for a metric, without those of decoding; nothing if the block raises.
+
+        Args:
+            metric: its name.
+            clip: that the metric scores.
+            of_core: count processor seconds, not wall seconds: the threads of several videos share the cores.
+        """
+        wall, core = clip.wall_s, clip.core_s
+        begin = perf_counter()
+        with core_seconds() as spent:
+            yield
+            seconds = spent() - (clip.core_s - core) if of_core else perf_counter() - begin - (clip.wall_s - wall)
+        self.add(metric, max(0.0, seconds))  # the two clocks are read one after another
 
     def add(self, part: str, seconds: float, num_videos: int = 1) -> None:
         """Count seconds for a part."""
@@ -52,9 +104,9 @@ class Timings:
         return {part: {"seconds": total, "num_videos": count} for part, (total, count) in self._sums.items()}
 
     def save(self, folder: Path) -> None:
-        """Write it to a journal's folder, together with what earlier runs measured there.
+        """Add it to the file in the folder of a journal.
 
-        Where it cannot be written, that is said and costs nothing: the scores are safe by then.
+        A failure to write is reported and does not fail the run: the scores are saved by then.
         """
         if not self._sums:
             return
@@ -66,43 +118,30 @@ class Timings:
             with atomic_file(folder / FILE) as temporary:
                 temporary.write_text(json.dumps(whole.to_dict(), indent=2), encoding="utf-8")
         except OSError as error:
-            remark(f"the seconds of this run are not kept: cannot write {folder / FILE} ({error.strerror or error})")
+            remark(f"the seconds of this run are not saved: cannot write {folder / FILE} ({error.strerror or error})")
 
     def format(self, estimated: Mapping[str, float] | None = None) -> str:
-        """A table; empty where nothing was measured.
+        """A table; empty if nothing was measured.
 
         Args:
-            estimated: part to seconds a video, for a column beside the measured one.
+            estimated: part to seconds a video, for a further column.
         """
         if not self._sums:
             return ""
-        beside = estimated or {}
-        lines = [["part", "videos", "measured, s a video", *(["estimated"] if beside else [])]]
-        for part, seconds in self.seconds_a_video.items():
-            line = [part, str(self.num_videos[part]), f"{seconds:.3f}"]
-            lines.append([*line, *([f"{beside[part]:.3f}" if part in beside else ""] if beside else [])])
+        lines = [["part", "videos", "measured, s a video"]]
+        lines += [[part, str(self.num_videos[part]), f"{s:.3f}"] for part, s in self.seconds_a_video.items()]
+        if estimated:
+            lines[0].append("estimated")
+            for line in lines[1:]:
+                line.append(f"{estimated[line[0]]:.3f}" if line[0] in estimated else "")
         return aligned(lines)
 
 
-class _Measured:
-    def __init__(self, timings: Timings, part: str) -> None:
-        self._timings, self._part = timings, part
-
-    def __enter__(self) -> None:
-        self._begun = perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._timings.add(self._part, perf_counter() - self._begun)
-
-
 def measured_seconds(run: str | Path, split: str) -> dict[str, float]:
-    """Part to seconds a video, as a run measured them.
+    """Part to seconds a video that a run measured.
 
     Args:
-        run: the folder given as `out=`.
+        run: its folder `out=`.
         split: of the run.
 
     Raises:
@@ -111,13 +150,13 @@ def measured_seconds(run: str | Path, split: str) -> dict[str, float]:
     file = Path(run) / f"{split}.journal" / FILE
     if not file.is_file():
         raise ArgumentError(
-            f"there are no timings of a run on {split} in {run}; give the folder of one that scored videos"
+            f"there are no timings of a run on {split} in {run}; give the `out=` folder of a run that scored videos"
         )
     return _read(file).seconds_a_video
 
 
 def _read(file: Path) -> Timings:
-    """What a file holds; nothing where it is missing or damaged, which costs an estimate and no score."""
+    """The timings in a file; empty if it is missing or damaged, which affects only the estimate."""
     timings = Timings()
     try:
         for part, sums in read_json(file).items():

@@ -1,4 +1,4 @@
-"""Files whose names are nearly those of samples, and what to do about them."""
+"""Names of video files, and advice for names that nearly match a sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opens2v_hf._util.text import one_line
 from opens2v_hf.results.columns import category_of_id
 
 VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".gif")
-"""Endings that are taken for a sample's video; whether the file is one, its content decides."""
+"""Endings of files that are taken for videos, before their content is read."""
 
 GENERIC_NAMES = frozenset(
     (
@@ -21,19 +21,19 @@ GENERIC_NAMES = frozenset(
         *("open-domain", "human-domain", "single-domain"),
     )
 )
-"""Names of folders that say nothing about the model whose videos are in them."""
+"""Names of folders that are no names of models."""
 
 _MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class NearMatch:
-    """A file that is nearly named after a sample.
+    """A file whose name nearly matches a sample.
 
     Attributes:
         file: its path in the folder or repo.
-        id: of the sample that it may be of.
-        difference: of its name, e.g. "suffix '_seed42'".
+        id: of the sample.
+        difference: between name and id, e.g. "suffix '_seed42'".
     """
 
     file: str
@@ -45,14 +45,12 @@ class NearMatch:
 
 
 def is_video_name(name: str) -> bool:
-    """Whether a file's name has the ending of a video."""
+    """Whether the name of a file has the ending of a video."""
     return PurePosixPath(name).suffix.lower() in VIDEO_ENDINGS
 
 
 def near_matches(files: Iterable[str], ids: Iterable[str]) -> list[NearMatch]:
-    """The files that are nearly named after one of some samples.
-
-    They have another case, more before or after the id, another ending, or lie in a subfolder.
+    """The files whose names nearly match a sample: in another case, with a prefix or suffix, in a subfolder.
 
     Example:
         >>> [str(near) for near in near_matches(["SingleObj_1.mp4", "singleobj_12_seed42.mp4"], ["singleobj_1"])]
@@ -62,7 +60,7 @@ def near_matches(files: Iterable[str], ids: Iterable[str]) -> list[NearMatch]:
     if not by_lower:
         return []
     longest_first = sorted(by_lower, key=len, reverse=True)
-    # not a part of another word or of a longer number
+    # an id must not be part of another word or of a longer number
     pattern = re.compile(rf"(?<![a-z0-9])({'|'.join(map(re.escape, longest_first))})(?![a-z0-9])")
     found = []
     for file in files:
@@ -75,47 +73,47 @@ def near_matches(files: Iterable[str], ids: Iterable[str]) -> list[NearMatch]:
 
 def _difference(file: str, stem: str, sample_id: str, match: re.Match[str]) -> str:
     before, within, after = stem[: match.start()], stem[match.start() : match.end()], stem[match.end() :]
-    found = []
+    differences = []
     if before:
-        found.append(f"prefix '{one_line(before)}'")
+        differences.append(f"prefix '{one_line(before)}'")
     if within != sample_id:
-        found.append(f"case '{within}'")
+        differences.append(f"case '{within}'")
     if after:
-        found.append(f"suffix '{one_line(after)}'")
+        differences.append(f"suffix '{one_line(after)}'")
     if not is_video_name(file):
-        found.append(f"ending '{one_line(PurePosixPath(file).suffix)}'")
+        differences.append(f"ending '{one_line(PurePosixPath(file).suffix)}'")
     if "/" in file:
-        found.append("in a subfolder")
-    return ", ".join(found) or "the same name"
+        differences.append("in a subfolder")
+    return ", ".join(differences) or "the same name"
 
 
 def explain_no_match(where: str, files: Sequence[str], deeper: Sequence[str], ids: Sequence[str]) -> str:
-    """Why no file of a folder or repo belongs to a split, and what to do.
+    """The error message for a folder or repo without a video of the split.
 
     Args:
         where: the folder or repo.
         files: in it.
-        deeper: files in its subfolders, where those were not searched.
+        deeper: files in its subfolders, if those were not searched.
         ids: of the split.
     """
     example = f"{ids[0]}.mp4" if ids else "<id>.mp4"
-    said = [f"{where} holds no video of this split: videos are named after their sample, e.g. {example}"]
+    parts = [f"{where} holds no video of this split: videos are named after their sample, e.g. {example}"]
     if files:
-        said.append(f"it holds {len(files)} files: {_some(files)}")
+        parts.append(f"it holds {len(files)} files: {_some(files)}")
     else:
-        said.append("it holds no files")
+        parts.append("it holds no files")
     exact = [file for file in deeper if is_video_name(file) and PurePosixPath(file).stem in set(ids)]
     near = near_matches(files, ids) or ([] if exact else near_matches(deeper, ids))
     elsewhere = [file for file in files if category_of_id(PurePosixPath(file).stem) is not None]
     if near:
-        said.append(f"{_some([str(match) for match in near], separator=', ')}; {_remedy(near)}")
+        parts.append(f"{_some([str(match) for match in near], separator=', ')}; {_remedy(near)}")
     if exact:
-        said.append(f"its subfolders hold {len(exact)} of them ({_some(exact)}); search them with `recursive=True`")
+        parts.append(f"its subfolders hold {len(exact)} of them ({_some(exact)}); search them with `recursive=True`")
     elif deeper and not near:
-        said.append(f"its subfolders hold {len(deeper)} files ({_some(deeper)})")
+        parts.append(f"its subfolders hold {len(deeper)} files ({_some(deeper)})")
     if elsewhere and not near and not exact:
-        said.append(f"{_some(elsewhere)} is named like a sample of another split; choose it with `split=`")
-    return "; ".join(said)
+        parts.append(f"{_some(elsewhere)} is named like a sample of another split; choose it with `split=`")
+    return "; ".join(parts)
 
 
 def _remedy(near: Sequence[NearMatch]) -> str:
@@ -124,8 +122,8 @@ def _remedy(near: Sequence[NearMatch]) -> str:
         counts[match.id] = counts.get(match.id, 0) + 1
     if max(counts.values()) > 1:
         return (
-            "several files are of one sample: put one file of each sample into a folder of its own, as <id>.mp4, and "
-            "score each folder"
+            "several files belong to one sample: make one folder for each variant, with files named <id>.mp4, "
+            "and score each folder"
         )
     return "rename or link the files to <id>.mp4"
 
@@ -136,11 +134,11 @@ def _some(items: Sequence[str], separator: str = ", ") -> str:
 
 
 def files_below(folder: Path, *, most: int | None = None) -> list[str]:
-    """Paths of the files in the subfolders of a folder, relative to it, sorted; hidden ones are left out."""
+    """Relative paths of the files in the subfolders of a folder, sorted, without hidden files."""
     found: list[str] = []
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = Path(place).relative_to(folder)
+        inside = Path(parent).relative_to(folder)
         if inside.parts:
             found += [(inside / name).as_posix() for name in sorted(names) if not name.startswith(".")]
         if most is not None and len(found) >= most:
@@ -148,15 +146,15 @@ def files_below(folder: Path, *, most: int | None = None) -> list[str]:
     return found
 
 
-def model_name(place: str) -> str | None:
-    """The name of a model by where its videos are: the last part of the path that is not as generic as "videos".
+def model_name(path: str) -> str | None:
+    """The name of a model from the path of its videos: the last part that is not as generic as "videos".
 
     Returns:
-        None where no part says anything.
+        None if all parts are generic.
 
     Example:
         >>> model_name("/data/wan-14b/videos"), model_name("/videos")
         ('wan-14b', None)
     """
-    parts = [part for part in Path(place).parts if part != Path(place).anchor]
+    parts = [part for part in Path(path).parts if part != Path(path).anchor]
     return next((part for part in reversed(parts) if part.lower() not in GENERIC_NAMES), None)

@@ -1,7 +1,8 @@
-"""Which videos of a model are there: in a folder, or in a dataset repo on the Hub."""
+"""Finding the videos of a model: in a folder, or in a dataset repo on the Hub."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.video_names import explain_no_match, files_below, is_video_name, model_name
 
 _MOST_DEEPER = 2000
-"""Files in subfolders that are looked at for a hint."""
+"""Largest number of files in subfolders that are searched for a hint."""
 
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _IN_REPO = re.compile(r"hf://datasets/(?P<repo_id>[\w.-]+/[\w.-]+)(?:/(?P<folder>.+?))?/*")
@@ -24,10 +25,10 @@ class FoundVideos:
     """The videos of a model that match a split's ids.
 
     Attributes:
-        source: the folder's name as a printable line, or "hf://datasets/<repo>@<revision>[/<folder>]".
-        fetch: sample id to a function that gives the local file; a Hub file is downloaded when it is called.
+        source: the name of the folder as a printable line, or "hf://datasets/<repo>@<revision>[/<folder>]".
+        fetch: sample id to a function that returns the local file; it downloads a Hub file.
         file_names: sample id to name in the folder or repo.
-        missing: ids without a video, in the split's order.
+        missing: ids without a video, in the order of the split.
         unknown: files that match no id.
     """
 
@@ -50,17 +51,17 @@ def find_videos(
 
     Args:
         videos: a folder, the id of a dataset repo on the Hub ("org/name"), or a folder in one
-            ("hf://datasets/org/name/folder"); an existing folder wins.
+            ("hf://datasets/org/name/folder"); an existing folder has precedence.
         ids: of the split, in its order.
         revision: of the Hub repo.
-        recursive: search the subfolders of a folder, too; those of a repo always are.
+        recursive: search the subfolders of a folder as well; those of a repo are always searched.
 
     Raises:
-        ArgumentError: neither a folder nor a repo that can be listed; no file of the split; two files for one id.
+        ArgumentError: neither a folder nor a readable repo; no file of the split; two files for one id.
     """
-    if Path(videos).is_dir():
+    if os.path.isdir(videos):  # unlike Path.is_dir, it does not raise for a name that is too long
         return _in_folder(Path(videos), list(ids), recursive=recursive)
-    if Path(videos).exists():
+    if os.path.exists(videos):
         raise ArgumentError(f"{videos} is a file; give the folder that holds the videos, one <id>.mp4 for each sample")
     if _REPO_ID.fullmatch(videos):
         return _in_repo(videos, list(ids), revision)
@@ -73,11 +74,11 @@ def find_videos(
 
 
 def name_of_maker(videos: str, found: FoundVideos) -> str | None:
-    """The name of the model that made the videos, as a printable line; None where the place does not say.
+    """The name of the model from the path of its videos, as a printable line; None if the path is generic.
 
     Args:
-        videos: as it was given to `find_videos`.
-        found: there.
+        videos: argument of `find_videos`.
+        found: its return value.
     """
     name = Path(videos).name if found.is_remote else model_name(str(Path(videos).resolve()))
     return None if name is None else as_line(name)
@@ -113,11 +114,11 @@ def _in_repo(repo_id: str, ids: list[str], revision: str | None, *, folder: str 
             f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"
         ) from error
     inside = f"{folder}/" if folder else ""
-    place = f"{repo_id}/{folder}" if folder else repo_id
+    where = f"{repo_id}/{folder}" if folder else repo_id
     listed = sorted(s.rfilename for s in info.siblings or [] if s.rfilename.startswith(inside))
-    files, missing, unknown = _match([name for name in listed if is_video_name(name)], ids, place)
+    files, missing, unknown = _match([name for name in listed if is_video_name(name)], ids, where)
     if not files:
-        raise ArgumentError(explain_no_match(place, [name for name in listed if name[0] != "."], [], ids))
+        raise ArgumentError(explain_no_match(where, [name for name in listed if name[0] != "."], [], ids))
 
     def download(name: str) -> Callable[[], Path]:
         return lambda: Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=info.sha))
@@ -132,7 +133,7 @@ def _in_repo(repo_id: str, ids: list[str], revision: str | None, *, folder: str 
 
 
 def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
-    """File name of each id in the split's order, ids without a file, files without an id."""
+    """File name of each id in the order of the split, ids without a file, files without an id."""
     known = set(ids)
     records = {
         "generation.json",
@@ -143,9 +144,9 @@ def _match(names: list[str], ids: list[str], where: str) -> tuple[dict[str, str]
     for name in names:
         stem = PurePosixPath(name).stem
         if name in records:
-            continue  # the records that `opens2v generate` puts beside its videos
+            continue  # records that `opens2v generate` writes with its videos
         if stem not in known or not is_video_name(name):
-            # a name may hold bytes that are no text, and results are text
+            # a name may hold bytes that are no valid text
             unknown.append(name.encode("utf-8", "replace").decode())
         elif stem in by_id:
             raise ArgumentError(f"{where} holds two videos of {stem}: {by_id[stem]} and {name}; remove one")

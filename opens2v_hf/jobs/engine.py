@@ -67,14 +67,14 @@ class Engine:
             try:
                 return self._do_once(group, call)
             except _ChangedError:
-                _LOGGER.warning("%s was changed while it was processed; it is processed again", group.name)
+                _LOGGER.warning("the input of %s was changed while it was processed; it is processed again", group.name)
             except Exception as error:  # any error fails this group only
                 return _all_failed(group, self._failure(error, group.name, otherwise=Retry.NEXT_RUN))
             finally:
                 call.close()
         reason = (
-            f"{group.name} was changed {MAX_CHANGES} times while it was processed; run the same command again when no "
-            "other program writes to it"
+            f"the input of {group.name} was changed {MAX_CHANGES} times while it was processed; run the same command "
+            "again when no other program writes to it"
         )
         return _all_failed(group, Outcome(reason=reason, retry=Retry.NEXT_RUN))
 

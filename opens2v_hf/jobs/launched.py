@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.atomic import atomic_file
-from opens2v_hf.errors import OpenS2VError, ProcessError
+from opens2v_hf._util.files import write_errors
+from opens2v_hf.errors import OpenS2VError, ProcessError, ResultError
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import digest
 
@@ -95,7 +96,8 @@ class LaunchedProcess:
         """
         if self.rank == 0:
             self.launch = secrets.token_hex(8)
-            self.folder.mkdir(parents=True)
+            with write_errors(self.folder):
+                self.folder.mkdir(parents=True)
             _remove_leftovers(self._folder.parent)
             self._hold_lock()
             _write_json(self._folder / "launch.json", {"launch": self.launch})
@@ -113,7 +115,6 @@ class LaunchedProcess:
         try:
             if error is not None:
                 self._own.error = str(self._failure_of(error))
-                self._folder.mkdir(parents=True, exist_ok=True)
                 if self.rank == 0:  # others may not have joined yet
                     _write_json(self._folder / "failed.json", self._own.error)
                 if not self.launch:
@@ -122,7 +123,7 @@ class LaunchedProcess:
             self._publish()
             if error is None and self.rank == 0:
                 self._remove_folder()
-        except OSError as failure:
+        except (OSError, ResultError) as failure:
             _LOGGER.warning("cannot report the end of this process to the other processes: %s", failure)
         finally:
             if self._lock is not None:
@@ -137,11 +138,8 @@ class LaunchedProcess:
     def claim(self, scope: str, order: Sequence[int]) -> Iterator[int]:
         """See `Processes.claim`."""
         for index in order:
-            try:
-                os.close(os.open(self.folder / f"claim {scope} {index}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            except FileExistsError:
-                continue
-            yield index
+            if _create(self.folder / f"claim {scope} {index}"):
+                yield index
 
     def report(self, done: int, failed: int, at: str) -> None:
         """See `Processes.report`."""
@@ -184,7 +182,7 @@ class LaunchedProcess:
 
     def _find_launch(self) -> None:
         """Find the launch id of the main process, if it is alive; the file may be left over from an earlier launch."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # or one that another version has left
             launch = json.loads((self._folder / "launch.json").read_text())["launch"]
             if _is_held(self._folder / launch / "0.lock"):
                 self.launch = launch
@@ -210,6 +208,8 @@ class LaunchedProcess:
             return _State(**json.loads((self.folder / f"{rank}.json").read_text()))
         except FileNotFoundError:
             return None
+        except (OSError, ValueError, TypeError):  # a shared file system may fail for a moment
+            return self._states[rank]
 
     def _check_others(self) -> list[_State | None]:
         """Read the states of all processes.
@@ -351,6 +351,17 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
+def _create(path: Path) -> bool:
+    """Whether this process, and no other, has created the file."""
+    with write_errors(path):
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return False
+    return True
+
+
 def _write_json(path: Path, content: Any) -> None:
-    with atomic_file(path, sync=False) as temporary:  # of no use once the machine has crashed
+    # no wait for the disk: the file is of no use once the machine has crashed
+    with write_errors(path), atomic_file(path, sync=False) as temporary:
         temporary.write_text(json.dumps(content))

@@ -143,7 +143,7 @@ def test_a_device_and_a_dtype_are_for_every_model_that_takes_them(place: Path, m
 def test_a_folder_that_names_no_model_asks_for_a_name(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opens2v_hf.evaluation.videos.model_name", lambda place: None)
+    monkeypatch.setattr("opens2v_hf.evaluation.videos.model_name", lambda path: None)
     with pytest.raises(ArgumentError, match=r"folder .*videos; give `name=`"):
         score(place)
     assert score(place, name="alpha").model == "alpha"

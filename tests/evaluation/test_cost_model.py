@@ -9,17 +9,15 @@ from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation import cost_constants as c
-from opens2v_hf.evaluation.cost_model import (
+from opens2v_hf.evaluation.cost_formulas import (
     VideoShape,
-    estimate,
     generation_flops,
     gmescore_flops,
-    gpu_named,
     judge_tokens,
-    memory_gb,
     motion_smoothness_flops,
     nexusscore_flops,
 )
+from opens2v_hf.evaluation.cost_model import estimate, gpu_named, memory_gb
 from opens2v_hf.evaluation.timings import Timings, measured_seconds
 from opens2v_hf.generators import Recipe
 from opens2v_hf.metrics.registry import METRICS
@@ -81,7 +79,7 @@ def test_the_judge():
     assert made.service_dollars == pytest.approx(180 * (14340 * 2.5e-6 + 15 * 10e-6))
     local = estimate("open-domain", "h100", metrics=["naturalscore"], judge="org/judge")
     assert local.service_dollars == 0
-    assert local.parts[1].place == "gpu"
+    assert local.parts[1].resource == "gpu"
     assert local.memory_keep_gb == pytest.approx(16.6 + 4)
 
 
@@ -106,21 +104,21 @@ def test_memory_with_all_models_and_with_one_group_at_a_time():
 def test_names_of_gpus():
     assert gpu_named("NVIDIA H100 80GB HBM3").name == "h100"
     assert (gpu_named("a10g-large").name, gpu_named("l40sx4").name, gpu_named("l4x1").name) == ("a10g", "l40s", "l4")
-    with pytest.raises(ArgumentError, match="no figures are known of the GPU 'voodoo2'"):
+    with pytest.raises(ArgumentError, match=r"the GPU must be one of .*got 'voodoo2'"):
         gpu_named("voodoo2")
 
 
 def test_what_is_not_known_is_said(capsys):
     assert main(["doctor", "--estimate", "--gpu", "h100", "--model", "org/new", "--metrics", "gmescore"]) == 0
     printed = capsys.readouterr().out
-    assert "not known" in printed
-    assert "without generation, which nobody knows" in printed
+    assert "unknown" in next(line for line in printed.splitlines() if line.startswith("generation"))
+    assert "without generation (unknown)" in printed
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--gpu", "voodoo2"], "no figures are known"),
+        (["--gpu", "voodoo2"], "the GPU must be one of"),
         (["--gpu", "h100", "--metrics", "beauty"], "no metric 'beauty'"),
         (["--gpu", "h100", "--frames", "0"], "num_frames must be"),
         (["--gpu", "h100", "--cores", "0"], "cores must be"),
@@ -184,7 +182,7 @@ def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path
     }
     (tmp_path / "file").write_text("")
     second.save(tmp_path / "file")
-    assert "the seconds of this run are not kept" in capsys.readouterr().err
+    assert "the seconds of this run are not saved" in capsys.readouterr().err
     (tmp_path / "timings.json").write_text('{"gmescore": {"seconds": "many"}')
     second.save(tmp_path)
     assert json.loads((tmp_path / "timings.json").read_text())["gmescore"]["num_videos"] == 1

@@ -139,7 +139,7 @@ def test_the_full_set_can_be_asked_for_after_a_part_of_it(videos: Path, out: Pat
 def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: Path) -> None:
     out.mkdir()
     (out / f"{SPLIT}.json").write_text("mine")
-    with pytest.raises(ArgumentError, match="no journal is beside it"):
+    with pytest.raises(ArgumentError, match="without a journal"):
         score(videos, out)
     assert (out / f"{SPLIT}.json").read_text() == "mine"
     score(videos, out, overwrite=True)
@@ -307,7 +307,7 @@ def test_a_video_that_never_comes_to_rest_is_listed(videos: Path, out: Path) -> 
                 file.write(b"\0")
 
     found = score(videos, out, hook=write)
-    assert "was changed 3 times while it was scored" in failed(found)["singleobj_1", "gmescore"]
+    assert "was changed 3 times" in failed(found)["singleobj_1", "gmescore"]
     assert sum(times for (id_, _), times in logged(videos).items() if id_ == "singleobj_1") == 3
 
 
@@ -503,7 +503,7 @@ def test_what_a_file_held_for_a_moment_is_never_scored_under_its_digest(
         assert set(logged(videos).values()) == {1}
     else:
         reason = failed(found)["humanobj_1", "gmescore"]
-        assert "was changed 3 times while it was scored" in reason
+        assert "was changed 3 times" in reason
     disturbing.clear()
     score(videos, out)
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")

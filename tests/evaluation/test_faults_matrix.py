@@ -81,7 +81,7 @@ def test_a_number_of_scenes_that_cannot_be(count, capsys):
     with pytest.raises(ArgumentError, match=f"got {count}"):
         fault_matrix(count)
     assert main(["faults", "--scenes", str(count)]) == 2
-    assert "number of scenes must be 1 to 10000" in capsys.readouterr().err
+    assert "number of scenes must be from 1 to 10000" in capsys.readouterr().err
 
 
 def test_what_each_metric_is_given_of_a_scene():

@@ -131,7 +131,7 @@ def test_a_refusal_to_replace_a_result_comes_before_the_videos(benchmark, tmp_pa
     [
         ({}, "either the videos .* or `model=`.*neither"),
         ({"videos": "x", "model": stripes}, "got both"),
-        ({"videos": "x", "seed": 3}, "seed is for making videos"),
+        ({"videos": "x", "seed": 3}, "seed must not be given with videos"),
         ({"model": stripes}, "give `out=`"),
     ],
 )

@@ -15,7 +15,7 @@ ASKED = {"model": "mine", "source": "videos", "metrics": ["gmescore"], "known_me
 
 def test_a_refused_run_leaves_nothing_behind(tmp_path: Path) -> None:
     make_result("other").save(tmp_path / "open-domain.json")
-    with pytest.raises(ArgumentError, match="no journal is beside it"), Output(tmp_path, "open-domain").held(**ASKED):
+    with pytest.raises(ArgumentError, match="without a journal"), Output(tmp_path, "open-domain").held(**ASKED):
         pytest.fail("it went on")
     assert [path.name for path in tmp_path.iterdir()] == ["open-domain.json"]
 

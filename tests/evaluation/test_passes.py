@@ -52,7 +52,7 @@ def test_each_group_gets_its_own_models_and_options(tmp_path: Path, monkeypatch:
 def test_what_cannot_be_asked_for_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
     write_eval(tmp_path, per_category=1)
     split = open_split("open-domain", data_dir=str(tmp_path))
-    with pytest.raises(ArgumentError, match="memory is one of keep, low"):
+    with pytest.raises(ArgumentError, match="memory must be one of keep, low"):
         plan_passes(["gmescore"], split, memory="some")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="no option colour"):
         plan_passes(["gmescore", "naturalscore"], split, options={"naturalscore": {"colour": 1}}, memory="low")
