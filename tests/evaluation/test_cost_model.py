@@ -1,10 +1,14 @@
 """The estimate of a run, by calculation."""
 
+import itertools
 import json
+from time import thread_time
 
 import pytest
+from helpers.videos import encode, numbered_frames
 
 import opens2v_hf
+from opens2v_hf._util.threads import in_order
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
@@ -18,10 +22,12 @@ from opens2v_hf.evaluation.cost_formulas import (
     nexusscore_flops,
 )
 from opens2v_hf.evaluation.cost_model import estimate, gpu_named, memory_gb
-from opens2v_hf.evaluation.timings import Timings, measured_seconds
+from opens2v_hf.evaluation.timings import TimedClip, Timings, measured_seconds
 from opens2v_hf.generators import Recipe
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.roles import ROLES
+from opens2v_hf.video.clip import Clip
+from opens2v_hf.video.sampling import linspace
 
 HD = VideoShape(121, 1280, 720)
 
@@ -188,8 +194,57 @@ def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path
     assert json.loads((tmp_path / "timings.json").read_text())["gmescore"]["num_videos"] == 1
 
 
-def test_what_raises_is_no_measurement():
+@pytest.fixture
+def clip(tmp_path):
+    return TimedClip(encode(tmp_path / "video.mp4", numbered_frames(9)), rules=[linspace(3)])
+
+
+def test_what_raises_is_no_measurement(clip):
     timings = Timings()
-    with pytest.raises(ZeroDivisionError), timings.measure("gmescore"):
+    with pytest.raises(ZeroDivisionError), timings.measure("gmescore", clip, of_core=False):
         1 / 0  # noqa: B018
     assert timings.format() == ""
+
+
+def test_decoding_does_not_count_for_the_metric(clip, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("opens2v_hf.evaluation.timings.perf_counter", lambda: clock[0])
+
+    def slow_frames(self):
+        for number in range(3):
+            clock[0] += 2.0
+            yield number
+
+    monkeypatch.setattr(Clip, "stream", slow_frames)
+    timings = Timings()
+    with timings.measure("gmescore", clip, of_core=False):
+        for _ in clip.stream():
+            clock[0] += 0.5
+    assert clip.wall_s == 6.0
+    assert timings.seconds_a_video == {"gmescore": 1.5}
+
+
+def test_metrics_without_a_model_are_measured_in_seconds_of_one_core(clip, monkeypatch):
+    monkeypatch.setattr("opens2v_hf.evaluation.timings.perf_counter", itertools.count(step=100).__next__)
+
+    def work(item):
+        begin = thread_time()
+        while thread_time() - begin < 0.02:
+            pass
+
+    timings = Timings()
+    with timings.measure("motion_amplitude", clip, of_core=True):
+        list(in_order(work, range(4), threads=2))
+    assert 0.08 <= timings.seconds_a_video["motion_amplitude"] < 10
+
+
+def test_a_video_is_decoded_once_for_several_metrics(tmp_path):
+    write_eval(tmp_path / "benchmark", per_category=1)
+    write_generated(tmp_path / "videos", "perfect", ids=("singleobj_1", "singleface_1"), num_frames=8)
+    names = ["gmescore", "aesthetics"]
+    opens2v_hf.score(
+        tmp_path / "videos", out=tmp_path / "out", data_dir=tmp_path / "benchmark", metrics=names, name="x",
+        metric_models="embedded", num_frames=2,
+    )  # fmt: skip
+    record = json.loads((tmp_path / "out/open-domain.journal/timings.json").read_text())
+    assert {part: sums["num_videos"] for part, sums in record.items()} == dict.fromkeys([*names, "decoding"], 2)

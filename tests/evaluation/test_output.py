@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from helpers.results import make_result
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.evaluation import output
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.jobs.lock import only_run
@@ -18,6 +18,19 @@ def test_a_refused_run_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="without a journal"), Output(tmp_path, "open-domain").held(**ASKED):
         pytest.fail("it went on")
     assert [path.name for path in tmp_path.iterdir()] == ["open-domain.json"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_at_the_path_of_the_result_is_refused_before_the_work(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "open-domain.json").mkdir()
+    output = Output(tmp_path, "open-domain", overwrite=overwrite)
+    with pytest.raises(ArgumentError, match=r"open-domain\.json must be a file"), output.held(**ASKED):
+        pytest.fail("it went on")
+
+
+def test_a_folder_name_that_is_too_long_is_an_error_of_the_user(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="cannot lock"), Output(tmp_path / ("x" * 300), "open-domain").held(**ASKED):
+        pytest.fail("it went on")
 
 
 def test_a_result_that_comes_before_the_lock_is_had_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
+import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from helpers.scoring import score_found
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import JudgeError
+from opens2v_hf.evaluation.output import Output
+from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.models.info import ModelInfo
@@ -141,3 +145,50 @@ def test_the_definition_beside_is_listed_with_its_own_values(folder: Path, sampl
     assert coverage["singleobj_1"] == VideoScore.scored(0.75, "a remark")
     assert coverage["singleobj_2"] == VideoScore.failed("no hats")
     assert result.metric("nexusscore").scores["singleobj_1"].value == 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    path: Path
+
+
+class PictureSize(Brightness):
+    """Number of bytes of the reference picture, which is read while the clip is scored."""
+
+    def __init__(self, read: Callable[[Path], bytes]) -> None:
+        self.read = read
+
+    def score(self, clip: Clip, reference: Picture) -> VideoScore:
+        return VideoScore.scored(len(self.read(reference.path)) / 100)
+
+
+@pytest.mark.parametrize("is_put_back", [False, True])
+def test_a_reference_picture_that_changes_is_never_scored_under_the_old_key(
+    folder: Path, samples: list[EvalSample], tmp_path: Path, is_put_back: bool
+) -> None:
+    picture = tmp_path / "reference.png"
+    picture.write_bytes(b"a" * 20)
+    found = find_videos(str(folder), ["singleobj_1"])
+    calls: list[Path] = []
+
+    def run(read: Callable[[Path], bytes]) -> float | None:
+        tasks = [MetricTask(PictureSize(read), lambda sample: Picture(picture))]
+        run = Run(found, samples, "m", "open-domain", {}, workers=1)
+        output = Output(tmp_path / "out", "open-domain")
+        result = score_passes(run, [MetricPass(("gmescore",), lambda: tasks)], ["gmescore"], output=output)
+        return result.metric("gmescore").scores["singleobj_1"].value
+
+    def read_another_picture_once(path: Path) -> bytes:
+        calls.append(path)
+        if len(calls) > 1:
+            return path.read_bytes()
+        path.write_bytes(b"b" * 40)
+        content = path.read_bytes()
+        if is_put_back:
+            path.write_bytes(b"a" * 20)
+        return content
+
+    assert run(read_another_picture_once) == (0.2 if is_put_back else 0.4)
+    assert len(calls) == 2
+    picture.write_bytes(b"a" * 20)
+    assert run(Path.read_bytes) == 0.2

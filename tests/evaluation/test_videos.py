@@ -33,6 +33,11 @@ def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
     assert found.missing == ("singleobj_2", "faceobj_1")
 
 
+def test_a_folder_name_that_is_too_long_is_an_error_of_the_user() -> None:
+    with pytest.raises(ArgumentError, match="there is no folder x"):
+        find_videos("x" * 300, IDS)
+
+
 def test_two_videos_of_one_sample_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="two videos of singleobj_1"):
         find_videos(str(_touch(tmp_path, "singleobj_1.mp4", "singleobj_1.webm")), IDS)
