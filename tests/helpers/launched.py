@@ -1,6 +1,6 @@
-"""What each of the processes of a launch does in the tests of sharing work: `launched.py FOLDER`.
+"""Work of each process of a launch in the tests of sharing work: `launched.py FOLDER`.
 
-Reads the jobs from FOLDER/jobs.json and writes what came of each, and what this process loaded and scored, to
+Reads the jobs from FOLDER/jobs.json, and writes the outcome of each, and what this process loaded and scored, to
 FOLDER/<rank>.json.
 """
 
@@ -20,6 +20,7 @@ import opens2v_hf
 from opens2v_hf.cli import main as command_line
 from opens2v_hf.errors import ModelError, OpenS2VError
 from opens2v_hf.metrics.gmescore import GmeScore
+from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
 from opens2v_hf.models.gme import GmeEmbedder
 
 
@@ -27,14 +28,15 @@ def run(folder: Path) -> None:
     jobs = json.loads((folder / "jobs.json").read_text())
     rank = int(os.environ["RANK"])
     loaded, scored = count_calls()
-    gmescore = evaluate.load(jobs["module"])
+    gmescore, composite = evaluate.load(jobs["module"]), evaluate.load("opens2v_eval")
     report: dict[str, Any] = {}
 
-    def compute(job: str, prompts: list[str], **changed: Any) -> None:
+    def compute(job: str, prompts: list[str], module: Any = gmescore, **changed: Any) -> None:
         start = len(scored)
-        arguments = {"predictions": jobs["videos"], "references": prompts, **jobs["arguments"], **changed}
+        given = jobs["arguments"] if module is gmescore else {}
+        arguments = {"predictions": jobs["videos"], "references": prompts, **given, **changed}
         try:
-            report[job] = {"answer": gmescore.compute(**arguments)}
+            report[job] = {"answer": module.compute(**arguments)}
         except OpenS2VError as error:
             report[job] = {"error": f"{type(error).__name__}: {error}"}
         report[job]["scored"] = scored[start:]
@@ -44,6 +46,7 @@ def run(folder: Path) -> None:
     compute("raises", [*jobs["prompts"][:-1], "trip"])
     compute("differs", [f"{prompt} {rank}" for prompt in jobs["prompts"]])
     compute("alone", jobs["prompts"][:1], predictions=jobs["videos"][:1], distributed=False)
+    compute("composite", jobs["prompts"], composite, metrics=["motion_amplitude"])
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -58,7 +61,7 @@ def count_calls() -> tuple[list[str], list[str]]:
     """Names of models as they are loaded and of videos as they are scored; the prompt "trip" raises."""
     loaded: list[str] = []
     scored: list[str] = []
-    load, score = GmeEmbedder.from_pretrained.__func__, GmeScore.score
+    load, score, amplitude = GmeEmbedder.from_pretrained.__func__, GmeScore.score, MotionAmplitude.score
 
     def counted_load(cls: type, model: Any, **arguments: Any) -> Any:
         loaded.append(str(model))
@@ -70,8 +73,13 @@ def count_calls() -> tuple[list[str], list[str]]:
             raise ModelError("the weights are gone")
         return score(self, clip, reference)
 
+    def counted_amplitude(self: MotionAmplitude, clip: Any, reference: Any = None) -> Any:
+        scored.append(Path(clip.name).name)
+        return amplitude(self, clip, reference)
+
     GmeEmbedder.from_pretrained = classmethod(counted_load)  # type: ignore[method-assign, assignment]
     GmeScore.score = counted_score  # type: ignore[method-assign]
+    MotionAmplitude.score = counted_amplitude  # type: ignore[method-assign]
     return loaded, scored
 
 

@@ -1,4 +1,4 @@
-"""Work shared by real processes: launched by accelerate, and left to themselves."""
+"""Work shared by real processes, launched by accelerate and without a launcher."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 from helpers.videos import encode, numbered_frames
 
+from opens2v_hf.cli import main
+from opens2v_hf.data.benchmark.given_sample import given_samples
+from opens2v_hf.evaluation.composite import score_composite
 from opens2v_hf.metrics.base import score_many
 from opens2v_hf.metrics.gmescore import GmeScore
+from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
 from opens2v_hf.models.gme import GmeEmbedder
 
 pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
@@ -49,8 +53,8 @@ def videos(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def alone(model, videos) -> dict[str, Any]:
-    """What one process says."""
+def single(model, videos) -> dict[str, Any]:
+    """The answer of a single process."""
     metric = GmeScore(GmeEmbedder.from_pretrained(model, device="cpu"), num_frames=4)
     return score_many(metric, videos, PROMPTS, details=True)
 
@@ -62,7 +66,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory, model, videos) -> list[dict[str, Any]]:
-    """What both processes of one launch report, and its output."""
+    """The reports of both processes of one launch, with its standard error and its result."""
     folder = tmp_path_factory.mktemp("launch")
     own = folder / "own"
     own.mkdir()
@@ -90,16 +94,16 @@ def reports(tmp_path_factory, model, videos) -> list[dict[str, Any]]:
     return found
 
 
-def test_both_processes_get_what_one_would_say(reports, alone):
+def test_both_processes_get_the_answer_of_a_single_one(reports, single):
     for report in reports:
         answer = report["all"]["answer"]
-        assert answer["scores"] == pytest.approx(alone["scores"], abs=1e-6)
-        assert answer["gmescore"] == pytest.approx(alone["gmescore"], abs=1e-6)
+        assert answer["scores"] == pytest.approx(single["scores"], abs=1e-6)
+        assert answer["gmescore"] == pytest.approx(single["gmescore"], abs=1e-6)
         assert [details["frame_indices"] for details in answer["details"]] == [
-            details["frame_indices"] for details in alone["details"]
+            details["frame_indices"] for details in single["details"]
         ]
-        same = set(alone) - {"scores", "gmescore", "details", "summary"}
-        assert {key: answer[key] for key in same} == {key: alone[key] for key in same}
+        same = set(single) - {"scores", "gmescore", "details", "summary"}
+        assert {key: answer[key] for key in same} == {key: single[key] for key in same}
     assert reports[0]["all"]["answer"] == reports[1]["all"]["answer"]
 
 
@@ -110,9 +114,17 @@ def test_every_video_is_scored_once_and_the_model_loaded_once_a_process(reports)
     assert [len(report["loaded"]) for report in reports] == [2, 2]
 
 
-def test_a_process_may_have_nothing_to_do(reports, alone):
+def test_the_composite_module_shares_the_videos(reports, videos):
+    parts = [report["composite"] for report in reports]
+    assert sorted(parts[0]["scored"] + parts[1]["scored"]) == sorted(video.name for video in videos)
+    samples = given_samples(PROMPTS, split="open-domain")
+    single = score_composite([MotionAmplitude()], list(map(str, videos)), samples, distributed=False)
+    assert parts[0]["answer"] == parts[1]["answer"] == json.loads(json.dumps(single))
+
+
+def test_a_process_may_have_nothing_to_do(reports, single):
     assert sorted(report["one"]["scored"] for report in reports) == [[], ["40.mp4"]]
-    assert [report["one"]["answer"]["scores"] for report in reports] == [pytest.approx(alone["scores"][:1])] * 2
+    assert [report["one"]["answer"]["scores"] for report in reports] == [pytest.approx(single["scores"][:1])] * 2
 
 
 def test_an_error_in_one_process_is_raised_in_all_with_its_video(reports):
@@ -128,13 +140,13 @@ def test_different_work_in_each_process_is_refused(reports):
         assert "was given other videos, references or settings" in report["differs"]["error"]
 
 
-def test_each_process_can_compute_for_itself(reports, alone):
+def test_each_process_can_compute_for_itself(reports, single):
     for report in reports:
         assert report["alone"]["scored"] == ["40.mp4"]
-        assert report["alone"]["answer"]["scores"] == pytest.approx(alone["scores"][:1])
+        assert report["alone"]["answer"]["scores"] == pytest.approx(single["scores"][:1])
 
 
-def test_the_main_process_alone_prints_and_writes(reports):
+def test_only_the_main_process_prints_and_writes(reports):
     assert [report["command"]["code"] for report in reports] == [0, 0]
     assert "gmescore" in reports[0]["command"]["printed"].lower()
     assert reports[1]["command"]["printed"] == ""
@@ -143,19 +155,21 @@ def test_the_main_process_alone_prints_and_writes(reports):
     assert lines.count("own, open-domain: 4 of 4 scored, 0 taken from the journal") == 1
 
 
-def test_a_killed_process_ends_the_run(model, tmp_path):
+def test_a_killed_process_ends_the_run(tmp_path, capsys):
     videos = tmp_path / "videos"
     videos.mkdir()
     content = encode(tmp_path / "long.mp4", numbered_frames(600)).read_bytes()
     for id_ in OPEN_IDS:
         (videos / f"{id_}.mp4").write_bytes(content)
     words = [
-        "-m", "opens2v_hf", "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
-        "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "600", "--out", str(tmp_path / "out"),
+        "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
+        "--metrics", "motion_amplitude", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     output = tmp_path / "said.txt"
     with output.open("w") as stderr:
-        launched = subprocess.Popen([*LAUNCH, *words], env=environment(), stderr=stderr, start_new_session=True)
+        launched = subprocess.Popen(
+            [*LAUNCH, "-m", "opens2v_hf", *words], env=environment(), stderr=stderr, start_new_session=True
+        )
     watchdog = threading.Timer(600, os.killpg, (launched.pid, signal.SIGKILL))
     watchdog.start()
     try:
@@ -177,13 +191,12 @@ def test_a_killed_process_ends_the_run(model, tmp_path):
     assert not (tmp_path / "out" / "open-domain.json").exists()
     kept = num_kept(tmp_path / "out")
     assert 1 <= kept < 4
-    alone = subprocess.run([sys.executable, *words], env=environment(), capture_output=True, text=True, check=False)
-    assert alone.returncode == 0, alone.stderr[-4000:]
-    assert f", open-domain: 4 of 4 scored, {kept} taken from the journal" in alone.stderr
+    assert main(words) == 0
+    assert f", open-domain: 4 of 4 scored, {kept} taken from the journal" in capsys.readouterr().err
 
 
 def num_kept(out: Path) -> int:
-    return sum(path.read_text().count('"metric":"gmescore"') for path in out.glob("**/*.jsonl"))
+    return sum(path.read_text().count('"metric":"motion_amplitude"') for path in out.glob("**/*.jsonl"))
 
 
 def process_of_rank(launcher: int, rank: str) -> psutil.Process:
@@ -192,7 +205,7 @@ def process_of_rank(launcher: int, rank: str) -> psutil.Process:
     )
 
 
-def test_without_a_launcher_the_others_notice(tmp_path):
+def test_without_a_launcher_a_failure_is_reported_by_all_processes(tmp_path):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
@@ -212,14 +225,14 @@ def test_without_a_launcher_the_others_notice(tmp_path):
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0, -signal.SIGKILL, -signal.SIGKILL], said
-    told = json.loads((tmp_path / "told.json").read_text())
+    found = json.loads((tmp_path / "found.json").read_text())
     late = [json.loads((tmp_path / f"late {rank}.json").read_text()) for rank in range(3)]
     assert late[1]["message"] == late[2]["message"] == late[0]["message"]
     assert late[0]["message"].startswith("process 0 of 3 failed at a: ArgumentError: a cannot be used")
-    assert told["large"]["same"]
-    assert told["stuck"]["message"].startswith("process 1 of 3 hangs at ")
-    assert told["killed_when_done"]["found"] == ["a", "b", "c"]  # nothing was lost with it
-    assert told["killed"]["message"].startswith("process 1 of 3 died at ")
-    assert "process 1 of 3 has not joined the work within" in told["absent"]["message"]
-    assert "distributed=False" in told["absent"]["message"]
+    assert found["large"]["same"]
+    assert found["stuck"]["message"].startswith("process 1 of 3 hangs at ")
+    assert found["killed_when_done"]["found"] == ["a", "b", "c"]  # its records are complete
+    assert found["killed"]["message"].startswith("process 1 of 3 died at ")
+    assert "process 1 of 3 has not joined the work within" in found["absent"]["message"]
+    assert "distributed=False" in found["absent"]["message"]
     assert "of 3 has not joined the work yet" in said[0]
