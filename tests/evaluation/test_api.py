@@ -30,10 +30,10 @@ def score(place: Path, videos: Any = None, **arguments: Any) -> RunResult:
 
 
 @pytest.mark.parametrize("name", ["bell\x07", "two\nlines", "turned \u202e round", "half \ud800", " ", "x" * 1001, 5])
-def test_a_name_that_no_result_can_have_is_refused_before_anything_is_scored(
-    place: Path, tmp_path: Path, name: Any
-) -> None:
-    with pytest.raises(ArgumentError, match="the model's name is a string of at most 1000 printable characters"):
+def test_a_model_name_with_line_breaks_is_refused_before_scoring(place: Path, tmp_path: Path, name: Any) -> None:
+    with pytest.raises(
+        ArgumentError, match="the name of the model must be a string of at most 1000 printable characters"
+    ):
         score(place, name=name, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -67,12 +67,12 @@ def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path
         ({"options": ["motion_amplitude"]}, "options is a mapping of metric to its options"),
         ({"options": {"gmescore": {}}}, "not among the metrics asked for"),
         ({"metric_models": "gme"}, "'embedded' or a mapping"),
-        ({"metrics": ["gmescore"], "metric_models": {"embedder": None}}, "the model of 'embedder' is named"),
-        ({"metrics": ["gmescore"], "metric_models": {"embedder": "a\nb"}}, "the name of a model is"),
-        ({"metrics": ["gmescore"], "metric_models": {"embedder": ModelChoice("a\x07")}}, "the name of a model is"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": None}}, "the model of 'embedder' must be a name"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": "a\nb"}}, "the name of a model must be"),
+        ({"metrics": ["gmescore"], "metric_models": {"embedder": ModelChoice("a\x07")}}, "the name of a model must be"),
     ],
 )
-def test_arguments_that_are_none(place: Path, arguments: dict[str, Any], message: str) -> None:
+def test_arguments_of_a_wrong_type_are_refused(place: Path, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         score(place, **arguments)
 
@@ -91,7 +91,7 @@ def test_an_undecodable_folder_is_read_like_any_other(place: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), "60", True])
-def test_the_time_for_a_video_is_a_number_above_0(seconds):
+def test_the_time_limit_of_a_video_must_be_positive(seconds):
     with pytest.raises(ArgumentError, match="above 0"):
         Limits.for_videos(seconds)
     assert Limits.for_videos(90).group_s == 90
@@ -101,15 +101,15 @@ def test_the_time_for_a_video_is_a_number_above_0(seconds):
     ("arguments", "message"),
     [
         ({"resume": "always"}, r"resume must be one of auto, retry-failed, never \(got 'always'\)"),
-        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"limit": 0}, "limit must be a whole number of at least 1"),
         ({"ids": ["singleobj_9"]}, "no sample 'singleobj_9'"),
-        ({"ids": ["faceobj_1"]}, "none of the 1 samples that are asked for .* has a video"),
+        ({"ids": ["faceobj_1"]}, "none of the 1 selected samples .* has a video"),
         ({"category": "singleobject"}, "no category 'singleobject'; did you mean"),
         ({"num_frames": 0}, "num_frames must be a whole number from 1"),
         ({"options": {"motion_amplitude": {"variant": 3}}}, "motion_amplitude's variant must be a text"),
     ],
 )
-def test_values_that_cannot_be_used(place: Path, arguments: dict[str, Any], message: str) -> None:
+def test_wrong_values_are_refused(place: Path, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         score(place, **arguments)
 

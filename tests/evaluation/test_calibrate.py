@@ -51,7 +51,7 @@ def test_half_precision_is_compared_with_float32(capsys: pytest.CaptureFixture[s
     assert (full["state"], half["state"]) == ("known", "known")
 
 
-def test_another_number_is_named(
+def test_a_number_that_differs_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def change(record: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def test_another_number_is_named(
     assert "0.25 from the value on CPU" in said
 
 
-def test_inputs_that_are_drawn_otherwise_are_compared_with_nothing(
+def test_other_golden_inputs_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table(tmp_path, monkeypatch, lambda record: record.update(inputs_sha256="0" * 64))
@@ -75,7 +75,7 @@ def test_inputs_that_are_drawn_otherwise_are_compared_with_nothing(
     assert "motion_amplitude    float32   unknown" in said
 
 
-def test_every_released_model_has_a_slot() -> None:
+def test_every_released_model_has_a_row() -> None:
     _, rows = known_numbers()
     filled = {row.metric for row in rows if row.values}
     assert filled == set(DEFAULT_METRICS), "by the embedded models"
@@ -88,7 +88,7 @@ def test_every_released_model_has_a_slot() -> None:
     assert any(row.models == {"judge": judge.model} and row.revisions == {"judge": judge.revision} for row in slots)
 
 
-def test_states() -> None:
+def test_the_state_of_a_verdict() -> None:
     measured = Measured("gmescore", "float32", {}, {}, "cpu", {"humanobj_1": 0.5})
     known = Known("gmescore", {}, {}, "float32", "x", {}, {"humanobj_1": 0.4}, 0.1 + 1e-9)
     assert Verdict(measured, known, 0.1, None).state == "known"
@@ -100,11 +100,13 @@ def test_states() -> None:
     ("words", "said", "code"),
     [
         (("--metrics", "beauty"), "there is no metric 'beauty'", 2),
-        ((*CHEAP, "--precision", "int8"), "precisions must be of float16, bfloat16", 2),
+        ((*CHEAP, "--precision", "int8"), "precisions must be among float16, bfloat16", 2),
         (("--metrics", "gmescore", "--embedder", "no/such/folder", "--precision", "none"), "neither a folder", 1),
     ],
 )
-def test_wrong_use(words: tuple[str, ...], said: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_refused(
+    words: tuple[str, ...], said: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["calibrate", *words]) == code
     printed = capsys.readouterr()
     assert said in printed.out + printed.err

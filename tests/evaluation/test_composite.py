@@ -92,7 +92,7 @@ def test_weights_and_columns_are_those_of_split_and_version(columns, videos):
     assert run(*arguments, version="v1.0")["opens2v_eval"] == pytest.approx(old)
 
 
-def test_the_rules_of_the_benchmark_say_what_applies(columns, videos):
+def test_the_rules_of_the_benchmark_decide_which_columns_apply(columns, videos):
     result = run(columns, videos, [record("singleface_1"), record("singleobj_1", "Cup")])
     assert result["columns"]["nexusscore"]["statuses"] == ["not_applicable", "scored"]
     assert result["columns"]["facesim_cur"]["statuses"] == ["scored", "not_applicable"]
@@ -100,7 +100,7 @@ def test_the_rules_of_the_benchmark_say_what_applies(columns, videos):
     assert result["columns"]["gmescore"]["statuses"] == ["scored", "scored"]
 
 
-def test_every_column_gets_what_its_own_metric_takes(videos):
+def test_every_metric_gets_its_own_reference(videos):
     metrics = [Constant("gmescore"), Constant("nexusscore"), Constant("naturalscore")]
     run(metrics, videos[:1], [record("humanobj_3")])
     gme, nexus, natural = (metric.seen[0] for metric in metrics)
@@ -109,7 +109,7 @@ def test_every_column_gets_what_its_own_metric_takes(videos):
     assert natural is None
 
 
-def test_the_definition_beside_a_column_is_told_and_the_scorecard_takes_the_released_one(videos):
+def test_a_companion_has_its_own_column_and_the_scorecard_uses_the_released_variant(videos):
     for variant, other in (("released", "magnitude"), ("magnitude", "released")):
         metric = MotionAmplitude(variant=variant)
         result = run([metric], videos[:1], [record("singleobj_1", "Cup")], details=True)
@@ -157,7 +157,7 @@ def test_each_video_is_opened_and_decoded_once(videos, monkeypatch):
     assert [len(found["pair_means"]) for found in result["columns"]["motion_amplitude"]["details"]] == [4, 6]
 
 
-def test_a_video_that_fails_is_counted_and_costs_something_by_strict_scoring(videos, tmp_path):
+def test_a_failed_video_is_counted_and_lowers_the_strict_score(videos, tmp_path):
     given = [videos[0], tmp_path / "absent.mp4", b"no video", videos[1]]
     records = [
         record("singleobj_1"),
@@ -191,7 +191,7 @@ def test_only_a_whole_split_with_the_released_models_is_comparable(columns, vide
     assert run(columns, videos[:1], [record("singlehuman_1")])["note"].startswith(EMBEDDED_NOTE)
 
 
-def test_what_cannot_be_used_is_refused_at_once(columns, videos):
+def test_wrong_arguments_are_refused_before_scoring(columns, videos):
     with pytest.raises(ArgumentError, match="1 videos, 0 references"):
         score_composite(columns, videos[:1], [])
     for wrong in ({"split": "other"}, {"version": "v2"}, {"scoring": "kind"}):
@@ -212,7 +212,7 @@ def test_the_columns_of_the_leaderboard_are_the_default():
             metric_names(names, "open-domain")
 
 
-def test_models_are_loaded_once_shared_and_kept():
+def test_models_are_loaded_once_and_shared():
     kept = KeptModels()
     names = ["gmescore", "nexusscore", "aesthetics"]
     options = {"gmescore": {"num_frames": 5}}
@@ -232,7 +232,7 @@ def test_models_are_loaded_once_shared_and_kept():
     assert second.head is aesthetics.head
 
 
-def test_bad_models_are_explained():
+def test_wrong_models_and_options_are_refused():
     kept = KeptModels()
     with pytest.raises(ArgumentError, match="mapping of role to model"):
         load_composite(["gmescore"], kept, models="released")
@@ -244,7 +244,7 @@ def test_bad_models_are_explained():
         load_composite(["gmescore"], kept, models={"embedder": "no-such-folder"})
 
 
-def test_an_endpoint_is_made_anew_each_time_and_gets_its_own_arguments():
+def test_an_endpoint_is_created_for_each_call_with_its_own_arguments():
     kept = KeptModels()
     choice = ModelChoice("openai:some-model", {"base_url": "http://127.0.0.1:9/v1", "api_key": "k", "max_calls": 3})
     metrics = [

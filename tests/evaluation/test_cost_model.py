@@ -89,7 +89,7 @@ def test_the_judge():
     assert local.memory_keep_gb == pytest.approx(16.6 + 4)
 
 
-def test_subjects_are_looked_for_once_for_two_metrics():
+def test_two_metrics_share_one_detection_of_subjects():
     made = {
         part.name: part for part in estimate("single-domain", "h100", metrics=["subject_identity", "copypaste"]).parts
     }
@@ -114,7 +114,7 @@ def test_names_of_gpus():
         gpu_named("voodoo2")
 
 
-def test_what_is_not_known_is_said(capsys):
+def test_unknown_parts_are_named(capsys):
     assert main(["doctor", "--estimate", "--gpu", "h100", "--model", "org/new", "--metrics", "gmescore"]) == 0
     printed = capsys.readouterr().out
     assert "unknown" in next(line for line in printed.splitlines() if line.startswith("generation"))
@@ -131,7 +131,7 @@ def test_what_is_not_known_is_said(capsys):
         (["--gpu", "h100", "--measured", "nowhere"], "there are no timings of a run on open-domain in nowhere"),
     ],
 )
-def test_what_cannot_be_estimated(words, said, capsys):
+def test_wrong_arguments_of_the_estimate_are_refused(words, said, capsys):
     assert main(["doctor", "--estimate", *words]) == 2
     assert said in capsys.readouterr().err
 
@@ -146,7 +146,7 @@ def test_every_metric_and_network_has_figures():
     assert "judge" in ROLES
 
 
-def test_a_run_measures_what_was_estimated_and_corrects_the_estimate(tmp_path, capsys):
+def test_measured_seconds_of_a_run_replace_the_estimate(tmp_path, capsys):
     write_eval(tmp_path / "benchmark", per_category=1)
     write_generated(tmp_path / "videos", "perfect", ids=("singleobj_1", "singleface_1"), num_frames=8)
     common = {"data_dir": tmp_path / "benchmark", "metrics": ["motion_amplitude"], "name": "x"}
@@ -173,7 +173,7 @@ def test_a_run_measures_what_was_estimated_and_corrects_the_estimate(tmp_path, c
     assert shown.endswith("measured")
 
 
-def test_timings_of_two_runs_are_added_and_a_damaged_file_costs_nothing(tmp_path, capsys):
+def test_timings_of_two_runs_are_added_and_a_damaged_file_is_ignored(tmp_path, capsys):
     first = Timings()
     first.add("gmescore", 3.0, 2)
     first.save(tmp_path)
@@ -199,7 +199,7 @@ def clip(tmp_path):
     return TimedClip(encode(tmp_path / "video.mp4", numbered_frames(9)), rules=[linspace(3)])
 
 
-def test_what_raises_is_no_measurement(clip):
+def test_a_block_that_raises_is_not_measured(clip):
     timings = Timings()
     with pytest.raises(ZeroDivisionError), timings.measure("gmescore", clip, of_core=False):
         1 / 0  # noqa: B018

@@ -69,7 +69,7 @@ def value(result: RunResult, metric: str, id_: str) -> float | None:
     return result.metric(metric).scores[id_].value
 
 
-def test_a_broken_video_fails_with_its_reason_and_is_not_tried_again(
+def test_a_broken_video_fails_with_its_reason_and_is_not_retried(
     videos: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = score(videos, out)
@@ -99,7 +99,7 @@ def test_a_broken_video_fails_with_its_reason_and_is_not_tried_again(
         ({"memory": "low"}, set()),
     ],
 )
-def test_only_what_a_change_concerns_is_scored_anew(
+def test_only_scores_with_a_changed_input_are_computed_again(
     videos: Path, out: Path, changed: dict[str, Any], concerned: set[tuple[str, str]]
 ) -> None:
     score(videos, out)
@@ -110,7 +110,7 @@ def test_only_what_a_change_concerns_is_scored_anew(
     assert result_bytes(out) == result_bytes(out.with_name("apart"))
 
 
-def test_a_changed_video_is_scored_anew_by_all_metrics(videos: Path, others: Path, out: Path) -> None:
+def test_a_changed_video_is_scored_again_by_all_metrics(videos: Path, others: Path, out: Path) -> None:
     before = score(videos, out)
     shutil.copy(others / "humanobj_1.mp4", videos)
     clear_log(videos)
@@ -123,7 +123,7 @@ def test_a_changed_video_is_scored_anew_by_all_metrics(videos: Path, others: Pat
     assert set(logged(videos)) == {("singleobj_3", name) for name in RULES}
 
 
-def test_the_full_set_can_be_asked_for_after_a_part_of_it(videos: Path, out: Path) -> None:
+def test_metrics_can_be_added_to_a_run_and_not_removed(videos: Path, out: Path) -> None:
     part = {"gmescore": RULES["gmescore"]}
     score(videos, out, rules=part)
     clear_log(videos)
@@ -136,7 +136,7 @@ def test_the_full_set_can_be_asked_for_after_a_part_of_it(videos: Path, out: Pat
     assert not logged(videos)
 
 
-def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: Path) -> None:
+def test_a_result_that_cannot_be_resumed_is_not_replaced(videos: Path, out: Path) -> None:
     out.mkdir()
     (out / f"{SPLIT}.json").write_text("mine")
     with pytest.raises(ArgumentError, match="without a journal"):
@@ -152,7 +152,7 @@ def test_a_result_that_this_run_does_not_go_on_from_is_kept(videos: Path, out: P
     assert set(logged(videos).values()) == {1}
 
 
-def test_starting_afresh_scores_everything_anew(videos: Path, out: Path) -> None:
+def test_a_fresh_run_scores_everything_again(videos: Path, out: Path) -> None:
     score(videos, out)
     score(videos, out, fresh=True)
     assert logged(videos) == dict.fromkeys(SCORABLE, 2)
@@ -160,7 +160,7 @@ def test_starting_afresh_scores_everything_anew(videos: Path, out: Path) -> None
     assert logged(videos) == dict.fromkeys(SCORABLE, 2)
 
 
-def test_damage_in_the_journal_is_told_and_costs_its_unit(
+def test_a_damaged_line_of_the_journal_is_reported_and_its_score_computed_again(
     videos: Path, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     score(videos, out)
@@ -180,7 +180,7 @@ def test_damage_in_the_journal_is_told_and_costs_its_unit(
 
 
 @pytest.mark.parametrize("room", [700, 2500, 2900, 4000])
-def test_a_full_disk_loses_nothing(
+def test_a_run_resumes_after_a_full_disk(
     videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     score(videos, tmp_path / "undisturbed")
@@ -208,7 +208,7 @@ def test_a_full_disk_loses_nothing(
     assert len(SCORABLE) <= logged(videos).total() <= len(SCORABLE) + 2
 
 
-def test_a_disk_that_is_full_when_the_result_is_written_loses_nothing(videos: Path, out: Path, tmp_path: Path) -> None:
+def test_a_run_resumes_after_the_result_met_a_full_disk(videos: Path, out: Path, tmp_path: Path) -> None:
     score(videos, tmp_path / "undisturbed")
     clear_log(videos)
     job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.0}
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_when_the_result_is_written_loses_nothing(videos: Pa
     assert set(logged(videos).values()) == {1}
 
 
-def test_a_video_deleted_before_its_turn_is_listed_and_scored_when_it_is_back(
+def test_a_video_that_is_deleted_during_the_run_fails_and_is_scored_when_it_is_back(
     videos: Path, pristine: Path, out: Path, tmp_path: Path
 ) -> None:
     score(pristine, tmp_path / "undisturbed", model="cheap")
@@ -242,7 +242,9 @@ def test_a_video_deleted_before_its_turn_is_listed_and_scored_when_it_is_back(
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed").replace(bytes(pristine), bytes(videos))
 
 
-def test_a_video_deleted_while_it_is_opened_is_listed(videos: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_is_deleted_while_it_is_opened_fails(
+    videos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hashed = Source.sha256
 
     def deleted_afterwards(self: Source) -> str:
@@ -259,7 +261,7 @@ def test_a_video_deleted_while_it_is_opened_is_listed(videos: Path, out: Path, m
 
 @pytest.mark.parametrize("by_rename", [True, False])
 @pytest.mark.parametrize("memory", ["keep", "low"])
-def test_a_video_replaced_while_it_is_scored_is_scored_anew(
+def test_a_video_that_is_replaced_while_it_is_scored_is_scored_again(
     videos: Path, others: Path, out: Path, tmp_path: Path, by_rename: bool, memory: str
 ) -> None:
     new = others / "singleobj_3.mp4"
@@ -283,7 +285,7 @@ def test_a_video_replaced_while_it_is_scored_is_scored_anew(
     assert times.total() == len(SCORABLE) + 1
 
 
-def test_a_video_replaced_between_two_passes_is_said_and_mended_by_the_next_run(
+def test_a_video_that_is_replaced_between_two_passes_fails_until_the_next_run(
     videos: Path, others: Path, out: Path, tmp_path: Path
 ) -> None:
     def replace_late(name: str, clip: Clip) -> None:
@@ -300,7 +302,7 @@ def test_a_video_replaced_between_two_passes_is_said_and_mended_by_the_next_run(
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_a_video_that_never_comes_to_rest_is_listed(videos: Path, out: Path) -> None:
+def test_a_video_that_changes_all_the_time_fails(videos: Path, out: Path) -> None:
     def write(name: str, clip: Clip) -> None:
         if "singleobj_1" in clip.name:
             with Path(clip.name).open("ab") as file:
@@ -331,7 +333,7 @@ def test_the_second_of_two_runs_is_refused(videos: Path, out: Path) -> None:
     assert logged(videos) == dict.fromkeys(SCORABLE, 1)
 
 
-def test_what_fails_in_passing_is_tried_again_and_what_does_not_is_not(videos: Path, out: Path) -> None:
+def test_only_transient_errors_are_retried(videos: Path, out: Path) -> None:
     waits: list[float] = []
     failures = {"gmescore": [ConnectionResetError("reset"), TimeoutError("late")], "naturalscore": [ValueError("bug")]}
 
@@ -348,7 +350,7 @@ def test_what_fails_in_passing_is_tried_again_and_what_does_not_is_not(videos: P
     assert "unexpected error (ValueError: bug)" in failed(found)[unit]
 
 
-def test_an_unexpected_error_is_logged_with_its_place_and_not_taken_for_the_last_word(
+def test_an_unexpected_error_is_logged_with_its_traceback_and_retried_by_the_next_run(
     videos: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fault(name: str, clip: Clip) -> None:
@@ -369,7 +371,7 @@ def test_an_unexpected_error_is_logged_with_its_place_and_not_taken_for_the_last
     assert set(logged(videos)) == {(id_, "gmescore") for id_ in IDS if id_ != BROKEN}
 
 
-def test_too_little_memory_is_said_with_what_helps(videos: Path, out: Path) -> None:
+def test_a_memory_error_names_the_remedy(videos: Path, out: Path) -> None:
     def hungry(name: str, clip: Clip) -> None:
         if name == "naturalscore":
             raise MemoryError
@@ -379,7 +381,7 @@ def test_too_little_memory_is_said_with_what_helps(videos: Path, out: Path) -> N
     assert "`memory=low`" in reason
 
 
-def test_a_remote_judge_that_fails_is_asked_again_at_the_end_and_by_the_next_run(videos: Path, out: Path) -> None:
+def test_a_failed_request_to_a_judge_is_retried_at_the_end_and_by_the_next_run(videos: Path, out: Path) -> None:
     remote = {"naturalscore": {"models": (ModelInfo("judge", "openai:some"),)}}
     asked: list[str] = []
 
@@ -400,7 +402,7 @@ def test_a_remote_judge_that_fails_is_asked_again_at_the_end_and_by_the_next_run
     assert len(asked) == 4
 
 
-def test_failures_that_lie_in_a_video_are_tried_again_on_demand(
+def test_failures_caused_by_a_video_are_retried_on_demand(
     videos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score(videos, out)
@@ -435,7 +437,7 @@ def test_metrics_of_a_video_share_one_decode(videos: Path, out: Path, monkeypatc
     assert sorted(decoded) == sorted(f"{id_} {number}" for id_ in IDS if id_ != BROKEN for number in range(4))
 
 
-def test_a_file_name_that_is_no_text_does_no_harm(videos: Path, out: Path) -> None:
+def test_a_file_name_that_is_no_valid_text_is_replaced_in_the_result(videos: Path, out: Path) -> None:
     Path(os.fsdecode(bytes(videos) + b"/\xff.mp4")).write_bytes(b"")
     assert score(videos, out).coverage.unknown == ("?.mp4",)
     assert RunResult.load(out / f"{SPLIT}.json").coverage.unknown == ("?.mp4",)
@@ -468,7 +470,7 @@ def test_a_file_that_changes_while_it_is_hashed_counts_as_changed(
 
 @pytest.mark.parametrize("max_bytes", [1 << 20, 0])
 @pytest.mark.parametrize("second", ["another video", "no video"])
-def test_what_a_file_held_for_a_moment_is_never_scored_under_its_digest(
+def test_content_that_a_file_has_for_a_moment_is_never_scored_under_its_digest(
     videos: Path, others: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: str, max_bytes: int
 ) -> None:
     """The file is another one whenever a decoder opens it, and itself again whenever somebody looks at it."""
@@ -509,7 +511,7 @@ def test_what_a_file_held_for_a_moment_is_never_scored_under_its_digest(
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_a_file_that_is_read_while_it_is_written_is_scored_when_it_is_whole(
+def test_a_video_that_was_read_before_it_was_complete_is_scored_by_the_next_run(
     videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score(videos, tmp_path / "undisturbed")

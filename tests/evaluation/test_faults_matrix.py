@@ -77,14 +77,14 @@ def test_the_command_prints_a_table(cheap, capsys):
 
 
 @pytest.mark.parametrize("count", [0, -3, 10_001])
-def test_a_number_of_scenes_that_cannot_be(count, capsys):
+def test_a_wrong_number_of_scenes_is_refused(count, capsys):
     with pytest.raises(ArgumentError, match=f"got {count}"):
         fault_matrix(count)
     assert main(["faults", "--scenes", str(count)]) == 2
     assert "number of scenes must be from 1 to 10000" in capsys.readouterr().err
 
 
-def test_what_each_metric_is_given_of_a_scene():
+def test_the_reference_of_each_metric_for_a_scene():
     scene = draw_scene(3, "multihuman", num_subjects=2)
     given = faults._references(scene)
     assert [len(given[name].images) for name in ("facesim_multi", "subject_identity", "nexusscore")] == [2, 2, 2]
@@ -93,7 +93,7 @@ def test_what_each_metric_is_given_of_a_scene():
     assert len(faults._references(draw_scene(4, "humanobj"))["facesim_cur"].images) == 1
 
 
-def test_scenes_are_none_that_a_model_was_trained_on():
+def test_no_embedded_model_was_trained_on_the_scenes():
     from opens2v_hf.data.synthetic.eval_layout import MAX_SAMPLE_SEED, SEEDS_PER_SAMPLE
     from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED
 

@@ -66,7 +66,7 @@ def test_given_videos_have_no_generator(benchmark, tmp_path):
     assert given.generation is None
 
 
-def test_what_could_not_be_made_is_missing_and_no_older_video_takes_its_place(benchmark, tmp_path):
+def test_a_failed_generation_leaves_no_older_video(benchmark, tmp_path):
     score(stripes, benchmark, tmp_path)
 
     def broken(request):
@@ -82,7 +82,7 @@ def test_what_could_not_be_made_is_missing_and_no_older_video_takes_its_place(be
     assert not (tmp_path / "out/videos/singleobj_1.mp4").exists()
 
 
-def test_nothing_made_is_an_error_that_says_why(benchmark, tmp_path):
+def test_an_error_names_the_reason_if_no_video_was_made(benchmark, tmp_path):
     def broken(request):
         raise RuntimeError("no GPU")
 
@@ -90,7 +90,7 @@ def test_nothing_made_is_an_error_that_says_why(benchmark, tmp_path):
         score(broken, benchmark, tmp_path)
 
 
-def test_the_generator_is_let_go_of_before_metrics_are_loaded(benchmark, tmp_path, monkeypatch):
+def test_the_generator_is_released_before_metrics_are_loaded(benchmark, tmp_path, monkeypatch):
     import opens2v_hf.evaluation.scoring as scoring
     import opens2v_hf.generators.diffusers_pipeline as diffusers_pipeline
 
@@ -135,7 +135,7 @@ def test_a_refusal_to_replace_a_result_comes_before_the_videos(benchmark, tmp_pa
         ({"model": stripes}, "give `out=`"),
     ],
 )
-def test_what_is_scored_must_be_clear(arguments, words):
+def test_videos_and_model_exclude_each_other(arguments, words):
     with pytest.raises(ArgumentError, match=words):
         opens2v_hf.score(**arguments)
 
@@ -177,7 +177,7 @@ def generation(**changes) -> Generation:
         ({"prompts_rewritten": ("singleobj_1",)}, "1 videos were made from a rewritten prompt"),
     ],
 )
-def test_what_makes_a_result_one_that_cannot_be_compared(changes, words):
+def test_reasons_why_a_generated_result_is_not_comparable(changes, words):
     result = RunResult("mine", "open-domain", {}, "videos", Coverage(0, 0, (), ()), (), (), generation=generation())
     assert result.comparable
     changed = replace(result, generation=generation(**changes))
@@ -197,7 +197,7 @@ def test_a_rewritten_prompt_and_a_cut_one_are_counted(benchmark, tmp_path):
     assert made.prompts_cut == ("singleface_1", "singleobj_1")
 
 
-def test_facts_that_are_no_json_cost_their_video_only(benchmark, tmp_path):
+def test_facts_that_are_no_json_fail_their_video_only(benchmark, tmp_path):
     def odd(request):
         return Generated(frames=stripes(request), facts={"x": np.float32(1)} if request.id == "singleobj_1" else {})
 

@@ -43,7 +43,7 @@ def statuses(result: RunResult) -> dict[str, Status]:
     return {id_: outcome.status for id_, outcome in result.metric("naturalscore").scores.items()}
 
 
-def test_an_outage_costs_no_score_and_no_second_question(tmp_path: Path, capsys: Any) -> None:
+def test_an_outage_of_the_judge_loses_no_score_and_repeats_no_request(tmp_path: Path, capsys: Any) -> None:
     videos = write_videos(tmp_path / "videos")
     clock = Clock()
 
@@ -79,7 +79,7 @@ def test_an_outage_costs_no_score_and_no_second_question(tmp_path: Path, capsys:
         assert again.metric("naturalscore").scores == scores
 
 
-def test_a_key_that_is_refused_is_not_tried_again_and_again(tmp_path: Path) -> None:
+def test_a_refused_key_is_tried_once(tmp_path: Path) -> None:
     videos = write_videos(tmp_path / "videos")
     with judge_endpoint(fails(401, "bad key")) as endpoint:
         found = score(videos, tmp_path / "out", EndpointJudge("openai:some", base_url=endpoint.base_url, concurrency=1))

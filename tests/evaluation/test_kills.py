@@ -57,7 +57,7 @@ def _some_kill(generator: random.Random) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(3600)
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(
+def test_a_run_killed_at_any_moment_resumes_to_the_same_bytes(
     place: Path, videos: Path, undisturbed: bytes, runs: Runs, request: pytest.FixtureRequest
 ) -> None:
     wanted = request.config.getoption("--kills")
@@ -93,7 +93,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(
     assert in_the_middle > killed / 3  # most kills hit a run that had something to lose
 
 
-def test_the_result_is_the_same_whichever_way_it_was_come_to(place: Path, videos: Path, undisturbed: bytes) -> None:
+def test_the_result_is_the_same_with_low_memory_and_without_output(
+    place: Path, videos: Path, undisturbed: bytes
+) -> None:
     score(videos, place / "low", memory="low")
     assert result_bytes(place / "low") == undisturbed
     score(videos, None).save(place / "unwritten" / "open-domain.json")

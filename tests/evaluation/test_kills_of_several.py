@@ -62,7 +62,7 @@ def together(
     return [process.returncode for process in started], written, said
 
 
-def test_two_are_killed_and_one_or_three_go_on(tmp_path: Path) -> None:
+def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(tmp_path: Path) -> None:
     videos = write_videos(tmp_path / "videos")
     score(videos, tmp_path / "undisturbed")
     undisturbed = result_bytes(tmp_path / "undisturbed")
@@ -111,7 +111,7 @@ def test_two_are_killed_and_one_or_three_go_on(tmp_path: Path) -> None:
     assert not any(outcome["scored"] for outcome in refused)
 
 
-def test_several_machines_meet_in_the_output_folder(tmp_path: Path) -> None:
+def test_processes_on_several_machines_share_the_output_folder(tmp_path: Path) -> None:
     videos = write_videos(tmp_path / "videos")
     score(videos, tmp_path / "undisturbed")
     clear_log(videos)

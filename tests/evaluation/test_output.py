@@ -33,7 +33,9 @@ def test_a_folder_name_that_is_too_long_is_an_error_of_the_user(tmp_path: Path) 
         pytest.fail("it went on")
 
 
-def test_a_result_that_comes_before_the_lock_is_had_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_is_written_before_the_lock_is_held_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another run may finish between a look at the folder and the lock."""
 
     @contextmanager

@@ -54,7 +54,7 @@ def test_the_result_is_the_same_and_models_are_used_by_one_video_at_a_time(
     assert most["flow"] >= 2
 
 
-def test_ctrl_c_ends_all_threads_and_leaves_no_suspicion(videos: Path, undisturbed: bytes, tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_threads_and_suspects_no_video(videos: Path, undisturbed: bytes, tmp_path: Path) -> None:
     out = tmp_path / "out"
     main = threading.get_ident()
 
@@ -73,7 +73,7 @@ def test_ctrl_c_ends_all_threads_and_leaves_no_suspicion(videos: Path, undisturb
 
 
 @pytest.mark.timeout(900)
-def test_runs_that_are_killed_go_on_to_the_same_bytes(videos: Path, tmp_path: Path) -> None:
+def test_killed_runs_of_several_threads_resume_to_the_same_bytes(videos: Path, tmp_path: Path) -> None:
     score(videos, tmp_path / "undisturbed")
     generator = random.Random(5)
     killed = 0
@@ -97,7 +97,7 @@ def test_runs_that_are_killed_go_on_to_the_same_bytes(videos: Path, tmp_path: Pa
     assert killed >= 4
 
 
-def test_a_video_that_ends_the_process_is_told_from_those_that_were_begun_with_it(videos: Path, tmp_path: Path) -> None:
+def test_only_the_video_that_crashed_the_process_is_skipped(videos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.05, "workers": 3}
     job["poison"] = {"how": "abort", "id": "singleobj_3"}

@@ -49,7 +49,7 @@ def test_each_group_gets_its_own_models_and_options(tmp_path: Path, monkeypatch:
     assert [part.names for part in plan_passes(names, split, models=models)] == [tuple(names)]
 
 
-def test_what_cannot_be_asked_for_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_wrong_requests_are_refused_before_models_are_loaded(tmp_path: Path) -> None:
     write_eval(tmp_path, per_category=1)
     split = open_split("open-domain", data_dir=str(tmp_path))
     with pytest.raises(ArgumentError, match="memory must be one of keep, low"):

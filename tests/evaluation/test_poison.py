@@ -45,7 +45,7 @@ def reasons(out: Path) -> set[str]:
         ("kill", signal.SIGKILL, "reading it ends a process by signal 9"),  # as the system does where memory is out
     ],
 )
-def test_what_ended_the_process_twice_is_listed_and_passed(
+def test_a_video_that_ended_the_process_twice_is_skipped(
     videos: Path, tmp_path: Path, runs: Runs, how: str, ends_by: int, words: str
 ) -> None:
     out = tmp_path / "out"
@@ -73,7 +73,7 @@ def test_what_ended_the_process_twice_is_listed_and_passed(
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_what_hangs_is_given_up_and_the_run_goes_on(videos: Path, tmp_path: Path, runs: Runs) -> None:
+def test_a_video_that_hangs_fails_and_the_run_continues(videos: Path, tmp_path: Path, runs: Runs) -> None:
     out = tmp_path / "out"
     job = job_of(videos, out, "hang", limit_s=1.0)
     for _ in range(2):
@@ -89,7 +89,7 @@ def test_what_hangs_is_given_up_and_the_run_goes_on(videos: Path, tmp_path: Path
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_what_eats_memory_fails_and_the_run_goes_on(videos: Path, tmp_path: Path, runs: Runs) -> None:
+def test_a_video_that_exhausts_memory_fails_and_the_run_continues(videos: Path, tmp_path: Path, runs: Runs) -> None:
     out = tmp_path / "out"
     assert runs.run(job_of(videos, out, "memory")) == 0
     for reason in reasons(out):
@@ -99,7 +99,7 @@ def test_what_eats_memory_fails_and_the_run_goes_on(videos: Path, tmp_path: Path
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_being_killed_from_outside_many_times_costs_no_video(videos: Path, tmp_path: Path, runs: Runs) -> None:
+def test_kills_from_outside_skip_no_video(videos: Path, tmp_path: Path, runs: Runs) -> None:
     out = tmp_path / "out"
     job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.0}
     for _ in range(6):
@@ -109,7 +109,7 @@ def test_being_killed_from_outside_many_times_costs_no_video(videos: Path, tmp_p
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
 
 
-def test_being_told_to_stop_many_times_leaves_no_suspicion(videos: Path, tmp_path: Path) -> None:
+def test_interrupts_suspect_no_video(videos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def interrupt(name: str, clip: Any) -> None:

@@ -68,7 +68,7 @@ def _score(found: FoundVideos, samples: list[EvalSample]) -> Any:
     return score_found(found, samples, tasks, model="m", split="open-domain", benchmark={"source": "test"})
 
 
-def test_scores_failures_and_what_does_not_apply_are_kept_apart(folder: Path, samples: list[EvalSample]) -> None:
+def test_scores_and_failures_are_counted_separately(folder: Path, samples: list[EvalSample]) -> None:
     result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
     scores = result.metric("gmescore").scores
     assert list(scores) == ["singleobj_1", "singleface_1", "singleobj_2"]
@@ -79,9 +79,7 @@ def test_scores_failures_and_what_does_not_apply_are_kept_apart(folder: Path, sa
     assert (result.metric("gmescore").summary.num_scored, result.metric("gmescore").summary.num_failed) == (1, 2)
 
 
-def test_a_metric_that_the_benchmark_does_not_define_for_a_sample_is_not_asked(
-    folder: Path, samples: list[EvalSample]
-) -> None:
+def test_a_metric_that_does_not_apply_to_a_sample_is_not_computed(folder: Path, samples: list[EvalSample]) -> None:
     write_video(folder / "singleface_1.mp4", [np.zeros((32, 48, 3), np.uint8)] * 6, 8)
     result = _score(find_videos(str(folder), [sample.id for sample in samples]), samples)
     assert result.metric("nexusscore").scores["singleface_1"].status is Status.NOT_APPLICABLE
@@ -106,7 +104,7 @@ def test_missing_videos_are_counted(folder: Path, samples: list[EvalSample]) -> 
     assert (result.coverage.found, result.coverage.expected) == (2, 3)
 
 
-def test_a_download_that_fails_costs_that_video_only(folder: Path, samples: list[EvalSample]) -> None:
+def test_a_failed_download_fails_that_video_only(folder: Path, samples: list[EvalSample]) -> None:
     found = find_videos(str(folder), [sample.id for sample in samples])
 
     def broken() -> Path:
@@ -136,7 +134,7 @@ class TwoDefinitions(Brightness):
         return other
 
 
-def test_the_definition_beside_is_listed_with_its_own_values(folder: Path, samples: list[EvalSample]) -> None:
+def test_a_companion_is_listed_with_its_own_values(folder: Path, samples: list[EvalSample]) -> None:
     found = find_videos(str(folder), [sample.id for sample in samples])
     tasks = [MetricTask(TwoDefinitions(), lambda sample: sample.prompt)]
     result = score_found(found, samples, tasks, model="m", split="open-domain", benchmark={})

@@ -61,7 +61,7 @@ def test_the_result_is_that_of_the_first_seed_with_the_values_of_the_others(benc
     assert len(set(by_seed.values())) == 3  # else nothing is shown here
 
 
-def test_a_file_keeps_it_and_a_second_run_makes_and_scores_nothing(benchmark, scored, monkeypatch, capsys):
+def test_the_saved_result_has_all_seeds_and_a_second_run_scores_nothing(benchmark, scored, monkeypatch, capsys):
     result, out = scored
     saved = RunResult.load(out / "open-domain.partial.json")
     assert saved.scorecard() == result.scorecard()
@@ -105,7 +105,7 @@ def test_a_file_with_impossible_values_of_other_seeds_is_refused(scored, tmp_pat
         RunResult.load(tmp_path / "x.json")
 
 
-def test_a_result_of_another_model_below_is_found_before_videos_are_made(benchmark, tmp_path):
+def test_a_result_of_another_model_in_a_seed_folder_is_refused_before_videos_are_made(benchmark, tmp_path):
     score(benchmark, tmp_path / "out/seed-1", seed=1, name="another")
     with pytest.raises(ArgumentError, match="is the result of 'another'"):
         score(benchmark, tmp_path / "out", seeds=[0, 1])

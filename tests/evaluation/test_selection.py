@@ -31,7 +31,7 @@ def test_a_limit_takes_from_the_categories_in_turn(samples: tuple[EvalSample, ..
     assert len(Selection(limit=1000).choose(samples, everything)) == len(samples)
 
 
-def test_ids_and_categories_are_those_asked_for(samples: tuple[EvalSample, ...]) -> None:
+def test_ids_and_categories_restrict_the_samples(samples: tuple[EvalSample, ...]) -> None:
     selection = Selection.of(None, "singleobj_2, faceobj_1", None)
     chosen = selection.choose(samples, {"faceobj_1"})
     assert set(_ids(chosen)) == {"singleobj_2", "faceobj_1"}  # one of them has no video, and is missing
@@ -43,16 +43,16 @@ def test_ids_and_categories_are_those_asked_for(samples: tuple[EvalSample, ...])
 @pytest.mark.parametrize(
     ("limit", "ids", "category", "message"),
     [
-        (0, None, None, "limit must be a whole number from 1"),
-        (2.5, None, None, "limit must be a whole number from 1"),
-        (True, None, None, "limit must be a whole number from 1"),
+        (0, None, None, "limit must be a whole number of at least 1"),
+        (2.5, None, None, "limit must be a whole number of at least 1"),
+        (True, None, None, "limit must be a whole number of at least 1"),
         (None, ",", None, "ids must name at least one"),
         (None, "singleobj1", None, "no sample 'singleobj1'; did you mean singleobj_1"),
         (None, None, "single-face", "no category 'single-face'; did you mean singleface"),
-        (None, "singleobj_3", None, "none of the 1 samples that are asked for .* has a video"),
+        (None, "singleobj_3", None, "none of the 1 selected samples .* has a video"),
     ],
 )
-def test_what_cannot_be_chosen(
+def test_wrong_selections_are_refused(
     samples: tuple[EvalSample, ...], limit: object, ids: str | None, category: str | None, message: str
 ) -> None:
     with pytest.raises(ArgumentError, match=message):

@@ -33,7 +33,7 @@ def test_sizes(count: int, height: int, width: int, size: tuple[int, int]) -> No
     assert Image.open(io.BytesIO(strip(_frames(count, height, width)))).size == size
 
 
-def test_written_and_found_beside_the_result(tmp_path: Path) -> None:
+def test_thumbnails_are_written_and_found_next_to_the_result(tmp_path: Path) -> None:
     folder = tmp_path / "open-domain.thumbnails"
     path = write_thumbnail(folder, "singleobj_1", _frames(5))
     assert path.read_bytes() == strip(_frames(5))
@@ -59,8 +59,8 @@ def test_an_id_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
         np.zeros((1, 4, 4, 4), np.uint8),
     ],
 )
-def test_what_is_no_frames_is_refused(frames: np.ndarray) -> None:
-    with pytest.raises(ArgumentError, match="frames are uint8"):
+def test_other_arrays_are_refused(frames: np.ndarray) -> None:
+    with pytest.raises(ArgumentError, match="frames must be uint8"):
         strip(frames)
 
 

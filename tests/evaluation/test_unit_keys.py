@@ -65,11 +65,11 @@ def test_the_same_unit_has_the_same_key() -> None:
         key(with_model(quantization="bitsandbytes")),
     ],
 )
-def test_whatever_decides_the_outcome_changes_the_key(changed: str) -> None:
+def test_every_input_of_the_outcome_changes_the_key(changed: str) -> None:
     assert changed != key()
 
 
-def test_a_folder_counts_with_all_that_its_model_is_set_up_by(tmp_path: Path) -> None:
+def test_a_changed_configuration_of_a_model_folder_changes_the_key(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"rms_norm_eps": 1e-6}')
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     metric = with_model(name=str(tmp_path))
@@ -87,11 +87,11 @@ def test_a_folder_counts_with_all_that_its_model_is_set_up_by(tmp_path: Path) ->
     assert model_folders(with_model(name="embedded", embedded=True)) == {}
 
 
-def test_it_does_not_matter_which_of_several_gpus_computes() -> None:
+def test_the_index_of_a_gpu_does_not_change_the_key() -> None:
     assert key(with_model(device="cuda:1")) == key(with_model(device="cuda")) == key()
 
 
-def test_a_picture_counts_by_its_bytes_and_not_by_its_place(tmp_path: Path) -> None:
+def test_the_key_depends_on_the_bytes_of_a_picture_not_on_its_path(tmp_path: Path) -> None:
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     first.write_bytes(b"one")
     second.write_bytes(b"one")
@@ -108,7 +108,7 @@ def test_a_picture_counts_by_its_bytes_and_not_by_its_place(tmp_path: Path) -> N
         digest_of(reference(tmp_path / "absent.png"))
 
 
-def test_pictures_and_arrays_count_by_their_numbers() -> None:
+def test_the_key_depends_on_the_pixels_and_numbers_of_arrays() -> None:
     grey = np.full((2, 3, 3), 7, np.uint8)
     assert digest_of(Image.fromarray(grey)) == digest_of(Image.fromarray(grey.copy()))
     assert digest_of(Image.fromarray(grey)) != digest_of(Image.fromarray(grey + 1))
@@ -117,10 +117,10 @@ def test_pictures_and_arrays_count_by_their_numbers() -> None:
     assert digest_of({"a": b"x"}) != digest_of({"a": b"y"})
 
 
-def test_what_has_no_content_of_its_own_is_refused() -> None:
+def test_references_of_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="got object"):
         digest_of([object()])
 
 
-def test_a_header_goes_by_bytes_and_versions() -> None:
+def test_the_key_of_a_header_depends_on_bytes_and_versions() -> None:
     assert len({video_key("ab", {}), video_key("cd", {}), video_key("ab", {"av": "14"})}) == 3

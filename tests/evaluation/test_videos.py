@@ -48,7 +48,7 @@ def test_a_folder_without_any_sample_says_how_files_are_named(tmp_path: Path) ->
         find_videos(str(_touch(tmp_path, "a.mp4")), IDS)
 
 
-def test_a_file_and_a_name_that_is_nothing_are_refused(tmp_path: Path) -> None:
+def test_a_file_and_an_unknown_name_are_refused(tmp_path: Path) -> None:
     video = _touch(tmp_path, "singleobj_1.mp4") / "singleobj_1.mp4"
     with pytest.raises(ArgumentError, match="is a file"):
         find_videos(str(video), IDS)
@@ -79,7 +79,7 @@ def _error(folder: Path, **arguments: bool) -> str:
         ("faceobj_1\x1b[2J.mp4", r"faceobj_1\x1b[2J.mp4 looks like faceobj_1 (suffix '\x1b[2J')"),
     ],
 )
-def test_a_name_that_is_nearly_a_samples_is_shown_with_what_to_do(tmp_path: Path, name: str, said: str) -> None:
+def test_near_matches_are_listed_with_the_remedy(tmp_path: Path, name: str, said: str) -> None:
     message = _error(_touch(tmp_path, name))
     assert said in message
     assert "rename or link the files to <id>.mp4" in message
@@ -87,15 +87,15 @@ def test_a_name_that_is_nearly_a_samples_is_shown_with_what_to_do(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["singleobj_12.mp4", "xsingleobj_1.mp4", "00001.mp4"])
-def test_a_name_of_another_number_or_word_is_not_near(tmp_path: Path, name: str) -> None:
+def test_another_number_or_word_is_no_near_match(tmp_path: Path, name: str) -> None:
     message = _error(_touch(tmp_path, name))
     assert "looks like" not in message
     assert f"it holds 1 files: {name}" in message
 
 
-def test_several_seeds_of_a_sample_go_into_folders_of_their_own(tmp_path: Path) -> None:
+def test_several_files_of_one_sample_need_separate_folders(tmp_path: Path) -> None:
     message = _error(_touch(tmp_path, "singleobj_1_seed1.mp4", "singleobj_1_seed2.mp4"))
-    assert "one file of each sample into a folder of its own" in message
+    assert "several files belong to one sample" in message
 
 
 def test_a_sample_of_another_split_is_named(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_subfolders_are_searched_on_request_only(tmp_path: Path) -> None:
         find_videos(str(tmp_path), IDS, recursive=True)
 
 
-def test_near_names_in_subfolders_are_found_too(tmp_path: Path) -> None:
+def test_near_matches_in_subfolders_are_found(tmp_path: Path) -> None:
     (tmp_path / "seed1").mkdir()
     _touch(tmp_path / "seed1", "singleobj_1_0.mp4")
     assert "seed1/singleobj_1_0.mp4 looks like singleobj_1 (suffix '_0', in a subfolder)" in _error(tmp_path)
@@ -136,5 +136,5 @@ def test_near_names_in_subfolders_are_found_too(tmp_path: Path) -> None:
         ("/", None),
     ],
 )
-def test_a_model_is_named_after_the_folder_that_says_something(place: str, name: str | None) -> None:
+def test_a_model_is_named_after_the_last_folder_that_is_not_generic(place: str, name: str | None) -> None:
     assert model_name(place) == name

@@ -85,7 +85,7 @@ class Cheap:
             means=tuple(float(mean) / 3 for mean in means),
             by_index={10: means[0], 2: float(means[-1])},
             none=float("nan"),
-            told=str(reference),
+            reference=str(reference),
         )
 
 

@@ -80,7 +80,7 @@ def test_a_file_cut_off_anywhere_keeps_the_whole_records_before(
     assert not caplog.records
 
 
-def test_damage_anywhere_costs_its_record_and_is_told(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_line_is_skipped_with_a_warning(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = journal.read_bytes()
     line_of = [content[:position].count(b"\n") for position in range(len(content))]
     for position in range(0, len(content), 3):
@@ -96,7 +96,7 @@ def test_damage_anywhere_costs_its_record_and_is_told(journal: Path, caplog: pyt
         assert f"line {hit + 1} is damaged" in caplog.text
 
 
-def test_two_lines_run_into_one_are_both_left_out(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_lines_without_a_break_are_both_skipped(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = journal.read_bytes().split(b"\n")
     journal.write_bytes(b"\n".join([lines[0], lines[1] + b"\0" + lines[2], lines[3], b""]))
     assert read_records(journal) == RECORDS[2:]
@@ -111,7 +111,7 @@ def test_another_format_is_refused(journal: Path) -> None:
         read_records(journal)
 
 
-def test_a_full_disk_is_an_error_that_says_so_and_the_next_record_begins_a_new_file(
+def test_a_full_disk_raises_and_the_next_record_begins_a_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = JournalWriter(tmp_path)
@@ -137,7 +137,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_the_next_record_begins_a_new_f
     assert read_records(second) == RECORDS[1:2]
 
 
-def test_a_limit_on_the_size_of_files_is_met_in_the_same_way(tmp_path: Path) -> None:
+def test_a_limit_on_the_size_of_files_raises_as_a_full_disk_does(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -152,7 +152,7 @@ def test_a_limit_on_the_size_of_files_is_met_in_the_same_way(tmp_path: Path) -> 
     assert read_records(path) == RECORDS[:1]
 
 
-def test_a_folder_that_cannot_be_one_is_an_error(tmp_path: Path) -> None:
+def test_a_journal_folder_below_a_file_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="file"):
         JournalWriter(tmp_path / "file" / "journal").append(RECORDS[0])
@@ -170,6 +170,6 @@ def test_a_value_that_is_no_json_number_is_refused_before_anything_is_written(tm
     assert [record for path in journal_files(tmp_path) for record in read_records(path)] == RECORDS[:2]
 
 
-def test_starting_afresh_forgets_all(journal: Path) -> None:
+def test_remove_files_removes_all_records(journal: Path) -> None:
     remove_files([journal, journal])
     assert journal_files(journal.parent) == []

@@ -28,7 +28,7 @@ def test_the_second_run_is_refused_with_the_first_ones_name(tmp_path: Path) -> N
         assert (tmp_path / "lock").exists()
 
 
-def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -46,7 +46,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         process.communicate()
 
 
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_a_lock_folder_that_cannot_be_created_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot lock"), only_run(tmp_path / "file" / "inside"):
         raise AssertionError("no folder can be made in a file")

@@ -26,7 +26,7 @@ def test_a_plain_value_is_what_json_gives_back(value):
     assert json.dumps(plain(value)) == json.dumps(json.loads(json.dumps(value)))
 
 
-def test_what_json_lacks_has_a_counterpart():
+def test_values_that_json_lacks_are_replaced():
     class Colour(StrEnum):
         RED = "red"
 

@@ -8,7 +8,7 @@ import pytest
 from opens2v_hf.jobs.overlap import Shared, StoppedError, default_workers, overlapped
 
 
-def test_memory_is_bounded_and_something_larger_goes_by_itself():
+def test_memory_is_bounded_and_a_larger_item_runs_alone():
     shared = Shared(max_bytes=10)
     used = most = 0
     lock = threading.Lock()
@@ -30,7 +30,7 @@ def test_memory_is_bounded_and_something_larger_goes_by_itself():
     assert most == 25  # by itself; and else 8 of 10
 
 
-def test_one_at_a_time_uses_a_resource():
+def test_a_resource_is_used_by_one_item_at_a_time():
     shared = Shared()
     inside: list[str] = []
     seen: list[int] = []

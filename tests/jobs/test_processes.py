@@ -14,7 +14,7 @@ from opens2v_hf.jobs.time_limit import Limits
 
 
 @given(st.lists(st.integers(0, 50), max_size=6), st.integers(1, 3))
-def test_who_is_free_takes_the_costliest_and_all_end_near_the_best_there_is(costs, num_processes):
+def test_costliest_first_stays_within_the_bound_of_graham(costs, num_processes):
     busy_until = [0] * num_processes
     for position in costliest_first(costs):
         busy_until[busy_until.index(min(busy_until))] += costs[position]

@@ -98,7 +98,7 @@ def run(*groups: Numbers, folder: Path, **more: Any) -> list[GroupOutcome]:
     return [done[index] for index in range(len(groups))]
 
 
-def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
+def test_finished_units_are_not_done_again(tmp_path: Path) -> None:
     first = Numbers("a", x=1, y=VideoError("broken"))
     (outcome,) = run(first, folder=tmp_path)
     assert outcome.units == {"x": Outcome(1), "y": Outcome(None, "broken")}
@@ -125,7 +125,7 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
         (RecursionError("deep"), Retry.NEXT_RUN, "unexpected error (RecursionError: deep)"),
     ],
 )
-def test_an_error_costs_its_unit_only(tmp_path: Path, error: Exception, retry: Retry, words: str) -> None:
+def test_an_error_fails_its_unit_only(tmp_path: Path, error: Exception, retry: Retry, words: str) -> None:
     (outcome, other) = run(Numbers("a", x=error, y=2), Numbers("b", x=3), folder=tmp_path)
     assert outcome.units["x"].retry is retry
     assert words in outcome.units["x"].reason
@@ -140,7 +140,7 @@ def test_an_error_costs_its_unit_only(tmp_path: Path, error: Exception, retry: R
 
 
 @pytest.mark.parametrize("error", [ArgumentError("wrong"), ResultError("full"), KeyboardInterrupt()])
-def test_what_the_user_did_ends_the_run(tmp_path: Path, error: BaseException) -> None:
+def test_an_error_of_the_caller_ends_the_run(tmp_path: Path, error: BaseException) -> None:
     with pytest.raises(type(error)):
         run(Numbers("a", x=error), folder=tmp_path)
 
@@ -162,7 +162,7 @@ def test_a_group_that_cannot_be_opened_fails_and_is_tried_by_the_next_run(
     assert run(group, folder=tmp_path)[0].units["x"] == Outcome(1)
 
 
-def test_what_requires_a_failed_unit_fails_for_its_reason(tmp_path: Path) -> None:
+def test_units_after_a_failed_required_unit_fail_with_its_reason(tmp_path: Path) -> None:
     group = Numbers("a", first=VideoError("no header"), x=1, y=2)
     for _ in range(2):
         (outcome,) = run(group, folder=tmp_path)
@@ -171,7 +171,7 @@ def test_what_requires_a_failed_unit_fails_for_its_reason(tmp_path: Path) -> Non
     assert "x" not in group.calls
 
 
-def test_a_service_that_stopped_is_not_called_again_and_all_else_goes_on(
+def test_a_service_that_stopped_is_not_called_again_and_other_units_continue(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     groups = [Numbers(name, x=ServiceUnavailableError("no answer five times"), y=2) for name in "abc"]
@@ -195,7 +195,7 @@ def test_a_transient_failure_is_retried_at_the_end_of_the_run(tmp_path: Path) ->
     assert shown[-1] == (2, 0)
 
 
-def test_an_input_that_changes_is_done_again_and_at_last_given_up(tmp_path: Path) -> None:
+def test_an_input_that_changes_is_done_again_up_to_three_times(tmp_path: Path) -> None:
     group = Numbers("a", x=1, y=2)
     group.changes = [False, True]
     assert run(group, folder=tmp_path / "1")[0].units == {"x": Outcome(1), "y": Outcome(2)}
@@ -206,7 +206,7 @@ def test_an_input_that_changes_is_done_again_and_at_last_given_up(tmp_path: Path
     assert outcome.units["x"].retry is Retry.NEXT_RUN
 
 
-def test_a_group_has_so_much_time(tmp_path: Path) -> None:
+def test_a_group_that_exceeds_its_time_limit_fails(tmp_path: Path) -> None:
     class SlowList(list[int]):
         def pop(self, index: Any = 0) -> int:
             time.sleep(30)

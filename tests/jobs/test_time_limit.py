@@ -8,7 +8,7 @@ import pytest
 from opens2v_hf.jobs.time_limit import TimeLimited, TimeLimitError
 
 
-def test_a_call_returns_or_raises_what_it_would_elsewhere():
+def test_a_call_returns_the_value_or_raises_the_error_of_the_work():
     caller = TimeLimited()
     assert caller.call(lambda: 3, 10) == 3
     with pytest.raises(KeyError, match="no"):
@@ -18,7 +18,7 @@ def test_a_call_returns_or_raises_what_it_would_elsewhere():
     caller.close()
 
 
-def test_a_call_that_hangs_is_left_behind():
+def test_a_call_that_hangs_is_abandoned():
     caller = TimeLimited()
     released = threading.Event()
     start = time.monotonic()
