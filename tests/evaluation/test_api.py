@@ -30,7 +30,7 @@ def score(place: Path, videos: Any = None, **arguments: Any) -> RunResult:
 
 
 @pytest.mark.parametrize("name", ["bell\x07", "two\nlines", "turned \u202e round", "half \ud800", " ", "x" * 1001, 5])
-def test_a_model_name_with_line_breaks_is_refused_before_scoring(place: Path, tmp_path: Path, name: Any) -> None:
+def test_a_model_name_that_cannot_be_printed_is_refused_before_scoring(place: Path, tmp_path: Path, name: Any) -> None:
     with pytest.raises(
         ArgumentError, match="the name of the model must be a string of at most 1000 printable characters"
     ):
