@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -120,13 +121,15 @@ def metric_records(metric: Metric[Any]) -> Iterator[MetricRecord]:
 
 def package_versions() -> dict[str, str]:
     """Versions of this package and of the libraries that decide numbers; "not installed" for those that are missing."""
-    versions = {"opens2v-hf": __version__}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    return {"opens2v-hf": __version__, **{name: _version(name) for name in _LIBRARIES}}
+
+
+@functools.cache
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def result_of(

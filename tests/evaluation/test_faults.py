@@ -1,4 +1,4 @@
-"""Everything that can go wrong around a run: it is said, nothing is lost, and the same command goes on."""
+"""Faults around a run: each is reported, finished scores are saved, and the same command resumes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from helpers.fault_run import (
     RULES,
     SCORABLE,
     SPLIT,
+    Runs,
     clear_log,
-    forked_runs,
     logged,
     result_bytes,
     score,
@@ -179,7 +179,7 @@ def test_a_damaged_line_of_the_journal_is_reported_and_its_score_computed_again(
     assert result_bytes(out) == before
 
 
-@pytest.mark.parametrize("room", [700, 2500, 2900, 4000])
+@pytest.mark.parametrize("room", [700, 2900, 4000])
 def test_a_run_resumes_after_a_full_disk(
     videos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
@@ -208,19 +208,17 @@ def test_a_run_resumes_after_a_full_disk(
     assert len(SCORABLE) <= logged(videos).total() <= len(SCORABLE) + 2
 
 
-def test_a_run_resumes_after_the_result_met_a_full_disk(videos: Path, out: Path, tmp_path: Path) -> None:
+def test_a_run_resumes_after_the_result_met_a_full_disk(videos: Path, out: Path, tmp_path: Path, runs: Runs) -> None:
     score(videos, tmp_path / "undisturbed")
     clear_log(videos)
     job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.0}
-    said = tmp_path / "stderr.txt"
     largest = max(path.stat().st_size for path in (tmp_path / "undisturbed").glob("*/*"))
     assert largest + 500 < len(result_bytes(tmp_path / "undisturbed"))
-    with forked_runs(said) as runs:
-        assert runs.run({**job, "max_bytes": largest + 500}) == 2
-        assert f"cannot write {out / SPLIT}.json: File too large" in said.read_text()
-        assert not list(out.glob("*.json"))
-        assert not list(out.glob(".*"))
-        assert runs.run(job) == 0
+    assert runs.run({**job, "max_bytes": largest + 500}) == 2
+    assert f"cannot write {out / SPLIT}.json: File too large" in runs.stderr.read_text()
+    assert not list(out.glob("*.json"))
+    assert not list(out.glob(".*"))
+    assert runs.run(job) == 0
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
     assert set(logged(videos).values()) == {1}
 
@@ -371,7 +369,9 @@ def test_an_unexpected_error_is_logged_with_its_traceback_and_retried_by_the_nex
     assert set(logged(videos)) == {(id_, "gmescore") for id_ in IDS if id_ != BROKEN}
 
 
-def test_a_memory_error_names_the_remedy(videos: Path, out: Path) -> None:
+def test_a_memory_error_names_the_remedy(videos: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # takes seconds after many tests
+
     def hungry(name: str, clip: Clip) -> None:
         if name == "naturalscore":
             raise MemoryError

@@ -1,4 +1,4 @@
-"""Several videos at a time come to the same bytes as one after another."""
+"""Scoring several videos at a time gives the same bytes as one after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.fault_run import SCORABLE, clear_log, forked_runs, logged, result_bytes, score, write_videos
+from helpers.fault_run import SCORABLE, Runs, clear_log, logged, result_bytes, score, write_videos
 
 from opens2v_hf.video.clip import Clip
 
@@ -29,7 +29,7 @@ def undisturbed(videos: Path) -> bytes:
 
 
 @pytest.mark.parametrize("memory", ["keep", "low"])
-@pytest.mark.parametrize("workers", [2, 3, 8])
+@pytest.mark.parametrize("workers", [2, 8])
 def test_the_result_is_the_same_and_models_are_used_by_one_video_at_a_time(
     videos: Path, undisturbed: bytes, tmp_path: Path, workers: int, memory: str
 ) -> None:
@@ -72,40 +72,37 @@ def test_ctrl_c_ends_all_threads_and_suspects_no_video(videos: Path, undisturbed
     assert result_bytes(out) == undisturbed
 
 
-@pytest.mark.timeout(900)
-def test_killed_runs_of_several_threads_resume_to_the_same_bytes(videos: Path, tmp_path: Path) -> None:
+def test_killed_runs_of_several_threads_resume_to_the_same_bytes(videos: Path, tmp_path: Path, runs: Runs) -> None:
     score(videos, tmp_path / "undisturbed")
     generator = random.Random(5)
     killed = 0
-    with forked_runs(tmp_path / "stderr.txt") as runs:
-        for number in range(4):
-            out = tmp_path / f"out {number}"
-            clear_log(videos)
-            killed_here = 0
-            while True:
-                job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.002, "workers": 3}
-                kill = {"at": "write", "count": generator.randint(1, 30), "bytes": generator.choice([0, 17, 400])}
-                code = runs.run({**job, "kill": kill})
-                if code == 0:
-                    break
-                assert code == -signal.SIGKILL, (tmp_path / "stderr.txt").read_text()[-2000:]
-                killed_here += 1
-            assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
-            # each kill costs at most what was under way
-            assert logged(videos).total() - len(SCORABLE) <= 3 * killed_here
-            killed += killed_here
+    for number in range(2):
+        out = tmp_path / f"out {number}"
+        clear_log(videos)
+        killed_here = 0
+        while True:
+            job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.002, "workers": 3}
+            kill = {"at": "write", "count": generator.randint(1, 30), "bytes": generator.choice([0, 17, 400])}
+            code = runs.run({**job, "kill": kill})
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL, runs.stderr.read_text()[-2000:]
+            killed_here += 1
+        assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+        # each kill costs at most the units of three threads
+        assert logged(videos).total() - len(SCORABLE) <= 3 * killed_here
+        killed += killed_here
     assert killed >= 4
 
 
-def test_only_the_video_that_crashed_the_process_is_skipped(videos: Path, tmp_path: Path) -> None:
+def test_only_the_video_that_crashed_the_process_is_skipped(videos: Path, tmp_path: Path, runs: Runs) -> None:
     out = tmp_path / "out"
     job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.05, "workers": 3}
     job["poison"] = {"how": "abort", "id": "singleobj_3"}
-    with forked_runs(tmp_path / "stderr.txt") as runs:
-        codes = []
-        while not codes or codes[-1] != 0:
-            codes.append(runs.run(job))
-            assert len(codes) < 5
+    codes = []
+    while not codes or codes[-1] != 0:
+        codes.append(runs.run(job))
+        assert len(codes) < 5
     assert codes == [-signal.SIGABRT, -signal.SIGABRT, 0]
     text = (out / "open-domain.json").read_text()
     assert text.count("is skipped") == 3  # the three metrics of that video

@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import OpenS2VError, VideoError
 from opens2v_hf.evaluation.output import Output
-from opens2v_hf.evaluation.run import MetricPass, Run
+from opens2v_hf.evaluation.run import MetricPass, Run, package_versions
 from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.jobs.time_limit import Limits
@@ -52,12 +52,12 @@ Hook = Callable[[str, Clip], None]
 
 
 def unhooked(name: str, clip: Clip) -> None:
-    """Nothing happens while a metric is at a clip."""
+    """Does nothing while a metric scores a clip."""
 
 
 @dataclass
 class Cheap:
-    """A metric of a frame's brightness, whose details are all that JSON makes hard."""
+    """A metric of the brightness of frames, with details that are hard for JSON."""
 
     name: str
     sampling: SamplingRule
@@ -89,11 +89,11 @@ class Cheap:
         )
 
 
-def write_videos(folder: Path, *, seed: int = 0) -> Path:
-    """A video for each id, one of them broken."""
+def write_videos(folder: Path, *, seed: int = 0, ids: Sequence[str] = IDS) -> Path:
+    """A video for each id; that of `BROKEN` is no video."""
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    for id_ in IDS:
+    for id_ in ids:
         frames = generator.integers(0, 256, (4, 4, 6, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
         write_video(folder / f"{id_}.mp4", frames, 8)
     (folder / f"{BROKEN}.mp4").write_bytes(b"this is no video")
@@ -244,10 +244,15 @@ def _arm(kill: Mapping[str, Any]) -> None:
 
 
 class Runs:
-    """Does jobs in processes of their own."""
+    """Does jobs in processes of their own.
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    Attributes:
+        stderr: the file that gets the standard error of all jobs.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], stderr: Path) -> None:
         self._process = process
+        self.stderr = stderr
 
     def run(self, job: Mapping[str, Any]) -> int:
         """The job's exit code, or minus the signal that ended it."""
@@ -260,7 +265,7 @@ class Runs:
 
 @contextmanager
 def forked_runs(stderr: Path) -> Iterator[Runs]:
-    """Start the process that forks; what the jobs say on standard error goes to a file."""
+    """Start the process that forks; the standard error of the jobs goes to a file."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     with (
         stderr.open("a") as said,
@@ -274,12 +279,13 @@ def forked_runs(stderr: Path) -> Iterator[Runs]:
         ) as process,
     ):
         try:
-            yield Runs(process)
+            yield Runs(process, stderr)
         finally:
             process.kill()
 
 
 def serve() -> None:
+    package_versions()  # is cached, and so need not be found out by each fork
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opens2v_hf.jobs.outcome import Outcome, Retry, plain
@@ -21,6 +21,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(VALUES)
 def test_a_plain_value_is_what_json_gives_back(value):
     assert json.dumps(plain(value)) == json.dumps(json.loads(json.dumps(value)))

@@ -125,7 +125,10 @@ def test_finished_units_are_not_done_again(tmp_path: Path) -> None:
         (RecursionError("deep"), Retry.NEXT_RUN, "unexpected error (RecursionError: deep)"),
     ],
 )
-def test_an_error_fails_its_unit_only(tmp_path: Path, error: Exception, retry: Retry, words: str) -> None:
+def test_an_error_fails_its_unit_only(
+    tmp_path: Path, error: Exception, retry: Retry, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # takes seconds after many tests
     (outcome, other) = run(Numbers("a", x=error, y=2), Numbers("b", x=3), folder=tmp_path)
     assert outcome.units["x"].retry is retry
     assert words in outcome.units["x"].reason
