@@ -155,15 +155,15 @@ def test_only_the_main_process_prints_and_writes(reports):
     assert lines.count("own, open-domain: 4 of 4 scored, 0 taken from the journal") == 1
 
 
-def test_a_killed_process_ends_the_run(tmp_path, capsys):
+def test_a_killed_process_ends_the_run(model, tmp_path, capsys):
     videos = tmp_path / "videos"
     videos.mkdir()
-    content = encode(tmp_path / "long.mp4", numbered_frames(600)).read_bytes()
+    content = encode(tmp_path / "long.mp4", numbered_frames(300)).read_bytes()
     for id_ in OPEN_IDS:
         (videos / f"{id_}.mp4").write_bytes(content)
     words = [
         "score", str(videos), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
-        "--metrics", "motion_amplitude", "--out", str(tmp_path / "out"),
+        "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "300", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     output = tmp_path / "said.txt"
     with output.open("w") as stderr:
@@ -196,7 +196,7 @@ def test_a_killed_process_ends_the_run(tmp_path, capsys):
 
 
 def num_kept(out: Path) -> int:
-    return sum(path.read_text().count('"metric":"motion_amplitude"') for path in out.glob("**/*.jsonl"))
+    return sum(path.read_text().count('"metric":"gmescore"') for path in out.glob("**/*.jsonl"))
 
 
 def process_of_rank(launcher: int, rank: str) -> psutil.Process:
