@@ -34,7 +34,7 @@ def thumbnails_folder(result_path: str | os.PathLike[str]) -> Path:
 def write_thumbnail(folder: str | os.PathLike[str], sample_id: str, frames: np.ndarray) -> Path:
     """Write a strip of up to four of the frames, evenly spread, as `<folder>/<sample id>.jpg`.
 
-    The write is atomic, and the same frames give the same bytes.
+    Readers see the whole file or none, and the same frames give the same bytes.
 
     Args:
         folder: created if missing.
@@ -50,7 +50,8 @@ def write_thumbnail(folder: str | os.PathLike[str], sample_id: str, frames: np.n
     data = strip(frames)
     target = Path(folder) / f"{sample_id}{SUFFIX}"
     try:
-        with atomic_file(target, suffix=".part") as temporary:
+        # no wait for the disk: a picture that a crash of the machine loses is no loss of a score
+        with atomic_file(target, suffix=".part", sync=False) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
         raise ResultError(f"cannot write {target}: {error.strerror}; free space or choose another folder") from error

@@ -164,7 +164,8 @@ class Engine:
                     if opened.is_changed():
                         raise _ChangedError
                     if outcome.retry is Retry.NEVER:
-                        self._journal.add(key, outcome, unit.about)
+                        # the units that require it are recorded soon, and wait for the disk
+                        self._journal.add(key, outcome, unit.about, sync=not unit.required)
                         found.set(unit, outcome, key=key)
                     else:
                         found.set(unit, outcome)

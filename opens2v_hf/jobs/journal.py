@@ -65,31 +65,34 @@ class Journal:
         """Group key to the attempts that did not finish."""
         return dict(self._endings)
 
-    def add(self, key: str, outcome: Outcome, about: Mapping[str, Any]) -> None:
+    def add(self, key: str, outcome: Outcome, about: Mapping[str, Any], *, sync: bool = True) -> None:
         """Record the outcome of a unit; when this returns it is on the disk.
 
         Args:
             key: of the unit.
             outcome: its value must be JSON-compatible, see `plain`.
             about: for people who read the file.
+            sync: False not to wait for the disk; the next record of a unit waits for both.
 
         Raises:
             ResultError: it cannot be written.
         """
         with self._lock:
             if self._writer is not None:
-                self._writer.append(Record(key, about, outcome.to_dict()))
+                self._writer.append(Record(key, about, outcome.to_dict()), sync=sync)
             self._remember(key, outcome)
 
     def begin(self, group: str, name: str) -> None:
         """Record that work on a group begins; if the process ends before `end`, later runs know at which group.
+
+        The record survives the process without a wait for the disk.
 
         Raises:
             ResultError: it cannot be written.
         """
         if self._writer is not None:
             with self._lock:
-                self._writer.append(Record(group, {"name": name}, machine_state(), "begun"))
+                self._writer.append(Record(group, {"name": name}, machine_state(), "begun"), sync=False)
                 self._crash_trace.follow(self._writer.path)
 
     def end(self, group: str, ending: Ending | None = None) -> None:
