@@ -22,7 +22,6 @@ from opens2v_hf.jobs.unit import Unit
 from opens2v_hf.metrics.apply import MetricTask
 from opens2v_hf.metrics.base import Metric, kept_bytes
 from opens2v_hf.scores.outcome import Status, VideoScore
-from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.reader import Backend, open_video
 from opens2v_hf.video.sampling import linspace
 from opens2v_hf.video.source import Source
@@ -192,13 +191,15 @@ class OpenVideo:
         )
 
     @property
-    def clip(self) -> Clip:
+    def clip(self) -> TimedClip:
         """The clip that `prepare` opened."""
-        return self._opened()
+        if self._clip is None:
+            raise RuntimeError("prepare() must be called before the units")
+        return self._clip
 
     def num_bytes(self) -> int:
         """Estimated bytes of the file and its decoded frames; twice, since metrics get copies."""
-        clip = self._opened()
+        clip = self.clip
         frame = 3 * clip.width * clip.height
         sampled = {index for rule in clip.rules if not rule.is_every for index in rule.indices(clip.num_frames)}
         most = kept_bytes(clip.rules)
@@ -234,7 +235,7 @@ class OpenVideo:
     def _load(self) -> None:
         """Decode the frames of all metrics."""
         with suppress(VideoError):  # the metric raises it again
-            self._opened().frames(_THUMBNAIL)
+            self.clip.frames(_THUMBNAIL)
 
     def _key(self, task: MetricTask) -> str:
         name = task.metric.name
@@ -252,12 +253,12 @@ class OpenVideo:
         )
 
     def _header(self) -> Outcome:
-        clip = self._opened()
+        clip = self.clip
         return Outcome({"num_frames": clip.num_frames, "fps": clip.fps, "width": clip.width, "height": clip.height})
 
     def _score(self, task: MetricTask) -> Outcome:
         name = task.metric.name
-        clip = self._opened()
+        clip = self.clip
         with self._common.timings.measure(name, clip, of_core=not task.metric.models):
             score = task.metric.score(clip, self._references[name])
         if clip.wall_s > self._decoding_s:
@@ -274,7 +275,7 @@ class OpenVideo:
     def _write_thumbnail(self) -> bool:
         """Whether it was written, or is given up."""
         try:
-            frames = self._opened().frames(_THUMBNAIL)
+            frames = self.clip.frames(_THUMBNAIL)
             if self._common.thumbnails is not None:
                 write_thumbnail(self._common.thumbnails, self._sample.id, frames)
         except (ArgumentError, ResultError):
@@ -284,11 +285,6 @@ class OpenVideo:
         except Exception as error:  # a picture for the report must not fail a score
             self._common.errors.write(f"thumbnail of {self._content.path.name}", error)
         return True
-
-    def _opened(self) -> TimedClip:
-        if self._clip is None:
-            raise RuntimeError("prepare() must be called before the units")
-        return self._clip
 
 
 def score_of(outcome: Outcome) -> VideoScore:
