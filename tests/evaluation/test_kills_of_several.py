@@ -1,4 +1,4 @@
-"""Several processes that share a run, are killed, and are resumed in another number."""
+"""Runs of several processes that are killed, and resumed by another number of processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def free_port() -> str:
 def together(
     jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = "", machines: int = 1
 ) -> tuple[list[int], list[list[Any]], list[str]]:
-    """Exit codes, what each rank wrote (nothing where it was killed), and standard errors."""
+    """Exit codes, what each rank wrote (nothing if it was killed), and standard errors."""
     file.write_text(json.dumps(jobs))
     port = port or free_port()
     group = {
@@ -57,17 +57,26 @@ def together(
     finally:
         for process in started:
             process.kill()
-    told = [Path(f"{file}.{rank}") for rank in range(count)]
-    written = [json.loads(path.read_text()) if path.exists() else [] for path in told]
+    reports = [Path(f"{file}.{rank}") for rank in range(count)]
+    written = [json.loads(path.read_text()) if path.exists() else [] for path in reports]
     return [process.returncode for process in started], written, said
 
 
-def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(tmp_path: Path) -> None:
-    videos = write_videos(tmp_path / "videos")
-    score(videos, tmp_path / "undisturbed")
-    undisturbed = result_bytes(tmp_path / "undisturbed")
-    clear_log(videos)
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_videos(tmp_path_factory.mktemp("shared") / "videos")
 
+
+@pytest.fixture(scope="module")
+def undisturbed(videos: Path) -> bytes:
+    score(videos, videos.parent / "undisturbed")
+    return result_bytes(videos.parent / "undisturbed")
+
+
+def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(
+    videos: Path, undisturbed: bytes, tmp_path: Path
+) -> None:
+    clear_log(videos)
     job = {"videos": str(videos), "out": str(tmp_path / "two"), "die_at": [4, 3]}
     codes, _, said = together([job], 2, tmp_path / "killed.json")
     assert codes == [-signal.SIGKILL] * 2, said
@@ -76,14 +85,14 @@ def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(tmp_path: 
     assert len(list((tmp_path / "two").glob("*.journal/*.jsonl"))) == 2
     assert not (tmp_path / "two" / f"{SPLIT}.json").exists()
 
-    # one goes on
+    # one process resumes
     shutil.copytree(tmp_path / "two", tmp_path / "one")
     clear_log(videos)
     score(videos, tmp_path / "one")
     assert result_bytes(tmp_path / "one") == undisturbed
-    assert logged(videos).total() == len(SCORABLE) - (before.total() - 2)  # what the two were at is done again
+    assert logged(videos).total() == len(SCORABLE) - (before.total() - 2)  # the open units are done again
 
-    # three go on; then the folder is taken
+    # three processes resume; then the folder is locked
     clear_log(videos)
     jobs: list[dict[str, Any]] = [
         {"videos": str(videos), "out": str(tmp_path / "two")},
@@ -93,11 +102,11 @@ def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(tmp_path: 
     with only_run(tmp_path / "taken" / f"{SPLIT}.journal"):
         codes, written, said = together(jobs, 3, tmp_path / "three.json")
     assert codes == [0, 0, 0], said
-    went_on, anew, refused = zip(*written, strict=True)
+    resumed, anew, refused = zip(*written, strict=True)
 
-    assert [outcome["result"].encode() == undisturbed for outcome in went_on] == [True] * 3
+    assert [outcome["result"].encode() == undisturbed for outcome in resumed] == [True] * 3
     assert result_bytes(tmp_path / "two") == undisturbed
-    scored = [unit for outcome in went_on for unit in outcome["scored"]]
+    scored = [unit for outcome in resumed for unit in outcome["scored"]]
     assert len(scored) == len(set(scored)) == len(SCORABLE) - (before.total() - 2)
 
     assert [outcome["result"].encode() == undisturbed for outcome in anew] == [True] * 3
@@ -111,41 +120,30 @@ def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(tmp_path: 
     assert not any(outcome["scored"] for outcome in refused)
 
 
-def test_processes_on_several_machines_share_the_output_folder(tmp_path: Path) -> None:
-    videos = write_videos(tmp_path / "videos")
-    score(videos, tmp_path / "undisturbed")
+def test_processes_on_several_machines_share_the_output_folder_and_use_no_port(
+    videos: Path, undisturbed: bytes, tmp_path: Path
+) -> None:
     clear_log(videos)
     out = tmp_path / "two"
     job = {"videos": str(videos), "out": str(out)}
-    port = free_port()
-    codes, _, said = together([{**job, "die_at": [3, 2]}], 2, tmp_path / "killed.json", port=port, machines=2)
-    assert codes == [-signal.SIGKILL] * 2, said
-    assert len(list(out.glob("*.journal/launch-*"))) == 1  # and is not taken for the next launch's, of the same port
-    codes, written, said = together([job], 2, tmp_path / "again.json", port=port, machines=2)
-    assert codes == [0, 0], said
-    undisturbed = result_bytes(tmp_path / "undisturbed")
-    assert [outcome[0]["result"].encode() == undisturbed for outcome in written] == [True, True]
-    assert not list(out.glob("*.journal/launch-*"))
-
-
-def test_nothing_passes_through_the_rendezvous_port(tmp_path: Path) -> None:
-    videos = write_videos(tmp_path / "videos")
-    score(videos, tmp_path / "undisturbed")
     connections: list[Any] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        # whoever connects is counted, and would wait for an answer
+        # a process that connects would wait for an answer
         threading.Thread(target=_accept, args=(listener, connections), daemon=True).start()
         port = str(listener.getsockname()[1])
-        jobs = [{"videos": str(videos), "out": str(tmp_path / "two")}]
-        codes, written, said = together(jobs, 2, tmp_path / "port.json", port=port)
+        codes, _, said = together([{**job, "die_at": [3, 2]}], 2, tmp_path / "killed.json", port=port, machines=2)
+        assert codes == [-signal.SIGKILL] * 2, said
+        # the next launch has the same port, and must not take this folder for its own
+        assert len(list(out.glob("*.journal/launch-*"))) == 1
+        codes, written, said = together([job], 2, tmp_path / "again.json", port=port, machines=2)
         assert codes == [0, 0], said
         socket.create_connection(("127.0.0.1", int(port))).close()  # this one is seen
         deadline = time.monotonic() + 10
         while not connections and time.monotonic() < deadline:
             time.sleep(0.05)
     assert len(connections) == 1
-    undisturbed = result_bytes(tmp_path / "undisturbed")
     assert [outcome[0]["result"].encode() == undisturbed for outcome in written] == [True, True]
+    assert not list(out.glob("*.journal/launch-*"))
 
 
 def _accept(listener: socket.socket, connections: list[Any]) -> None:

@@ -63,8 +63,12 @@ def test_ctrl_c_ends_all_threads_and_suspects_no_video(videos: Path, undisturbed
         time.sleep(1)
 
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        score(videos, out, metrics=NO_MODEL, workers=3, hook=hook)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            score(videos, out, metrics=NO_MODEL, workers=3, hook=hook)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - start < 10
     text = "".join(path.read_text() for path in out.glob("*.journal/*.jsonl"))
     assert text.count('"kind":"begun"') == text.count('"kind":"ended"') > 0
@@ -76,13 +80,13 @@ def test_killed_runs_of_several_threads_resume_to_the_same_bytes(videos: Path, t
     score(videos, tmp_path / "undisturbed")
     generator = random.Random(5)
     killed = 0
-    for number in range(2):
-        out = tmp_path / f"out {number}"
+    while killed < 4:
+        out = tmp_path / f"out after {killed}"
         clear_log(videos)
         killed_here = 0
         while True:
             job = {"videos": str(videos), "out": str(out), "memory": "keep", "pause_s": 0.002, "workers": 3}
-            kill = {"at": "write", "count": generator.randint(1, 30), "bytes": generator.choice([0, 17, 400])}
+            kill = {"at": "write", "count": generator.randint(1, 20), "bytes": generator.choice([0, 17, 400])}
             code = runs.run({**job, "kill": kill})
             if code == 0:
                 break
@@ -92,7 +96,6 @@ def test_killed_runs_of_several_threads_resume_to_the_same_bytes(videos: Path, t
         # each kill costs at most the units of three threads
         assert logged(videos).total() - len(SCORABLE) <= 3 * killed_here
         killed += killed_here
-    assert killed >= 4
 
 
 def test_only_the_video_that_crashed_the_process_is_skipped(videos: Path, tmp_path: Path, runs: Runs) -> None:
