@@ -1,4 +1,4 @@
-"""Golden inputs from the command line: the embedded models give the known numbers, and what differs is said."""
+"""`opens2v calibrate`: the embedded models give the known numbers, and differences are reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHEAP = ("--models", "embedded", "--metrics", "motion_amplitude,aesthetics")
 
 
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
-    """Put a changed copy of the known numbers in place of the shipped ones."""
+    """Replace the known numbers by a changed copy."""
     record = json.loads(calibrate._FILE.read_text())
     change(record)
     (tmp_path / "table.json").write_text(json.dumps(record))

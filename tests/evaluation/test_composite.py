@@ -180,7 +180,7 @@ def test_a_failed_video_is_counted_and_lowers_the_strict_score(videos, tmp_path)
 def test_only_a_whole_split_with_the_released_models_is_comparable(columns, videos, monkeypatch):
     monkeypatch.setattr(composite, "split_ids", lambda split: {"singlehuman_1": "singlehuman"})
     with_sibling = [MotionAmplitude() if column.name == "motion_amplitude" else column for column in columns]
-    for metrics in (columns, with_sibling):  # that another definition is told, too, takes nothing from the total
+    for metrics in (columns, with_sibling):  # a companion changes no total
         result = run(metrics, videos[:1], [record("singlehuman_1")])
         assert (result["comparable"], result["note"]) == (True, "")
     twice = run(columns, videos, [record("singlehuman_1")] * 2)

@@ -71,9 +71,9 @@ def test_the_command_prints_a_table(cheap, capsys):
     # three scenes of one subject each
     assert "swapped_subjects" not in rows
     assert main(["faults", "--scenes", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["faults"]["frozen"]["moves"] == {"seen": 2, "scenes": 2}
-    assert told["num_scenes"] == 2
+    found = json.loads(capsys.readouterr().out)
+    assert found["faults"]["frozen"]["moves"] == {"seen": 2, "scenes": 2}
+    assert found["num_scenes"] == 2
 
 
 @pytest.mark.parametrize("count", [0, -3, 10_001])

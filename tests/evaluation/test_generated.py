@@ -48,7 +48,7 @@ def score(model, benchmark, tmp_path, **options):
 def test_the_videos_of_a_function_are_made_and_scored(benchmark, tmp_path):
     result = score(stripes, benchmark, tmp_path, seed=7)
     assert (result.model, sorted(video.id for video in result.videos)) == ("stripes", ["singleface_1", "singleobj_1"])
-    assert result.coverage.unknown == ()  # the records beside the videos are no strangers
+    assert result.coverage.unknown == ()  # the records of the videos are known files
     made = result.generation
     assert (made.kind, made.seed, made.recipe["width"], made.failed) == ("python", 7, 32, {})
     assert made.caveats == []

@@ -1,4 +1,4 @@
-"""A judge's endpoint that is down for an hour: by a simulated clock, so that nobody waits."""
+"""An endpoint of a judge that is down for an hour, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOUR_S = 3600.0
 
 
 class Clock:
-    """Time goes on where somebody sleeps."""
+    """A clock that only `sleep` moves."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -121,7 +121,7 @@ def test_a_failed_download_fails_that_video_only(folder: Path, samples: list[Eva
 
 
 class TwoDefinitions(Brightness):
-    """Has a second definition beside it, as NexusScore has."""
+    """Has a companion, as NexusScore has."""
 
     name = "nexusscore"
     variant = "released"

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HELPERS = ROOT / "tests" / "helpers"
 LENGTHS = [40, 3, 12, 7, 25, 5]
 PROMPTS = [f"a bar that moves, number {number}" for number in range(len(LENGTHS))]
-# Without --multi_gpu, accelerate launches one process where there is no GPU, whatever number it is given.
+# without --multi_gpu, accelerate launches one process on a machine without a GPU, for any --num_processes
 LAUNCH = [
     sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2",
     "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",

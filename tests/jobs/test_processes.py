@@ -34,7 +34,7 @@ def test_a_single_process_does_all_in_order():
     shown = []
 
     def unasked() -> list[int]:
-        raise AssertionError("there is nobody to share with")
+        raise AssertionError("a single process must not compare its work")
 
     with joined(unasked, lambda done, failed: shown.append((done, failed))) as processes:
         assert (processes.rank, processes.count, processes.folder) == (0, 1, None)
