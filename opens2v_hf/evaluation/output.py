@@ -64,10 +64,11 @@ class Output:
             ArgumentError: see `refuse_to_lose`.
             ResultError: another run uses the folder, or it cannot be written.
         """
+        before = _status(self.result)
         self.refuse_to_lose(model, source, set(metrics), set(known_metrics))  # before the lock creates the folder
         with only_run(self.journal):
-            # again: another run may have written a result in between
-            self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
+            if _status(self.result) != before:  # another run has written a result in between
+                self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
             if self.fresh:
                 remove_files(
                     [*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors, self.journal / TIMINGS]
@@ -111,6 +112,14 @@ class Output:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise ResultError(f"cannot remove {path}, a leftover of an earlier run: {error.strerror}") from error
+
+
+def _status(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _without_revision(source: str) -> str:
