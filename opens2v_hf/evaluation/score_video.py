@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,6 +26,8 @@ from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.reader import Backend, open_video
 from opens2v_hf.video.sampling import linspace
 from opens2v_hf.video.source import Source
+
+_LOGGER = logging.getLogger(__name__)
 
 HEADER = "header"
 """Name of the unit that reads the header of a video; all other units of the video require it."""
@@ -278,10 +281,13 @@ class OpenVideo:
             frames = self.clip.frames(_THUMBNAIL)
             if self._common.thumbnails is not None:
                 write_thumbnail(self._common.thumbnails, self._sample.id, frames)
-        except (ArgumentError, ResultError):
+        except ArgumentError:
             raise
         except VideoError:  # the metrics report it
             return False
+        except ResultError as error:
+            _LOGGER.warning("%s; the report will lack pictures", error)
+            self._common.thumbnails = None
         except Exception as error:  # a picture for the report must not fail a score
             self._common.errors.write(f"thumbnail of {self._content.path.name}", error)
         return True

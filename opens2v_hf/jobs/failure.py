@@ -44,7 +44,7 @@ def failure(error: Exception, what: str, *, otherwise: Retry = Retry.NEVER, erro
         raise error
     if isinstance(error, ServiceUnavailableError):
         return Outcome(reason=plain(str(error)), retry=Retry.NEXT_RUN)
-    text = " ".join(str(error).split())
+    text = _text_of(error)
     if is_out_of_memory(error):
         free_memory()
         kind = type(error).__name__ + (f": {text}" if text else "")
@@ -62,3 +62,10 @@ def failure(error: Exception, what: str, *, otherwise: Retry = Retry.NEVER, erro
     log.write(what, error)
     reason = f"{what}: an unexpected error ({type(error).__name__}: {text}); {log.advice}"
     return Outcome(reason=plain(reason), retry=Retry.NEXT_RUN)
+
+
+def _text_of(error: Exception) -> str:
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # the error class is broken
+        return "its message cannot be read"

@@ -118,7 +118,8 @@ def journal_files(folder: str | os.PathLike[str]) -> list[Path]:
         ResultError: the folder cannot be listed.
     """
     try:
-        return sorted(path for path in Path(folder).iterdir() if path.suffix == _ENDING and path.name[0] != ".")
+        paths = [path for path in Path(folder).iterdir() if path.suffix == _ENDING and path.name[0] != "."]
+        return sorted(path for path in paths if path.is_file())
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -448,6 +448,18 @@ def test_every_readable_video_has_a_thumbnail(videos: Path, out: Path) -> None:
     assert {path.stem for path in (out / f"{SPLIT}.thumbnails").iterdir()} == set(IDS) - {BROKEN}
 
 
+def test_thumbnails_that_cannot_be_written_fail_no_score(
+    videos: Path, out: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    score(videos, tmp_path / "undisturbed")
+    out.mkdir()
+    (out / f"{SPLIT}.thumbnails").write_text("a file")
+    with caplog.at_level(logging.WARNING):
+        score(videos, out)
+    assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")
+    assert caplog.text.count("cannot write") == 1
+
+
 def test_a_file_that_changes_while_it_is_hashed_counts_as_changed(
     videos: Path, others: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

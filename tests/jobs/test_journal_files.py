@@ -173,3 +173,9 @@ def test_a_value_that_is_no_json_number_is_refused_before_anything_is_written(tm
 def test_remove_files_removes_all_records(journal: Path) -> None:
     remove_files([journal, journal])
     assert journal_files(journal.parent) == []
+
+
+def test_a_folder_named_like_a_journal_file_is_ignored(tmp_path: Path) -> None:
+    JournalWriter(tmp_path).append(Record("a", {}, 1))
+    (tmp_path / "folder.jsonl").mkdir()
+    assert [path.is_file() for path in journal_files(tmp_path)] == [True]

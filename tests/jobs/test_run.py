@@ -30,6 +30,11 @@ from opens2v_hf.jobs.unit import GroupOutcome, Unit
 QUIET = Retries(sleep=lambda seconds: None)
 
 
+class BrokenMessageError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no message")
+
+
 class Numbers:
     """A group and its open form; each unit is a value or an error to raise."""
 
@@ -123,10 +128,12 @@ def test_finished_units_are_not_done_again(tmp_path: Path) -> None:
         (OverflowError("too big"), Retry.NEXT_RUN, "a, x: an unexpected error (OverflowError: too big)"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), Retry.NEXT_RUN, "unexpected error (UnicodeDecodeError: "),
         (RecursionError("deep"), Retry.NEXT_RUN, "unexpected error (RecursionError: deep)"),
+        (SystemExit(3), Retry.NEXT_RUN, "a, x: an unexpected error (RuntimeError: the code called sys.exit(3))"),
+        (BrokenMessageError(), Retry.NEXT_RUN, "a, x: an unexpected error (BrokenMessageError: "),
     ],
 )
 def test_an_error_fails_its_unit_only(
-    tmp_path: Path, error: Exception, retry: Retry, words: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, error: BaseException, retry: Retry, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gc.collect", lambda: 0)  # takes seconds after many tests
     (outcome, other) = run(Numbers("a", x=error, y=2), Numbers("b", x=3), folder=tmp_path)
