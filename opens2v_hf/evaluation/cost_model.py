@@ -243,7 +243,8 @@ def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str
             return Part(name, "core", seconds, 0, f"the flow of {pairs} pairs of frames on one core")
         case "facesim_cur" | "facesim_multi":
             seconds = c.SAMPLED_FRAMES * c.FACE_DETECTION_SECONDS
-            return Part(name, "core", seconds, 0, "32 frames searched for faces on one core")
+            # one video at a time uses the models of a process, so the GPU waits for this core
+            return Part(name, "gpu", seconds, 0, "32 frames searched for faces on one core, while the GPU waits")
         case "subject_identity" | "copypaste":
             how = f"32 frames x {c.REFERENCES[split]:.2f} references, shared by the two"
             return _on_gpu(name, subject_flops(c.REFERENCES[split]), gpu, how)

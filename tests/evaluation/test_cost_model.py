@@ -107,6 +107,14 @@ def test_memory_with_all_models_and_with_one_group_at_a_time():
     assert (keep, low) == (pytest.approx(0.5 + 0.6 + 16.6 + 16.4 + 4), pytest.approx(17.7 + 4))
 
 
+def test_a_search_for_faces_keeps_the_gpu_waiting():
+    made = estimate("open-domain", "h100", metrics=["facesim_cur"])
+    # 32 frames of 0.05 s on one core, for 90 videos; decoding takes 121 x 0.0037 s on 8 cores and is shorter
+    assert made.hours == pytest.approx(32 * 0.05 * 90 / 3600)
+    measured = estimate("open-domain", "h100", metrics=["facesim_cur"], measured={"facesim_cur": 2.0})
+    assert measured.hours == pytest.approx(2.0 * 90 / 3600)
+
+
 def test_names_of_gpus():
     assert gpu_named("NVIDIA H100 80GB HBM3").name == "h100"
     assert (gpu_named("a10g-large").name, gpu_named("l40sx4").name, gpu_named("l4x1").name) == ("a10g", "l40s", "l4")
