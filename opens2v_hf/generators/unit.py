@@ -24,7 +24,7 @@ from opens2v_hf.generators.outcome import Settings
 from opens2v_hf.generators.references import as_rgb, choose
 from opens2v_hf.generators.request import Generated, Generator, GeneratorInfo, Progress, Request
 from opens2v_hf.jobs.outcome import Outcome, Retry
-from opens2v_hf.jobs.unit import Unit
+from opens2v_hf.jobs.unit import Unit, digest
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.video.writer import write_video
 
@@ -46,7 +46,7 @@ def request_key(sample: EvalSample, digests: Sequence[str], info: GeneratorInfo,
         sample.id, sample.prompt, [subject.label for subject in sample.subjects], list(digests),
         deciding, recipe.to_dict(), settings.seed, settings.too_many_references, encoder(),
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    return digest(content)
 
 
 def is_made(sample: EvalSample, split: EvalSplit, folder: Path, info: GeneratorInfo, settings: Settings) -> bool:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from opens2v_hf._util import processes as launcher
+from opens2v_hf._util.threads import usable_cores
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -80,8 +81,7 @@ class Shared:
 
 def default_workers() -> int:
     """How many groups are done at a time: the number of cores of this process, at most 16."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(_MOST_WORKERS, cores // launcher.num_local_processes()))
+    return max(1, min(_MOST_WORKERS, usable_cores() // launcher.num_local_processes()))
 
 
 def _default_bytes() -> int:
