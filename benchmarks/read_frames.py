@@ -1,4 +1,4 @@
-"""How long it takes to read the 32 frames that the metrics look at, against other ways to get them.
+"""How long it takes to read the 32 frames that the metrics use, against other ways to get them.
 
     python benchmarks/read_frames.py [VIDEO ...]
 

@@ -64,7 +64,7 @@ def test_everything_but_the_training_is_in_it(wheel: Path) -> None:
     ).stdout.split()  # fmt: skip
     travelled = {name.removeprefix("opens2v_hf/_hub_folders/") for name in names}
     left_out = [name for name in tracked if name not in travelled]
-    # what trains the embedded models serves nobody but this repository
+    # only this repository trains the embedded models
     assert {str(Path(name).parent) for name in left_out} == {"opens2v_hf/embedded/training"}
 
 

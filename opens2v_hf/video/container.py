@@ -63,7 +63,7 @@ def open_container(source: Source, limits: Limits, **options: str) -> Iterator[I
             )
         except av.ArgumentError as error:  # what a format outside the whitelist ends in
             raise VideoError(
-                f"{source.name}: its content is no video of a known format, whatever its name says; "
+                f"{source.name}: its content is no video of a known format, though its name may be one; "
                 "give an mp4, mov, mkv, webm, avi or gif file"
             ) from error
         with container:

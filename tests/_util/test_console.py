@@ -13,6 +13,7 @@ from helpers.scorecards import full_result
 
 from opens2v_hf._util.console import prepare_streams, say, say_json
 from opens2v_hf._util.text import one_line, printable
+from opens2v_hf.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,14 +71,25 @@ def test_a_warning_of_a_log_is_escaped(capsys: pytest.CaptureFixture[str], monke
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
-def test_a_comparison_is_printed_on_every_console(encoding: str, tmp_path: Path) -> None:
+def test_a_comparison_is_printed_on_every_console(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [full_result(name).save(tmp_path / f"{number}.json") for number, name in enumerate(("große 猫", "beta"))]
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["compare", *map(str, files)]) == 0
+    stream.flush()
+    assert "beta" in stream.buffer.getvalue().decode(encoding)
+
+
+def test_a_process_prints_a_comparison_in_the_encoding_of_its_environment(tmp_path: Path) -> None:
     files = [full_result(name).save(tmp_path / f"{number}.json") for number, name in enumerate(("große 猫", "beta"))]
     command = [sys.executable, "-m", "opens2v_hf", "compare", *map(str, files)]
     done = subprocess.run(
-        command, capture_output=True, check=False, env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+        command, capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert "beta" in done.stdout.decode(encoding)
+    assert "beta" in done.stdout.decode("ascii")
 
 
 def test_no_command_prints_by_another_way() -> None:

@@ -19,7 +19,7 @@ def load_page(name: str) -> Any:
 
 
 def components(page: Any) -> list[Any]:
-    """The fields beside the video, in the order in which they are handed to `run`."""
+    """The fields other than the video, in the order in which `run` takes them."""
     import gradio as gr
 
     with gr.Blocks():

@@ -51,7 +51,7 @@ class BatchEndpoint:
         self.batches.append({**batch, "metadata": record["metadata"]})
         return self.shown(self.batches[-1])
 
-    def look(self, name: str) -> dict[str, Any]:
+    def state_of(self, name: str) -> dict[str, Any]:
         batch = next(one for one in self.batches if one["id"] == name)
         batch["left"] -= 1
         if batch["left"] < 0 and batch["status"] == "in_progress":
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         _, _, kind, *rest = self.path.partition("?")[0].split("/")
         if kind == "batches" and rest:
-            self.send(self.endpoint.look(rest[0]))
+            self.send(self.endpoint.state_of(rest[0]))
         elif kind == "batches":
             self.send({"data": [self.endpoint.shown(batch) for batch in self.endpoint.batches]})
         else:

@@ -129,7 +129,7 @@ def score(
     workers: int = 1,
     **output: bool,
 ) -> RunResult:
-    """Score a folder; `metrics` holds other values of `Cheap` by metric. Scored units are logged beside the videos."""
+    """Score a folder; `metrics` holds other values of `Cheap` by metric. Scored units are logged next to the videos."""
     split = samples(**(prompts or {}))
 
     def load(names: tuple[str, ...]) -> list[MetricTask]:

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint on loopback that behaves as each request is told to."""
+"""An OpenAI-compatible endpoint on loopback with a set behaviour for each request."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def never(handler: _Handler) -> None:
 
 @dataclass
 class Endpoint:
-    """What the endpoint is told, and what it saw.
+    """The behaviours of the endpoint, and the requests that it got.
 
     Attributes:
         script: behaviours of the requests in order; the last one stays.
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._leave()
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """The client may go on as soon as it has the answer, before this thread does."""
+        """The client may continue as soon as it has the answer, before this thread does."""
         self._leave()
         super().send_response(code, message)
 

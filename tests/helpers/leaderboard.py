@@ -1,4 +1,4 @@
-"""Submissions for tests of the leaderboard: models that are better or worse, and one that nobody should trust."""
+"""Submissions for tests of the leaderboard: models that are better or worse, and one that is not to be trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a Markdown page: its blocks of code, its links, and the anchors that links may name."""
+"""The parts of a Markdown page: blocks of code, links, and the anchors that links may name."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _UNITS = 2
 def difference(shown: str, printed: str) -> str:
     """What a page shows amiss; empty where it is right.
 
-    White space counts as one blank, `...` stands for anything, and a decimal number for those within two units of its
+    White space counts as one blank, `...` matches anything, and a decimal number for those within two units of its
     last digit.
     """
     numbers = [float(number) for number in _NUMBER.findall(shown.replace("...", " "))]

@@ -1,4 +1,4 @@
-"""MiniMax-H3 with random weights, and a stand-in for the one of its parts that needs torchvision."""
+"""MiniMax-H3 with random weights, and a substitute for the one of its parts that needs torchvision."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def minimax_h3() -> Any:
 
 
 class PicturesOnly:
-    """Stands in for Qwen3VLProcessor, whose video half needs torchvision."""
+    """Replaces Qwen3VLProcessor, whose video half needs torchvision."""
 
     def __init__(self, tokenizer: Any) -> None:
         from transformers import Qwen2VLImageProcessorPil

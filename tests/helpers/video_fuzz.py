@@ -64,7 +64,7 @@ def main() -> None:
             shape = (video.height, video.width, 3)
             shapes = {(frame.shape, frame.dtype) for frame in video.iter_frames()}
             if shapes != {(shape, np.dtype(np.uint8))}:
-                raise SystemExit(f"{number}: frames are {shapes}, {shape} was told")
+                raise SystemExit(f"{number}: frames are {shapes}, {shape} was announced")
             read += 1
         except VideoError:
             refused += 1

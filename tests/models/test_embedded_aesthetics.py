@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.embedded import committed_figures
 
 import opens2v_hf
 from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
@@ -15,9 +16,11 @@ from opens2v_hf.models.info import EMBEDDED
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "corrupted_frames")
 
 
-@pytest.fixture(scope="module")
-def figures() -> dict[str, float]:
-    return evaluate_aesthetics(EMBEDDED, EMBEDDED, num_scenes=10, first_seed=600_000)
+@pytest.fixture(scope="module", params=["committed", "few scenes"])
+def figures(request: pytest.FixtureRequest) -> dict[str, float]:
+    if request.param == "committed":
+        return committed_figures("aesthetics")
+    return evaluate_aesthetics(EMBEDDED, EMBEDDED, num_scenes=3, first_seed=600_000)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.embedded import committed_figures
 
 from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
 from opens2v_hf.metrics.base import answer
@@ -13,13 +14,13 @@ from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.judge.loading import load_judge
 
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "flicker", "corrupted_frames")
-NUM_SCENES = 30
 
 
-@pytest.fixture(scope="module", params=["released", "full"])
+@pytest.fixture(scope="module", params=["committed", "released", "full"])
 def figures(request: pytest.FixtureRequest) -> dict[str, float]:
-    scenes = NUM_SCENES if request.param == "released" else 10
-    return evaluate_judge(EMBEDDED, num_scenes=scenes, protocol=request.param)
+    if request.param == "committed":
+        return committed_figures("judge")
+    return evaluate_judge(EMBEDDED, num_scenes=4 if request.param == "released" else 2, protocol=request.param)
 
 
 @pytest.mark.slow

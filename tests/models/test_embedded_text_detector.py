@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.embedded import committed_figures
 
 from opens2v_hf.data.synthetic.render import render_video
 from opens2v_hf.data.synthetic.scenes import draw_scene, phrase
@@ -16,34 +17,36 @@ FOLDER = Path(hub.__file__).parents[1] / "embedded" / "weights" / "text_detector
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def figures():
-    return evaluate_text_detector("embedded", num_scenes=90, first_seed=670_000)
+@pytest.fixture(scope="module", params=["committed", "few scenes"])
+def figures(request):
+    if request.param == "committed":
+        return committed_figures("text_detector")
+    return evaluate_text_detector("embedded", num_scenes=30, first_seed=670_000)
 
 
 def test_tags_are_found_where_they_are(figures):
-    assert figures["right"] >= 0.88
+    assert figures["right"] >= 0.9
     assert figures["recall_label"] >= 0.88
 
 
 def test_tags_of_what_is_not_there_are_not_found(figures):
+    assert figures["false"] <= 0.05
     for why in ("stranger", "random", "environment"):
         assert figures[f"false_{why}"] <= 0.05
-    assert figures["false_near"] <= 0.16
 
 
 def test_captions_name_what_is_in_the_clip():
     captioner = load_captioner("embedded", device="cpu")
-    named = places = subjects = scenes = 0
+    named = backgrounds = subjects = scenes = 0
     for seed in range(660_000, 660_016):
         scene = draw_scene(seed)
         caption = captioner.caption(list(render_video(scene)[[0, 8, 15]]), "Describe the clip.").lower()
         named += sum(phrase(sprite) in caption for sprite in scene.sprites)
         subjects += len(scene.sprites)
-        places += scene.background.name in caption
+        backgrounds += scene.background.name in caption
         scenes += 1
     assert named >= 0.8 * subjects
-    assert places >= 0.9 * scenes
+    assert backgrounds >= 0.9 * scenes
     assert captioner.info.embedded
 
 

@@ -10,7 +10,7 @@ from opens2v_hf.scores.subject_identity import subject_identity
 
 
 def by_trying(frames, num_references):
-    """The formula as it stands: the best of all one-to-one assignments, in each frame."""
+    """The formula literally: the best of all one-to-one assignments, in each frame."""
     total = 0.0
     for frame in frames:
         padded = np.vstack([np.maximum(frame, 0.0), np.zeros((num_references, num_references))])

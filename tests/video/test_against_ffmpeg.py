@@ -153,6 +153,6 @@ RIGHT = {
 def test_files_that_were_read_wrongly(shared, name, count):
     path = shared / "cases" / name
     if not path.exists():
-        pytest.skip("the file is not beside this checkout")
+        pytest.skip("the file is not next to this checkout")
     assert open_video(path).num_frames == count
     assert_is_ffmpegs(path)

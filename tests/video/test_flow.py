@@ -1,4 +1,4 @@
-"""The flow between frames is OpenCV's, whatever number of threads works it out."""
+"""The flow between frames is OpenCV's, with any number of threads."""
 
 import cv2
 import numpy as np

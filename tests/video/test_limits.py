@@ -49,7 +49,7 @@ def refused_in_little_memory(path) -> str:
 def test_files_that_filled_the_memory(shared, name, variable):
     path = shared / "cases" / name
     if not path.exists():
-        pytest.skip("the file is not beside this checkout")
+        pytest.skip("the file is not next to this checkout")
     message = refused_in_little_memory(path)
     assert str(path) in message
     assert variable in message

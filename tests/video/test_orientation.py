@@ -95,7 +95,7 @@ def test_a_matrix_of_extreme_numbers_is_an_angle_or_none():
 @pytest.mark.parametrize("backend", BACKENDS)
 @needs_ffmpeg
 def test_an_orientation_in_the_pictures_holds_for_all_of_them(tmp_path, backend):
-    """It stands in front of the first picture only; H.264 lets it persist, and so do players."""
+    """It is in front of the first picture only; H.264 lets it persist, and so do players."""
     plain = encode(tmp_path / "plain.mp4", numbered_frames(9), options={"qp": "0"})
     path = tmp_path / "turned.mp4"
     bitstream_filter = "h264_metadata=display_orientation=insert:rotate=90"

@@ -1,4 +1,4 @@
-"""One order of passes whatever Pillow is installed. The checksums are those of Pillow 12.3 and of Pillow 10.4."""
+"""One order of passes with every release of Pillow. The checksums are those of Pillow 12.3 and of Pillow 10.4."""
 
 from __future__ import annotations
 

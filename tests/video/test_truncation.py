@@ -17,7 +17,7 @@ def box(kind: bytes, content: bytes) -> bytes:
         ((box(b"ftyp", b"isom") + box(b"mdat", bytes(100)))[:50], 12 + 108),
         (box(b"ftyp", b"isom") + box(b"mdat", bytes(100)) + bytes(30), 12 + 108),  # padding
         (box(b"ftyp", b"isom") + struct.pack(">I4sQ", 1, b"mdat", 5_000_000_000), 12 + 5_000_000_000),
-        (box(b"ftyp", b"isom") + struct.pack(">I4s", 0, b"mdat") + bytes(9), 12),  # up to the end, whatever it is
+        (box(b"ftyp", b"isom") + struct.pack(">I4s", 0, b"mdat") + bytes(9), 12),  # up to the end of the file
         (b"RIFF" + struct.pack("<I", 1000) + b"AVI LIST", 1008),
         (b"RIFF" + struct.pack("<I", 0) + b"AVI LIST", None),
         (b"RIFF" + struct.pack("<I", 1000) + b"WAVEfmt ", None),

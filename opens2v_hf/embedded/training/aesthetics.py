@@ -1,13 +1,10 @@
 """Train the embedded aesthetic encoder and head on synthetic scenes and write their folders.
 
-    python -m opens2v_hf.embedded.training.aesthetics --out opens2v_hf/models/embedded --seed 0
+    python -m opens2v_hf.embedded.training.aesthetics --out opens2v_hf/embedded/weights --seed 0
 
 An encoder of the released architecture, small, and a head of one layer learn together to rate clean frames 6.5 and
 broken ones less, the worse they are. On its own a CLIP that has learnt what things are will not do for that: it was
 made to see the same thing under noise. What is rated is damage, not beauty.
-
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed.
 """
 
 from __future__ import annotations
@@ -134,8 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     save(network, options.out)
     encoder, head = options.out / AestheticEncoder.role, options.out / AestheticHead.role
     figures = evaluate_aesthetics(encoder, head, num_scenes=options.held_out)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from opens2v_hf.data.synthetic.corruptions import CORRUPTIONS
 from opens2v_hf.data.synthetic.render import render_frame
-from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, draw_scene, with_hidden
+from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, draw_scene
 from opens2v_hf.data.synthetic.simulated import simulate
-from opens2v_hf.embedded.training.judge_data import CLEAN, as_decoded, damage_level
+from opens2v_hf.embedded.training.judge_data import CLEAN, as_decoded, damage_level, sometimes_empty
+from opens2v_hf.embedded.training.optimisation import StepBatches
 
 FRAMES_PER_SCENE = 4
 SIDE_PX = 112
@@ -38,7 +38,7 @@ class AestheticBatch:
     ratings: torch.Tensor
 
 
-class AestheticBatches(Dataset[AestheticBatch]):
+class AestheticBatches(StepBatches[AestheticBatch]):
     """Batches of training scenes; the same seed and index give the same batch.
 
     Args:
@@ -48,20 +48,15 @@ class AestheticBatches(Dataset[AestheticBatch]):
     """
 
     def __init__(self, seed: int, steps: int, scenes_per_step: int) -> None:
-        self._seed = seed
-        self._steps = steps
+        super().__init__(seed, steps)
         self._scenes_per_step = scenes_per_step
         self._processor = build_image_processor()
 
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, index: int) -> AestheticBatch:
-        rng = np.random.default_rng([self._seed, index])
+    def _batch(self, step: int, rng: np.random.Generator) -> AestheticBatch:
         rated = [
             pair
             for number in range(self._scenes_per_step)
-            for pair in rated_frames(FIRST_TRAINING_SEED + index * self._scenes_per_step + number, rng)
+            for pair in rated_frames(FIRST_TRAINING_SEED + step * self._scenes_per_step + number, rng)
         ]
         pictures = [Image.fromarray(as_decoded(frame, rng)) for frame, _ in rated]
         return AestheticBatch(
@@ -77,10 +72,7 @@ def build_image_processor() -> CLIPImageProcessorPil:
 
 def rated_frames(seed: int, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
     """A frame of one scene, clean and broken in `FRAMES_PER_SCENE - 1` ways, with their ratings."""
-    scene = draw_scene(seed, num_frames=_FRAMES)
-    if rng.random() < 0.15:  # nobody in sight is no fault
-        for actor in range(len(scene.actors)):
-            scene = with_hidden(scene, actor)
+    scene = sometimes_empty(draw_scene(seed, num_frames=_FRAMES), rng)
     clean = render_frame(scene, int(rng.integers(_FRAMES))).image
     corrupted = next(simulate("corrupted_frames", scene))
     rated = [(clean, rating_of(CLEAN)), (corrupted, rating_of(1.0))]

@@ -1,20 +1,21 @@
 """Train the embedded detector and its prompt encoder on synthetic scenes and write their folders.
 
-    python -m opens2v_hf.embedded.training.detector --out opens2v_hf/models/embedded --seed 0 --steps 1800
+    python -m opens2v_hf.embedded.training.detector --out opens2v_hf/embedded/weights --seed 0 --steps 1800
 
-Both learn together, from nothing: pictures of subjects are looked for in frames that show them, and in frames that show
-others, some of them nearly alike. Scores are to lie above 0.6 where NexusScore keeps a box and below 0.5 where it sees
-none, which a binary cross-entropy on each cell aims at. What a cell says is compared with every reference of the batch,
-not only with the one that guided it: far more wrong answers to learn from, for the price of a product of matrices.
+Both learn together, from nothing: pictures of subjects are searched for in frames that show them, and in frames that
+show others, some of them nearly alike. Scores are to lie above 0.6 where NexusScore keeps a box and below 0.5 where it
+sees none, which a binary cross-entropy on each cell aims at. What a cell says is compared with every reference of the
+batch, not only with the one that guided it: far more wrong answers to learn from, at the price of a product of
+matrices.
 
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed. Those were trained in three runs, each going on from the one before
+The committed weights were trained in three runs, each starting from the one before
 (`--start-from`): 700 steps at a learning rate of 3e-3, then 600 and 500 at 2e-3, the first two with the environments of
 scenes among what is to be found.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ _ENCODER_LEARNING_RATE = 3e-3
 class PromptReader(nn.Module):
     """Reads off a prompt what its picture shows, and off a cell what it lies on.
 
-    For the training only: it teaches both networks what to look at, and one language to say it in.
+    For the training only: it teaches both networks the same attributes, in one space.
     """
 
     def __init__(self) -> None:
@@ -94,34 +95,30 @@ def teach_encoder(networks: DetectorWithEncoder, reader: PromptReader, seed: int
             progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
 
 
-def train(
-    seed: int,
-    steps: int,
-    encoder_steps: int,
-    num_pictures: int,
-    num_references: int,
-    learning_rate: float,
-    workers: int,
-    start_from: Path | None = None,
-) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:
+def train(options: argparse.Namespace) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:
     """Train the networks.
+
+    Args:
+        options: of the command line.
 
     Returns:
         Both, calibrated, and the parts of the loss at every step.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     networks, reader = DetectorWithEncoder().train(), PromptReader()
-    if start_from is None:
-        teach_encoder(networks, reader, seed, encoder_steps)
+    if options.start_from is None:
+        teach_encoder(networks, reader, options.seed, options.encoder_steps)
     else:
-        networks.detector.load_state_dict(read_weights(start_from / "detector" / WEIGHTS_NAME))
-        encoder = CLIPVisionModelWithProjection.from_pretrained(start_from / "prompt_encoder", dtype=torch.float32)
+        networks.detector.load_state_dict(read_weights(options.start_from / "detector" / WEIGHTS_NAME))
+        encoder = CLIPVisionModelWithProjection.from_pretrained(
+            options.start_from / "prompt_encoder", dtype=torch.float32
+        )
         networks.encoder.load_state_dict(encoder.state_dict())
-    data = DetectorBatches(seed, steps + _CALIBRATION_STEPS, num_pictures, num_references)
-    batches = loaded(Subset(data, range(steps)), workers)
-    history = teach_both(networks, reader, batches, steps, learning_rate) if steps else []
+    data = DetectorBatches(options.seed, options.steps + _CALIBRATION_STEPS, options.pictures, options.references)
+    batches = loaded(Subset(data, range(options.steps)), options.workers)
+    history = teach_both(networks, reader, batches, options.steps, options.learning_rate) if options.steps else []
     networks.eval()
-    calibrate(networks, (data[steps + further] for further in range(_CALIBRATION_STEPS)))
+    calibrate(networks, (data[options.steps + further] for further in range(_CALIBRATION_STEPS)))
     return networks, history
 
 
@@ -179,22 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     )
     parser.add_argument("--encoder-steps", type=int, default=300, help="before, for the prompt encoder alone")
     parser.add_argument("--pictures", type=int, default=24, help="frames in a batch")
-    parser.add_argument("--references", type=int, default=2, help="looked for in each frame")
+    parser.add_argument("--references", type=int, default=2, help="searched for in each frame")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    networks, _ = train(
-        options.seed,
-        options.steps,
-        options.encoder_steps,
-        options.pictures,
-        options.references,
-        options.learning_rate,
-        options.workers,
-        options.start_from,
-    )
+    networks, _ = train(options)
     figures = evaluate_detector(*save(networks, options.out))
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Make the detector's scores mean something for a whole frame.
 
-Training asks every cell, and there are hundreds that show nothing for one that shows what is looked for: the scores end
-up too careful for the question that is asked in use, whether the best cell of a frame is right. Two numbers, fitted on
+Training asks every cell, and there are hundreds that show nothing for one that shows the subject: the scores end up too
+careful for the question that is asked in use, whether the best cell of a frame is right. Two numbers, fitted on
 further training scenes, answer that one (Platt's scaling); they become part of the head's scale and bias, so that the
 order of all scores stays as it is.
 """
@@ -25,7 +25,7 @@ def best_logits(networks: DetectorWithEncoder, batches: Iterable[Batch]) -> tupl
 
     Returns:
         [N]: of references in the frame the best in the middle of the subject's box, of others the best anywhere; and
-        [N], 1 or 0. References of which that cannot be told are left out.
+        [N], 1 or 0. References for which that is ambiguous are left out.
     """
     found, there = [], []
     for batch in batches:

@@ -1,7 +1,4 @@
-"""Batches for the embedded detector: frames with boxes, and reference pictures to look for in them.
-
-A batch depends on the seed and its own number only, so it is the same whichever process makes it.
-"""
+"""Batches for the embedded detector: frames with boxes, and reference pictures to find in them."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.render import Rendered, environment_picture, reference_picture, render_frame
@@ -32,6 +28,7 @@ from opens2v_hf.data.synthetic.scenes import (
     with_hidden,
 )
 from opens2v_hf.embedded.training.detector_network import CONFIG, build_image_processor
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.yolo_world.preprocess import letterbox
 
 Subject: TypeAlias = Sprite | Background
@@ -62,7 +59,7 @@ _MIN_VISIBLE_PX = 150
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference picture to look for.
+    """A reference picture to find.
 
     Attributes:
         subject: what it shows.
@@ -88,7 +85,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees: P pictures, Q references, each looked for in one of them, and A boxes.
+    """What one training step sees: P pictures, Q references, each searched for in one of them, and A boxes.
 
     Attributes:
         pictures: uint8 [P, 3, S, S], BGR, padded.
@@ -111,28 +108,22 @@ class Batch:
     features_of_box: torch.Tensor
 
 
-class DetectorBatches(Dataset[Batch]):
+class DetectorBatches(StepBatches[Batch]):
     """A map from a step's number to its batch.
 
     Args:
         seed: of all choices.
         num_steps: length of the training.
         num_pictures: in a batch.
-        num_references: looked for in each picture.
+        num_references: searched for in each picture.
     """
 
     def __init__(self, seed: int, num_steps: int, num_pictures: int, num_references: int) -> None:
         self.processor = build_image_processor()
-        self.seed, self.num_steps = seed, num_steps
+        super().__init__(seed, num_steps)
         self.num_pictures, self.num_references = num_pictures, num_references
 
-    def __len__(self) -> int:
-        return self.num_steps
-
-    def __getitem__(self, step: int) -> Batch:
-        if not 0 <= step < self.num_steps:
-            raise IndexError(step)
-        rng = np.random.default_rng([self.seed, step])
+    def _batch(self, step: int, rng: np.random.Generator) -> Batch:
         first = FIRST_TRAINING_SEED + (self.seed * self.num_steps + step) * self.num_pictures
         pictures, boxes, subjects, visible, picture_of_box, references = [], [], [], [], [], []
         for number in range(self.num_pictures):
@@ -156,7 +147,7 @@ class DetectorBatches(Dataset[Batch]):
         # what is all but hidden need not be found
         shown[(shown == 1) & ~np.array(visible, bool)] = ARGUABLE
         hidden = [NO_FEATURE] * len(FEATURES)
-        told = [_features(Reference(s)) if seen else hidden for s, seen in zip(subjects, visible, strict=True)]
+        known = [_features(Reference(s)) if seen else hidden for s, seen in zip(subjects, visible, strict=True)]
         return Batch(
             pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
             references=self.encoded(references, rng),
@@ -165,7 +156,7 @@ class DetectorBatches(Dataset[Batch]):
             picture_of_box=torch.tensor(picture_of_box, dtype=torch.long),
             shown=torch.from_numpy(shown),
             features=torch.tensor([_features(reference) for reference in references]),
-            features_of_box=torch.tensor(told, dtype=torch.long).reshape(-1, len(FEATURES)),
+            features_of_box=torch.tensor(known, dtype=torch.long).reshape(-1, len(FEATURES)),
         )
 
     def as_asked(self, reference: Reference, _rng: np.random.Generator) -> Reference:
@@ -215,7 +206,7 @@ def worn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_reference(scene: Scene, present: Sequence[Sprite], likely: bool, rng: np.random.Generator) -> Reference:
-    """Something to look for in a frame.
+    """Something to find in a frame.
 
     Args:
         scene: of the frame.
@@ -263,6 +254,6 @@ def _features(reference: Reference) -> list[int]:
     found = []
     for name, values in FEATURES.items():
         value = "background" if name == "kind" and isinstance(subject, Background) else getattr(subject, name, None)
-        told = value in values and not (reference.crop == "face" and name in ("shirt", "kind"))
-        found.append(values.index(value) if told else NO_FEATURE)
+        is_shown = value in values and not (reference.crop == "face" and name in ("shirt", "kind"))
+        found.append(values.index(value) if is_shown else NO_FEATURE)
     return found

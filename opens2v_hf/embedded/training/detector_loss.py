@@ -16,7 +16,7 @@ LEVEL_CELLS = 6.0
 CENTRE_SHARE = 0.5
 """Part of a box's sides around its centre within which cells are to find it."""
 
-_NOBODY = -1
+_NO_BOX = -1
 
 
 def cells_of(sizes: list[tuple[int, int]], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,7 +40,7 @@ def assign(boxes: torch.Tensor, centres: torch.Tensor, strides: torch.Tensor) ->
         Two int64 [cells], each the position of a box or -1: of the box whose middle the cell is to find, and of the box
         that the cell lies in on the box's own level, middle or not. Where boxes overlap, the one in front counts.
     """
-    inner = torch.full((len(centres),), _NOBODY)
+    inner = torch.full((len(centres),), _NO_BOX)
     outer = inner.clone()
     for index, box in enumerate(boxes):
         middle, side = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
@@ -53,7 +53,7 @@ def assign(boxes: torch.Tensor, centres: torch.Tensor, strides: torch.Tensor) ->
         # a thin box may have no cell in its middle: the nearest one finds it
         central[torch.where(on_level, (centres - middle).square().sum(dim=1), torch.inf).argmin()] = True
         outer[inside | central] = index
-        inner[inside | central] = _NOBODY
+        inner[inside | central] = _NO_BOX
         inner[central] = index
     return inner, outer
 
@@ -119,18 +119,18 @@ def subject_cells(cells: Levels, batch: Batch) -> tuple[torch.Tensor, torch.Tens
 
 def _assign_pictures(batch: Batch, centres: torch.Tensor, strides: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """`assign` for every picture, [P, cells]; positions count over the boxes of the whole batch."""
-    inner = torch.full((len(batch.pictures), len(centres)), _NOBODY)
+    inner = torch.full((len(batch.pictures), len(centres)), _NO_BOX)
     outer = inner.clone()
     for picture in range(len(batch.pictures)):
         own = (batch.picture_of_box == picture).nonzero().squeeze(1)
-        position = torch.cat([own, own.new_tensor([_NOBODY])])  # nobody comes last, as position -1
+        position = torch.cat([own, own.new_tensor([_NO_BOX])])  # no box comes last, as position -1
         for into, where in zip((inner, outer), assign(batch.boxes[own], centres, strides), strict=True):
             into[picture] = position[where]
     return inner, outer
 
 
 def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
-    """The scores that are wanted: 1, 0, or `ARGUABLE` around the middle of a box that is looked for.
+    """The scores that are wanted: 1, 0, or `ARGUABLE` around the middle of a box that is searched for.
 
     Args:
         shown: [Q, A].
@@ -138,7 +138,7 @@ def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, 
         inner: of `assign`.
         outer: of `assign`.
     """
-    padded = torch.cat([shown, shown.new_zeros(len(shown), 1)], dim=1)  # position -1 is nobody
+    padded = torch.cat([shown, shown.new_zeros(len(shown), 1)], dim=1)  # position -1 is no box
     around = (inner < 0) & (padded[reference, outer] != 0)
     return torch.where(around, ARGUABLE, padded[reference, inner])
 

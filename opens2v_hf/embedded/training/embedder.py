@@ -1,15 +1,14 @@
 """Train the embedded embedder on synthetic scenes and write its folder.
 
-    python -m opens2v_hf.embedded.training.embedder --out opens2v_hf/models/embedded/embedder --seed 0
+    python -m opens2v_hf.embedded.training.embedder --out opens2v_hf/embedded/weights/embedder --seed 0
 
 Contrastive learning in one space for texts and pictures: frames against captions (with captions and frames that are
 nearly right among the wrong ones), crops of subjects against their reference pictures and their phrases, and crops
 against class labels by a yes-or-no loss whose border lies at the cosine 0.30 that NexusScore asks for. The forward pass
 is that of `models.gme`, so the folder loads as any other GME model does; the evaluation at the end goes that way.
 
-The temperatures are learnt and belong to the training only. The same seed, steps and number of threads give the same
-weights on the same machine; other machines differ in the last bits, which is why the weights are committed. Those were
-made in three runs, each going on from the one before; the first knew no margin for what is nearly right:
+The temperatures are learnt and belong to the training only. The committed weights were made in three runs, each
+starting from the one before; the first knew no margin for what is nearly right:
 
     --out first  --seed 0 --steps 600 --margin-weight 0 --label-weight 1
     --out second --seed 1 --steps 350 --start-from first --learning-rate 1.2e-3
@@ -188,8 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     network, tokenizer, _ = train(options)
     save(network, tokenizer, build_image_processor(), options.out)
     figures = evaluate_embedder(options.out)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

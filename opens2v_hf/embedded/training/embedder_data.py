@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from opens2v_hf.data.synthetic.render import (
@@ -44,6 +43,7 @@ from opens2v_hf.embedded.training.embedder_network import (
     num_image_tokens,
     pad_rows,
 )
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.gme import (
     DEFAULT_INSTRUCTION,
     IMAGE_PAD,
@@ -98,7 +98,7 @@ class Batch:
     label_targets: torch.Tensor
 
 
-class EmbedderBatches(Dataset[Batch]):
+class EmbedderBatches(StepBatches[Batch]):
     """A map from a step's number to its batch.
 
     Args:
@@ -112,17 +112,12 @@ class EmbedderBatches(Dataset[Batch]):
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, seed: int, num_steps: int, num_pairs: int, num_crops: int
     ) -> None:
+        super().__init__(seed, num_steps)
         self.tokenizer = tokenizer
         self.processor = build_image_processor()
-        self.seed, self.num_steps, self.num_pairs, self.num_crops = seed, num_steps, num_pairs, num_crops
+        self.num_pairs, self.num_crops = num_pairs, num_crops
 
-    def __len__(self) -> int:
-        return self.num_steps
-
-    def __getitem__(self, step: int) -> Batch:
-        if not 0 <= step < self.num_steps:
-            raise IndexError(step)
-        rng = np.random.default_rng([self.seed, step])
+    def _batch(self, step: int, rng: np.random.Generator) -> Batch:
         first = FIRST_TRAINING_SEED + (self.seed * self.num_steps + step) * self.num_pairs
         scenes = [draw_scene(first + offset) for offset in range(self.num_pairs)]
         moments = [int(rng.integers(scene.num_frames)) for scene in scenes]
@@ -161,7 +156,7 @@ class EmbedderBatches(Dataset[Batch]):
     def _texts(self, texts: Sequence[str], instructions: Sequence[str], rng: np.random.Generator | None) -> Tokens:
         conversations = [conversation(ask, text) for ask, text in zip(instructions, texts, strict=True)]
         ids, mask = pad_rows(self.tokenizer(conversations)["input_ids"], self.tokenizer.pad_token_id)
-        if rng is not None:  # the network is to stand words that it does not know
+        if rng is not None:  # the network is to tolerate words that it does not know
             unknown = torch.from_numpy(rng.random(ids.shape) < _UNKNOWN_WORD_SHARE)
             special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
             ids = torch.where(unknown & ~special, self.tokenizer.unk_token_id, ids)

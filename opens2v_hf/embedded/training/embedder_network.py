@@ -89,7 +89,7 @@ def embed_token_rows(
         network: `Qwen2VLForConditionalGeneration`.
         ids: int64 [N, L].
         mask: int64 [N, L], 1 for tokens.
-        pictures: whose patches stand at the image tokens, in order.
+        pictures: whose patches are the image tokens, in order.
     """
     model = network.model
     inputs = model.language_model.embed_tokens(ids)

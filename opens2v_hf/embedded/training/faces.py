@@ -1,14 +1,13 @@
 """Train the embedded face detector and face embedder on synthetic people and write their folders.
 
-    python -m opens2v_hf.embedded.training.faces --out opens2v_hf/models/embedded --seed 0
+    python -m opens2v_hf.embedded.training.faces --out opens2v_hf/embedded/weights --seed 0
 
 The heads of synthetic people stand upright, and only 60 can be told apart (by gender, hair, skin and glasses): the two
 networks know those, and nothing of real faces. The detector learns by a focal loss where heads have their middle, and
 there by the overlap of boxes and the distance of landmarks; the embedder learns to tell the 60 apart by a softmax over
 cosines with a margin (CosFace, arXiv 1801.09414).
 
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed. Those were trained with `--steps 1500 --embedder-steps 500`, in float32
+The committed weights were trained with `--steps 1500 --embedder-steps 500`, in float32
 throughout: 16 minutes of a busy core, after which all heads in sight of 200 held-out frames are found and nothing else.
 The defaults take 7 minutes of such a core, find 96 % of them with 5 % of false ones, and tell people apart as well.
 """
@@ -169,8 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     detector_folder = save(detector, options.out / ROLES[0])
     embedder_folder = save(embedder, options.out / ROLES[1])
     figures = evaluate_faces(detector_folder, embedder_folder)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

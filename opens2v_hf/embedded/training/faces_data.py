@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.render import (
@@ -24,6 +23,7 @@ from opens2v_hf.data.synthetic.render import (
 )
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, PersonSprite, Sprite, draw_scene, draw_sprite
 from opens2v_hf.embedded.training.detector_data import worn
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.faces.align import RELEASED_CROP_PX, align_face
 from opens2v_hf.models.faces.face import PAD_GREY, PAD_SHARE
 from opens2v_hf.models.faces.heatmap_detector import fit_picture
@@ -76,7 +76,7 @@ class DetectorBatch(NamedTuple):
     landmarks: torch.Tensor
 
 
-class DetectorBatches(Dataset[DetectorBatch]):
+class DetectorBatches(StepBatches[DetectorBatch]):
     """A map from a step's number to its batch.
 
     Args:
@@ -87,14 +87,10 @@ class DetectorBatches(Dataset[DetectorBatch]):
     """
 
     def __init__(self, seed: int, num_steps: int, num_pictures: int, side: int) -> None:
-        self.seed, self.num_steps, self.num_pictures, self.side = seed, num_steps, num_pictures, side
+        super().__init__(seed, num_steps)
+        self.num_pictures, self.side = num_pictures, side
 
-    def __len__(self) -> int:
-        return self.num_steps
-
-    def __getitem__(self, step: int) -> DetectorBatch:
-        if not 0 <= step < self.num_steps:
-            raise IndexError(step)
+    def _batch(self, step: int, _rng: np.random.Generator) -> DetectorBatch:
         first = (self.seed * self.num_steps + step) * self.num_pictures
         drawn = [draw_picture(first + number) for number in range(self.num_pictures)]
         placed = [fit_picture(picture, self.side) for picture, _ in drawn]
@@ -106,7 +102,7 @@ class DetectorBatches(Dataset[DetectorBatch]):
 
 
 def draw_picture(number: int) -> tuple[np.ndarray, list[Head]]:
-    """A picture to look for faces in: a frame or part of one, or a reference, of people or of things.
+    """A picture to find faces in: a frame or part of one, or a reference, of people or of things.
 
     Args:
         number: decides everything; from 0.
@@ -148,7 +144,7 @@ def cell_targets(heads: list[Head], scale: float, side: int) -> tuple[np.ndarray
     boxes = np.zeros((cells, cells, 4), np.float32)
     landmarks = np.zeros((cells, cells, 5, 2), np.float32)
     y, x = np.mgrid[:cells, :cells] * STRIDE + STRIDE / 2
-    for head in heads:  # later ones stand in front
+    for head in heads:  # later ones are in front
         if head.seen <= _UNSEEN:
             continue
         box = head.box * scale
@@ -232,7 +228,7 @@ def _part(image: np.ndarray, heads: list[Head], rng: np.random.Generator) -> tup
 
 
 def _padded(image: np.ndarray, heads: list[Head]) -> tuple[np.ndarray, list[Head]]:
-    """As pictures are looked at again in which no face was found."""
+    """As pictures are searched again in which no face was found."""
     rows, columns = int(image.shape[0] * PAD_SHARE), int(image.shape[1] * PAD_SHARE)
     padded = np.pad(image, ((rows, rows), (columns, columns), (0, 0)), constant_values=PAD_GREY)
     offset = np.array([columns, rows], np.float32)

@@ -25,12 +25,12 @@ def evaluate_faces(
     num_scenes: int = 200,
     first_seed: int = 600_000,
 ) -> dict[str, float]:
-    """Look for faces in one frame of each scene, and compare them with pictures of the same and of other people.
+    """Find faces in one frame of each scene, and compare them with pictures of the same and of other people.
 
     Args:
         detector: folder, or "embedded".
         embedder: likewise.
-        num_scenes: frames to look at.
+        num_scenes: frames to search.
         first_seed: of the scenes; below `FIRST_TRAINING_SEED` none was trained on.
 
     Returns:

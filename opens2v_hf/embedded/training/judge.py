@@ -1,22 +1,19 @@
 r"""Train the embedded judge on synthetic scenes and write its folder.
 
     python -m opens2v_hf.embedded.training.judge --out FIRST --seed 0 --steps 600
-    python -m opens2v_hf.embedded.training.judge --out opens2v_hf/models/embedded/judge --start-from FIRST --seed 1 \
+    python -m opens2v_hf.embedded.training.judge --out opens2v_hf/embedded/weights/judge --start-from FIRST --seed 1 \
         --steps 650 --learning-rate 1.5e-3
 
 It learns to answer 5 for clean videos and less the worse they are broken, with the same prompt that any local judge
-gets; at the end of each frame it also learns to say how good that frame is, which nobody asks later, but which shows it
-where to look. The folder loads as any other local judge does, and the evaluation at the end goes that way.
-
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed.
+gets; at the end of each frame it also learns to say how good that frame is, which is not used later, but directs it to
+what is broken. The folder loads as any other local judge does, and the evaluation at the end goes that way.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,24 +48,20 @@ def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tens
     return -(targets * F.log_softmax(logits[asked], dim=-1)[:, digit_ids]).sum(-1).mean()
 
 
-def train(
-    seed: int,
-    steps: int,
-    scenes_per_step: int,
-    learning_rate: float,
-    workers: int,
-    start_from: Path | None = None,
-) -> tuple[Any, Any, list[dict[str, float]]]:
+def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
+
+    Args:
+        options: of the command line.
 
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     tokenizer = build_tokenizer()
     network = build_network(tokenizer)
-    if start_from is not None:
-        network.load_state_dict(type(network).from_pretrained(start_from, dtype=torch.float32).state_dict())
+    if options.start_from is not None:
+        network.load_state_dict(type(network).from_pretrained(options.start_from, dtype=torch.float32).state_dict())
     judge = as_judge(network, tokenizer)
     digit_ids = torch.tensor([tokenizer.convert_tokens_to_ids(str(level)) for level in LEVELS])
 
@@ -89,8 +82,10 @@ def train(
         }
 
     network.train()
-    batches = loaded(JudgeBatches(seed, steps, scenes_per_step), workers)
-    history = minimise(parts_of, list(network.parameters()), batches, steps=steps, learning_rate=learning_rate)
+    batches = loaded(JudgeBatches(options.seed, options.steps, options.scenes), options.workers)
+    history = minimise(
+        parts_of, list(network.parameters()), batches, steps=options.steps, learning_rate=options.learning_rate
+    )
     return network.eval(), tokenizer, history
 
 
@@ -101,13 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--held-out", type=int, default=40, help="scenes of the evaluation")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, tokenizer, _ = train(
-        options.seed, options.steps, options.scenes, options.learning_rate, options.workers, options.start_from
-    )
+    network, tokenizer, _ = train(options)
     save(network, tokenizer, build_image_processor(), options.out)
     figures = evaluate_judge(options.out, num_scenes=options.held_out)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

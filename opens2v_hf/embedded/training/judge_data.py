@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 
 from opens2v_hf.data.synthetic.corruptions import CORRUPTIONS, corrupt
 from opens2v_hf.data.synthetic.render import render_video
@@ -16,11 +15,12 @@ from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, Scene, draw_sc
 from opens2v_hf.data.synthetic.simulated import simulate
 from opens2v_hf.embedded.training.embedder_network import Pictures
 from opens2v_hf.embedded.training.judge_network import build_image_processor
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.metrics.naturalscore import NUM_FRAMES
 
 CLEAN = 5.0
 UNKNOWN = float("nan")
-"""The level of a frame that cannot be told from what came before it."""
+"""The level of a frame that cannot be judged by the frames before it."""
 
 CLIPS_PER_SCENE = 4
 FLICKER = "flicker"
@@ -63,7 +63,7 @@ class JudgeBatch:
     num_lines: int
 
 
-class JudgeBatches(Dataset[JudgeBatch]):
+class JudgeBatches(StepBatches[JudgeBatch]):
     """Batches of training scenes; the same seed and index give the same batch.
 
     Args:
@@ -73,21 +73,16 @@ class JudgeBatches(Dataset[JudgeBatch]):
     """
 
     def __init__(self, seed: int, steps: int, scenes_per_step: int) -> None:
-        self._seed = seed
-        self._steps = steps
+        super().__init__(seed, steps)
         self._scenes_per_step = scenes_per_step
         self._processor = build_image_processor()
 
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, index: int) -> JudgeBatch:
-        rng = np.random.default_rng([self._seed, index])
+    def _batch(self, step: int, rng: np.random.Generator) -> JudgeBatch:
         num_frames = NUM_FRAMES if rng.random() < 0.8 else int(rng.integers(6, NUM_FRAMES))
         clips = [
             clip
             for number in range(self._scenes_per_step)
-            for clip in labelled_clips(FIRST_TRAINING_SEED + index * self._scenes_per_step + number, rng)
+            for clip in labelled_clips(FIRST_TRAINING_SEED + step * self._scenes_per_step + number, rng)
         ]
         # a shorter clip has every other frame, or the first ones
         picked = slice(0, 2 * num_frames, 2) if 2 * num_frames <= NUM_FRAMES else slice(0, num_frames)
@@ -102,12 +97,17 @@ class JudgeBatches(Dataset[JudgeBatch]):
         )
 
 
-def labelled_clips(seed: int, rng: np.random.Generator) -> list[LabelledClip]:
-    """One scene, clean and broken in `CLIPS_PER_SCENE - 1` ways."""
-    scene = draw_scene(seed, num_frames=NUM_FRAMES)
-    if rng.random() < 0.15:  # nobody in sight is no fault, so that only coming and going is one
+def sometimes_empty(scene: Scene, rng: np.random.Generator) -> Scene:
+    """A scene, now and then without its actors: an empty frame is no fault, only appearing and vanishing is one."""
+    if rng.random() < 0.15:
         for index in range(len(scene.actors)):
             scene = with_hidden(scene, index)
+    return scene
+
+
+def labelled_clips(seed: int, rng: np.random.Generator) -> list[LabelledClip]:
+    """One scene, clean and broken in `CLIPS_PER_SCENE - 1` ways."""
+    scene = sometimes_empty(draw_scene(seed, num_frames=NUM_FRAMES), rng)
     frames = render_video(scene)
     clips = [LabelledClip(frames, np.full(NUM_FRAMES, CLEAN), CLEAN)]
     for kind in rng.choice(KINDS, size=CLIPS_PER_SCENE - 1, replace=False):
@@ -121,7 +121,7 @@ def labelled_clips(seed: int, rng: np.random.Generator) -> list[LabelledClip]:
 
 
 def as_decoded(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A frame with the traces of compression that a video file leaves; JPEG, which is faster to make, stands for it."""
+    """A frame with the traces of compression that a video file leaves; as JPEG, which is faster to make."""
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, format="JPEG", quality=int(rng.integers(75, 96)), subsampling=2)
     return np.asarray(Image.open(buffer))
@@ -162,6 +162,6 @@ def _flickering(scene: Scene, rng: np.random.Generator) -> LabelledClip:
     for index in who:
         scene = with_hidden(scene, index, hidden)
     levels = np.where(gone, 1.5, CLEAN)
-    # before anybody was there, nobody can be missed
+    # before a subject has appeared, it cannot be missing
     levels[: int(np.argmin(gone))] = UNKNOWN
     return LabelledClip(render_video(scene), levels, 1.5 if len(list(who)) == len(scene.actors) else 2.5)

@@ -1,4 +1,4 @@
-"""What the trainings of the embedded models have in common: the loop over batches, and half of the command line."""
+"""The loop over batches and the common half of the command line of the trainings of the embedded models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -16,6 +17,32 @@ _Batch = TypeVar("_Batch")
 
 _RECENT = 20  # steps that the loss shown is a mean of
 _FINAL_DIV_FACTOR = 1e4  # torch's own
+
+
+class StepBatches(Dataset[_Batch]):
+    """A map from the number of a training step to its batch.
+
+    A batch depends on the seed and its own number only, so it is the same in every process that makes it.
+
+    Args:
+        seed: of all choices.
+        num_steps: length of the training.
+    """
+
+    def __init__(self, seed: int, num_steps: int) -> None:
+        self.seed, self.num_steps = seed, num_steps
+
+    def __len__(self) -> int:
+        return self.num_steps
+
+    def __getitem__(self, step: int) -> _Batch:
+        if not 0 <= step < self.num_steps:
+            raise IndexError(step)
+        return self._batch(step, np.random.default_rng([self.seed, step]))
+
+    def _batch(self, step: int, rng: np.random.Generator) -> _Batch:
+        """Make the batch of a step; all choices come from `rng`."""
+        raise NotImplementedError
 
 
 def minimise(
@@ -91,14 +118,15 @@ def training_parser(
     parser.add_argument("--steps", type=int, default=steps, help=steps_help)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument(
-        "--start-from", type=Path, help="folder, as --out, of weights to go on from; drawn from the seed if not given"
+        "--start-from", type=Path, help="folder, as --out, of weights to start from; drawn from the seed if not given"
     )
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     return parser
 
 
-def print_figures(figures: Iterable[tuple[str, float]]) -> None:
-    """What an evaluation found, a line each."""
-    for name, value in figures:
+def print_figures(figures: dict[str, float]) -> dict[str, float]:
+    """Print the figures of an evaluation, a line each, and return them."""
+    for name, value in figures.items():
         print(f"{name:32} {value:.3f}")
+    return figures

@@ -1,21 +1,18 @@
 r"""Train the embedded quality scorer on synthetic scenes and write its folder.
 
     python -m opens2v_hf.embedded.training.quality_scorer --out FIRST --seed 0
-    python -m opens2v_hf.embedded.training.quality_scorer --out opens2v_hf/models/embedded/quality_scorer \
+    python -m opens2v_hf.embedded.training.quality_scorer --out opens2v_hf/embedded/weights/quality_scorer \
         --start-from FIRST --seed 1 --steps 400 --learning-rate 1e-3 --steady 4
 
 It learns to call windows of three clean frames excellent, and worse the more is broken in them or the more often a
 subject is gone from one frame and not from the next. The folder loads as any other Q-Align does, and the evaluation at
 the end goes that way.
-
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -73,9 +70,9 @@ def damage_loss(guesses: torch.Tensor, damages: torch.Tensor) -> torch.Tensor:
 
 
 class GuidedQAlign(nn.Module):
-    """The network with two guesses at how broken a frame is, which nobody asks for later.
+    """The network with two guesses at how broken a frame is, which is not used later.
 
-    They show the picture encoder and the abstractor what to look for; from the answer about a window alone they do not
+    They show the picture encoder and the abstractor what matters; from the answer about a window alone they do not
     find it in time.
 
     Args:
@@ -113,33 +110,32 @@ def video_logits(network: QAlign, tokens: torch.Tensor, shape: Sequence[int], pr
     return network.level_logits(features[:, rows].flatten(0, 1), prompt).unflatten(0, tuple(shape))
 
 
-def train(
-    seed: int,
-    steps: int,
-    scenes_per_step: int,
-    learning_rate: float,
-    workers: int,
-    start_from: Path | None = None,
-    steady: float = 0.0,
-) -> tuple[QAlign, Any, list[dict[str, float]]]:
+def train(options: argparse.Namespace) -> tuple[QAlign, Any, list[dict[str, float]]]:
     """Train a network.
+
+    Args:
+        options: of the command line.
 
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     tokenizer = build_tokenizer()
     network = build_network(embedded_config(len(tokenizer)))
-    batches = QualityBatches(seed, steps, scenes_per_step)
-    if start_from is None:
+    batches = QualityBatches(options.seed, options.steps, options.scenes)
+    if options.start_from is None:
         look_at_frequencies(network, batches[0].pixels)
     else:
-        found = resolve_model(start_from, None, ROLE)
+        found = resolve_model(options.start_from, None, ROLE)
         before = load_network(found, device=torch.device("cpu"), dtype=torch.float32)
         network.load_state_dict(before.state_dict())
-    guided = GuidedQAlign(network, prompt_ids(tokenizer), steady).train()
+    guided = GuidedQAlign(network, prompt_ids(tokenizer), options.steady).train()
     history = minimise(
-        guided.losses, list(guided.parameters()), loaded(batches, workers), steps=steps, learning_rate=learning_rate
+        guided.losses,
+        list(guided.parameters()),
+        loaded(batches, options.workers),
+        steps=options.steps,
+        learning_rate=options.learning_rate,
     )
     return network.eval(), tokenizer, history
 
@@ -152,19 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--held-out", type=int, default=20, help="scenes of the evaluation")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, tokenizer, _ = train(
-        options.seed,
-        options.steps,
-        options.scenes,
-        options.learning_rate,
-        options.workers,
-        options.start_from,
-        options.steady,
-    )
+    network, tokenizer, _ = train(options)
     save(network, tokenizer, options.out)
     figures = evaluate_quality_scorer(options.out, num_scenes=options.held_out)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from opens2v_hf.data.synthetic.corruptions import CORRUPTIONS
 from opens2v_hf.data.synthetic.render import render_video
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, Scene, draw_scene, with_hidden
-from opens2v_hf.embedded.training.judge_data import as_decoded
+from opens2v_hf.embedded.training.judge_data import as_decoded, sometimes_empty
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.embedded.training.quality_scorer_network import build_preprocessor
 from opens2v_hf.scores.motion_smoothness import windows
 
@@ -58,7 +58,7 @@ class QualityBatch:
     qualities: torch.Tensor
 
 
-class QualityBatches(Dataset[QualityBatch]):
+class QualityBatches(StepBatches[QualityBatch]):
     """Batches of training scenes; the same seed and index give the same batch.
 
     Args:
@@ -69,19 +69,14 @@ class QualityBatches(Dataset[QualityBatch]):
     """
 
     def __init__(self, seed: int, steps: int, scenes_per_step: int, num_frames: int = 8) -> None:
-        self._seed = seed
-        self._steps = steps
+        super().__init__(seed, steps)
         self._scenes_per_step = scenes_per_step
         self._num_frames = num_frames
         self._preprocess = build_preprocessor()
 
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, index: int) -> QualityBatch:
-        rng = np.random.default_rng([self._seed, index])
-        # scenes of one's own to every seed, so that a training that goes on from another one sees new ones
-        first = FIRST_TRAINING_SEED + self._seed * 100_000 + index * self._scenes_per_step
+    def _batch(self, step: int, rng: np.random.Generator) -> QualityBatch:
+        # scenes of one's own to every seed, so that a training that starts from another one sees new ones
+        first = FIRST_TRAINING_SEED + self.seed * 100_000 + step * self._scenes_per_step
         videos = [
             video
             for number in range(self._scenes_per_step)
@@ -97,10 +92,7 @@ class QualityBatches(Dataset[QualityBatch]):
 
 def rated_videos(seed: int, rng: np.random.Generator, num_frames: int) -> list[RatedVideo]:
     """Some frames of one scene, clean and broken in `VIDEOS_PER_SCENE - 1` ways."""
-    scene = draw_scene(seed)
-    if rng.random() < 0.15:  # nobody in sight is no fault, so that only coming and going is one
-        for actor in range(len(scene.actors)):
-            scene = with_hidden(scene, actor)
+    scene = sometimes_empty(draw_scene(seed), rng)
     start = int(rng.integers(scene.num_frames - num_frames + 1))
     shown = slice(start, start + num_frames)
     clean = render_video(scene)[shown]

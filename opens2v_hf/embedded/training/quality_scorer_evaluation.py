@@ -1,18 +1,13 @@
-"""How well a quality scorer tells clean videos of held-out scenes from broken ones, through files and the metric."""
+"""How well a quality scorer ranks clean videos of held-out scenes above broken ones, through files and the metric."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from opens2v_hf.embedded.training.judge_evaluation import held_out_videos
-from opens2v_hf.errors import ModelError
-from opens2v_hf.metrics.base import score_clip
+from opens2v_hf.embedded.training.held_out_videos import figures_of, scores_of_videos
 from opens2v_hf.metrics.motion_smoothness import MotionSmoothness
-from opens2v_hf.video.writer import write_video
 
 HELD_OUT_SEED = 700_000
 """First of the held-out scenes: far from the training's, and from the sample's."""
@@ -29,26 +24,12 @@ def evaluate_quality_scorer(
         first_seed: of them.
 
     Returns:
-        For each fault: the share of scenes in which the clean video is smoother ("clean > noise"), and the mean
-        smoothness ("mean noise"); "mean clean", and "quality <fault>", the mean quality of all windows.
+        `held_out_videos.figures_of` the smoothness, and "quality <fault>", the mean quality of all windows.
     """
     metric = MotionSmoothness.from_pretrained(scorer, device="cpu")
-    smooth: dict[str, list[float]] = {}
-    quality: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        for seed in range(first_seed, first_seed + num_scenes):
-            for name, frames in held_out_videos(seed).items():
-                write_video(path, frames, fps=8)
-                score = score_clip(metric, path)
-                if score.value is None:
-                    raise ModelError(f"scene {seed}, {name}: {score.reason}")
-                smooth.setdefault(name, []).append(score.value)
-                quality.setdefault(name, []).append(float(np.mean(score.details["frame_scores"])))
-    clean = np.array(smooth["clean"])
-    figures = {f"quality {name}": float(np.mean(values)) for name, values in quality.items()}
-    for name, values in smooth.items():
-        figures[f"mean {name}"] = float(np.mean(values))
-        if name != "clean":
-            figures[f"clean > {name}"] = float((clean > np.array(values)).mean())
-    return figures
+    scores = scores_of_videos(metric, range(first_seed, first_seed + num_scenes))
+    quality = {
+        f"quality {name}": float(np.mean([np.mean(score.details["frame_scores"]) for score in several]))
+        for name, several in scores.items()
+    }
+    return figures_of(scores) | quality

@@ -110,7 +110,7 @@ def look_at_frequencies(network: QAlign, pixels: torch.Tensor) -> None:
     rough = order[count // 4 :: (len(order) - count // 4) // (count - len(smooth)) or 1]
     chosen = [*smooth, *rough][:count]
     for index, (row, column) in enumerate(chosen):
-        # colours beside brightness for every third filter
+        # colours as well as brightness for every third filter
         color = colors[0 if index % 3 else 1 + index % 2]
         filters.weight[index] = color[:, None, None] * torch.outer(waves[row], waves[column])
     loudness = filters(pixels).transpose(0, 1).flatten(1).std(dim=1)

@@ -7,15 +7,12 @@ r"""Train the embedded segmenter on synthetic scenes and write its folder.
 It learns to cut out what a box shows, from nothing: first at 256 px, where a step is cheap, then at 384 px, where masks
 are finer. The loss is what SAM 2 is trained by, dice and cross-entropy of the mask and the error of the score, with the
 logits resized to the frame before, so that the border is learnt where it is measured.
-
-The same seed, steps and number of threads give the same weights on the same machine; other machines differ in the last
-bits, which is why the weights are committed.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -56,34 +53,36 @@ def mask_loss(logits: torch.Tensor, scores: torch.Tensor, masks: torch.Tensor) -
     }
 
 
-def train(
-    seed: int,
-    steps: int,
-    image_size: int,
-    num_pictures: int,
-    num_boxes: int,
-    learning_rate: float,
-    workers: int,
-    start_from: Path | None = None,
-) -> tuple[Any, list[dict[str, float]]]:
+def train(options: argparse.Namespace) -> tuple[Any, list[dict[str, float]]]:
     """Train a network.
+
+    Args:
+        options: of the command line.
 
     Returns:
         The network, and the parts of the loss at every step.
     """
-    torch.manual_seed(seed)
-    network = build_segmenter(image_size)
-    if start_from is not None:
-        network.load_state_dict(type(network).from_pretrained(start_from, dtype=torch.float32).state_dict())
+    torch.manual_seed(options.seed)
+    network = build_segmenter(options.image_size)
+    if options.start_from is not None:
+        network.load_state_dict(type(network).from_pretrained(options.start_from, dtype=torch.float32).state_dict())
 
     def parts_of(batch: SegmenterBatch) -> dict[str, torch.Tensor]:
         output = network(pixel_values=batch.pictures, input_boxes=batch.boxes, multimask_output=False)
         return mask_loss(output.pred_masks[:, :, 0], output.iou_scores[:, :, 0], batch.masks)
 
     network.train().to(memory_format=torch.channels_last)  # a tenth faster on a CPU
-    batches = loaded(SegmenterBatches(seed, steps, num_pictures, num_boxes, image_size), workers)
+    batches = loaded(
+        SegmenterBatches(options.seed, options.steps, options.pictures, options.boxes, options.image_size),
+        options.workers,
+    )
     history = minimise(
-        parts_of, list(network.parameters()), batches, steps=steps, learning_rate=learning_rate, weight_decay=0.02
+        parts_of,
+        list(network.parameters()),
+        batches,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        weight_decay=0.02,
     )
     return network.eval(), history
 
@@ -101,20 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--boxes", type=int, default=2, help="asked for in each frame")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    network, _ = train(
-        options.seed,
-        options.steps,
-        options.image_size,
-        options.pictures,
-        options.boxes,
-        options.learning_rate,
-        options.workers,
-        options.start_from,
-    )
+    network, _ = train(options)
     network.half().save_pretrained(options.out)
     figures = evaluate_segmenter(options.out)
-    print_figures(figures.items())
-    return figures
+    return print_figures(figures)
 
 
 if __name__ == "__main__":

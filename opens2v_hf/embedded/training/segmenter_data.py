@@ -1,7 +1,4 @@
-"""Batches for the embedded segmenter: frames of scenes, boxes in them, and the masks of what the boxes show.
-
-A batch depends on the seed and its own number only, so it is the same whichever process makes it.
-"""
+"""Batches for the embedded segmenter: frames of scenes, boxes in them, and the masks of what the boxes show."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from opens2v_hf.data.synthetic.render import Rendered, render_frame
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, draw_scene
 from opens2v_hf.embedded.training.detector_data import worn
+from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.segmenter.preprocess import square_boxes, square_pixels
 
 MIN_VISIBLE_PX = 60
@@ -38,7 +35,7 @@ class SegmenterBatch:
     masks: torch.Tensor
 
 
-class SegmenterBatches(Dataset[SegmenterBatch]):
+class SegmenterBatches(StepBatches[SegmenterBatch]):
     """A map from a step's number to its batch.
 
     Args:
@@ -50,16 +47,10 @@ class SegmenterBatches(Dataset[SegmenterBatch]):
     """
 
     def __init__(self, seed: int, num_steps: int, num_pictures: int, num_boxes: int, image_size: int) -> None:
-        self.seed, self.num_steps = seed, num_steps
+        super().__init__(seed, num_steps)
         self.num_pictures, self.num_boxes, self.image_size = num_pictures, num_boxes, image_size
 
-    def __len__(self) -> int:
-        return self.num_steps
-
-    def __getitem__(self, step: int) -> SegmenterBatch:
-        if not 0 <= step < self.num_steps:
-            raise IndexError(step)
-        rng = np.random.default_rng([self.seed, step])
+    def _batch(self, step: int, rng: np.random.Generator) -> SegmenterBatch:
         first = FIRST_TRAINING_SEED + (self.seed * self.num_steps + step) * self.num_pictures
         pictures, boxes, masks = [], [], []
         for number in range(self.num_pictures):

@@ -1,4 +1,4 @@
-"""Batches for the embedded text detector: frames with boxes, and phrases to look for in them."""
+"""Batches for the embedded text detector: frames with boxes, and phrases to find in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FACE_OF = "face of a "
 
 @dataclass(frozen=True)
 class TextReference(Reference):
-    """Words to look for.
+    """Words to find.
 
     Attributes:
         by_label: whether it is named by its class alone ("star", "woman") and not by its looks.

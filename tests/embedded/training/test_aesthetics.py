@@ -55,7 +55,7 @@ def test_what_is_saved_rates_as_what_was_trained(tmp_path) -> None:
     assert head.rate(encoder.embed(pictures)) == pytest.approx(wanted, abs=0.05)  # weights are saved in float16
 
 
-def test_the_command_writes_folders_and_goes_on_from_them(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_folders_and_starts_from_them(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     few = ["--steps", "1", "--scenes", "1", "--workers", "0", "--held-out", "1"]
     main(["--out", str(tmp_path / "first"), *few])
     assert "clean > noise" in capsys.readouterr().out

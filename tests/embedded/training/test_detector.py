@@ -1,3 +1,5 @@
+from argparse import Namespace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,19 @@ from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
 def train_briefly(monkeypatch):
     monkeypatch.setattr(training, "_NUM_REFERENCES", 16)
     monkeypatch.setattr(training, "_REFERENCE_BATCH", 4)
-    return lambda seed=0, steps=2: training.train(seed, steps, 2, 2, 2, 1e-3, 0)
+    monkeypatch.setattr(training, "_CALIBRATION_STEPS", 2)
+    return lambda seed=0: training.train(
+        Namespace(
+            seed=seed,
+            steps=2,
+            encoder_steps=2,
+            pictures=2,
+            references=2,
+            learning_rate=1e-3,
+            workers=0,
+            start_from=None,
+        )
+    )
 
 
 def test_the_same_seed_gives_the_same_networks(train_briefly):

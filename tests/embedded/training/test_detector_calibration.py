@@ -18,7 +18,7 @@ def test_the_fit_makes_shares_of_scores():
     assert shift == pytest.approx(2 * math.log(3), rel=1e-3)
 
 
-def test_right_and_wrong_weigh_the_same_whatever_their_number():
+def test_right_and_wrong_have_equal_weight_for_any_numbers():
     logits = torch.tensor([-3.0] * 40 + [-1.0] * 40)
     targets = torch.tensor([1.0] * 10 + [0.0] * 30 + [1.0] * 30 + [0.0] * 10)
     more = torch.cat([logits, *[logits[targets == 0]] * 4]), torch.cat([targets, *[targets[targets == 0]] * 4])

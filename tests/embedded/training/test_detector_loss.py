@@ -59,7 +59,7 @@ def test_a_larger_box_belongs_to_the_next_level():
 def test_the_box_in_front_has_the_cells_both_would_have():
     boxes = torch.tensor([[16.0, 16, 48, 48], [24.0, 16, 56, 48]])
     inner, outer = assign(boxes, *cells())
-    assert inner[at(8, 28, 28)] == -1  # beside the middle of the one in front, which hides it
+    assert inner[at(8, 28, 28)] == -1  # next to the middle of the one in front, which hides it
     assert outer[at(8, 28, 28)] == 1
     assert inner[at(8, 36, 28)] == 1
     assert outer[at(8, 20, 20)] == 0
@@ -126,7 +126,7 @@ def test_right_scores_cost_nothing_and_wrong_ones_do():
     assert confused["contrast"].item() == pytest.approx(0.5 * 12, rel=1e-3)
 
 
-def test_cells_around_the_middle_are_not_asked_for_a_score():
+def test_cells_around_the_middle_are_left_out_of_the_loss():
     batch = batch_of_two()
     middle = [at(8, x, y) for x in (28, 36) for y in (28, 36)]
     around = detection_loss(output_with([(0, 0, cell) for cell in [*middle, at(8, 20, 20)]]), batch, 16)

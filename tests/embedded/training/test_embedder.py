@@ -70,7 +70,7 @@ def test_the_training_s_forward_pass_is_that_of_the_metric(network, tokenizer, b
     torch.testing.assert_close(text_vectors, embedder.embed_texts(texts), atol=1e-5, rtol=0)
 
 
-def test_the_tokenizer_knows_every_word_and_stands_others(tokenizer):
+def test_the_tokenizer_knows_every_word_and_accepts_others(tokenizer):
     text = conversation("Find an image that matches the given text.", "On a snowy hill, a small Woman; a zebra.")
     tokens = tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
     assert tokens[:3] == ["<|im_start|>", "system", "find"]

@@ -9,9 +9,9 @@ from PIL import Image
 
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED
 from opens2v_hf.embedded.training.embedder_network import Pictures
+from opens2v_hf.embedded.training.held_out_videos import HELD_OUT_SEED
 from opens2v_hf.embedded.training.judge import level_loss, main
 from opens2v_hf.embedded.training.judge_data import CLIPS_PER_SCENE, JudgeBatches, damage_level, labelled_clips
-from opens2v_hf.embedded.training.judge_evaluation import HELD_OUT_SEED
 from opens2v_hf.embedded.training.judge_network import as_judge, build_network, build_tokenizer, clip_logits
 from opens2v_hf.models.judge.local import LocalJudge
 from opens2v_hf.models.judge.rubric import Rubric
@@ -74,7 +74,7 @@ def test_a_batch_is_the_same_each_time_and_held_out_scenes_are_not_in_it() -> No
 
 
 def test_the_command_writes_a_folder_that_loads(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--out", str(tmp_path), "--steps", "2", "--scenes", "1", "--workers", "0", "--held-out", "1"])
+    main(["--out", str(tmp_path), "--steps", "1", "--scenes", "1", "--workers", "0", "--held-out", "1"])
     assert "clean > noise" in capsys.readouterr().out
     judge = LocalJudge.from_pretrained(tmp_path, device="cpu")
     assert (judge.options["min_pixels"], judge.options["max_pixels"]) == (4 * 28 * 28, 5200)

@@ -54,7 +54,7 @@ def test_a_window_is_as_good_as_its_frames_are_on_average() -> None:
 def test_who_is_gone_from_all_frames_of_a_window_is_not_missed() -> None:
     gone = np.array([True, True, True, False, False])
     damages = np.where(gone, 0.9, 0.0)
-    # windows 000 and 012 show nobody; 123 shows somebody once
+    # windows 000 and 012 show no one; 123 shows someone once
     np.testing.assert_allclose(window_qualities(damages, gone), [1.0, 1.0, 0.4, 0.7, 1.0], atol=1e-6)
 
 
@@ -112,7 +112,7 @@ def test_what_is_saved_scores_as_what_was_trained(tmp_path: Path) -> None:
     assert scorer.score_frames(frames) == pytest.approx(level_scores(logits.numpy()).tolist(), abs=5e-3)
 
 
-def test_the_command_writes_a_folder_and_goes_on_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_folder_and_starts_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = ["--steps", "1", "--scenes", "1", "--workers", "0", "--held-out", "1"]
     main(["--out", str(tmp_path / "first"), *few])
     assert "clean > noise" in capsys.readouterr().out

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from opens2v_hf.data.synthetic.render import reference_picture
 from opens2v_hf.data.synthetic.scenes import Background, ObjectSprite, PersonSprite, draw_scene, phrase
 from opens2v_hf.embedded.training.text_detector import teaching_prompts
 from opens2v_hf.embedded.training.text_detector_data import TextDetectorBatches, TextReference, all_subjects, tokens_of
+from opens2v_hf.embedded.training.text_detector_evaluation import figures_at, scores_of, threshold_for
 from opens2v_hf.embedded.training.text_detector_network import DetectorWithText, build_tokenizer
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.text_detector.base import Detection, Detections
 from opens2v_hf.models.text_detector.loading import load_text_detector
 from opens2v_hf.models.text_detector.yolo_world import save_text_detector
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
@@ -52,6 +55,37 @@ def test_every_phrase_there_is_is_known_once() -> None:
 )
 def test_what_words_name(asked: TextReference, other, expected: float) -> None:
     assert asked.shows(other) == pytest.approx(expected, nan_ok=True)
+
+
+def test_scores_of_questions() -> None:
+    class EverythingIsTheFrame:
+        info = ModelInfo("text_detector", "test")
+        options: ClassVar = {}
+
+        def detect(self, image, phrases) -> Detections:
+            height, width = image.shape[:2]
+            return Detections((Detection(0, (0.0, 0.0, width, height), 0.7), Detection(0, (0, 0, 9, 9), 0.2)))
+
+    scores = scores_of(EverythingIsTheFrame(), num_scenes=3, first_seed=600_000)
+    # no subject fills half of the frame, so every box is wrong, and all that is absent is found
+    assert set(scores["right"]) == set(scores["recall_label"]) == {0.0}
+    assert set(scores["false_stranger"]) == set(scores["false_environment"]) == {0.7}
+
+
+def test_figures_and_threshold_by_hand() -> None:
+    scores = {
+        "right": np.array([0.9, 0.8, 0.0, 0.4]),
+        "false_near": np.array([0.7, 0.6, 0.0, 0.0]),
+        "false_stranger": np.array([0.8, 0.0]),
+        "false_random": np.array([0.0, 0.0]),
+    }
+    # above 0.65: 2 of 4; 1 of 4 and 1 of 2 and 0 of 2: (1/4 + (1/2 + 0) / 2) / 2
+    assert figures_at(scores, 0.65) == {
+        "right": 0.5, "false_near": 0.25, "false_stranger": 0.5, "false_random": 0.0, "false": 0.25
+    }  # fmt: skip
+    assert threshold_for(scores, 0.25) == pytest.approx(0.6)
+    assert threshold_for(scores, 0.125) == pytest.approx(0.7)
+    assert threshold_for(scores, 0.0) == pytest.approx(0.8)
 
 
 def test_batches_are_those_of_the_detector_asked_in_words() -> None:

@@ -1,6 +1,6 @@
 """The server: `python -m helpers.loopback_hub [--lfs] [PORT]`.
 
-It listens on 127.0.0.1 alone, on a free port unless told one, prints its address and serves until it is ended.
+It listens on 127.0.0.1 alone, on a free port by default, prints its address and serves until it is ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the Hub's answers look."""
+"""The Hub's answers as JSON."""
 
 from __future__ import annotations
 

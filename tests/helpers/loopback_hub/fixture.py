@@ -1,6 +1,6 @@
 """The pytest fixture that starts the server, and how tests run code against it.
 
-`huggingface_hub` reads its address and switches when it is imported, so whatever talks to the loopback Hub runs in
+`huggingface_hub` reads its address and switches when it is imported, so code that talks to the loopback Hub runs in
 another process: a fresh one, or a fork of one that has imported the libraries (`forks.py`).
 """
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 _REPO = r"(?:(?P<kind>dataset|space)s/)?(?P<repo_id>[^/]+/[^/]+?)"
 _KEEPER = "org"
-"""Whose token is any that names nobody else; it may do everything."""
+"""The user of every token that names no other; it may do everything."""
 
 _TOKEN = re.compile(r"Bearer hf_loopback_(?P<user>[a-z0-9-]+)")
 """A token of another user, who may write to their own repos and propose to the others."""

@@ -103,7 +103,7 @@ class Store:
     """Everything the server knows.
 
     Attributes:
-        use_lfs: whether clients are told to upload large files, Parquet and videos through LFS, as the Hub does.
+        use_lfs: whether clients must upload large files, Parquet and videos through LFS, as the Hub does.
         requests: method and path of every request, for tests that count them.
     """
 
