@@ -1,12 +1,12 @@
-"""How busy a fast device is while its videos are read, decoded and put through the optical flow.
+"""How busy a fast device is while videos are read and decoded, and their optical flow is computed.
 
     OMP_NUM_THREADS=1 python benchmarks/overlap.py
     OMP_NUM_THREADS=1 python benchmarks/overlap.py --simulated-flow 18 --workers 12 --videos 36
 
-The device is simulated: a forward pass sleeps, which holds neither a core nor Python's lock, as long as one H100 would
+The device is simulated: a forward pass sleeps, which holds neither a core nor Python's lock, as long as an H100 would
 take for the released models (estimates, in `DEVICE_S`). Decoding and hashing are real; so is MotionAmplitude's flow,
-unless `--simulated-flow` gives the seconds that it takes on a core of its own, for machines that have too few of them.
-Both sides, one video after another and several at a time, run in turns, and their results are compared.
+unless `--simulated-flow` gives its seconds on one core, for machines that have too few cores. One video after another
+and several at a time run in turns, and their results are compared.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RULES: dict[str, SamplingRule] = {name: linspace(32) for name in DEVICE_S} | {"m
 
 
 class Device:
-    """Counts how long it was busy."""
+    """A simulated device that counts its busy seconds."""
 
     def __init__(self) -> None:
         self.busy_s = 0.0
@@ -78,7 +78,7 @@ class Simulated:
 
 @dataclass
 class SleepingFlow:
-    """The flow on a core that this machine does not have."""
+    """The flow, simulated for machines with too few cores."""
 
     seconds: float
     name: str = "motion_amplitude"
@@ -93,7 +93,7 @@ class SleepingFlow:
 
 
 def write_videos(folder: Path, count: int, size: tuple[int, int], num_frames: int) -> list[str]:
-    """Noise that moves, enlarged."""
+    """Write videos of moving, enlarged noise; returns their ids."""
     folder.mkdir()
     generator = np.random.default_rng(0)
     ids = [f"singleobj_{number + 1}" for number in range(count)]
@@ -107,7 +107,7 @@ def write_videos(folder: Path, count: int, size: tuple[int, int], num_frames: in
 
 
 def run(videos: Path, ids: list[str], out: Path, workers: int, flow_s: float | None) -> tuple[float, float, bytes]:
-    """Wall seconds, the share of them in which the device was busy, and the result without its time."""
+    """Wall seconds, the share of them in which the device was busy, and the result without its date."""
     device = Device()
     flow: Any = MotionAmplitude() if flow_s is None else SleepingFlow(flow_s)
     metrics = [*(Simulated(name, RULES[name], device) for name in DEVICE_S), flow]
@@ -135,15 +135,15 @@ def main() -> None:
     parser.add_argument("--simulated-flow", type=float, metavar="S")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        ids = write_videos(place / "videos", arguments.videos, tuple(arguments.size), arguments.frames)
+        root = Path(folder)
+        ids = write_videos(root / "videos", arguments.videos, tuple(arguments.size), arguments.frames)
         found: dict[int, list[tuple[float, float, bytes]]] = {1: [], arguments.workers: []}
         for number in range(arguments.rounds):
             for workers, times in found.items():
-                out = place / f"{number} {workers}"
-                times.append(run(place / "videos", ids, out, workers, arguments.simulated_flow))
+                out = root / f"{number} {workers}"
+                times.append(run(root / "videos", ids, out, workers, arguments.simulated_flow))
     if len({content for times in found.values() for _, _, content in times}) != 1:
-        raise SystemExit("the sides do not come to the same bytes")
+        raise SystemExit("the results must have the same bytes, and differ")
     best = {workers: min(times) for workers, times in found.items()}
     print(f"{arguments.videos} videos, best of {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}")
     for workers, (wall, busy, _) in best.items():

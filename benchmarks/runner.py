@@ -1,15 +1,15 @@
-"""What the runner costs beside its metrics, what a second process brings, and what `--memory low` saves.
+"""Overhead of the runner over its metrics, speed-up by a second process, and memory saved by `--memory low`.
 
     OMP_NUM_THREADS=1 python benchmarks/runner.py
     OMP_NUM_THREADS=1 python benchmarks/runner.py --per-category 6 --rounds 5
 
-- Overhead: a run with its journal, fsyncs, thumbnails and result beside bare calls of the same metrics on the same
-  clips. Rounds alternate, and the best of each side counts. The values are compared before anything is timed.
-- Processes: two against one, one thread each, from the moment that models are loaded and the processes have met to the
-  result. Wall clock, and beside it twice the processor time of one over that of both: what others on the machine do not
-  disturb, and what the wall clock would say on a quiet one, since whoever is free takes the next video.
-- Memory: the peak of a whole process above what it takes to import everything, with an embedder and a judge of random
-  weights, `keep` against `low`.
+- Overhead: a run with its journal, fsyncs, thumbnails and result, against bare calls of the same metrics on the same
+  clips. Rounds alternate, and the best of each side counts. The values are compared before the timing.
+- Processes: two against one, one thread each, from loaded models to the result. By the wall clock, and by twice the
+  processor time of one over that of both, which other programs on the machine do not disturb. Both agree on a quiet
+  machine, since the next free process takes the next video.
+- Memory: the peak of a process above that of its imports, with an embedder and a judge of random weights, for `keep`
+  and for `low`.
 
 The metrics are those of the package's sample with the embedded models.
 """
@@ -53,8 +53,8 @@ METRICS = ("gmescore", "nexusscore", "naturalscore", "aesthetics", "motion_ampli
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run_of(place: Path, split: EvalSplit) -> Run:
-    found = find_videos(str(place / "videos"), [sample.id for sample in split.samples])
+def run_of(root: Path, split: EvalSplit) -> Run:
+    found = find_videos(str(root / "videos"), [sample.id for sample in split.samples])
     return Run(found, split.samples, "perfect", SPLIT, split.provenance)
 
 
@@ -64,11 +64,11 @@ def scored(run: Run, tasks: Sequence[MetricTask], out: Path) -> RunResult:
 
 
 def bare(run: Run, tasks: Sequence[MetricTask]) -> dict[tuple[str, str], float | None]:
-    """What somebody would write who wants the numbers and nothing else."""
+    """The shortest code that gives the same numbers."""
     values = {}
     for sample in run.samples_with_video:
         applying = [task for task in tasks if task.metric.name in sample.metrics]
-        # a metric that looks at all frames comes first, so that here, too, one decode serves all
+        # a metric of all frames comes first, so that one decode serves all metrics, as in the runner
         applying.sort(key=lambda task: not task.metric.sampling.is_every)
         clip = Clip(run.found.fetch[sample.id](), rules=[task.metric.sampling for task in applying])
         for task in applying:
@@ -83,9 +83,9 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def overhead(place: Path, rounds: int) -> None:
-    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
-    run = run_of(place, split)
+def overhead(root: Path, rounds: int) -> None:
+    split = open_split(SPLIT, data_dir=str(root / "benchmark"))
+    run = run_of(root, split)
     tasks = load_tasks(METRICS, split, embedded=True)
     with tempfile.TemporaryDirectory() as folder:
         result = scored(run, tasks, Path(folder) / "first")
@@ -106,16 +106,16 @@ def overhead(place: Path, rounds: int) -> None:
     print(f"  ratio     {runner_wall / plain_wall:.3f} by the wall, {runner_cpu / plain_cpu:.3f} by the processor")
 
 
-def worker(place: Path, out: Path) -> None:
-    """One of the processes that are compared; prints its seconds."""
-    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
-    run = run_of(place, split)
+def worker(root: Path, out: Path) -> None:
+    """One process of the comparison; prints its seconds."""
+    split = open_split(SPLIT, data_dir=str(root / "benchmark"))
+    run = run_of(root, split)
     tasks = load_tasks(METRICS, split, embedded=True)
     warm = Clip(run.found.fetch[run.samples_with_video[0].id](), rules=[task.metric.sampling for task in tasks])
     for task in tasks:
         if task.metric.name in run.samples_with_video[0].metrics:
             task.metric.score(warm, task.reference(run.samples_with_video[0]))
-    # nobody's clock starts before all have come this far
+    # the clock starts when all processes have loaded their models
     (out / f"ready {os.environ.get('RANK', '0')}").touch()
     while len(list(out.glob("ready *"))) < launch.num_processes():
         time.sleep(0.01)
@@ -123,7 +123,7 @@ def worker(place: Path, out: Path) -> None:
     print(json.dumps({"wall": wall, "cpu": cpu}))
 
 
-def launched(place: Path, out: Path, count: int) -> tuple[float, float]:
+def launched(root: Path, out: Path, count: int) -> tuple[float, float]:
     """Wall seconds of the main process, and processor seconds of all together."""
     out.mkdir()
     with socket.socket() as listener:
@@ -132,20 +132,20 @@ def launched(place: Path, out: Path, count: int) -> tuple[float, float]:
     group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     started = [
         subprocess.Popen(
-            [sys.executable, __file__, "--worker", str(place), str(out)],
+            [sys.executable, __file__, "--worker", str(root), str(out)],
             env={**os.environ, "OMP_NUM_THREADS": "1", **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
         for rank in range(count)
     ]  # fmt: skip
-    told = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
-    return told[0]["wall"], sum(seconds["cpu"] for seconds in told)
+    reports = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    return reports[0]["wall"], sum(seconds["cpu"] for seconds in reports)
 
 
-def processes(place: Path, rounds: int) -> None:
+def processes(root: Path, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         times = [
-            [launched(place, Path(folder) / f"{number} {count}", count) for count in (1, 2)] for number in range(rounds)
+            [launched(root, Path(folder) / f"{number} {count}", count) for count in (1, 2)] for number in range(rounds)
         ]
     (one_wall, one_cpu), (two_wall, two_cpu) = (
         (min(wall for wall, _ in side), min(cpu for _, cpu in side)) for side in zip(*times, strict=True)
@@ -176,12 +176,12 @@ def save_random_model(folder: Path) -> Path:
     return folder
 
 
-def hungry(place: Path, how: str) -> None:
-    """Score one video with an embedder and a judge; prints the peak above that of a process that loads nothing."""
-    split = open_split(SPLIT, data_dir=str(place / "benchmark"))
-    run = run_of(place, split)
+def hungry(root: Path, how: str) -> None:
+    """Score one video with an embedder and a judge; prints the peak of memory above that of the imports."""
+    split = open_split(SPLIT, data_dir=str(root / "benchmark"))
+    run = run_of(root, split)
     run = replace(run, found=replace(run.found, fetch=dict(list(run.found.fetch.items())[:1])))
-    choices = {role: ModelChoice(place / role, {"device": "cpu"}) for role in ("embedder", "judge")}
+    choices = {role: ModelChoice(root / role, {"device": "cpu"}) for role in ("embedder", "judge")}
     names = ("gmescore", "naturalscore")
     memory: Any = how
     before = peak_mb()
@@ -193,18 +193,18 @@ def hungry(place: Path, how: str) -> None:
 def peak_mb() -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     if found is None:
-        raise SystemExit("this kernel does not tell the peak of a process's memory")
+        raise SystemExit("/proc/self/status must have VmHWM, the peak of memory; run it on Linux")
     return int(found[1]) / 1000
 
 
-def memory(place: Path) -> None:
+def memory(root: Path) -> None:
     for role in ("embedder", "judge"):
-        save_random_model(place / role)
-    weights = [path.stat().st_size / 1e6 for path in place.glob("*/model.safetensors")]
+        save_random_model(root / role)
+    weights = [path.stat().st_size / 1e6 for path in root.glob("*/model.safetensors")]
     peaks = {}
     for how in ("keep", "low"):
         printed = subprocess.run(
-            [sys.executable, __file__, "--hungry", str(place), how],
+            [sys.executable, __file__, "--hungry", str(root), how],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
         ).stdout  # fmt: skip
         peaks[how] = float(printed.splitlines()[-1])
@@ -219,8 +219,8 @@ def main() -> None:
     parser.add_argument("--per-category", type=int, default=3, help="videos of each of the eight categories")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("overhead", "processes", "memory"))
-    parser.add_argument("--worker", nargs=2, metavar=("PLACE", "OUT"), help=argparse.SUPPRESS)
-    parser.add_argument("--hungry", nargs=2, metavar=("PLACE", "HOW"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, metavar=("FOLDER", "OUT"), help=argparse.SUPPRESS)
+    parser.add_argument("--hungry", nargs=2, metavar=("FOLDER", "HOW"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         worker(*map(Path, arguments.worker))
@@ -230,15 +230,15 @@ def main() -> None:
         return
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        write_eval(place / "benchmark", per_category=arguments.per_category)
-        write_generated(place / "videos", "perfect", per_category=arguments.per_category)
+        root = Path(folder)
+        write_eval(root / "benchmark", per_category=arguments.per_category)
+        write_generated(root / "videos", "perfect", per_category=arguments.per_category)
         if arguments.only in (None, "overhead"):
-            overhead(place, arguments.rounds)
+            overhead(root, arguments.rounds)
         if arguments.only in (None, "processes"):
-            processes(place, arguments.rounds)
+            processes(root, arguments.rounds)
         if arguments.only in (None, "memory"):
-            memory(place)
+            memory(root)
 
 
 if __name__ == "__main__":
