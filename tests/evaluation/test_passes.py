@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from helpers.fault_run import write_videos
+from helpers.fault_run import Runs, write_videos
 from helpers.nexus_models import save_nexus_models
 
 from opens2v_hf.data.benchmark.split import open_split
@@ -13,8 +11,6 @@ from opens2v_hf.data.synthetic.eval_layout import write_eval
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.passes import groups_by_models, plan_passes
 from opens2v_hf.models.roles import ModelChoice
-
-TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_metrics_that_share_a_model_stay_together() -> None:
@@ -60,52 +56,14 @@ def test_wrong_requests_are_refused_before_models_are_loaded(tmp_path: Path) -> 
         plan_passes(["gmescore"], split, models={"judge": ModelChoice("embedded")}, memory="low")
 
 
-PEAK = """
-import re, sys
-from pathlib import Path
-import numpy as np
-from helpers.fault_run import RULES, Cheap, find_videos, samples, SPLIT
-from opens2v_hf.evaluation.run import MetricPass, Run
-from opens2v_hf.evaluation.scoring import score_passes
-from opens2v_hf.metrics.apply import MetricTask
-
-class Heavy(Cheap):
-    pass
-
-def load(names):
-    tasks = []
-    for name in names:
-        metric = Heavy(name, RULES[name], Path(sys.argv[1]).parent / "log")
-        metric.weights = np.ones(150_000_000, np.uint8)
-        tasks.append(MetricTask(metric, lambda sample: None))
-    return tasks
-
-names = tuple(RULES)
-groups = [names] if sys.argv[2] == "keep" else [(name,) for name in names]
-split = samples()
-run = Run(find_videos(sys.argv[1], [sample.id for sample in split]), split, "m", SPLIT, {}, "pyav")
-
-def peak_kib():
-    # of this program alone, where getrusage counts what the process was before it became this program
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-
-before = peak_kib()
-score_passes(run, [MetricPass(group, lambda group=group: load(group)) for group in groups], names)
-print(peak_kib() - before)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells the peak of its memory on Linux alone")
-def test_low_memory_holds_the_models_of_one_group_at_a_time(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux gives the peak of memory")
+def test_low_memory_holds_the_models_of_one_group_at_a_time(tmp_path: Path, runs: Runs) -> None:
     videos = write_videos(tmp_path / "videos")
 
     def peak_mb(memory: str) -> float:
-        printed = subprocess.run(
-            [sys.executable, "-c", PEAK, str(videos), memory],
-            env={"PYTHONPATH": ":".join([str(TESTS), *sys.path]), "PATH": ""},
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        return int(printed) / 1000
+        job = {"videos": str(videos), "out": str(tmp_path / memory), "memory": memory, "pause_s": 0.0}
+        assert runs.run({**job, "num_weights": 150_000_000, "peak": str(tmp_path / f"{memory}.txt")}) == 0
+        return float((tmp_path / f"{memory}.txt").read_text())
 
-    assert peak_mb("keep") > 430  # three times 150 MB
-    assert peak_mb("low") < 340  # once, and what scoring itself takes
+    assert peak_mb("keep") > 430  # three metrics of 150 MB
+    assert peak_mb("low") < 400  # one metric, then two

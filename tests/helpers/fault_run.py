@@ -67,6 +67,10 @@ class Cheap:
     models: tuple[ModelInfo, ...] = (ModelInfo("embedder", "cheap", "c0ffee", "float32", "cpu"),)
     caveats: tuple[str, ...] = ("a test",)
     hook: Hook = unhooked
+    num_weights: int = 0
+
+    def __post_init__(self) -> None:
+        self.weights = np.ones(self.num_weights, np.uint8)
 
     def score(self, clip: Clip, reference: Any) -> VideoScore:
         """The name and the clip are logged before anything is done."""
@@ -181,7 +185,8 @@ def run_job(job: Mapping[str, Any]) -> int:
 
     `kill`: {"at": "write" | "sync" | "replace", "count": n, "bytes": k} kills the process at its n-th call of that
     function, after the first k bytes of it are written. `max_bytes` limits the size of files. `poison`: {"how":
-    "abort" | "kill" | "hang" | "memory", "id": the video that does it, "limit_s": the time limit of a video}.
+    "abort" | "kill" | "hang" | "memory", "id": the video that does it, "limit_s": the time limit of a video}. `peak`: a
+    file that gets the rise of the peak of memory in MB, with `num_weights` bytes for each metric.
     """
     limits = Limits()
     if "poison" in job:
@@ -191,15 +196,25 @@ def run_job(job: Mapping[str, Any]) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job["max_bytes"], resource.RLIM_INFINITY))
     if "at" in job.get("kill", {}):
         _arm(job["kill"])
+    weights = {"num_weights": job.get("num_weights", 0)}
+    before = peak_mb() if "peak" in job else 0
     try:
         score(
             Path(job["videos"]), Path(job["out"]), memory=job["memory"], pause_s=job["pause_s"],
-            limits=limits, retry_failed=job.get("retry_failed", False), workers=job.get("workers", 1),
+            metrics=dict.fromkeys(RULES, weights), limits=limits, retry_failed=job.get("retry_failed", False),
+            workers=job.get("workers", 1),
         )  # fmt: skip
     except OpenS2VError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
+    if "peak" in job:
+        Path(job["peak"]).write_text(str(peak_mb() - before))
     return 0
+
+
+def peak_mb() -> float:
+    # of this program alone, where getrusage counts what the process was before it became this program
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1000  # type: ignore[index]
 
 
 def _poison(how: str, id: str) -> None:
