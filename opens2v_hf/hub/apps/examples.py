@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from opens2v_hf._util.temporary import TemporaryFolder
 from opens2v_hf.data.synthetic.eval_layout import REFERENCE_PX, eval_scene
 from opens2v_hf.data.synthetic.references import subject_reference, subject_views
 from opens2v_hf.data.synthetic.render import reference_picture
@@ -50,7 +49,7 @@ def draw_example(sample_id: str, model: str, num_views: int = 0) -> Example:
         ArgumentError: the sample or the model is unknown.
     """
     scene = eval_scene(sample_id, num_frames=_NUM_FRAMES)
-    folder = Path(_folder().name)
+    folder = _folder().path
     video = folder / f"{sample_id}-{model}.mp4"
     write_video(video, simulate(model, scene), fps=scene.fps)
     pictures = []
@@ -81,6 +80,6 @@ def label_of(model: str) -> str:
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Deleted at exit; gradio copies the files of a clicked example, and deletes its copies by age."""
-    return tempfile.TemporaryDirectory(prefix="opens2v-examples-")
+def _folder() -> TemporaryFolder:
+    """The folder of this program; gradio copies an example that is clicked, and deletes its copies by age."""
+    return TemporaryFolder("examples")

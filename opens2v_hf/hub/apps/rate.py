@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from huggingface_hub.errors import HTTPError
 from markupsafe import Markup
 
 from opens2v_hf._util.console import remark
+from opens2v_hf._util.temporary import TemporaryFolder
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
 from opens2v_hf.data.images import read_image
 from opens2v_hf.errors import OpenS2VError
@@ -72,8 +72,8 @@ class Session:
         self._samples, self._fetch, self._picture_path = samples, fetch, picture_path
         self._answered = {answer.key for answer in answers}
         # the page's addresses must not name a model, and the rest of the machine's files stay out of reach
-        self._copies = tempfile.TemporaryDirectory(prefix="opens2v-rate-")
-        self.folder = Path(self._copies.name).resolve()
+        self._copies = TemporaryFolder("rate")
+        self.folder = self._copies.path
 
     @property
     def table(self) -> Path:
