@@ -5,11 +5,14 @@ A row of either is an item (a prompt, a sample id) and the model that made its v
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from opens2v_hf.errors import ArgumentError, ResultError
 
@@ -19,13 +22,16 @@ if TYPE_CHECKING:
 KEYS = ["item", "model"]
 
 Reduce = Literal["min", "mean", "max"]
-"""What becomes of a cell that holds several numbers, as judges answer one for each subject."""
+"""How several numbers in a cell become one; judges answer with one for each subject."""
 
 _REDUCTIONS: Mapping[str, Callable[[list[float]], float]] = {
     "min": min,
     "mean": lambda numbers: sum(numbers) / len(numbers),
     "max": max,
 }
+_EMPTY = frozenset(("", "na", "<na>", "n/a", "nan", "null", "none"))
+"""Cells without a rating or score, in lower case."""
+
 _RATER = re.compile(r"rater[_ ]?(?P<rater>[A-Za-z0-9]*?)(?:_(?P<dimension>[A-Za-z]\w*))?$")
 
 
@@ -108,6 +114,7 @@ def _scores_of(path: str | os.PathLike[str], column: str, reduce: Reduce | None)
     missing = [name for name in (*KEYS, column) if name not in table]
     if missing:
         raise ResultError(f"{path} has no column {', '.join(missing)} (it has: {_names(table)})")
+    _require_text(table, KEYS, path)
     scores = [
         _number(cell, reduce, f"{path}, row {row + 1}, column {column}") for row, cell in enumerate(table[column])
     ]
@@ -129,7 +136,11 @@ def _scores_of_result(path: str | os.PathLike[str], column: str) -> pd.DataFrame
 def _read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     import pandas as pd
 
-    readers = {".csv": lambda: pd.read_csv(path, encoding="utf-8-sig"), ".parquet": lambda: pd.read_parquet(path)}
+    readers = {
+        # as text: an id or a name such as "01", "1e5" or "NA" must not become a number or a gap
+        ".csv": lambda: pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False),
+        ".parquet": lambda: pd.read_parquet(path),
+    }
     reader = readers.get(Path(path).suffix.lower())
     if reader is None:
         raise ResultError(f"{path} must be a .csv or .parquet file")
@@ -140,10 +151,11 @@ def _read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _tidy(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Columns item, model, rater, dimension, rating: whatever form the file has. Empty ratings are left out."""
+    """Columns item, model, rater, dimension, rating, from either form of file. Empty ratings are left out."""
     import pandas as pd
 
     if {"rater", "rating"} <= set(table):
+        _require_text(table, [*KEYS, "rater"], path)
         tidy = table[[*KEYS, "rater", "rating"]].assign(dimension=table.get("dimension"))
     else:
         columns = {name: found for name in table if (found := _RATER.match(str(name)))}
@@ -152,6 +164,7 @@ def _tidy(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
                 f"{path} holds no ratings: it must have the columns rater and rating, or a column rater<name> for each "
                 f"rater (got {_names(table)})"
             )
+        _require_text(table, KEYS, path)
         tidy = pd.concat(
             [
                 table[KEYS].assign(rater=found["rater"], dimension=found["dimension"], rating=table[name])
@@ -160,23 +173,38 @@ def _tidy(table: pd.DataFrame, path: str | os.PathLike[str]) -> pd.DataFrame:
             ignore_index=True,
         )
     tidy = tidy.astype({"item": str, "model": str, "rater": str})
-    numbers = pd.to_numeric(tidy["rating"], errors="coerce")
-    wrong = tidy["rating"][numbers.isna() & tidy["rating"].notna()]
+    tidy = tidy[~_is_empty(tidy["rating"])]
+    numbers = pd.to_numeric(tidy["rating"], errors="coerce").astype(float)
+    wrong = tidy["rating"][~np.isfinite(numbers)]
     if len(wrong):
-        raise ResultError(f"{path}: a rating must be a number (got {wrong.iloc[0]!r})")
-    return tidy.assign(rating=numbers).dropna(subset=["rating"])
+        raise ResultError(f"{path}: a rating must be a finite number (got {wrong.iloc[0]!r})")
+    return tidy.assign(rating=numbers)
+
+
+def _is_empty(cells: pd.Series) -> pd.Series:
+    return cells.astype(str).str.strip().str.lower().isin(_EMPTY)
+
+
+def _require_text(table: pd.DataFrame, columns: Iterable[str], path: str | os.PathLike[str]) -> None:
+    for name in columns:
+        empty = table[name].isna() | (table[name].astype(str).str.strip() == "")
+        if empty.any():
+            raise ResultError(f"{path}: {name} must not be empty (got nothing in row {empty.to_numpy().argmax() + 1})")
 
 
 def _number(cell: object, reduce: Reduce | None, where: str) -> float:
-    if isinstance(cell, str):
-        try:
-            numbers = [float(word) for word in cell.replace(",", " ").split()]
-        except ValueError as error:
-            raise ResultError(f"{where}: a score must be a number (got {cell!r})") from error
-        if len(numbers) > 1 and reduce is None:
-            raise ArgumentError(f"{where} holds several numbers ({cell!r}); choose reduce: min, mean or max")
-        return _REDUCTIONS[reduce or "mean"](numbers) if numbers else float("nan")
-    return float(cell)  # type: ignore[arg-type]
+    words = str(cell).replace(",", " ").split()
+    if len(words) <= 1 and str(cell).strip().lower() in _EMPTY:
+        return math.nan
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError as error:
+        raise ResultError(f"{where}: a score must be a number (got {cell!r})") from error
+    if not all(map(math.isfinite, numbers)):
+        raise ResultError(f"{where}: a score must be a finite number (got {cell!r})")
+    if len(numbers) > 1 and reduce is None:
+        raise ArgumentError(f"{where} holds several numbers ({cell!r}); choose reduce: min, mean or max")
+    return _REDUCTIONS[reduce or "mean"](numbers)
 
 
 def _names(table: pd.DataFrame) -> str:

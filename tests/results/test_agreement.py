@@ -61,6 +61,23 @@ def test_tidy_and_wide_ratings_give_the_same_table(tmp_path):
     pd.testing.assert_frame_equal(tidy, wide)
 
 
+def test_names_that_look_like_numbers_or_gaps_stay_text(tmp_path):
+    names = ["01", "1", "1e5", "NA", "True", "007.0"]
+    rows = [f"{name},{name},{name},{number}" for number, name in enumerate(names)]
+    ratings = load_ratings(write(tmp_path / "r.csv", "\n".join(["item,model,rater,rating", *rows])))
+    assert ratings["item"].tolist() == ratings["model"].tolist() == names
+    assert sorted(ratings.columns) == sorted(["item", "model", *names])
+    scores = load_scores([write(tmp_path / "s.csv", "\n".join(["item,model,rater,x", *rows]))], "x")
+    assert scores["item"].tolist() == scores["model"].tolist() == names
+    assert scores["score"].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize("gap", ["", " ", "NA", "nan", "None"])
+def test_empty_cells_are_no_rating_and_no_score(tmp_path, gap):
+    table = write(tmp_path / "t.csv", f"item,model,rater,rating\na,m,1,{gap}\nb,m,1,2\n")
+    assert load_ratings(table)["item"].tolist() == load_scores([table], "rating")["item"].tolist() == ["b"]
+
+
 def test_statistics_by_hand(tmp_path):
     ratings = load_ratings(write(tmp_path / "r.csv", TIDY))  # means: am 2, an 5, bm 2, bn 4
     table = "item,model,x\na,m,0.1\na,n,0.2\nb,m,0.9\nb,n,0.3\nc,m,1\n"
@@ -88,7 +105,10 @@ def test_intervals_hold_all_models_of_an_item_together():
 @pytest.mark.parametrize(
     ("ratings", "error", "words"),
     [
-        ("item,model,rater,rating\na,m,1,good\n", ResultError, "a rating must be a number (got 'good')"),
+        ("item,model,rater,rating\na,m,1,good\n", ResultError, "(got 'good')"),
+        ("item,model,rater,rating\na,m,1,inf\n", ResultError, "(got 'inf')"),
+        ("item,model,rater,rating\na,m,1,1\n,m,1,2\n", ResultError, "item must not be empty (got nothing in row 2)"),
+        ("item,model,rater1\na,,1\n", ResultError, "model must not be empty"),
         ("item,rater,rating\na,1,2\n", ResultError, "must have the columns item and model"),
         ("item,model,note\na,m,1\n", ResultError, "holds no ratings"),
         ("item,model,rater,rating\na,m,1,2\na,m,1,3\n", ResultError, "more than once"),
@@ -101,7 +121,7 @@ def test_wrong_ratings_are_named(tmp_path, ratings, error, words):
     assert words in str(raised.value)
 
 
-def test_cells_with_several_numbers_ask_for_a_choice(tmp_path):
+def test_cells_with_several_numbers_need_a_reduction(tmp_path):
     path = write(tmp_path / "s.csv", "item,model,judge\na,m,8 5 9\nb,m,\n")
     with pytest.raises(ArgumentError, match="8 5 9"):
         load_scores([path], "judge")
