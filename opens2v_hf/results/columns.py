@@ -1,4 +1,4 @@
-"""What the scorecard takes of a result: which metric fills a column, and which videos should have a value there."""
+"""Input of the scorecard from a result: which metric fills a column, and which videos should have a value there."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from opens2v_hf.errors import ResultError
 from opens2v_hf.results.editions import OPEN, fills_column
 from opens2v_hf.scores.outcome import Status
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, VERSIONS, Scorecard, scorecard, weights
-from opens2v_hf.scores.seeds import seed_scores
+from opens2v_hf.scores.seeds import SeedValues, seed_scores
 
 if TYPE_CHECKING:
     from opens2v_hf.results.result import MetricResult, RunResult
 
 _RELEASED_SUFFIX = "_released"
-"""Of the released definition's name where it stands beside another one."""
+"""Ending of the name of a metric's released definition where another definition has the plain name."""
 
 
 def column_metrics(result: RunResult) -> dict[str, MetricResult]:
     """Column of the scorecard to the metric that fills it.
 
-    A metric that has several definitions (its option "variant") fills its column by the released one alone, be that
-    the metric itself or the one beside it.
+    Of a metric with several definitions (its option "variant") only the released one fills the column, be it the metric
+    itself or its companion.
     """
     found = {}
     for metric in result.metrics:
@@ -34,7 +34,7 @@ def column_metrics(result: RunResult) -> dict[str, MetricResult]:
     return found
 
 
-def beside_metrics(result: RunResult) -> dict[str, MetricResult]:
+def companion_metrics(result: RunResult) -> dict[str, MetricResult]:
     """Name to metric, for those that fill no column of the split's scorecard; in the result's order."""
     on_board = weights(VERSIONS[0], result.split) if result.split in SPLITS else {}
     filling = {metric.name for column, metric in column_metrics(result).items() if column in on_board}
@@ -42,7 +42,7 @@ def beside_metrics(result: RunResult) -> dict[str, MetricResult]:
 
 
 def version_of(result: RunResult) -> str:
-    """The version under which all columns of a result can stand: that of the edition of its judge."""
+    """The version whose scorecard can hold all columns of a result: that of the edition of its judge."""
     natural = column_metrics(result).get("naturalscore")
     is_open = natural is not None and fills_column(OPEN, "naturalscore", natural.options)
     return OPEN if is_open else VERSIONS[0]
@@ -51,7 +51,7 @@ def version_of(result: RunResult) -> str:
 def column_values(result: RunResult, version: str | None = None) -> dict[str, dict[str, float | None]]:
     """Column to sample id to raw value, None for a video that should have one: failed, or never found.
 
-    Columns that a judge of another edition than the version's has filled are left out; without a version none is.
+    Columns filled by a judge of another edition than the version's are left out; without a version none is.
     Videos that a metric does not apply to are absent. Which metrics apply to a sample without a video is known where
     the result says so (`Coverage.applicable`).
     """
@@ -99,17 +99,28 @@ def result_scorecard(result: RunResult, *, version: str = "v1.1", scoring: str =
     """The scorecard of a result; see `RunResult.scorecard`."""
     if scoring == STRICT:
         require_known_missing(result)
-    weights(version, result.split)  # an unknown version or split is refused before its edition is asked for
-    values = column_values(result, version)
-    card = scorecard(
-        values, split=result.split, category_of=paper_category_of(result), version=version, scoring=scoring
-    )
-    if not result.other_seeds or result.generation is None:
+    weights(version, result.split)  # an unknown version or split is refused before its edition is looked up
+    first, *others = values_by_seed(result, version)
+    card = scorecard(first, split=result.split, category_of=paper_category_of(result), version=version, scoring=scoring)
+    seeds = seeds_of(result)
+    if not others:
         return card
-    by_seed = {result.generation.seed: values}
-    for seed, of_seed in result.other_seeds.items():
-        by_seed[seed] = {name: dict(of_column) for name, of_column in of_seed.items() if name in values}
+    by_seed = dict(zip(seeds, [first, *others], strict=True))
     return replace(card, seeds=seed_scores(by_seed, split=result.split, version=version, scoring=scoring))
+
+
+def seeds_of(result: RunResult) -> tuple[int, ...]:
+    """The seeds of a result's videos, the one of the result itself first; empty where it is unknown."""
+    return () if result.generation is None else (result.generation.seed, *result.other_seeds)
+
+
+def values_by_seed(result: RunResult, version: str | None = None) -> list[SeedValues]:
+    """`column_values` for each of `seeds_of`, or for the videos of the unknown seed; never empty."""
+    first = column_values(result, version)
+    if result.generation is None:
+        return [first]
+    others = [{name: of_seed[name] for name in first if name in of_seed} for of_seed in result.other_seeds.values()]
+    return [first, *others]
 
 
 def knows_what_is_missing(result: RunResult) -> bool:

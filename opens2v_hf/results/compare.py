@@ -1,30 +1,38 @@
-"""Two models on the same prompts: which differences are real, and in which videos they lie."""
+"""Comparison of two models on the same prompts: which differences are significant, and which prompts they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.results.columns import beside_metrics, column_metrics, column_values, require_known_missing
+from opens2v_hf.results.columns import (
+    column_metrics,
+    companion_metrics,
+    require_known_missing,
+    seeds_of,
+    values_by_seed,
+)
 from opens2v_hf.results.compare_text import format_comparison, summary
 from opens2v_hf.results.result import MetricResult, RunResult, notes
 from opens2v_hf.results.views import short_name
-from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_beside, compare_values
+from opens2v_hf.scores.paired import FEW_PROMPTS, Difference, PairedComparison, compare_companions, compare_values
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT
+from opens2v_hf.scores.seeds import SeedValues
 
 TOP = 5
 
 
 @dataclass(frozen=True)
 class PromptDifference:
-    """One video of each model for the same prompt.
+    """The values of both models for one prompt, means over the seeds where there are several.
 
     Attributes:
         id: of the sample.
-        a: raw value of the first model's video.
-        b: of the second one's.
+        a: raw value of the first model.
+        b: of the second one.
         difference: of the normalised values, `a - b`.
     """
 
@@ -44,12 +52,16 @@ class ResultComparison:
         split: of both.
         version: of the weights.
         scoring: "released" or "strict".
-        paired: what the bootstrap says.
-        beside: the same of metrics that fill no column, in units of their own; they have no part in the total.
-        prompts: column to the prompts in which the videos differ most, largest first.
+        seeds_a: seeds of the first model's videos; of several, each prompt counts with its mean over them. Empty where
+            the result does not name a seed.
+        seeds_b: of the second one's.
+        paired: differences of the columns and the total, with intervals from a bootstrap over prompts.
+        companions: the same for metrics that fill no column, in their own units; they have no part in the total.
+            Computed from the first seed, the only one that results hold them for.
+        prompts: column to the prompts with the largest differences, largest first.
         only_a: ids that only the first model has a video for.
-        only_b: the second one.
-        warnings: why the two may not be set side by side as they are.
+        only_b: ids that only the second one has a video for.
+        warnings: differences in how the results were made, which may explain the numbers.
     """
 
     a: str
@@ -57,8 +69,10 @@ class ResultComparison:
     split: str
     version: str
     scoring: str
+    seeds_a: tuple[int, ...]
+    seeds_b: tuple[int, ...]
     paired: PairedComparison
-    beside: Mapping[str, Difference]
+    companions: Mapping[str, Difference]
     prompts: Mapping[str, tuple[PromptDifference, ...]]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
@@ -84,11 +98,13 @@ class ResultComparison:
             "split": self.split,
             "version": self.version,
             "scoring": self.scoring,
+            "seeds_a": list(self.seeds_a),
+            "seeds_b": list(self.seeds_b),
             "partial": self.paired.partial,
             "missing_columns": list(self.paired.missing_columns),
             "total": None if self.paired.total is None else self.paired.total.to_dict(),
             "columns": {name: difference.to_dict() for name, difference in self.paired.columns.items()},
-            "beside": {name: difference.to_dict() for name, difference in self.beside.items()},
+            "companions": {name: difference.to_dict() for name, difference in self.companions.items()},
             "prompts": {name: [asdict(prompt) for prompt in prompts] for name, prompts in self.prompts.items()},
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
@@ -122,10 +138,10 @@ def compare_results(
     if scoring == STRICT:
         for result in (a, b):
             require_known_missing(result)
-    values = [column_values(result, version) for result in (a, b)]
+    values = [values_by_seed(result, version) for result in (a, b)]
     paired = compare_values(*values, split=a.split, version=version, scoring=scoring)
-    beside = compare_beside(*(_beside_values(result) for result in (a, b)))
-    if not paired.columns and not beside:
+    companions = compare_companions(*(_companion_values(result) for result in (a, b)))
+    if not paired.columns and not companions:
         raise ResultError(f"{a.model!r} and {b.model!r} have no column and prompt in common; score both alike first")
     ids = [{video.id for video in result.videos} for result in (a, b)]
     names = (a.model, b.model) if a.model != b.model else (f"{a.model} (A)", f"{b.model} (B)")
@@ -135,54 +151,68 @@ def compare_results(
         split=a.split,
         version=version,
         scoring=scoring,
+        seeds_a=seeds_of(a),
+        seeds_b=seeds_of(b),
         paired=paired,
-        beside=beside,
-        prompts={name: _most_different(name, values[0][name], values[1][name], top) for name in paired.columns},
+        companions=companions,
+        prompts={name: _most_different(name, values[0], values[1], top) for name in paired.columns},
         only_a=tuple(video.id for video in a.videos if video.id not in ids[1]),
         only_b=tuple(video.id for video in b.videos if video.id not in ids[0]),
-        warnings=tuple(_warnings(a, b, names, paired, beside)),
+        warnings=tuple(_warnings(a, b, names, paired, companions)),
     )
 
 
-def _beside_values(result: RunResult) -> dict[str, dict[str, float | None]]:
+def _companion_values(result: RunResult) -> dict[str, dict[str, float | None]]:
     return {
         name: {sample_id: score.value for sample_id, score in metric.scores.items()}
-        for name, metric in beside_metrics(result).items()
+        for name, metric in companion_metrics(result).items()
     }
 
 
 def _most_different(
-    column: str, a: Mapping[str, float | None], b: Mapping[str, float | None], top: int
+    column: str, a: Sequence[SeedValues], b: Sequence[SeedValues], top: int
 ) -> tuple[PromptDifference, ...]:
+    mine, other = (_by_prompt(column, seeds) for seeds in (a, b))
     normalise = COLUMNS[column].normalise
-    found = [
-        PromptDifference(sample_id, mine, other, normalise(mine) - normalise(other))
-        for sample_id, mine in a.items()
-        if mine is not None and (other := b.get(sample_id)) is not None
-    ]
+    found = []
+    for sample_id in mine.keys() & other.keys():
+        raw = [fmean(values[sample_id]) for values in (mine, other)]
+        # normalised before they are averaged, as in the column's mean: clipping is not linear
+        normalised = [fmean(map(normalise, values[sample_id])) for values in (mine, other)]
+        found.append(PromptDifference(sample_id, raw[0], raw[1], normalised[0] - normalised[1]))
     return tuple(sorted(found, key=lambda prompt: (-abs(prompt.difference), prompt.id))[:top])
 
 
+def _by_prompt(column: str, seeds: Sequence[SeedValues]) -> dict[str, list[float]]:
+    """Sample id to the raw values of its videos, one for each seed that has one."""
+    found: dict[str, list[float]] = {}
+    for values in seeds:
+        for sample_id, value in values.get(column, {}).items():
+            if value is not None:
+                found.setdefault(sample_id, []).append(value)
+    return found
+
+
 def _warnings(
-    a: RunResult, b: RunResult, names: tuple[str, str], paired: PairedComparison, beside: Mapping[str, Difference]
+    a: RunResult, b: RunResult, names: tuple[str, str], paired: PairedComparison, companions: Mapping[str, Difference]
 ) -> Iterator[str]:
     if a.benchmark.get("sha256") != b.benchmark.get("sha256"):
-        yield "the prompt files differ: the same id may stand for another prompt"
+        yield "the prompt files differ: the same id may name another prompt"
     for result, name in zip((a, b), names, strict=True):
         if result.is_partial:
             yield f"the result of {name!r} is about {result.benchmark['subset']}"
     if [video.sha256 for video in a.videos] == [video.sha256 for video in b.videos] and a.videos:
         yield "both results are of the very same video files"
-    compared = [*paired.columns.values(), *beside.values()]
+    compared = [*paired.columns.values(), *companions.values()]
     few = [f"{d.title} ({d.num_prompts})" for d in compared if d.num_prompts < FEW_PROMPTS]
     if few:
         yield f"fewer than {FEW_PROMPTS} prompts, so that p is somewhat too small: {', '.join(few)}"
-    filling, standing = ([of(a), of(b)] for of in (column_metrics, beside_metrics))
-    for (mine, other), differences in ((filling, paired.columns), (standing, beside)):
+    columns, apart = ([of(a), of(b)] for of in (column_metrics, companion_metrics))
+    for (mine, other), differences in ((columns, paired.columns), (apart, companions)):
         for name, difference in differences.items():
             yield from _unlike(difference.title, mine[name], other[name])
-    mine, other = ({**standing[side], **filling[side]} for side in (0, 1))
-    for name in dict.fromkeys([*filling[0], *filling[1], *mine, *other]):
+    mine, other = ({**apart[side], **columns[side]} for side in (0, 1))
+    for name in dict.fromkeys([*columns[0], *columns[1], *mine, *other]):
         if (name in mine) != (name in other):
             owner = names[0] if name in mine else names[1]
             yield f"only the result of {owner!r} has {COLUMNS[name].title if name in COLUMNS else name}"

@@ -1,4 +1,4 @@
-"""A comparison of two results in words and tables."""
+"""Text of a comparison of two results: a summary and tables."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from opens2v_hf.scores.scorecard import COLUMNS
 if TYPE_CHECKING:
     from opens2v_hf.results.compare import ResultComparison
 
-BESIDE = "beside the columns, in units of their own; no part of the total, and not the leaderboard's:"
-"""Stands above the metrics that fill no column."""
+COMPANIONS_TITLE = "companion metrics, in their own units; no part of the total, and not the leaderboard's:"
+"""Title of the table of metrics that fill no column."""
 
 
 def signed(value: float) -> str:
@@ -55,10 +55,10 @@ def format_p(p: float | None) -> str:
 
 
 def verdict(comparison: ResultComparison, difference: Difference, *, word: str = "better") -> str:
-    """Which model is really better, by name; or that nobody can say.
+    """Which model is significantly better, by name; or that the difference is not significant.
 
-    A difference without a p rests on fewer than two prompts. Of a metric beside the columns nobody says that more is
-    better: it is "higher".
+    A difference without a p rests on fewer than two prompts. More of a companion metric is not always better, so its
+    word is "higher".
     """
     if difference.p is None:
         return "too few prompts"
@@ -68,7 +68,7 @@ def verdict(comparison: ResultComparison, difference: Difference, *, word: str =
 
 
 def summary(comparison: ResultComparison) -> str:
-    """Which differences are real, in a sentence or two."""
+    """Which differences are significant, in a sentence or two."""
     better: dict[str, list[str]] = {comparison.a: [], comparison.b: []}
     for difference in comparison.paired.columns.values():
         if difference.real:
@@ -91,7 +91,7 @@ def format_comparison(comparison: ResultComparison, *, width: int | None = None)
 
     Args:
         comparison: of two results.
-        width: of the terminal; wider tables go on below themselves. By default there is no limit.
+        width: of the terminal; wider tables continue below. By default there is no limit.
     """
     mark = PARTIAL_MARK if comparison.paired.partial else ""
     lines = [["", comparison.a, comparison.b, "difference", "95 % interval", "p", "p (Holm)", "prompts", ""]]
@@ -114,6 +114,9 @@ def format_comparison(comparison: ResultComparison, *, width: int | None = None)
         f"{comparison.a} against {comparison.b} on {comparison.split}, in percent; {comparison.scoring} scoring, "
         f"weights of {comparison.version}, over the prompts that both have"
     )
+    if max(len(comparison.seeds_a), len(comparison.seeds_b)) > 1:
+        seeds = " and ".join(", ".join(map(str, of)) or "unknown" for of in (comparison.seeds_a, comparison.seeds_b))
+        title += f"; each prompt is the mean over its seeds ({seeds}), companion metrics are of the first seed"
     text = [wrapped(title, width)]
     if comparison.paired.columns:
         text.append(aligned(lines, width))
@@ -121,8 +124,8 @@ def format_comparison(comparison: ResultComparison, *, width: int | None = None)
         lacking = ", ".join(COLUMNS[name].title for name in comparison.paired.missing_columns)
         remark = f"{PARTIAL_MARK} no total: not both have {lacking}; the mean of the other columns by their weights"
         text.append(wrapped(remark, width))
-    if comparison.beside:
-        text += ["", wrapped(BESIDE, width), aligned(_beside_lines(comparison), width)]
+    if comparison.companions:
+        text += ["", wrapped(COMPANIONS_TITLE, width), aligned(_companion_lines(comparison), width)]
     text += [
         "",
         wrapped(summary(comparison), width),
@@ -149,9 +152,9 @@ def format_comparison(comparison: ResultComparison, *, width: int | None = None)
     return "\n".join([*text, *(wrapped(f"warning: {warning}", width) for warning in comparison.warnings)])
 
 
-def _beside_lines(comparison: ResultComparison) -> list[list[str]]:
+def _companion_lines(comparison: ResultComparison) -> list[list[str]]:
     lines = [["", comparison.a, comparison.b, "difference", "95 % interval", "p", "p (Holm)", "prompts", ""]]
-    for difference in comparison.beside.values():
+    for difference in comparison.companions.values():
         lines.append(
             [
                 difference.title,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opens2v_hf.results.columns import beside_metrics, knows_what_is_missing
+from opens2v_hf.results.columns import companion_metrics, knows_what_is_missing
 from opens2v_hf.scores.outcome import Summary
 from opens2v_hf.scores.scorecard import COLUMNS, RELEASED, SPLITS, STRICT, ColumnScore, Scorecard
 from opens2v_hf.scores.seeds import SeedSpread
@@ -50,7 +50,7 @@ def row(result: RunResult, *, version: str = "v1.1") -> Row:
         model=result.model,
         card=card,
         strict=result.scorecard(version=version, scoring=STRICT) if card and knows_what_is_missing(result) else None,
-        extras={name: metric.summary for name, metric in beside_metrics(result).items()},
+        extras={name: metric.summary for name, metric in companion_metrics(result).items()},
         found=(result.coverage.found, result.coverage.expected),
     )
 

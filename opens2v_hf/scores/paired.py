@@ -1,10 +1,13 @@
 """Which differences between two models are real: a paired bootstrap over the prompts that both have values for.
 
-Both models' means are taken anew over the same drawn prompts, so that what makes a prompt hard for both cancels. The
-difference has a percentile interval, and p is twice the share of resamples on the rarer side of 0 (both counts raised
-by one, as a resample never proves that something is impossible), but at least 2^(1 - n): with n prompts no test that
-looks at the signs of differences can say more. Columns are several questions at once, so their p are corrected by
-Holm's method; the total is one question and needs no correction.
+Both models' means are taken anew over the same drawn prompts, so that what makes a prompt hard for both cancels. Where
+a model has several videos of a prompt, made with different seeds, the prompt's value is their mean: videos of one
+prompt resemble each other and are no independent sample, so the bootstrap draws prompts, not videos.
+
+The difference has a percentile interval, and p is twice the share of resamples on the rarer side of 0 (both counts
+raised by one, as a resample never proves that something is impossible), but at least 2^(1 - n): with n prompts no test
+that uses the signs of differences can have less. Columns are several questions at once, so their p are corrected by
+Holm's method; the total is one question and is not corrected.
 """
 
 from __future__ import annotations
@@ -26,24 +29,25 @@ from opens2v_hf.scores.scorecard import (
     weighted_total,
     weights,
 )
+from opens2v_hf.scores.seeds import SeedValues
 
 ALPHA = 0.05
-"""A difference is called real below it."""
+"""Level below which a difference is significant."""
 
 FEW_PROMPTS = 20
-"""With fewer the bootstrap calls more differences real than it should: of equal models 9 % with 8 prompts, 7 % with 15,
-5 % from 30 on (simulated with normally distributed differences)."""
+"""With fewer the bootstrap calls more differences significant than it should: of equal models 9 % with 8 prompts, 7 %
+with 15, 5 % from 30 on (simulated with normally distributed differences)."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One column, or the total, or a companion metric, of two models over the prompts that both have.
+    """One column, the total, or a companion metric of two models, over the prompts that both have.
 
     Attributes:
         name: of the column's metric, or "total".
         title: as the published tables spell it; the name of a companion metric.
-        a: the first model's normalised mean over the common prompts, in 0..1; of a companion metric in its own
-            units.
+        a: the first model's normalised mean over the common prompts, in 0..1; in its own units for a companion
+            metric.
         b: the second one's.
         difference: `a - b`.
         interval: 95 % bootstrap interval of `difference`; None below two prompts.
@@ -95,8 +99,8 @@ class PairedComparison:
 
 
 def compare_values(
-    a: Mapping[str, Mapping[str, float | None]],
-    b: Mapping[str, Mapping[str, float | None]],
+    a: SeedValues | Sequence[SeedValues],
+    b: SeedValues | Sequence[SeedValues],
     *,
     split: str,
     version: str = "v1.1",
@@ -107,12 +111,14 @@ def compare_values(
     """Compare two models' raw values. Exchanging `a` and `b` changes the sign of every difference and nothing else.
 
     Args:
-        a: column to sample id to raw value, None for a video that should have one and has none.
+        a: column to sample id to raw value, None for a video that should have one and has none; or one such mapping for
+            each seed.
         b: the same of the other model.
         split: "open-domain", "human-domain" or "single-domain".
         version: of the weights.
-        scoring: "released": over the prompts for which both have a value; each mean leaves out what released scoring
-            does. "strict": over the prompts that should have one in both; what is missing counts as the worst.
+        scoring: "released": over the prompts for which both have a value of some seed; each mean leaves out what
+            released scoring does. "strict": over the prompts that should have one in both; what is missing counts as
+            the worst.
         num_resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -126,9 +132,10 @@ def compare_values(
     """
     counted = weights(version, split)
     names = [name for name in COLUMNS if name in weights("v1.1", split)]
-    common = {name: _common(a.get(name, {}), b.get(name, {}), scoring) for name in names}
+    seeds = [[values] if isinstance(values, Mapping) else values for values in (a, b)]
+    common = {name: set.intersection(*(_prompts(values, name, scoring) for values in seeds)) for name in names}
     ids = sorted(set().union(*common.values()))
-    tables = [_table(values, common, names, ids, scoring) for values in (a, b)]
+    tables = [_table(values, common, names, ids, scoring) for values in seeds]
     # a column is there if both means are: released NexusScore may have nothing left on one side
     present = [index for index in range(len(names)) if all(np.isfinite(table[:, index]).any() for table in tables)]
     means = [{names[i]: _mean(table[:, i]) for i in present} for table in tables]
@@ -164,7 +171,7 @@ def compare_values(
     )
 
 
-def compare_beside(
+def compare_companions(
     a: Mapping[str, Mapping[str, float | None]],
     b: Mapping[str, Mapping[str, float | None]],
     *,
@@ -186,12 +193,12 @@ def compare_beside(
         Those that both have a common prompt in, in the order of `a`.
 
     Example:
-        >>> compare_beside({"own": {"x": 0.75, "y": 3.0}}, {"own": {"x": 0.5, "z": 1.0}})["own"].difference
+        >>> compare_companions({"own": {"x": 0.75, "y": 3.0}}, {"own": {"x": 0.5, "z": 1.0}})["own"].difference
         0.25
     """
     found = {}
     for name in a:
-        ids = sorted(_common(a[name], b.get(name, {}), RELEASED))
+        ids = sorted(set.intersection(*(_prompts([values], name, RELEASED) for values in (a, b))))
         if not ids:
             continue
         tables = [np.array([[values[name][sample_id]] for sample_id in ids], dtype=float) for values in (a, b)]
@@ -216,25 +223,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _common(a: Mapping[str, float | None], b: Mapping[str, float | None], scoring: str) -> set[str]:
-    both = set(a) & set(b)
-    return both if scoring == STRICT else {i for i in both if a[i] is not None and b[i] is not None}
+def _prompts(seeds: Sequence[SeedValues], name: str, scoring: str) -> set[str]:
+    """Prompts that should have a value of a column (strict scoring), or that have one of some seed."""
+    return {
+        sample_id
+        for values in seeds
+        for sample_id, value in values.get(name, {}).items()
+        if scoring == STRICT or value is not None
+    }
 
 
 def _table(
-    values: Mapping[str, Mapping[str, float | None]],
+    seeds: Sequence[SeedValues],
     common: Mapping[str, set[str]],
     names: Sequence[str],
     ids: Sequence[str],
     scoring: str,
 ) -> np.ndarray:
+    """Means over the seeds, float [ids, names]; NaN where no seed has a value that counts."""
     table = np.full((len(ids), len(names)), np.nan)
     for row, sample_id in enumerate(ids):
         for column, name in enumerate(names):
             if sample_id in common[name]:
-                counts = counted_value(name, values[name][sample_id], scoring)
-                table[row, column] = np.nan if counts is None else counts
+                table[row, column] = _mean_over_seeds(seeds, name, sample_id, scoring)
     return table
+
+
+def _mean_over_seeds(seeds: Sequence[SeedValues], name: str, sample_id: str, scoring: str) -> float:
+    given = [values[name][sample_id] for values in seeds if sample_id in values.get(name, {})]
+    counted = [value for raw in given if (value := counted_value(name, raw, scoring)) is not None]
+    return math.fsum(counted) / len(counted) if counted else math.nan
 
 
 def _mean(values: np.ndarray) -> float:

@@ -7,12 +7,13 @@ from helpers.results import make_result
 from helpers.scorecards import full_result
 
 from opens2v_hf.errors import ResultError
-from opens2v_hf.results.compare import compare_results
-from opens2v_hf.results.compare_text import BESIDE, format_comparison, summary
+from opens2v_hf.results.compare import PromptDifference, compare_results
+from opens2v_hf.results.compare_text import COMPANIONS_TITLE, format_comparison, summary
+from opens2v_hf.results.generation import Generation
 from opens2v_hf.scores.scorecard import COLUMNS
 
 
-def test_a_better_model_is_told_from_one_that_only_looks_so() -> None:
+def test_a_better_model_differs_significantly_and_an_equal_one_does_not() -> None:
     better = compare_results(full_result("alpha", quality=0.6), full_result("beta", quality=0.45))
     assert all(difference.real for difference in better.differences)
     assert better.paired.total.difference == pytest.approx(0.15, abs=0.03)
@@ -36,7 +37,7 @@ def test_the_prompts_that_differ_most() -> None:
     assert found[1].difference == pytest.approx(-0.4)
 
 
-def test_both_directions_tell_the_same() -> None:
+def test_exchanging_the_models_changes_only_signs() -> None:
     a, b = full_result("alpha", quality=0.55, failed=("singleobj_1",)), full_result("beta", absent=("faceobj_2",))
     there, back = compare_results(a, b), compare_results(b, a)
     assert there.paired.total.difference == -back.paired.total.difference
@@ -72,7 +73,7 @@ def test_results_that_cannot_be_compared_are_refused() -> None:
         compare_results(replace(make_result("a"), split="hard-case"), replace(make_result("b"), split="hard-case"))
 
 
-def test_what_makes_two_results_unlike_is_warned_of() -> None:
+def test_differences_in_how_results_were_made_are_warned_of() -> None:
     a, b = full_result("a"), full_result("b", options={"num_frames": 8})
     other = replace(b.metrics[0], models=(replace(b.metrics[0].models[0], name="org/other", device="cuda:0"),))
     b = replace(b, metrics=(other, *b.metrics[1:-2]), benchmark={"sha256": "1" * 64})
@@ -87,7 +88,7 @@ def test_what_makes_two_results_unlike_is_warned_of() -> None:
     assert "only the result of 'a' has NaturalScore" in warnings
 
 
-def test_the_same_models_on_other_devices_are_alike() -> None:
+def test_another_device_gives_no_warning() -> None:
     a, b = full_result("a", per_prefix=6), full_result("b", per_prefix=6)
     b = replace(
         b,
@@ -102,7 +103,27 @@ def test_few_prompts_are_warned_of() -> None:
     assert "fewer than 20 prompts, so that p is somewhat too small: FaceSim (16)" in warnings
 
 
-def test_the_text_names_all_of_it() -> None:
+def test_prompts_count_with_their_mean_over_seeds() -> None:
+    made = Generation("diffusers", "org/a", None, None, None, {}, True, (), {}, 42, "fail", seeds=(42, 43))
+    first, b = make_result("a", (0.4, 0.6, 0.5)), make_result("b", (0.5, 0.5, 0.5))
+    second = {"gmescore": {"singleobj_1": 0.6, "faceobj_1": 0.8, "singleobj_2": None}}
+    a = replace(first, generation=made, other_seeds={43: second})
+    found = compare_results(a, b, top=1)
+    column = found.paired.columns["gmescore"]
+    # The prompts' means are 0.5, 0.7 and 0.5, those of b 0.5: differences 0, 0.2 and 0. Of the 27 draws of three, 8
+    # lack the second prompt and one is the second alone, so that 2.5 % and 97.5 % lie at 0 and 0.2.
+    assert (column.a, column.b, column.num_prompts) == (pytest.approx(1.7 / 3), pytest.approx(0.5), 3)
+    assert column.interval == pytest.approx((0.0, 0.2))
+    assert found.prompts["gmescore"] == (PromptDifference("faceobj_1", 0.7, 0.5, pytest.approx(0.2)),)
+    assert (found.seeds_a, found.seeds_b, found.to_dict()["seeds_a"]) == ((42, 43), (), [42, 43])
+    assert "(42, 43 and unknown)" in format_comparison(found)
+    assert "seeds" not in format_comparison(compare_results(first, b))
+    # by strict scoring the video that seed 43 lacks counts as 0: 0.5, 0.7 and 0.25
+    known = [replace(r, coverage=replace(r.coverage, missing=())) for r in (a, b)]
+    assert compare_results(*known, scoring="strict").paired.columns["gmescore"].a == pytest.approx(1.45 / 3)
+
+
+def test_the_text_of_a_comparison_has_every_part() -> None:
     a, b = full_result("alpha", quality=0.6), full_result("beta", absent=("singleobj_1",), metrics=("gmescore",))
     text = format_comparison(compare_results(a, b, top=2))
     for words in (
@@ -117,7 +138,7 @@ def test_the_text_names_all_of_it() -> None:
     assert text.count("GmeScore  ") == 3  # its line, and two prompts
 
 
-def test_one_prompt_says_nothing() -> None:
+def test_one_prompt_is_too_few() -> None:
     text = format_comparison(compare_results(make_result("a", (0.5,)), make_result("b", (0.9,))))
     assert text.count("too few prompts") == 2
 
@@ -133,29 +154,29 @@ def test_a_comparison_is_json() -> None:
 COMPANIONS = (*COLUMNS, "nexusscore_coverage", "facesim_multi", "motion_amplitude_magnitude")
 
 
-def test_companions_are_compared_beside_the_total_and_change_nothing_in_it() -> None:
+def test_companion_metrics_are_compared_without_changing_the_total() -> None:
     pair = [full_result(name, quality=q, metrics=COMPANIONS) for name, q in (("alpha", 0.6), ("beta", 0.45))]
     plain = [full_result(name, quality=q, metrics=tuple(COLUMNS)) for name, q in (("alpha", 0.6), ("beta", 0.45))]
     found, without = compare_results(*pair), compare_results(*plain)
-    assert list(found.beside) == list(COMPANIONS[7:])
-    assert without.beside == {}
+    assert list(found.companions) == list(COMPANIONS[7:])
+    assert without.companions == {}
     values = [[s.value for s in r.metric("nexusscore_coverage").scores.values() if s.value is not None] for r in pair]
     means = [math.fsum(of_model) / len(of_model) for of_model in values]
-    coverage = found.beside["nexusscore_coverage"]
+    coverage = found.companions["nexusscore_coverage"]
     assert (coverage.a, coverage.b) == pytest.approx(means)
     assert coverage.num_prompts == 28  # singleface has no NexusScore
     assert list(found.paired.columns) == list(COLUMNS)
     assert found.paired.total.num_prompts == without.paired.total.num_prompts
     text = format_comparison(found)
-    beside = text[text.index(BESIDE) :]
+    beside = text[text.index(COMPANIONS_TITLE) :]
     assert "alpha is higher" in beside[: beside.index("alpha is better")]
-    assert json.loads(json.dumps(found.to_dict()))["beside"]["facesim_multi"]["real"] is True
+    assert json.loads(json.dumps(found.to_dict()))["companions"]["facesim_multi"]["real"] is True
 
 
-def test_only_what_both_have_beside_the_columns_is_compared() -> None:
+def test_only_companion_metrics_of_both_are_compared() -> None:
     a, b = full_result("a", metrics=COMPANIONS), full_result("b", metrics=COMPANIONS[:8])
     found = compare_results(a, b)
-    assert list(found.beside) == ["nexusscore_coverage"]
+    assert list(found.companions) == ["nexusscore_coverage"]
     assert "only the result of 'a' has facesim_multi" in found.warnings
     changed = replace(b, metrics=(*b.metrics[:-1], replace(b.metrics[-1], options={"sampling": "linspace-8"})))
     assert (
@@ -173,14 +194,14 @@ def test_results_with_companions_alone_are_compared() -> None:
     assert "Total" not in text
 
 
-def test_nexusscore_of_human_domain_stands_beside_its_columns() -> None:
+def test_nexusscore_is_a_companion_metric_in_human_domain() -> None:
     found = compare_results(*(full_result(name, split="human-domain", metrics=tuple(COLUMNS)) for name in ("a", "b")))
     assert "nexusscore" not in found.paired.columns
-    assert list(found.beside) == ["nexusscore"]
+    assert list(found.companions) == ["nexusscore"]
     assert not any("only the result" in warning for warning in found.warnings)
 
 
-def test_two_models_of_one_name_are_told_apart() -> None:
+def test_two_models_of_one_name_get_different_names() -> None:
     found = compare_results(
         full_result("videos", quality=0.6), full_result("videos", quality=0.45, absent=("faceobj_1",))
     )

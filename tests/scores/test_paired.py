@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.scores.paired import compare_beside, compare_values, holm
+from opens2v_hf.scores.paired import compare_companions, compare_values, holm
 from opens2v_hf.scores.scorecard import COLUMNS
 
 
@@ -154,7 +154,7 @@ def test_companion_metrics_are_compared_in_their_own_units() -> None:
     """Values are not clipped to a range, and only prompts that both have a value for count."""
     a = {"own": {"x": 3.0, "y": -1.0, "failed": None, "only_a": 9.0}, "a_alone": {"x": 1.0}}
     b = {"own": {"x": 1.0, "y": -2.0, "failed": 0.5}, "b_alone": {"x": 1.0}, "apart": {"z": 1.0}}
-    found = compare_beside(a | {"apart": {"x": 1.0}}, b)
+    found = compare_companions(a | {"apart": {"x": 1.0}}, b)
     assert list(found) == ["own"]
     own = found["own"]
     assert (own.a, own.b, own.difference) == (1.0, -0.5, 1.5)
@@ -166,7 +166,7 @@ def test_companion_metrics_are_compared_in_their_own_units() -> None:
 def test_companion_metrics_are_corrected_as_a_family_of_their_own() -> None:
     a = {"one": _model(3, shift=0.013), "two": _model(4, shift=0.012)}
     b = {"one": _model(5), "two": _model(6)}
-    found = compare_beside(a, b)
+    found = compare_companions(a, b)
     raw = [found[name].p for name in ("one", "two")]
     assert 0 < min(raw) < 0.5
     lower, higher = sorted(raw)
@@ -174,6 +174,6 @@ def test_companion_metrics_are_corrected_as_a_family_of_their_own() -> None:
         [min(1.0, 2 * lower), max(min(1.0, 2 * lower), higher)]
     )
     # more of them take nothing from what is said of one
-    assert compare_beside({"one": a["one"]}, b)["one"].p == found["one"].p
-    back = compare_beside(b, a)
+    assert compare_companions({"one": a["one"]}, b)["one"].p == found["one"].p
+    back = compare_companions(b, a)
     assert [d.difference for d in back.values()] == [-d.difference for d in found.values()]
