@@ -7,12 +7,13 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.files import whole_file
 from opens2v_hf.errors import ResultError
 
 FORMAT = "opens2v-hf/journal/2"
@@ -74,8 +75,7 @@ class JournalWriter:
         try:
             if self._file is None:
                 self._file = self._new_file()
-            content = {"kind": record.kind, "key": record.key, "about": dict(record.about), "value": record.value}
-            _write_whole(self._file, _line(content), sync=sync)
+            _write_whole(self._file, _record_line(record), sync=sync)
         except OSError as error:
             self.close()
             raise ResultError(
@@ -157,6 +157,31 @@ def read_records(path: Path) -> list[Record]:
     return records
 
 
+def change_records(folder: str | os.PathLike[str], change: Callable[[Record], Record]) -> int:
+    """Rewrite the records of a journal that no run is writing to; see `opens2v_hf.jobs.lock.only_run`.
+
+    Args:
+        folder: of the journal.
+        change: from a record to what replaces it; the record itself where it stays.
+
+    Returns:
+        The number of records that changed.
+
+    Raises:
+        ResultError: a file cannot be read or written.
+    """
+    count = 0
+    for path in journal_files(folder):
+        records = read_records(path)
+        changed = [change(record) for record in records]
+        different = sum(new is not old for new, old in zip(changed, records, strict=True))
+        if different:
+            with whole_file(path) as temporary:
+                temporary.write_bytes(b"".join([_line({"format": FORMAT}), *map(_record_line, changed)]))
+        count += different
+    return count
+
+
 def is_of_launch(path: Path, launch: str) -> bool:
     """Whether a process of this launch wrote the file."""
     return path.name.split("-")[1:2] == [launch]
@@ -173,6 +198,10 @@ def remove_files(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise ResultError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _record_line(record: Record) -> bytes:
+    return _line({"kind": record.kind, "key": record.key, "about": dict(record.about), "value": record.value})
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

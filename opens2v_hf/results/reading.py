@@ -71,6 +71,21 @@ def result_files(path: str | os.PathLike[str]) -> list[Path]:
     )
 
 
+def result_file(path: str | os.PathLike[str]) -> Path:
+    """The path itself; of a folder the only result in it.
+
+    Raises:
+        ResultError: the folder holds no result or several.
+    """
+    files = result_files(path)
+    if len(files) > 1:
+        names = ", ".join(file.relative_to(path).as_posix() for file in files[:6])
+        raise ResultError(
+            f"{os.fspath(path)} holds {len(files)} results ({names}{', ...' * (len(files) > 6)}); name one"
+        )
+    return files[0]
+
+
 def read_result(path: str | os.PathLike[str]) -> RunResult:
     """Read a result that `RunResult.save` wrote.
 
@@ -81,13 +96,7 @@ def read_result(path: str | os.PathLike[str]) -> RunResult:
         ResultError: the file is missing, not JSON, or not a result of this format.
         ProblemsError: fields are missing or malformed, or contradict each other; it lists them all.
     """
-    files = result_files(path)
-    if len(files) > 1:
-        names = ", ".join(file.relative_to(path).as_posix() for file in files[:6])
-        raise ResultError(
-            f"{os.fspath(path)} holds {len(files)} results ({names}{', ...' * (len(files) > 6)}); name one"
-        )
-    (path,) = files
+    path = result_file(path)
     record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ResultError(

@@ -1,15 +1,19 @@
-"""The stored answers of a judge, read again: the scores that follow from them now, without a new call."""
+"""Reading the stored answers of a judge again: the scores that this version reads from them, without a new call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import JudgeError, ResultError
+from opens2v_hf.jobs.journal_files import Record, change_records
+from opens2v_hf.jobs.lock import only_run
+from opens2v_hf.jobs.outcome import Outcome, plain
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.natural import mean_of_runs, reread_run
-from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.scores.outcome import Status, VideoScore
 
 METRIC = "naturalscore"
 
@@ -18,13 +22,13 @@ _SAME = 1e-9  # probabilities went through JSON; a score differs from another on
 
 @dataclass(frozen=True)
 class Change:
-    """A video whose score is another one now.
+    """A video whose score changes.
 
     Attributes:
         id: of the sample.
-        before: as the result has it; None where there was no score.
-        after: as the answers are read now; None where they are no score.
-        reason: why there is none now; empty where there is one.
+        before: score in the result; None where there was none.
+        after: score that is read now; None where the answers are no score.
+        reason: why there is no score now; empty where there is one.
     """
 
     id: str
@@ -35,13 +39,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Rejudged:
-    """What came of reading the answers again.
+    """The outcome of reading the answers again.
 
     Attributes:
         result: with the new scores.
         changes: the videos whose score changed.
         num_read: videos with stored answers.
-        num_without: videos of the metric that have none, e.g. because the judge never answered; they are as before.
+        num_without: videos of the metric that have none, e.g. because the judge never answered; they stay as before.
     """
 
     result: RunResult
@@ -82,6 +86,36 @@ def rejudge(result: RunResult) -> Rejudged:
     metrics = tuple(replace(one, scores=scores) if one is metric else one for one in result.metrics)
     asked = [score for score in metric.scores.values() if score.status != "not_applicable"]
     return Rejudged(replace(result, metrics=metrics), tuple(changes), len(stored), len(asked) - len(stored))
+
+
+def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
+    """Replace changed scores in the journal of a run, so that a later run does not bring the old ones back.
+
+    Args:
+        journal: its folder.
+        before: the result of the run.
+        after: the same with other scores.
+
+    Returns:
+        The number of scores that were replaced.
+
+    Raises:
+        ResultError: another run is writing to the journal, or it cannot be read or written.
+    """
+    old, new = (result.metric(METRIC).scores for result in (before, after))
+    changed = {sample_id: score for sample_id, score in new.items() if score is not old[sample_id]}
+
+    def updated(record: Record) -> Record:
+        score = changed.get(record.about.get("id", ""))
+        if score is None or record.kind != "unit" or record.about.get("metric") != METRIC:
+            return record
+        if record.value["value"] != plain(old[record.about["id"]].to_dict()):  # of other settings or another video
+            return record
+        outcome = Outcome(plain(score.to_dict()), score.reason if score.status is Status.FAILED else "")
+        return replace(record, value=outcome.to_dict())
+
+    with only_run(journal):
+        return change_records(journal, updated)
 
 
 def _runs(score: VideoScore) -> Iterator[Mapping[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from helpers.judge_endpoint import completion
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.models.judge import batched, loading
+from opens2v_hf.models.judge import endpoint as endpoint_judge
 
 IDS = ("singleobj_1", "singleface_1")
 KEY = "sk-secret-of-this-test"
@@ -33,14 +36,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading.time, "sleep", lambda seconds: None)
 
 
+def command(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> list[str]:
+    return [
+        "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(out), "--metrics",
+        "naturalscore", "--runs", str(runs), "--judge", "openai:some-model", "--judge-base-url", url,
+        "--judge-batch", *more,
+    ]  # fmt: skip
+
+
 def score(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> tuple[int, dict[str, Any]]:
-    code = main(
-        [
-            "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(out), "--metrics",
-            "naturalscore", "--runs", str(runs), "--judge", "openai:some-model", "--judge-base-url", url,
-            "--judge-batch", *more,
-        ]
-    )  # fmt: skip
+    code = main(command(place, out, url, *more, runs=runs))
     result = out / "open-domain.json"
     if not result.exists():
         return code, {}
@@ -81,6 +86,63 @@ def test_a_run_that_ends_while_it_waits_resumes_its_batch(
         _, scores = score(place, tmp_path, endpoint.base_url)
         assert [one["value"] for one in scores.values()] == [4.0, 4.0]
         assert len(endpoint.batches) == 1, "it is paid for once"
+
+
+def test_a_run_that_is_killed_while_it_waits_pays_once(place: Path, tmp_path: Path) -> None:
+    with batch_endpoint(lambda body: (200, completion("4")), looks=1000) as endpoint:
+        words = [sys.executable, "-m", "opens2v_hf", *command(place, tmp_path, endpoint.base_url)]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert any("0 of 0 requests are answered" in line for line in process.stderr), "it waits"
+        process.kill()  # SIGKILL
+        process.wait()
+        assert len(endpoint.batches) == 1
+        endpoint.batches[0]["left"] = 0
+        _, scores = score(place, tmp_path, endpoint.base_url)
+        assert [one["value"] for one in scores.values()] == [4.0, 4.0]
+        assert len(endpoint.batches) == 1
+        assert len(endpoint.asked) == 4, "two runs of two videos, each paid for once"
+
+
+def test_a_batch_that_expired_without_an_answer_is_not_taken_again(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with batch_endpoint(lambda body: None, state="expired") as endpoint:
+        assert score(place, tmp_path, endpoint.base_url, runs=1)[0] == 1
+        assert "0 of its requests were answered" in capsys.readouterr().err
+        endpoint.answer, endpoint.state = (lambda body: (200, completion("2"))), "completed"
+        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        assert [one["value"] for one in scores.values()] == [2.0, 2.0]
+
+
+def test_a_batch_that_is_completed_without_an_answer_ends_the_asking(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with batch_endpoint(lambda body: None) as endpoint:
+        assert score(place, tmp_path, endpoint.base_url, runs=1)[0] == 1
+        assert len(endpoint.batches) == 1
+    assert "hold no answer" in capsys.readouterr().err
+
+
+def test_scores_that_were_read_again_stay_when_the_run_is_resumed(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "open-domain.json"
+    replies = iter(["4", "2"])
+    with batch_endpoint(lambda body: (200, completion(next(replies)))) as endpoint:
+        with monkeypatch.context() as older:  # a parser that reads 5 in every reply
+            older.setattr(endpoint_judge, "read_score", lambda reply: 5)
+            score(place, tmp_path, endpoint.base_url, runs=1)
+        other = tmp_path / "other.json"
+        assert main(["rejudge", str(tmp_path), "--out", str(other)]) == 0
+        assert "has the scores as before" in capsys.readouterr().err
+        before = result.read_bytes()
+        assert main(["rejudge", str(tmp_path), "--out", str(result)]) == 0
+        assert "changed 2 scores in" in capsys.readouterr().err
+        assert result.read_bytes() != before
+        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        assert sorted(one["value"] for one in scores.values()) == [2.0, 4.0]
+        assert len(endpoint.batches) == 1
 
 
 def test_a_reply_without_a_score_is_requested_again(place: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,15 +64,21 @@ class BatchClient:
         self._http = httpx.Client(headers=dict(headers), timeout=timeout_s)
         self._sleep = sleep
 
-    def submit(self, requests: bytes, tag: str) -> str:
+    def submit(self, requests: bytes, tag: str, *, ended: Collection[str] = ()) -> str:
         """Start a batch, unless one with this tag is there already; returns its id.
+
+        Args:
+            requests: JSON Lines.
+            tag: of the requests.
+            ended: ids of batches that have given all they will give; a new one is started in their place.
 
         Raises:
             ServiceUnavailableError: the service refuses it, or gives no answer.
         """
         for record in self._get("/batches", {"limit": 100}).json().get("data", []):
             metadata = record.get("metadata") or {}
-            if metadata.get(TAG) == tag and record.get("status") not in ("failed", "cancelled"):
+            usable = record.get("status") not in ("failed", "cancelled") and record["id"] not in ended
+            if metadata.get(TAG) == tag and usable:
                 return str(record["id"])
         uploaded = self._ask(
             "POST",

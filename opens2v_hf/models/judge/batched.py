@@ -117,12 +117,16 @@ class BatchedJudge:
             for path, ids in chunks:
                 content = path.read_bytes()
                 tag = hashlib.sha256(content).hexdigest()
-                batch_id = self._client.submit(content, tag)
+                ended = [batch["id"] for batch in self._batches() if not batch["open"]]
+                batch_id = self._client.submit(content, tag, ended=ended)
                 for _ in ids:
                     self._judge.budget.take_call()
                 self._save([*self._batches(), {"id": batch_id, "open": True}])
                 path.unlink()
+            known = len(self._answers)
             self._collect(say)
+            if len(self._answers) == known:  # asking again would go on for ever, and be paid for
+                raise ServiceUnavailableError("the batches are completed and hold no answer to any of their requests")
 
     def _attempts(self, digest: str, run: int) -> list[Mapping[str, Any]]:
         """The answers of a run in order."""
