@@ -1,32 +1,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import evaluate
 import pytest
 from helpers.aesthetic_models import save_aesthetic_models
-from helpers.videos import encode, numbered_frames
 from PIL import Image
 
-import opens2v_hf
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.aesthetic import AestheticEncoder, AestheticHead
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "aesthetics"
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     return {role: str(folder) for role, folder in save_aesthetic_models(tmp_path_factory.mktemp("models")).items()}
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
-    return [encode(folder / "a.mp4", numbered_frames(9)), encode(folder / "b.mp4", numbered_frames(12, start=40))]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +29,9 @@ def expected(models, videos):
     return found
 
 
-@pytest.fixture(params=["path", "bare name"])
-def module(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert opens2v_hf
-    name = str(FOLDER) if request.param == "path" else "aesthetics"
-    return evaluate.load(name, cache_dir=str(tmp_path / "cache"))
+@pytest.fixture
+def module(load):
+    return load("aesthetics")
 
 
 def test_compute_takes_paths_and_bytes_mixed(module, models, videos, expected):

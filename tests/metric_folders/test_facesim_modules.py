@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 from helpers.faces import LevelEmbedder, SquareDetector, cosine, picture
@@ -14,7 +12,6 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 
-METRICS = Path(__file__).resolve().parents[2] / "metrics"
 HE, SHE, CUP = (picture((20, 10, 40, level)) for level in (60, 120, 200))
 
 
@@ -33,17 +30,13 @@ def models():
     return {"face_detector": SquareDetector(), "face_embedder": LevelEmbedder()}
 
 
-def load(name, tmp_path):
-    return evaluate.load(str(METRICS / name), cache_dir=str(tmp_path / "cache"))
-
-
 def reference(*images, labels):
     return {"images": list(images), "labels": labels}
 
 
-def test_facesim_cur_compares_the_first_person_with_the_largest_face(videos, models, tmp_path):
+def test_facesim_cur_compares_the_first_person_with_the_largest_face(videos, models, load):
     couple = reference(CUP, HE, SHE, labels=["Cup", "Man", "Woman"])
-    result = load("facesim_cur", tmp_path).compute(
+    result = load("facesim_cur").compute(
         predictions=[str(videos[0]), videos[1].read_bytes()], references=[couple, couple], num_frames=2, **models
     )
     # in the first video the larger face is hers
@@ -56,9 +49,9 @@ def test_facesim_cur_compares_the_first_person_with_the_largest_face(videos, mod
     json.dumps(result)
 
 
-def test_facesim_multi_compares_everybody(videos, models, tmp_path):
+def test_facesim_multi_compares_everybody(videos, models, load):
     couple = reference(CUP, HE, SHE, labels=["Cup", "Man", "Woman"])
-    result = load("facesim_multi", tmp_path).compute(
+    result = load("facesim_multi").compute(
         predictions=videos, references=[couple, couple], num_frames=2, details=True, **models
     )
     assert result["scores"] == pytest.approx([1.0, 0.5], abs=0.02)
@@ -68,10 +61,10 @@ def test_facesim_multi_compares_everybody(videos, models, tmp_path):
     json.dumps(result)
 
 
-def test_examples_can_be_added_one_by_one_with_pictures_of_any_kind(videos, models, tmp_path):
+def test_examples_can_be_added_one_by_one_with_pictures_of_any_kind(load, videos, models, tmp_path):
     path = tmp_path / "she.png"
     Image.fromarray(SHE).save(path)
-    module = load("facesim_multi", tmp_path)
+    module = load("facesim_multi")
     module.add(prediction=videos[0], reference=reference(Image.fromarray(HE), labels=["Man"]))
     module.add_batch(predictions=videos[1:], references=[reference(path.read_bytes(), labels=["Woman"])])
     result = module.compute(num_frames=1, **models)
@@ -79,8 +72,8 @@ def test_examples_can_be_added_one_by_one_with_pictures_of_any_kind(videos, mode
 
 
 @pytest.mark.parametrize("name", ["facesim_cur", "facesim_multi"])
-def test_what_cannot_be_scored_is_explained(name, videos, models, tmp_path):
-    module = load(name, tmp_path)
+def test_what_cannot_be_scored_is_explained(load, name, videos, models, tmp_path):
+    module = load(name)
     nobody, faceless = reference(CUP, labels=["Cup"]), reference(np.zeros((8, 8, 3), np.uint8), labels=["Man"])
     result = module.compute(
         predictions=[videos[0], videos[0], tmp_path / "absent.mp4"],
@@ -107,15 +100,15 @@ def test_what_cannot_be_scored_is_explained(name, videos, models, tmp_path):
         ({"face_embedder": "embedded", "batch_size": 0}, "at least one face"),
     ],
 )
-def test_bad_arguments_are_explained(name, changed, message, videos, models, tmp_path):
+def test_bad_arguments_are_explained(name, changed, message, videos, models, load):
     arguments = {"predictions": videos[:1], "references": [reference(HE, labels=["Man"])], **models}
     with pytest.raises((ArgumentError, ModelError), match=message):
-        load(name, tmp_path).compute(**{**arguments, **changed})
+        load(name).compute(**{**arguments, **changed})
 
 
-def test_the_released_models_are_the_default(videos, tmp_path):
+def test_the_released_models_are_the_default(videos, load):
     arguments = {"predictions": videos[:1], "references": [reference(HE, labels=["Man"])], "device": "cpu"}
     with pytest.raises((MissingDependencyError, ModelError), match=r"opens2v-hf\[faces\]|BestWishYsh/OpenS2V-Weight"):
-        load("facesim_cur", tmp_path).compute(**arguments)
+        load("facesim_cur").compute(**arguments)
     with pytest.raises(ModelError, match="BestWishYsh/OpenS2V-Weight"):
-        load("facesim_multi", tmp_path).compute(**arguments, face_detector=SquareDetector())
+        load("facesim_multi").compute(**arguments, face_detector=SquareDetector())

@@ -1,34 +1,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import evaluate
 import pytest
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
-from helpers.videos import encode, numbered_frames
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "gmescore"
 PROMPTS = ["a number", "another number"]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return str(save_tiny_qwen2vl(tmp_path_factory.mktemp("module") / "model"))
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
-    return [
-        encode(folder / "one.mp4", numbered_frames(9)),
-        encode(folder / "two.mp4", numbered_frames(12, start=40)),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +32,8 @@ def expected(model, videos):
 
 
 @pytest.fixture
-def gmescore(tmp_path):
-    return evaluate.load(str(FOLDER), cache_dir=str(tmp_path / "cache"))
+def gmescore(load):
+    return load("gmescore")
 
 
 def test_compute_takes_paths_and_bytes_mixed(gmescore, model, videos, expected):

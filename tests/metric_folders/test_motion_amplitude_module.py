@@ -1,27 +1,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 from helpers.videos import encode, numbered_frames
 
-import opens2v_hf
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude as Metric
 from opens2v_hf.video.clip import Clip
 
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "motion_amplitude"
 
-
-@pytest.fixture(params=["path", "bare name"])
-def module(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert opens2v_hf
-    name = str(FOLDER) if request.param == "path" else "motion_amplitude"
-    return evaluate.load(name, cache_dir=str(tmp_path / "cache"))
+@pytest.fixture
+def module(load):
+    return load("motion_amplitude")
 
 
 @pytest.fixture(scope="module")

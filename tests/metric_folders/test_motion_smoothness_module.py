@@ -1,19 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import evaluate
 import pytest
 from helpers.tiny_q_align import save_tiny_q_align
-from helpers.videos import encode, numbered_frames
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.q_align.scorer import QAlignScorer
 from opens2v_hf.scores.motion_smoothness import motion_smoothness
 from opens2v_hf.video.clip import Clip
-
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "motion_smoothness"
 
 
 @pytest.fixture(scope="module")
@@ -24,23 +19,14 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
-    return [
-        encode(folder / "one.mp4", numbered_frames(9)),
-        encode(folder / "two.mp4", numbered_frames(12, start=40)),
-    ]
-
-
-@pytest.fixture(scope="module")
 def expected(model, videos):
     scorer = QAlignScorer.from_pretrained(model, device="cpu")
     return [motion_smoothness(scorer.score_frames(Clip(video, rules=()).stream())) for video in videos]
 
 
 @pytest.fixture
-def metric(tmp_path):
-    return evaluate.load(str(FOLDER), cache_dir=str(tmp_path / "cache"))
+def metric(load):
+    return load("motion_smoothness")
 
 
 def test_compute_takes_paths_and_bytes_mixed(metric, model, videos, expected):

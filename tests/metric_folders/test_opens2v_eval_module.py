@@ -2,31 +2,25 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import evaluate
 import pytest
 from helpers.composite import references_of
 from PIL import Image
 
-import opens2v_hf
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.kept_models import load_model
 
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "opens2v_eval"
 IDS = ["singleobj_1", "humanobj_1", "singleface_1"]
 METRICS = ["nexusscore", "gmescore", "aesthetics", "motion_amplitude"]
 FEW = {"nexusscore": {"num_frames": 2}, "gmescore": {"num_frames": 2}, "aesthetics": {"num_frames": 2}}
 ARGUMENTS = {"metrics": METRICS, "metric_models": "embedded", "options": FEW, "device": "cpu"}
 
 
-@pytest.fixture(params=["path", "bare name"])
-def module(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert opens2v_hf
-    name = str(FOLDER) if request.param == "path" else "opens2v_eval"
-    return evaluate.load(name, cache_dir=str(tmp_path / "cache"))
+@pytest.fixture
+def module(load):
+    return load("opens2v_eval")
 
 
 @pytest.fixture(scope="module")

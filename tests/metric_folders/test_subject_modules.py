@@ -1,9 +1,7 @@
 """The metrics of subjects as modules of `evaluate`, with models whose every answer is known beforehand."""
 
 import json
-from pathlib import Path
 
-import evaluate
 import pytest
 from helpers.subjects import models, picture
 from helpers.videos import encode
@@ -11,7 +9,6 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError
 
-METRICS = Path(__file__).resolve().parents[2] / "metrics"
 CUP, HAT = picture((30, 10, 40, 60)), picture((20, 10, 40, 150))
 
 
@@ -22,23 +19,19 @@ def given(tmp_path):
     return {"predictions": [str(video)], "num_frames": 2, **dict(zip(roles, models(), strict=True))}
 
 
-def load(name, tmp_path):
-    return evaluate.load(str(METRICS / name), cache_dir=str(tmp_path / "cache"))
-
-
-def test_subject_identity(given, tmp_path):
+def test_subject_identity(given, load):
     reference = {"images": [CUP, Image.fromarray(HAT)], "labels": ["Cup", "Hat"]}
-    result = load("subject_identity", tmp_path).compute(references=[reference], **given)
+    result = load("subject_identity").compute(references=[reference], **given)
     assert result["subject_identity"] == pytest.approx(1.0, abs=0.02)
     assert [one["label"] for one in result["references"][0]] == ["Cup", "Hat"]
     assert not result["comparable"]
     json.dumps(result)
 
 
-def test_copypaste_with_views_of_each_kind(given, tmp_path):
+def test_copypaste_with_views_of_each_kind(load, given, tmp_path):
     Image.fromarray(HAT).save(tmp_path / "hat.png")
     reference = {"images": [CUP, HAT], "labels": ["Cup", "Hat"]}
-    module = load("copypaste", tmp_path)
+    module = load("copypaste")
     result = module.compute(references=[reference], **given)
     assert result["statuses"] == ["not_applicable"]
     assert "reference_views" in result["reasons"][0]
@@ -54,7 +47,7 @@ def test_copypaste_with_views_of_each_kind(given, tmp_path):
     ("views", "message"),
     [(3, "'views' must be a list"), ([3], "'views' must be a list"), ([[3]], "view 0 of image 0 is a path")],
 )
-def test_views_that_are_none(given, tmp_path, views, message):
+def test_views_that_are_none(given, load, views, message):
     reference = {"images": [CUP], "labels": ["Cup"], "views": views}
     with pytest.raises(ArgumentError, match=message):
-        load("copypaste", tmp_path).compute(references=[reference], **given)
+        load("copypaste").compute(references=[reference], **given)
