@@ -11,17 +11,15 @@ import numpy as np
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
 from opens2v_hf.metrics.nexusscore import Detector, PromptEncoder
 from opens2v_hf.metrics.registration import best_correlation
-from opens2v_hf.metrics.subject_identity import NO_COLUMN, cosines, subject_options, subject_pictures, view_pictures
-from opens2v_hf.metrics.subject_reader import Corners, Picture, shared_reader
+from opens2v_hf.metrics.subject_metric import SubjectMetric, cosines, subject_pictures, view_pictures
+from opens2v_hf.metrics.subject_reader import Corners, Picture
 from opens2v_hf.metrics.subject_reference import ReferenceViews, SubjectReference
-from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, frame_caveats, model_caveats
+from opens2v_hf.models.roles import RELEASED_NUM_FRAMES
 from opens2v_hf.models.subject_embedder import SubjectEmbedder
 from opens2v_hf.scores.copypaste import copy_excess, copypaste
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.scores.subject_identity import subject_identity
 from opens2v_hf.video.clip import Clip
-from opens2v_hf.video.sampling import linspace
 
 NO_VIEW = (
     "no other view of a subject is given; closeness to the given picture alone does not tell a copy from a good "
@@ -29,20 +27,19 @@ NO_VIEW = (
 )
 
 
-class CopyPaste:
+class CopyPaste(SubjectMetric):
     """Whether subjects were copied from the given pictures: `opens2v_hf.scores.copypaste.copypaste`.
 
     Args:
-        detector: finds what looks like a reference.
-        prompt_encoder: makes the detector's prompts of references.
-        subject_embedder: compares crops with pictures.
-        reference_views: other true views of the subjects of each sample, see `ReferenceViews`; those that a reference
-            brings itself go before them.
+        detector: see `SubjectMetric`.
+        prompt_encoder: likewise.
+        subject_embedder: likewise.
+        reference_views: other true views of the subjects of each sample, see `ReferenceViews`; the views of a reference
+            itself are used instead where it has any.
         num_frames: sampled evenly over the clip.
     """
 
     name = "copypaste"
-    reports_references = True
 
     def __init__(
         self,
@@ -53,24 +50,13 @@ class CopyPaste:
         reference_views: str | os.PathLike[str] | Mapping[str, Sequence[Sequence[Any]]] | None = None,
         num_frames: int = RELEASED_NUM_FRAMES,
     ) -> None:
-        self.sampling = linspace(num_frames)
+        super().__init__(detector, prompt_encoder, subject_embedder, num_frames=num_frames)
         self.views = ReferenceViews({} if reference_views is None else reference_views)
-        self.reader = shared_reader(detector, prompt_encoder, subject_embedder)
-
-    @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """Detector, prompt encoder and embedder."""
-        return self.reader.models
 
     @property
     def options(self) -> dict[str, Any]:
         """What decides the numbers besides the models; views by the digest of their pictures."""
-        return {**subject_options(self), "reference_views_sha256": self.views.sha256}
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """Why its numbers stand beside the leaderboard and not on it."""
-        return (NO_COLUMN, *model_caveats(self.models), *frame_caveats(self.sampling.count))
+        return {**super().options, "reference_views_sha256": self.views.sha256}
 
     def score(self, clip: Clip, reference: SubjectReference) -> VideoScore:
         """Ask of every subject of a clip whether it is the picture that was given.
@@ -96,7 +82,7 @@ class CopyPaste:
             others = {
                 index: [
                     view
-                    for view in view_pictures(views[index], reference.name(index))
+                    for view in view_pictures(views[index], reference.picture_name(index))
                     if view.size != images[index].size or view.tobytes() != images[index].tobytes()
                 ]
                 for index in with_views
@@ -136,7 +122,7 @@ class CopyPaste:
             found.value,
             references=[
                 {
-                    "reference": reference.place(index),
+                    "reference": reference.position(index),
                     "label": reference.labels[index],
                     "value": found.by_reference[row],
                     "frames_compared": found.frames_compared[row],

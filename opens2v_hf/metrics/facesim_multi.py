@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
-from opens2v_hf.metrics.face_reader import shared_reader
+from opens2v_hf.metrics.face_metric import FaceMetric, no_face_in
 from opens2v_hf.metrics.face_reference import FaceReference
-from opens2v_hf.metrics.facesim_cur import face_caveats, face_options, no_face_in
-from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
-from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.roles import RELEASED_NUM_FRAMES
 from opens2v_hf.scores.faces import facesim_multi
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
-from opens2v_hf.video.sampling import linspace
 
 
-class FaceSimMulti:
-    """Identity of all reference people in a clip: `opens2v_hf.scores.faces.facesim_multi`.
-
-    Args:
-        face_detector: finds faces.
-        face_embedder: makes vectors of them.
-        num_frames: sampled evenly over the clip.
-    """
+class FaceSimMulti(FaceMetric):
+    """Identity of all reference people in a clip: `opens2v_hf.scores.faces.facesim_multi`; see `FaceMetric`."""
 
     name = "facesim_multi"
     reports_references = True
 
-    def __init__(
-        self, face_detector: FaceDetector, face_embedder: FaceEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES
-    ) -> None:
-        self.sampling = linspace(num_frames)
-        self.reader = shared_reader(face_detector, face_embedder)
-
-    @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """Detector and embedder."""
-        return self.reader.detector.info, self.reader.embedder.info
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models."""
-        return face_options(self)
-
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Why its numbers stand beside the leaderboard and not on it."""
-        return ("the leaderboard has no such column", *face_caveats(self))
+        """Why its numbers are not the leaderboard's."""
+        return ("the leaderboard has no such column", *super().caveats)
 
     def score(self, clip: Clip, reference: FaceReference) -> VideoScore:
         """Compare a clip with all people of its references.
@@ -58,7 +29,7 @@ class FaceSimMulti:
         Returns:
             The score; `NOT_APPLICABLE` where no reference is a person; `FAILED` where the video or a picture cannot be
             read, no face is found in any of the pictures, or a vector is no number. A reference picture without a face
-            is left out, the same for every video, and said. Details: "references" (for each that counts its
+            is left out, the same for every video, with a remark. Details: "references" (for each that counts its
             "position", "label", "similarity" and "frames_found"), "similarities" (for each sampled frame, for each of
             those), "faces_found" (one number a sampled frame), "frame_indices".
         """
@@ -84,13 +55,13 @@ class FaceSimMulti:
             return VideoScore.failed(f"{clip.name}: {error}; try dtype='float32'")
         if not any(len(frame.embeds) for frame in frames):
             remarks.append("no face was found in any frame")
-        told = zip(known, found.by_reference, found.frames_found, strict=True)
+        by_reference = zip(known, found.by_reference, found.frames_found, strict=True)
         return VideoScore.scored(
             found.value,
             "; ".join(remarks),
             references=[
                 {"position": i, "label": reference.labels[i], "similarity": similarity, "frames_found": count}
-                for i, similarity, count in told
+                for i, similarity, count in by_reference
             ],
             similarities=[list(row) for row in found.similarities],
             faces_found=[len(frame.embeds) for frame in frames],

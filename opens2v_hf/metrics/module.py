@@ -78,14 +78,17 @@ class MetricModule(evaluate.Metric):
             self._store.clear()
 
     def add(self, *, prediction: Any = None, reference: Any = None, **inputs: Any) -> None:
-        """Keep one video, and its reference, for `compute`."""
+        """Add one video, and its reference, for `compute`."""
+        # `evaluate.combine` gives both under the names of the columns
+        prediction = inputs.pop("predictions", prediction)
+        reference = inputs.pop("references", reference)
         stored = {"prediction": self._store.video(prediction, "prediction")}
         if self.metric in names.NEEDS:
             stored["reference"] = self._store.record(reference, "reference", names.NEEDS[self.metric], self.metric)
         super().add(**stored, **inputs)
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **inputs: Any) -> None:
-        """Keep several videos, and their references, for `compute`."""
+        """Add several videos, and their references, for `compute`."""
         videos = as_list(predictions, "predictions", "videos")
         stored = {"predictions": [self._store.video(video, f"predictions[{i}]") for i, video in enumerate(videos)]}
         if self.metric in names.NEEDS:

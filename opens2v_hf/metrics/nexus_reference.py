@@ -1,4 +1,4 @@
-"""The references of a video, as NexusScore is given them."""
+"""The references of a video, as NexusScore takes them."""
 
 from __future__ import annotations
 
@@ -9,44 +9,38 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.labelled_pictures import LabelledPictures, for_each_record, labelled_pictures
 from opens2v_hf.scores.nexus import compared_label
 
 
 @dataclass(frozen=True, eq=False)
-class NexusReference:
-    """What NexusScore needs of a sample.
+class NexusReference(LabelledPictures):
+    """What NexusScore needs of a sample; see `LabelledPictures`. The id decides how labels of people are read.
 
     Attributes:
-        images: reference pictures, see `load_picture`.
-        labels: one for each picture.
-        id: of the sample, which decides how labels of people are read; None for a video of no sample.
         image_embeds: [len(images), D] picture embeddings to use in place of the prompt encoder's; None to encode.
         prompt_embeds: [len(images), D] the detector's prompts, L2-normalised, to use in place of both the encoder's
             embeddings and the detector's projector; None to make them.
     """
 
-    images: tuple[Any, ...]
-    labels: tuple[str, ...]
-    id: str | None = None
     image_embeds: Any = None
     prompt_embeds: Any = None
 
     def __post_init__(self) -> None:
-        where = f"the references of {self.id!r}" if self.id is not None else "the references of a video"
-        if len(self.images) != len(self.labels):
-            raise ArgumentError(
-                f"{where}: each picture has one label (got {len(self.images)} pictures, {len(self.labels)} labels)"
-            )
+        super().__post_init__()
         for position, label in enumerate(self.labels):
             if not isinstance(label, str) or not label.strip():
                 raise ArgumentError(
-                    f"{where}: picture {position} has no label (got {label!r}); its crops are compared with it"
+                    f"{self.where}: picture {position} has no label (got {label!r}); its crops are compared with it"
                 )
         if self.image_embeds is not None and self.prompt_embeds is not None:
-            raise ArgumentError(f"{where}: give either picture embeddings or prompts, not both")
+            raise ArgumentError(f"{self.where}: give either picture embeddings or prompts, not both")
         for name, values in (("image_embeds", self.image_embeds), ("prompt_embeds", self.prompt_embeds)):
-            if values is not None and (np.ndim(values) != 2 or len(values) != len(self.images)):
-                raise ArgumentError(f"{where}: {name} are [{len(self.images)}, D], one row a picture")
+            if values is not None and not _is_matrix(values, len(self.images)):
+                raise ArgumentError(
+                    f"{self.where}: {name} must be finite numbers [{len(self.images)}, D], one row for each picture "
+                    f"(got {values!r:.80})"
+                )
 
     @property
     def needs_encoder(self) -> bool:
@@ -61,7 +55,7 @@ class NexusReference:
 
     @property
     def why_none_applies(self) -> str:
-        """The reason to give where `applicable` is empty."""
+        """The reason for an empty `applicable`."""
         if not self.labels:
             return "the sample has no reference picture"
         return (
@@ -80,33 +74,28 @@ def references_of(
     """Check what `compute()` is given for each video.
 
     Args:
-        records: dicts with "images", "labels" and, if wished, "id".
-        ids: one a video, or None to go by the records.
-        image_embeds: one [K, D] a video (None where it brings none), or None.
+        records: see `labelled_pictures`.
+        ids: likewise.
+        image_embeds: for each video [K, D], or None to encode its pictures; None to encode all.
         prompt_embeds: likewise.
 
     Raises:
-        ArgumentError: see `NexusReference`; or the lists differ in length.
+        ArgumentError: see `labelled_pictures` and `NexusReference`; or a list is not as long as `records`.
     """
-    given = {"ids": ids, "image_embeds": image_embeds, "prompt_embeds": prompt_embeds}
-    columns: dict[str, Sequence[Any]] = {}
-    for name, values in given.items():
-        columns[name] = [None] * len(records) if values is None else values
-        if len(columns[name]) != len(records):
-            raise ArgumentError(f"NexusScore needs one of {name} a video (got {len(columns[name])} for {len(records)})")
-    found = []
-    for index, record in enumerate(records):
-        try:
-            images, labels = record["images"], record["labels"]
-        except (KeyError, TypeError) as error:
-            raise ArgumentError(f"references[{index}] is a dict with 'images' and 'labels' (got {record!r})") from error
-        found.append(
-            NexusReference(
-                images=tuple(images or ()),
-                labels=tuple(labels or ()),
-                id=columns["ids"][index] if ids is not None else record.get("id"),
-                image_embeds=columns["image_embeds"][index],
-                prompt_embeds=columns["prompt_embeds"][index],
-            )
-        )
-    return found
+    embeds = [
+        for_each_record(values, name, len(records))
+        for name, values in (("image_embeds", image_embeds), ("prompt_embeds", prompt_embeds))
+    ]
+    return [
+        NexusReference(*of_one, *given) for *given, of_one in zip(*embeds, labelled_pictures(records, ids), strict=True)
+    ]
+
+
+def _is_matrix(values: Any, num_rows: int) -> bool:
+    try:
+        if hasattr(values, "detach"):  # NumPy reads no tensor of a graph, on a device or of bfloat16
+            values = values.detach().cpu().float()
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):  # texts, ragged lists
+        return False
+    return array.ndim == 2 and len(array) == num_rows and bool(np.isfinite(array).all())

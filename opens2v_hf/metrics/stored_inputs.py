@@ -7,9 +7,10 @@ that it is, and its line names it: no copy is made, and no image is written anew
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,28 @@ from opens2v_hf.metrics.arguments import IMAGES, PROMPT
 from opens2v_hf.metrics.base import MemoryVideo
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
+_NO_LIST = (
+    str, bytes, bytearray, memoryview, os.PathLike, io.IOBase, Mapping, Set, Image.Image, ArrayVideo,
+)  # fmt: skip
+
 _RECORD_KEYS = ("prompt", "images", "labels", "id", "views")
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
-    """A list of items; what is one item, and not a list of them, is refused instead of being taken apart.
+    """The items of a list, array or other ordered collection.
 
     Raises:
-        ArgumentError: it is no list, e.g. a path, whose letters would be taken for as many videos.
+        ArgumentError: it is a single item, e.g. a path, whose letters would become as many videos; a file, whose lines
+            would; a table, whose column names would; or a set, which has no order.
 
     Example:
         >>> as_list("video.mp4", "predictions", "videos")
         Traceback (most recent call last):
         opens2v_hf.errors.ArgumentError: predictions must be a list of videos (got str); write predictions=[...]
     """
-    one = isinstance(values, str | bytes | bytearray | memoryview | os.PathLike | Mapping | Image.Image | ArrayVideo)
-    if one or not isinstance(values, Iterable):
+    # an array without dimensions is iterable by its type alone
+    is_scalar = getattr(values, "ndim", 1) == 0
+    if isinstance(values, _NO_LIST) or hasattr(values, "columns") or is_scalar or not isinstance(values, Iterable):
         raise ArgumentError(f"{name} must be a list of {what} (got {type(values).__name__}); write {name}=[...]")
     return list(values)
 

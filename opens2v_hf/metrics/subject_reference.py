@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.metrics.face_reference import labelled_pictures
+from opens2v_hf.metrics.labelled_pictures import LabelledPictures, labelled_pictures
 from opens2v_hf.metrics.pictures import load_picture
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -20,42 +20,32 @@ Views = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class SubjectReference:
-    """Pictures of the subjects that a video is to show.
+class SubjectReference(LabelledPictures):
+    """Pictures of the subjects that a video is to show, each of another subject; see `LabelledPictures`.
 
     Attributes:
-        images: reference pictures, see `load_picture`; each of another subject.
-        labels: one for each picture, for results.
-        id: of the sample, for messages; None for a video of no sample.
         views: for each picture other true views of the same subject, not given to the model; empty for none at all.
         positions: of each picture among all references of the sample; empty where these are all.
     """
 
-    images: tuple[Any, ...]
-    labels: tuple[str, ...]
-    id: str | None = None
     views: Views = ()
     positions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        where = f"the references of {self.id!r}" if self.id is not None else "the references of a video"
-        if len(self.images) != len(self.labels):
-            raise ArgumentError(
-                f"{where}: each picture has one label (got {len(self.images)} pictures, {len(self.labels)} labels)"
-            )
+        super().__post_init__()
         if self.views and len(self.views) != len(self.images):
             raise ArgumentError(
-                f"{where}: views are a list for each picture (got {len(self.views)} lists for {len(self.images)} "
+                f"{self.where}: views are a list for each picture (got {len(self.views)} lists for {len(self.images)} "
                 "pictures); give an empty list for a picture without one"
             )
 
-    def place(self, index: int) -> int:
+    def position(self, index: int) -> int:
         """The position of a picture among all references of the sample."""
         return self.positions[index] if self.positions else index
 
-    def name(self, index: int) -> str:
-        """What a picture is called in messages where it has no path."""
-        return f"picture {self.place(index)} of {self.id or 'the references of a video'}"
+    def picture_name(self, index: int) -> str:
+        """The name of a picture in messages, for one without a path."""
+        return super().picture_name(self.position(index))
 
 
 def subject_references_of(
@@ -64,11 +54,11 @@ def subject_references_of(
     """Check what `compute()` is given for each video.
 
     Args:
-        records: dicts with "images", "labels" and, if wished, "views" and "id".
-        ids: one a video, or None to go by the records.
+        records: see `labelled_pictures`; they may also have "views".
+        ids: see `labelled_pictures`.
 
     Raises:
-        ArgumentError: see `SubjectReference`; or the lists differ in length, or a record is none.
+        ArgumentError: see `labelled_pictures` and `SubjectReference`.
     """
     return [
         SubjectReference(images, labels, identifier, tuple(tuple(of_one) for of_one in record.get("views") or ()))
@@ -108,7 +98,7 @@ class ReferenceViews:
         if reference.views:
             return reference.views
         known = self._views.get(reference.id or "", {})
-        found = tuple(known.get(reference.place(index), ()) for index in range(len(reference.images)))
+        found = tuple(known.get(reference.position(index), ()) for index in range(len(reference.images)))
         return found if any(found) else ()
 
     def _digest(self) -> str:
