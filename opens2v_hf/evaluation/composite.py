@@ -12,7 +12,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.apply import Task
 from opens2v_hf.metrics.base import Metric, answer, cost_of, definitions, score_video, setting_of, video_name
 from opens2v_hf.metrics.each_video import for_each_video
-from opens2v_hf.metrics.kept_models import KeptModels, choose, load_models
+from opens2v_hf.metrics.model_cache import ModelCache, choose, load_models
 from opens2v_hf.metrics.registry import METRICS, load_metrics
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.columns import column_metrics
@@ -52,7 +52,7 @@ def metric_names(metrics: Sequence[str] | None, split: str) -> list[str]:
 
 def load_composite(
     names: Sequence[str],
-    kept: KeptModels,
+    kept: ModelCache,
     *,
     models: str | Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,

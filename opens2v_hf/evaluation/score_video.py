@@ -21,7 +21,7 @@ from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.unit import Unit
 from opens2v_hf.metrics.apply import MetricTask
-from opens2v_hf.metrics.base import Metric, kept_bytes
+from opens2v_hf.metrics.base import Metric, cached_bytes
 from opens2v_hf.scores.outcome import Status, VideoScore
 from opens2v_hf.video.reader import Backend, open_video
 from opens2v_hf.video.sampling import linspace
@@ -190,7 +190,7 @@ class OpenVideo:
             rules=(*rules, _THUMBNAIL),
             name=str(self._content.path),
             backend=self._common.backend,
-            max_kept_bytes=kept_bytes(rules),
+            max_kept_bytes=cached_bytes(rules),
         )
 
     @property
@@ -205,7 +205,7 @@ class OpenVideo:
         clip = self.clip
         frame = 3 * clip.width * clip.height
         sampled = {index for rule in clip.rules if not rule.is_every for index in rule.indices(clip.num_frames)}
-        most = kept_bytes(clip.rules)
+        most = cached_bytes(clip.rules)
         all_frames = frame * clip.num_frames
         return len(self._content.data or b"") + 2 * (all_frames if all_frames <= most else frame * len(sampled))
 

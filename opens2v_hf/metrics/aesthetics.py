@@ -23,7 +23,7 @@ from opens2v_hf.video.sampling import linspace
 
 
 class Encoder(Protocol):
-    """What is asked of an encoder; see `AestheticEncoder`."""
+    """Interface of an encoder; see `AestheticEncoder`."""
 
     info: ModelInfo
 
@@ -33,7 +33,7 @@ class Encoder(Protocol):
 
 
 class Head(Protocol):
-    """What is asked of a head; see `AestheticHead`."""
+    """Interface of a head; see `AestheticHead`."""
 
     info: ModelInfo
 
@@ -87,7 +87,7 @@ class Aesthetics:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where this differs from how the leaderboard's numbers were made."""
+        """Differences from how the leaderboard's numbers were made."""
         return (*model_caveats(self.models), *frame_caveats(self.sampling.count))
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
@@ -105,7 +105,7 @@ class Aesthetics:
         except VideoError as error:
             return VideoScore.failed(str(error))
         indices = self.sampling.indices(clip.num_frames)
-        # A clip of fewer frames than are asked for is sampled with repeats; each frame is rated once.
+        # A clip with fewer frames than `num_frames` is sampled with repeats; each frame is rated once.
         positions = {index: position for position, index in enumerate(indices)}
         distinct = [Image.fromarray(frames[position]) for position in positions.values()]
         rated = dict(zip(positions, self.head.rate(self.encoder.embed(distinct)), strict=True))

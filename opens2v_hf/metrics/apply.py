@@ -1,4 +1,4 @@
-"""The one way from a clip to its scores: every metric in turn, and what one of them raises costs no other."""
+"""Scoring a clip with several metrics in turn; an error in one of them does not affect the others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """A metric, and what it compares a clip with.
+    """A metric and what it compares a clip with.
 
     Attributes:
         metric: with its models loaded.
-        reference: gives what `metric.score` takes beside the clip; called once, and may raise as `score` may.
+        reference: gives the second argument of `metric.score`; called once, and may raise as `score` may.
     """
 
     metric: Metric[Any]
@@ -30,11 +30,11 @@ class Task:
 
 @dataclass(frozen=True)
 class MetricTask:
-    """A metric and how it gets what it needs of a sample.
+    """A metric and the function that makes its reference from a sample.
 
     Attributes:
         metric: with its models loaded.
-        reference: from a sample to what `metric.score` takes besides the clip.
+        reference: from a sample to the second argument of `metric.score`.
     """
 
     metric: Metric[Any]
@@ -42,18 +42,17 @@ class MetricTask:
 
 
 def score_tasks(tasks: Sequence[Task], clip: Clip | Callable[[], Clip]) -> Iterator[tuple[Task, VideoScore]]:
-    """Score one clip with several metrics, each score as soon as it is there.
+    """Score one clip with several metrics; yields each score as soon as it is computed.
 
-    Whatever a video, a reference image or a judge raises is the failure of that task, with its reason; see
-    `opens2v_hf.jobs.failure`. Metrics that look at all frames come first: their decoding serves those that look at
-    some.
+    An error from a video, a reference image or a judge becomes the failure of that task, with its reason; see
+    `opens2v_hf.jobs.failure`. Metrics that read all frames come first, so that one decoding serves all.
 
     Args:
         tasks: the metrics.
-        clip: opened with the sampling rules of all of them; or what opens it.
+        clip: opened with the sampling rules of all of them; or a function that opens it.
 
     Raises:
-        ArgumentError, ModelError, MissingDependencyError, ...: the caller's wrong use, whichever video it is.
+        ArgumentError, ModelError, MissingDependencyError, ...: wrong use by the caller, not specific to a video.
     """
     opened = clip
     for task in sorted(tasks, key=lambda task: not task.metric.sampling.is_every):

@@ -1,4 +1,4 @@
-"""The arguments of the metrics as modules of `evaluate`: one table, so that each means the same in all of them."""
+"""The arguments of the metrics as modules of `evaluate`, in one table: each means the same in all of them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NEEDS = {
     "copypaste": IMAGES,
     COMPOSITE: SAMPLE,
 }
-"""What a metric needs of each sample; one that is not named needs nothing but the video."""
+"""What a metric needs of each sample; a metric that is not named needs only the video."""
 
 _VIDEOS = (
     'generated videos, a list: paths, the bytes of files, dicts with "path" or "bytes", or frames in memory (uint8 '
-    "[T, H, W, 3] arrays or tensors, lists of PIL images, an `ArrayVideo`); mixed as one likes."
+    "[T, H, W, 3] arrays or tensors, lists of PIL images, an `ArrayVideo`); in any mixture."
 )
 _REFERENCES = {
     PROMPT: 'the prompt of each video, or a dict with "prompt".',
@@ -63,7 +63,7 @@ _OPTIONS = {
     "num_frames": "sampled evenly over each video. Default (released): 32.",
     "nexusscore.variant": (
         '"released" (default, the leaderboard\'s), "v1.0", or "coverage" (mean over frames and references of the '
-        "best kept similarity, 0 where the subject is not found)."
+        "best similarity above the thresholds, 0 where the subject is not found)."
     ),
     "motion_amplitude.variant": (
         '"released" (default, the leaderboard\'s: pixels per frame, signed, so that opposite motions cancel) or '
@@ -80,7 +80,7 @@ _OPTIONS = {
         '"released" (16 frames at a stride from the start) or "full" (16 frames over the whole clip, and a '
         "question about pasted-in subjects)."
     ),
-    "runs": "how many times the judge is asked about a video; the scores are averaged. A local judge is asked once.",
+    "runs": "calls of the judge for a video; the scores are averaged. A local judge is called once.",
     "reference_views": (
         "other true views of the subjects: a folder with <id>/<number of the reference, from 1>/<picture>, or a "
         'mapping of id to a list for each reference; a reference may also bring its own as "views".'
@@ -121,7 +121,7 @@ _COMMON = {
     "details": "also return, per video, what its score was made from. Default: False.",
     "distributed": "under `accelerate launch` processes share the videos; False to score all in each (default: True).",
 }
-"""Arguments that every module takes; one that has no use for it does without."""
+"""Arguments that every module takes; a module that does not need one ignores it."""
 
 LOADING = {
     "embedder": (
@@ -136,7 +136,7 @@ LOADING = {
     "face_embedder": ("dtype", "batch_size"),
     "subject_embedder": ("dtype", "batch_size"),
 }  # fmt: skip
-"""Role to the arguments of loading, besides "device", that a module hands to its model. A judge has more of its own."""
+"""Role to the arguments of loading, besides "device", that a module passes to its model; see `judge_arguments`."""
 
 _RETURNS = {
     "scores": "of each video; None for one without.",
@@ -144,7 +144,7 @@ _RETURNS = {
     "statuses": '"scored", "not_applicable" or "failed", per video.',
     "summary": "the mean with its 95 % bootstrap interval, and how many videos were scored, failed or do not apply.",
     "models, options": "the models with their revisions, and what else decides the numbers.",
-    "comparable, note": "whether the numbers can be set beside the leaderboard's, and why not.",
+    "comparable, note": "whether the numbers are comparable with the leaderboard's, and why not.",
 }
 _RETURNS_COMPOSITE = {
     "partial, missing_columns": "whether and which columns are missing.",
@@ -154,7 +154,7 @@ _RETURNS_COMPOSITE = {
     ),
     "columns": "for each column what its own module returns, and the same for its companion definition.",
     "num_videos": "how many were given.",
-    "comparable, note": "whether the total can be set beside the leaderboard's, and why not.",
+    "comparable, note": "whether the total is comparable with the leaderboard's, and why not.",
 }
 
 
@@ -176,7 +176,7 @@ def options_of(metric: str) -> tuple[str, ...]:
 
 
 def arguments_of(metric: str) -> dict[str, str]:
-    """Every argument of a metric's module besides predictions and references, with what it is; see `check_names`."""
+    """Arguments of a metric's module, besides predictions and references, with descriptions; see `check_names`."""
     roles, options = roles_of(metric), options_of(metric)
     found = {name: _OPTIONS.get(f"{metric}.{name}") or _OPTIONS[name] for name in (*_OWN.get(metric, ()), *options)}
     from opens2v_hf.models.roles import ROLES

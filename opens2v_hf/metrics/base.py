@@ -1,4 +1,4 @@
-"""What every metric serves, and how a list of videos becomes the answer of `compute()`."""
+"""The interface of a metric, and scoring of a list of videos as `compute()` does it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from opens2v_hf.video.reader import Backend
 from opens2v_hf.video.sampling import SamplingRule
 
 _LOGGER = logging.getLogger(__name__)
-_KEPT_BYTES = 512 << 20
+_CACHED_BYTES = 512 << 20
 
 Reference_contra = TypeVar("Reference_contra", contravariant=True)
 
@@ -33,11 +33,11 @@ class Metric(Protocol[Reference_contra]):
 
     Attributes:
         name: e.g. "gmescore"; the key of its mean in what `compute()` returns.
-        sampling: the frames it looks at; a clip shared by several metrics is opened with all their rules.
+        sampling: the frames it reads; a clip shared by several metrics is opened with all their rules.
         models: the models that its numbers come from.
         options: JSON-compatible; everything else that decides its numbers.
         caveats: why its numbers are not the leaderboard's (another model, another protocol); empty when they are.
-            That a model is an embedded one need not be said here.
+            They need not name embedded models.
     """
 
     @property
@@ -68,9 +68,9 @@ def definitions(metric: Metric[Any]) -> Iterator[tuple[Metric[Any], str | None]]
         yield companion, companion.variant
 
 
-def kept_bytes(rules: Sequence[SamplingRule]) -> int:
-    """How many bytes of decoded frames a clip may hold so that those who look at all of them share one decode."""
-    return _KEPT_BYTES if sum(rule.is_every for rule in rules) > 1 else 0
+def cached_bytes(rules: Sequence[SamplingRule]) -> int:
+    """Bytes of decoded frames that a clip may hold, so that several metrics of all frames share one decoding."""
+    return _CACHED_BYTES if sum(rule.is_every for rule in rules) > 1 else 0
 
 
 def score_video(tasks: Sequence[Task], video: Any, *, backend: Backend = "auto") -> dict[str, VideoScore]:
@@ -88,7 +88,7 @@ def score_video(tasks: Sequence[Task], video: Any, *, backend: Backend = "auto")
     rules = [task.metric.sampling for task in tasks]
 
     def opened() -> Clip:
-        return Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=kept_bytes(rules))
+        return Clip(video_source(video), rules=rules, backend=backend, max_kept_bytes=cached_bytes(rules))
 
     return {task.metric.name: score for task, score in score_tasks(tasks, opened)}
 
@@ -124,7 +124,7 @@ def score_many(
         references: one for each video, or None for a metric that needs nothing.
         backend: of the video reader.
         details: whether the answer also holds each video's details (key "details").
-        distributed: False to score all of them in this process, whatever was launched.
+        distributed: False to score all of them in this process, even if several were launched.
 
     Returns:
         See `answer`.
@@ -142,7 +142,7 @@ def score_many(
         list(zip(videos, references if references is not None else [None] * len(videos), strict=True)),
         name=lambda pair: video_name(pair[0]),
         cost=lambda pair: cost_of(pair[0], [metric.sampling]),
-        setting=lambda: [setting_of(metric), [_told_of(reference) for reference in references or ()]],
+        setting=lambda: [setting_of(metric), [_texts_of(reference) for reference in references or ()]],
         failed=lambda pair, reason: VideoScore.failed(reason).to_dict(),
         description=metric.name,
         distributed=distributed,
@@ -156,9 +156,9 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
     Returns:
         `<metric name>`: mean over the scored videos, or None where none is; `scores`: value or None, per video;
         `reasons`: why a video has none, or a remark; `statuses`; `summary`: what the mean rests on; `models` and
-        `options`: what it was made with; `comparable` and `note`: whether it may be set beside the leaderboard's
-        numbers, and why not; `details` on request. A metric that says something of each reference also gives
-        `references`: for each video a list of it, empty where the video has no score.
+        `options`: what it was made with; `comparable` and `note`: whether it is comparable with the leaderboard's
+        numbers, and why not; `details` on request. A metric that reports each reference also gives `references`: for
+        each video a list, empty where the video has no score.
     """
     summary = summarize(scores)
     notes = list(metric.caveats)
@@ -188,7 +188,7 @@ def answer(metric: Metric[Any], scores: Sequence[VideoScore], *, details: bool =
 
 
 def setting_of(metric: Metric[Any]) -> dict[str, Any]:
-    """What decides a metric's numbers, wherever they are computed: all but the device."""
+    """Everything that decides a metric's numbers, except the device."""
     return {
         "name": metric.name,
         "sampling": metric.sampling.name,
@@ -197,14 +197,14 @@ def setting_of(metric: Metric[Any]) -> dict[str, Any]:
     }
 
 
-def _told_of(reference: Any) -> Any:
-    """What of a reference is compared across processes: its texts."""
+def _texts_of(reference: Any) -> Any:
+    """The texts of a reference, which are compared across processes."""
     return reference if isinstance(reference, str) else [getattr(reference, key, None) for key in ("id", "labels")]
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryVideo:
-    """Frames in memory that are not checked yet: frames that are no video are the failure of their video alone.
+    """Frames in memory that are not checked yet, so that frames that are no video fail their video alone.
 
     Attributes:
         frames: see `ArrayVideo`.
@@ -227,14 +227,14 @@ class MemoryVideo:
 
 
 def cost_of(video: Any, rules: Sequence[SamplingRule]) -> float:
-    """About how much work a video is; 0 for what cannot be read, which scoring finds out at once."""
+    """Estimated work for a video; 0 for one that cannot be read, since scoring fails at once."""
     try:
         source = video_source(video)
         if isinstance(source, ArrayVideo):
             return float(source.num_frames * source.width * source.height)
         return video_cost(source, rules)
-    except Exception:  # whatever it is, it becomes this video's reason when it is scored
-        _LOGGER.debug("no cost can be told for a video", exc_info=True)
+    except Exception:  # any error becomes this video's reason when it is scored
+        _LOGGER.debug("the cost of a video is unknown", exc_info=True)
         return 0.0
 
 
@@ -253,7 +253,7 @@ def video_name(video: Any) -> str:
 
 
 def video_source(video: Any) -> str | os.PathLike[str] | bytes | ArrayVideo:
-    """What a clip is opened from: a path, the bytes of a file, or frames in memory.
+    """The source of a clip: a path, the bytes of a file, or frames in memory.
 
     Raises:
         ArgumentError: `video` is none of these, nor a dict with one of the first two.

@@ -59,11 +59,11 @@ class CopyPaste(SubjectMetric):
         return {**super().options, "reference_views_sha256": self.views.sha256}
 
     def score(self, clip: Clip, reference: SubjectReference) -> VideoScore:
-        """Ask of every subject of a clip whether it is the picture that was given.
+        """Measure for every subject of a clip whether it is a copy of the given picture.
 
-        In every frame the references get crops as in `SubjectIdentity`. There each picture of the subject is laid over
-        the frame, where and as large as it fits best, and the correlation of their pixels is the cosine that
-        `copy_excess` takes: what is pasted fits to the pixel, with its pose, its light and its background.
+        In every frame the references get crops as in `SubjectIdentity`. Each picture of the subject is registered
+        with the frame at the position and size of the best fit, and the correlation of their pixels is the cosine that
+        `copy_excess` takes: a pasted picture fits to the pixel, with its pose, its light and its background.
 
         Returns:
             The score; `NOT_APPLICABLE` where no reference is a subject, none has another view, all views are the same

@@ -1,4 +1,4 @@
-"""About how much work a video is, told before anything of it is decoded."""
+"""Estimate of the work for a video before anything of it is decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opens2v_hf.errors import VideoError
 from opens2v_hf.video.probe import probe
 from opens2v_hf.video.sampling import SamplingRule
 
-# A frame that a model looks at costs some tens of times what it costs to decode one; models scale small frames up
+# A frame that a model reads costs some tens of times its decoding; models scale small frames up
 # and large ones down, so that their work grows with a frame's pixels within bounds only (here the embedder's).
 _MODEL_TO_DECODING = 16
 _MODEL_PIXELS = (256 * 28 * 28, 1280 * 28 * 28)
@@ -20,7 +20,7 @@ def video_cost(video: str | os.PathLike[str] | bytes, rules: Sequence[SamplingRu
 
     Args:
         video: a local path, or the bytes of a file.
-        rules: the frames that models look at, a rule for each metric.
+        rules: the frames that models read, a rule for each metric.
 
     Returns:
         0 for what cannot be opened: scoring finds that out, and why, at once.

@@ -36,24 +36,24 @@ def for_each_video(
 
     Under `accelerate launch` with several processes each does a part of the items, and all of them get all results.
 
-    An item whose work raises or takes too long gets the result that `failed` gives, and costs the others nothing.
+    An item whose work raises or takes too long gets the result of `failed`; the other items are not affected.
 
     Args:
         work: for one item; what it gives is JSON-compatible.
         items: the same on each process.
         name: what identifies an item in messages, and across processes.
-        cost: about how much work an item is; asked only where the work is shared.
-        setting: what must be the same on each process besides the names, JSON-compatible; asked likewise.
+        cost: estimated work for an item; called only where the work is shared.
+        setting: what must be the same on each process besides the names, JSON-compatible; called likewise.
         failed: from an item and a reason to its result where there is no other, JSON-compatible.
         description: for the progress bar.
-        distributed: False to do all the work here whatever was launched.
+        distributed: False to do all the work in this process, even if several were launched.
         limits: how long an item may take, and how long other processes are waited for.
 
     Returns:
         One result for each item, in their order, as JSON gives it back.
 
     Raises:
-        ArgumentError, ModelError, MissingDependencyError, ...: the caller's wrong use, whichever item it is.
+        ArgumentError, ModelError, MissingDependencyError, ...: wrong use by the caller, not specific to an item.
         ProcessError: the work was shared, and a process failed, died, or was given other work.
     """
     limits = limits or Limits()

@@ -1,4 +1,4 @@
-"""Who is in a clip: the faces of its frames and of reference pictures as vectors, each found once for all metrics."""
+"""Embedded faces of frames and of reference pictures; each is computed once for all metrics."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from opens2v_hf.models.faces.face import Face, FaceDetector, FaceEmbedder, find_
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import SamplingRule
 
-_CLIPS_KEPT = 4
-_PICTURES_KEPT = 512
+_CLIPS_CACHED = 4
+_PICTURES_CACHED = 512
 _CROPS_HELD = 256  # as pixels at a time: 38 MB
 
 
@@ -40,7 +40,7 @@ class FrameFaces:
 
 
 class FaceReader:
-    """Finds, aligns and embeds faces, and remembers those of the last few clips and reference pictures.
+    """Finds, aligns and embeds faces; caches those of the last few clips and reference pictures.
 
     Args:
         detector: finds faces.
@@ -50,11 +50,11 @@ class FaceReader:
     def __init__(self, detector: FaceDetector, embedder: FaceEmbedder) -> None:
         self.detector = detector
         self.embedder = embedder
-        self._clips: Recent[tuple[str, SamplingRule], tuple[FrameFaces, ...]] = Recent(_CLIPS_KEPT)
-        self._pictures: Recent[str, np.ndarray | None] = Recent(_PICTURES_KEPT)
+        self._clips: Recent[tuple[str, SamplingRule], tuple[FrameFaces, ...]] = Recent(_CLIPS_CACHED)
+        self._pictures: Recent[str, np.ndarray | None] = Recent(_PICTURES_CACHED)
 
     def clip_faces(self, clip: Clip, rule: SamplingRule) -> tuple[FrameFaces, ...]:
-        """The faces of the sampled frames, one item a frame; a frame that is sampled twice is looked at once.
+        """The faces of the sampled frames, one item a frame; a frame that is sampled twice is read once.
 
         Raises:
             ArgumentError: the clip was not opened for the rule.
@@ -113,7 +113,7 @@ _READERS: WeakValueDictionary[tuple[int, int], FaceReader] = WeakValueDictionary
 
 
 def shared_reader(detector: FaceDetector, embedder: FaceEmbedder) -> FaceReader:
-    """The reader of two models: the same one for all metrics that have it, and gone with the last of them."""
+    """The reader of two models, shared by all metrics that use both; it is freed with the last of them."""
     # a reader holds its models, so while it lives no other model has their ids
     key = (id(detector), id(embedder))
     reader = _READERS.get(key)

@@ -21,20 +21,20 @@ class FaceSimCur(FaceMetric):
         Returns:
             The score; `NOT_APPLICABLE` where no reference is a person; `FAILED` where the video or the picture cannot
             be read, no face is found in the picture, or a vector is no number. A video without any face that is like
-            the reference's has no mean; it scores 0, as the released code (v1.1) writes down, and says why. Details:
+            the reference's has no mean; it scores 0, as in the released code (v1.1), with the reason. Details:
             "cosines" (one a sampled frame, None without a face), "frame_indices", "frames_with_face",
             "frames_counted".
         """
         if not reference.images:
             return VideoScore.not_applicable("no reference of the sample is a person")
         try:
-            wanted = self.reader.picture_embed(reference.images[0], name=reference.picture_name(0))
-            if wanted is None:
+            face = self.reader.picture_embed(reference.images[0], name=reference.picture_name(0))
+            if face is None:
                 return VideoScore.failed(no_face_in(reference, 0))
             frames = self.reader.clip_faces(clip, self.sampling)
         except (ImageError, VideoError) as error:
             return VideoScore.failed(str(error))
-        cosines = [None if frame.largest is None else float(frame.embeds[frame.largest] @ wanted) for frame in frames]
+        cosines = [None if frame.largest is None else float(frame.embeds[frame.largest] @ face) for frame in frames]
         try:
             found = facesim_cur(cosines)
         except ArgumentError as error:

@@ -66,7 +66,7 @@ class GmeScore:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where this differs from how the leaderboard's numbers were made."""
+        """Differences from how the leaderboard's numbers were made."""
         found = model_caveats(self.models) + frame_caveats(self.sampling.count)
         changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
         if edition := edition_of(self.embedder):
@@ -91,7 +91,7 @@ class GmeScore:
         except VideoError as error:
             return VideoScore.failed(str(error))
         indices = self.sampling.indices(clip.num_frames)
-        # A frame that is the one before is embedded once: of a clip of fewer frames than are asked for, or a still one.
+        # Equal consecutive frames (of a still clip, or of one with fewer frames than `num_frames`) are embedded once.
         distinct: list[np.ndarray] = []
         numbers: list[int] = []
         for frame in frames:

@@ -59,9 +59,9 @@ class MetricModule(evaluate.Metric):
         )
 
     def _start(self) -> None:
-        from opens2v_hf.metrics.kept_models import KeptModels
+        from opens2v_hf.metrics.model_cache import ModelCache
 
-        self._kept = KeptModels()
+        self._kept = ModelCache()
         self._store = InputStore(shared=self.num_process > 1)
 
     def compute(self, *, predictions: Any = None, references: Any = None, **arguments: Any) -> dict[str, Any] | None:
@@ -136,7 +136,7 @@ class MetricModule(evaluate.Metric):
 
     def _choices(self, roles: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
         """Role to the model that was named or given, or the released one."""
-        from opens2v_hf.metrics.kept_models import choose
+        from opens2v_hf.metrics.model_cache import choose
         from opens2v_hf.models.roles import ModelChoice
 
         choices = choose(roles, given.get("metric_models"))
@@ -158,7 +158,7 @@ class MetricModule(evaluate.Metric):
         return choices
 
     def _load(self, choices: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        from opens2v_hf.metrics.kept_models import load_models
+        from opens2v_hf.metrics.model_cache import load_models
 
         return load_models(self._kept, choices, {role: self._loading(role, given) for role in choices})
 

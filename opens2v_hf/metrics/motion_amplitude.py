@@ -26,7 +26,7 @@ from opens2v_hf.video.sampling import every
 class MotionAmplitude:
     """How much moves in a clip; the formulas are in `opens2v_hf.scores.motion_amplitude`.
 
-    Every frame is looked at, two at a time are in memory, and no model takes part.
+    All frames are read, with two at a time in memory. There is no model.
 
     Args:
         variant: "released" (the leaderboard's: signed components, in pixels per frame, so that opposite motions cancel)
@@ -61,7 +61,7 @@ class MotionAmplitude:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where this differs from how the leaderboard's numbers were made."""
+        """Differences from how the leaderboard's numbers were made."""
         if self.variant == RELEASED:
             return ()
         return (f"the variant {self.variant!r}; the leaderboard's is {RELEASED!r}",)
@@ -97,6 +97,6 @@ class MotionAmplitude:
 
 
 def _mean_length(flow: np.ndarray) -> float:
-    # cv2.magnitude would do, but its last bits change with where the array lies in memory
+    # not cv2.magnitude: its last bits depend on the address of the array
     x, y = (flow[..., axis].astype(np.float64) for axis in range(2))
     return float(np.sqrt(x * x + y * y).mean())

@@ -53,7 +53,7 @@ class MotionSmoothness:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where this differs from how the leaderboard's numbers were made."""
+        """Differences from how the leaderboard's numbers were made."""
         return tuple(model_caveats(self.models))
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
@@ -61,7 +61,7 @@ class MotionSmoothness:
 
         Returns:
             The score, with `frame_scores` (the quality of the window around every frame) and `jump_frames` (indices of
-            those beside a jump) among its details; `FAILED` where the video cannot be read or a quality is no number.
+            those next to a jump) among its details; `FAILED` where the video cannot be read or a quality is no number.
         """
         try:
             scores = self.quality_scorer.score_frames(clip.stream())

@@ -1,4 +1,4 @@
-"""NaturalScore of a clip: how real a judge finds it."""
+"""NaturalScore of a clip: how real it looks to a judge."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class NaturalScore:
 
     Protocol "released" (released code v1.1): 16 frames at stride max(T // 16, 1) from frame 0, so that the tail of a
     clip may never be seen; long side 512 px. Protocol "full": 16 frames spread over the whole clip, and a rubric that
-    also asks about pasted-in subjects. A judge of an edition ("naturalscore-open-1") brings frames, their size and its
-    prompt with it: those of "full" as that edition froze them.
+    also asks about pasted-in subjects. A judge of an edition ("naturalscore-open-1") has its own frames, sizes and
+    prompt: those of "full" as that edition froze them.
 
     Args:
         judge: loaded.
         protocol: "released" (default) or "full".
-        runs: how many times the judge is asked; a deterministic judge is asked once.
-        rubric: what the judge is told; by default this project's own text for the protocol.
+        runs: number of calls of the judge; a deterministic judge is called once.
+        rubric: the judge's instructions; by default this project's own text for the protocol.
         allow_partial: average the runs that have a score; otherwise a run without one fails the video.
 
     Raises:
@@ -72,7 +72,7 @@ class NaturalScore:
         if protocol not in PROTOCOLS:
             raise ArgumentError(f"unknown protocol (got {protocol=}); known are {', '.join(PROTOCOLS)}")
         if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
-            raise ArgumentError(f"the judge is asked in a whole number of runs from 1 (got {runs=})")
+            raise ArgumentError(f"runs must be a whole number from 1 (got {runs=})")
         self._judge = judge
         self._edition = edition
         self._protocol = protocol
@@ -185,12 +185,12 @@ class NaturalScore:
 
         Args:
             clips: gives them; called once for each round.
-            say: told how far it is.
+            say: gets messages about the progress.
             price: from a number of requests to what they cost, in words.
 
         Raises:
             ArgumentError: the judge does not answer in batches, or has too small a budget.
-            ServiceUnavailableError: the service refuses a batch, or a batch came to nothing.
+            ServiceUnavailableError: the service refuses a batch, or a batch failed.
         """
         if not isinstance(self._judge, BatchedJudge):
             raise ArgumentError(f"the judge {self._judge.info.name!r} does not answer in batches")
@@ -200,7 +200,7 @@ class NaturalScore:
         for clip in clips:
             try:
                 yield [shown(frame, self._edition) for frame in clip.frames(self.sampling)]
-            except VideoError:  # the score of this clip says so
+            except VideoError:  # it becomes the reason of this clip's score
                 continue
 
     def score(self, clip: Clip, reference: object = None) -> VideoScore:
@@ -210,7 +210,7 @@ class NaturalScore:
             Scored in [1, 5], or failed with the judge's reason. The details hold every run with its raw replies.
 
         Raises:
-            ArgumentError: the rubric holds something that the judge cannot be told.
+            ArgumentError: the judge cannot take the rubric.
             ServiceUnavailableError: the judge answers no further call, for whichever video.
         """
         try:
@@ -219,7 +219,7 @@ class NaturalScore:
             return VideoScore.failed(str(error))
         ratings = self._judge.rate(frames, self._rubric, runs=self._runs)
         details: dict[str, Any] = {"runs": [rating.to_dict() for rating in ratings]}
-        # a run that was answered is kept, so that its answer can be read again
+        # runs with an answer stay in the details, so that the answers can be read again
         if any(rating.stopped for rating in ratings) and not any(_was_answered(rating) for rating in ratings):
             raise ServiceUnavailableError(next(rating.error for rating in ratings if rating.stopped))
         errors = list(dict.fromkeys(rating.error for rating in ratings if rating.error))

@@ -1,4 +1,4 @@
-"""NexusScore of a clip: look for its references in its frames, compare what is found, apply the rules.
+"""NexusScore of a clip: find its references in its frames, compare the crops, apply the rules.
 
 Each piece of work is done once: one decode a clip, each reference encoded and embedded once, the detector's backbone
 once a distinct frame, its neck and head batched over references, each distinct label and each distinct crop embedded
@@ -45,7 +45,7 @@ _Place = tuple[int, tuple[int, int, int, int]]  # of a crop: its frame, and its 
 
 
 class Detector(Protocol):
-    """What is asked of a detector; see `YoloWorldDetector`."""
+    """Interface of a detector; see `YoloWorldDetector`."""
 
     info: ModelInfo
 
@@ -59,7 +59,7 @@ class Detector(Protocol):
 
 
 class PromptEncoder(Protocol):
-    """What is asked of a prompt encoder; see `ClipPromptEncoder`."""
+    """Interface of a prompt encoder; see `ClipPromptEncoder`."""
 
     info: ModelInfo
 
@@ -69,7 +69,7 @@ class PromptEncoder(Protocol):
 
 
 class Embedder(Protocol):
-    """What is asked of an embedder; see `GmeEmbedder`."""
+    """Interface of an embedder; see `GmeEmbedder`."""
 
     info: ModelInfo
 
@@ -86,7 +86,7 @@ class NexusScore:
     """Subject consistency of a clip; the formulas are in `opens2v_hf.scores.nexus`.
 
     Args:
-        detector: looks for a reference in frames.
+        detector: finds a reference in frames.
         embedder: compares crops with pictures and labels.
         prompt_encoder: makes picture embeddings for the detector; may be None where every reference brings its own.
         variant: "released" (the leaderboard's), "v1.0" or "coverage".
@@ -134,7 +134,7 @@ class NexusScore:
         sibling = copy.copy(self)
         sibling.variant = "released" if self.variant == "coverage" else "coverage"
         sibling.name = f"{type(self).name}_{sibling.variant}"
-        sibling.reports_references = False  # they are among what this one says
+        sibling.reports_references = False  # this metric reports them
         return sibling
 
     @property
@@ -163,7 +163,7 @@ class NexusScore:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Where this differs from how the leaderboard's numbers were made."""
+        """Differences from how the leaderboard's numbers were made."""
         found = model_caveats(self.models)
         if self.prompt_encoder is None:
             found.append("made with given prompts")
@@ -175,7 +175,7 @@ class NexusScore:
         if self.thresholds != Thresholds():
             found.append("made with other thresholds than the leaderboard's")
         if edition := edition_of(self.embedder):
-            found.append(f"{edition}, whose similarities lie elsewhere beside the threshold for text")
+            found.append(f"{edition}, for whose similarities the threshold for text was not chosen")
         elif self.label_instruction != RETRIEVAL_INSTRUCTION:
             found.append("labels embedded with another instruction than the leaderboard's")
         return tuple(found)
@@ -185,13 +185,13 @@ class NexusScore:
 
         Returns:
             The score; `NOT_APPLICABLE` where the label rules leave no reference; `FAILED` where the video or a picture
-            cannot be read, or a similarity is no number. A video in which nothing is detected scores 0, and says so
+            cannot be read, or a similarity is no number. A video in which nothing is detected scores 0, with a remark
             (the released code stops there and leaves the video out). It has `variants` and `references`
             (`ReferenceSummary`). Details: "frames_detected", "frame_indices", and on request "boxes", which `evidence`
             then holds as `NexusBox`, in the released loop's order: by frame, by reference, by falling score.
 
         Raises:
-            ArgumentError: embeddings are needed that nobody gives, or do not fit the detector.
+            ArgumentError: embeddings are missing, or do not fit the detector.
         """
         looked_for = reference.applicable
         if not looked_for:
@@ -205,7 +205,7 @@ class NexusScore:
         except (ImageError, VideoError) as error:
             return VideoScore.failed(str(error))
         indices = self.sampling.indices(clip.num_frames)
-        # A clip of fewer frames than are asked for is sampled with repeats; each frame is looked at once.
+        # A clip with fewer frames than `num_frames` is sampled with repeats; each frame is read once.
         positions = {index: position for position, index in enumerate(indices)}
         distinct = [frames[position] for position in positions.values()]
         prompts = self._prompts(reference, [position for position, _ in looked_for], pictures)

@@ -1,4 +1,4 @@
-"""Laying a picture over a frame, as it is: where and how large it fits best, and how well it fits there."""
+"""Registration of a picture with a frame: the position and size of its best fit, and how well it fits there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAST_PX = 6
 
 
 def best_correlation(image: Image.Image, frame: np.ndarray, corners: Corners) -> float:
-    """How well a picture fits into a frame near a box, at the best place and size; it is neither turned nor bent.
+    """How well a picture fits into a frame near a box at its best position and size, without rotation or warping.
 
     Normalised cross-correlation over pixels and colours (mean and contrast do not count), at a resolution where the box
     is `BOX_PX` px long. A picture that was pasted there fits with about 1.
@@ -47,14 +47,14 @@ def best_correlation(image: Image.Image, frame: np.ndarray, corners: Corners) ->
         if laid.std() == 0 or max(size) > len(searched):
             continue
         found = cv2.matchTemplate(searched, laid, cv2.TM_CCOEFF_NORMED)
-        # a place of one colour has no correlation, which OpenCV writes as inf, NaN or 1 by version
+        # a region of one colour has no correlation; OpenCV gives inf, NaN or 1 by version
         flat = ~np.isfinite(found) | (np.abs(found) > 1.001)
         best = max(best, float(np.where(flat, 0.0, found).max()))
     return min(max(best, -1.0), 1.0) if best > -1.0 else 0.0
 
 
 def _window(frame: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """A square part of a frame; beyond its border the pixels of the border go on."""
+    """A square part of a frame, padded with the pixels of the border."""
     rows = np.clip(np.arange(top, top + side), 0, frame.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, frame.shape[1] - 1)
     return np.ascontiguousarray(frame[rows][:, columns])

@@ -1,4 +1,4 @@
-"""The metrics by name: which models each needs, how it is made, and what it takes of a sample."""
+"""The metrics by name: the models of each, how it is built, and what it takes from a sample."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class MetricEntry:
         name: of the metric.
         roles: of the models that it needs.
         build: from the loaded models, by role, and the metric's own options to the metric.
-        reference: from a sample and its split to what the metric's `score` takes beside the clip.
+        reference: from a sample and its split to the second argument of the metric's `score`.
         options: names of the metric's own options.
-        by_default: whether it is computed where no metric is named.
+        by_default: whether it is computed if no metric is named.
     """
 
     name: str
@@ -231,7 +231,7 @@ METRICS: dict[str, MetricEntry] = {
 """Every metric that a whole model can be scored with."""
 
 DEFAULT_METRICS = tuple(name for name, entry in METRICS.items() if entry.by_default)
-"""Those that are computed where none is named: the leaderboard's, and what comes with their models."""
+"""Metrics that are computed if none is named: the leaderboard's, and others that need the same models."""
 
 
 def load_tasks(
@@ -294,7 +294,7 @@ def check_request(
     models: Mapping[str, ModelChoice] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[MetricEntry]:
-    """Find the metrics that are asked for, and load nothing; see `load_metrics` for arguments and errors."""
+    """The requested metrics; nothing is loaded. See `load_metrics` for arguments and errors."""
     entries = [_entry(name) for name in dict.fromkeys(names)]
     if not entries:
         raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
@@ -319,13 +319,13 @@ def _refuse_unknown(
     for role in models:
         if role not in roles:
             asked = ", ".join(entry.name for entry in entries)
-            raise ArgumentError(f"none of the metrics asked for ({asked}) has use for a model {role!r}")
+            raise ArgumentError(f"none of the metrics ({asked}) uses a model {role!r}; leave it out")
     known = {entry.name: entry.options for entry in entries}
     if not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values()):
         raise ArgumentError(f"options is a mapping of metric to its options by name (got {options!r})")
     for name, chosen in options.items():
         if name not in known:
-            raise ArgumentError(f"options are given for {name!r}, which is not among the metrics asked for")
+            raise ArgumentError(f"options are given for {name!r}, which is not among the metrics; leave them out")
         unknown = sorted(set(chosen) - set(known[name]))
         if unknown:
             raise ArgumentError(f"{name} has no option {', '.join(unknown)} (it has: {', '.join(known[name])})")

@@ -1,7 +1,7 @@
 """What `evaluate` stores between `add` and `compute`: each video and each reference as one line of JSON.
 
-Paths are stored as they are. What is in memory (bytes, frames, PIL images, arrays) stays in this process as the object
-that it is, and its line names it: no copy is made, and no image is written anew in a lossy format.
+Paths are stored as they are. Objects in memory (bytes, frames, PIL images, arrays) stay in this process, and
+their lines name them: nothing is copied, and no image is encoded in a lossy format.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def as_list(values: Any, name: str, what: str) -> list[Any]:
 
 
 class InputStore:
-    """Encodes and decodes what is given for each video.
+    """Encodes and decodes the inputs of each video.
 
     Args:
-        shared: whether other processes read the lines, so that nothing in memory can be named in them.
+        shared: whether other processes read the lines, which then cannot name objects in memory.
     """
 
     def __init__(self, *, shared: bool = False) -> None:
@@ -59,7 +59,7 @@ class InputStore:
         self._objects: list[Any] = []
 
     def clear(self) -> None:
-        """Let go of the objects."""
+        """Forget the objects."""
         self._objects.clear()
 
     def video(self, value: Any, where: str) -> str:
@@ -105,10 +105,10 @@ class InputStore:
         """
         given = {"prompt": value} if isinstance(value, str) and need != IMAGES else value
         if not isinstance(given, Mapping):
-            wanted = {PROMPT: "a prompt, or a dict with 'prompt'", IMAGES: "a dict with 'images' and 'labels'"}
+            expected = {PROMPT: "a prompt, or a dict with 'prompt'", IMAGES: "a dict with 'images' and 'labels'"}
             raise ArgumentError(
                 f"{where}: a reference of {metric} is "
-                f"{wanted.get(need, 'a prompt, or a dict with prompt, images, labels and id')} (got {_shown(value)})"
+                f"{expected.get(need, 'a prompt, or a dict with prompt, images, labels and id')} (got {_shown(value)})"
             )
         if unknown := sorted(set(map(str, given)) - set(_RECORD_KEYS)):
             raise ArgumentError(
@@ -188,7 +188,7 @@ class InputStore:
 
 
 def _may_be_frames(value: Any) -> bool:
-    """Whether a value has the form of a video in memory; whether it is one shows when it is scored."""
+    """Whether a value has the form of a video in memory; its frames are checked when it is scored."""
     if isinstance(value, ArrayVideo):
         return True
     if isinstance(value, list | tuple):

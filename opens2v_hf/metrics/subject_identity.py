@@ -33,9 +33,9 @@ class SubjectIdentity(SubjectMetric):
             frames = self.reader.clip_subjects(clip, self.sampling, images)
         except (ImageError, VideoError) as error:
             return VideoScore.failed(str(error))
-        wanted = np.stack([self.reader.picture(image).embed for image in images])
+        embeds = np.stack([self.reader.picture(image).embed for image in images])
         try:
-            found = subject_identity([cosines(frame, wanted) for frame in frames], len(images))
+            found = subject_identity([cosines(frame, embeds) for frame in frames], len(images))
         except ArgumentError as error:
             return VideoScore.failed(f"{clip.name}: {error}; try dtype='float32'")
         return VideoScore.scored(

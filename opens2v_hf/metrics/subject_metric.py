@@ -63,9 +63,9 @@ class SubjectMetric:
         return (NO_COLUMN, *model_caveats(self.models), *frame_caveats(self.sampling.count))
 
 
-def cosines(frame: FrameSubjects, wanted: np.ndarray) -> np.ndarray:
-    """Of each crop of a frame with each of K vectors [K, D]: [F, K]."""
-    return frame.embeds @ wanted.T if frame.corners else np.zeros((0, len(wanted)))
+def cosines(frame: FrameSubjects, references: np.ndarray) -> np.ndarray:
+    """Cosines of a frame's F crops with K reference vectors [K, D]: [F, K]."""
+    return frame.embeds @ references.T if frame.corners else np.zeros((0, len(references)))
 
 
 def subject_pictures(reference: SubjectReference) -> list[Image.Image]:

@@ -1,7 +1,7 @@
-"""Who and what is in a clip: crops of its frames in which a detector finds a reference, and vectors of them.
+"""Crops of a clip's frames in which a detector finds a reference, and their vectors.
 
-Each piece of work is done once for all metrics that share the models: the detector sees a distinct frame once, and a
-crop is embedded once.
+All metrics that share the models share the work: the detector sees a distinct frame once, and a crop is embedded
+once.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MAX_OVERLAP = 0.7
 """Intersection over union above which two boxes are one subject, found by two prompts."""
 
 MAX_BOXES = 16
-"""Boxes of a frame that are looked at, the best first."""
+"""Boxes of a frame that are used, by score."""
 
-_CLIPS_KEPT = 4
-_PICTURES_KEPT = 64
-_CROPS_HELD = 128
+_CLIPS_CACHED = 4
+_PICTURES_CACHED = 64
+_CROPS_AT_ONCE = 128
 
 Corners = tuple[int, int, int, int]
 
@@ -65,7 +65,7 @@ class FrameSubjects:
 
 
 class SubjectReader:
-    """Finds and embeds subjects, and remembers those of the last few clips and pictures.
+    """Finds and embeds subjects; caches those of the last few clips and pictures.
 
     Args:
         detector: finds boxes that look like a reference.
@@ -77,8 +77,8 @@ class SubjectReader:
         self.detector = detector
         self.prompt_encoder = prompt_encoder
         self.embedder = embedder
-        self._pictures: Recent[str, Picture] = Recent(_PICTURES_KEPT)
-        self._clips: Recent[tuple[object, ...], tuple[FrameSubjects, ...]] = Recent(_CLIPS_KEPT)
+        self._pictures: Recent[str, Picture] = Recent(_PICTURES_CACHED)
+        self._clips: Recent[tuple[object, ...], tuple[FrameSubjects, ...]] = Recent(_CLIPS_CACHED)
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
@@ -92,15 +92,15 @@ class SubjectReader:
     def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
         """float32 [N, D], L2-normalised; few are computed at a time."""
         parts = [
-            self.embedder.embed(images[start : start + _CROPS_HELD]).float().numpy()
-            for start in range(0, len(images), _CROPS_HELD)
+            self.embedder.embed(images[start : start + _CROPS_AT_ONCE]).float().numpy()
+            for start in range(0, len(images), _CROPS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def clip_subjects(
         self, clip: Clip, rule: SamplingRule, pictures: Sequence[Image.Image]
     ) -> tuple[FrameSubjects, ...]:
-        """What looks like any of some references in the sampled frames, one item a frame.
+        """The crops that look like any of the references in the sampled frames, one item for each frame.
 
         Raises:
             ArgumentError: the clip was not opened for the rule.
@@ -127,7 +127,7 @@ class SubjectReader:
     def _read(self, clip: Clip, rule: SamplingRule, pictures: Sequence[Image.Image]) -> tuple[FrameSubjects, ...]:
         frames = clip.frames(rule)
         indices = rule.indices(clip.num_frames)
-        # A clip of fewer frames than are asked for is sampled with repeats; each frame is looked at once.
+        # A clip with fewer frames than the rule takes is sampled with repeats; each frame is read once.
         distinct = dict(zip(indices, frames, strict=True))
         prompts = self.detector.prompts(self.prompt_encoder.embed(list(pictures)))
         detected = self.detector.detect(list(distinct.values()), prompts)
@@ -182,7 +182,7 @@ _READERS: WeakValueDictionary[tuple[int, int, int], SubjectReader] = WeakValueDi
 
 
 def shared_reader(detector: Detector, prompt_encoder: PromptEncoder, embedder: SubjectEmbedder) -> SubjectReader:
-    """The reader of three models: the same one for all metrics that have them, and gone with the last of them."""
+    """The reader of three models, shared by all metrics that use them; it is freed with the last of them."""
     # a reader holds its models, so while it lives no other model has their ids
     key = (id(detector), id(prompt_encoder), id(embedder))
     reader = _READERS.get(key)

@@ -1,1 +1,1 @@
-"""What a run says: types, columns, comparison, comparability."""
+"""Results of runs: types, columns, comparison, comparability."""

@@ -1,4 +1,4 @@
-"""How well a metric or a judge agrees with people, and people with each other.
+"""Agreement of a metric or a judge with human ratings, and of raters with each other.
 
 Everything is computed on the rows (item and model) that have a score and a rating, against the mean rating of each row.
 Intervals are 95 % percentile bootstrap intervals over items: all models of an item are drawn together.
@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RaterAgreement:
-    """How far the raters agree: what no metric can be expected to pass.
+    """How far the raters agree: an upper bound of what a metric can reach.
 
     Attributes:
         num_raters: columns of the table.
@@ -55,7 +55,7 @@ class RaterAgreement:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A row that the scores and the raters place far apart.
+    """A row that the scores and the raters rank differently.
 
     Attributes:
         item: of the row.
@@ -173,7 +173,7 @@ def agreement(
         scores: columns item, model, score; see `load_scores`.
         ratings: columns item, model, and one for each rater; see `load_ratings`.
         name: of the scores.
-        given: scores of another metric: what does `scores` add to it? Rows without them are left out.
+        given: scores of another metric that `scores` is to add to. Rows without them are left out.
         given_name: of those.
         resamples: of the bootstrap over items; 0 for no intervals.
         seed: of the bootstrap.

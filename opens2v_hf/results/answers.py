@@ -1,4 +1,4 @@
-"""Answers of people who compare two videos: which pairs are asked for, the file that keeps them, the tidy table."""
+"""Answers of people who compare two videos: the pairs to rate, the file of answers, and the table of ratings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.ratings import KEYS
 
 Choice = Literal["left", "tie", "right", "skip"]
-"""Which video is better; "skip" where a pair cannot be compared, and then no video has a rating."""
+"""Which video is better; "skip" for a pair that cannot be compared, whose videos then have no rating."""
 
 BEST = 5
 """Ratings are whole numbers from 1 to this."""
@@ -49,14 +49,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer(Pair):
-    """What a rater said about a pair.
+    """A rater's answer to a pair.
 
     Attributes:
         rater: name of the rater.
         choice: the better one.
         rating_left: 1 (bad) to 5 (good); None where the pair was skipped.
         rating_right: likewise.
-        question: that was asked.
+        question: in the words of the page.
         seed: of the order and of the sides.
         answered_at: ISO 8601, UTC.
 
@@ -89,11 +89,11 @@ def pairs_to_rate(
 ) -> list[Pair]:
     """All pairs of models for each item, in an order and with sides that differ between raters.
 
-    Each pair draws its place and its sides for itself, so that a model or a sample more changes nothing for the others.
+    Each pair draws its position and its sides independently, so another model or sample does not change the others.
 
     Args:
         videos: name of a model to the items of which it has a video.
-        items: that may be asked about.
+        items: that may be rated.
         rater: name of the rater.
         seed: of the order and of the sides.
 
@@ -139,10 +139,10 @@ def read_answers(path: Path) -> list[Answer]:
             answers.append(Answer(**{name: content[name] for name in names}))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, json.JSONDecodeError) and line[:7] == b'{"item"'[: len(line)]:
-                _LOGGER.warning("%s: line %d was not written whole; its pair is asked for again", path, number)
+                _LOGGER.warning("%s: line %d was not written whole; its pair will be shown again", path, number)
                 continue
             raise ResultError(
-                f"{path}, line {number} is no answer of `opens2v rate` ({str(error)[:200]}); mend the line, or choose "
+                f"{path}, line {number} is no answer of `opens2v rate` ({str(error)[:200]}); correct it, or choose "
                 "another file"
             ) from error
     return answers
@@ -158,7 +158,7 @@ def append_answer(path: Path, answer: Answer) -> None:
 
 
 def last_answers(answers: Iterable[Answer]) -> list[Answer]:
-    """The last answer of each rater to each pair; an earlier one was taken back."""
+    """The last answer of each rater to each pair; it replaces earlier ones."""
     last: dict[Any, Answer] = {}
     for answer in answers:
         last[answer.rater, answer.key] = answer

@@ -1,4 +1,4 @@
-"""Two judges, or two editions, over the same videos: how far the one may stand in for the other.
+"""Comparison of two judges, or two editions, over the same videos: whether one can replace the other.
 
 Videos are paired by item and model. Intervals are 95 % percentile bootstrap intervals in which all videos of a model
 are drawn together, since the videos of one model resemble each other; with one model, the videos are drawn.
@@ -38,7 +38,7 @@ _STATISTICS = ("bias", "sd", "lower_limit", "upper_limit", "slope", "intercept",
 
 @dataclass(frozen=True)
 class Pairing:
-    """What the second of two judges says beside the first, over some videos; in units of their scores.
+    """Comparison of the second judge with the first over some videos, in units of their scores.
 
     Attributes:
         num_videos: that both have scored.
@@ -65,12 +65,12 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether B may stand in for A.
+    """Whether B can replace A.
 
     Attributes:
         tolerance: largest bias that does not matter, in units of the scores.
         answer: "yes" where the intervals of the bias, overall and in each category, and every model's mean difference
-            lie within the tolerance; "no" where one of them lies outside; "undecided" where the data do not tell.
+            lie within the tolerance; "no" where one of them lies outside; "undecided" where the data do not decide it.
         reasons: what the answer rests on, a sentence each.
     """
 
@@ -94,7 +94,7 @@ class Bridge:
         num_only_a: videos that only A has scored.
         num_only_b: only B.
         num_other_videos: pairs that are left out, because the file is another one.
-        warnings: what to keep in mind, a sentence each.
+        warnings: limits of the comparison, a sentence each.
         verdict: None where no tolerance was given.
     """
 
@@ -174,7 +174,7 @@ def bridge(a: Side, b: Side, *, tolerance: float | None = None, resamples: int =
 
     Args:
         a: the judge to be replaced.
-        b: the one that may stand in for it.
+        b: the one that may replace it.
         tolerance: see `Verdict`; None for no verdict.
         resamples: of the bootstrap; 0 for no intervals.
         seed: of the bootstrap.

@@ -53,7 +53,7 @@ def column_values(result: RunResult, version: str | None = None) -> dict[str, di
 
     Columns filled by a judge of another edition than the version's are left out; without a version none is.
     Videos that a metric does not apply to are absent. Which metrics apply to a sample without a video is known where
-    the result says so (`Coverage.applicable`).
+    the result has `Coverage.applicable`.
     """
     values = {}
     for column, metric in column_metrics(result).items():
@@ -81,7 +81,7 @@ def paper_category_of(result: RunResult) -> dict[str, str]:
 
 
 def category_of_id(sample_id: str) -> str | None:
-    """The category that an id of the benchmark says itself; None for what is no such id.
+    """The category in an id of the benchmark; None for any other text.
 
     Example:
         >>> category_of_id("singleobj_12"), category_of_id("Hard-Case_Dev_3"), category_of_id("singleobj_x")

@@ -1,4 +1,4 @@
-"""Why a result may not be set beside the leaderboard's numbers, before it is put there."""
+"""Reasons why a result is not comparable with the leaderboard, checked before it is submitted."""
 
 from __future__ import annotations
 

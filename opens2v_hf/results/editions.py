@@ -1,7 +1,7 @@
 """Editions: what a number of the leaderboard means, as one frozen record.
 
 A record names for each column the models, with the commits that are pinned, the checksum of a judge's prompt, the
-frames and the thresholds, and the weights of the total. It lies as JSON in `frozen`, and its SHA-256 in `SHA256`: a
+frames and the thresholds, and the weights of the total. It is JSON in `frozen`, and its SHA-256 is in `SHA256`: a
 change of anything makes another edition, with another name. Rows of different editions are never ranked together.
 """
 
@@ -174,13 +174,13 @@ def editions_of(metrics: Mapping[str, Made]) -> list[str]:
 
 def _differences(frozen: FrozenColumn, made: Made) -> Iterator[str]:
     for model in made.models:
-        wanted = frozen.models.get(model.role)
-        if wanted is None:
+        expected = frozen.models.get(model.role)
+        if expected is None:
             continue
-        if model.name != wanted.name or model.embedded:
-            yield f"the {model.role} is {model.name}, not {wanted.name}"
-        elif wanted.revision is not None and model.revision != wanted.revision:
-            yield f"the {model.role} is of revision {model.revision}, not {wanted.revision}"
+        if model.name != expected.name or model.embedded:
+            yield f"the {model.role} is {model.name}, not {expected.name}"
+        elif expected.revision is not None and model.revision != expected.revision:
+            yield f"the {model.role} is of revision {model.revision}, not {expected.revision}"
         elif model.quantization:
             yield f"the {model.role} is quantised by {model.quantization}"
         elif model.engine:

@@ -32,7 +32,7 @@ class Extremes:
     Attributes:
         column: name of the metric.
         best: highest first.
-        worst: lowest first; no video stands in both.
+        worst: lowest first; no video is in both.
     """
 
     column: str

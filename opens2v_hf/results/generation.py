@@ -1,4 +1,4 @@
-"""Who made the videos of a result, and how, where the same run made them."""
+"""How the videos of a result were made, if the same run made them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Generation:
         prompts_cut: ids of samples of whose prompt the text encoder saw a part only.
         prompts_rewritten: ids of samples whose video was made from another prompt.
         failed: id of a sample that has no video to the reason.
-        seeds: that were asked for together, `seed` among them; empty where it was the only one.
+        seeds: of the same run, `seed` among them; empty if it was the only one.
     """
 
     kind: str
@@ -50,7 +50,7 @@ class Generation:
 
     @property
     def caveats(self) -> list[str]:
-        """Why scores of these videos may not be set beside the leaderboard's."""
+        """Why scores of these videos are not comparable with the leaderboard's."""
         found = list(self.notes)
         if not self.subject_driven and not found:
             found.append("the model is not subject-driven")
@@ -66,7 +66,7 @@ class Generation:
 
     @property
     def public_name(self) -> str:
-        """The name without a folder of the machine that the videos were made on; empty for somebody's own address.
+        """The name without the folders of the machine that made the videos; empty for an address.
 
         Example:
             >>> made = Generation("python", "/home/me/mine.py:generate", None, None, None, {}, True, (), {}, 42, "fail")
@@ -84,7 +84,7 @@ class Generation:
         return ", ".join(f"{name} {value}" for name, value in self.recipe.items() if name not in hidden)
 
     def describe(self) -> str:
-        """One line: who, with which settings, and what is left over."""
+        """One line: the generator, its settings, and what failed."""
         about = [self.kind] + [text for text in (self.family, self.revision and self.revision[:19]) if text]
         settings = self.settings
         seed = f"seed {self.seed}" + (f" of {', '.join(map(str, self.seeds))}" if self.seeds else "")

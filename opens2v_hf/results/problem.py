@@ -1,4 +1,4 @@
-"""What is wrong with a file that somebody else wrote, all of it at once: a result, or a submission."""
+"""All problems of a result or submission from another person, listed at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Problem:
         where: field or file, e.g. "columns.gmescore"; empty for the whole.
         what: what is wrong, plain text without anything of the submission that could act on a terminal or a page.
         remedy: what to do about it; may be empty.
-        notice: it does not refuse the submission, a person should look at it.
+        notice: the submission is not refused, but a person should check it.
     """
 
     code: str

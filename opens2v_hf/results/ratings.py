@@ -146,7 +146,7 @@ def _read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise ResultError(f"{path} must be a .csv or .parquet file")
     try:
         return reader()
-    except Exception as error:  # pandas and pyarrow raise whatever their parsers do
+    except Exception as error:  # pandas and pyarrow pass on any error of their parsers
         raise ResultError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 

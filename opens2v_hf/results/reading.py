@@ -1,4 +1,4 @@
-"""Reading a result file that somebody else may have written: whole and sound, or an error that says what is wrong."""
+"""Reading and checking a result file, which another person may have written."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _contradictions(result: RunResult) -> Iterator[str]:
             f"{coverage.expected}"
         )
     if result.other_seeds and (result.generation is None or result.generation.seed in result.other_seeds):
-        yield "`other_seeds` must be beside a `generation` with another seed"
+        yield "`other_seeds` needs a `generation` with another seed"
     for seed, columns in result.other_seeds.items():
         if unknown := sorted(set(columns) - set(COLUMNS)):
             yield f"other_seeds.{seed} has {shown(unknown[0])}, which is no column of the leaderboard"

@@ -1,4 +1,4 @@
-"""What a scoring run found out, as a typed record that is written to and read from JSON."""
+"""The result of a scoring run as a typed record, written to and read from JSON."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class MetricResult:
 
     @property
     def note(self) -> str:
-        """Why the numbers may not be set beside the leaderboard's; empty when they may."""
+        """Why the numbers are not comparable with the leaderboard's; empty if they are."""
         return "; ".join([EMBEDDED_NOTE] * self.embedded + list(self.caveats))
 
     @property
@@ -120,8 +120,8 @@ class Coverage:
         found: ids that have a video.
         missing: ids without one.
         unknown: files that belong to no id of the split.
-        applicable: metric to the ids of the split that it applies to, with a video or without; empty where nobody
-            recorded it.
+        applicable: metric to the ids of the split that it applies to, with a video or without; empty if it was not
+            recorded.
     """
 
     expected: int
@@ -139,11 +139,11 @@ class RunResult:
         model: name of the model that made the videos, as the user gave it.
         split: e.g. "open-domain".
         benchmark: where prompts and references came from: source, revision, sha256 of the prompt file; and "subset"
-            where only some samples of the split were asked for.
+            if only some samples of the split were scored.
         source: the folder's name or the Hub repo that held the videos.
         coverage: what was found.
         videos: that were found, in the benchmark's order.
-        metrics: in the order asked for.
+        metrics: in the order of the request.
         package: name and version of this package and of the libraries that decide numbers.
         created_at: UTC, ISO 8601.
         generation: who made the videos, and how; None where they were given.
@@ -165,11 +165,10 @@ class RunResult:
 
     @property
     def comparable(self) -> bool:
-        """Whether the numbers may be set beside the leaderboard's.
+        """Whether the numbers are comparable with the leaderboard's.
 
         A metric that fills no column of the leaderboard has no part in that, unless there is no other. A part of a
-        split never is, nor is one with
-        `Generation.caveats`.
+        split never is, nor is a result with `Generation.caveats`.
         """
         if self.is_partial or (self.generation is not None and self.generation.caveats):
             return False
@@ -177,7 +176,7 @@ class RunResult:
 
     @property
     def is_partial(self) -> bool:
-        """Whether only some samples of the split were asked for (`limit=`, `ids=`, `categories=`)."""
+        """Whether only some samples of the split were scored (`limit=`, `ids=`, `categories=`)."""
         return "subset" in self.benchmark
 
     @property
@@ -207,8 +206,7 @@ class RunResult:
 
         Raises:
             ArgumentError: an unknown version or scoring, or the split is not one of the leaderboard's.
-            ResultError: strict scoring is asked for, and the result does not say what applies to the samples without
-                a video.
+            ResultError: with strict scoring, if the result does not name the metrics of the samples without a video.
         """
         return result_scorecard(self, version=version, scoring=scoring)
 
@@ -299,7 +297,7 @@ class RunResult:
         """Read a result written by `save`.
 
         Args:
-            path: of the file, or of the folder that it alone lies in.
+            path: of the file, or of a folder that holds no other result.
 
         Raises:
             ResultError: the file is missing, not JSON, or not a result of this format; a `ProblemsError` lists all that
@@ -311,7 +309,7 @@ class RunResult:
 
 
 def notes(results: Sequence[RunResult]) -> list[str]:
-    """Why numbers of these results may not be set beside the leaderboard's, each reason once."""
+    """Why numbers of these results are not comparable with the leaderboard's, each reason once."""
     partial = [PARTIAL_NOTE] if any(result.is_partial for result in results) else []
     metrics = [metric for result in results for metric in result.metrics]
     embedded = [EMBEDDED_NOTE] if any(metric.embedded for metric in metrics) else []
@@ -321,7 +319,7 @@ def notes(results: Sequence[RunResult]) -> list[str]:
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> Path:
-    """Write JSON through a temporary file beside `path`, so that a reader sees the old file or the new one.
+    """Write JSON through a temporary file in the same folder, so that a reader sees the old file or the new one.
 
     What UTF-8 cannot hold, e.g. bytes of a file's name that are no text, becomes a question mark.
 

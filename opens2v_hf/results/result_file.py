@@ -146,10 +146,10 @@ class GenerationRecord(_Part):
     failed: dict[str, str]
     """Sample id to the reason."""
     seeds: list[Count] = Field(default_factory=list)
-    """That were asked for together, `seed` among them; empty where it was the only one."""
+    """Of the same run, `seed` among them; empty if it was the only one."""
 
     def made(self) -> Generation:
-        """What the record says."""
+        """The typed record."""
         lists = {name: tuple(getattr(self, name)) for name in ("notes", "prompts_cut", "prompts_rewritten", "seeds")}
         return Generation(**{**dict(self), **lists})
 
@@ -178,7 +178,7 @@ class ResultFile(_Part):
     """Further seeds of the same samples to column to sample id to raw value; null for a video that has none."""
 
     def result(self) -> RunResult:
-        """What the file says."""
+        """The typed result."""
         covered = self.coverage
         return RunResult(
             model=self.model,

@@ -1,7 +1,7 @@
 """Results as text: the scorecard of one model, or several models side by side.
 
 Columns of the leaderboard are in percent of their range with two decimals, as its tables have them; metrics that the
-leaderboard does not know stand beside them in their own units.
+leaderboard does not have follow in their own units.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Row:
         card: by released scoring; None for a split that has no leaderboard.
         strict: by strict scoring; None as above, and where the result does not say what is missing.
         extras: the metrics that fill no column of the scorecard, by name.
-        found: videos that were found, and how many the split asks for.
+        found: number of videos that were found, and of the split.
     """
 
     model: str
@@ -59,7 +59,7 @@ def rows(results: Sequence[RunResult], *, version: str = "v1.1") -> list[Row]:
     """A row for each result of one split, best total first.
 
     Partial totals are compared only among results that lack the same columns: those that lack less weight come first,
-    and whatever has no column at all comes last.
+    and results without a column come last.
     """
     made = [row(result, version=version) for result in results]
     lacking = list(dict.fromkeys(one.card.missing_columns for one in made if one.card))
@@ -84,7 +84,7 @@ def shown_columns(made: Sequence[Row]) -> list[str]:
 
 
 def extra_names(made: Sequence[Row]) -> list[str]:
-    """Metrics beside the scorecard, in the order in which they first appear."""
+    """Companion metrics, in the order in which they first appear."""
     return list(dict.fromkeys(name for one in made for name in one.extras))
 
 
@@ -160,7 +160,7 @@ def format_text(results: Sequence[RunResult], *, version: str = "v1.1", width: i
     Args:
         results: at least one.
         version: of the weights.
-        width: of the terminal; a wider table goes on below itself. By default there is no limit.
+        width: of the terminal; a wider table continues below. By default there is no limit.
     """
     if len(results) == 1:
         title, lines, remarks = card_lines(results[0], version=version)
@@ -268,7 +268,7 @@ def aligned(lines: Sequence[Sequence[str]], width: int | None = None) -> str:
 
     Args:
         lines: as many cells in each.
-        width: letters in a line; what is wider goes on below, with the first column again. By default without limit.
+        width: letters in a line; further columns follow below, after the first column again. By default without limit.
 
     Example:
         >>> print(aligned([["a", "bc"], ["def", "g"]]))

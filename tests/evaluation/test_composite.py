@@ -10,7 +10,7 @@ from opens2v_hf.data.benchmark.given_sample import given_samples
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
 from opens2v_hf.evaluation import composite
 from opens2v_hf.evaluation.composite import load_composite, metric_names, score_composite
-from opens2v_hf.metrics.kept_models import KeptModels
+from opens2v_hf.metrics.model_cache import ModelCache
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
@@ -213,7 +213,7 @@ def test_the_columns_of_the_leaderboard_are_the_default():
 
 
 def test_models_are_loaded_once_and_shared():
-    kept = KeptModels()
+    kept = ModelCache()
     names = ["gmescore", "nexusscore", "aesthetics"]
     options = {"gmescore": {"num_frames": 5}}
     gme, nexus, aesthetics = load_composite(names, kept, models="embedded", options=options, loading={"device": "cpu"})
@@ -233,7 +233,7 @@ def test_models_are_loaded_once_and_shared():
 
 
 def test_wrong_models_and_options_are_refused():
-    kept = KeptModels()
+    kept = ModelCache()
     with pytest.raises(ArgumentError, match="mapping of role to model"):
         load_composite(["gmescore"], kept, models="released")
     with pytest.raises(ArgumentError, match="has use for a model 'judge'"):
@@ -245,7 +245,7 @@ def test_wrong_models_and_options_are_refused():
 
 
 def test_an_endpoint_is_created_for_each_call_with_its_own_arguments():
-    kept = KeptModels()
+    kept = ModelCache()
     choice = ModelChoice("openai:some-model", {"base_url": "http://127.0.0.1:9/v1", "api_key": "k", "max_calls": 3})
     metrics = [
         load_composite(["naturalscore"], kept, models={"judge": choice}, loading={"device": "cpu"})[0] for _ in range(2)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.metrics.kept_models import load_model
+from opens2v_hf.metrics.model_cache import load_model
 
 IDS = ["singleobj_1", "humanobj_1", "singleface_1"]
 METRICS = ["nexusscore", "gmescore", "aesthetics", "motion_amplitude"]
@@ -99,7 +99,7 @@ def test_pictures_come_in_all_forms_and_a_video_needs_no_id(module, videos, refe
 def test_a_loaded_model_will_do_and_models_are_kept(module, videos, monkeypatch):
     loaded = []
     monkeypatch.setattr(
-        "opens2v_hf.metrics.kept_models.load_model",
+        "opens2v_hf.metrics.model_cache.load_model",
         lambda role, choice: loaded.append(role) or load_model(role, choice),
     )
     arguments = {

@@ -16,7 +16,7 @@ from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.examples import Example, draw_example
 from opens2v_hf.hub.apps.inputs import UNCHANGED, Input, Models, Option
 from opens2v_hf.metrics.base import Metric, answer, score_clip
-from opens2v_hf.metrics.kept_models import KeptModels
+from opens2v_hf.metrics.model_cache import ModelCache
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 
@@ -208,8 +208,8 @@ def load(
 
 
 @cache
-def _kept() -> KeptModels:
-    return KeptModels()
+def _kept() -> ModelCache:
+    return ModelCache()
 
 
 def _by_name(text: str, paths: Sequence[str]) -> str:

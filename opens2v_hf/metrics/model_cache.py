@@ -12,7 +12,7 @@ from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
 
-class KeptModels:
+class ModelCache:
     """At most one model a role, kept while the name and the arguments that choose it stay the same.
 
     A judge behind an endpoint is made anew each time: its budget and its key are those of one computation.
@@ -73,7 +73,7 @@ def choose(roles: Sequence[str], models: str | Mapping[str, Any] | None) -> dict
 
 
 def load_models(
-    kept: KeptModels, choices: Mapping[str, Any], loading: Mapping[str, Mapping[str, Any]]
+    kept: ModelCache, choices: Mapping[str, Any], loading: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The models that were chosen, each loaded where it is not there yet.
 
@@ -85,7 +85,7 @@ def load_models(
 
     Raises:
         ArgumentError: an argument of loading is meant for models that are loaded already, all of them; or see
-            `KeptModels.get`.
+            `ModelCache.get`.
         ModelError: a model cannot be loaded.
     """
     is_loaded = {role: not isinstance(model, str | os.PathLike | ModelChoice) for role, model in choices.items()}
