@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from opens2v_hf.errors import ArgumentError
 
 COMPOSITE = "opens2v_eval"
@@ -205,6 +207,17 @@ def check_names(metric: str, given: Iterable[str]) -> None:
         unknown = [name for name in unknown if name not in judges]
     if unknown:
         raise ArgumentError(f"{metric} has no argument {', '.join(map(repr, unknown))} (it has: {', '.join(known)})")
+
+
+def check_flags(given: Mapping[str, Any]) -> None:
+    """Refuse values of yes-or-no arguments that are neither, e.g. the text "no", which would count as yes.
+
+    Raises:
+        ArgumentError: there is one.
+    """
+    for name in ("allow_partial", "details", "distributed"):
+        if not isinstance(value := given.get(name), bool | np.bool_ | None):
+            raise ArgumentError(f"{name} must be True or False (got {value!r:.80})")
 
 
 def judge_arguments() -> set[str]:

@@ -69,8 +69,10 @@ class MetricModule(evaluate.Metric):
         names.check_names(self.metric, arguments)
         if predictions is None and references is None and self.writer is None:
             raise ArgumentError(f"{self.metric} has nothing to score; give predictions=[...]")
+        arguments = {**self.defaults, **arguments}
+        names.check_flags(arguments)
         try:
-            return super().compute(predictions=predictions, references=references, **{**self.defaults, **arguments})
+            return super().compute(predictions=predictions, references=references, **arguments)
         except BaseException:
             self._discard()
             raise

@@ -193,11 +193,18 @@ def _may_be_frames(value: Any) -> bool:
         return True
     if isinstance(value, list | tuple):
         return not value or isinstance(value[0], Image.Image) or hasattr(value[0], "shape")
-    return len(getattr(value, "shape", ())) == 4
+    return len(_shape(value)) == 4
+
+
+def _shape(value: Any) -> list[Any]:
+    try:
+        return list(value.shape)
+    except (AttributeError, TypeError):  # no shape, or an attribute with another meaning
+        return []
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, str | int | float | None):
         return repr(value)
-    shape = getattr(value, "shape", None)
-    return type(value).__name__ + (f" {list(shape)}" if shape is not None else "")
+    shape = _shape(value)
+    return type(value).__name__ + (f" {shape}" if shape else "")

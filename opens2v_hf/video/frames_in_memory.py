@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class ArrayVideo:
     """
 
     def __init__(self, frames: Any, fps: float, *, name: str = "<frames>") -> None:
-        if isinstance(fps, bool) or not isinstance(fps, int | float | np.number) or not 0 < fps <= _LARGEST_FPS:
+        if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < fps <= _LARGEST_FPS:
             raise ArgumentError(f"{name}: fps must be a number above 0 (got {fps=})")
         self.name = name
         self.fps = float(fps)
@@ -113,7 +114,9 @@ def _checked(frames: Any, name: str) -> Sequence[np.ndarray]:
         return list(_checked_array(_as_array(frames, name), name))
     if not frames:
         raise VideoError(f"{name}: a video must have at least one frame (got none)")
-    checked = [_checked_frame(_as_array(_in_rgb(frame), name), index, name) for index, frame in enumerate(frames)]
+    checked = [
+        _checked_frame(_as_array(_in_rgb(frame, index, name), name), index, name) for index, frame in enumerate(frames)
+    ]
     sizes = [frame.shape for frame in checked]
     for index, size in enumerate(sizes):
         if size != sizes[0]:
@@ -124,9 +127,16 @@ def _checked(frames: Any, name: str) -> Sequence[np.ndarray]:
     return checked
 
 
-def _in_rgb(frame: Any) -> Any:
-    """A PIL image in RGB (detected by its method, so that Pillow need not be imported); anything else as it is."""
-    return frame.convert("RGB") if hasattr(frame, "convert") and hasattr(frame, "getbands") else frame
+def _in_rgb(frame: Any, index: int, name: str) -> Any:
+    """A PIL image in RGB (recognised by its methods, so that Pillow is not imported); anything else unchanged."""
+    if not (hasattr(frame, "convert") and hasattr(frame, "getbands")):
+        return frame
+    if frame.mode[0] in "IF":  # Pillow would clip 16 and 32 bits at 255
+        raise VideoError(f"{name}: frame {index} must have 8 bits a channel (got a PIL image of mode {frame.mode!r})")
+    try:
+        return frame.convert("RGB")
+    except Exception as error:  # Pillow passes on any error of its decoders
+        raise VideoError(f"{name}: frame {index} is a PIL image that cannot be decoded ({error})") from error
 
 
 def _as_array(value: Any, name: str) -> np.ndarray:
