@@ -7,7 +7,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from helpers.apps import METRICS, NAMES
-from helpers.browser import Page, app_on_loopback, apps_on_loopback
+from helpers.browser import Page, apps_on_loopback
 from helpers.judge_endpoint import judge_endpoint, says
 from helpers.nexus_models import save_nexus_models
 from helpers.videos import encode, numbered_frames
@@ -41,7 +41,12 @@ ANSWERS = {
     "nexusscore": (r"NexusScore \(released\) (0\.[0-9]{4})", "Reference 1 (Box) was found in"),
     "opens2v_eval": (r"Total: ([0-9.]+) %", "MotionSmoothness"),
 }
-"""The score and a word beside it, on the example of a model that makes no fault."""
+"""The score and a word of its explanation, on the example of a model that makes no fault."""
+TABLES = ("naturalscore", "nexusscore", "opens2v_eval")
+_CELLS = (
+    "return [...document.querySelectorAll('table.values td')].map(cell => [getComputedStyle(cell).display,"
+    " cell.getBoundingClientRect().right <= innerWidth, getComputedStyle(cell, '::before').content])"
+)
 EXAMPLES = {
     "facesim_cur": "Woman",
     "facesim_multi": "Woman, Woman",
@@ -56,9 +61,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def addresses(folder):
+def endpoint():
+    """A judge that answers three times."""
+    with judge_endpoint(says("4"), says("4"), says("2")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def addresses(folder, endpoint):
     """Name of a metric to the address of its page."""
-    with apps_on_loopback([METRICS / name / "app.py" for name in NAMES], folder / "apps.log") as served:
+    environment = {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": ""}
+    with apps_on_loopback([METRICS / name / "app.py" for name in NAMES], folder / "apps.log", environment) as served:
         yield dict(zip(NAMES, served, strict=True))
 
 
@@ -73,11 +86,17 @@ def on(*names):
 
 
 def _check(page: Page, path: Path) -> None:
-    """The page fits a screen and a phone, and its words stand out, in light and dark."""
+    """The page fits a screen and a phone, and its text has enough contrast, in light and dark."""
     for width in (1280, 390):
         page.screenshot(path.with_name(f"{path.name}-{width}.png"), width)
         assert page.overflow() <= 0
         assert page.low_contrast() == []
+        if path.name in TABLES:  # a table on a screen, a list with headings on a phone
+            cells = page.driver.execute_script(_CELLS)
+            assert {(display, inside) for display, inside, _ in cells} == {
+                ("table-cell" if width > 640 else "grid", True)
+            }
+            assert ('"score"' in [heading for *_, heading in cells]) == (width == 390)
     page.driver.execute_script("document.body.classList.add('dark')")
     page.screenshot(path.with_name(f"{path.name}-390-dark.png"), 390)
     assert page.low_contrast() == []
@@ -100,25 +119,8 @@ def test_an_error_stays_an_example_is_scored_and_all_can_be_read(page, folder, r
     pattern, word = ANSWERS[name]
     text = page.wait_for_text(word, "Not comparable" if name != "motion_amplitude" else word)
     assert float(re.search(pattern, text).group(1)) > 0
-    if name not in ("naturalscore", "nexusscore", "opens2v_eval"):
-        page.wait(lambda: page.find(PLOT) or None, "no plot")
+    page.wait(lambda: page.find("table.values td" if name in TABLES else PLOT) or None, "no table or plot")
     _check(page, folder / name)
-
-
-@on("naturalscore", "nexusscore", "opens2v_eval")
-def test_a_table_is_a_list_on_a_phone(page):
-    page.ask(next(button.text for button in page.find("#examples button")))
-    page.wait(lambda: page.find("video") or None, "the example's video is not there")
-    page.ask("Score")
-    page.wait(lambda: page.find("table.values td") or None, "no table")
-    for width, heading in ((1280, "table-cell"), (390, "grid")):
-        page.resize(width)
-        shown = page.driver.execute_script(
-            "return [...document.querySelectorAll('table.values td')].map(cell => [getComputedStyle(cell).display,"
-            " cell.getBoundingClientRect().right <= innerWidth, getComputedStyle(cell, '::before').content])"
-        )
-        assert {(display, inside) for display, inside, _ in shown} == {(heading, True)}
-        assert ('"score"' in [content for *_, content in shown]) == (width == 390)
 
 
 @pytest.fixture(scope="module")
@@ -192,24 +194,17 @@ def test_other_models_by_folder_and_an_error_in_words(page, folder, sample):
     assert "embedded models, which only know" not in text
 
 
-def test_a_judge_behind_an_api_rates_an_uploaded_video_with_the_visitors_key(driver, folder):
-    video, log = encode(folder / "clip.mp4", numbered_frames(8)), folder / "naturalscore.log"
-    app = METRICS / "naturalscore" / "app.py"
-    with (
-        judge_endpoint(says("4"), says("4"), says("2")) as endpoint,
-        app_on_loopback(app, log, {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": ""}) as address,
-    ):
-        page = Page(driver, address)
-        page.upload(0, video, "video")
-        page.click("released: gpt-4o-2024-11-20 through the OpenAI API, needs your key")
-        page.wait(lambda: page.find("input[type=password]") or None, "no place for a key")
-        page.type_into("input[type=password]", KEY)
-        page.ask("Score")
-        text = page.wait_for_text("NaturalScore 3.33")  # (4 + 4 + 2) / 3
-        assert page.foreign_requests() == []
-        assert len(endpoint.requests) == 3
+@on("naturalscore")
+def test_a_judge_behind_an_api_rates_an_uploaded_video_with_the_visitors_key(page, folder, endpoint):
+    page.upload(0, encode(folder / "clip.mp4", numbered_frames(8)), "video")
+    page.click("released: gpt-4o-2024-11-20 through the OpenAI API, needs your key")
+    page.wait(lambda: page.find("input[type=password]") or None, "no place for a key")
+    page.type_into("input[type=password]", KEY)
+    page.ask("Score")
+    text = page.wait_for_text("NaturalScore 3.33")  # (4 + 4 + 2) / 3
+    assert len(endpoint.requests) == 3
     assert KEY not in text
-    assert KEY not in log.read_text()
+    assert KEY not in (folder / "apps.log").read_text()
 
 
 def test_an_upload_above_the_limit_is_refused(addresses):
