@@ -15,6 +15,7 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.apply import Task, score_tasks
 from opens2v_hf.metrics.cost import video_cost
 from opens2v_hf.metrics.each_video import for_each_video
+from opens2v_hf.metrics.pictures import bytes_or_path
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
 from opens2v_hf.scores.outcome import VideoScore, summarize
 from opens2v_hf.video.clip import Clip
@@ -262,8 +263,7 @@ def video_source(video: Any) -> str | os.PathLike[str] | bytes | ArrayVideo:
     if isinstance(video, MemoryVideo):
         return video.checked()
     if isinstance(video, Mapping):
-        inside = [video.get(key) for key in ("bytes", "path")]
-        video = next((value for value in inside if value is not None), None)
+        video = bytes_or_path(video, "a video")
     if isinstance(video, bytearray | memoryview):
         return bytes(video)
     if isinstance(video, str | bytes | Path | os.PathLike | ArrayVideo):

@@ -109,6 +109,8 @@ class MetricModule(evaluate.Metric):
         super().add_batch(**stored, **inputs)
 
     def _compute(self, predictions: Sequence[str], references: Sequence[str] = (), **arguments: Any) -> dict[str, Any]:
+        if not predictions:
+            raise ArgumentError("predictions must have at least one video (got none)")
         fps = arguments.pop("fps", None)
         videos = [self._store.load_video(text, f"predictions[{i}]", fps) for i, text in enumerate(predictions)]
         return self._answer(videos, [self._store.load_record(text) for text in references], arguments)

@@ -28,9 +28,8 @@ def load_picture(source: Any, *, name: str = "the picture") -> Image.Image:
         ArgumentError: `source` is none of these.
     """
     if isinstance(source, Mapping):
-        inside = [source.get(key) for key in ("bytes", "path")]
         name = str(source.get("path") or name)
-        source = next((value for value in inside if value is not None), None)
+        source = bytes_or_path(source, name)
     if isinstance(source, np.ndarray):
         source = _from_array(source, name)
     if isinstance(source, bytearray | memoryview):
@@ -42,6 +41,18 @@ def load_picture(source: Any, *, name: str = "the picture") -> Image.Image:
     raise ArgumentError(
         f"{name} is a path, the bytes of a file, a PIL image or a uint8 array (got {type(source).__name__})"
     )
+
+
+def bytes_or_path(source: Mapping[str, Any], name: str) -> Any:
+    """The bytes, else the path, of a dict as `datasets` gives undecoded files; None where it has neither.
+
+    Raises:
+        ArgumentError: "bytes" is a text, such as an encoding of bytes, which must not be read as a path.
+    """
+    content = source.get("bytes")
+    if isinstance(content, str):
+        raise ArgumentError(f"{name}: 'bytes' must be the bytes of a file (got {content[:80]!r})")
+    return source.get("path") if content is None else content
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:

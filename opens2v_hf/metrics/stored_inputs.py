@@ -19,6 +19,7 @@ from PIL import Image
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.arguments import IMAGES, PROMPT
 from opens2v_hf.metrics.base import MemoryVideo
+from opens2v_hf.metrics.pictures import bytes_or_path
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
 _NO_LIST = (
@@ -162,10 +163,11 @@ class InputStore:
     def _file(self, value: Any, where: str) -> dict[str, Any] | None:
         """How a path or the bytes of a file are stored; None for anything else."""
         if isinstance(value, Mapping):
-            inside = [value.get(key) for key in ("bytes", "path")]
-            value = next((one for one in inside if one is not None), None)
+            value = bytes_or_path(value, where)
         if isinstance(value, str | os.PathLike):
-            return {"path": os.fsdecode(value)}
+            if not (path := os.fsdecode(value)):
+                raise ArgumentError(f"{where}: a path must not be empty (got '')")
+            return {"path": path}
         if not isinstance(value, bytes | bytearray | memoryview):
             return None
         if self._shared:

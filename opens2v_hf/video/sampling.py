@@ -13,6 +13,8 @@ import numpy as np
 
 from opens2v_hf.errors import ArgumentError
 
+_MAX_COUNT = 100_000  # the indices alone of a thousand million frames fill the memory
+
 
 class _Kind(StrEnum):
     LINSPACE = "linspace"
@@ -68,7 +70,7 @@ def linspace(count: int = 32) -> SamplingRule:
     """`count` frames spread evenly from the first to the last, positions truncated to int (released code v1.1).
 
     Raises:
-        ArgumentError: if `count` is no whole number from 1.
+        ArgumentError: if `count` is no whole number from 1 to 100,000.
 
     Example:
         >>> linspace(4).indices(11)
@@ -85,7 +87,7 @@ def stride(count: int = 16) -> SamplingRule:
     The tail of a video whose length is no multiple of `count` is never seen.
 
     Raises:
-        ArgumentError: if `count` is no whole number from 1.
+        ArgumentError: if `count` is no whole number from 1 to 100,000.
 
     Example:
         >>> stride(4).indices(11)
@@ -126,6 +128,9 @@ def rule_named(name: str) -> SamplingRule:
 
 
 def _checked(count: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise ArgumentError(f"the number of frames to sample is a whole number from 1 (got {count=})")
+    is_whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not is_whole or not 1 <= count <= _MAX_COUNT:
+        raise ArgumentError(
+            f"the number of frames to sample must be a whole number from 1 to {_MAX_COUNT} (got {count=})"
+        )
     return int(count)

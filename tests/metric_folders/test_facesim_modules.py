@@ -93,7 +93,7 @@ def test_what_cannot_be_scored_is_explained(load, name, videos, models, tmp_path
     ("changed", "message"),
     [
         ({"num_frames": 0}, "number of frames"),
-        ({"ids": ["only", "two"]}, "one of ids"),
+        ({"ids": ["only", "two"]}, "ids must have one value"),
         ({"dtype": "float32"}, "takes no dtype"),
         ({"face_detector_revision": "main"}, "takes no revision"),
         ({"face_embedder": "no-such-folder"}, "neither a folder that exists nor a Hub id"),

@@ -546,7 +546,7 @@ def test_malformed_references_are_refused_before_a_model_is_loaded(module, video
         ({"variant": "best"}, "variants"),
         ({"num_frames": 0}, "number of frames"),
         ({"box_threshold": "high"}, "threshold"),
-        ({"ids": ["a", "b"]}, "one of ids a video"),
+        ({"ids": ["a", "b"]}, "ids must have one value for each video"),
         ({"image_embeds": [np.zeros((2, 64))]}, r"\[1, D\]"),
         ({"image_embeds": [np.zeros((1, 64))], "prompt_embeds": [np.zeros((1, 64))]}, "not both"),
     ],
