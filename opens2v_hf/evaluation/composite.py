@@ -42,6 +42,8 @@ def metric_names(metrics: Sequence[str] | None, split: str) -> list[str]:
     if metrics is None:
         columns = weights("v1.1", split)
         return [name for name in METRICS if name in columns]
+    if not isinstance(metrics, str | list | tuple | set | frozenset):
+        raise ArgumentError(f"metrics must be a list of names (got {metrics!r:.80})")
     names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:

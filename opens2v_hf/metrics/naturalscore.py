@@ -73,6 +73,8 @@ class NaturalScore:
             raise ArgumentError(f"unknown protocol (got {protocol=}); known are {', '.join(PROTOCOLS)}")
         if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
             raise ArgumentError(f"runs must be a whole number from 1 (got {runs=})")
+        if not isinstance(rubric, Rubric | None):
+            raise ArgumentError(f"rubric must be a Rubric or the path of a text file (got {rubric!r:.80})")
         self._judge = judge
         self._edition = edition
         self._protocol = protocol

@@ -97,7 +97,7 @@ class NexusScore:
             embedded only then.
 
     Raises:
-        ArgumentError: the variant or the number of frames cannot be used.
+        ArgumentError: the variant, the number of frames or the instruction cannot be used.
     """
 
     name = "nexusscore"
@@ -115,6 +115,8 @@ class NexusScore:
         label_instruction: str | None = None,
         details: bool = False,
     ) -> None:
+        if not isinstance(label_instruction, str | None):
+            raise ArgumentError(f"label_instruction must be a text (got {label_instruction!r:.80})")
         self.variant = check_variant(variant)
         self.detector = detector
         self.embedder = embedder

@@ -82,10 +82,7 @@ class ReferenceViews:
         if isinstance(source, str | os.PathLike):
             self._views = _in_folder(Path(source).expanduser())
         elif isinstance(source, Mapping):
-            self._views = {
-                str(sample_id): {number: tuple(of_one) for number, of_one in enumerate(lists)}
-                for sample_id, lists in source.items()
-            }
+            self._views = {str(sample_id): _checked_lists(str(sample_id), lists) for sample_id, lists in source.items()}
         else:
             raise ArgumentError(
                 "reference_views must be a folder, or a mapping of sample id to a list of views for each reference "
@@ -114,6 +111,15 @@ class ReferenceViews:
                         content = repr(image.size).encode() + image.tobytes()
                     digest.update(f"{sample_id}/{number}:{hashlib.sha256(content).hexdigest()}\n".encode())
         return digest.hexdigest()
+
+
+def _checked_lists(sample_id: str, lists: Any) -> dict[int, tuple[Any, ...]]:
+    """Views by the number of their reference."""
+    if not isinstance(lists, list | tuple) or not all(isinstance(views, list | tuple) for views in lists):
+        raise ArgumentError(
+            f"the reference_views of {sample_id} must be lists of pictures in a list (got {lists!r:.60})"
+        )
+    return {number: tuple(views) for number, views in enumerate(lists)}
 
 
 def _in_folder(folder: Path) -> dict[str, dict[int, tuple[Path, ...]]]:

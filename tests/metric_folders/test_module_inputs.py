@@ -8,6 +8,7 @@ from pathlib import Path
 
 import evaluate
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.videos import encode, numbered_frames
@@ -42,10 +43,14 @@ def video(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "predictions",
-    ["video.mp4", Path("video.mp4"), b"content", {"path": "video.mp4"}, IMAGE, ArrayVideo(FRAMES, 8), 3],
+    [
+        "video.mp4", Path("video.mp4"), b"content", {"path": "video.mp4"}, IMAGE, ArrayVideo(FRAMES, 8), 3,
+        {"a.mp4", "b.mp4"}, io.BytesIO(b"line\nline"), io.StringIO("line\nline"), np.array("video.mp4"),
+        torch.tensor(3), pd.DataFrame({"video": ["a.mp4"]}),
+    ],
     ids=lambda value: type(value).__name__,
-)
-def test_one_video_in_place_of_a_list_is_refused(load, predictions):
+)  # fmt: skip
+def test_what_is_no_ordered_list_of_videos_is_refused(load, predictions):
     with pytest.raises(ArgumentError, match=r"predictions must be a list of videos .*write predictions=\[\.\.\.\]"):
         load("motion_amplitude").compute(predictions=predictions)
 
@@ -54,6 +59,68 @@ def test_the_frames_of_one_video_in_place_of_a_list_are_refused(load):
     for frames in (FRAMES, torch.from_numpy(FRAMES), [IMAGE, IMAGE]):
         with pytest.raises(ArgumentError, match=r"predictions\[0\]: a video is"):
             load("motion_amplitude").compute(predictions=frames, fps=8)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (None, "got None"),
+        ([["a.mp4"]], "got list"),
+        ("", "must not be empty"),
+        ({"bytes": "QUFB"}, "'bytes' must be the bytes"),
+        (FRAMES[..., 0], r"got ndarray \[5, 64, 96\]"),
+        (FRAMES[None], r"got ndarray \[1, 5, 64, 96, 3\]"),
+        (type("Odd", (), {"shape": 4})(), "got Odd"),
+    ],
+)
+def test_a_prediction_that_is_no_video_is_refused(load, prediction, message):
+    with pytest.raises(ArgumentError, match=rf"predictions\[1\].*{message}"):
+        load("motion_amplitude").compute(predictions=["a.mp4", prediction], fps=8)
+
+
+def test_no_video_at_all_is_refused(load):
+    with pytest.raises(ArgumentError, match="at least one video"):
+        load("motion_amplitude").compute(predictions=[])
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "value", "message"),
+    [
+        ("nexusscore", "ids", "a", "ids must be a list"),
+        ("nexusscore", "ids", {"a"}, "ids must be a list"),
+        ("facesim_cur", "ids", [3], "id of a sample must be a text"),
+        ("nexusscore", "image_embeds", [[["a"]]], "finite numbers"),
+        ("nexusscore", "image_embeds", [np.full((1, 64), np.nan)], "finite numbers"),
+        ("nexusscore", "details", "no", "True or False"),
+        ("nexusscore", "distributed", "false", "True or False"),
+        ("nexusscore", "num_frames", 10**9, "100000"),
+        ("nexusscore", "label_instruction", 3, "label_instruction"),
+        ("nexusscore", "embedder", 3, "embedder must be a Hub id"),
+        ("naturalscore", "judge", 3, "judge must be a Hub id"),
+        ("naturalscore", "rubric", 3, "rubric"),
+        ("naturalscore", "allow_partial", "no", "True or False"),
+        ("copypaste", "reference_views", {"a": 3}, "lists of pictures"),
+        ("copypaste", "reference_views", {"a": IMAGE}, "lists of pictures"),
+        ("opens2v_eval", "metrics", 3, "list of names"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(load, name, argument, value, message):
+    given = {"references": [{"prompt": "a number", **MAN}] if name == "opens2v_eval" else [MAN]}
+    with pytest.raises(ArgumentError, match=message):
+        load(name, metric_models="embedded", device="cpu", **{argument: value}).compute(
+            predictions=["video.mp4"], **(given if name in NEEDS else {})
+        )
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_pil_frames_of_more_than_8_bits_fail_their_video_only(load, video, mode):
+    grey = FRAMES[..., 0]
+    kinds = {"I;16": grey.astype(np.uint16) * 256, "I": grey.astype(np.int32) * 300, "F": grey.astype(np.float32)}
+    frames = [Image.fromarray(frame) for frame in kinds[mode]]
+    assert frames[0].mode == mode
+    result = load("motion_amplitude").compute(predictions=[frames, video], fps=8)
+    assert result["statuses"] == ["failed", "scored"]
+    assert "8 bits" in result["reasons"][0]
 
 
 @pytest.mark.parametrize(("name", "one"), [("gmescore", "a prompt"), ("nexusscore", MAN), ("facesim_cur", MAN)])
@@ -127,6 +194,16 @@ def test_metrics_with_chosen_models_are_combined(load, video):
     assert result["gme_score_options"]["num_frames"] == 2
     assert result["motion_amplitude_options"]["variant"] == "magnitude"
     assert {model["name"] for model in result["nexus_score_models"]} == {"embedded"}
+
+
+def test_examples_are_added_to_combined_metrics(load, video):
+    modules = [load("gmescore", embedder="embedded", num_frames=1, device="cpu"), load("motion_amplitude")]
+    combined = evaluate.combine(modules)
+    combined.add(prediction=video, reference="a number")
+    combined.add_batch(predictions=[video], references=["a number"])
+    result = combined.compute()
+    assert len(set(result["gme_score_scores"])) == len(set(result["motion_amplitude_scores"])) == 1
+    assert len(result["gme_score_scores"]) == len(result["motion_amplitude_scores"]) == 2
 
 
 def test_a_module_is_pickled_after_compute_without_its_models(load, video):
