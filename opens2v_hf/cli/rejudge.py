@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("result", metavar="RUN", help="result of `opens2v score`: a JSON file or its folder")
     add(
         parser, "--out", metavar="FILE",
-        help="file for the result with the new scores; RUN's own file to change its journal as well, from which `opens2v "
-        "score` resumes (default: only print the changes)",
+        help="file for the result with the new scores; RUN's own file to change its journal as well, from which "
+        "`opens2v score` resumes (default: only print the changes)",
     )  # fmt: skip
     add(parser, "--json")
 
