@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,11 @@ class ArrayVideo:
     """
 
     def __init__(self, frames: Any, fps: float, *, name: str = "<frames>") -> None:
-        if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < fps <= _LARGEST_FPS:
+        if (
+            isinstance(fps, bool)
+            or not isinstance(fps, int | float | np.integer | np.floating)
+            or not 0 < fps <= _LARGEST_FPS
+        ):
             raise ArgumentError(f"{name}: fps must be a number above 0 (got {fps=})")
         self.name = name
         self.fps = float(fps)
