@@ -13,7 +13,7 @@ from opens2v_hf._util.console import hide_bars, prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
 from opens2v_hf.cli.parser import Parser
 from opens2v_hf.cli.wording import in_flags, plain_warnings
-from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.errors import ArgumentError, OpenS2VError
 
 COMMANDS = {
     "demo": "make a sample, score simulated models on it, write a table, plots and a report",
@@ -67,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments, unknown = command.parse_known_args(_with_config(command, rest))
         if unknown:
             command.unknown(unknown)
+        values = [value if isinstance(value, list) else [value] for value in vars(arguments).values()]
+        if any("\0" in str(one) for several in values for one in several):  # from a config; no path can have it
+            raise ArgumentError("an argument has a NUL character; remove it")
         if arguments.quiet:
             set_quiet(True)
             hide_bars()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OWN = ("job", "job_timeout", "job_repo", "job_package", "job_local", "namespace", "yes", "detach")
 _NOT_SENT = (*_OWN, "help", "config", "parser")
 _FACES = "facesim"
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
+_DURATION = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?)(?P<unit>[smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -174,7 +174,9 @@ def _extras(arguments: argparse.Namespace) -> list[str]:
 def _seconds(text: str) -> int:
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None:
-        raise ArgumentError(f"a job's time limit is a number of seconds, or one with m, h or d (got {text!r})")
+        raise ArgumentError(
+            f"a job's time limit must be a number of seconds, or one with m, h or d (got {text[:32]!r})"
+        )
     return int(float(match["number"]) * _SECONDS[match["unit"]])
 
 

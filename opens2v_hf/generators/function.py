@@ -158,5 +158,6 @@ def _import(where: str) -> tuple[Any, str | None]:
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ArgumentError(f"cannot import {where!r}: {type(error).__name__}: {error}") from error
+        hint = "" if where.endswith(".py") else "; name an installed module, or a file that ends in .py"
+        raise ArgumentError(f"cannot import {where!r}: {type(error).__name__}: {error}{hint}") from error
     return module, f"sha256:{digest}"

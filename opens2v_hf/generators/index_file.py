@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def read_index(name: str, revision: str | None = None) -> PipelineIndex:
         ModelError: there is no such folder or repo, it is gated, the Hub cannot be reached, or it holds no pipeline.
     """
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):  # pathlib raises for a name that is too long
         for each in _NAMES:
             if (folder / each).is_file():
                 return _index(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,27 +88,23 @@ def plan_generator(
         MissingDependencyError: a package is missing.
         ModelError: the model is not supported.
     """
+    given = {"revision": revision, "lora": lora, "device": device, "dtype": dtype}
+    given["references"] = None if references == "given" else references
     if not isinstance(model, str):
-        if revision is not None or references == "none" or lora is not None:
-            raise ArgumentError("a revision, `references='none'` and a LoRA are for the name of a diffusers pipeline")
+        _refuse_others(given, (), "a function or an object")
         made = as_generator(model)
         return PlannedGenerator(made.info.name, "object", lambda: made)
     kind, _, rest = model.partition(":")
     if kind in ("python", "http", "https"):
-        if revision is not None or references == "none" or lora is not None:
-            raise ArgumentError(
-                f"a revision, `references='none'` and a LoRA are for a diffusers pipeline, not for {model!r}"
-            )
+        _refuse_others(given, (), repr(model))
         generator = load_function(rest) if kind == "python" else EndpointGenerator(model)
         return PlannedGenerator(model, "python" if kind == "python" else "http", lambda: generator)
     if model.startswith(PREFIX):
-        if revision is not None:
-            raise ArgumentError(f"a revision is for a diffusers pipeline, not for {model!r}")
+        _refuse_others(given, ("references",), repr(model))
         served = plan_provider(model, references=references)
         return PlannedGenerator(model, "provider", lambda: ProviderGenerator(served))
     if model == EMBEDDED:
-        if lora is not None:
-            raise ArgumentError("the embedded pipeline takes no LoRA; name a model that does")
+        _refuse_others(given, ("device",), "the embedded pipeline")
         return PlannedGenerator(model, "diffusers", lambda: _load_embedded(device))
     plan = plan_pipeline(
         model,
@@ -120,6 +116,12 @@ def plan_generator(
         lora=lora,
     )
     return PlannedGenerator(model, "diffusers", lambda: _load(plan), plan)
+
+
+def _refuse_others(given: Mapping[str, str | None], allowed: Collection[str], what: str) -> None:
+    """Refuse arguments that are given and that a kind of generator does not use."""
+    if unused := [name for name, value in given.items() if value is not None and name not in allowed]:
+        raise ArgumentError(f"{' and '.join(unused)} of a generator cannot be set for {what}; leave it out")
 
 
 def _load(plan: PipelinePlan) -> Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def find_lora(name: str) -> Lora:
         ModelError: there is no such LoRA, or it is not clear which file it is.
     """
     path = Path(name).expanduser()
-    if path.exists():
+    if os.path.exists(path):  # pathlib raises for a name that is too long
         files = [path] if path.is_file() else sorted(path.glob(f"*{_ENDING}"))
         chosen = _only([str(file) for file in files], name)
         digest = hashlib.sha256(Path(chosen).read_bytes()).hexdigest()

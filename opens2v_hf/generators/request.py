@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ def without_folders(name: str) -> str:
 
 def _without_folders(name: str) -> str:
     path = Path(name).expanduser()
-    return path.resolve().name if path.is_absolute() or path.exists() else name
+    return path.resolve().name if path.is_absolute() or os.path.exists(path) else name
 
 
 class Described(Protocol):

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+)
 from huggingface_hub.utils import get_session
 
 from opens2v_hf.errors import HubError
@@ -101,6 +108,8 @@ def hub_errors(api: HfApi, forbidden: str = "") -> Iterator[None]:
             412: "the repo has changed meanwhile; run the command again",
         }.get(status, "the Hub answered with an error")
         raise HubError(_without_token(f"{advice} ({_first_line(error)})", api)) from error
+    except LocalTokenNotFoundError as error:  # an OSError
+        raise HubError("this needs a token: `hf auth login`, or set HF_TOKEN") from error
     except (HTTPError, OSError) as error:  # no answer; HTTPError is that of the HTTP library of the Hub client
         message = f"the Hub at {api.endpoint} cannot be reached: {_first_line(error)}"
         raise HubUnreachableError(_without_token(message, api)) from error

@@ -102,7 +102,7 @@ class BuildOptions(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             problems = [
-                f"{'.'.join(str(part) for part in problem['loc']) or 'the whole'}: {problem['msg']}"
+                f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg']} (got {problem['input']!r})"
                 for problem in error.errors()
             ]
             raise ArgumentError(f"{where} cannot be used: {'; '.join(problems)}") from error

@@ -35,7 +35,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch
 
 @pytest.mark.slow
 def test_a_demo_ends_with_a_page_and_resumes_from_earlier_scores(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     results = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
@@ -63,6 +63,8 @@ def test_a_demo_ends_with_a_page_and_resumes_from_earlier_scores(
         load_dataset("opens2v-5m", "views", data_dir=str(tmp_path / "dataset"), streaming=True)
     assert "<html" in (tmp_path / "sample.html").read_text(encoding="utf-8")
     capsys.readouterr()
+    for part in ("_from_a_name", "_from_videos"):  # other tests resume these
+        monkeypatch.setattr(f"opens2v_hf.cli.demo_run.{part}", lambda *arguments: None)
     again = run_demo(tmp_path, per_category=1, metrics=("gmescore", "motion_amplitude"), say=said.append)
     assert "16 taken from the journal" in capsys.readouterr().err
     assert [result.scorecard() for result in again] == [result.scorecard() for result in results]

@@ -17,7 +17,7 @@ IDS = ("singleobj_1", "singleface_1", "singlehuman_1", "humanobj_1")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judge")
     write_eval(folder / "benchmark", per_category=1)
     write_generated(folder / "videos", "perfect", ids=IDS, num_frames=4)
@@ -30,10 +30,10 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def score(place: Path, out: Path, url: str, *more: str) -> tuple[int, dict[str, Any]]:
+def score(inputs: Path, out: Path, url: str, *more: str) -> tuple[int, dict[str, Any]]:
     code = main(
         [
-            "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(out),
+            "score", str(inputs / "videos"), "--data-dir", str(inputs / "benchmark"), "--out", str(out),
             "--metrics", "naturalscore,motion_amplitude", "--runs", "1", "--judge", "openai:some-model",
             "--judge-base-url", url, *more,
         ]
@@ -42,10 +42,10 @@ def score(place: Path, out: Path, url: str, *more: str) -> tuple[int, dict[str, 
     return code, json.loads(result.read_text())["metrics"] if result.exists() else {}
 
 
-def test_options_of_the_judge_reach_the_request_and_the_result(place: Path, tmp_path: Path) -> None:
+def test_options_of_the_judge_reach_the_request_and_the_result(inputs: Path, tmp_path: Path) -> None:
     with judge_endpoint(says("<think>3 or 4?</think>\n4")) as endpoint:
         _, metrics = score(
-            place, tmp_path, endpoint.base_url, "--option", "judge.reasoning_effort=low",
+            inputs, tmp_path, endpoint.base_url, "--option", "judge.reasoning_effort=low",
             "--option", "judge.bound_field=max_completion_tokens", "--option", "judge.max_reply_tokens=5000",
         )  # fmt: skip
     assert {request["reasoning_effort"] for request in endpoint.requests} == {"low"}
@@ -67,18 +67,18 @@ def test_options_of_the_judge_reach_the_request_and_the_result(place: Path, tmp_
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_scored(
-    word: str, says_: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    word: str, says_: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, metrics = score(place, tmp_path, "http://127.0.0.1:9/v1", "--option", f"judge.{word}")
+    code, metrics = score(inputs, tmp_path, "http://127.0.0.1:9/v1", "--option", f"judge.{word}")
     assert (code, metrics) == (2, {})
     assert says_ in capsys.readouterr().err
 
 
-def test_a_dead_judge_costs_a_few_calls_and_no_other_score(place: Path, tmp_path: Path) -> None:
+def test_a_dead_judge_costs_a_few_calls_and_no_other_score(inputs: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     with judge_endpoint(never) as endpoint:
         code, metrics = score(
-            place, tmp_path, endpoint.base_url, "--option", "judge.timeout_s=0.3", "--option", "judge.max_attempts=1"
+            inputs, tmp_path, endpoint.base_url, "--option", "judge.timeout_s=0.3", "--option", "judge.max_attempts=1"
         )
         asked = len(endpoint.requests)
     assert time.monotonic() - began < 30
@@ -91,15 +91,15 @@ def test_a_dead_judge_costs_a_few_calls_and_no_other_score(place: Path, tmp_path
     assert "not called again in this run" in reasons[-1]
 
     with judge_endpoint(says("5")) as endpoint:
-        _, metrics = score(place, tmp_path, endpoint.base_url)
+        _, metrics = score(inputs, tmp_path, endpoint.base_url)
     assert metrics["naturalscore"]["summary"]["mean"] == 5.0, "the next run asks again"
 
 
 def test_a_request_that_is_always_refused_is_sent_three_times(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with judge_endpoint(fails(400, "this model takes no pictures")) as endpoint:
-        code, metrics = score(place, tmp_path, endpoint.base_url)
+        code, metrics = score(inputs, tmp_path, endpoint.base_url)
     assert code == 1
     assert len(endpoint.requests) == 3
     assert metrics["motion_amplitude"]["summary"]["num_scored"] == 4
@@ -107,14 +107,14 @@ def test_a_request_that_is_always_refused_is_sent_three_times(
 
 
 def test_the_frozen_judge_behind_a_server_fills_its_own_edition_alone(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--judge", "naturalscore-open-1", "--runs", "3"]
     commit = "0c351dd01ed87e9c1b53cbc748cba10e6187ff3b"
     with judge_endpoint(says_token({"4": -0.5, "2": -0.5})) as endpoint:
-        assert score(place, tmp_path, endpoint.base_url, *words)[0] == 2
+        assert score(inputs, tmp_path, endpoint.base_url, *words)[0] == 2
         assert f"--judge-revision={commit}" in capsys.readouterr().err.replace(" ", "=")
-        _, metrics = score(place, tmp_path, endpoint.base_url, *words, "--judge-revision", commit)
+        _, metrics = score(inputs, tmp_path, endpoint.base_url, *words, "--judge-revision", commit)
     assert len(endpoint.requests) == 4, "once a video: nothing is drawn"
     assert metrics["naturalscore"]["summary"]["mean"] == pytest.approx(3.0)
     stored = json.loads((tmp_path / "open-domain.json").read_text())
@@ -123,7 +123,9 @@ def test_the_frozen_judge_behind_a_server_fills_its_own_edition_alone(
     columns = stored["scorecard"]["released"]
     assert (columns["version"], columns["columns"]["naturalscore"]["normalised"]) == ("v1.2-open", pytest.approx(0.5))
     assert (
-        score(place, tmp_path, "http://127.0.0.1:9/v1", *words, "--judge-revision", commit, "--protocol", "released")[0]
+        score(inputs, tmp_path, "http://127.0.0.1:9/v1", *words, "--judge-revision", commit, "--protocol", "released")[
+            0
+        ]
         == 2
     )
     assert "leave protocol and rubric out" in capsys.readouterr().err

@@ -22,7 +22,7 @@ KEY = "sk-secret-of-this-test"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("batch")
     write_eval(folder / "benchmark", per_category=1)
     write_generated(folder / "videos", "perfect", ids=IDS, num_frames=4)
@@ -36,16 +36,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading.time, "sleep", lambda seconds: None)
 
 
-def command(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> list[str]:
+def command(inputs: Path, out: Path, url: str, *more: str, runs: int = 2) -> list[str]:
     return [
-        "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(out), "--metrics",
+        "score", str(inputs / "videos"), "--data-dir", str(inputs / "benchmark"), "--out", str(out), "--metrics",
         "naturalscore", "--runs", str(runs), "--judge", "openai:some-model", "--judge-base-url", url,
         "--judge-batch", *more,
     ]  # fmt: skip
 
 
-def score(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> tuple[int, dict[str, Any]]:
-    code = main(command(place, out, url, *more, runs=runs))
+def score(inputs: Path, out: Path, url: str, *more: str, runs: int = 2) -> tuple[int, dict[str, Any]]:
+    code = main(command(inputs, out, url, *more, runs=runs))
     result = out / "open-domain.json"
     if not result.exists():
         return code, {}
@@ -53,17 +53,17 @@ def score(place: Path, out: Path, url: str, *more: str, runs: int = 2) -> tuple[
     return code, {sample_id: scores[sample_id] for sample_id in IDS}
 
 
-def test_all_videos_are_in_one_batch(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_videos_are_in_one_batch(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     replies = iter(["4", "2", "5", "3"])
     with batch_endpoint(lambda body: (200, completion(next(replies)))) as endpoint:
-        _, scores = score(place, tmp_path, endpoint.base_url)
+        _, scores = score(inputs, tmp_path, endpoint.base_url)
         assert sorted(one["value"] for one in scores.values()) == [3.0, 4.0], "means of 4 and 2, of 5 and 3"
         assert (len(endpoint.batches), len(endpoint.asked)) == (1, 4)
         assert endpoint.asked[0]["model"] == "some-model"
         assert sum(part["type"] == "image_url" for part in endpoint.asked[0]["messages"][0]["content"]) == 4
         assert endpoint.keys == {f"Bearer {KEY}"}
         assert "4 requests in 1 batches" in capsys.readouterr().err
-        score(place, tmp_path, endpoint.base_url)
+        score(inputs, tmp_path, endpoint.base_url)
         assert len(endpoint.batches) == 1, "answers in the journal are not requested again"
     assert all(KEY not in path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".json", ".jsonl"))
     assert not list(tmp_path.rglob("requests-*")), "requests are large, and removed"
@@ -71,7 +71,7 @@ def test_all_videos_are_in_one_batch(place: Path, tmp_path: Path, capsys: pytest
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_run_that_ends_while_it_waits_resumes_its_batch(
-    lost: bool, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lost: bool, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(seconds: float) -> None:
         assert seconds == batched.POLL_S
@@ -80,17 +80,17 @@ def test_a_run_that_ends_while_it_waits_resumes_its_batch(
     with batch_endpoint(lambda body: (200, completion("4"))) as endpoint:
         with monkeypatch.context() as patched:
             patched.setattr(loading.time, "sleep", interrupt)
-            assert score(place, tmp_path, endpoint.base_url)[0] == 130
+            assert score(inputs, tmp_path, endpoint.base_url)[0] == 130
         if lost:  # killed between the request for the batch and the note of its id
             (tmp_path / "open-domain.judge-batch" / "batches.json").unlink()
-        _, scores = score(place, tmp_path, endpoint.base_url)
+        _, scores = score(inputs, tmp_path, endpoint.base_url)
         assert [one["value"] for one in scores.values()] == [4.0, 4.0]
         assert len(endpoint.batches) == 1, "it is paid for once"
 
 
-def test_a_run_that_is_killed_while_it_waits_pays_once(place: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_while_it_waits_pays_once(inputs: Path, tmp_path: Path) -> None:
     with batch_endpoint(lambda body: (200, completion("4")), looks=1000) as endpoint:
-        words = [sys.executable, "-m", "opens2v_hf", *command(place, tmp_path, endpoint.base_url)]
+        words = [sys.executable, "-m", "opens2v_hf", *command(inputs, tmp_path, endpoint.base_url)]
         process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         assert any("0 of 0 requests are answered" in line for line in process.stderr), "it waits"
@@ -98,41 +98,41 @@ def test_a_run_that_is_killed_while_it_waits_pays_once(place: Path, tmp_path: Pa
         process.wait()
         assert len(endpoint.batches) == 1
         endpoint.batches[0]["left"] = 0
-        _, scores = score(place, tmp_path, endpoint.base_url)
+        _, scores = score(inputs, tmp_path, endpoint.base_url)
         assert [one["value"] for one in scores.values()] == [4.0, 4.0]
         assert len(endpoint.batches) == 1
         assert len(endpoint.asked) == 4, "two runs of two videos, each paid for once"
 
 
 def test_a_batch_that_expired_without_an_answer_is_not_taken_again(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with batch_endpoint(lambda body: None, state="expired") as endpoint:
-        assert score(place, tmp_path, endpoint.base_url, runs=1)[0] == 1
+        assert score(inputs, tmp_path, endpoint.base_url, runs=1)[0] == 1
         assert "0 of its requests were answered" in capsys.readouterr().err
         endpoint.answer, endpoint.state = (lambda body: (200, completion("2"))), "completed"
-        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        _, scores = score(inputs, tmp_path, endpoint.base_url, runs=1)
         assert [one["value"] for one in scores.values()] == [2.0, 2.0]
 
 
 def test_a_batch_that_is_completed_without_an_answer_ends_the_asking(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with batch_endpoint(lambda body: None) as endpoint:
-        assert score(place, tmp_path, endpoint.base_url, runs=1)[0] == 1
+        assert score(inputs, tmp_path, endpoint.base_url, runs=1)[0] == 1
         assert len(endpoint.batches) == 1
     assert "hold no answer" in capsys.readouterr().err
 
 
 def test_scores_that_were_read_again_stay_when_the_run_is_resumed(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = tmp_path / "open-domain.json"
     replies = iter(["4", "2"])
     with batch_endpoint(lambda body: (200, completion(next(replies)))) as endpoint:
         with monkeypatch.context() as older:  # a parser that reads 5 in every reply
             older.setattr(endpoint_judge, "read_score", lambda reply: 5)
-            score(place, tmp_path, endpoint.base_url, runs=1)
+            score(inputs, tmp_path, endpoint.base_url, runs=1)
         other = tmp_path / "other.json"
         assert main(["rejudge", str(tmp_path), "--out", str(other)]) == 0
         assert "has the scores as before" in capsys.readouterr().err
@@ -140,12 +140,12 @@ def test_scores_that_were_read_again_stay_when_the_run_is_resumed(
         assert main(["rejudge", str(tmp_path), "--out", str(result)]) == 0
         assert "changed 2 scores in" in capsys.readouterr().err
         assert result.read_bytes() != before
-        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        _, scores = score(inputs, tmp_path, endpoint.base_url, runs=1)
         assert sorted(one["value"] for one in scores.values()) == [2.0, 4.0]
         assert len(endpoint.batches) == 1
 
 
-def test_a_reply_without_a_score_is_requested_again(place: Path, tmp_path: Path) -> None:
+def test_a_reply_without_a_score_is_requested_again(inputs: Path, tmp_path: Path) -> None:
     asked: list[dict[str, Any]] = []
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -155,7 +155,7 @@ def test_a_reply_without_a_score_is_requested_again(place: Path, tmp_path: Path)
         return 200, completion("hm" if len(asked) <= 3 else "**Score: 5**")
 
     with batch_endpoint(answer) as endpoint:
-        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        _, scores = score(inputs, tmp_path, endpoint.base_url, runs=1)
     # both are refused for the name of the bound; then one says "hm" and the other a score; then that one, too
     assert [one["value"] for one in scores.values()] == [5.0, 5.0]
     assert [len(batch["lines"]) for batch in endpoint.batches] == [2, 2, 1]
@@ -166,7 +166,7 @@ def test_a_reply_without_a_score_is_requested_again(place: Path, tmp_path: Path)
 
 
 def test_the_answers_of_an_expired_batch_are_used(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[object] = []
 
@@ -175,14 +175,14 @@ def test_the_answers_of_an_expired_batch_are_used(
         return (200, completion("4")) if len(seen) == 1 else None
 
     with batch_endpoint(first_only, state="expired") as endpoint:
-        code, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        code, scores = score(inputs, tmp_path, endpoint.base_url, runs=1)
         assert code == 1
         assert sorted(str(one["value"]) for one in scores.values()) == ["4.0", "None"]
         assert "is expired; 1 of its requests were answered" in capsys.readouterr().err
         [failed] = [one for one in scores.values() if one["value"] is None]
         assert "the same command asks again" in failed["reason"]
         endpoint.answer, endpoint.state = (lambda body: (200, completion("2"))), "completed"
-        _, scores = score(place, tmp_path, endpoint.base_url, runs=1)
+        _, scores = score(inputs, tmp_path, endpoint.base_url, runs=1)
         assert sorted(one["value"] for one in scores.values()) == [2.0, 4.0]
         assert [len(batch["lines"]) for batch in endpoint.batches] == [2, 1]
 
@@ -195,12 +195,12 @@ def test_the_answers_of_an_expired_batch_are_used(
     ],
 )
 def test_wrong_use(
-    more: tuple[str, ...], words: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    more: tuple[str, ...], words: str, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with batch_endpoint(lambda body: (200, completion("4"))) as endpoint:
         url = () if "embedded" in more else ("--judge-base-url", endpoint.base_url)
         words_of_run = [
-            "score", str(place / "videos"), "--data-dir", str(place / "benchmark"), "--out", str(tmp_path),
+            "score", str(inputs / "videos"), "--data-dir", str(inputs / "benchmark"), "--out", str(tmp_path),
             "--metrics", "naturalscore", "--runs", "2", "--judge", "openai:m", *url, "--judge-batch", *more,
         ]  # fmt: skip
         assert main(words_of_run) == 2
@@ -209,21 +209,21 @@ def test_wrong_use(
 
 
 def test_a_service_without_batches_fails_the_videos_and_not_the_run(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from helpers.judge_endpoint import fails, judge_endpoint
 
     with judge_endpoint(fails(404)) as endpoint:
-        code, scores = score(place, tmp_path, endpoint.base_url)
+        code, scores = score(inputs, tmp_path, endpoint.base_url)
     assert code == 1
     assert {one["status"] for one in scores.values()} == {"failed"}
     assert "/batches" in capsys.readouterr().err
 
 
 def test_the_price_is_printed_before_any_request(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with batch_endpoint(lambda body: (200, completion("4"))) as endpoint:
-        score(place, tmp_path, endpoint.base_url, "--judge", "openai:gpt-4o-2024-11-20")
+        score(inputs, tmp_path, endpoint.base_url, "--judge", "openai:gpt-4o-2024-11-20")
     # 4 * (16 * 255 + 700) = 19120 tokens at 2.50 dollars a million, and 4 * 5 at 10: half of 0.0480
     assert "4 requests in 1 batches, about 0.0 M tokens and 0.02 dollars, half the price" in capsys.readouterr().err

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,31 @@ def test_an_error_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str
     assert err.startswith("opens2v report: ")
     assert "absent.json" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["convert", "nosuch://x", "out"], "nosuch"),
+        (["export", "nosuch://x", "out"], "nosuch"),
+        (["show", "0", "--data-dir", "nosuch://x"], "nosuch"),
+        (["show", "0", "--repo", "not a repo"], "org/name"),
+        (["models", "a" * 5000], "org/name"),
+        (["convert", "a\0b", "out"], "NUL"),
+        (["generate", "--model", "embedded", "--out", "out", "--generator-dtype", "float7"], "dtype"),
+        (["generate", "--model", "python:no/file:f", "--out", "out"], ".py"),
+        (["build", ".", "out", "--min-seconds", "-1"], "got -1.0"),
+    ],
+)
+def test_wrong_input_is_one_line_with_its_cause(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

@@ -18,7 +18,7 @@ IDS = ("singleobj_1", "singleface_1", "humanobj_1")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A benchmark of eight ids, and of two models the videos of three; one of them is no video."""
     folder = tmp_path_factory.mktemp("rate")
     write_eval(folder / "benchmark", per_category=1)
@@ -29,8 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def words(place: Path, *more: str) -> list[str]:
-    return ["rate", str(place / "alpha"), str(place / "beta"), "--data-dir", str(place / "benchmark"), *more]
+def words(inputs: Path, *more: str) -> list[str]:
+    return ["rate", str(inputs / "alpha"), str(inputs / "beta"), "--data-dir", str(inputs / "benchmark"), *more]
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def answer(session: page.Session, index: int, *, alpha: int, beta: int) -> None:
 
 
 def test_answers_are_stored_resumed_and_read_by_agreement(
-    place: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "ratings.jsonl"
-    command = words(place, "--rater", "ann", "--out", str(out))
+    command = words(inputs, "--rater", "ann", "--out", str(out))
     assert main(command) == 1  # without answers
     first = sessions[0]
     assert {pair.item for pair in first.pairs} == set(IDS)
@@ -73,7 +73,7 @@ def test_answers_are_stored_resumed_and_read_by_agreement(
     assert out.with_suffix(".csv").exists()  # with the last answer
     assert "All 3 pairs are answered" in second.show(second.first_open())
 
-    main(words(place, "--rater", "bob", "--out", str(out)))  # in the same file
+    main(words(inputs, "--rater", "bob", "--out", str(out)))  # in the same file
     assert sessions[2].first_open() == 0
     for index in range(3):
         answer(sessions[2], index, alpha=4, beta=2)
@@ -102,9 +102,9 @@ def test_answers_are_stored_resumed_and_read_by_agreement(
 
 
 def test_the_page_names_no_model_and_shows_every_codec(
-    place: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(words(place, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl")))
+    main(words(inputs, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl")))
     (session,) = sessions
     capsys.readouterr()
     for index, pair in enumerate(session.pairs):
@@ -114,24 +114,24 @@ def test_the_page_names_no_model_and_shows_every_codec(
         copies = {side: session.folder / str(index) / f"{side}.mp4" for side in ("left", "right")}
         if pair.item == "singleface_1":
             assert shown.count("This video cannot be shown") == shown.count("<video") == 1
-            assert str(place / "beta" / "singleface_1.mp4") in capsys.readouterr().err
+            assert str(inputs / "beta" / "singleface_1.mp4") in capsys.readouterr().err
             continue
         assert shown.count("<video") == 2
         if pair.item == "singleobj_1":
-            assert copies["left"].read_bytes() == (place / pair.left / "singleobj_1.mp4").read_bytes()
-            assert copies["right"].read_bytes() == (place / pair.right / "singleobj_1.mp4").read_bytes()
+            assert copies["left"].read_bytes() == (inputs / pair.left / "singleobj_1.mp4").read_bytes()
+            assert copies["right"].read_bytes() == (inputs / pair.right / "singleobj_1.mp4").read_bytes()
         else:  # browsers do not show MPEG-4 part 2, and H.264 has even sizes
             with open_video(copies["left"]) as reader:
                 assert (reader.num_frames, reader.width, reader.height, reader.fps) == (6, 96, 64, 12)
     assert len(list(session.folder.iterdir())) <= 2  # older copies are removed
 
 
-def test_samples_are_chosen_and_models_named(place: Path, tmp_path: Path, sessions: list[page.Session]) -> None:
+def test_samples_are_chosen_and_models_named(inputs: Path, tmp_path: Path, sessions: list[page.Session]) -> None:
     out = ("--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))
-    main(words(place, *out, "--ids", "singleobj_1", "--names", "one,two"))
+    main(words(inputs, *out, "--ids", "singleobj_1", "--names", "one,two"))
     (pair,) = sessions[0].pairs
     assert (pair.item, {pair.left, pair.right}) == ("singleobj_1", {"one", "two"})
-    main(words(place, *out, "--limit", "2"))
+    main(words(inputs, *out, "--limit", "2"))
     assert len(sessions[1].pairs) == 2
 
 
@@ -148,19 +148,19 @@ def test_samples_are_chosen_and_models_named(place: Path, tmp_path: Path, sessio
     ],
 )
 def test_wrong_use(
-    place: Path, more: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    inputs: Path, more: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     sessions: list[page.Session], capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    assert main(words(place, *more)) == 2
+    assert main(words(inputs, *more)) == 2
     assert message in capsys.readouterr().err
     assert sessions == []
 
 
 def test_another_question_needs_another_file(
-    place: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
+    inputs: Path, tmp_path: Path, sessions: list[page.Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = words(place, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))
+    command = words(inputs, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))
     main(command)
     sessions[0].answer(0, "tie", 3, 3)
     assert main([*command, "--question", "Which moves more?"]) == 2
@@ -168,32 +168,32 @@ def test_another_question_needs_another_file(
 
 
 def test_ctrl_c_ends_the_page_and_writes_the_table(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(session: page.Session) -> None:
         answer(session, 0, alpha=3, beta=2)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(page, "serve", interrupted)
-    assert main(words(place, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))) == 0
+    assert main(words(inputs, "--rater", "ann", "--out", str(tmp_path / "ratings.jsonl"))) == 0
     assert len((tmp_path / "ratings.csv").read_text().splitlines()) == 1 + 2 * 2
 
 
 def test_without_gradio_the_command_that_installs_it_is_named(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "opens2v_hf.hub.apps.rate")
-    assert main(words(place, "--rater", "ann")) == 2
+    assert main(words(inputs, "--rater", "ann")) == 2
     assert "pip install 'opens2v-hf[spaces]'" in capsys.readouterr().err
 
 
 def test_an_answer_that_cannot_be_written_is_an_error_and_stays_open(
-    place: Path, tmp_path: Path, sessions: list[page.Session]
+    inputs: Path, tmp_path: Path, sessions: list[page.Session]
 ) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    main(words(place, "--rater", "ann", "--out", str(folder / "ratings.jsonl")))
+    main(words(inputs, "--rater", "ann", "--out", str(folder / "ratings.jsonl")))
     shutil.rmtree(folder)
     with pytest.raises(page.OpenS2VError, match="cannot write"):
         sessions[0].answer(0, "tie", 3, 3)

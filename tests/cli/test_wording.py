@@ -50,12 +50,12 @@ def test_one_error_in_the_words_of_both_ways(
     write_eval(tmp_path / "benchmark", per_category=1)
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "singleobj_1.mp4").write_bytes(b"")
-    place = {"videos": str(tmp_path / "videos"), "data_dir": str(tmp_path / "benchmark")}
-    words = ["score", place["videos"], "--data-dir", place["data_dir"], "--out", str(tmp_path / "out")]
+    arguments = {"videos": str(tmp_path / "videos"), "data_dir": str(tmp_path / "benchmark")}
+    words = ["score", arguments["videos"], "--data-dir", arguments["data_dir"], "--out", str(tmp_path / "out")]
     assert main([*words, "--metrics", "naturalscore"]) == 2
     printed = capsys.readouterr().err
     with pytest.raises(opens2v_hf.errors.OpenS2VError) as caught:
-        opens2v_hf.score(**place, metrics=["naturalscore"])
+        opens2v_hf.score(**arguments, metrics=["naturalscore"])
     assert "--judge" in printed
     assert "judge=" not in printed
     assert "`judge=`" in str(caught.value)

@@ -15,6 +15,7 @@ from opens2v_hf.generators import Recipe, Request
 from opens2v_hf.generators.diffusers_pipeline import PipelineGenerator
 from opens2v_hf.generators.embedded import build_embedded_pipeline
 from opens2v_hf.generators.load import plan_generator
+from opens2v_hf.generators.lora import find_lora
 from opens2v_hf.generators.plan import plan_pipeline
 
 
@@ -93,6 +94,16 @@ def test_a_lora_must_be_one_file(ltx2, tmp_path, vace):
         plan_pipeline(str(ltx2), lora=str(tmp_path / "empty"))
     with pytest.raises(ModelError, match="no file or folder here"):
         plan_pipeline(str(ltx2), lora="org/nobody-has-this")
-    for model in ("embedded", "python:json:dumps"):
-        with pytest.raises(ArgumentError, match="LoRA"):
-            plan_generator(model, lora="org/lora")
+
+
+@pytest.mark.parametrize("name", ["revision", "lora", "dtype"])
+def test_arguments_of_a_pipeline_are_refused_for_other_generators(name):
+    for model in ("embedded", "python:json:dumps", "http://127.0.0.1/", "hf:fal-ai/org/model", print):
+        with pytest.raises(ArgumentError, match=f"{name} of a generator"):
+            plan_generator(model, **{name: "x"})
+
+
+def test_a_name_that_is_too_long_for_a_path_is_no_traceback():
+    for find in (plan_pipeline, find_lora):
+        with pytest.raises(ModelError):
+            find("a" * 5000)

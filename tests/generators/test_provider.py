@@ -15,7 +15,7 @@ from PIL import Image
 
 import opens2v_hf
 import opens2v_hf.generators.provider as provider_module
-from opens2v_hf.data.synthetic.sample import write_sample
+from opens2v_hf.data.synthetic.eval_layout import write_eval
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
 from opens2v_hf.generators import Recipe, Request
 from opens2v_hf.generators.load import plan_generator
@@ -246,7 +246,7 @@ def test_the_hubs_client_is_as_before(service):
 def test_a_provider_from_its_name_to_a_result(service, tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (8, 32, 48, 3), dtype=np.uint8)
     service.video = write_video(tmp_path / "made.mp4", frames, 8).read_bytes()
-    benchmark = write_sample(tmp_path / "sample", per_category=1, seed=0).benchmark
+    benchmark = write_eval(tmp_path / "benchmark", per_category=1)
     result = opens2v_hf.score(
         model="hf:fal-ai/org/image", data_dir=benchmark, ids=["singleobj_1"], metrics=["motion_amplitude"],
         out=tmp_path / "out",

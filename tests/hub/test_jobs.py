@@ -1,6 +1,7 @@
 """Commands as Hugging Face Jobs, on a Hub on loopback that runs them."""
 
 import argparse
+import hashlib
 import io
 import json
 import signal
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.build_stages import write_videos
 from helpers.hub_commands import opens2v
 
 from opens2v_hf.cli import as_job, command_parser, main
@@ -17,6 +19,7 @@ from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.jobs import worker
 from opens2v_hf.hub.jobs.mirror import Mirror
 from opens2v_hf.hub.jobs.submit import RECORD, JobPlan, read_record
+from opens2v_hf.pipeline.units import read_plan
 from opens2v_hf.results.result import RunResult
 
 IDS = ("singleobj_1", "singleface_1")
@@ -114,9 +117,10 @@ def test_time_limits(text, seconds):
     assert as_job._seconds(text) == seconds
 
 
-def test_a_malformed_time_limit_is_refused():
+@pytest.mark.parametrize("text", ["soon", "-1h", "9" * 400])
+def test_a_malformed_time_limit_is_refused(text):
     with pytest.raises(ArgumentError, match="number of seconds, or one with m, h or d"):
-        as_job._seconds("soon")
+        as_job._seconds(text)
 
 
 def plan(**changes) -> JobPlan:
@@ -300,6 +304,34 @@ def test_a_job_from_its_price_to_its_result(place, tmp_path, loopback_hub):
     assert "ended with code 1" in fetched[1]
     assert (tmp_path / "again/open-domain.json").read_bytes() == (out / "open-domain.json").read_bytes()
     assert missing[0] == 2
+
+
+def test_a_build_as_a_job_is_resumed(tmp_path, loopback_hub):
+    videos, out = write_videos(tmp_path / "videos", ("a.mp4", "b.mp4")), tmp_path / "out"
+    build = [
+        "build", videos, out, "--stages", "probe,scenes", "--scene-detector", "none", "--min-seconds", "0.5",
+        "--unit-files", "1", "--job", "cpu-basic", "--yes",
+    ]  # fmt: skip
+    begun = [*build, "--limit", "1"]
+    one, two = opens2v(loopback_hub, begun, build, user="builder")
+    assert one[0] == 0, one[1]
+    assert "1 clips" in one[1]
+    assert two[0] == 0, two[1]
+    assert "an earlier job is gone on with" in two[1]
+    assert len(list((out / "data/regular").glob("*.parquet"))) == 2
+    # a unit's key has the times of its files, which must be the same in both jobs
+    for unit in read_plan(out).units:
+        (file,) = unit.files
+        digest = hashlib.sha256((videos / file.name).read_bytes()).digest()
+        assert file.stamp == f"{file.num_bytes}-{int.from_bytes(digest[:4]) * 10**9}"
+
+
+def test_without_a_token_the_login_is_named(capsys, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    assert main(["job", "status"]) == 2
+    said = capsys.readouterr().err
+    assert "hf auth login" in said
+    assert "cannot be reached" not in said
 
 
 MODEL = """

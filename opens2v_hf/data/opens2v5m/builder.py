@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from datasets.builder import Key
 from datasets.fingerprint import Hasher
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HTTPError
+from huggingface_hub.errors import HFValidationError, HTTPError
 
 from opens2v_hf.data.opens2v5m.filters import PRESETS, Filters, QualityFilter, row_filter
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError, byte_ranges
@@ -266,6 +266,8 @@ def _pinned(repo: str, revision: str | None, token: Any) -> str:
     """The URL of the repo at its commit, so that all processes of a run read the same files."""
     try:
         info = HfApi(token=token).dataset_info(repo, revision=revision)
+    except HFValidationError as error:
+        raise SourceError(f"a dataset repo must be named org/name (got {repo!r})") from error
     except (OSError, HTTPError) as error:  # the latter of whichever HTTP library the Hub client uses
         raise SourceError(f"cannot reach the dataset {repo} on the Hub: {str(error).splitlines()[0]}") from error
     return f"hf://datasets/{repo}@{info.sha}"

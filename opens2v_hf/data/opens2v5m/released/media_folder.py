@@ -84,6 +84,8 @@ class Place:
             return []
         except Exception as error:  # every storage library has exceptions of its own, ImportError if it is missing
             raise SourceError(f"cannot list {self.root}: {error}") from error
+        except (ValueError, ImportError) as error:  # an unknown protocol, or a known one without its package
+            raise SourceError(f"cannot list {self.root}: {error}; check the URL") from error
         return sorted(
             (name, entry)
             for entry in entries
