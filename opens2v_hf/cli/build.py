@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say
 from opens2v_hf.cli.as_job import add_job_arguments
+from opens2v_hf.cli.metric_options import split_option
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 from opens2v_hf.errors import ArgumentError
 
@@ -188,14 +187,8 @@ def _options(arguments: argparse.Namespace) -> Any:
 def _stage_options(words: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for word in words:
-        left, equals, text = word.partition("=")
-        stage, dot, key = left.partition(".")
-        if not (equals and dot and stage and key):
-            raise ArgumentError(f"--option must be STAGE.KEY=VALUE, e.g. detect.min_score=0.3 (got {word!r})")
-        value: Any = text
-        with suppress(ValueError, RecursionError):
-            value = json.loads(text)
-        found.setdefault(stage, {})[key.replace("-", "_")] = value
+        stage, key, value = split_option(word, "STAGE.KEY=VALUE, e.g. detect.min_score=0.3")
+        found.setdefault(stage, {})[key] = value
     return found
 
 

@@ -52,7 +52,7 @@ def parse_options(
     options: dict[str, dict[str, Any]] = {}
     loading: dict[str, dict[str, Any]] = {}
     for word in words:
-        name, key, value = _split(word)
+        name, key, value = split_option(word, "NAME.KEY=VALUE, e.g. nexusscore.box_threshold=0.5 or judge.timeout_s=60")
         if key in options.get(name, {}) or key in loading.get(name, {}):
             raise ArgumentError(f"--option {name}.{key} is given twice")
         if key in _NOT_IN_WORDS:  # other users of a machine can read command lines
@@ -72,13 +72,20 @@ def parse_options(
     return options, loading
 
 
-def _split(word: str) -> tuple[str, str, Any]:
+def split_option(word: str, form: str) -> tuple[str, str, Any]:
+    """Name, key and value of an `--option`; a value that is JSON is parsed.
+
+    Args:
+        word: as the user gives it.
+        form: that it must have, for the message.
+
+    Raises:
+        ArgumentError: it has another form.
+    """
     left, equals, text = word.partition("=")
     name, dot, key = left.partition(".")
     if not (equals and dot and name and key):
-        raise ArgumentError(
-            f"--option must be NAME.KEY=VALUE, e.g. nexusscore.box_threshold=0.5 or judge.timeout_s=60 (got {word!r})"
-        )
+        raise ArgumentError(f"--option must be {form} (got {word!r})")
     value: Any = text
     with suppress(ValueError, RecursionError):
         value = json.loads(text)

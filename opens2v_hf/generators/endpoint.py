@@ -94,9 +94,7 @@ class EndpointGenerator:
             ):
                 content = self._read(answer, until)
         except httpx.TimeoutException as error:
-            raise GenerationError(
-                f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True
-            ) from error
+            raise self._too_late() from error
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__}: {error}") from error
         if answer.status_code == 429 or answer.status_code >= 500:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from helpers.build_stages import write_videos
+from transformers.utils.logging import enable_progress_bar, is_progress_bar_enabled
 
+from opens2v_hf._util.console import is_quiet, set_quiet
 from opens2v_hf.cli import command_parser, main
 from opens2v_hf.cli.build import _options, _views
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.engines import local
+from opens2v_hf.pipeline.engines.outcome import EngineResult
 from opens2v_hf.pipeline.options import BuildOptions
 
 NAMES = ("a.mp4", "b.mp4")
@@ -156,6 +161,20 @@ def test_options_of_views_from_flags():
     assert (found.model, found.embedder, found.device, found.choice) == ("org/editor", "embedded", "cpu", "released")
     assert found.extra == {"num_inference_steps": 4}
     assert _options(arguments).stages == {"crop": {"overlays": False}}
+
+
+def test_no_bars_of_loading_weights_are_shown(videos, tmp_path, monkeypatch):
+    enable_progress_bar()
+    assert main(["build", str(videos), str(tmp_path / "out"), "--plan", "--stages", "probe"]) == 0
+    assert not is_progress_bar_enabled()
+    # the processes of the local engine start without the settings of this one
+    enable_progress_bar()
+    monkeypatch.setattr(local, "_share", lambda job: EngineResult())
+    monkeypatch.setattr(local, "_end_with_parent", lambda: None)
+    seen = []
+    local._child(None, {}, True, SimpleNamespace(send=lambda answer: seen.append((answer, is_quiet()))))
+    assert (seen, is_progress_bar_enabled()) == ([(EngineResult(), True)], False)
+    set_quiet(False)
 
 
 def test_a_role_that_there_is_not():
