@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_models(parser)
     _add_engine(parser)
     _add_after(parser)
-    paths = ("source", "from_dataset", "captions", "tagger", "inpainter", "views_model", "option", *ROLES)
+    paths = ("source", "from_dataset", "captions", "tagger", "inpainter", "views_model", "prices", "option", *ROLES)
     add_job_arguments(parser, local=paths)
 
 
