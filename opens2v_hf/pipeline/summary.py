@@ -12,6 +12,7 @@ from opens2v_hf._util.progress import duration
 from opens2v_hf.pipeline.faults import ERROR
 from opens2v_hf.pipeline.output import drops_by_stage
 from opens2v_hf.pipeline.readers import CHANGED
+from opens2v_hf.pipeline.rows import as_text
 from opens2v_hf.pipeline.units import BuildPlan, read_note
 
 _MOST_NAMED = 5
@@ -162,8 +163,8 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         clip_seconds,
         tuple(_ordered(totals)),
         failed,
-        dict(plan.duplicates or {}),
-        plan.missing,
+        {as_text(name): as_text(first) for name, first in (plan.duplicates or {}).items()},
+        tuple(map(as_text, plan.missing)),
         tuple(changed),
         unusable,
         tuple(errors),

@@ -25,6 +25,7 @@ from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.stage import StageOutput
 from opens2v_hf.pipeline.stages.probe import Probe
+from opens2v_hf.reports.build_page import write_build_report
 
 
 class Recaption(Log):
@@ -209,7 +210,10 @@ def test_bad_files_are_dropped_alone(tmp_path):
     (folder / "dead link.mp4").symlink_to("nowhere.mp4")
     os.mkfifo(folder / "pipe.mp4")
     os.write(os.open(os.fsencode(folder) + b"/\xff.mp4", os.O_CREAT | os.O_WRONLY), b"no video")
+    shutil.copy(folder / "corrupt.mp4", os.fsencode(folder) + b"/twice\xff.mp4")
     build = build_dataset(folder, tmp_path / "out", stages=usual())
+    assert build.duplicates == {"twice\\udcff.mp4": "corrupt.mp4"}
+    assert "twice\\udcff.mp4" in write_build_report(tmp_path / "out").read_text("utf-8")
     rows = pq.read_table(tmp_path / "out/data/regular").to_pylist()
     assert [row["source"]["file"] for row in rows] == ["odd.mp4", "variable.mp4", "vertical.mkv"]
     assert build.stages[0].rules == {"empty": 1, "missing": 1, "no_video": 1, "unreadable": 2}
