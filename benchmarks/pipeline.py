@@ -31,7 +31,7 @@ from ratios import note
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.clip_ids import whole_file
 from opens2v_hf.pipeline.engines.local import LocalEngine
-from opens2v_hf.pipeline.engines.ray import RayEngine
+from opens2v_hf.pipeline.engines.ray import RayEngine, connected
 from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stage import Resources, StageOutput
@@ -168,7 +168,8 @@ def main() -> None:
         two = built(videos, rounds, place / "two", LocalEngine(2))
         say("build, two processes", "one process", two, one, GOALS["two"], workers=2)
         if not arguments.no_ray:
-            ray = built(videos, rounds, place / "ray", RayEngine(workers=2, num_cpus=3))
+            with connected(None, num_cpus=3):
+                ray = built(videos, rounds, place / "ray", RayEngine(workers=2))
             say("build, Ray with two workers", "two processes", ray, two, GOALS["ray"])
 
 
