@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import itertools
+import json
 import os
 import tempfile
 
@@ -8,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opens2v_hf.errors import ProcessError
+from opens2v_hf.errors import ProcessError, ResultError
+from opens2v_hf.jobs import launched
 from opens2v_hf.jobs.processes import costliest_first, joined
 from opens2v_hf.jobs.time_limit import Limits
 
@@ -66,3 +69,48 @@ def test_several_machines_need_a_folder_that_all_see(monkeypatch, tmp_path):
     ):
         pytest.fail("it went on")
     assert f"they must share {tmp_path}" in str(caught.value)
+
+
+def test_a_damaged_file_of_an_earlier_launch_is_ignored(monkeypatch, tmp_path):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "1", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(launched, "_SESSIONS", itertools.repeat(0))  # so that both calls give one folder
+    folder = launched.launch_folder(tmp_path)
+    folder.mkdir()
+    for content in ("{", "[]", "{}"):
+        (folder / "launch.json").write_text(content)
+        with (
+            pytest.raises(ProcessError, match="process 0 of 2 has not joined"),
+            joined(list, lambda done, failed: None, folder=tmp_path, limits=Limits(arrival_s=0.1)),
+        ):
+            pytest.fail("it went on")
+
+
+def test_a_state_that_cannot_be_read_counts_as_unchanged(monkeypatch, tmp_path):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    shown: list[tuple[int, int]] = []
+    process = launched.LaunchedProcess(tmp_path / "launch", [], lambda *counts: shown.append(counts), Limits(), "")
+    process.join()
+    other = {"settings": process._own.settings, "done": 3, "finished": True}
+    (process.folder / "1.json").write_text(json.dumps(other))
+    process.report(1, 0, "a video")
+    (process.folder / "1.json").write_text('{"done"')
+    process.report(2, 0, "a video")
+    process.leave(None)
+    assert shown == [(4, 0), (5, 0)]
+
+
+def test_a_full_disk_ends_the_run_with_an_error_of_the_user(monkeypatch, tmp_path):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with (
+        pytest.raises(ResultError, match=r"launch\.json: No space left on device; free some space"),
+        joined(list, lambda done, failed: None, folder=tmp_path),
+    ):
+        pytest.fail("it went on")
