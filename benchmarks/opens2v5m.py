@@ -5,10 +5,10 @@
 
 The dataset is generated: clips of this project's synthetic scenes at 1280 x 720, records as released, written as the
 released folder form, converted to shards, and written as webdataset tars of the same rows. Files are warm. Rows are
-counted as a user gets them, with all their columns as Python values; videos are bytes that nobody decodes. Every way
+counted as a user gets them, with all their columns as Python values; videos are bytes that are not decoded. Every way
 is run `--rounds` times in turn, each in a process of its own, and the best round counts: other work on the machine
-slows a round down, and nothing speeds one up. Rates are per second of wall-clock time; beside them stand the seconds
-of processor time that the best round took. On a busy machine look at ratios, not at rates.
+slows a round down, and nothing speeds one up. Rates are per second of wall-clock time, next to the processor time of
+the best round. On a busy machine compare ratios, not rates.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ TRAINING = {"num_frames": 49, "stride": 1, "size": (480, 832)}
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the forms of the same rows lie, and one of the shards by itself."""
+class Folders:
+    """The forms of the same rows, and one of the shards by itself."""
 
     released: Path
     shards: Path
@@ -164,11 +164,11 @@ def _source(folder: Path, seed: int) -> tuple[Path, Path, dict[str, Any]]:
     return video, picture, record
 
 
-def write_tars(places: Places) -> None:
+def write_tars(folders: Folders) -> None:
     """The same rows as webdataset keeps them: a JSON, a video and a picture a row; a tar a shard."""
-    places.tars.mkdir()
-    for path in sorted((places.shards / "data" / "regular").iterdir()):
-        with tarfile.open(places.tars / f"{path.stem}.tar", "w") as tar:
+    folders.tars.mkdir()
+    for path in sorted((folders.shards / "data" / "regular").iterdir()):
+        with tarfile.open(folders.tars / f"{path.stem}.tar", "w") as tar:
             for row in pq.read_table(path).to_pylist():
                 files = {"mp4": row.pop("video")["bytes"], "png": row.pop("background")["bytes"]}
                 for suffix, content in ({"json": json.dumps(row).encode()} | files).items():
@@ -190,127 +190,127 @@ def _all_but_files() -> list[str]:
     return [name for name in REGULAR.names if name not in ("video", "background")]
 
 
-def _shard_files(places: Places) -> list[str]:
-    return [str(path) for path in sorted((places.shards / "data" / "regular").iterdir())]
+def _shard_files(folders: Folders) -> list[str]:
+    return [str(path) for path in sorted((folders.shards / "data" / "regular").iterdir())]
 
 
-def released_with_videos(places: Places) -> Iterator[Any]:
-    for row in _stream(places.released):
+def released_with_videos(folders: Folders) -> Iterator[Any]:
+    for row in _stream(folders.released):
         yield row["video"].read_bytes(), row
 
 
-def released_without(places: Places) -> Iterator[Any]:
-    yield from _stream(places.released, _all_but_files())
+def released_without(folders: Folders) -> Iterator[Any]:
+    yield from _stream(folders.released, _all_but_files())
 
 
-def shards_with_videos(places: Places) -> Iterator[Any]:
-    for row in _stream(places.shards):
+def shards_with_videos(folders: Folders) -> Iterator[Any]:
+    for row in _stream(folders.shards):
         yield row["video"].read_bytes(), row
 
 
-def shards_without(places: Places) -> Iterator[Any]:
-    yield from _stream(places.shards, _all_but_files())
+def shards_without(folders: Folders) -> Iterator[Any]:
+    yield from _stream(folders.shards, _all_but_files())
 
 
-def plain_datasets_with_videos(places: Places) -> Iterator[Any]:
-    yield from datasets.load_dataset("parquet", data_files=_shard_files(places), split="train", streaming=True)
+def plain_datasets_with_videos(folders: Folders) -> Iterator[Any]:
+    yield from datasets.load_dataset("parquet", data_files=_shard_files(folders), split="train", streaming=True)
 
 
-def plain_datasets_without(places: Places) -> Iterator[Any]:
+def plain_datasets_without(folders: Folders) -> Iterator[Any]:
     yield from datasets.load_dataset(
-        "parquet", data_files=_shard_files(places), split="train", streaming=True, columns=_all_but_files()
+        "parquet", data_files=_shard_files(folders), split="train", streaming=True, columns=_all_but_files()
     )
 
 
-def pyarrow_with_videos(places: Places) -> Iterator[Any]:
-    yield from _pyarrow(places, None)
+def pyarrow_with_videos(folders: Folders) -> Iterator[Any]:
+    yield from _pyarrow(folders, None)
 
 
-def pyarrow_without(places: Places) -> Iterator[Any]:
-    yield from _pyarrow(places, _all_but_files())
+def pyarrow_without(folders: Folders) -> Iterator[Any]:
+    yield from _pyarrow(folders, _all_but_files())
 
 
-def _pyarrow(places: Places, columns: list[str] | None) -> Iterator[Any]:
-    for path in _shard_files(places):
+def _pyarrow(folders: Folders, columns: list[str] | None) -> Iterator[Any]:
+    for path in _shard_files(folders):
         file = pq.ParquetFile(path, memory_map=True)
         for group in range(file.num_row_groups):
             yield from file.read_row_group(group, columns=columns).to_pylist()
 
 
-def webdataset_with_videos(places: Places) -> Iterator[Any]:
+def webdataset_with_videos(folders: Folders) -> Iterator[Any]:
     import webdataset
 
-    tars = [str(path) for path in sorted(places.tars.iterdir())]
+    tars = [str(path) for path in sorted(folders.tars.iterdir())]
     for row in webdataset.WebDataset(tars, shardshuffle=False):
         yield json.loads(row["json"]), row
 
 
-def masks_of_this_package(places: Places) -> Iterator[Any]:
-    for row in _stream(places.shards, ["subjects"]):
+def masks_of_this_package(folders: Folders) -> Iterator[Any]:
+    for row in _stream(folders.shards, ["subjects"]):
         for subject in row["subjects"]:
             yield subject["mask"].decode()
 
 
-def masks_alone(places: Places) -> Iterator[Any]:
+def masks_alone(folders: Folders) -> Iterator[Any]:
     """The codec, without the reading of rows."""
-    table = pq.read_table(_shard_files(places)[0], columns=["subjects"])
+    table = pq.read_table(_shard_files(folders)[0], columns=["subjects"])
     rles = [RLE.from_dict(s["mask"]) for subjects in table["subjects"].to_pylist() for s in subjects]
     for _ in range(1 + 1000 // len(rles)):
         for rle in rles:
             yield decode(rle)
 
 
-def masks_of_pycocotools(places: Places) -> Iterator[Any]:
+def masks_of_pycocotools(folders: Folders) -> Iterator[Any]:
     from pycocotools import mask as oracle
 
-    table = pq.read_table(_shard_files(places)[0], columns=["subjects"])
+    table = pq.read_table(_shard_files(folders)[0], columns=["subjects"])
     stored = [s["mask"] for subjects in table["subjects"].to_pylist() for s in subjects]
     for _ in range(1 + 1000 // len(stored)):
         for mask in stored:
             yield oracle.decode(mask)
 
 
-def _training_videos(places: Places) -> Iterator[bytes]:
+def _training_videos(folders: Folders) -> Iterator[bytes]:
     """Videos as the training view gets them, without any other column."""
-    for row in _stream(places.few, ["video"]):
+    for row in _stream(folders.few, ["video"]):
         yield row["video"].read_bytes()
 
 
-def decoding_alone(places: Places) -> Iterator[Any]:
-    """The frames of the training clips as RGB, through this package's reader; none is kept."""
-    for video in _training_videos(places):
+def decoding_alone(folders: Folders) -> Iterator[Any]:
+    """The frames of the training clips as RGB, through this package's reader; none is stored."""
+    for video in _training_videos(folders):
         with open_video(video) as reader:
             yield [frame.shape for frame in reader.iter_frames(range(TRAINING["num_frames"]))]
 
 
-def decoding_with_pyav(places: Places) -> Iterator[Any]:
+def decoding_with_pyav(folders: Folders) -> Iterator[Any]:
     """The same with a bare loop over PyAV, which checks nothing and cannot seek."""
-    for video in _training_videos(places):
+    for video in _training_videos(folders):
         with av.open(io.BytesIO(video)) as container:
             container.streams.video[0].thread_type = "AUTO"
             frames = islice(container.decode(video=0), TRAINING["num_frames"])
             yield [frame.to_ndarray(format="rgb24").shape for frame in frames]
 
 
-def training_view(places: Places) -> Iterator[Any]:
+def training_view(folders: Folders) -> Iterator[Any]:
     """Clips, captions and three subject pictures each."""
-    yield from _view(places, background=False)
+    yield from _view(folders, background=False)
 
 
-def training_view_with_backgrounds(places: Places) -> Iterator[Any]:
+def training_view_with_backgrounds(folders: Folders) -> Iterator[Any]:
     """And a PNG of the whole frame, which `decoding_alone` has not to decode."""
-    yield from _view(places, background=True)
+    yield from _view(folders, background=True)
 
 
-def _view(places: Places, *, background: bool) -> TrainingView:
+def _view(folders: Folders, *, background: bool) -> TrainingView:
     rule = SubjectRule("white", max_iou=1.0)
-    return TrainingView(_stream(places.few), start="first", subjects=rule, background=background, **TRAINING)
+    return TrainingView(_stream(folders.few), start="first", subjects=rule, background=background, **TRAINING)
 
 
 @dataclass(frozen=True)
 class Way:
     name: str
-    read: Callable[[Places], Iterator[Any]]
+    read: Callable[[Folders], Iterator[Any]]
     unit: str
     against: str = ""
     target: float | None = None
@@ -336,15 +336,15 @@ WAYS = (
 )
 
 
-def _measure(read: Callable[[Places], Iterator[Any]], places: Places, seconds: float, answer: Connection) -> None:
+def _measure(read: Callable[[Folders], Iterator[Any]], folders: Folders, seconds: float, answer: Connection) -> None:
     """Reads all there is, again and again for at least so many seconds."""
     wall, processor = time.perf_counter(), _processor_s()
-    rows = read(places)
+    rows = read(folders)
     next(rows)
     first = time.perf_counter() - wall
     count = 1 + sum(1 for _ in rows)
     while time.perf_counter() - wall < seconds:
-        count += sum(1 for _ in read(places))
+        count += sum(1 for _ in read(folders))
     answer.send(Measured(count, first, time.perf_counter() - wall, _processor_s() - processor))
 
 
@@ -355,10 +355,10 @@ def _processor_s() -> float:
     )
 
 
-def measure(way: Way, places: Places, seconds: float) -> Measured:
+def measure(way: Way, folders: Folders, seconds: float) -> Measured:
     """One round, in a process of its own; what it imports is not counted."""
     mine, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(way.read, places, seconds, theirs))
+    process = multiprocessing.get_context("spawn").Process(target=_measure, args=(way.read, folders, seconds, theirs))
     process.start()
     theirs.close()
     try:
@@ -382,18 +382,20 @@ def main() -> None:
     if arguments.clips < 8:
         parser.error("--clips must be at least 8")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        places = Places(Path(folder) / "released", Path(folder) / "shards", Path(folder) / "few", Path(folder) / "tars")
-        places.released.mkdir()
+        folders = Folders(
+            Path(folder) / "released", Path(folder) / "shards", Path(folder) / "few", Path(folder) / "tars"
+        )
+        folders.released.mkdir()
         print(f"generating {arguments.clips} clips", flush=True)
-        generate(places.released, arguments.clips)
-        layout = read_layout(str(places.released))
+        generate(folders.released, arguments.clips)
+        layout = read_layout(str(folders.released))
         step = ROWS_OF_A_SHARD * layout.parts[0].size // (arguments.clips // len(PARTS))
         begin = time.perf_counter()
-        convert(plan_conversion(layout, json_step=step), places.shards)
+        convert(plan_conversion(layout, json_step=step), folders.shards)
         converting = time.perf_counter() - begin
-        converted = sum(path.stat().st_size for path in (places.shards / "data").rglob("*.parquet")) / 1e6
-        (places.few / "data" / "regular").mkdir(parents=True)
-        shutil.copy(_shard_files(places)[0], places.few / "data" / "regular")
+        converted = sum(path.stat().st_size for path in (folders.shards / "data").rglob("*.parquet")) / 1e6
+        (folders.few / "data" / "regular").mkdir(parents=True)
+        shutil.copy(_shard_files(folders)[0], folders.few / "data" / "regular")
         ways = [way for way in WAYS if way.name.startswith(arguments.only)]
         try:
             import webdataset
@@ -402,12 +404,12 @@ def main() -> None:
             ways = [way for way in ways if way.read is not webdataset_with_videos]
         else:
             print(f"webdataset {webdataset.__version__}")
-            write_tars(places)
+            write_tars(folders)
         print(f"convert: {converted:.0f} MB in {converting:.1f} s, {converted / converting:.0f} MB/s, one process\n")
         rounds: dict[str, list[Measured]] = {way.name: [] for way in ways}
         for _ in range(arguments.rounds):
             for way in ways:
-                rounds[way.name].append(measure(way, places, arguments.seconds))
+                rounds[way.name].append(measure(way, folders, arguments.seconds))
         print_table(ways, rounds)
 
 

@@ -1,4 +1,4 @@
-"""What a sample is, and the readers, builders and writers of the two datasets."""
+"""Samples, readers, builders and writers of the two datasets."""
 
 from typing import TYPE_CHECKING
 

@@ -79,8 +79,8 @@ def _image_errors(name: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is no image that can be read; give a PNG or JPEG file") from error
     except Exception as error:
-        # Pillow's decoders raise whatever a damaged file makes them stumble over: IndexError (QOI), RuntimeError
-        # (AVIF), NotImplementedError (DDS), SyntaxError (PNG), struct.error, KeyError, MemoryError and others.
+        # Pillow's decoders raise many types of exceptions for a damaged file: IndexError (QOI), RuntimeError (AVIF),
+        # NotImplementedError (DDS), SyntaxError (PNG), struct.error, KeyError, MemoryError and others.
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name} is a broken image ({reason}); write it again as PNG or JPEG") from error
 

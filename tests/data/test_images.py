@@ -34,7 +34,7 @@ def with_byte(content, place, value):
         pytest.param(b"", id="empty"),
     ],
 )
-def test_whatever_pillow_raises_names_the_image(content, tmp_path):
+def test_every_exception_of_pillow_names_the_image(content, tmp_path):
     with pytest.raises(ImageError, match="picture 3 of cup"):
         read_image(content, name="picture 3 of cup")
     (tmp_path / "cup.img").write_bytes(content)
@@ -62,7 +62,7 @@ def test_damaged_bytes_give_an_image_or_an_image_error(kind):
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("x"), KeyError("x"), RecursionError("x")])
-def test_any_error_of_a_decoder(error, monkeypatch):
+def test_any_exception_of_a_decoder_is_an_image_error(error, monkeypatch):
     def fail(*arguments, **options):
         raise error
 

@@ -33,16 +33,16 @@ def shard_form(videos: str = "embed") -> Path:
     return folder
 
 
-PLACES = {
+LAYOUTS = {
     "folder": folder_form,
     "embedded shards": functools.partial(shard_form, "embed"),
     "reference shards": functools.partial(shard_form, "reference"),
 }
 
 
-def stream(place: str | Path = "embedded shards", **options) -> datasets.IterableDataset:
+def stream(layout: str | Path = "embedded shards", **options) -> datasets.IterableDataset:
     """Rows of the config "regular"."""
-    folder = PLACES[place]() if place in PLACES else place
+    folder = LAYOUTS[layout]() if layout in LAYOUTS else layout
     return datasets.load_dataset("opens2v-5m", data_dir=str(folder), split="train", streaming=True, **options)
 
 

@@ -86,7 +86,7 @@ def test_the_shards_are_one_a_unit_and_checked_by_verify(built):
     found = verify(built)
     assert (found.shards, found.rows, found.masks, found.problems) == (2, {"regular": 8}, 16, ())
     (built / "data/regular/extra.parquet").write_bytes(b"x")
-    assert "no manifest knows this file" in verify(built).problems[0]
+    assert "the manifest does not list this file" in verify(built).problems[0]
     (built / "data/regular/extra.parquet").unlink()
 
 

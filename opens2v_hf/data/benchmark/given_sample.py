@@ -1,4 +1,4 @@
-"""What a user says of a video (prompt, pictures, labels, id), as a sample of the benchmark."""
+"""The prompt, pictures, labels and id that a user gives for a video, as a sample of the benchmark."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GivenSample:
 
     @property
     def of_benchmark(self) -> bool:
-        """Whether the id is one of the benchmark's form."""
+        """Whether the id has the form of the benchmark's ids."""
         return self.given_id is not None and _BENCHMARK_ID.fullmatch(self.given_id) is not None
 
     def picture_path(self, subject: Subject) -> Any:
@@ -47,7 +47,7 @@ class GivenSample:
 
 
 def given_samples(records: Sequence[Any], *, split: str, metrics: Collection[str] = ()) -> list[GivenSample]:
-    """Check what `compute()` is given for each video.
+    """Check the references that `compute()` gets, one for each video.
 
     Args:
         records: dicts, each with any of "prompt", "images" with "labels", and "id"; or a prompt alone.
@@ -97,7 +97,7 @@ def _given(record: Any, index: int, split: str) -> GivenSample:
         for position, (image, label) in enumerate(zip(images, labels, strict=True))
     )
     given_id = record.get("id")
-    sample_id = given_id or f"video {index}"  # holds none of the words that the rules on labels go by
+    sample_id = given_id or f"video {index}"  # holds none of the words that the rules on labels search in ids
     category = _category(sample_id, labels)
     sample = EvalSample(
         id=sample_id,
@@ -113,10 +113,9 @@ def _given(record: Any, index: int, split: str) -> GivenSample:
 
 
 def _path(image: Any, label: str, position: int) -> str:
-    """A path by which the benchmark's rules tell whether a picture is of a person.
+    """A path whose folder tells the benchmark's rules whether a picture is of a person.
 
-    They go by the folder; a picture that lies elsewhere, or has no path, goes by its label, which says the same
-    throughout the benchmark.
+    The label decides for a picture of another folder or without a path; in the benchmark the two agree.
     """
     path = image.get("path") if isinstance(image, Mapping) else image
     text = os.fspath(path).replace(os.sep, "/") if isinstance(path, str | os.PathLike) else ""

@@ -28,11 +28,11 @@ from tqdm.contrib.concurrent import thread_map
 from opens2v_hf.errors import ArgumentError, SampleError
 
 _DOWNLOADS_AT_ONCE = 8
-_PATHS_PER_QUESTION = 100
+_PATHS_PER_REQUEST = 100
 
 
 class ReleasedFiles(Protocol):
-    """Where the files lie. Paths are relative, with / between their parts."""
+    """The folder or repo of the files. Paths are relative, with / between their parts."""
 
     @property
     def where(self) -> str:
@@ -52,12 +52,12 @@ class ReleasedFiles(Protocol):
         ...
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """Changes whenever the place or the content of one of these files may have changed."""
+        """Changes whenever the location or the content of one of these files may have changed."""
         ...
 
 
 def released_files(location: str, *, revision: str | None = None, token: str | bool | None = None) -> ReleasedFiles:
-    """Open a place.
+    """Open a folder or a Hub repo.
 
     Args:
         location: a folder, or "hf://datasets/<org>/<name>[@<revision>][/<folder>]".
@@ -65,7 +65,7 @@ def released_files(location: str, *, revision: str | None = None, token: str | b
         token: for a private Hub repo.
 
     Raises:
-        ArgumentError: the place is neither, or names a revision where it cannot have this one.
+        ArgumentError: the location is neither, or names another revision.
         SampleError: there is no such folder.
     """
     location = os.fspath(location)
@@ -83,7 +83,7 @@ def released_files(location: str, *, revision: str | None = None, token: str | b
     if uri.type != "dataset":
         raise ArgumentError(f"{location!r} is a {uri.type}; expected hf://datasets/<org>/<name>")
     if revision is not None and uri.revision not in (None, revision):
-        raise ArgumentError(f"two revisions are asked for: {revision!r}, and {uri.revision!r} in {location!r}")
+        raise ArgumentError(f"two revisions are given: {revision!r}, and {uri.revision!r} in {location!r}")
     return HubFolder(uri.id, revision or uri.revision, uri.path_in_repo.strip("/"), token)
 
 
@@ -104,13 +104,13 @@ class LocalFolder:
         return file
 
     def fetch_all(self, paths: Sequence[str]) -> None:
-        """Nothing is to be done: the files lie here."""
+        """Does nothing: local files need no download."""
 
     def missing(self, paths: Sequence[str]) -> list[str]:  # noqa: D102
         return [path for path in paths if not os.path.isfile(self.folder / path)]
 
     def fingerprint(self, paths: Sequence[str]) -> str:
-        """A hash of the folder's place and of the size and time of change of each file."""
+        """A hash of the folder's path and of the size and time of change of each file."""
         digest = hashlib.sha256(str(self.folder).encode())
         for path in paths:
             file = self.folder / path
@@ -186,10 +186,10 @@ class HubFolder:
             raise self._unreachable(absent[0])
         found: set[str] = set()
         try:
-            for start in range(0, len(absent), _PATHS_PER_QUESTION):
-                asked = [self._in_repo(path) for path in absent[start : start + _PATHS_PER_QUESTION]]
+            for start in range(0, len(absent), _PATHS_PER_REQUEST):
+                paths_in_repo = [self._in_repo(path) for path in absent[start : start + _PATHS_PER_REQUEST]]
                 answer = HfApi(token=self.token).get_paths_info(
-                    self.repo_id, asked, repo_type="dataset", revision=self.revision
+                    self.repo_id, paths_in_repo, repo_type="dataset", revision=self.revision
                 )
                 found.update(entry.path for entry in answer)
         except HfHubHTTPError as error:
@@ -225,9 +225,7 @@ class HubFolder:
 
     def _refused(self, error: HfHubHTTPError) -> SampleError:
         if isinstance(error, GatedRepoError):
-            return SampleError(
-                f"access to {self.where} must be asked for on its page on the Hub, then log in or pass token="
-            )
+            return SampleError(f"request access to {self.where} on its page on the Hub, then log in or pass token=")
         if isinstance(error, RevisionNotFoundError):
             return SampleError(f"the Hub dataset {self.repo_id} has no revision {self.revision!r}")
         if isinstance(error, RepositoryNotFoundError):

@@ -1,6 +1,6 @@
 """Which metrics apply to a sample of OpenS2V-Eval: decided by its id, labels and paths.
 
-As released (v1.1), but for `BESIDE_METRICS`, which the released code lacks.
+As released (v1.1), but for `COMPANION_METRICS`, which the released code lacks.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections.abc import Iterable
 from opens2v_hf.data.benchmark.sample import Subject
 
 GENERAL_METRICS = ("naturalscore", "gmescore", "aesthetics", "motion_amplitude", "motion_smoothness")
-"""They look at the video and the prompt alone and apply to every sample."""
+"""They need the video and the prompt alone and apply to every sample."""
 
-BESIDE_METRICS = ("facesim_multi", "subject_identity", "copypaste")
+COMPANION_METRICS = ("facesim_multi", "subject_identity", "copypaste")
 
-METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur", *BESIDE_METRICS)
+METRICS = ("nexusscore", *GENERAL_METRICS, "facesim_cur", *COMPANION_METRICS)
 
 PERSON_LABELS = frozenset({"Man", "Woman"})
 FACESIM_CATEGORIES = frozenset({"singleface", "singlehuman", "faceobj", "humanobj"})
 FACESIM_FOLDERS = ("/man/", "/woman/", "/crop_man/", "/crop_woman/")
-PLACE_FOLDERS = ("/environment/", "/scene/")
-"""Folders of references that show a place and no subject."""
+SCENE_FOLDERS = ("/environment/", "/scene/")
+"""Folders of references that show surroundings and no subject."""
 SPLITS_WITHOUT_NEXUSSCORE = frozenset({"human-domain"})
 """Human-Domain's total and its published tables have no NexusScore."""
 
 
 def nexus_label(sample_id: str, label: str) -> str | None:
-    """The label under which NexusScore looks for a reference, or None where it skips the reference.
+    """The label by which NexusScore detects a reference, or None where it skips the reference.
 
     Args:
         sample_id: "face" anywhere in it wins over "human".
@@ -60,8 +60,8 @@ def person_references(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
 
 
 def subject_references(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
-    """The references that show a subject, which `subject_identity` and `copypaste` compare: all but places."""
-    return tuple(s for s in subjects if not any(folder in s.path for folder in PLACE_FOLDERS))
+    """The references that show a subject, which `subject_identity` and `copypaste` compare: all but surroundings."""
+    return tuple(s for s in subjects if not any(folder in s.path for folder in SCENE_FOLDERS))
 
 
 def _in_a_person_folder(subject: Subject) -> bool:

@@ -1,4 +1,4 @@
-"""What a sample of OpenS2V-Eval is."""
+"""A sample of OpenS2V-Eval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A split of OpenS2V-Eval for programs that score: its samples, where they come from, and their pictures on demand."""
+"""A split of OpenS2V-Eval for scoring: its samples, their provenance, and their pictures on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EvalSplit:
         name: "open-domain", "human-domain" or "single-domain".
         samples: in the order of the prompt file.
         provenance: for results: where the prompt file was read and its sha256.
-        files: the place that also holds the pictures; a Hub repo is fixed at the commit of the prompt file.
+        files: the folder or repo that also holds the pictures; a Hub repo is fixed at the commit of the prompt file.
     """
 
     name: str
@@ -54,7 +54,7 @@ def open_split(
         token: for a private Hub repo.
 
     Raises:
-        ArgumentError: there is no such split, or `data_dir` is no place.
+        ArgumentError: there is no such split, or `data_dir` is neither a folder nor a URL of a dataset repo.
         SampleError: the prompt file is missing, out of reach or malformed.
     """
     if name not in PROMPT_FILES:

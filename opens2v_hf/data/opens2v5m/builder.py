@@ -1,7 +1,7 @@
 """OpenS2V-5M as a dataset: what `load_dataset("opens2v-5m", ...)` builds.
 
-By default it reads what is on the Hub today, upstream's repo in its released layout; `repo=` names another, `data_dir=`
-a folder or URL. Both the released layout and converted shards are understood.
+By default it reads upstream's repo on the Hub, which has the released layout; `repo=` names another repo, `data_dir=` a
+folder or URL. It reads both the released layout and converted shards.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.builder import Key
-from datasets.fingerprint import Hasher
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError, HTTPError
 
+from opens2v_hf.data.cached_builder import CITATION, CachedByContent
 from opens2v_hf.data.opens2v5m.filters import PRESETS, Filters, QualityFilter, row_filter
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError, byte_ranges
-from opens2v_hf.data.opens2v5m.released.media_folder import Place
+from opens2v_hf.data.opens2v5m.released.media_folder import Location
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout, Subset, read_layout
 from opens2v_hf.data.opens2v5m.shards import features
 from opens2v_hf.data.opens2v5m.shards.convert_plan import VIEWS_STEP
@@ -36,14 +36,6 @@ DEFAULT_REPO = "BestWishYsh/OpenS2V-5M"
 JSON_STEP = 64 << 20
 """Bytes of released JSON in a shard of the stream: what a resumed stream reads again at most."""
 
-CITATION = """@article{yuan2025opens2v,
-  title={OpenS2V-Nexus: A Detailed Benchmark and Million-Scale Dataset for Subject-to-Video Generation},
-  author={Yuan, Shenghai and He, Xianyi and Deng, Yufan and Ye, Yang and Huang, Jinfa and Lin, Bin and
-          Luo, Jiebo and Yuan, Li},
-  journal={arXiv preprint arXiv:2505.20292},
-  year={2025}
-}"""
-
 _FEATURES = {
     "regular": features.regular_features,
     "cross_pairs": features.cross_pairs_features,
@@ -52,7 +44,7 @@ _FEATURES = {
 
 _logger = logging.getLogger(__name__)
 
-_MOST_LEFT_OUT_KEPT = 1000
+_MOST_LEFT_OUT = 1000
 
 
 @dataclass
@@ -91,49 +83,41 @@ class _Shard:
     stop: int = 0
 
 
-class OpenS2V5M(datasets.ArrowBasedBuilder):
+class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
     """Builds one of the configs "regular", "cross_pairs" and "views", each with the split "train".
 
-    Raises, besides what `datasets` raises: SourceError where the dataset is not at its place or a file is damaged,
+    Raises, in addition to what `datasets` raises: SourceError where the dataset is not found or a file is damaged,
     SampleError at a malformed record, ArgumentError where the arguments do not fit.
 
     Attributes:
         left_out: the first records that were skipped while this process read.
-        on_malformed: called with each malformed record, which is then skipped whatever the config's `on_error` says;
-            None to go by that. Pickling forgets it.
+        on_malformed: called with each malformed record, which is then skipped also where the config's `on_error` is
+            "raise"; None to follow the config.
     """
 
     VERSION = datasets.Version("1.0.0")
     BUILDER_CONFIG_CLASS = OpenS2V5MConfig
-    BUILDER_CONFIGS = [  # noqa: RUF012 - the name and type that `datasets` asks for
+    BUILDER_CONFIGS = [  # noqa: RUF012 - the name and type that `datasets` requires
         OpenS2V5MConfig(name="regular", version=VERSION, description="clips with captions, tags, scores and subjects"),
         OpenS2V5MConfig(name="cross_pairs", version=VERSION, description="the same subject in two clips of a cluster"),
         OpenS2V5MConfig(name="views", version=VERSION, description="synthesised views of the subjects of some clips"),
     ]
     DEFAULT_CONFIG_NAME = "regular"
     DEFAULT_WRITER_BATCH_SIZE = 64  # a row may hold its video
+    data_arguments = "opens2v-5m takes data_dir= (a folder or URL) or repo="
 
-    def _create_builder_config(
-        self, config_name: str | None = None, custom_features: Any = None, config_id: str | None = None, **kwargs: Any
-    ) -> tuple[datasets.BuilderConfig, str]:
-        config, default_id = super()._create_builder_config(
-            config_name=config_name, custom_features=custom_features, config_id=config_id, **kwargs
-        )
-        if config.data_files is not None:
-            raise ArgumentError("opens2v-5m takes data_dir= (a folder or URL) or repo=, not data_files=")
+    def open_config(self, config: OpenS2V5MConfig) -> Any:
+        """See `CachedByContent`."""
         if config.repo is not None and config.data_dir is not None:
             raise ArgumentError(f"give repo= or data_dir=, not both (got {config.repo=} and {config.data_dir=})")
         self.left_out: list[Malformed] = []
         self.on_malformed: Callable[[Malformed], object] | None = None
-        _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses what is never there
-        options = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
-        self._layout, self._shards = _find(config, options, self.token)
+        _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses unknown columns early
+        storage = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
+        self._layout, self._shards = _find(config, storage, self.token)
         self._selection = _selection(config, _schema(config.name, self._layout, self._shards, self.token))
-        if config_id is not None:
-            return config, default_id
-        # The cache is looked up by this id alone, so it must change with the files, wherever the place is named from.
-        asked = (self._shards, config.index_dir, config.columns, config.filters, config.preset, config.on_error)
-        return config, f"{config.name}-{Hasher.hash((*map(repr, asked), _times(self._shards), custom_features))}"
+        options = (config.index_dir, config.columns, config.filters, config.preset, config.on_error)
+        return repr((self._shards, *options)), _times(self._shards)
 
     @property
     def layout(self) -> ReleasedLayout | None:
@@ -149,7 +133,7 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
     def root(self) -> str:
         """The folder or URL that it reads, at its commit where it is on the Hub."""
         if self._layout is not None:
-            return self._layout.place.root
+            return self._layout.location.root
         return self._shards[0].url.rsplit("/data/", 1)[0]
 
     def tables(self) -> Iterator[pa.Table]:
@@ -198,7 +182,7 @@ class OpenS2V5M(datasets.ArrowBasedBuilder):
         )
 
     def _leave_out(self, malformed: Malformed) -> None:
-        if len(self.left_out) < _MOST_LEFT_OUT_KEPT:
+        if len(self.left_out) < _MOST_LEFT_OUT:
             self.left_out.append(malformed)
         _logger.warning("left out: %s", malformed)
         if self.on_malformed is not None:
@@ -228,7 +212,7 @@ def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...]
             with open_parquet(url, {"token": token} if token and "://" in url else None) as file:
                 if BUILD_ONLY[0].name in pq.read_schema(file).names:
                     return BUILT
-        except SourceError:  # it is said, or skipped, when the shard is read
+        except SourceError:  # raised, or skipped, when the shard is read
             return SCHEMAS[name]
     return SCHEMAS[name]
 
@@ -236,14 +220,14 @@ def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...]
 def _find(
     config: OpenS2V5MConfig, options: dict[str, Any], token: Any
 ) -> tuple[ReleasedLayout | None, tuple[_Shard, ...]]:
-    """What lies at the place: converted shards, or the released layout cut into ranges."""
+    """The converted shards at the location, or else the released layout cut into ranges."""
     root = config.data_dir or _pinned(config.repo or DEFAULT_REPO, config.revision, token)
-    place = Place(root, options).join("data", config.name)
-    shards = tuple(_Shard(f"{place.root}/{name}") for name in place.files() if name.endswith(".parquet"))
+    folder = Location(root, options).join("data", config.name)
+    shards = tuple(_Shard(f"{folder.root}/{name}") for name in folder.files() if name.endswith(".parquet"))
     if shards:
         return None, shards
-    others = [name for name in Place(root, options).join("data").folders() if name in SCHEMAS and name != config.name]
-    if others:
+    present = Location(root, options).join("data").folders()
+    if others := [name for name in present if name in SCHEMAS and name != config.name]:
         raise SourceError(
             f"{root} holds Parquet shards of {' and '.join(map(repr, others))}, and none of the config {config.name!r}"
         )
@@ -251,14 +235,14 @@ def _find(
     if config.name == "views":
         count = len(layout.view_ids())
         ranges = [(start, min(start + VIEWS_STEP, count)) for start in range(0, count, VIEWS_STEP)]
-        shards = tuple(_Shard(layout.place.root, None, start, stop) for start, stop in ranges)
+        shards = tuple(_Shard(layout.location.root, None, start, stop) for start, stop in ranges)
     else:
         files = layout.parts if config.name == "regular" else layout.pairs
         shards = tuple(
             _Shard(file.url, file, start, stop) for file in files for start, stop in byte_ranges(file.size, JSON_STEP)
         )
     if not shards:
-        raise SourceError(f"{layout.place.root} holds OpenS2V-5M, but nothing of the config {config.name!r}")
+        raise SourceError(f"{layout.location.root} holds OpenS2V-5M, but nothing of the config {config.name!r}")
     return layout, shards
 
 

@@ -20,7 +20,7 @@ Filters = Sequence[Condition] | Sequence[Sequence[Condition]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the rules look at in a subject.
+    """The values of a subject that the rules compare.
 
     Attributes:
         mask: in the frame; None where it has none.
@@ -77,7 +77,7 @@ class QualityFilter:
 
     @property
     def conditions(self) -> list[Condition]:
-        """What is asked of a row, as far as its plain columns tell."""
+        """The conditions on the plain columns of a row."""
         return [
             ("duration_s", ">=", self.min_duration_s),
             ("duration_s", "<=", self.max_duration_s),
@@ -86,7 +86,7 @@ class QualityFilter:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What `keep` looks at."""
+        """The columns that `keep` needs."""
         return ("id", "frame_height", "frame_width", "subjects")
 
     def keep(self, table: pa.Table, malformed: Callable[[str, str], object]) -> pa.Table:
@@ -97,17 +97,17 @@ class QualityFilter:
             malformed: called with the id of a row that holds a mask that is malformed, and what is wrong with it; the
                 row is left out.
         """
-        kept = []
+        selected = []
         for row in table.select(list(self.columns)).to_pylist():
             try:
-                kept.append(self.select(row["subjects"] or [], row["frame_height"] * row["frame_width"]))
+                selected.append(self.select(row["subjects"] or [], row["frame_height"] * row["frame_width"]))
             except MaskError as error:
                 malformed(row["id"], str(error))
-                kept.append([])
+                selected.append([])
         position = table.schema.get_field_index("subjects")
         field = table.schema.field(position)
-        table = table.set_column(position, field, pa.array(kept, type=field.type))
-        return table.filter(pa.array([bool(subjects) for subjects in kept], type=pa.bool_()))
+        table = table.set_column(position, field, pa.array(selected, type=field.type))
+        return table.filter(pa.array([bool(subjects) for subjects in selected], type=pa.bool_()))
 
     def select(self, subjects: Sequence[dict[str, Any]], frame_pixels: int) -> list[dict[str, Any]]:
         """The subjects of a row that it keeps, in their order.
@@ -123,7 +123,7 @@ class QualityFilter:
         for subject in subjects:
             scores = (subject["aesthetic"], subject["text_similarity"])
             mask: RLE | None = None
-            # a mask that nobody wants may be malformed
+            # The mask of a subject that its scores rule out is not read, and may be malformed.
             if subject["mask"] is not None and self._score_fault(*scores) is None:
                 try:
                     mask = RLE.from_dict(subject["mask"])
@@ -135,7 +135,7 @@ class QualityFilter:
         return [subject for subject, fault in zip(subjects, faults, strict=True) if fault is None]
 
     def faults(self, subjects: Sequence[Candidate], frame_pixels: int) -> list[Fault | None]:
-        """By which rule each of the subjects of a row is dropped; None where it is kept.
+        """The rule by which each of the subjects of a row is dropped; None where it stays.
 
         Args:
             subjects: of one frame.
@@ -170,7 +170,7 @@ class QualityFilter:
             return Fault("no_mask", "it has no mask")
         part = geometry.area(subject.mask) / frame_pixels
         if part < self.min_area:
-            return Fault("small_mask", f"it takes {part:.4f} of the frame, and is to take at least {self.min_area:.4f}")
+            return Fault("small_mask", f"it covers {part:.4f} of the frame and must cover at least {self.min_area:.4f}")
         return None
 
     def _score_fault(self, aesthetic: float | None, text_similarity: float | None) -> Fault | None:
@@ -180,7 +180,7 @@ class QualityFilter:
         ):
             if bound is not None and (value is None or not value >= bound):
                 shown = "none" if value is None else f"{value:.3f}"
-                return Fault(rule, f"its {name} is {shown}, and is to be at least {bound:g}")
+                return Fault(rule, f"its {name} must be at least {bound:g} (got {shown})")
         return None
 
 
@@ -192,7 +192,7 @@ class RowFilter:
     """Conditions on plain columns, in disjunctive normal form, as pyarrow knows them.
 
     Attributes:
-        columns: that the conditions look at.
+        columns: that the conditions name.
         expression: the conditions.
     """
 
@@ -201,7 +201,7 @@ class RowFilter:
 
 
 def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema: pa.Schema) -> RowFilter | None:
-    """Puts together what a user asks for and what a preset asks for.
+    """Joins the filters of the user and the conditions of a preset.
 
     Args:
         filters: `[(column, operator, value), ...]`, all of which must hold, or a list of such lists, one of which must.
@@ -209,7 +209,7 @@ def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema:
         schema: of the rows.
 
     Returns:
-        None where nothing is asked.
+        None without any condition.
 
     Raises:
         ArgumentError: a condition is malformed or names no plain column.

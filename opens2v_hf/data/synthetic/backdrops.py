@@ -17,7 +17,7 @@ _Grid = tuple[np.ndarray, np.ndarray]
 
 @lru_cache(maxsize=128)
 def draw_backdrop(background: Background, width: int, height: int) -> np.ndarray:
-    """A background, uint8 [height, width, 3] RGB; kept, and therefore read-only."""
+    """A background, uint8 [height, width, 3] RGB; cached, and therefore read-only."""
     # The name is part of the seed by its letters, because `hash` differs from process to process.
     rng = np.random.default_rng([background.seed, *background.name.encode()])
     y, x = np.mgrid[:height, :width].astype(np.float32) / height
@@ -57,7 +57,7 @@ def _pole(frame_height: int) -> tuple[np.ndarray, np.ndarray]:
 def _bush(frame_height: int) -> tuple[np.ndarray, np.ndarray]:
     """Colour [h, w, 3] and alpha [h, w, 1]."""
     width, height, oversampling = round(0.36 * frame_height), round(0.22 * frame_height), 4
-    rng = np.random.default_rng(17)  # all bushes look the same
+    rng = np.random.default_rng(17)  # all bushes are the same
     full_size = np.array([width, height]) * oversampling
     mask = np.zeros((full_size[1], full_size[0]), np.float32)
     leaves = np.zeros((full_size[1], full_size[0], 3), np.float32)

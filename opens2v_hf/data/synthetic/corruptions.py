@@ -97,7 +97,7 @@ def corrupt(
     if kind not in CORRUPTIONS:
         raise ArgumentError(f"the corruptions are {', '.join(CORRUPTIONS)} (got {kind=})")
     if not 0.0 < strength <= 1.0:
-        raise ArgumentError(f"a corruption's strength lies in (0, 1] (got {strength=})")
+        raise ArgumentError(f"a corruption's strength must be in (0, 1] (got {strength=})")
     rng = np.random.default_rng(seed)
     broken = frames.copy()
     for index in sorted(affected):

@@ -8,8 +8,8 @@
     cross-frames-pairs/final_output/<cluster id>.json  [pair, ..]
     gpt-frames-pairs/<sample id>/main_image.png  <i>_<tag>.png
 
-Masks and boxes are exact; quality scores and similarities are drawn at random in the ranges of the released ones,
-because no model looked at these clips.
+Masks and boxes are exact; quality scores and similarities are random numbers in the ranges of the released ones,
+because no model has scored these clips.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from opens2v_hf.data.synthetic.scenes import ObjectSprite, Scene, caption, phras
 from opens2v_hf.masks.rle import encode
 from opens2v_hf.video.writer import write_video
 
-ALWAYS_ASKED = ("person", "human head")
-"""Tags that the released pipeline looks for in every clip."""
+PREDEFINED_TAGS = ("person", "human head")
+"""Tags that the released pipeline detects in every clip."""
 
 SMALLEST_VIEW = 0.08
 """A subject has a synthesised view if its box takes at least this part of the frame (released pipeline)."""
@@ -65,7 +65,7 @@ class Annotation:
 
 
 def annotate(clip: DatasetClip) -> list[Annotation]:
-    """What there is to find in a clip's annotated frame, in the order of the mask ids 1..n.
+    """The annotations of a clip's annotated frame, in the order of the mask ids 1..n.
 
     As in the released records, a person is found up to three times: by the caption's words, as "person" and as "human
     head".
@@ -108,7 +108,7 @@ def write_dataset(
         folder: where to; made if it is missing, files of the same names are replaced.
         clusters: as the arguments below, see `opens2v_hf.data.synthetic.dataset_plan.plan_dataset`.
         clips_per_cluster: video files of a cluster.
-        singles: files besides the clusters'.
+        singles: files that belong to no cluster.
         parts: names of the parts.
         seed: of the sample.
         on_file: called with each file that is written.
@@ -169,7 +169,7 @@ def _record(clip: DatasetClip, annotations: list[Annotation]) -> dict[str, Any]:
             "background": [background_tag(clip.scene)],
             "subject": [phrase(sprite) for sprite in sprites if not isinstance(sprite, ObjectSprite)],
             "object": things,
-            "pre_define": list(ALWAYS_ASKED),
+            "pre_define": list(PREDEFINED_TAGS),
         },
         "annotation": {
             "ann_frame_data": {

@@ -119,7 +119,7 @@ def plan_dataset(
     Args:
         clusters: groups of files that show the same subjects.
         clips_per_cluster: video files of a cluster, at least 2, spread over the parts; the first holds two clips.
-        singles: files besides, whose subjects appear nowhere else.
+        singles: further files, whose subjects appear nowhere else.
         parts: names of the parts.
         seed: of the sample, 0 to 99.
 

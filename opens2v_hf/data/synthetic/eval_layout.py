@@ -4,7 +4,7 @@
     Images/singleobject/star/1.jpg  Images/singlehuman/man/1.png  Images/singlehuman/crop_man/1.png  ...
 
 Layout, key names, the spellings of `synthesis_flag` and the folders (which do not follow the id prefixes) are those of
-the released files. Every id gives one scene, `eval_scene`, whatever else is written to the same folder.
+the released files. Every id has one scene, `eval_scene`, which does not depend on the other ids of the folder.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def eval_scene(sample_id: str, seed: int = 0, *, num_frames: int = 16) -> Scene:
     scene_seed = seed * SEEDS_PER_SAMPLE + PREFIXES.index(prefix) * 1000 + number
     num_subjects, environment = None, prefix in ("faceobj", "humanobj")
     if prefix.startswith("multi"):
-        # As released, only people are asked for together with a scene; every third time here.
+        # As released, only samples of people have a scene as a reference; every third one here.
         environment = prefix != "multiobject" and number % 3 == 0
         num_subjects = 3 if number % 3 == 2 else 2
     scene = draw_scene(scene_seed, prefix, num_subjects=num_subjects, environment=environment, num_frames=num_frames)
@@ -247,7 +247,7 @@ def _environment(scene: Scene, background: Background) -> _Reference:
 
 
 def _face_path(path: str) -> str:
-    """The path of the cropped face that stands for a whole person in Human-Domain.
+    """The path of the cropped face that replaces a whole person in Human-Domain.
 
     >>> _face_path("Images/singlehuman/woman/3.png")
     'Images/singlehuman/crop_woman/3.png'

@@ -1,4 +1,4 @@
-"""What objects and people look like: one picture with transparency for a sprite at a size."""
+"""Drawing objects and people: one picture with transparency for a sprite at a size."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _Pen:
         return self.area(np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1))
 
     def fill(self, area: np.ndarray, colour: words.Rgb | np.ndarray, outlined: bool = False) -> None:
-        """Paint an area, with a dark rim inside its border if asked."""
+        """Paint an area, with a dark rim inside its border if `outlined`."""
         x, y, width, height = cv2.boundingRect(area.view(np.uint8))
         window = np.s_[y : y + height, x : x + width]  # most areas are much smaller than the canvas
         part, pixels = area[window], self.colour[window]

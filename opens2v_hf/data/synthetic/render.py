@@ -1,7 +1,7 @@
 """Drawing synthetic scenes: frames with exact masks and boxes, painted-out backgrounds, reference pictures.
 
-Sprites and backgrounds are drawn once at a size and kept; a frame only puts them together. A sprite is drawn at four
-times its size and shrunk, then shifted by the fraction of a pixel its track asks for; its mask is where it covers at
+Sprites and backgrounds are drawn once at a size and cached; a frame only composes them. A sprite is drawn at four
+times its size and shrunk, then shifted by the fraction of a pixel of its track; its mask is where it covers at
 least half of a pixel.
 """
 

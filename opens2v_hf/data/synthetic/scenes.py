@@ -128,7 +128,7 @@ class Actor:
     """A subject of a scene: who, on which way.
 
     Attributes:
-        sprite: what it looks like.
+        sprite: its appearance.
         track: how it moves.
         hidden: indices of the frames in which it is not drawn.
         turn: degrees by which it leans, counter-clockwise: another pose; no scene that is drawn from a seed has one.
@@ -155,7 +155,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Occluder:
-    """A thing in the foreground that stands still and hides what passes behind it.
+    """A thing in the foreground that does not move and hides what passes behind it.
 
     Attributes:
         name: one of `vocabulary.OCCLUDERS`.
@@ -175,7 +175,7 @@ class Scene:
         category: one of the eight id prefixes, `opens2v_hf.data.benchmark.sample.PREFIXES`.
         actors: one to three subjects, drawn in this order, later ones in front.
         background: what is behind them.
-        occluder: what stands in front of them, if anything.
+        occluder: the thing in front of them; None without one.
         environment: whether the background is a reference of the sample, in addition to the subjects.
         width: of a frame in pixels.
         height: of a frame in pixels.
@@ -238,15 +238,15 @@ def phrase(subject: Sprite | Background) -> str:
 def caption(scene: Scene) -> str:
     """Full sentences that name each subject with its looks and motion, the background and the thing in front.
 
-    Actors that are hidden in some frames are named all the same: the caption is what was asked for.
+    Actors that are hidden in some frames are named all the same: the caption describes the requested video.
     """
     deeds = [
         f"a {actor.sprite.size} {phrase(actor.sprite)} {_motion(actor.sprite, actor.track.direction)}"
         for actor in scene.actors
     ]
-    told = deeds[0] if len(deeds) == 1 else ", ".join(deeds[:-1]) + f" and {deeds[-1]}"
-    place = f"{words.BACKGROUNDS[scene.background.name][0]} {scene.background.name}"
-    sentence = f"{place}, {told}." if scene.seed % 2 else f"{told} {place}."
+    joined = deeds[0] if len(deeds) == 1 else ", ".join(deeds[:-1]) + f" and {deeds[-1]}"
+    surroundings = f"{words.BACKGROUNDS[scene.background.name][0]} {scene.background.name}"
+    sentence = f"{surroundings}, {joined}." if scene.seed % 2 else f"{joined} {surroundings}."
     text = sentence[0].upper() + sentence[1:]
     return f"{text} A {scene.occluder.name} stands in the foreground." if scene.occluder else text
 

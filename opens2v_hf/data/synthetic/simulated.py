@@ -1,7 +1,7 @@
 """Simulated video generators, each with one known fault.
 
-A model gets the scene that a prompt and its references describe and answers with frames. What a metric says about
-these models can be checked: the perfect one must win, and each fault must cost where the metric claims to see it.
+A model gets the scene that a prompt and its references describe and returns frames. The right order of these models is
+known for each metric: the perfect one must win, and each fault must lower the metrics that measure it.
 
     >>> SAMPLE_MODELS
     ('perfect', 'flicker', 'wrong_subject', 'missing_subject', 'text_ignored', 'corrupted_frames', 'frozen')
@@ -62,7 +62,7 @@ TAIL_START = 0.7
 
 
 def perfect(scene: Scene) -> Frames:
-    """What was asked for."""
+    """The scene, without a fault."""
     for index in range(scene.num_frames):
         yield render_frame(scene, index).image
 
@@ -77,7 +77,7 @@ def flickering_frames(num_frames: int) -> frozenset[int]:
 
 
 def flicker(scene: Scene) -> Frames:
-    """All subjects vanish and come back, several times; everything else is as asked for."""
+    """All subjects vanish and come back, several times; everything else is right."""
     for index in range(len(scene.actors)):
         scene = with_hidden(scene, index, flickering_frames(scene.num_frames))
     return perfect(scene)
@@ -86,17 +86,17 @@ def flicker(scene: Scene) -> Frames:
 def wrong_subject(scene: Scene) -> Frames:
     """Every subject is another one of its kind: like none of the references, and like none in the prompt."""
     rng = _generator(scene, "wrong_subject")
-    asked_for = scene.sprites
-    for index, sprite in enumerate(asked_for):
+    right = scene.sprites
+    for index, sprite in enumerate(right):
         stranger = other_sprite(sprite, rng)
-        while any(_alike(stranger, other) for other in asked_for):
+        while any(_alike(stranger, other) for other in right):
             stranger = other_sprite(sprite, rng)
         scene = with_sprite(scene, index, stranger)
     return perfect(scene)
 
 
 def missing_subject(scene: Scene) -> Frames:
-    """Nobody appears: background and foreground alone."""
+    """No subject appears: background and foreground alone."""
     for index in range(len(scene.actors)):
         scene = with_hidden(scene, index)
     return perfect(scene)
@@ -114,7 +114,7 @@ def text_ignored(scene: Scene) -> Frames:
 
 
 def corrupted_frames(scene: Scene) -> Frames:
-    """What was asked for, under noise and with blocks torn out of every frame: nothing stays natural."""
+    """The scene under noise, with blocks torn out of every frame: nothing stays natural."""
     rng = _generator(scene, "corrupted_frames")
     for image in perfect(scene):
         yield _corrupt(image, rng)
@@ -143,7 +143,7 @@ def swapped_subjects(scene: Scene) -> Frames:
 
 
 def merged_subjects(scene: Scene) -> Frames:
-    """One subject with the form of the first and the looks of the second stands for all; no fault with one subject."""
+    """One subject, with the form of the first and the looks of the second, replaces all; no fault with one subject."""
     if len(scene.actors) > 1:
         scene = with_sprite(scene, 0, _with_looks_of(scene.sprites[0], scene.sprites[1]))
         for index in range(1, len(scene.actors)):
@@ -159,7 +159,7 @@ def drifting_subject(scene: Scene) -> Frames:
 
 
 def identity_alone(scene: Scene) -> Frames:
-    """The subjects are right, and all else is wrong: they stand still, and the place jumps from one to another."""
+    """The subjects are right, and all else is wrong: they do not move, and the background changes abruptly."""
     rng = _generator(scene, "identity_alone")
     here = replace(scene, actors=tuple(replace(actor, track=_at_rest(actor.track)) for actor in scene.actors))
     for index in range(scene.num_frames):
@@ -173,7 +173,7 @@ def identity_alone(scene: Scene) -> Frames:
 
 
 def broken_tail(scene: Scene) -> Frames:
-    """What was asked for, and from `TAIL_START` on nothing but noise and torn blocks."""
+    """The scene, and from `TAIL_START` on nothing but noise and torn blocks."""
     rng = _generator(scene, "broken_tail")
     for index, image in enumerate(perfect(scene)):
         yield image if index < TAIL_START * scene.num_frames else _corrupt(image, rng)
@@ -188,7 +188,7 @@ SIMULATED_MODELS: Mapping[str, SimulatedModel] = MappingProxyType(
         )
     }
 )  # fmt: skip
-"""Name of a simulated model -> what it makes of a scene; deterministic, the perfect one first."""
+"""Name of a simulated model -> its function from a scene to frames; deterministic, the perfect one first."""
 
 SAMPLE_MODELS = tuple(SIMULATED_MODELS)[:7]
 """Those whose videos the sample holds; the others are for `opens2v faults`."""
@@ -215,7 +215,7 @@ def simulate(model: str, scene: Scene) -> Frames:
 
     Args:
         model: one of `SIMULATED_MODELS`.
-        scene: what is asked for.
+        scene: of the prompt and its references.
 
     Returns:
         `scene.num_frames` frames, uint8 [H, W, 3] RGB.
@@ -233,12 +233,12 @@ def _check(model: str) -> None:
 
 
 def _generator(scene: Scene, model: str) -> np.random.Generator:
-    """Random numbers of a model and a scene, the same whatever else is drawn."""
+    """Random numbers of a model and a scene, independent of all others."""
     return np.random.default_rng([scene.seed, *model.encode("ascii")])
 
 
 def _alike(a: Sprite, b: Sprite) -> bool:
-    """Whether two sprites share a feature by which their kind is told apart."""
+    """Whether two sprites share a feature that distinguishes sprites of their kind."""
     if isinstance(a, ObjectSprite) and isinstance(b, ObjectSprite):
         return a.shape == b.shape or a.colour == b.colour
     if isinstance(a, PersonSprite) and isinstance(b, PersonSprite):

@@ -1,6 +1,6 @@
-"""The words of the synthetic world, and what they look like where a colour says it all.
+"""The words of the synthetic scenes, with the colours of those that name one.
 
-Every caption is made of these words only, so that a small tokenizer can know them all.
+Captions have these words only, so that a small tokenizer covers them all.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ HAIR: dict[str, Rgb] = {
 """Hair colours, sRGB 0..255."""
 
 SKIN: dict[str, Rgb] = {"light": (250, 215, 185), "tan": (215, 160, 115), "dark": (140, 90, 60)}
-"""Skin colours, sRGB 0..255; part of a person's looks, never named in a caption."""
+"""Skin colours, sRGB 0..255; never named in a caption."""
 
 BACKGROUNDS: dict[str, tuple[str, str]] = {
     "a brick wall": ("in front of", "Wall"),
@@ -58,7 +58,7 @@ BACKGROUNDS: dict[str, tuple[str, str]] = {
 """Name of a background -> (preposition in a caption, label as an environment reference)."""
 
 OCCLUDERS = ("pole", "bush")
-"""Things that may stand in the foreground."""
+"""Things in the foreground."""
 
 DIRECTIONS = ("left", "right", "up", "down", "still")
 """Ways to move."""

@@ -1,4 +1,4 @@
-"""OpenS2V-5M as a trainer of subject-to-video models is fed: clips, captions, subject pictures, backgrounds.
+"""OpenS2V-5M for training subject-to-video models: clips, captions, subject pictures, backgrounds.
 
     import opens2v_hf
     from datasets import load_dataset
@@ -12,7 +12,7 @@
         stride=2,
         size=(480, 832),
         subjects=SubjectRule("white", max_count=3, size=(480, 832)),
-        pairs=True,  # pictures of the same subjects from other clips of their clusters, in whatever part those lie
+        pairs=True,  # pictures of the same subjects from other clips of their clusters, also of other parts
         shuffle=64,
         seed=0,
         rank=rank,
@@ -25,11 +25,11 @@
         for batch in loader:
             train(batch.clips, batch.captions, batch.subjects)  # uint8 [B, T, C, H, W], texts, lists of pictures
             view.consumed(batch)
-            save(view.state_dict())  # a view that loads it goes on with the very next sample
+            save(view.state_dict())  # a view that loads it resumes at the very next sample
         print(view.counts)
 
-What a sample looks like depends on the seed, the epoch and the sample's id alone: neither on how many workers and
-nodes there are, nor on where a run was interrupted. Each epoch gives every sample once, over all nodes and workers.
+A sample depends on the seed, the epoch and the sample's id alone: neither on the number of workers and nodes, nor on
+where a run was interrupted. Each epoch gives every sample once, over all nodes and workers.
 
 The modules, in the order in which a row passes through them: `row_stream` (shares, shuffles, resumes), `clip_frames`
 (which frames), `fit_frames` (crop and resize), `choose_subjects`, `pair_index` and `row_store` (the other clip of a

@@ -32,12 +32,12 @@ class SubjectRule:
         size: (height, width) of each picture, the subject in the middle as large as fits; None to leave it as it is.
             On a transparent ground colours at resized edges are premultiplied.
         labels: tags that count; None for all.
-        background_tags: whether things that are found under a tag of the background ("wooden floor") are subjects.
+        background_tags: whether things that were detected by a tag of the background ("wooden floor") are subjects.
         min_aesthetic: LAION score, inclusive; a subject without a score fails.
         min_text_similarity: GME similarity of label and picture, inclusive, likewise.
         min_mask_score: of the segmentation model, 0..1, inclusive, likewise.
         min_area: of the mask as a part of the frame, 0..1, inclusive. Above 0 it leaves out empty masks; with 0 an
-            empty mask is something that is wrong with the sample.
+            empty mask is a fault of the sample.
         max_iou: of two subjects that overlap more (of their masks, or boxes where boxes are shown), as a person found
             under three tags, the one later in the order is left out.
 

@@ -61,8 +61,8 @@ class FrameRule:
         """
         if end - start < self.span:
             raise TooShort(
-                f"the clip has {end - start} frames, and {self.num_frames} frames at stride {self.stride} need "
-                f'{self.span}; ask for fewer, or skip such clips with on_error="skip"',
+                f"the clip must have at least {self.span} frames for num_frames={self.num_frames} and "
+                f'stride={self.stride} (got {end - start}); lower them, or skip such clips with on_error="skip"',
             )
         latest = end - self.span
         first = start if self.start == "first" else int(rng.integers(start, latest + 1))

@@ -28,7 +28,7 @@ def cut_subject(frame: np.ndarray, subject: Mapping[str, Any], rule: SubjectRule
         uint8 [h, w, C], C = 4 for "transparent", else 3.
 
     Raises:
-        BadSample: the mask is missing, empty, malformed or of another frame, or the box lies outside.
+        BadSample: the mask is missing, empty, malformed or of another frame, or the box is outside the frame.
     """
     if rule.form == "box":
         try:

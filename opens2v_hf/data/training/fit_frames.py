@@ -1,4 +1,4 @@
-"""From frames of any size to frames of the size that a trainer asks for."""
+"""Resizing frames to the size of a training clip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Resize:
     Attributes:
         height: in pixels.
         width: in pixels.
-        fit: "crop" keeps the aspect ratio and leaves out what juts out, the same on both sides; "stretch" keeps all.
+        fit: "crop" keeps the aspect ratio and cuts off both sides alike; "stretch" keeps all.
 
     Raises:
         ArgumentError: a side is below 1 or `fit` unknown.
@@ -38,7 +38,7 @@ class Resize:
             raise ArgumentError(f"fit is one of {', '.join(get_args(Fit))} (got {self.fit=})")
 
     def region(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """The part of a picture that is kept, (x0, y0, x1, y1) in its pixels.
+        """The part of a picture that remains, (x0, y0, x1, y1) in its pixels.
 
         >>> Resize(100, 100).region(100, 160)
         (30, 0, 130, 100)
@@ -53,14 +53,14 @@ class Resize:
         return left, top, left + kept_width, top + kept_height
 
     def apply(self, picture: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """The picture in the size asked for.
+        """The picture in the size of this rule.
 
         Args:
             picture: uint8 [H, W, 3].
-            out: where it goes, uint8 [height, width, 3]; by default somewhere new.
+            out: for the result, uint8 [height, width, 3]; by default new memory.
 
         Returns:
-            uint8 [height, width, 3], `out` if that is given; else a view of the picture where nothing is to be done.
+            uint8 [height, width, 3]: `out` if it is given; else a view of the picture if it has that size already.
         """
         left, top, right, bottom = self.region(*picture.shape[:2])
         return resize(picture[top:bottom, left:right], self.height, self.width, out)
@@ -77,7 +77,7 @@ def resize(picture: np.ndarray, height: int, width: int, out: np.ndarray | None 
         picture: uint8 [H, W, channels].
         height: in pixels.
         width: in pixels.
-        out: where it goes; by default somewhere new.
+        out: for the result; by default new memory.
 
     Returns:
         uint8 [height, width, channels]; the picture itself where it has that size and `out` is not given.

@@ -18,11 +18,11 @@ from opens2v_hf.data.training.pair_index import PairIndex
 from opens2v_hf.data.training.problems import BadBackground, BadPartner, BadSample, NoSubject
 from opens2v_hf.data.training.randomness import generator
 from opens2v_hf.data.training.read_clip import annotated_frame, read_frames
-from opens2v_hf.data.training.sample import Place, SubjectPicture, TrainingSample, channels_first
+from opens2v_hf.data.training.sample import ConsumerPosition, SubjectPicture, TrainingSample, channels_first
 from opens2v_hf.errors import ArgumentError, ImageError, SourceError
 
 COLUMNS = ("id", "part", "caption", "clip", "crop", "frame_height", "frame_width", "tags", "subjects", "video")
-"""What is needed of a row, besides "background" where it is wanted."""
+"""The columns of a row that a sample needs; "background" too where the view has backgrounds."""
 
 Row = dict[str, Any]
 Depicted = Callable[[Row], tuple[Row, np.ndarray, int]]
@@ -30,15 +30,15 @@ Depicted = Callable[[Row], tuple[Row, np.ndarray, int]]
 
 @dataclass(frozen=True)
 class SampleMaker:
-    """Makes samples; what it draws depends on the seed, the epoch and the sample's part and id alone.
+    """Makes samples; random choices depend on the seed, the epoch and the sample's part and id alone.
 
     Attributes:
         frames: which of the clip.
         resize: to the size of the clip and background.
         subjects: which are shown, and how.
         pairs: where pictures come from other clips, else None.
-        background: whether it is wanted.
-        seed: of what is drawn.
+        background: whether samples have one.
+        seed: of the random choices.
     """
 
     frames: FrameRule
@@ -48,12 +48,12 @@ class SampleMaker:
     background: bool
     seed: int
 
-    def make(self, row: Row, place: Place, drop: Callable[[BadSample], None]) -> TrainingSample | None:
+    def make(self, row: Row, position: ConsumerPosition, drop: Callable[[BadSample], None]) -> TrainingSample | None:
         """The sample of a row.
 
         Args:
             row: of the config "regular".
-            place: behind the row.
+            position: after the row.
             drop: called for each subject that cannot be shown; raises the error where that makes the sample bad.
 
         Returns:
@@ -65,7 +65,7 @@ class SampleMaker:
         """
         if not isinstance(row["video"], LazyVideo):
             raise ArgumentError("the dataset's rows are formatted or not decoded: give it as load_dataset gives it")
-        rng = generator(self.seed, place.epoch, row["part"], row["id"])
+        rng = generator(self.seed, position.epoch, row["part"], row["id"])
         indices = self.frames.indices(row["clip"]["start"], row["clip"]["end"], rng)
         candidates = self.subjects.candidates(row, rng)
         others: _OtherClips | None = None
@@ -88,11 +88,11 @@ class SampleMaker:
             caption=row["caption"],
             subjects=subjects,
             background=self._read_background(row),
-            place=place,
+            position=position,
         )
 
     def _read(self, row: Row, indices: tuple[int, ...], *, with_annotated: bool) -> tuple[torch.Tensor, np.ndarray]:
-        """The clip, and the frame that masks belong to (empty where it is not wanted), in one pass over the video."""
+        """The clip, and the frame that masks belong to (or an empty one), in one pass over the video."""
         clip = np.empty((len(indices), self.resize.height, self.resize.width, 3), np.uint8)
         slots = {index: slot for slot, index in enumerate(indices)}
         annotated = {annotated_frame(row)} if with_annotated else set()
@@ -141,7 +141,9 @@ class SampleMaker:
                 )
             )
         if len(pictures) < self.subjects.min_count:
-            raise NoSubject(f"{len(pictures)} of its subjects can be shown, and min_count is {self.subjects.min_count}")
+            raise NoSubject(
+                f"at least min_count={self.subjects.min_count} of its subjects must be usable (got {len(pictures)})"
+            )
         return tuple(pictures)
 
     def _read_background(self, row: Row) -> torch.Tensor | None:

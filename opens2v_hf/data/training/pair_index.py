@@ -1,4 +1,4 @@
-"""Cross-video pairs by sample and subject, and the clips that they name, in whatever part those lie.
+"""Cross-video pairs by sample and subject, and the clips that they name, in any part.
 
 A pair names two samples by part and id and a subject in each. Here a pair is drawn as a whole: sample, part and
 subject of the other side come from the same record. (The released loader, v1.1, draws the other sample's id and the
@@ -24,7 +24,7 @@ from opens2v_hf.data.training.row_store import RowStore, key_of, load_array, wri
 from opens2v_hf.data.training.row_stream import builders_of
 from opens2v_hf.errors import ArgumentError, SourceError
 
-_FORMAT = 1
+_FORMAT = 2
 _PAIR = np.dtype(
     [
         ("subject", "<i4"),
@@ -94,8 +94,8 @@ class PairIndex:
                 subset=builder.config.subset,
             )
         raise ArgumentError(
-            "pairs=True needs a stream of load_dataset('opens2v-5m', streaming=True), which says where its rows lie; "
-            "for other datasets give pairs=PairIndex.build(<the folder or URL of the whole dataset>)"
+            "pairs=True needs a stream of load_dataset('opens2v-5m', streaming=True); for other datasets give "
+            "pairs=PairIndex.build(<the folder or URL of the whole dataset>)"
         )
 
     @classmethod
@@ -117,7 +117,7 @@ class PairIndex:
         Args:
             data_dir: the folder or URL of the dataset, shards or released layout.
             rule: which pairs count.
-            folder: where the index lies or goes; by default in the cache of `datasets`, named after the files.
+            folder: of the index; by default in the cache of `datasets`, named after the files.
             token: for the Hub.
             index_dir: of the split tars, for the released layout.
             subset: of the released records.
@@ -167,8 +167,8 @@ class PairIndex:
             raise BadPartner(f"the other clip of its pair cannot be read: {error}") from error
         if row is None:
             raise BadPartner(
-                "the other clip of its pair is not in the dataset; convert or load all parts that its cluster lies in, "
-                'or skip such samples with on_error="skip"',
+                "the other clip of its pair is not in the dataset; convert or load all parts of its cluster, or skip "
+                'such samples with on_error="skip"',
             )
         return row
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a sample, and the count of it over all workers of a process."""
+"""The reasons why a sample is left out, and their counts over all workers of a process."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Reason(StrEnum):
 
 
 class BadSample(SampleError):  # noqa: N818 - read as what it is where it is raised
-    """A sample of which no training sample can be made; the message says what is wrong and what to do.
+    """A row that cannot become a training sample; the message says what is wrong and what to do.
 
     Attributes:
-        reason: what is wrong, as it is counted.
+        reason: under which it is counted.
     """
 
     reason: ClassVar[Reason]
@@ -56,7 +56,7 @@ class BadMask(BadSample):
 
 
 class BadBox(BadSample):
-    """A box lies outside the frame."""
+    """A box is outside the frame."""
 
     reason = Reason.BOX
 
@@ -80,20 +80,20 @@ class NoSubject(BadSample):
 
 
 class BadRow(BadSample):
-    """The row is not as the dataset's rows are."""
+    """The row has missing values, or values of other types."""
 
     reason = Reason.ROW
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What came of the rows that were read.
+    """How many rows became samples, and why others did not.
 
     Attributes:
-        samples: that were given.
+        samples: that were yielded.
         skipped: samples that were left out, by reason.
         without_pair: samples that no cross-video pair names, which are no part of a view of pairs.
-        dropped_subjects: subjects that were left out of samples because they could not be drawn, by reason.
+        dropped_subjects: subjects that were left out of samples because they could not be cut out, by reason.
     """
 
     samples: int
@@ -115,7 +115,7 @@ class Tally:
         self._cells = torch.zeros((_WRITERS, _DROPPED + len(_REASONS)), dtype=torch.int64).share_memory_()
 
     def sample(self) -> None:
-        """Counts a sample that is given."""
+        """Counts a sample that is yielded."""
         self._own()[_SAMPLES] += 1
 
     def no_pair(self) -> None:

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for, and on nothing that was drawn before."""
+"""Random numbers that depend on their purpose alone, not on any that were drawn before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def generator(seed: int, epoch: int, *purpose: str | int) -> np.random.Generator
     Args:
         seed: of the training view.
         epoch: number of the epoch.
-        purpose: names what is drawn; the same names give the same numbers on any machine.
+        purpose: names; the same names give the same numbers on any machine.
     """
     # Each name is preceded by its length, so that no two lists of names give the same bytes.
     named = b"".join(b"%d:%s" % (len(encoded), encoded) for encoded in (str(name).encode() for name in purpose))

@@ -1,4 +1,4 @@
-"""Reading a row's frames: those that are needed, each decoded once, cut to the row's `crop`."""
+"""Reading the needed frames of a row, each decoded once and cut to the row's `crop`."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ def annotated_frame(row: Mapping[str, Any]) -> int:
 
 
 def read_frames(row: Mapping[str, Any], indices: Collection[int], take: Callable[[int, np.ndarray], None]) -> None:
-    """Decodes frames of a row's video and hands each on, one at a time in memory.
+    """Decodes frames of a row's video, one at a time in memory.
 
     Args:
         row: of the config "regular".
         indices: of the file's frames.
-        take: called with the index and the frame within `crop`, uint8 [frame_height, frame_width, 3], RGB; a view that
-            may be kept.
+        take: called with the index and the frame within `crop`, uint8 [frame_height, frame_width, 3], RGB; no later
+            call changes its memory.
 
     Raises:
         BadSample: the file is missing or broken, or has no such frames or no such part of a frame.
     """
     crop = row["crop"]
-    wanted = sorted(set(indices))
+    ascending = sorted(set(indices))
     try:
         with row["video"].open() as video:
-            if wanted and wanted[-1] >= video.num_frames:
-                raise BadVideo(f"its video has {video.num_frames} frames, and the clip goes on to {wanted[-1]}")
+            if ascending and ascending[-1] >= video.num_frames:
+                raise BadVideo(
+                    f"its clip must be within its video of {video.num_frames} frames (got frame {ascending[-1]})"
+                )
             if crop["x1"] > video.width or crop["y1"] > video.height:
-                raise BadVideo(f"its crop {dict(crop)} leaves the video of {video.width} x {video.height} pixels")
-            for index, frame in zip(wanted, video.iter_frames(wanted), strict=True):
+                raise BadVideo(
+                    f"its crop must be within its video of {video.width} x {video.height} pixels (got {dict(crop)})"
+                )
+            for index, frame in zip(ascending, video.iter_frames(ascending), strict=True):
                 take(index, frame[crop["y0"] : crop["y1"], crop["x0"] : crop["x1"]])
     except (VideoError, SourceError) as error:
         raise BadVideo(f"its video cannot be read: {error}") from error

@@ -1,7 +1,7 @@
-"""Any row by its part and id: how the other clip of a pair is found, wherever it lies.
+"""Any row by its part and id, for the other clip of a pair.
 
-An index says where each row lies: in which shard and row group, or at which byte of a released JSON object. It is
-built in one pass that reads ids only, kept as sorted arrays in a folder, and mapped into memory, so that all workers
+An index holds the location of each row: its shard and row group, or its byte offset in a released JSON object. It is
+built in one pass that reads ids only, stored as sorted arrays in a folder, and mapped into memory, so that all workers
 share it.
 """
 
@@ -31,11 +31,11 @@ from opens2v_hf.errors import SourceError
 COLUMNS = (
     "id", "part", "clip", "crop", "frame_height", "frame_width", "tags", "subjects", "video",
 )  # fmt: skip
-"""What the other clip of a pair is asked for."""
+"""The columns of the other clip of a pair that are read."""
 
 _HUB_PREFIX = "hf://datasets/"
 
-_LOCATION = np.dtype([("file", "<i4"), ("group", "<i4"), ("place", "<i8")])
+_LOCATION = np.dtype([("file", "<i4"), ("group", "<i4"), ("row", "<i8")])
 
 
 def key_of(part: str, sample_id: str) -> int:
@@ -44,7 +44,7 @@ def key_of(part: str, sample_id: str) -> int:
 
 
 def write_locations(builder: OpenS2V5M, folder: Path) -> None:
-    """Looks for all rows and writes down where they lie.
+    """Finds all rows and writes their locations.
 
     Args:
         builder: of the config "regular", unfiltered.
@@ -105,24 +105,24 @@ class RowStore:
         if found == len(keys) or int(keys[found]) != key:
             return None
         location = locations[found]
-        row = self._read(int(location["file"]), int(location["group"]), int(location["place"]))
+        row = self._read(int(location["file"]), int(location["group"]), int(location["row"]))
         if row is None or key_of(row["part"], row["id"]) != key:
             raise SourceError(f"the index in {self._folder} is of other files than those there now: remove that folder")
         return _features().decode_example(row, token_per_repo_id=_token_per_repo(self._builder))
 
-    def _read(self, file: int, group: int, place: int) -> dict[str, Any] | None:
+    def _read(self, file: int, group: int, position: int) -> dict[str, Any] | None:
         layout = self._builder.layout
         if layout is None:
             urls = self._builder.shard_urls
             if file >= len(urls):
                 return None
             table = _row_group(urls[file], group, _token(self._builder))
-            if table is None or place >= table.num_rows:
+            if table is None or position >= table.num_rows:
                 return None
-            return table.slice(place, 1).to_pylist()[0]
+            return table.slice(position, 1).to_pylist()[0]
         if file >= len(layout.parts):
             return None
-        rows = regular_rows(layout, layout.parts[file], start=place, stop=place + 1, on_error="skip")
+        rows = regular_rows(layout, layout.parts[file], start=position, stop=position + 1, on_error="skip")
         row = next(rows, None)
         if row is None:
             return None
@@ -146,7 +146,7 @@ def _find_rows(builder: OpenS2V5M) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for group in range(parquet.num_row_groups):
                 ids = parquet.read_row_group(group, columns=["part", "id"])
                 pairs = zip(ids["part"].to_pylist(), ids["id"].to_pylist(), strict=True)
-                found += [(key_of(*pair), (number, group, place)) for place, pair in enumerate(pairs)]
+                found += [(key_of(*pair), (number, group, position)) for position, pair in enumerate(pairs)]
         yield _as_arrays(found)
 
 
@@ -161,7 +161,7 @@ def _as_arrays(found: list[tuple[int, tuple[int, int, int]]]) -> tuple[np.ndarra
 def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
     """One row group, None where the file has fewer.
 
-    The clips of a cluster lie close together, so the last few row groups are kept.
+    The clips of a cluster are close together, so the last few row groups are cached.
     """
     with _open(url, token) as parquet:
         if group >= parquet.num_row_groups:

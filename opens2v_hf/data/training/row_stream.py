@@ -1,8 +1,8 @@
 """The rows of one consumer: its share of the shards, in the order of the epoch, from any position on.
 
-Rows are shuffled in blocks: the order of the shards is drawn for each epoch, and the rows of each block of consecutive
-rows change places. Unlike with a buffer that is refilled row by row, a position in such an order can be returned to
-exactly: at the beginning of the block, and so many rows further.
+Rows are shuffled in blocks: the order of the shards is random in each epoch, and so is the order of the rows within a
+block of consecutive rows. Unlike with a buffer that is refilled row by row, a stream can resume exactly at a position
+in such an order: at the beginning of the block, and so many rows further.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Position:
     taken: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """A dict that JSON can hold."""
         return asdict(self)
 
 
@@ -47,7 +47,7 @@ class RowStream:
     Attributes:
         dataset: whose rows.
         seed: of the order.
-        block: rows that change places with each other; 0 for the dataset's own order, of its shards too.
+        block: rows that are shuffled together; 0 for the dataset's own order, of its shards too.
     """
 
     dataset: datasets.IterableDataset
@@ -62,7 +62,7 @@ class RowStream:
         start: Position,
         on_bad_shard: Callable[[OpenS2VError], object],
     ) -> Iterator[tuple[dict[str, Any], Position]]:
-        """Rows, each with the position behind it.
+        """Rows, each with the position after it.
 
         Over all consumers every row comes exactly once. Where there are fewer shards than consumers, all of them read
         all rows and each decodes its part.
@@ -71,8 +71,8 @@ class RowStream:
             epoch: decides the order.
             consumer: 0..consumers - 1.
             consumers: how many there are.
-            start: where to begin.
-            on_bad_shard: called where a shard cannot be read on, which then goes on with the next one.
+            start: the first position.
+            on_bad_shard: called where the rest of a shard cannot be read; the next shard follows.
         """
         shards = self._share(epoch, consumer, consumers)
         step = consumers if self.dataset.num_shards < consumers else 1
@@ -96,7 +96,7 @@ class RowStream:
         source = self.dataset.shard(self.dataset.num_shards, shard)
         if start.source is not None:
             source.load_state_dict(start.source)
-        # `iter`, unlike `__iter__`, leaves the sharing among workers to us.
+        # `iter`, unlike `__iter__`, does not share rows among the workers of a DataLoader, which `_share` does.
         rows = iter(source.iter(batch_size=1))
         first, taken, before = start.row, start.taken, start.source
         while True:
@@ -114,7 +114,7 @@ class RowStream:
 
 
 def as_stream(dataset: datasets.Dataset | datasets.IterableDataset) -> datasets.IterableDataset:
-    """The dataset as a stream that can be shared and resumed.
+    """The dataset as a stream that can be split and resumed.
 
     Raises:
         ArgumentError: it is no dataset, or its rows are shuffled through a buffer, which cannot be resumed without
@@ -123,7 +123,7 @@ def as_stream(dataset: datasets.Dataset | datasets.IterableDataset) -> datasets.
     if isinstance(dataset, datasets.Dataset):
         return dataset.to_iterable_dataset(num_shards=max(1, min(len(dataset), _SHARDS_OF_MAP_STYLE)))
     if not isinstance(dataset, datasets.IterableDataset):
-        raise ArgumentError(f"a training view reads a dataset as load_dataset gives it, got {type(dataset).__name__}")
+        raise ArgumentError(f"a training view needs a dataset of load_dataset (got {type(dataset).__name__})")
     if any(type(node).__name__ == "BufferShuffledExamplesIterable" for node in nodes(dataset)):
         raise ArgumentError(
             "the dataset is shuffled through a buffer, whose rows are lost when a run is resumed; "
@@ -143,8 +143,8 @@ def builders_of(dataset: datasets.IterableDataset) -> list[OpenS2V5M]:
 
 def nodes(dataset: datasets.IterableDataset) -> Iterator[Any]:
     """The transformations that a streamed dataset consists of, the last first."""
-    # `datasets` has no public way to ask what a stream is made of. It is needed to refuse a buffered shuffle, which
-    # loses rows when a run is resumed, and to find the builder, which knows where the other clip of a pair is.
+    # `datasets` has no public list of the steps of a stream. It is needed to refuse a buffered shuffle, which loses
+    # rows when a run is resumed, and to find the builder, which knows the location of the other clip of a pair.
     waiting = [dataset._ex_iterable]
     while waiting:
         node = waiting.pop()

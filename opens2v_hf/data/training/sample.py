@@ -1,4 +1,4 @@
-"""What a trainer is fed: samples and batches of them."""
+"""Training samples and batches of them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import torch
 
 
 @dataclass(frozen=True)
-class Place:
-    """How far a consumer has come with its share of the rows; it lies behind the sample that carries it.
+class ConsumerPosition:
+    """The position of a consumer in its share of the rows, after the sample that carries it.
 
     Attributes:
         epoch: number of the epoch.
         consumer: whose share; a process that reads alone, or one of the workers of a DataLoader.
         consumers: how many share the rows of this node.
-        position: see `row_stream.Position`, as JSON knows it.
+        rows: a `row_stream.Position` as a dict that JSON can hold.
     """
 
     epoch: int
     consumer: int
     consumers: int
-    position: dict[str, Any]
+    rows: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class SubjectPicture:
     """A picture of a subject.
 
     Attributes:
-        label: the tag under which the subject was found in the sample's own clip.
+        label: the tag by which the subject was detected in the sample's own clip.
         image: uint8 [C, h, w]; C is 4 (RGBA) for transparent pictures, else 3.
         subject_id: of the subject in the sample's own row.
         source: "<part>/<sample id>" of the clip that the picture is cut from.
@@ -51,18 +51,18 @@ class SubjectPicture:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:
-    """A clip and what it is conditioned on.
+    """A clip and its conditions.
 
     Attributes:
         id: of the sample.
-        part: of the dataset in which it lies.
+        part: of the dataset.
         clip: uint8 [T, 3, H, W], RGB; in memory the channels come last, as decoders give them.
         frame_indices: of the clip's frames in the file.
         caption: of the clip.
-        subjects: in the order asked for.
+        subjects: in the order of the rule.
         background: uint8 [3, H, W], the annotated frame with its subjects painted out, cut and resized as the clip is;
-            None where the dataset has none or none was asked for.
-        place: behind this sample.
+            None where the dataset has none or the view leaves it out.
+        position: after this sample.
     """
 
     id: str
@@ -72,15 +72,15 @@ class TrainingSample:
     caption: str
     subjects: tuple[SubjectPicture, ...]
     background: torch.Tensor | None
-    place: Place
+    position: ConsumerPosition
 
 
 class TrainingBatch(Mapping[str, torch.Tensor]):
     """Samples, the clips stacked; subject pictures stay lists, because samples differ in how many they have.
 
     `to` and `pin_memory` do what those of a tensor do. As a mapping it is two tensors whose rows are the samples, the
-    clips and all the rest as bytes, which is what accelerate needs to join, send and split batches. Nothing is turned
-    into bytes before somebody asks for them.
+    clips and all the rest as bytes, which is what accelerate needs to join, send and split batches. The bytes are made
+    on first use.
 
     Attributes:
         clips: uint8 [B, T, 3, H, W], RGB; in memory the channels come last.
@@ -101,7 +101,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """In which the samples lie."""
+        """Of the dataset, one for each sample."""
         return tuple(rest.part for rest in self._unpacked())
 
     @property
@@ -120,9 +120,9 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
         return tuple(rest.background for rest in self._unpacked())
 
     @property
-    def place(self) -> Place:
-        """Behind the last sample."""
-        return self._unpacked()[-1].place
+    def position(self) -> ConsumerPosition:
+        """After the last sample."""
+        return self._unpacked()[-1].position
 
     def to(self, device: torch.device | str | int, non_blocking: bool = False) -> TrainingBatch:
         """The batch with all its tensors on a device."""
@@ -148,8 +148,8 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
 
     def __getitem__(self, name: str) -> torch.Tensor:
         if name == "clips":
-            # Processes send each other memory as it lies, and that of a receiver has its channels first. Before it
-            # receives, a description replaces each tensor.
+            # accelerate sends the memory of a tensor to a receiver that has the channels first. While a batch is
+            # received, a description takes the place of each tensor.
             return self.clips.contiguous() if isinstance(self.clips, torch.Tensor) else self.clips
         if name != "rest":
             raise KeyError(name)
@@ -159,7 +159,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
             for row, content in zip(packed, rows, strict=True):
                 whole = len(content).to_bytes(_LENGTH_BYTES, "little") + content
                 row[: len(whole)] = np.frombuffer(whole, np.uint8)
-            # Kept, because another pass need not give the same number of bytes, which accelerate announces before.
+            # Cached: another pass may give another number of bytes than the one that accelerate has announced.
             self._packed = torch.from_numpy(packed).to(self.clips.device).as_subclass(_PackedRows)
         return self._packed
 
@@ -186,28 +186,29 @@ def _length_of(row: np.ndarray) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Rest:
-    """What a batch knows of a sample besides its clip."""
+    """All of a sample but its clip."""
 
     id: str
     part: str
     caption: str
     subjects: tuple[SubjectPicture, ...]
     background: torch.Tensor | None
-    place: Place
+    position: ConsumerPosition
 
     def to_bytes(self) -> bytes:
         """Its fields, for another process."""
-        plain = {**vars(self), "subjects": [vars(subject) for subject in self.subjects], "place": vars(self.place)}
+        subjects = [vars(subject) for subject in self.subjects]
+        plain = {**vars(self), "subjects": subjects, "position": vars(self.position)}
         stream = io.BytesIO()
         torch.save(plain, stream)
         return stream.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> _Rest:
-        """What `to_bytes` gave. Nothing in the bytes is run: they came over the network of the launch."""
+        """The inverse of `to_bytes`. Nothing in the bytes is executed: they come over the network of the launch."""
         fields = torch.load(io.BytesIO(content), weights_only=True)
         subjects = tuple(SubjectPicture(**subject) for subject in fields.pop("subjects"))
-        return cls(**fields | {"subjects": subjects, "place": Place(**fields["place"])})
+        return cls(**fields | {"subjects": subjects, "position": ConsumerPosition(**fields["position"])})
 
     def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> _Rest:
         return replace(
@@ -234,7 +235,7 @@ def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
     clips = torch.stack([sample.clip.permute(0, 2, 3, 1) for sample in samples]).permute(0, 1, 4, 2, 3)
     batch = TrainingBatch({"clips": clips, "rest": None})
     batch._rest = tuple(
-        _Rest(sample.id, sample.part, sample.caption, sample.subjects, sample.background, sample.place)
+        _Rest(sample.id, sample.part, sample.caption, sample.subjects, sample.background, sample.position)
         for sample in samples
     )
     return batch

@@ -19,7 +19,7 @@ from opens2v_hf.data.training.make_sample import COLUMNS, SampleMaker
 from opens2v_hf.data.training.pair_index import PairIndex
 from opens2v_hf.data.training.problems import BadRow, BadSample, Counts, Reason, Tally
 from opens2v_hf.data.training.row_stream import Position, RowStream, as_stream, builders_of
-from opens2v_hf.data.training.sample import Place, TrainingBatch, TrainingSample
+from opens2v_hf.data.training.sample import ConsumerPosition, TrainingBatch, TrainingSample
 from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 OnBad = Literal["raise", "skip"]
@@ -35,21 +35,21 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         num_frames: of a training clip.
         stride: from one of its frames to the next, in frames of the file.
         size: (height, width) of its frames in pixels.
-        fit: "crop" keeps the aspect ratio and cuts off what juts out, "stretch" keeps all.
+        fit: "crop" keeps the aspect ratio and cuts off the edges, "stretch" keeps all.
         start: "random" for a clip that begins anywhere within the bounds of the row's clip, "first" for its beginning.
         subjects: a `SubjectRule`, or its form: "white", "black", "transparent" or "box"; None for no pictures.
         pairs: whether pictures come from the other clips of cross-video pairs instead of the clip itself; a `PairIndex`
             to say which pairs. Samples that no pair names are left out then, and counted.
         background: whether samples have backgrounds.
-        shuffle: rows of a block that change places, besides the shards, which do so too; 0 to keep the order. As many
-            rows are held in memory, with the bytes of their videos where shards embed them.
-        seed: of everything that is drawn.
+        shuffle: rows of a block, in which the order is random, as the order of the shards is; 0 for the order of the
+            dataset. As many rows are held in memory, with the bytes of their videos where shards embed them.
+        seed: of all random choices.
         rank: of this node.
         world_size: number of nodes; rows are shared as `split_dataset_by_node` does.
-        on_error: "raise" at a bad sample, or "skip" it: it is logged with its reason and counted. A subject that
-            cannot be drawn is left out then, and the sample only if too few are left. Where a shard cannot be read on,
-            its rest is skipped and counted as one.
-        most_skipped: bad samples in a row after which it is an error nevertheless: then it is not the samples.
+        on_error: "raise" at a bad sample, or "skip" it: it is logged with its reason and counted. With "skip" a subject
+            that cannot be cut out is left out, and the sample only if too few are left. The rest of a shard that cannot
+            be read is skipped and counted as one.
+        most_skipped: bad samples in a row that are an error also with "skip": then the source may be at fault.
 
     Raises:
         ArgumentError: an argument does not fit; the dataset lacks a column or is shuffled through a buffer.
@@ -108,7 +108,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._tally = Tally()
         self._loaded: dict[str, Any] | None = None
-        self._places: dict[int, Place] = {}
+        self._positions: dict[int, ConsumerPosition] = {}
         self._consumers = 1
         self._next = 0
         self._skipped_in_a_row = 0
@@ -120,7 +120,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
 
     @property
     def counts(self) -> Counts:
-        """What came of the rows that were read so far, over all epochs and workers of this node.
+        """How many rows became samples, and why others did not, over all epochs and workers of this node.
 
         Workers read ahead of what a DataLoader has given.
         """
@@ -129,40 +129,40 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
     def set_epoch(self, epoch: int) -> None:
         """Begins an epoch: another order, other clips and pictures.
 
-        The epoch of a state that was loaded goes on where it was; any other begins at its first sample.
+        The epoch of a state that was loaded resumes; any other begins at its first sample.
         """
         if epoch < 0:
             raise ArgumentError(f"an epoch is at least 0 (got {epoch=})")
         self._epoch.fill_(epoch)
         if self._loaded is None or self._loaded["epoch"] != epoch:
-            self._go_on_from(None)
+            self._resume_from(None)
 
     def consumed(self, samples: TrainingBatch | TrainingSample) -> None:
-        """Takes note that a batch, or a sample, of a DataLoader with workers was trained on.
+        """Records that a batch, or a sample, of a DataLoader with workers was trained on.
 
-        Workers read ahead, so only who takes the samples knows where to go on. Without workers there is no need.
+        Workers read ahead, so that only the training loop knows where to resume. Without workers there is no need.
         """
-        place = samples.place
-        self._consumers = place.consumers
-        self._places[place.consumer] = place
-        self._next = (place.consumer + 1) % place.consumers
+        position = samples.position
+        self._consumers = position.consumers
+        self._positions[position.consumer] = position
+        self._next = (position.consumer + 1) % position.consumers
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on with the very next sample; JSON can hold it.
+        """The state from which `load_state_dict` resumes at the very next sample; JSON can hold it.
 
-        With the workers of a DataLoader it counts the batches given to `consumed`; the same number of workers must go
-        on. All samples that were not consumed come then; in the same order, too, while no worker has come to its end.
+        With the workers of a DataLoader it counts the batches given to `consumed`, and the same number of workers must
+        resume. All samples that were not consumed come then, in the same order until a worker has reached its end.
         """
         return {
             "settings": dict(self._settings),
             "epoch": self.epoch,
             "consumers": self._consumers,
             "next": self._next,
-            "positions": {str(consumer): place.position for consumer, place in self._places.items()},
+            "positions": {str(consumer): position.rows for consumer, position in self._positions.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where a state was taken: sets the epoch, and the next iteration begins behind its last sample.
+        """Resumes from a state: sets the epoch, and the next iteration begins after its last sample.
 
         Raises:
             ArgumentError: the state is of a view with another seed, shuffle, rank or world size.
@@ -171,7 +171,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
             if state["settings"][name] != value:
                 raise ArgumentError(f"the state is of a view with {name}={state['settings'][name]}, not {value}")
         self._epoch.fill_(state["epoch"])
-        self._go_on_from(state)
+        self._resume_from(state)
 
     def __iter__(self) -> Iterator[TrainingSample]:
         worker = torch.utils.data.get_worker_info()
@@ -186,10 +186,10 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         try:
             for builder in builders:
                 builder.on_malformed = lambda malformed: self._count_skipped(Reason.ROW, str(malformed))
-            for row, position in self._rows.rows(epoch, consumer, consumers, start, self._skip_shard):
-                place = Place(epoch, consumer, consumers, position.to_dict())
+            for row, reached in self._rows.rows(epoch, consumer, consumers, start, self._skip_shard):
+                position = ConsumerPosition(epoch, consumer, consumers, reached.to_dict())
                 try:
-                    sample = self._make(row, place)
+                    sample = self._make(row, position)
                 except BadSample as error:
                     self._skip(error, row)
                     continue
@@ -198,15 +198,15 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
                     continue
                 self._skipped_in_a_row = 0
                 self._tally.sample()
-                self._places[consumer] = place
+                self._positions[consumer] = position
                 yield sample
         finally:
             for builder in builders:
                 builder.on_malformed = None
 
-    def _make(self, row: dict[str, Any], place: Place) -> TrainingSample | None:
+    def _make(self, row: dict[str, Any], position: ConsumerPosition) -> TrainingSample | None:
         try:
-            return self._maker.make(row, place, partial(self._drop, row))
+            return self._maker.make(row, position, partial(self._drop, row))
         except OpenS2VError:
             raise
         except Exception as error:  # shards may hold anything, such as None where the released records have a number
@@ -214,36 +214,36 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
             raise BadRow(f"its row cannot be used ({type(error).__name__}: {error}); see the columns' types") from error
 
     def _begin(self, epoch: int, index: int, consumers: int) -> tuple[int, Position]:
-        """Which consumer the process with an index is, and where that one goes on."""
+        """The consumer that the process with an index is, and the position at which it starts."""
         loaded = self._loaded
         if loaded is None or loaded["epoch"] != epoch:
-            self._go_on_from(None)
+            self._resume_from(None)
             self._consumers = consumers
             return index, Position()
         if loaded["positions"] and loaded["consumers"] != consumers:
             raise ArgumentError(
-                f"the state was taken with {loaded['consumers']} reading processes, and {consumers} cannot go on from "
-                "it; give DataLoader the num_workers that it had then"
+                f"the state is of {loaded['consumers']} reading processes and must be resumed by as many (got "
+                f"{consumers}); give DataLoader the num_workers that it had then"
             )
-        # The DataLoader asks worker 0 first: it goes on for the one whose turn it was.
+        # The DataLoader takes the first batch from worker 0, which resumes for the one whose turn it was.
         consumer = (index + loaded["next"]) % consumers
         position = loaded["positions"].get(str(consumer))
         return consumer, Position() if position is None else Position(**position)
 
-    def _go_on_from(self, state: dict[str, Any] | None) -> None:
+    def _resume_from(self, state: dict[str, Any] | None) -> None:
         self._loaded = state
         self._consumers = 1 if state is None else state["consumers"]
         self._next = 0 if state is None else state["next"]
-        self._places = {
-            int(consumer): Place(self.epoch, int(consumer), self._consumers, position)
-            for consumer, position in ({} if state is None else state["positions"]).items()
+        self._positions = {
+            int(consumer): ConsumerPosition(self.epoch, int(consumer), self._consumers, rows)
+            for consumer, rows in ({} if state is None else state["positions"]).items()
         }
 
     def _drop(self, row: dict[str, Any], error: BadSample) -> None:
         if self._on_error == "raise":
             raise error
         self._tally.drop(error.reason)
-        _logger.warning("%s/%s goes without a subject: %s", row["part"], row["id"], error)
+        _logger.warning("%s/%s: left out a subject: %s", row["part"], row["id"], error)
 
     def _skip(self, error: BadSample, row: dict[str, Any]) -> None:
         message = f"{row['part']}/{row['id']}: {error}"
@@ -263,7 +263,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= self._most_skipped:
             raise SourceError(
-                f"{self._skipped_in_a_row} samples in a row were bad, so it may be the source; the last: {message}"
+                f"{self._skipped_in_a_row} samples in a row were bad; check the source. The last: {message}"
             )
 
 

@@ -227,7 +227,7 @@ def _rows(location: DatasetLocation, config: Config, **chosen: Any) -> Any:
 
 def _is_slow(location: DatasetLocation) -> bool:
     layout = location.builder("regular", columns=["id"]).layout
-    return layout is not None and "://" in layout.place.root
+    return layout is not None and "://" in layout.location.root
 
 
 def _pairs_of(location: DatasetLocation, sample_id: str, part: str | None) -> Iterator[dict[str, Any]]:

@@ -77,12 +77,12 @@ def test_the_cache_follows_the_files(folder):
 
 
 def test_two_folders_named_the_same_way_are_two(tmp_path, monkeypatch):
-    for place in ("a", "b"):
-        folder = write_eval_folder(tmp_path / place / "released")
-        record = {**RECORDS["singleobj_1"], "prompt": place}
+    for name in ("a", "b"):
+        folder = write_eval_folder(tmp_path / name / "released")
+        record = {**RECORDS["singleobj_1"], "prompt": name}
         (folder / "Open-Domain_Eval.json").write_text(json.dumps({"singleobj_1": record}))
-        monkeypatch.chdir(tmp_path / place)
-        assert load(data_dir="released")["prompt"] == [place]
+        monkeypatch.chdir(tmp_path / name)
+        assert load(data_dir="released")["prompt"] == [name]
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -143,7 +143,7 @@ def test_arguments_that_do_not_fit(folder, tmp_path):
         load("closed-domain", data_dir=str(folder))
 
 
-def test_without_a_network_the_default_repo_says_what_to_do():
+def test_without_a_network_the_error_says_how_to_get_the_files():
     with pytest.raises(SampleError, match=r"BestWishYsh/OpenS2V-Eval.*offline mode is on.*data_dir="):
         load()
 

@@ -55,7 +55,7 @@ def test_without_an_id_the_labels_decide(labels, category, metrics):
     assert (found.given_id, found.of_benchmark) == (None, False)
 
 
-def test_an_id_of_another_form_is_kept_and_decides_nothing_about_the_category():
+def test_an_id_of_another_form_does_not_decide_the_category():
     found = given({"id": "my video", "images": [b"picture"], "labels": ["Cup"]})
     assert (found.given_id, found.of_benchmark, found.sample.id) == ("my video", False, "my video")
     assert found.sample.category == "singleobj"
@@ -67,7 +67,7 @@ def test_no_word_of_a_missing_id_is_read_as_a_rule():
     assert "human" not in sample.id
 
 
-def test_a_prompt_alone_will_do():
+def test_a_prompt_alone_is_a_reference():
     assert given("A cup.", metrics=["gmescore"]).sample.prompt == "A cup."
 
 
@@ -82,6 +82,6 @@ def test_a_prompt_alone_will_do():
         ({"id": "singleface_1"}, ["facesim_cur"], "which facesim_cur needs"),
     ],
 )
-def test_what_is_missing_is_said(record, metrics, message):
+def test_missing_prompts_and_pictures_are_errors(record, metrics, message):
     with pytest.raises(ArgumentError, match=message):
         given(record, metrics=metrics)

@@ -26,7 +26,7 @@ def test_published_counts():
     assert applicable_ids("nexusscore", "human-domain") == frozenset()
 
 
-def test_unknown_names_are_told():
+def test_unknown_names_are_errors():
     with pytest.raises(ArgumentError, match="no split 'Open-Domain'"):
         split_ids("Open-Domain")
     with pytest.raises(ArgumentError, match="no column 'total'"):

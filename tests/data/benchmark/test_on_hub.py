@@ -37,9 +37,9 @@ for options in json.loads(sys.argv[1]):
 """
 
 
-def fail(hub, *options, **places):
+def fail(hub, *options, **roots):
     """What the errors say, each in one line, of loading with these options."""
-    return hub.run(FAIL, json.dumps(options), **places).splitlines()
+    return hub.run(FAIL, json.dumps(options), **roots).splitlines()
 
 
 def ids(output):
@@ -90,7 +90,7 @@ def test_a_revision_is_the_repo_as_it_was(loopback_hub, folder, tmp_path):
     assert first_prompt(data_dir="hf://datasets/org/revised", revision="main") == "A blue cup."
 
 
-def test_what_was_loaded_once_loads_offline(loopback_hub, upstream, tmp_path):
+def test_a_cached_split_loads_offline(loopback_hub, upstream, tmp_path):
     online = loopback_hub.run(SHOW, json.dumps({"streaming": True}), home=tmp_path)
     assert loopback_hub.run(SHOW, json.dumps({"streaming": True}), home=tmp_path, offline=True) == online
     assert loopback_hub.run(SHOW, json.dumps({}), home=tmp_path, offline=True) == online
@@ -112,17 +112,17 @@ def test_prompts_only_downloads_no_picture(loopback_hub, upstream, tmp_path):
     assert count() > before
 
 
-def test_problems_with_a_repo_are_told_in_one_sentence(loopback_hub, tmp_path):
+def test_problems_with_a_repo_are_errors_of_one_sentence(loopback_hub, tmp_path):
     broken = write_eval_folder(tmp_path / "released")
     (broken / "Images/humanobj/thing/ball/2.png").unlink()
     loopback_hub.run(UPLOAD, "org/broken", broken, ".")
-    place = "hf://datasets/org/broken"
+    root = "hf://datasets/org/broken"
     expected = [
-        ({"data_dir": place}, "'Images/humanobj/thing/ball/2.png' of sample 'faceobj_2' is missing"),
-        ({"data_dir": place, "streaming": True}, "is missing in hf://datasets/org/broken@"),
-        ({"data_dir": place, "revision": "nope"}, "has no revision 'nope'"),
+        ({"data_dir": root}, "'Images/humanobj/thing/ball/2.png' of sample 'faceobj_2' is missing"),
+        ({"data_dir": root, "streaming": True}, "is missing in hf://datasets/org/broken@"),
+        ({"data_dir": root, "revision": "nope"}, "has no revision 'nope'"),
         ({"data_dir": "hf://datasets/org/nothing"}, "there is no Hub dataset org/nothing"),
-        ({"data_dir": f"{place}/folder"}, "Open-Domain_Eval.json is missing in hf://datasets/org/broken/"),
+        ({"data_dir": f"{root}/folder"}, "Open-Domain_Eval.json is missing in hf://datasets/org/broken/"),
     ]
     messages = fail(loopback_hub, *(options for options, _ in expected), home=tmp_path / "home")
     for message, (_, said) in zip(messages, expected, strict=True):
@@ -130,7 +130,7 @@ def test_problems_with_a_repo_are_told_in_one_sentence(loopback_hub, tmp_path):
         assert said in message
 
 
-def test_a_hub_that_cannot_be_reached_is_told_from_offline_mode(loopback_hub, tmp_path):
+def test_an_unreachable_hub_and_offline_mode_are_different_errors(loopback_hub, tmp_path):
     nobody = dataclasses.replace(loopback_hub, url="http://127.0.0.1:9")
     [out] = fail(nobody, {}, home=tmp_path)
     assert out.startswith("SampleError Open-Domain_Eval.json of hf://datasets/BestWishYsh/OpenS2V-Eval")

@@ -96,7 +96,7 @@ def test_an_id_that_occurs_twice_is_refused():
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\xfa", b"[" * 100_000, b"nonsense"])
-def test_what_is_no_json_is_refused(tmp_path, content):
+def test_invalid_json_is_refused(tmp_path, content):
     (tmp_path / "prompts.json").write_bytes(content)
     with pytest.raises(SampleError, match=r"prompts\.json is no JSON file"):
         read_eval_prompts(tmp_path / "prompts.json")

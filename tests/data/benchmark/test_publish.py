@@ -14,10 +14,10 @@ PLAIN = """
 import json, sys
 sys.modules["opens2v_hf"] = None
 from datasets import get_dataset_config_names, load_dataset
-place, streaming = sys.argv[1], sys.argv[2] == "streaming"
-shown = {"configs": get_dataset_config_names(place)}
+root, streaming = sys.argv[1], sys.argv[2] == "streaming"
+shown = {"configs": get_dataset_config_names(root)}
 for name in [None, "human-domain", "single-domain"]:
-    rows = list(load_dataset(place, name, split="test", streaming=streaming))
+    rows = list(load_dataset(root, name, split="test", streaming=streaming))
     shown[str(name)] = [row["id"] for row in rows]
     assert all(subject["image"].size == (24, 16) for row in rows for subject in row["subjects"])
     assert all(isinstance(row["synthetic"], bool) for row in rows)

@@ -47,12 +47,12 @@ def test_facesim_takes_the_first_person_and_only_in_its_categories():
 SUBJECTS = ("subject_identity", "copypaste")
 
 
-def test_places_are_no_subjects():
-    place = Subject("Park", "Images/humanobj/environment/park/1.jpg")
+def test_surroundings_are_no_subjects():
+    park = Subject("Park", "Images/humanobj/environment/park/1.jpg")
     scene = Subject("Room", "Images/multiface/scene/2.jpg")
     cup = Subject("Cup", "Images/humanobj/thing/cup/1.jpg")
-    assert subject_references([place, cup, scene]) == (cup,)
-    assert set(applicable_metrics("humanobj_1", "humanobj", [place])).isdisjoint(SUBJECTS)
+    assert subject_references([park, cup, scene]) == (cup,)
+    assert set(applicable_metrics("humanobj_1", "humanobj", [park])).isdisjoint(SUBJECTS)
 
 
 def test_a_sample_without_any_reference_left_keeps_the_general_metrics():
@@ -75,7 +75,7 @@ def test_people_are_known_by_folder_or_label():
     assert person_references(subjects) == (subjects[0], subjects[2], subjects[4])
 
 
-def test_nobody_to_recognise_means_no_facesim():
+def test_facesim_does_not_apply_without_a_person():
     subjects = [Subject("Cup", "Images/singleobject/cup/1.png")]
     assert applicable_metrics("singleobj_1", "singleobj", subjects) == ("nexusscore", *GENERAL_METRICS, *SUBJECTS)
 

@@ -7,7 +7,7 @@ from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError, SampleError
 
 
-def test_the_real_split_has_its_180_samples_and_says_where_they_are_from(shared_data: Path) -> None:
+def test_the_real_split_has_its_180_samples_and_their_provenance(shared_data: Path) -> None:
     folder = shared_data / "opens2v-eval"
     split = open_split("open-domain", data_dir=str(folder))
     assert len(split.samples) == 180

@@ -66,8 +66,8 @@ SOURCES = {
 
 
 def stream(source="folder", config="regular", **options) -> datasets.IterableDataset:
-    place = str(SOURCES[source]()) if source in SOURCES else source
-    return load_dataset("opens2v-5m", config, data_dir=place, split="train", streaming=True, **options)
+    location = str(SOURCES[source]()) if source in SOURCES else source
+    return load_dataset("opens2v-5m", config, data_dir=location, split="train", streaming=True, **options)
 
 
 def plain(value):
@@ -161,7 +161,7 @@ def test_the_form_on_the_hub(tmp_path, loopback_hub) -> None:
     assert (first, mask_keys) == (ids()[0], ["counts", "size"])
 
 
-def test_only_the_columns_that_are_asked_for() -> None:
+def test_only_the_selected_columns_are_given() -> None:
     for source in SOURCES:
         rows = list(stream(source, columns=["caption", "id"]))
         assert [row["id"] for row in rows] == ids()
@@ -313,14 +313,14 @@ def test_a_malformed_record_is_fatal_or_skipped(tmp_path, caplog) -> None:
     assert f"left out: {path}: record '{ids()[0]}' at byte " in caplog.text
 
 
-@pytest.mark.parametrize("place", range(1, 400, 7))
-def test_a_damaged_footer_is_no_error_of_arrow(place, tmp_path) -> None:
+@pytest.mark.parametrize("offset", range(1, 400, 7))
+def test_a_damaged_footer_is_no_error_of_arrow(offset, tmp_path) -> None:
     """Arrow raises UnicodeDecodeError, OSError, MemoryError, ... for them."""
     (folder := tmp_path / "data" / "views").mkdir(parents=True)
     content = bytearray(next((converted() / "data" / "views").iterdir()).read_bytes())
-    content[-8 - place : -7 - place + 3] = b"\xff\xfe\xfd\xfc"
+    content[-8 - offset : -7 - offset + 3] = b"\xff\xfe\xfd\xfc"
     (folder / "x.parquet").write_bytes(content)
-    with suppress(SourceError):  # some places hold nothing that matters
+    with suppress(SourceError):  # some offsets hold nothing that matters
         list(stream(str(tmp_path), "views", columns=["id"]))
 
 
@@ -350,8 +350,8 @@ def test_map_may_touch_files_and_masks(source, batched, tmp_path) -> None:
         found = [single({k: batch[k][i] for k in ("video", "background", "subjects")}) for i in range(len(batch["id"]))]
         return {name: [one[name] for one in found] for name in ("n", "w", "a")}
 
-    place = str(SOURCES[source]())
-    rows = load_dataset("opens2v-5m", data_dir=place, split="train", cache_dir=str(tmp_path))
+    location = str(SOURCES[source]())
+    rows = load_dataset("opens2v-5m", data_dir=location, split="train", cache_dir=str(tmp_path))
     mapped = rows.map(several if batched else single, batched=batched)
     assert mapped.features == {**rows.features, **{name: datasets.Value("int64") for name in "nwa"}}
     for row, plain in zip(mapped, stream(source), strict=True):
@@ -399,7 +399,7 @@ def test_the_cache_follows_the_files(tmp_path) -> None:
     assert load_dataset("opens2v-5m", columns=["id"], **options).column_names == ["id"]
 
 
-def test_places_and_arguments_that_do_not_fit(tmp_path) -> None:
+def test_invalid_locations_and_arguments(tmp_path) -> None:
     with pytest.raises(SourceError, match="holds no OpenS2V-5M"):
         stream(str(tmp_path))
     with pytest.raises(ArgumentError, match="not both"):

@@ -86,7 +86,7 @@ def test_a_row_with_a_malformed_mask_is_named_and_left_out() -> None:
     assert "the mask of subject 3" in reason
 
 
-def test_conditions_are_put_together() -> None:
+def test_filters_and_preset_conditions_are_joined() -> None:
     table = pa.table({"aesthetic": [1.0, 5.0, 6.0, None], "fps": [24.0, 24.0, 30.0, 30.0]})
     for filters, expected in [
         ([("aesthetic", ">", 4)], [5.0, 6.0]),

@@ -41,7 +41,7 @@ def test_the_seed_decides(kind: str) -> None:
     assert (first != other).any()
 
 
-def test_noise_has_the_deviation_that_it_says() -> None:
+def test_noise_has_the_documented_deviation() -> None:
     grey = np.full((1, 200, 200, 3), 128, np.uint8)
     broken = corrupt(grey, "noise", affected=[0], strength=0.5, seed=0)
     assert broken.std() == pytest.approx(30.0, rel=0.02)

@@ -41,7 +41,7 @@ def scene_of(*actors: Actor, occluder: Occluder | None = None) -> Scene:
     return Scene(0, "multiobject", actors, FLOOR, occluder)
 
 
-def test_a_square_lies_where_its_track_puts_it():
+def test_a_square_is_at_the_position_of_its_track():
     # A large object is half of 112 px high; the square fills 0.08 to 0.92 of it: 47.04 px around the centre.
     scene = scene_of(Actor(ObjectSprite("box", "red"), Track(0.25, 0.5, dx=0.5)))
     for index, centre_x in ((0, 42.0), (15, 126.0)):
@@ -92,7 +92,7 @@ def test_later_actors_hide_earlier_ones():
 
 
 @pytest.mark.parametrize("name", words.OCCLUDERS)
-def test_a_thing_in_front_hides_what_is_behind_it(name):
+def test_an_occluder_hides_the_subjects_behind_it(name):
     actor = Actor(ObjectSprite("box", "red"), Track(0.5, 0.74))
     free, behind = scene_of(actor), scene_of(actor, occluder=Occluder(name, 0.5))
     seen, left = render_frame(free, 0), render_frame(behind, 0)
@@ -134,7 +134,7 @@ def test_a_video_is_its_frames():
     assert np.array_equal(video[3], render_frame(scene, 3).image)
 
 
-def test_other_sizes_can_be_asked_for():
+def test_other_sizes():
     rendered = render_frame(draw_scene(8, "multiface", width=300, height=201), 0)
     assert rendered.image.shape == (201, 300, 3)
     assert rendered.masks.shape[1:] == (201, 300)

@@ -30,7 +30,7 @@ def test_command_line_and_function_write_the_same(tmp_path, capsys):
     assert (folders.dataset / "regular").is_dir()
 
 
-def test_a_bad_seed_is_said_and_writes_nothing(tmp_path, capsys):
+def test_a_bad_seed_is_an_error_and_writes_nothing(tmp_path, capsys):
     assert main(["--out", str(tmp_path / "out"), "--seed", "100"]) == 2
     assert "seed is 0 to 99" in capsys.readouterr().err
     with pytest.raises(ArgumentError, match="per_category=1000"):
@@ -38,7 +38,7 @@ def test_a_bad_seed_is_said_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert main(["--out", str(tmp_path / "file"), "--per-category", "1"]) == 2
     assert "file" in capsys.readouterr().err

@@ -85,7 +85,7 @@ def test_given_parts_are_used():
         ({"category": "multiface", "sprites": []}, "got 0"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments, told):
+def test_scenes_that_cannot_be_drawn_are_refused(arguments, told):
     with pytest.raises(ArgumentError, match=told):
         draw_scene(0, **arguments)
 
@@ -126,7 +126,7 @@ def test_the_words_for_subjects():
     assert (label(Background("a green park")), phrase(Background("a green park"))) == ("Park", "a green park")
 
 
-def test_a_caption_says_everything():
+def test_a_caption_names_every_property():
     actors = (Actor(STAR, Track(0.2, 0.5, dx=0.1)), Actor(MAN, Track(0.8, 0.5)))
     scene = Scene(2, "humanobj", actors, Background("a night sky"), Occluder("pole", 0.5))
     assert caption(scene) == (

@@ -68,14 +68,14 @@ class TestFaults:
     def test_perfect_is_the_rendering(self, scene):
         np.testing.assert_array_equal(video("perfect", scene), render_video(scene))
 
-    def test_flicker_shows_nobody_in_half_of_the_frames(self, scene):
+    def test_flicker_shows_no_subject_in_half_of_the_frames(self, scene):
         frames, clean, empty = video("flicker", scene), render_video(scene), render_background(scene)
         gone = flickering_frames(scene.num_frames)
         assert len(gone) == scene.num_frames // 2
         for t in range(scene.num_frames):
             np.testing.assert_array_equal(frames[t], empty if t in gone else clean[t])
 
-    def test_missing_subject_shows_nobody(self, scene):
+    def test_missing_subject_shows_the_background_alone(self, scene):
         empty = render_background(scene)
         assert all((frame == empty).all() for frame in simulate("missing_subject", scene))
         assert everyone(scene).mean() > 0.02
@@ -119,7 +119,7 @@ class TestFaults:
         rim = ~everyone(scene)[0] & (np.abs(frames[0] - empty).max(axis=-1) > 10)
         assert rim.mean() > 0.01  # with a background of its own around it
 
-    def test_drifting_subject_is_right_at_first_and_another_one_at_last(self, scene):
+    def test_drifting_subject_is_right_at_first_and_wrong_at_the_end(self, scene):
         frames = video("drifting_subject", scene)
         np.testing.assert_array_equal(frames[:3], render_video(scene)[:3])
         np.testing.assert_array_equal(frames[-1], video("wrong_subject", scene)[-1])
@@ -213,7 +213,7 @@ def test_another_way_has_another_direction(track):
 
 
 @pytest.mark.parametrize("category", ["multiobject", "multiface", "multihuman", "humanobj"])
-def test_strangers_look_like_none_of_the_references(category, monkeypatch):
+def test_strangers_share_no_feature_with_the_references(category, monkeypatch):
     """By the words of the scene that is drawn in the end: no shape, colour, hair or shirt of any asked for subject."""
     drawn = []
     monkeypatch.setattr(simulated, "perfect", lambda scene: drawn.append(scene))

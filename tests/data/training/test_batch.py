@@ -39,7 +39,7 @@ def test_a_batch_moves_as_a_tensor_does() -> None:
     moved = batch.to("meta", non_blocking=True)
     tensors = [moved.clips, *moved.backgrounds, *(s.image for subjects in moved.subjects for s in subjects)]
     assert {tensor.device.type for tensor in tensors if tensor is not None} == {"meta"}
-    assert (moved.ids, moved.captions, moved.place) == (batch.ids, batch.captions, batch.place)
+    assert (moved.ids, moved.captions, moved.position) == (batch.ids, batch.captions, batch.position)
     assert rows_of(batch.to("cpu")) == rows_of(batch)
 
 
@@ -61,8 +61,8 @@ def test_batches_are_joined_and_cut_by_their_samples() -> None:
     cut = slice_tensors(joined, slice(2, 4))
     assert rows_of(cut) == rows_of(joined)[2:4]
     assert rows_of(concatenate([cut, cut])) == 2 * rows_of(cut)
-    assert (joined.place, cut.place) == (second.place, DataLoader(view(), batch_size=4, collate_fn=collate)
-                                         .__iter__().__next__().place)  # fmt: skip
+    assert (joined.position, cut.position) == (second.position, DataLoader(view(), batch_size=4, collate_fn=collate)
+                                         .__iter__().__next__().position)  # fmt: skip
     with pytest.raises(KeyError):
         first["other"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.opens2v5m import folder_form
-from helpers.training import PLACES, clips, name_of, shard_form, stream
+from helpers.training import LAYOUTS, clips, name_of, shard_form, stream
 
 from opens2v_hf.data.synthetic.dataset_layout import annotate
 from opens2v_hf.data.training.choose_subjects import SubjectRule
@@ -56,21 +56,21 @@ def drawn(view: TrainingView, epochs: int = 6) -> set[tuple]:
     return found
 
 
-def view_of(place, **options) -> TrainingView:
+def view_of(layout, **options) -> TrainingView:
     values = {"num_frames": 1, "size": (16, 24), "subjects": ALL, "pairs": True, "background": False}
-    return TrainingView(stream(place), **{**values, **options})
+    return TrainingView(stream(layout), **{**values, **options})
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_pair_is_drawn_as_a_whole(place) -> None:
-    found = drawn(view_of(place))
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_pair_is_drawn_as_a_whole(layout) -> None:
+    found = drawn(view_of(layout))
     assert found <= allowed()
     assert len(found) > 20
     # Every sample that a pair names has pictures, whether it is the current or the other one.
     assert {entry[0] for entry in found} == {entry[0] for entry in allowed()}
 
 
-def test_what_independent_draws_of_sample_and_subject_would_give() -> None:
+def test_independent_draws_would_give_wrong_pairs() -> None:
     """The released loader's fault would show in the test above."""
     pairs = [pair for pair in released_pairs() if pair["cur_id"] == released_pairs()[-1]["cur_id"]]
     rng = random.Random(0)
@@ -94,11 +94,11 @@ def test_partners_are_found_in_other_parts() -> None:
     assert all(entry[0].partition("/")[0] != entry[2].partition("/")[0] for entry in found)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_pictures_show_the_same_subject_in_the_other_clip(place) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pictures_show_the_same_subject_in_the_other_clip(layout) -> None:
     annotations = {name: annotate(clip) for name, clip in clips().items()}
     seen = 0
-    for sample in view_of(place):
+    for sample in view_of(layout):
         for picture in sample.subjects:
             here = annotations[name_of(sample)][picture.subject_id - 1]
             there = annotations[picture.source][picture.source_subject_id - 1]
@@ -125,7 +125,7 @@ def test_samples_without_a_pair_are_left_out_and_counted() -> None:
     assert view.counts.without_pair > 0
 
 
-def test_similarities_can_be_asked_for(tmp_path) -> None:
+def test_pairs_are_filtered_by_similarity(tmp_path) -> None:
     bound = sorted(pair["image_similarity"] for pair in released_pairs())[len(released_pairs()) // 2]
     index = PairIndex.build(str(shard_form()), rule=PairRule(min_image_similarity=bound), folder=tmp_path / "index")
     found = drawn(view_of("embedded shards", pairs=index))
@@ -168,9 +168,9 @@ def test_the_index_is_built_once_and_follows_the_files(tmp_path, monkeypatch) ->
         [moved.store.read(key_of(*name.split("/"))) for name in gone]
 
 
-@pytest.mark.parametrize("place", ["folder", "embedded shards"])
-def test_every_row_is_found_by_its_id(place) -> None:
-    index = PairIndex.build(str(PLACES[place]()))
+@pytest.mark.parametrize("layout", ["folder", "embedded shards"])
+def test_every_row_is_found_by_its_id(layout) -> None:
+    index = PairIndex.build(str(LAYOUTS[layout]()))
     for name, clip in clips().items():
         row = index.store.read(key_of(*name.split("/")))
         assert (row["part"], row["id"]) == (clip.part, clip.id)

@@ -57,7 +57,7 @@ def test_shuffling_moves_shards_and_rows_and_keeps_to_its_seed() -> None:
 
 @pytest.mark.parametrize("block", [0, 3])
 @pytest.mark.parametrize(("consumer", "consumers"), [(0, 1), (1, 2), (4, 5)])
-def test_every_position_can_be_returned_to(block, consumer, consumers) -> None:
+def test_a_stream_resumes_at_every_position(block, consumer, consumers) -> None:
     stream = RowStream(dataset(7, 4, 5), seed=0, block=block)
     whole = list(stream.rows(1, consumer, consumers, Position(), raise_it))
     assert len(whole) >= 2
@@ -67,7 +67,7 @@ def test_every_position_can_be_returned_to(block, consumer, consumers) -> None:
         assert rest == [row["number"] for row, _ in whole[count:]]
 
 
-def test_what_cannot_be_shared_or_resumed() -> None:
+def test_datasets_that_cannot_be_split_or_resumed() -> None:
     assert as_stream(datasets.Dataset.from_dict({"number": list(range(5))})).num_shards == 5
     with pytest.raises(ArgumentError, match="got list"):
         as_stream([1])

@@ -99,7 +99,7 @@ def test_without_a_preset_only_given_rules_drop() -> None:
     assert Filters()([whole]).kept[0].subjects == whole.subjects
     output = Filters(min_text_similarity=0.4)([whole])
     assert rules(output.dropped) == ["low_similarity"]
-    assert output.dropped[0].reason == "its text similarity is -0.200, and is to be at least 0.4"
+    assert output.dropped[0].reason == "its text similarity must be at least 0.4 (got -0.200)"
 
 
 def test_rules_over_a_preset() -> None:

@@ -31,10 +31,10 @@ _NO_ANSWER = (OSError, httpx.HTTPError, HTTPError)
 """The last is the Hub client's own, of whichever HTTP library it uses."""
 
 ATTEMPTS = 5
-"""How often a range of a remote file is asked for before giving up."""
+"""Requests for a range of a remote file before it is an error."""
 
 _LONGEST_WAIT_S = 60.0
-"""A server may ask for more patience than this; it is asked again nevertheless."""
+"""Upper bound of the wait that a server can demand (Retry-After)."""
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 _VALIDATORS = ("ETag", "Last-Modified")
@@ -102,9 +102,9 @@ class LocalSource:
 
 
 class RemoteSource:
-    """A file that fsspec knows, e.g. of "hf://datasets/org/name/...", read by range requests.
+    """A file that fsspec supports, e.g. of "hf://datasets/org/name/...", read by range requests.
 
-    A request that fails for a reason that may pass is made again, `ATTEMPTS` times in all.
+    A request that fails for a temporary reason is repeated, `ATTEMPTS` requests in all.
     """
 
     def __init__(self, url: str, *, storage_options: dict[str, Any] | None = None, size: int | None = None) -> None:
@@ -151,7 +151,7 @@ class RemoteSource:
             raise SourceError(f"{what}: {_reason(error)}") from error
 
     def _connected(self) -> Any:
-        """What talks to the server: opened in each process, since connections do not survive a fork."""
+        """The client: opened in each process, since connections do not survive a fork."""
         if self._connection is None or self._process != os.getpid():
             self._connection = self._connect()
             self._process = os.getpid()
@@ -177,7 +177,7 @@ class RemoteSource:
     def _ask_range(self, offset: int, end: int) -> bytes:
         filesystem, path = self._connected()
         if isinstance(filesystem, HfFileSystem):
-            # The Hub's `cat_file` reads ahead by 5 MB; an uncached file asks for the range and nothing else.
+            # The Hub's `cat_file` reads ahead by 5 MB; an uncached file requests the range alone.
             with filesystem.open(path, "rb", cache_type="none") as file:
                 return file._fetch_range(offset, end)
         return filesystem.cat_file(path, start=offset, end=end)
@@ -189,9 +189,9 @@ class RemoteSource:
 class HttpSource(RemoteSource):
     """A file behind "http://" or "https://", read by range requests.
 
-    No byte is taken that the server does not say to be the one asked for: an answer of another range, of several parts,
-    compressed, or of a file that has changed since the first answer is an error. A server that answers a range with the
-    whole file, which may have many GB, is refused before the file comes.
+    Every byte must be one that the server declares to be of the requested range: a response with another range, with
+    several parts, compressed, or of a file that has changed since the first response is an error. A server that answers
+    a range request with the whole file, which may have many GB, is refused before the file is downloaded.
     """
 
     def __init__(self, url: str, *, storage_options: dict[str, Any] | None = None, size: int | None = None) -> None:
@@ -232,12 +232,12 @@ class HttpSource(RemoteSource):
                     first, last, total = self._content_range(response)
                 if first != offset or not first <= last < end:
                     raise SourceError(
-                        f"cannot read {self._url} by ranges: its server answers bytes {first} to {last} where {offset} "
-                        f"to {end - 1} were asked for"
+                        f"cannot read {self._url} by ranges: its server sent bytes {first} to {last} (requested were "
+                        f"{offset} to {end - 1})"
                     )
                 self._check_unchanged(response, total)
                 parts.append(self._body(response, last - first + 1))
-            # A server may answer with the beginning of what it was asked for.
+            # A server may send the first part of the requested range only.
             offset = last + 1
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -266,11 +266,11 @@ class HttpSource(RemoteSource):
         found = _CONTENT_RANGE.fullmatch(header.strip())
         if found is None:
             kind = response.headers.get("Content-Type", "")
-            said = f"Content-Range is {header[:80]!r}" if header else "Content-Range is missing"
+            reason = f"Content-Range is {header[:80]!r}" if header else "Content-Range is missing"
             if kind.startswith("multipart/"):
-                said = "it answers in several parts"
+                reason = "it answers in several parts"
             raise SourceError(
-                f"cannot read {self._url} by ranges: its server does not say which bytes it sends ({said})"
+                f"cannot read {self._url} by ranges: its server does not say which bytes it sends ({reason})"
             )
         return int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
 
@@ -331,19 +331,22 @@ def _identity(stat: os.stat_result) -> tuple[int, int]:
 
 
 def _wait_s(state: RetryCallState) -> float:
-    """Seconds before asking again: longer each time, and no shorter than the server asks for (Retry-After)."""
+    """Seconds before the next request: longer each time, and no shorter than the server demands (Retry-After)."""
     wait = wait_exponential_jitter(initial=0.2, max=10)(state)
     error = None if state.outcome is None else state.outcome.exception()
-    asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+    retry_after = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
     try:
-        seconds = float(asked) if asked.isdecimal() else parsedate_to_datetime(asked).timestamp() - time.time()
+        if retry_after.isdecimal():
+            seconds = float(retry_after)
+        else:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except (ValueError, OverflowError):  # missing, or no date
         return wait
     return max(wait, min(seconds, _LONGEST_WAIT_S))
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether asking again may help: not where the server says that the request itself is wrong."""
+    """Whether another request may succeed: not where the server says that the request itself is wrong."""
     if isinstance(error, FileNotFoundError) or not isinstance(error, _NO_ANSWER):
         return False
     status = getattr(getattr(error, "response", None), "status_code", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 MAX_KEY_BYTES = 4096
-"""Ids are far shorter; a border's key is looked for this far back."""
+"""How far before a border its key is searched; ids are far shorter."""
 
 _SPACE = b" \t\r\n"
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
@@ -19,7 +19,7 @@ _SCALAR = re.compile(rb"[^\s,{}\[\]\"]+")
 
 @dataclass(frozen=True)
 class Border:
-    """What the beginning of an entry looks like: `"<id>": {"<first key of the record>"` or `"<id>": [`.
+    """The beginning of an entry: `"<id>": {"<first key of the record>"` or `"<id>": [`.
 
     Inside a JSON string every quote is escaped, so that these bytes occur only where the object is structured so.
 
@@ -37,25 +37,25 @@ class Border:
         return MAX_KEY_BYTES + len(self.token)
 
     def find(self, window: bytes, begin: int) -> int | None:
-        """The place of the id's opening quote in the first entry that begins at `begin` or behind it."""
-        place = window.find(self.token, begin)
-        while place >= 0:
-            quote = self._key_before(window, place, begin)
+        """The position of the id's opening quote in the first entry that begins at `begin` or behind it."""
+        position = window.find(self.token, begin)
+        while position >= 0:
+            quote = self._key_before(window, position, begin)
             if quote is not None:
                 return quote
-            place = window.find(self.token, place + 1)
+            position = window.find(self.token, position + 1)
         return None
 
     def count(self, window: bytes) -> int:
         """How many entries begin in the window."""
-        count, place = 0, self.find(window, 0)
-        while place is not None:
+        count, position = 0, self.find(window, 0)
+        while position is not None:
             count += 1
-            place = self.find(window, place + 1)
+            position = self.find(window, position + 1)
         return count
 
-    def _key_before(self, window: bytes, place: int, begin: int) -> int | None:
-        end = place
+    def _key_before(self, window: bytes, position: int, begin: int) -> int | None:
+        end = position
         for expected in (self.opener, b":", b'"'):
             if expected:
                 end = strip_space(window, end) - 1
@@ -76,7 +76,7 @@ LIST_BORDERS = (Border(token=b"[", opener=b""),)
 
 
 def detect_border(head: bytes, begin: int) -> Border:
-    """What the entries of this object look like, inferred from its first; `Border()` where that one is unusual.
+    """The border of the entries of this object, inferred from its first; `Border()` where that one is unusual.
 
     >>> detect_border(b'{"a": {"metadata": 1}}', 1)
     Border(token=b'"metadata"', opener=b'{')
@@ -97,7 +97,7 @@ def detect_border(head: bytes, begin: int) -> Border:
 
 
 def skip_space(window: bytes, begin: int) -> int:
-    """The place of the first byte from `begin` that is no white space, the window's length if there is none."""
+    """The position of the first byte from `begin` that is no white space, the window's length if there is none."""
     found = _NOT_SPACE.search(window, begin)
     return len(window) if found is None else found.start()
 
@@ -148,8 +148,8 @@ def decode_string(encoded: bytes) -> str | None:
         return None
 
 
-def _is_escaped(window: bytes, place: int) -> bool:
+def _is_escaped(window: bytes, position: int) -> bool:
     backslashes = 0
-    while place - backslashes > 0 and window[place - backslashes - 1] == 0x5C:
+    while position - backslashes > 0 and window[position - backslashes - 1] == 0x5C:
         backslashes += 1
     return backslashes % 2 == 1

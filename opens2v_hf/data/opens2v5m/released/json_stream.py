@@ -1,10 +1,10 @@
 """One JSON object of tens of GB, read a record at a time.
 
 The released records and pairs are single JSON objects `{id: record, ...}` of up to 66 GB. `read_object` yields their
-entries in memory that does not grow with the file. It finds where a record ends by a search for the bytes that begin
-the next one, and parses what lies between with orjson. A cut at a wrong place never parses as one whole value, so a
-value that parses proves its borders; where it does not parse, a slower scan follows the brackets and strings and
-tells a wrong guess from a malformed record.
+entries in memory that does not grow with the file. It finds the end of a record by a search for the bytes that begin
+the next one, and parses the bytes between them with orjson. A wrong cut never parses as one whole value, so a value
+that parses proves its borders; where it does not parse, a slower scan follows the brackets and strings and tells a
+wrong guess from a malformed record.
 
 A large object can be read in parts: `byte_ranges` names them, and each entry belongs to exactly one.
 """
@@ -109,7 +109,7 @@ def read_object(
         start: with `stop`, a range as `byte_ranges` cuts them: the entries whose first byte, as far as the search for
             borders can tell, lies within it. Over all ranges of a file every entry comes exactly once.
         stop: the end of the range, None for the end of the file.
-        on_error: "raise" ends at the first malformed entry, "skip" goes on with the one after it.
+        on_error: "raise" ends at the first malformed entry, "skip" continues with the one after it.
         report: called with each malformed entry that is skipped.
         borders: what an entry can begin with; without, that is inferred from the first entry, and if that one is
             damaged the others are not found.
@@ -134,7 +134,7 @@ class _Broken(Exception):  # noqa: N818 - control flow within this module, never
 class _ObjectReader:
     """A window on the file that slides from border to border.
 
-    `_position` is the place of an entry's opening quote (or of what is there instead), relative to the window.
+    `_position` is the index of an entry's opening quote (or of what is there instead) in the window.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class _ObjectReader:
                 if entry is not None:
                     yield entry
         if last == self._source.size and not self._ended:
-            self._complain(None, self._position, "the file ends before the object is closed")
+            self._report_malformed(None, self._position, "the file ends before the object is closed")
 
     def _choose_border(self, head: bytes) -> Border:
         """The one that most entries at the beginning of the file have; a damaged entry does not decide it."""
@@ -198,7 +198,7 @@ class _ObjectReader:
         return self._borders[counts.index(max(counts))]
 
     def _first_of_next_range(self) -> int:
-        """Only a look at the bytes behind the range tells where its last entry ends."""
+        """The end of the last entry, for which bytes behind the range are read."""
         if self._stop >= self._source.size:
             return self._source.size
         found = _find_from(self._source, self._border, self._stop)
@@ -286,21 +286,21 @@ class _ObjectReader:
         if trailing is None:
             self._move_to(None)
         else:
-            # A brace too many ends the object early: what follows it is not given up.
-            self._complain(None, trailing, "there are bytes behind the end of the object")
+            # A brace too many ends the object early: the entries that follow are read nevertheless.
+            self._report_malformed(None, trailing, "there are bytes behind the end of the object")
             self._move_to(_find_from(self._source, self._border, self._base + trailing))
 
     def _skip(self, broken: _Broken) -> None:
-        self._complain(broken.key, self._position, broken.reason)
+        self._report_malformed(broken.key, self._position, broken.reason)
         found = _find_from(self._source, self._border, self._base + self._position + 1)
         # What the search passed over belongs to the malformed entry, the end of the object too.
         self._ended = self._ended or found is None
         self._move_to(found)
 
-    def _complain(self, key: str | None, place: int, reason: str) -> None:
-        malformed = Malformed(self._source.url, key, self._base + place, reason)
+    def _report_malformed(self, key: str | None, position: int, reason: str) -> None:
+        malformed = Malformed(self._source.url, key, self._base + position, reason)
         if self._on_error == "raise":
-            raise SampleError(f'{malformed}. Repair the file, or read it with on_error="skip" to go on without it')
+            raise SampleError(f'{malformed}. Repair the file, or leave the record out with on_error="skip"')
         if self._report is not None:
             self._report(malformed)
 
@@ -310,7 +310,7 @@ class _ObjectReader:
         self._window, self._position = b"", 0
 
     def _next_border(self, begin: int) -> int | None:
-        """The place of the next entry; None if there is none up to the file's end or within `max_record_bytes`."""
+        """The position of the next entry; None if there is none up to the file's end or within `max_record_bytes`."""
         searched = begin
         while (found := self._border.find(self._window, searched)) is None:
             searched = max(begin, len(self._window) - self._border.overlap)
@@ -326,8 +326,8 @@ class _ObjectReader:
         return found
 
     def _after_space(self, begin: int) -> int | None:
-        place = skip_space(self._window, begin)
-        return place if place < len(self._window) else None
+        position = skip_space(self._window, begin)
+        return position if position < len(self._window) else None
 
     @property
     def _at_end(self) -> bool:
@@ -358,9 +358,9 @@ def _find_from(source: ByteSource, border: Border, offset: int) -> int | None:
         data = source.read(end, step)
         if not data:
             return None
-        kept = min(len(window), border.overlap + _LOOK_BEHIND)
-        base, window = end - kept, window[len(window) - kept :] + data
-        begin = max(offset - base, min(_LOOK_BEHIND, kept))
+        overlap = min(len(window), border.overlap + _LOOK_BEHIND)
+        base, window = end - overlap, window[len(window) - overlap :] + data
+        begin = max(offset - base, min(_LOOK_BEHIND, overlap))
     return base + found
 
 

@@ -1,4 +1,4 @@
-"""Where the file of a sample lies: in a folder of files, or in a split tar with an index."""
+"""Finding the file of a sample: in a folder of files, or in a split tar with an index."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from opens2v_hf._util.files import whole_file
 from opens2v_hf.data.opens2v5m.released.byte_source import open_source
 from opens2v_hf.data.opens2v5m.released.split_tar import Span, SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.released.tar_index import TarIndex, load_index
-from opens2v_hf.data.opens2v5m.shards.blobs import WITHOUT_INDEX
+from opens2v_hf.data.opens2v5m.shards.blobs import UNINDEXED_MARK
 from opens2v_hf.errors import SourceError
 
 INDEX_SUFFIX = ".index.parquet"
 
 
-class Place:
-    """A local folder or a URL that fsspec knows, and what lies in it."""
+class Location:
+    """A local folder or a URL that fsspec supports, and its listing."""
 
     def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
         self.root = root.rstrip("/") if "://" in root else str(Path(root).resolve())
         self.storage_options = dict(storage_options or {})
         self._listing: tuple[str, dict[str, str]] | None = None
 
-    def join(self, *parts: str) -> Place:
-        """A place within."""
-        return Place("/".join((self.root, *parts)), self.storage_options)
+    def join(self, *parts: str) -> Location:
+        """A folder below this one."""
+        return Location("/".join((self.root, *parts)), self.storage_options)
 
     def files(self) -> dict[str, int]:
-        """Names and sizes in bytes of the files that lie directly here, sorted; empty where there is no folder.
+        """Names and sizes in bytes of the files directly in this folder, sorted; empty where there is no folder.
 
-        Hidden files are left out, here and in all other lists: macOS writes one next to every file on other disks, with
-        the same ending (`._part.parquet`).
+        Hidden files are left out, here and in all other listings: macOS writes one next to every file on other disks,
+        with the same ending (`._part.parquet`).
 
         Raises:
-            SourceError: the place cannot be reached.
+            SourceError: the location cannot be reached.
         """
         return {name: int(entry["size"] or 0) for name, entry in self._entries("file")}
 
@@ -54,9 +54,9 @@ class Place:
             return dict(sorted((entry.name, entry.stat().st_size) for entry in entries if _is_piece(entry.name)))
 
     def find(self, name: str) -> str | None:
-        """The name under which a file lies here or in a folder within; None if it is not there.
+        """The name of a file in this folder or below it, as it is on the disk; None if it is missing.
 
-        It may differ from the name that is looked for in how Unicode composes its letters (NFC, NFD).
+        Names that differ only in how Unicode composes their letters (NFC, NFD) are equal.
         """
         if not name or name.startswith("/") or ".." in name.split("/"):
             return None
@@ -73,7 +73,7 @@ class Place:
         return None if found is None else f"{folder}/{found}" if folder else found
 
     def folders(self) -> list[str]:
-        """Names of the folders that lie directly here, sorted."""
+        """Names of the folders directly in this one, sorted."""
         return [name for name, _ in self._entries("directory")]
 
     def _entries(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
@@ -96,21 +96,21 @@ class Place:
 class MediaFolder:
     """The videos or pictures of one part.
 
-    Either the files themselves lie in the folder, or the pieces of one split tar do; its index then lies next to them
-    or in a folder of indices, as `<name>.index.parquet`.
+    The folder holds either the files themselves or the pieces of one split tar. The tar's index is next to them or in a
+    folder of indices, as `<name>.index.parquet`.
     """
 
-    def __init__(self, place: Place, index_name: str, index_dir: str | None = None) -> None:
-        self.place = place
+    def __init__(self, location: Location, index_name: str, index_dir: str | None = None) -> None:
+        self.location = location
         self.index_name = index_name
         self._index_dir = index_dir
-        self._looked = False
+        self._searched = False
         self._tar: SplitTar | None = None
         self._index: TarIndex | None = None
         self._index_url: str | None = None
 
     def locate(self, name: str) -> dict[str, Any] | None:
-        """The row's value for a file, as `parquet_schema.BLOB`; None if it is not there.
+        """The row's value for a file, as `schema.BLOB`; None if it is missing.
 
         A file in a tar without an index has an empty list of spans, and a path that names the tar.
 
@@ -120,29 +120,29 @@ class MediaFolder:
         """
         tar = self.tar()
         if tar is None:
-            found = self.place.find(name)
-            return None if found is None else {"path": f"{self.place.root}/{found}"}
+            found = self.location.find(name)
+            return None if found is None else {"path": f"{self.location.root}/{found}"}
         if self._index is None:
-            return {"path": f"{self.place.root}/{self.index_name}{WITHOUT_INDEX}{name}", "spans": []}
+            return {"path": f"{self.location.root}/{self.index_name}{UNINDEXED_MARK}{name}", "spans": []}
         member = self._index.find(name)
         if member is None:
             return None
         offset = tar.offset_of(member.piece, member.offset)
-        # An empty file has a span too, so that it is not taken for one that no index locates.
+        # An empty file has a span too: an empty list of spans means that there is no index.
         spans = tar.spans(offset, member.length) or (Span(tar.pieces[member.piece].url, member.offset, 0),)
         return {"path": name, "spans": [{"url": s.url, "offset": s.offset, "length": s.length} for s in spans]}
 
     def tar(self) -> SplitTar | None:
-        """The split tar that lies here, None if there is none."""
-        if not self._looked:
-            pieces = self.place.pieces()
+        """The split tar of this folder, None if there is none."""
+        if not self._searched:
+            pieces = self.location.pieces()
             if pieces:
-                options = self.place.storage_options
-                sizes = {f"{self.place.root}/{name}": size for name, size in pieces.items()}
+                options = self.location.storage_options
+                sizes = {f"{self.location.root}/{name}": size for name, size in pieces.items()}
                 tar = SplitTar([open_source(u, storage_options=options, size=sizes[u]) for u in order_pieces(sizes)])
                 self._index = self._find_index(tar)
                 self._tar = tar
-            self._looked = True
+            self._searched = True
         return self._tar
 
     def has_index(self) -> bool:
@@ -152,29 +152,29 @@ class MediaFolder:
     def copy_index(self, path: Path) -> None:
         """Copies the index that was found."""
         if self._index_url is not None:
-            source = open_source(self._index_url, storage_options=self.place.storage_options)
+            source = open_source(self._index_url, storage_options=self.location.storage_options)
             with whole_file(path) as temporary:
                 temporary.write_bytes(source.read(0, source.size))
 
     def _find_index(self, tar: SplitTar) -> TarIndex | None:
         name = self.index_name + INDEX_SUFFIX
-        options = self.place.storage_options
-        if self._index_dir is not None and name in Place(self._index_dir, options).files():
+        options = self.location.storage_options
+        if self._index_dir is not None and name in Location(self._index_dir, options).files():
             url = f"{self._index_dir.rstrip('/')}/{name}"
-        elif self.place.find(name) is not None:
-            url = f"{self.place.root}/{name}"
+        elif self.location.find(name) is not None:
+            url = f"{self.location.root}/{name}"
         else:
             return None
         source = open_source(url, storage_options=options)
         index = load_index(io.BytesIO(source.read(0, source.size)), name=url)
         actual = [piece.size for piece in tar.pieces]
         if [size for _, size in index.pieces] != actual:
-            raise SourceError(f"{url} is the index of other pieces than those in {self.place.root}: build it again")
+            raise SourceError(f"{url} is not the index of the pieces in {self.location.root}: build it again")
         self._index_url = url
         return index
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_looked": False, "_tar": None, "_index": None, "_index_url": None}
+        return {**self.__dict__, "_searched": False, "_tar": None, "_index": None, "_index_url": None}
 
 
 def _is_piece(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a record of OpenS2V-5M is, and how the released JSON says it (released code v1.1)."""
+"""A record of OpenS2V-5M, and its parser for the released JSON (released code v1.1)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from opens2v_hf.masks.rle import RLE
 
 @dataclass(frozen=True)
 class AnnotatedSubject:
-    """Something that was found in the annotated frame.
+    """A subject of the annotated frame.
 
     Attributes:
         id: mask id, 1..n within the record.
-        label: the tag under which it was found.
+        label: the tag that it was detected by.
         box_xyxy: in pixels of the frame after `crop`.
         mask: in the same frame; None where the record has none.
         mask_score: of the segmentation model, 0..1.
@@ -101,7 +101,7 @@ class PairMember:
 
 @dataclass(frozen=True)
 class CrossPair:
-    """The same subject in two clips of a cluster, which may lie in different parts.
+    """The same subject in two clips of a cluster, which may be of different parts.
 
     Attributes:
         cluster_id: of the cluster.

@@ -7,7 +7,7 @@
     cross-frames-pairs/cross_frames_pairs.json          Jsons/cross_video_pairs/cross_frames_pairs.json
     gpt-frames-pairs/<sample id>/*.png                  -
 
-The "foreground" pictures are the frames with their subjects painted out, whatever the folder is called.
+The pictures in "foreground" are, despite the name, the frames with their subjects painted out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source
 from opens2v_hf.data.opens2v5m.released.json_borders import LIST_BORDERS, RECORD_BORDERS, Border
 from opens2v_hf.data.opens2v5m.released.json_stream import Entry, Malformed, OnError, read_object
-from opens2v_hf.data.opens2v5m.released.media_folder import MediaFolder, Place
+from opens2v_hf.data.opens2v5m.released.media_folder import Location, MediaFolder
 from opens2v_hf.data.opens2v5m.released.records import parse_pairs, parse_record
 from opens2v_hf.data.opens2v5m.shards.schema import pair_row, regular_row
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
@@ -49,17 +49,17 @@ class JsonFile:
 
 @dataclass(frozen=True)
 class ReleasedLayout:
-    """What there is, and where; holds no open file and can be pickled.
+    """The released files that were found; holds no open file and can be pickled.
 
     Attributes:
-        place: the root.
+        location: the root.
         form: "folder" or "hub".
         parts: the records, a file a part, sorted by name.
-        pairs: the cross-video pairs, none where they are not there.
+        pairs: the files of cross-video pairs; empty without any.
         index_dir: a folder of indices of the split tars.
     """
 
-    place: Place
+    location: Location
     form: Literal["folder", "hub"]
     parts: tuple[JsonFile, ...]
     pairs: tuple[JsonFile, ...]
@@ -69,26 +69,26 @@ class ReleasedLayout:
     def videos(self, part: str) -> MediaFolder:
         """The videos of a part."""
         folder = "videos" if self.form == "folder" else "Videos"
-        return self._media_folder(self.place.join(folder, part), part)
+        return self._media_folder(self.location.join(folder, part), part)
 
     def backgrounds(self, part: str) -> MediaFolder:
         """The pictures of a part's frames with their subjects painted out."""
         folder = "foreground" if self.form == "folder" else "Background"
-        return self._media_folder(self.place.join(folder, part), f"{part}.background")
+        return self._media_folder(self.location.join(folder, part), f"{part}.background")
 
-    def _media_folder(self, place: Place, index_name: str) -> MediaFolder:
+    def _media_folder(self, location: Location, index_name: str) -> MediaFolder:
         """Read once in a process: its index may have hundreds of thousands of members."""
         if index_name not in self._media:
-            self._media[index_name] = MediaFolder(place, index_name, self.index_dir)
+            self._media[index_name] = MediaFolder(location, index_name, self.index_dir)
         return self._media[index_name]
 
     def view_ids(self) -> list[str]:
         """The samples that have synthesised views, sorted."""
-        return self.place.join("gpt-frames-pairs").folders() if self.form == "folder" else []
+        return self.location.join("gpt-frames-pairs").folders() if self.form == "folder" else []
 
     def open(self, file: JsonFile) -> ByteSource:
         """The bytes of a released JSON file."""
-        return open_source(file.url, storage_options=self.place.storage_options, size=file.size)
+        return open_source(file.url, storage_options=self.location.storage_options, size=file.size)
 
 
 def read_layout(
@@ -98,34 +98,34 @@ def read_layout(
     index_dir: str | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> ReleasedLayout:
-    """Looks at what lies at a place; reads no record.
+    """Finds the released files in a folder or below a URL; reads no record.
 
     Args:
-        root: a folder, or a URL that fsspec knows, e.g. "hf://datasets/BestWishYsh/OpenS2V-5M".
+        root: a folder, or a URL that fsspec supports, e.g. "hf://datasets/BestWishYsh/OpenS2V-5M".
         subset: "high-quality" for the authors' smaller set of records, which only the form on the Hub has.
-        index_dir: where indices of the split tars lie, in addition to those next to their pieces.
+        index_dir: a folder of indices of the split tars, in addition to those next to their pieces.
         storage_options: for fsspec.
 
     Raises:
-        SourceError: there are no released records at the place.
+        SourceError: there are no released records.
         ArgumentError: the subset is unknown.
     """
     if subset not in _RECORD_FOLDERS:
         raise ArgumentError(f"subset must be one of {', '.join(_RECORD_FOLDERS)} (got {subset=})")
-    place = Place(root, storage_options)
-    regular = place.join("regular")
+    location = Location(root, storage_options)
+    regular = location.join("regular")
     if subset == "all" and (parts := _json_files(regular)):
-        pairs = _json_files(place.join("cross-frames-pairs"), only=_PAIRS_FILE)
-        return ReleasedLayout(place, "folder", parts, pairs, index_dir)
-    records = place.join("Jsons", _RECORD_FOLDERS[subset])
+        pairs = _json_files(location.join("cross-frames-pairs"), only=_PAIRS_FILE)
+        return ReleasedLayout(location, "folder", parts, pairs, index_dir)
+    records = location.join("Jsons", _RECORD_FOLDERS[subset])
     parts = _json_files(records)
     if not parts:
         raise SourceError(
-            f"{place.root} holds no OpenS2V-5M: neither Parquet shards under data/ nor {regular.root}/<part>.json nor "
-            f"{records.root}/<part>.json are there"
+            f"{location.root} holds no OpenS2V-5M: it has neither Parquet shards under data/ nor "
+            f"{regular.root}/<part>.json nor {records.root}/<part>.json"
         )
-    pairs = _json_files(place.join("Jsons", "cross_video_pairs"), only=_PAIRS_FILE)
-    return ReleasedLayout(place, "hub", parts, pairs, index_dir)
+    pairs = _json_files(location.join("Jsons", "cross_video_pairs"), only=_PAIRS_FILE)
+    return ReleasedLayout(location, "hub", parts, pairs, index_dir)
 
 
 def regular_rows(
@@ -139,7 +139,7 @@ def regular_rows(
     with_files: bool = True,
     need_videos: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `parquet_schema.REGULAR` for the records of a part, or of a byte range of its file.
+    """Rows of `schema.REGULAR` for the records of a part, or of a byte range of its file.
 
     Args:
         layout: where the files are.
@@ -148,8 +148,8 @@ def regular_rows(
         stop: end of the range.
         on_error: "raise" at the first malformed record, or "skip" it.
         report: called with each record that is skipped.
-        with_files: whether videos and backgrounds are looked for; without, their columns are None.
-        need_videos: whether a record is malformed if its video is not there; otherwise it says so when it is opened.
+        with_files: whether videos and backgrounds are searched; without, their columns are None.
+        need_videos: whether a record without its video is malformed; otherwise opening the video is the error.
 
     Raises:
         SampleError: a record is malformed; the message names file, id and byte offset.
@@ -163,8 +163,8 @@ def regular_rows(
             return [regular_row(record, None, None)]
         video = videos.locate(record.path)
         if video is None and need_videos:
-            raise SampleError(f"its video {record.path!r} is not in {videos.place.root}")
-        video = video or {"path": f"{videos.place.root}/{record.path}"}
+            raise SampleError(f"its video {record.path!r} is not in {videos.location.root}")
+        video = video or {"path": f"{videos.location.root}/{record.path}"}
         return [regular_row(record, video, backgrounds.locate(f"{record.id}.png"))]
 
     yield from _rows(layout, part, RECORD_BORDERS, rows_of, start, stop, on_error, report)
@@ -179,7 +179,7 @@ def pair_rows(
     on_error: OnError = "raise",
     report: Report | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `parquet_schema.CROSS_PAIRS`; a malformed pair leaves out its whole cluster. See `regular_rows`."""
+    """Rows of `schema.CROSS_PAIRS`; a malformed pair leaves out its whole cluster. See `regular_rows`."""
 
     def rows_of(entry: Entry) -> list[dict[str, Any]]:
         return [pair_row(pair) for pair in parse_pairs(entry.key, entry.value)]
@@ -188,14 +188,14 @@ def pair_rows(
 
 
 def view_row(layout: ReleasedLayout, sample_id: str) -> dict[str, Any]:
-    """A row of `parquet_schema.VIEWS`.
+    """A row of `schema.VIEWS`.
 
     Raises:
-        SampleError: the main picture is missing, or a picture is called otherwise than `<i>_<tag>.png`.
+        SampleError: the main picture is missing, or the name of a picture is not `<i>_<tag>.png`.
     """
     if sample_id != sample_id.encode(errors="replace").decode():
         raise SampleError(f"the name of the folder {sample_id!r} is no valid UTF-8")
-    folder = layout.place.join("gpt-frames-pairs", sample_id)
+    folder = layout.location.join("gpt-frames-pairs", sample_id)
     names = [name for name in folder.files() if name.endswith(".png")]
     if "main_image.png" not in names:
         raise SampleError(f"{folder.root}: main_image.png is missing")
@@ -229,21 +229,21 @@ def _rows(
         except SampleError as error:
             malformed = Malformed(file.url, entry.key, entry.byte_offset, str(error))
             if on_error == "raise":
-                raise SampleError(f'{malformed}. Read it with on_error="skip" to go on without it') from error
+                raise SampleError(f'{malformed}. Leave the record out with on_error="skip"') from error
             if report is not None:
                 report(malformed)
         else:
             yield from rows
 
 
-def _json_files(place: Place, only: str | None = None) -> tuple[JsonFile, ...]:
+def _json_files(location: Location, only: str | None = None) -> tuple[JsonFile, ...]:
     return tuple(
-        JsonFile(name.removesuffix(".json"), f"{place.root}/{name}", size)
-        for name, size in place.files().items()
+        JsonFile(name.removesuffix(".json"), f"{location.root}/{name}", size)
+        for name, size in location.files().items()
         if name.endswith(".json") and only in (None, name)
     )
 
 
 def _read_whole(layout: ReleasedLayout, url: str) -> bytes:
-    source = open_source(url, storage_options=layout.place.storage_options)
+    source = open_source(url, storage_options=layout.location.storage_options)
     return source.read(0, source.size)

@@ -1,6 +1,6 @@
 """A tar that was cut into pieces, read as one file without joining or extracting it.
 
-The released videos lie as `Videos/total_partN/total_partN.tar.split.NNN`. A member may begin in one piece and end in
+The released videos are in `Videos/total_partN/total_partN.tar.split.NNN`. A member may begin in one piece and end in
 another.
 """
 
@@ -91,14 +91,14 @@ class SplitTar:
         self.size = self._ends[-1] if self._ends else 0
 
     def spans(self, offset: int, length: int) -> tuple[Span, ...]:
-        """Where bytes lie: one span for each piece that holds some of them.
+        """The location of some bytes: one span for each piece that holds a part of them.
 
         Raises:
             SourceError: the tar has no such bytes.
         """
         if offset < 0 or length < 0 or offset + length > self.size:
             names = self.pieces[0].url if self.pieces else "an empty tar"
-            raise SourceError(f"{names}: bytes {offset} to {offset + length} lie outside the tar of {self.size} bytes")
+            raise SourceError(f"{names}: bytes {offset} to {offset + length} are outside the tar of {self.size} bytes")
         spans = []
         while length > 0:
             number = bisect_right(self._ends, offset)
@@ -135,7 +135,7 @@ class SplitTar:
 
 
 class SplitTarFile(io.RawIOBase):
-    """A seekable file over a split tar, for `tarfile`, which reads headers and seeks past what lies between.
+    """A seekable file over a split tar, for `tarfile`, which reads headers and seeks past the content of members.
 
     Small reads come from one read ahead of a few blocks: a header, its extensions and the next header are often
     neighbours.
@@ -167,7 +167,7 @@ class SplitTarFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """See `io.RawIOBase`; fewer bytes than asked for come only at the end."""
+        """See `io.RawIOBase`; only at the end it gives fewer bytes than `size`."""
         left = max(0, self._tar.size - self._position)
         size = left if size is None or size < 0 else min(size, left)
         if size > _LARGEST_READ:

@@ -1,7 +1,7 @@
 """The index of a split tar: which bytes of which piece hold each member.
 
-One pass over the headers builds it, without reading what lies between. A pass that was killed goes on where it was.
-The index is a Parquet file that names the pieces by their file names, so that it can lie anywhere, also in a Hub repo.
+One pass over the headers builds it and skips the content of the members. A pass that was killed resumes.
+The index is a Parquet file that names the pieces by their file names, so that it can be moved, also to a Hub repo.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from opens2v_hf.data.opens2v5m.released.split_tar import SplitTar, SplitTarFile
 from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
 
 FRAGMENT_MEMBERS = 1024
-"""How many members are read between two notes of how far the pass is."""
+"""How many members are read between two checkpoints of a pass."""
 
 MAX_TRAILING_BYTES = 1 << 20
 """tar pads its end to 10 KB, or to the record size it was given; what is longer than this belongs to another tar."""
@@ -50,7 +50,7 @@ class Member:
         name: as in the tar, without a leading "./".
         piece: number of the piece, from 0, that holds its first byte.
         offset: of its first byte in that piece.
-        length: in bytes; it may go on in the pieces that follow.
+        length: in bytes; the pieces that follow may hold its end.
     """
 
     name: str
@@ -105,28 +105,28 @@ class TarIndex:
             SampleError: several folders of the tar hold a member of that name.
         """
         # Of several members of one name the last counts, as when a tar is extracted.
-        place = bisect_right(range(len(self._names)), name, key=lambda row: self._names[row].as_py()) - 1
-        if place >= 0 and self._names[place].as_py() == name:
-            return self._member(place)
-        wanted = unicodedata.normalize("NFC", name)
+        index = bisect_right(range(len(self._names)), name, key=lambda row: self._names[row].as_py()) - 1
+        if index >= 0 and self._names[index].as_py() == name:
+            return self._member(index)
+        target = unicodedata.normalize("NFC", name)
         found: dict[str, int] = {}
-        for row in self._rows_of_last_part(wanted.rpartition("/")[2]):
+        for row in self._rows_of_last_part(target.rpartition("/")[2]):
             normalized = unicodedata.normalize("NFC", self._names[row].as_py())
-            if normalized == wanted or normalized.endswith(f"/{wanted}"):
+            if normalized == target or normalized.endswith(f"/{target}"):
                 found[normalized] = row
-        if wanted in found:
-            return self._member(found[wanted])
+        if target in found:
+            return self._member(found[target])
         if len(found) > 1:
-            raise SampleError(f"{name!r} stands for several members of the tar: {', '.join(found)}")
+            raise SampleError(f"several members of the tar are named {name!r}: {', '.join(found)}")
         return self._member(*found.values()) if found else None
 
     def _rows_of_last_part(self, last_part: str) -> Iterator[int]:
         column = self._by_last_part["last_part"].chunk(0) if len(self) else ()
-        first = bisect_left(range(len(column)), last_part, key=lambda place: column[place].as_py())
-        for place in range(first, len(column)):
-            if column[place].as_py() != last_part:
+        first = bisect_left(range(len(column)), last_part, key=lambda index: column[index].as_py())
+        for index in range(first, len(column)):
+            if column[index].as_py() != last_part:
                 return
-            yield self._by_last_part["row"][place].as_py()
+            yield self._by_last_part["row"][index].as_py()
 
     def _member(self, row: int) -> Member:
         return Member(**{column: self._table[column][row].as_py() for column in SCHEMA.names})
@@ -155,9 +155,9 @@ def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
 def build_index(tar: SplitTar, path: Path, *, progress: Callable[[int], object] | None = None) -> TarIndex:
     """Reads all headers of a split tar once and writes its index.
 
-    Notes of how far it is lie in a folder next to `path` until it is done: a build that was killed goes on from them,
-    and gives the same bytes as one that was not. Folders are left out without a word; links, devices, sparse files and
-    names that lead out of the folder are left out and listed in `TarIndex.skipped`.
+    A folder next to `path` holds checkpoints until it is done: a build that was killed resumes from them and gives the
+    same bytes as one that was not. Folders are left out; links, devices, sparse files and names that lead out of the
+    folder are left out and listed in `TarIndex.skipped`.
 
     Args:
         tar: the pieces.
@@ -193,7 +193,7 @@ class _Fragment:
 
 
 class _Notes:
-    """How far a pass is: a folder of small Parquet files, each written whole."""
+    """The checkpoints of a pass: a folder of small Parquet files, each written whole."""
 
     def __init__(self, folder: Path, tar: SplitTar) -> None:
         self._folder = folder

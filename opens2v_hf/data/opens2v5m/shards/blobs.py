@@ -1,4 +1,4 @@
-"""Files in a row, read when somebody looks at them: videos, pictures and masks."""
+"""Videos, pictures and masks of a row, which are read on first use."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
 from opens2v_hf.video.reader import VideoReader, open_video
 
-WITHOUT_INDEX = ".tar::"
-"""Separates the tar from the file in the path of a file in a split tar that no index locates.
+UNINDEXED_MARK = ".tar::"
+"""Separates the tar from the file in the path of a file in a split tar that has no index.
 
 Such a file has an empty list of spans; a file of any name can have this in its path.
 """
@@ -29,12 +29,12 @@ def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
 
     Args:
         blob: a dict of some of the keys `bytes`, `spans` and `path`; the first that has a value counts. An empty list
-            of spans says that the file lies in a split tar that no index locates.
+            of spans means that the file is in a split tar without an index.
         token: for files on the Hub; None for the one of the login.
 
     Raises:
-        SourceError: the file cannot be read, or has changed since this process first read it. Where it lies in a
-            split tar without an index, the message says how to get one.
+        SourceError: the file cannot be read, or has changed since this process first read it. For a file in a split
+            tar without an index, the message says how to build one.
     """
     if blob.get("bytes") is not None:
         return blob["bytes"]
@@ -44,19 +44,19 @@ def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
     if not path:
         raise SourceError("a row's file has no bytes and no path: the dataset was not written as a whole")
     if blob.get("spans") is not None:
-        tar, _, name = path.partition(WITHOUT_INDEX)
+        tar, _, name = path.partition(UNINDEXED_MARK)
         tar += ".tar"
         raise SourceError(
-            f"{name} lies in the split tar {tar}, and no index says where. Build one with "
+            f"{name} is in the split tar {tar}, which has no index. Build one with "
             f'"opens2v convert {_root_of(tar)} FOLDER --index-only" (one pass over the tar\'s headers; --parts takes '
-            'single parts), then load with index_dir="FOLDER"; or publish the file beside the pieces of the tar'
+            'single parts), then load with index_dir="FOLDER"; or publish the file next to the pieces of the tar'
         )
     with _source(path, token) as source:
         return source.read(0, source.size)
 
 
 class _File:
-    """A file as a row stores it; a mapping for those who ask for one, see below."""
+    """A file as a row stores it; registered as a mapping, see below."""
 
     blob: dict[str, Any]
     path: str | None
@@ -69,14 +69,14 @@ class _File:
         return [(name, self.blob.get(name)) for name in ("path", "bytes", "spans")]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of "path" or "bytes", the latter read where the file lies within others."""
+        """The value of "path" or "bytes"; the latter is read where other files hold it."""
         if name == "bytes" and self.blob.get("spans") is not None:
             return self.read_bytes()
         return self.blob.get(name, default)
 
 
 class LazyVideo(_File):
-    """A video of a row; nothing is read before a frame is asked for.
+    """A video of a row; nothing is read before the first frame is needed.
 
     Attributes:
         path: names the file.
@@ -189,7 +189,7 @@ class LazyImage(_File):
 
 
 class SubjectMask(Mapping[str, Any]):
-    """The mask of a subject in the frame after `crop`, decoded when somebody looks; a mapping of what is stored.
+    """The mask of a subject in the frame after `crop`, decoded on use; a mapping of the stored values.
 
     Raises `MaskError` from any of its methods where the stored code is malformed.
     """
@@ -242,9 +242,8 @@ class SubjectMask(Mapping[str, Any]):
         return f"SubjectMask(size={self._stored.get('size')})"
 
 
-# `Dataset.map` writes back what it was given of a row, and stores mappings as they are, by their `items()`; there is no
-# other way to tell it how a value of a type that it does not know is stored. A video cannot be a full mapping, because
-# its indices are frames.
+# `Dataset.map` writes the values of a row back and stores mappings by their `items()`; there is no other way to tell it
+# how to store a value of a type that it does not know. A video cannot be a full mapping: its indices are frames.
 Mapping.register(_File)
 
 
@@ -260,15 +259,15 @@ def _read_span(span: Mapping[str, Any], token: str | None) -> bytes:
 @contextmanager
 def _source(url: str, token: str | None) -> Iterator[ByteSource]:
     try:
-        yield _kept_source(url, token)
+        yield _cached_source(url, token)
     except SourceError:
-        # It may have changed: what is loaded anew from here on is read anew.
-        _kept_source.cache_clear()
+        # The file may have changed: a dataset that is loaded from now on opens it again.
+        _cached_source.cache_clear()
         raise
 
 
 @functools.lru_cache(maxsize=1024)
-def _kept_source(url: str, token: str | None) -> ByteSource:
+def _cached_source(url: str, token: str | None) -> ByteSource:
     return open_source(url, storage_options={"token": token} if token and url.startswith("hf://") else None)
 
 

@@ -1,13 +1,13 @@
 """From the released layout to Parquet shards for the Hub, in parallel, resumable, the same bytes each time.
 
-What a finished conversion holds:
+A finished conversion:
 
     data/regular/*.parquet  data/cross_pairs/*.parquet  data/views/*.parquet
     conversion.json         the shards with their rows and checksums
-    rejected.jsonl          each record that was left out, where it lies, and why
+    rejected.jsonl          each record that was left out, its file and byte offset, and the reason
     index/                  the indices of the split tars, where there are any
 
-While it runs, `.conversion/` keeps a note of each shard that is done.
+While it runs, `.conversion/` holds a note of each shard that is done.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Conversion:
     """A finished conversion.
 
     Attributes:
-        folder: where it lies.
+        folder: of the shards.
         rows: by config.
         rejected: how many records were left out.
     """
@@ -84,7 +84,7 @@ class Conversion:
 
 
 def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
-    """Converts, or goes on with a conversion that was stopped at any moment.
+    """Converts, or resumes a conversion that was stopped at any moment.
 
     Args:
         plan: what to do.
@@ -92,10 +92,10 @@ def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
         processes: how many shards are made at a time.
 
     Raises:
-        ArgumentError: the folder is, or lies in, the one that is converted.
-        ResultError: the folder is that of another conversion or of something else, another process converts to it, or
-            it cannot be written. Call it again to go on.
-        SourceError: a released file cannot be read, or a process was killed. Call it again to go on.
+        ArgumentError: the folder is, or is in, the one that is converted.
+        ResultError: the folder is that of another conversion or holds other files, another process converts to it, or
+            it cannot be written. Call it again to resume.
+        SourceError: a released file cannot be read, or a process was killed. Call it again to resume.
     """
     _check_target(folder, plan)
     if (folder / MANIFEST).is_file():
@@ -162,7 +162,7 @@ def _build_index(media: MediaFolder, folder: Path) -> Path | None:
 
 
 def _run(plan: Plan, folder: Path, units: list[Unit], processes: int) -> Iterator[Unit]:
-    """Does the units, at most a few ahead of the slowest; yields each that is done."""
+    """Converts the units, at most a few ahead of the slowest; yields each that is done."""
     if processes <= 1:
         for unit in units:
             _convert_unit(plan, folder, unit)
@@ -188,7 +188,7 @@ def _run(plan: Plan, folder: Path, units: list[Unit], processes: int) -> Iterato
         except BrokenProcessPool as error:
             raise SourceError(
                 f"a process that converted to {folder} was killed, perhaps for want of memory; "
-                "run the same command again to go on, with fewer processes"
+                "run the same command again with fewer processes to resume"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
@@ -219,7 +219,7 @@ def _unit_rows(plan: Plan, unit: Unit, rejected: list[Malformed]) -> Iterator[di
             try:
                 yield view_row(layout, sample_id)
             except (SampleError, SourceError) as error:
-                rejected.append(Malformed(layout.place.join("gpt-frames-pairs").root, sample_id, 0, str(error)))
+                rejected.append(Malformed(layout.location.join("gpt-frames-pairs").root, sample_id, 0, str(error)))
     elif unit.config == "cross_pairs":
         yield from pair_rows(
             layout, unit.file, start=unit.start, stop=unit.stop, on_error="skip", report=rejected.append
@@ -236,7 +236,7 @@ def _unit_rows(plan: Plan, unit: Unit, rejected: list[Malformed]) -> Iterator[di
             need_videos=True,
         ):
             if row["id"] in seen:
-                rejected.append(Malformed(unit.file.url, row["id"], unit.start, "its id has come before"))
+                rejected.append(Malformed(unit.file.url, row["id"], unit.start, "its id occurs twice in its part"))
                 continue
             seen.add(row["id"])
             try:
@@ -253,7 +253,7 @@ def _stored_blob(blob: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | No
         return None
     if plan.videos == "embed":
         return {"bytes": read_blob(blob), "path": blob["path"].rpartition("/")[2]}
-    root = plan.layout.place.root
+    root = plan.layout.location.root
 
     def moved(url: str) -> str:
         return url if plan.url_base is None else plan.url_base.rstrip("/") + url.removeprefix(root)
@@ -264,9 +264,9 @@ def _stored_blob(blob: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | No
 
 
 def _check_target(folder: Path, plan: Plan) -> None:
-    root = plan.layout.place.root
+    root = plan.layout.location.root
     if "://" not in root and folder.resolve().is_relative_to(Path(root).resolve()):
-        raise ArgumentError(f"{folder} lies in {root}, which is to be converted; choose a folder outside of it")
+        raise ArgumentError(f"{folder} must be outside of {root}, which is to be converted; choose another folder")
     if folder.exists() and not folder.is_dir():
         raise ResultError(f"{folder} is a file; give the folder that the converted dataset is to be written to")
 
@@ -302,17 +302,17 @@ def _claim(folder: Path, plan: Plan) -> None:
         return
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
-        raise ResultError(f"{folder} holds {others[0]!r}, but no conversion wrote it; choose an empty folder")
+        raise ResultError(f"{folder} must be empty, or that of a conversion (it holds {others[0]!r}); choose another")
     _write_json(claim, {"fingerprint": plan.fingerprint})
 
 
 def _owned(path: Path, plan: Plan) -> dict[str, Any]:
-    """What a manifest or claim says, which must be of this conversion."""
+    """The content of a manifest or claim, which must be of this conversion."""
     content = _read_json(path)
     if content.get("fingerprint") != plan.fingerprint:
         raise ResultError(
-            f"{path} says that its folder holds the conversion of other files or with other options; choose an empty "
-            "folder, or remove this one"
+            f"{path} is of a conversion of other files, or with other options; choose an empty folder, or remove "
+            "this one"
         )
     return content
 
@@ -331,7 +331,7 @@ def _finish(plan: Plan, folder: Path) -> Conversion:
         "fingerprint": plan.fingerprint,
         "written_by": f"opens2v-hf {__version__}",
         "videos": plan.videos,
-        "source": plan.url_base or plan.layout.place.root,
+        "source": plan.url_base or plan.layout.location.root,
         "rows": rows,
         "rejected": len(rejected),
         "shards": [
@@ -358,5 +358,5 @@ def _read_json(path: Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError("it is no JSON object")
     except (OSError, ValueError, RecursionError) as error:
-        raise ResultError(f"{path} cannot be read ({error}); remove {path.parent} to begin anew") from error
+        raise ResultError(f"{path} cannot be read ({error}); remove {path.parent} and convert again") from error
     return content

@@ -1,4 +1,4 @@
-"""What a conversion will do: which rows go to which shard, before any is read.
+"""The plan of a conversion: which rows go to which shard, before any is read.
 
 A unit is a byte range of a released JSON file, or some samples with views, and becomes one shard (none if it has no
 row). Which rows it holds depends on nothing but the released files, so that units can be done in any order, by any
@@ -28,7 +28,7 @@ VIEWS_STEP = 64
 
 @dataclass(frozen=True)
 class Unit:
-    """What one shard is made of.
+    """The source of one shard.
 
     Attributes:
         config: one of `CONFIGS`.
@@ -56,7 +56,7 @@ class Plan:
 
     Attributes:
         layout: what is converted.
-        videos: "embed" puts the files into the shards, "reference" points to where they lie.
+        videos: "embed" puts the files into the shards, "reference" stores their paths or URLs.
         url_base: with "reference", what pointers begin with instead of the layout's own root.
         units: in the order of the rows.
         fingerprint: changes with what is converted and how.
@@ -95,7 +95,7 @@ def plan_conversion(
     if videos not in DEFAULT_JSON_STEP:
         raise ArgumentError(f"videos must be 'embed' or 'reference' (got {videos=})")
     if url_base is not None and videos != "reference":
-        raise ArgumentError("url_base says where referenced files lie; with videos='embed' there are none")
+        raise ArgumentError("url_base must be given with videos='reference' only; with 'embed' no file is referenced")
     if unknown := set(configs) - set(CONFIGS):
         raise ArgumentError(f"there is no config {sorted(unknown)[0]!r}; there are {', '.join(CONFIGS)}")
     names = [part.name for part in layout.parts]
@@ -116,7 +116,7 @@ def plan_conversion(
         units += [_unit("views", "views", None, number, ranges) for number in range(len(ranges))]
     described = {
         "videos": videos,
-        "root": url_base or layout.place.root,
+        "root": url_base or layout.location.root,
         "units": [asdict(unit) for unit in units],
         "views": layout.view_ids() if "views" in configs else [],
     }

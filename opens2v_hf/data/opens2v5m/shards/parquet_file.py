@@ -1,4 +1,4 @@
-"""Reading Parquet files of which nothing is known."""
+"""Opening Parquet files that may be damaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opens2v_hf.errors import OpenS2VError, SourceError
 
 @contextmanager
 def parquet_errors(name: str) -> Iterator[None]:
-    """Turn whatever is raised while a Parquet file is read into a SourceError that names the file.
+    """Turn every exception that is raised while a Parquet file is read into a SourceError that names the file.
 
     Arrow raises more than its own exceptions for a damaged file: UnicodeDecodeError for a footer, MemoryError for a
     size that no file has, OSError for a page. Errors of this package pass.

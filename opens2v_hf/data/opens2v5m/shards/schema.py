@@ -1,4 +1,4 @@
-"""The columns of OpenS2V-5M: one schema for what is streamed from the released layout and what lies in Parquet."""
+"""The columns of OpenS2V-5M: one schema for rows of the released layout and of Parquet shards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from opens2v_hf.data.opens2v5m.released.records import TAG_KINDS, CrossPair, RegularRecord, cluster_of
 
 SPANS = pa.list_(pa.field("item", pa.struct([("url", pa.string()), ("offset", pa.int64()), ("length", pa.int64())])))
-"""Where the bytes of a file lie: runs of bytes in other files, to be joined."""
+"""The location of the bytes of a file: runs of bytes in other files, to be joined."""
 
 BLOB = pa.struct([("path", pa.string()), ("bytes", pa.binary()), ("spans", SPANS)])
 """A file: its bytes, or the spans that hold them, or the path or URL of the whole."""
@@ -67,7 +67,7 @@ REGULAR = pa.schema(
         ("video", BLOB),
     ]
 )
-"""A row a clip; what the columns mean is said at `records.RegularRecord`. `short_side_px` is of the cropped frame."""
+"""A row a clip; `records.RegularRecord` describes the columns. `short_side_px` is of the cropped frame."""
 
 BUILD_ONLY = (
     pa.field(
@@ -89,9 +89,10 @@ BUILD_ONLY = (
     pa.field("detection_scores", pa.list_(pa.float64())),
     pa.field("licence", pa.string()),
 )
-"""What `opens2v build` knows besides: the file that a clip comes from, its digest and the clip's place in it ([start,
-end) in frames, and in seconds); stage to what made its part, as JSON; perceptual hashes of the annotated frame and of
-the frames at 5, 50 and 95 %; the detector's score of each subject; the licence. All may be null."""
+"""The columns that `opens2v build` adds: the file that a clip comes from, its digest and the clip's interval in it
+([start, end) in frames, and in seconds); the models and settings of each stage, as JSON; perceptual hashes of the
+annotated frame and of the frames at 5, 50 and 95 %; the detector's score of each subject; the licence. All may be
+null."""
 
 BUILT = pa.schema([*REGULAR, *BUILD_ONLY])
 """The columns of a clip in a dataset that `opens2v build` made."""

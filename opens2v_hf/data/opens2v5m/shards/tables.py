@@ -1,4 +1,4 @@
-"""Arrow tables of rows, read from converted shards or from the released layout, with no more read than asked for."""
+"""Arrow tables of rows, from converted shards or the released layout; only the selected columns are read."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ MOST_GROUP_VALUES = 20_000_000
 
 @dataclass(frozen=True)
 class Selection:
-    """What is wanted of the rows.
+    """The selected rows and columns.
 
     Attributes:
         schema: of all columns that there are.
-        columns: that are wanted, in the order of the schema.
+        columns: that are selected, in the order of the schema.
         rows: conditions on plain columns, None for all rows.
-        quality: a filter that looks at the subjects, None for none.
+        quality: a filter of subjects, None for none.
     """
 
     schema: pa.Schema
@@ -64,7 +64,7 @@ class Selection:
         return [name for name in self.schema.names if name in names]
 
     def apply(self, table: pa.Table, malformed: Callable[[str, str], object]) -> pa.Table:
-        """The rows and columns that are wanted, of a table of the columns that are needed; see `QualityFilter.keep`."""
+        """The selected rows and columns of a table of the needed columns; see `QualityFilter.keep`."""
         if self.rows is not None:
             table = table.filter(self.rows.expression)
         if self.quality is not None:
@@ -73,21 +73,21 @@ class Selection:
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the types of the schema; a file is stored as `BLOB` whatever it was stored as.
+    """The table with the types of the schema; files of any storage type become `BLOB`.
 
     Raises:
         SourceError: a column has a type that cannot be cast.
     """
     columns = []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        wanted = schema.field(name).type
+        kind = schema.field(name).type
         try:
-            if wanted == BLOB:
+            if kind == BLOB:
                 column = pa.chunked_array([to_blob(chunk) for chunk in column.chunks], type=BLOB)
-            elif column.type != wanted:
-                column = column.cast(wanted)
+            elif column.type != kind:
+                column = column.cast(kind)
         except pa.ArrowException as error:
-            raise SourceError(f"column {name!r} is {column.type} where {wanted} is expected: {error}") from error
+            raise SourceError(f"column {name!r} must be of type {kind} (got {column.type}): {error}") from error
         columns.append(column)
     return pa.table(columns, schema=pa.schema([schema.field(name) for name in table.column_names]))
 
@@ -102,12 +102,12 @@ def shard_tables(
 ) -> Iterator[pa.Table]:
     """The rows of a Parquet shard, a table a row group.
 
-    Row groups that cannot hold a wanted row, as their statistics tell, are not read. Of the others the columns that
-    are filtered by are read first, and the rest only if a row passes.
+    Row groups whose statistics rule out every row are not read. Of the others the columns of the filter are read first,
+    and the rest only if a row passes.
 
     Args:
         url: path or URL of the shard.
-        selection: what is wanted.
+        selection: rows and columns.
         storage_options: for fsspec.
         on_error: "raise" at a row that a preset cannot judge because a mask is malformed, or "skip" it.
         report: called with each row that is skipped.
@@ -138,7 +138,7 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
     def handle(sample_id: str, reason: str) -> None:
         malformed = Malformed(url, sample_id, None, reason)
         if on_error == "raise":
-            raise SampleError(f'{malformed}. Read it with on_error="skip" to go on without it')
+            raise SampleError(f'{malformed}. Leave the row out with on_error="skip"')
         report(malformed)
 
     return handle
@@ -147,11 +147,11 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
 def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
     """Refuse a row group that would not fit in memory, before it is unpacked: a small file can hold many gigabytes."""
     columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-    wanted = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
-    size, values = (sum(getattr(c, name) for c in wanted) for name in ("total_uncompressed_size", "num_values"))
+    needed = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
+    size, values = (sum(getattr(c, name) for c in needed) for name in ("total_uncompressed_size", "num_values"))
     if size <= MOST_GROUP_BYTES and values <= MOST_GROUP_VALUES:
         # A value that repeats is in the file once, and in memory as often as it is used.
-        repeated = [column for column in wanted if any("DICTIONARY" in name for name in column.encodings)]
+        repeated = [column for column in needed if any("DICTIONARY" in name for name in column.encodings)]
         if sum(column.total_uncompressed_size * column.num_values for column in repeated) <= MOST_GROUP_BYTES:
             return
         size += _bytes_of_repeated(file, metadata, group, [column.path_in_schema for column in repeated])
@@ -216,7 +216,7 @@ def released_tables(
         file: the JSON file; None for views.
         start: of the range, in bytes of the file or in samples with views.
         stop: its end.
-        selection: what is wanted.
+        selection: rows and columns.
         on_error: "raise" at a malformed record, or "skip" it.
         report: called with each that is skipped.
 
@@ -234,7 +234,7 @@ def released_tables(
         rows = regular_rows(
             layout, file, start=start, stop=stop, on_error=on_error, report=report, with_files=with_files
         )
-    malformed = _malformed_row(layout.place.root if file is None else file.url, on_error, report)
+    malformed = _malformed_row(layout.location.root if file is None else file.url, on_error, report)
     needed = pa.schema([selection.schema.field(name) for name in selection.needed])
     for batch in _growing_batches(rows):
         read = to_table(({name: row[name] for name in needed.names} for row in batch), needed)
@@ -252,7 +252,7 @@ def _view_rows(
         except (SampleError, SourceError) as error:
             if on_error == "raise":
                 raise
-            report(Malformed(layout.place.root, sample_id, None, str(error)))
+            report(Malformed(layout.location.root, sample_id, None, str(error)))
 
 
 def _growing_batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

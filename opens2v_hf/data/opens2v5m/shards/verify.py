@@ -44,8 +44,9 @@ class Verification:
 def verify(folder: Path) -> Verification:
     """Checks that every shard of a converted or built dataset is there and whole, and that its content can be used.
 
-    Checked are: checksums and numbers of rows against the manifest, files that no manifest knows, that ids of samples
-    are unique within their part, that every mask decodes and has the size of its frame, and that a row has a video.
+    Checked are: checksums and numbers of rows against the manifest, files that the manifest does not list, that ids of
+    samples are unique within their part, that every mask decodes and has the size of its frame, and that a row has a
+    video.
 
     Args:
         folder: of the dataset.
@@ -70,7 +71,7 @@ def verify(folder: Path) -> Verification:
     listed = {shard["path"] for shard in shards}
     files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
     present = {str(file.relative_to(folder)) for file in files}
-    problems += [f"{name}: no manifest knows this file" for name in sorted(present - listed)]
+    problems += [f"{name}: the manifest does not list this file" for name in sorted(present - listed)]
     sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
     with Progress(sum(sizes.values()), description="verifying", unit="B") as progress:
         for shard in shards:
@@ -126,7 +127,7 @@ def _verify_rows(
 def _problems_of(row: dict[str, Any], seen: set[tuple[str, str]]) -> Iterable[str]:
     key = (row["part"], row["id"])
     if key in seen:
-        yield "its id has come before"
+        yield "its id occurs twice in its part"
     seen.add(key)
     if not (row["video"] or {}).get("path"):
         yield "it has no video"

@@ -23,8 +23,8 @@ _COMPRESSION_LEVEL = 3
 def write_shard(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> int:
     """Writes rows to one Parquet file, in bounded memory; nothing where there are no rows.
 
-    All columns are compressed with zstd but the bytes of files, which are compressed already; statistics are kept of
-    columns that one filters by, and not of bytes and masks.
+    All columns are compressed with zstd but the bytes of files, which are compressed already; columns have statistics
+    for filters, but not those of bytes and masks.
 
     Args:
         path: of the file; it appears when it is whole.
@@ -81,7 +81,7 @@ def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _size(value: Any) -> int:
-    """About how many bytes a value takes: texts and bytes count, numbers are as nothing beside them."""
+    """About how many bytes a value takes; texts and bytes dominate."""
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, dict):

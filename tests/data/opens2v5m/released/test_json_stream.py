@@ -144,39 +144,39 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_malformed_record_is_named_and_skipped(fault: str, place: int) -> None:
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_malformed_record_is_named_and_skipped(fault: str, position: int) -> None:
     body = '{"metadata": {"fps": 1, "path": "x.mp4"}, "annotation": {"a": 2}}'
     old, new = FAULTS[fault]
     assert old in body
-    texts = [f'"r{n}": ' + (body.replace(old, new) if n == place else body) for n in range(3)]
+    texts = [f'"r{n}": ' + (body.replace(old, new) if n == position else body) for n in range(3)]
     data = ("{" + ",\n".join(texts) + "}").encode(errors="surrogateescape")
     keys, reports = skip(data)
-    assert keys == [f"r{n}" for n in range(3) if n != place]
-    assert [report.key for report in reports] == [f"r{place}"]
-    assert reports[0].byte_offset == data.index(f'"r{place}"'.encode())
-    with pytest.raises(SampleError, match=rf"memory\.json: record 'r{place}' at byte {reports[0].byte_offset}: "):
+    assert keys == [f"r{n}" for n in range(3) if n != position]
+    assert [report.key for report in reports] == [f"r{position}"]
+    assert reports[0].byte_offset == data.index(f'"r{position}"'.encode())
+    with pytest.raises(SampleError, match=rf"memory\.json: record 'r{position}' at byte {reports[0].byte_offset}: "):
         read(data)
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_missing_brace_loses_no_other_record(place: int) -> None:
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_missing_brace_loses_no_other_record(position: int) -> None:
     body = '{"metadata": {"fps": 1}, "annotation": {"a": 2}}'
-    texts = [f'"r{n}": ' + (body.replace("}, ", ", ") if n == place else body) for n in range(3)]
+    texts = [f'"r{n}": ' + (body.replace("}, ", ", ") if n == position else body) for n in range(3)]
     keys, reports = skip(("{" + ", ".join(texts) + "}").encode())
-    assert keys == [f"r{n}" for n in range(3) if n != place]
-    assert [(r.key, r.reason) for r in reports] == [(f"r{place}", "it does not end before the next record begins")]
+    assert keys == [f"r{n}" for n in range(3) if n != position]
+    assert [(r.key, r.reason) for r in reports] == [(f"r{position}", "it does not end before the next record begins")]
 
 
 def test_a_brace_too_many_loses_no_other_record() -> None:
     body = '{"metadata": {"fps": 1}, "annotation": {"a": 2}}'
-    for place in range(3):
-        texts = [f'"r{n}": ' + (body.replace("}, ", "}}, ") if n == place else body) for n in range(3)]
+    for position in range(3):
+        texts = [f'"r{n}": ' + (body.replace("}, ", "}}, ") if n == position else body) for n in range(3)]
         entries, reports = [], []
         source = MemorySource(("{" + ", ".join(texts) + "}").encode())
         entries = list(read_object(source, on_error="skip", report=reports.append))
         whole = [entry.key for entry in entries if entry.value == json.loads(body)]
-        assert whole == [f"r{n}" for n in range(3) if n != place]
+        assert whole == [f"r{n}" for n in range(3) if n != position]
         assert [report.reason for report in reports] == ["there are bytes behind the end of the object"]
 
 
@@ -198,7 +198,7 @@ def test_a_truncated_file_is_an_error(cut: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"  \n", b"[1]", b'"a"', b"3", b"\x00"])
-def test_what_is_no_object_is_an_error(data: bytes) -> None:
+def test_a_file_that_is_no_object_is_an_error(data: bytes) -> None:
     for on_error in ("raise", "skip"):
         with pytest.raises(SampleError, match="must hold one JSON object"):
             read(data, on_error=on_error)
@@ -272,14 +272,14 @@ def test_one_damage_costs_its_neighbours_at_most(kind: str, seed: int) -> None:
         for n in range(8)
     }
     data = bytearray(json.dumps(records, indent=rng.choice([None, 2])).encode())
-    place = rng.randrange(1, len(data))
+    position = rng.randrange(1, len(data))
     damage = rng.randrange(3)
     if damage == 0:
-        data[place] = rng.randrange(256)
+        data[position] = rng.randrange(256)
     elif damage == 1:
-        del data[place : place + rng.randrange(1, 30)]
+        del data[position : position + rng.randrange(1, 30)]
     else:
-        data[place:place] = rng.randbytes(rng.randrange(1, 5))
+        data[position:position] = rng.randbytes(rng.randrange(1, 5))
     borders = RECORD_BORDERS if kind == "records" else LIST_BORDERS
 
     def good(**options) -> tuple[list[str], list[Malformed]]:

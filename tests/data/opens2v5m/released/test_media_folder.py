@@ -6,7 +6,7 @@ import pytest
 from helpers.opens2v5m import split_tar
 
 from opens2v_hf.data.opens2v5m.released.byte_source import open_source
-from opens2v_hf.data.opens2v5m.released.media_folder import MediaFolder, Place
+from opens2v_hf.data.opens2v5m.released.media_folder import Location, MediaFolder
 from opens2v_hf.data.opens2v5m.released.split_tar import SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.released.tar_index import build_index
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo, read_blob
@@ -37,7 +37,7 @@ def test_any_name_gives_its_file(files, tmp_path, form, tar) -> None:
         folder = tmp_path / "tar"
         split_tar({f"part/{name}": files / name for name in NAMES}, folder, "part", 700)
         indexed(folder)
-    media = MediaFolder(Place(str(folder)), "part")
+    media = MediaFolder(Location(str(folder)), "part")
     for name in NAMES:
         blob = media.locate(unicodedata.normalize(form, name))
         assert read_blob(blob) == (files / name).read_bytes()
@@ -45,26 +45,26 @@ def test_any_name_gives_its_file(files, tmp_path, form, tar) -> None:
     assert media.locate("../files/plain.mp4") is None
 
 
-def test_a_tar_without_an_index_is_told_whatever_the_name(files, tmp_path) -> None:
+def test_a_tar_without_an_index_is_named_for_any_file_name(files, tmp_path) -> None:
     split_tar({name: files / name for name in NAMES}, tmp_path / "tar", "part", 700)
-    media = MediaFolder(Place(str(tmp_path / "tar")), "part")
+    media = MediaFolder(Location(str(tmp_path / "tar")), "part")
     for name in NAMES:
         with pytest.raises(SourceError) as caught:
             LazyVideo(media.locate(name)).read_bytes()
-        assert f"{name} lies in the split tar {tmp_path}/tar/part.tar, and no index says where" in str(caught.value)
+        assert f"{name} is in the split tar {tmp_path}/tar/part.tar, which has no index" in str(caught.value)
 
 
-def test_hidden_files_beside_the_files_are_not_looked_at(files, tmp_path) -> None:
+def test_hidden_files_are_ignored(files, tmp_path) -> None:
     """macOS writes `._name` beside every `name`."""
     folder = tmp_path / "tar"
     for path in split_tar({name: files / name for name in NAMES}, folder, "part", 700):
         (folder / f"._{path.name}").write_bytes(b"resource fork")
     (folder / ".DS_Store").write_bytes(b"x")
     (folder / ".hidden").mkdir()
-    place = Place(str(folder))
-    assert all(not name.startswith(".") for name in [*place.files(), *place.pieces(), *place.folders()])
+    location = Location(str(folder))
+    assert all(not name.startswith(".") for name in [*location.files(), *location.pieces(), *location.folders()])
     indexed(folder)
-    assert read_blob(MediaFolder(place, "part").locate("plain.mp4")) == b"plain.mp4"
+    assert read_blob(MediaFolder(location, "part").locate("plain.mp4")) == b"plain.mp4"
 
 
 def test_a_file_that_is_replaced_by_a_longer_one_is_an_error(tmp_path) -> None:

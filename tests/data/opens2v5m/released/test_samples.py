@@ -73,7 +73,7 @@ def test_the_hub_form_needs_an_index_for_videos_alone(tmp_path) -> None:
         assert read_blob(row["background"]) == read_blob(plain["background"])
     assert any(len(row["video"]["spans"]) > 1 for row in indexed)
 
-    # Published beside the pieces, an index is found without being named.
+    # An index next to the pieces is found without index_dir.
     for part in layout.parts:
         shutil.copy(tmp_path / "index" / f"{part.name}.index.parquet", tmp_path / "hub" / "Videos" / part.name)
     beside = rows_of(read_layout(str(tmp_path / "hub")))
@@ -82,7 +82,7 @@ def test_the_hub_form_needs_an_index_for_videos_alone(tmp_path) -> None:
     # An index of other pieces is refused.
     piece = tmp_path / "hub" / "Videos" / "dataset1" / "dataset1.tar.split.000"
     piece.write_bytes(piece.read_bytes()[:-1])
-    with pytest.raises(SourceError, match="the index of other pieces"):
+    with pytest.raises(SourceError, match="not the index of the pieces"):
         rows_of(read_layout(str(tmp_path / "hub")))
 
 
@@ -98,7 +98,7 @@ def test_a_missing_video_matters_where_it_is_needed(tmp_path) -> None:
     assert rows_of(layout, with_files=False)[0]["video"] is None
 
 
-def test_a_malformed_record_is_reported_with_its_place(tmp_path) -> None:
+def test_a_malformed_record_is_reported_with_its_offset(tmp_path) -> None:
     shutil.copytree(folder_form(), tmp_path / "copy")
     path = tmp_path / "copy" / "regular" / "dataset1.json"
     records = json.loads(path.read_text())
@@ -115,7 +115,7 @@ def test_a_malformed_record_is_reported_with_its_place(tmp_path) -> None:
         rows_of(layout)
 
 
-def test_places_without_the_dataset(tmp_path) -> None:
+def test_locations_without_the_dataset(tmp_path) -> None:
     with pytest.raises(SourceError, match="holds no OpenS2V-5M"):
         read_layout(str(tmp_path))
     with pytest.raises(SourceError, match="holds no OpenS2V-5M"):

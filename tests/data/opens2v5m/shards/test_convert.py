@@ -94,7 +94,7 @@ def test_references_point_into_the_split_tars(tmp_path) -> None:
     assert verify(tmp_path / "out").problems == ()
 
 
-def test_a_killed_conversion_goes_on_to_the_same_bytes(tmp_path) -> None:
+def test_a_killed_conversion_resumes_to_the_same_bytes(tmp_path) -> None:
     root = hub_form(tmp_path / "hub")
     plan = plan_conversion(read_layout(str(root)), json_step=2000)
     convert(plan, tmp_path / "whole")
@@ -148,13 +148,13 @@ def test_rejected_records_are_listed(tmp_path) -> None:
     assert {entry["key"]: entry["reason"].split(":")[0].split(" is not in ")[0] for entry in rejected} == {
         ids[0]: "its video 'lost.mp4'",
         ids[1]: "it is no valid JSON",
-        ids[-1]: "its id has come before",
+        ids[-1]: "its id occurs twice in its part",
     }
     assert rejected[0]["byte_offset"] == text.index(f'"{ids[0]}"')
     assert [row["id"] for row in table(tmp_path / "out")] == [row["id"] for row in released_rows()][2:]
 
 
-def test_verify_finds_what_is_wrong(tmp_path) -> None:
+def test_verify_reports_every_kind_of_damage(tmp_path) -> None:
     convert(plan_conversion(read_layout(str(folder_form())), configs=("regular",)), tmp_path)
     first, second = sorted((tmp_path / "data" / "regular").iterdir())
     content = bytearray(first.read_bytes())
@@ -166,7 +166,7 @@ def test_verify_finds_what_is_wrong(tmp_path) -> None:
     assert f"data/regular/{first.name}: its checksum is not that of the manifest" in problems
     assert f"data/regular/{second.name}: the file is missing" in problems
     assert not any("._other" in problem for problem in problems)
-    assert "data/regular/other.parquet: no manifest knows this file" in problems
+    assert "data/regular/other.parquet: the manifest does not list this file" in problems
     with pytest.raises(ResultError, match="let the command that writes it end"):
         verify(tmp_path / "data")
 
@@ -207,11 +207,11 @@ def test_a_folder_of_another_conversion_is_refused(tmp_path) -> None:
     with pytest.raises(ResultError, match="other options"):
         convert(plan_conversion(layout, configs=("regular",)), tmp_path)
     os.remove(tmp_path / "conversion.json")
-    with pytest.raises(ResultError, match="no conversion wrote it"):
+    with pytest.raises(ResultError, match="must be empty"):
         convert(plan_conversion(layout, configs=("views",)), tmp_path)
 
 
-def test_targets_that_are_not_taken(tmp_path) -> None:
+def test_invalid_targets_are_refused(tmp_path) -> None:
     shutil.copytree(folder_form(), tmp_path / "source")
     plan = plan_conversion(read_layout(str(tmp_path / "source")), configs=("views",))
     (tmp_path / "file").write_text("a file")
@@ -220,10 +220,10 @@ def test_targets_that_are_not_taken(tmp_path) -> None:
     for target, error, message in [
         (tmp_path / "file", ResultError, "is a file"),
         (tmp_path / "file" / "below", ResultError, "cannot write .*file"),
-        (tmp_path / "other", ResultError, r"holds 'thesis\.tex', but no conversion wrote it"),
-        (tmp_path, ResultError, "but no conversion wrote it"),
-        (tmp_path / "source", ArgumentError, "choose a folder outside of it"),
-        (tmp_path / "source" / "out", ArgumentError, "choose a folder outside of it"),
+        (tmp_path / "other", ResultError, r"holds 'thesis\.tex'"),
+        (tmp_path, ResultError, "must be empty"),
+        (tmp_path / "source", ArgumentError, "must be outside of"),
+        (tmp_path / "source" / "out", ArgumentError, "must be outside of"),
     ]:
         with pytest.raises(error, match=message):
             convert(plan, target)
@@ -258,7 +258,7 @@ with _only_conversion(Path(sys.argv[1])):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_full_disk_is_an_error_and_the_command_goes_on_later(tmp_path, processes) -> None:
+def test_a_full_disk_is_an_error_and_the_command_resumes(tmp_path, processes) -> None:
     """A limit on the size of files stands for the disk: the shard that holds the videos does not fit."""
     command = [sys.executable, "-m", "opens2v_hf", "convert", folder_form(), tmp_path / "out", "--processes", processes]
     limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, -1)); "
@@ -302,7 +302,7 @@ def test_a_folder_of_views_whose_name_is_no_text(tmp_path) -> None:
     ("options", "message"),
     [
         ({"videos": "link"}, "videos must be"),
-        ({"url_base": "hf://x"}, "url_base says"),
+        ({"url_base": "hf://x"}, "url_base must"),
         ({"configs": ("all",)}, "no config 'all'"),
         ({"parts": ("dataset9",)}, "no part 'dataset9'; there are dataset1, dataset2"),
         ({"json_step": 0}, "step=0"),
