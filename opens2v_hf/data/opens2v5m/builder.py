@@ -7,10 +7,11 @@ folder or URL. It reads both the released layout and converted shards.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import datasets
 import pyarrow as pa
@@ -110,6 +111,12 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
         """See `CachedByContent`."""
         if config.repo is not None and config.data_dir is not None:
             raise ArgumentError(f"give repo= or data_dir=, not both (got {config.repo=} and {config.data_dir=})")
+        if config.on_error not in get_args(OnError):
+            raise ArgumentError(f"on_error must be one of {', '.join(get_args(OnError))} (got {config.on_error!r})")
+        if config.data_dir is not None:
+            config.data_dir = os.fspath(config.data_dir)
+        if config.index_dir is not None and not Location(config.index_dir).exists():
+            raise SourceError(f"there is no folder {config.index_dir}, which index_dir names")
         self.left_out: list[Malformed] = []
         self.on_malformed: Callable[[Malformed], object] | None = None
         _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses unknown columns early
@@ -190,6 +197,8 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
 
 
 def _selection(config: OpenS2V5MConfig, schema: pa.Schema) -> Selection:
+    if isinstance(config.columns, str) or (config.columns is not None and not config.columns):
+        raise ArgumentError(f"columns must be a list of at least one name (got {config.columns!r})")
     columns = list(schema.names) if config.columns is None else list(config.columns)
     if unknown := [name for name in columns if name not in schema.names]:
         raise ArgumentError(f"{config.name} has no column {unknown[0]!r}; it has {', '.join(schema.names)}")

@@ -233,8 +233,10 @@ def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema:
 
 
 def _alternatives(filters: Filters | None) -> list[list[Condition]]:
-    if not filters:
+    if filters is None or filters == []:
         return []
+    if not isinstance(filters, list | tuple) or not filters:
+        raise ArgumentError(f"filters must be a list of (column, operator, value), got {filters!r}")
     groups = [filters] if isinstance(filters[0], tuple) else filters
     for group in groups:
         if not isinstance(group, Sequence) or isinstance(group, str):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -36,6 +37,17 @@ class Resize:
             raise ArgumentError(f"a size is (height, width), each at least 1 (got {(self.height, self.width)})")
         if self.fit not in get_args(Fit):
             raise ArgumentError(f"fit is one of {', '.join(get_args(Fit))} (got {self.fit=})")
+
+    @classmethod
+    def to(cls, size: Any, fit: Fit) -> Resize:
+        """The resizing to a size, (height, width).
+
+        Raises:
+            ArgumentError: it is no pair of whole numbers.
+        """
+        if not isinstance(size, Sequence) or [type(side) for side in size] != [int, int]:
+            raise ArgumentError(f"size must be (height, width), two whole numbers of pixels (got {size!r})")
+        return cls(*size, fit)
 
     def region(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The part of a picture that remains, (x0, y0, x1, y1) in its pixels.

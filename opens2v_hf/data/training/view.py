@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -20,7 +20,7 @@ from opens2v_hf.data.training.pair_index import PairIndex
 from opens2v_hf.data.training.problems import BadRow, BadSample, Counts, Reason, Tally
 from opens2v_hf.data.training.row_stream import Position, RowStream, as_stream, builders_of
 from opens2v_hf.data.training.sample import ConsumerPosition, TrainingBatch, TrainingSample
-from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError, short_repr
 
 OnBad = Literal["raise", "skip"]
 
@@ -83,16 +83,23 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
             raise ArgumentError(
                 f"shuffle and seed are at least 0, most_skipped at least 1 (got {shuffle=}, {seed=}, {most_skipped=})"
             )
-        rule = SubjectRule(subjects) if isinstance(subjects, str) else subjects
-        if rule is None:
-            rule = SubjectRule(max_count=0, min_count=0)
+        if isinstance(subjects, str):
+            subjects = SubjectRule(subjects)
+        rule = SubjectRule(max_count=0, min_count=0) if subjects is None else subjects
+        if not isinstance(rule, SubjectRule):
+            raise ArgumentError(
+                f"subjects must be a SubjectRule, one of {', '.join(get_args(Form))}, or None (got {rule!r})"
+            )
+        for name, number in (("num_frames", num_frames), ("stride", stride), ("shuffle", shuffle), ("seed", seed)):
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise ArgumentError(f"{name} must be a whole number (got {number!r})")
         if pairs and not rule.max_count:
             raise ArgumentError("pairs are for pictures of subjects: give subjects= too")
         stream = as_stream(dataset)
         _check_columns(stream.column_names, background)
         self._maker = SampleMaker(
             frames=FrameRule(num_frames, stride, start),
-            resize=Resize(*size, fit),
+            resize=Resize.to(size, fit),
             subjects=rule,
             pairs=pairs if isinstance(pairs, PairIndex) else PairIndex.of(dataset) if pairs else None,
             background=background,
@@ -167,9 +174,13 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         Raises:
             ArgumentError: the state is of a view with another seed, shuffle, rank or world size.
         """
+        if not isinstance(state, Mapping) or not {"settings", "epoch", "consumers", "next", "positions"} <= set(state):
+            raise ArgumentError(
+                f"a state must be what state_dict() of a training view returned (got {short_repr(state)})"
+            )
         for name, value in self._settings.items():
-            if state["settings"][name] != value:
-                raise ArgumentError(f"the state is of a view with {name}={state['settings'][name]}, not {value}")
+            if state["settings"].get(name) != value:
+                raise ArgumentError(f"the state is of a view with {name}={state['settings'].get(name)}, not {value}")
         self._epoch.fill_(state["epoch"])
         self._resume_from(state)
 

@@ -406,6 +406,18 @@ def test_invalid_locations_and_arguments(tmp_path) -> None:
         stream(repo="org/name")
     with pytest.raises(ArgumentError, match="not data_files="):
         load_dataset("opens2v-5m", data_files=str(next((converted() / "data" / "regular").iterdir())))
+    for options, message in (
+        ({"columns": "id"}, "columns must be a list"),
+        ({"columns": []}, "columns must be a list"),
+        ({"filters": {("aesthetic", ">", 1)}}, "filters must be a list"),
+        ({"filters": [["aesthetic", ">", 1]]}, "a filter must be"),
+        ({"on_error": "ignore"}, "on_error must be one of raise, skip"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            stream("embedded shards", **options)
+    with pytest.raises(SourceError, match="which index_dir names"):
+        stream(index_dir=str(tmp_path / "none"))
+    assert next(iter(stream(folder_form(), columns=["id"])))["id"] == ids()[0]
     shutil.copytree(folder_form(), tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy" / "gpt-frames-pairs")
     with pytest.raises(SourceError, match="nothing of the config 'views'"):

@@ -286,6 +286,9 @@ def test_states_of_other_views_are_refused() -> None:
         view_of(shuffle=2, seed=1).load_state_dict(state)
     with pytest.raises(ArgumentError, match="a view with shuffle=2, not 0"):
         view_of().load_state_dict(state)
+    for broken in (None, {}, {**state, "settings": {}}):
+        with pytest.raises(ArgumentError, match=r"what state_dict|of a view with"):
+            view_of(shuffle=2).load_state_dict(broken)
     other = view_of(shuffle=2)
     other.load_state_dict(state)
     with pytest.raises(ArgumentError, match=r"of 1 reading processes .* \(got 2\)"):
@@ -494,6 +497,10 @@ def test_arguments_that_do_not_fit() -> None:
         ({"shuffle": -1}, "at least 0"),
         ({"num_frames": 0}, "at least 1"),
         ({"subjects": "grey"}, "form is one of"),
+        ({"subjects": True}, "subjects must be"),
+        ({"size": 480}, "size must be"),
+        ({"size": (480.0, 832)}, "size must be"),
+        ({"num_frames": 2.5}, "num_frames must be a whole number"),
     ):
         with pytest.raises(ArgumentError, match=message):
             view_of(**options)

@@ -36,6 +36,10 @@ ATTEMPTS = 5
 _LONGEST_WAIT_S = 60.0
 """Upper bound of the wait that a server can demand (Retry-After)."""
 
+_SLOWEST_BYTES_PER_S = 1 << 14
+"""A response may take `_LONGEST_WAIT_S` and the time for its bytes at this rate: with a timeout between bytes alone,
+a server that sends single bytes would hold a reader for ever."""
+
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 _VALIDATORS = ("ETag", "Last-Modified")
 
@@ -109,6 +113,7 @@ class RemoteSource:
 
     def __init__(self, url: str, *, storage_options: dict[str, Any] | None = None, size: int | None = None) -> None:
         self._url = url
+        self._shown = shown_url(url)
         self._storage_options = dict(storage_options or {})
         self._connection: Any = None
         self._process = -1
@@ -123,7 +128,7 @@ class RemoteSource:
     def size(self) -> int:
         """See `ByteSource.size`."""
         if self._size < 0:
-            self._size = self._persist(f"cannot read {self._url}", self._ask_size)
+            self._size = self._persist(f"cannot read {self._shown}", self._ask_size)
         return self._size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -131,9 +136,9 @@ class RemoteSource:
         end = min(offset + length, self.size)
         if end <= offset:
             return b""
-        data = self._persist(f"cannot read bytes {offset} to {end} of {self._url}", self._ask_range, offset, end)
+        data = self._persist(f"cannot read bytes {offset} to {end} of {self._shown}", self._ask_range, offset, end)
         if len(data) != end - offset:
-            raise SourceError(f"{self._url} ends before byte {end}: it changed while it was read")
+            raise SourceError(f"{self._shown} ends before byte {end}: it changed while it was read")
         return data
 
     def _persist(self, what: str, ask: Callable[..., _T], *arguments: int) -> _T:
@@ -148,7 +153,7 @@ class RemoteSource:
         except OpenS2VError:
             raise
         except Exception as error:  # file systems of fsspec raise what their clients raise
-            raise SourceError(f"{what}: {_reason(error)}") from error
+            raise SourceError(f"{what}: {_reason(error).replace(self._url, self._shown)}") from error
 
     def _connected(self) -> Any:
         """The client: opened in each process, since connections do not survive a fork."""
@@ -165,13 +170,13 @@ class RemoteSource:
                 return filesystem, filesystem._strip_protocol(self._url)
             return fsspec.core.url_to_fs(self._url, **self._storage_options)
         except (ValueError, ImportError) as error:
-            raise ArgumentError(f"cannot open {self._url}: {error}") from error
+            raise ArgumentError(f"cannot open {self._shown}: {error}") from error
 
     def _ask_size(self) -> int:
         filesystem, path = self._connected()
         size = filesystem.info(path).get("size")
         if size is None:
-            raise SourceError(f"cannot read {self._url} by ranges: its server does not say how long it is")
+            raise SourceError(f"cannot read {self._shown} by ranges: its server does not say how long it is")
         return int(size)
 
     def _ask_range(self, offset: int, end: int) -> bytes:
@@ -216,8 +221,9 @@ class HttpSource(RemoteSource):
         response = self._connected().head(self._url)
         response.raise_for_status()
         length = response.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            raise SourceError(f"cannot read {self._url} by ranges: its server does not say how long it is")
+        # The file has a first byte, and the length of a compressed copy is another one.
+        if not length.isdecimal() or length == "0" or _is_compressed(response):
+            raise SourceError(f"cannot read {self._shown} by ranges: its server does not say how long it is")
         return int(length)
 
     def _ask_range(self, offset: int, end: int) -> bytes:
@@ -225,14 +231,14 @@ class HttpSource(RemoteSource):
         while offset < end:
             with self._get(offset, end) as response:
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    raise SourceError(f"{self._url} ends before byte {end}: it changed while it was read")
+                    raise SourceError(f"{self._shown} ends before byte {end}: it changed while it was read")
                 total: int | None = end
                 first, last = 0, end - 1
                 if response.status_code == httpx.codes.PARTIAL_CONTENT:
                     first, last, total = self._content_range(response)
                 if first != offset or not first <= last < end:
                     raise SourceError(
-                        f"cannot read {self._url} by ranges: its server sent bytes {first} to {last} (requested were "
+                        f"cannot read {self._shown} by ranges: its server sent bytes {first} to {last} (requested were "
                         f"{offset} to {end - 1})"
                     )
                 self._check_unchanged(response, total)
@@ -255,9 +261,12 @@ class HttpSource(RemoteSource):
                 and response.headers.get("Content-Length") in (str(end), "0")
             )
             if not (is_empty or is_whole) and response.status_code != httpx.codes.PARTIAL_CONTENT:
-                raise SourceError(f"cannot read {self._url} by ranges: its server sends files only whole")
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise SourceError(f"cannot read {self._url} by ranges: its server sends it compressed")
+                raise SourceError(
+                    f"cannot read {self._shown} by ranges: its server sends files only whole (status "
+                    f"{response.status_code})"
+                )
+            if _is_compressed(response):
+                raise SourceError(f"cannot read {self._shown} by ranges: its server sends it compressed")
             yield response
 
     def _content_range(self, response: httpx.Response) -> tuple[int, int, int | None]:
@@ -270,7 +279,7 @@ class HttpSource(RemoteSource):
             if kind.startswith("multipart/"):
                 reason = "it answers in several parts"
             raise SourceError(
-                f"cannot read {self._url} by ranges: its server does not say which bytes it sends ({reason})"
+                f"cannot read {self._shown} by ranges: its server does not say which bytes it sends ({reason})"
             )
         return int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
 
@@ -280,15 +289,18 @@ class HttpSource(RemoteSource):
         # The first that both answers have: where entity tags agree, times may differ between servers.
         changed = bool(shared) and validators[shared[0]] != self._validators[shared[0]]
         if changed or (total is not None and total != self.size):
-            raise SourceError(f"{self._url} changed while it was read: load the dataset again")
+            raise SourceError(f"{self._shown} changed while it was read: load the dataset again")
         self._validators = {**validators, **self._validators}
 
     def _body(self, response: httpx.Response, length: int) -> bytes:
         body = bytearray()
+        latest = time.monotonic() + _LONGEST_WAIT_S + length / _SLOWEST_BYTES_PER_S
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > length:
-                raise SourceError(f"cannot read {self._url} by ranges: its server sends more bytes than it announces")
+                raise SourceError(f"cannot read {self._shown} by ranges: its server sends more bytes than it announces")
+            if time.monotonic() > latest:
+                raise httpx.ReadTimeout(f"only {len(body)} of {length} bytes came in time")
         if len(body) < length:
             raise httpx.RemoteProtocolError(f"the answer ends after {len(body)} of {length} bytes")
         return bytes(body)
@@ -312,6 +324,21 @@ def open_source(
         return LocalSource(text)
     kind = HttpSource if text.startswith(("http://", "https://")) else RemoteSource
     return kind(text, storage_options=storage_options, size=size)
+
+
+def shown_url(url: str) -> str:
+    """A URL without its user, password and query, which may hold secrets; for messages.
+
+    >>> shown_url("https://me:secret@host/file.bin?signature=secret"), shown_url("hf://datasets/org/name@main/file?")
+    ('https://host/file.bin', 'hf://datasets/org/name@main/file?')
+    """
+    if not url.startswith(("http://", "https://", "s3://", "ftp://")):
+        return url
+    return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]
+
+
+def _is_compressed(response: httpx.Response) -> bool:
+    return response.headers.get("Content-Encoding", "identity").lower() != "identity"
 
 
 def _read_fully(file: io.FileIO, length: int) -> bytes:
@@ -357,6 +384,8 @@ def _reason(error: BaseException) -> str:
     response = getattr(error, "response", None)
     if isinstance(error, FileNotFoundError) or getattr(response, "status_code", None) == httpx.codes.NOT_FOUND:
         return "there is no such file"
+    if isinstance(error, httpx.HTTPStatusError):  # whose own text holds the URL after redirects
+        return f"status {error.response.status_code} {error.response.reason_phrase}".rstrip()
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).splitlines()[0] if str(error) else type(error).__name__

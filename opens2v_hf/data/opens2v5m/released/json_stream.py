@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource
+from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, shown_url
 from opens2v_hf.data.opens2v5m.released.json_borders import (
     Border,
     decode_string,
@@ -76,7 +76,7 @@ class Malformed:
     def __str__(self) -> str:
         what = "an entry without a readable id" if self.key is None else f"record {self.key!r}"
         where = "" if self.byte_offset is None else f" at byte {self.byte_offset}"
-        return f"{self.source}: {what}{where}: {self.reason}"
+        return f"{shown_url(self.source)}: {what}{where}: {self.reason}"
 
 
 def byte_ranges(size: int, step: int = 256 << 20) -> list[tuple[int, int]]:
@@ -166,7 +166,8 @@ class _ObjectReader:
         opening = skip_space(head, 3 if head.startswith(b"\xef\xbb\xbf") else 0)
         if head[opening : opening + 1] != b"{":
             found = "is empty" if opening == len(head) else f"begins with {head[opening : opening + 20]!r}"
-            raise SampleError(f"{self._source.url} must hold one JSON object {{id: record, ...}}, but it {found}")
+            name = shown_url(self._source.url)
+            raise SampleError(f"{name} must hold one JSON object {{id: record, ...}}, but it {found}")
         self._border = self._choose_border(head) if self._borders else detect_border(head, opening + 1)
         if self._start <= opening:
             self._window, self._position = head, skip_space(head, opening + 1)
@@ -339,7 +340,8 @@ class _ObjectReader:
             return False
         data = self._source.read(self._base + len(self._window), self._next_read)
         if not data:
-            raise SourceError(f"{self._source.url} ends before byte {self._source.size}: it changed while it was read")
+            name = shown_url(self._source.url)
+            raise SourceError(f"{name} ends before byte {self._source.size}: it changed while it was read")
         self._next_read = min(self._next_read * 2, LARGEST_READ)
         self._window += data
         return True

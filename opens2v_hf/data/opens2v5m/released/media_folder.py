@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import fsspec.core
 
 from opens2v_hf._util.files import whole_file
-from opens2v_hf.data.opens2v5m.released.byte_source import open_source
+from opens2v_hf.data.opens2v5m.released.byte_source import open_source, shown_url
 from opens2v_hf.data.opens2v5m.released.split_tar import Span, SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.released.tar_index import TarIndex, load_index
 from opens2v_hf.data.opens2v5m.shards.blobs import UNINDEXED_MARK
@@ -24,8 +25,9 @@ INDEX_SUFFIX = ".index.parquet"
 class Location:
     """A local folder or a URL that fsspec supports, and its listing."""
 
-    def __init__(self, root: str, storage_options: dict[str, Any] | None = None) -> None:
-        self.root = root.rstrip("/") if "://" in root else str(Path(root).resolve())
+    def __init__(self, root: str | os.PathLike[str], storage_options: dict[str, Any] | None = None) -> None:
+        root = os.fspath(root)
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).expanduser().resolve())
         self.storage_options = dict(storage_options or {})
         self._listing: tuple[str, dict[str, str]] | None = None
 
@@ -33,8 +35,14 @@ class Location:
         """A folder below this one."""
         return Location("/".join((self.root, *parts)), self.storage_options)
 
-    def files(self) -> dict[str, int]:
+    def exists(self) -> bool:
+        """Whether it is a folder, or may be one: a URL is not checked."""
+        return "://" in self.root or os.path.isdir(self.root)
+
+    def files(self) -> dict[str, int | None]:
         """Names and sizes in bytes of the files directly in this folder, sorted; empty where there is no folder.
+
+        A size is None where the listing does not have it, as that of a web server.
 
         Hidden files are left out, here and in all other listings: macOS writes one next to every file on other disks,
         with the same ending (`._part.parquet`).
@@ -42,9 +50,9 @@ class Location:
         Raises:
             SourceError: the location cannot be reached.
         """
-        return {name: int(entry["size"] or 0) for name, entry in self._entries("file")}
+        return {name: entry.get("size") for name, entry in self._entries("file")}
 
-    def pieces(self) -> dict[str, int]:
+    def pieces(self) -> dict[str, int | None]:
         """The files that are a tar or a piece of one; the others, of which there may be many, are not listed."""
         if "://" in self.root:
             return {name: size for name, size in self.files().items() if _is_piece(name)}
@@ -83,9 +91,8 @@ class Location:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except Exception as error:  # every storage library has exceptions of its own, ImportError if it is missing
-            raise SourceError(f"cannot list {self.root}: {error}") from error
-        except (ValueError, ImportError) as error:  # an unknown protocol, or a known one without its package
-            raise SourceError(f"cannot list {self.root}: {error}; check the URL") from error
+            reason = str(error).replace(self.root, shown_url(self.root))
+            raise SourceError(f"cannot list {shown_url(self.root)}: {reason}; check the URL") from error
         return sorted(
             (name, entry)
             for entry in entries
@@ -178,4 +185,8 @@ class MediaFolder:
 
 
 def _is_piece(name: str) -> bool:
-    return not name.startswith(".") and (".tar.split." in name or name.endswith(".tar"))
+    """Whether a file is a tar or a piece of one; files about a piece, such as `p.tar.split.000.sha256`, are not."""
+    if name.startswith("."):
+        return False
+    _, found, number = name.partition(".tar.split.")
+    return name.endswith(".tar") or (bool(found) and re.match(r"\d+\.", number) is None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source
+from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source, shown_url
 from opens2v_hf.data.opens2v5m.released.json_borders import LIST_BORDERS, RECORD_BORDERS, Border
 from opens2v_hf.data.opens2v5m.released.json_stream import Entry, Malformed, OnError, read_object
 from opens2v_hf.data.opens2v5m.released.media_folder import Location, MediaFolder
@@ -121,8 +121,8 @@ def read_layout(
     parts = _json_files(records)
     if not parts:
         raise SourceError(
-            f"{location.root} holds no OpenS2V-5M: it has neither Parquet shards under data/ nor "
-            f"{regular.root}/<part>.json nor {records.root}/<part>.json"
+            f"{shown_url(location.root)} holds no OpenS2V-5M: it has neither Parquet shards under data/ nor "
+            f"regular/<part>.json nor Jsons/{_RECORD_FOLDERS[subset]}/<part>.json"
         )
     pairs = _json_files(location.join("Jsons", "cross_video_pairs"), only=_PAIRS_FILE)
     return ReleasedLayout(location, "hub", parts, pairs, index_dir)
@@ -237,11 +237,14 @@ def _rows(
 
 
 def _json_files(location: Location, only: str | None = None) -> tuple[JsonFile, ...]:
-    return tuple(
-        JsonFile(name.removesuffix(".json"), f"{location.root}/{name}", size)
-        for name, size in location.files().items()
-        if name.endswith(".json") and only in (None, name)
-    )
+    options = location.storage_options
+    found = []
+    for name, size in location.files().items():
+        if name.endswith(".json") and only in (None, name):
+            url = f"{location.root}/{name}"
+            known = open_source(url, storage_options=options).size if size is None else size
+            found.append(JsonFile(name.removesuffix(".json"), url, known))
+    return tuple(found)
 
 
 def _read_whole(layout: ReleasedLayout, url: str) -> bytes:

@@ -61,7 +61,10 @@ def order_pieces(paths: Iterable[str]) -> list[str]:
         if found is None:
             raise SourceError(f"{path} is no piece of a split tar: its name must end in .tar.split.<number>")
         stems.add(found["stem"])
-        numbered[int(found["number"])] = path
+        number = int(found["number"])
+        if number in numbered and len(stems) == 1:
+            raise SourceError(f"two files are piece {number} of one tar: {numbered[number]} and {path}; remove one")
+        numbered[number] = path
     if not numbered:
         raise SourceError("there are no pieces of a split tar (files named *.tar.split.<number>)")
     if len(stems) > 1:

@@ -104,6 +104,7 @@ class TarIndex:
         Raises:
             SampleError: several folders of the tar hold a member of that name.
         """
+        name = "/".join(part for part in name.split("/") if part not in ("", "."))  # as members are named
         # Of several members of one name the last counts, as when a tar is extracted.
         index = bisect_right(range(len(self._names)), name, key=lambda row: self._names[row].as_py()) - 1
         if index >= 0 and self._names[index].as_py() == name:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.data.images import read_image
-from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source
+from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source, shown_url
 from opens2v_hf.errors import SourceError
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
@@ -24,25 +24,27 @@ Such a file has an empty list of spans; a file of any name can have this in its 
 """
 
 
-def read_blob(blob: Mapping[str, Any], token: str | None = None) -> bytes:
+def read_blob(blob: Mapping[str, Any] | None, token: str | None = None) -> bytes:
     """The bytes of a file.
 
     Args:
         blob: a dict of some of the keys `bytes`, `spans` and `path`; the first that has a value counts. An empty list
-            of spans means that the file is in a split tar without an index.
+            of spans means that the file is in a split tar without an index. None, as a damaged shard may hold, is an
+            error.
         token: for files on the Hub; None for the one of the login.
 
     Raises:
         SourceError: the file cannot be read, or has changed since this process first read it. For a file in a split
             tar without an index, the message says how to build one.
     """
+    blob = blob or {}
     if blob.get("bytes") is not None:
         return blob["bytes"]
     if blob.get("spans"):
         return b"".join(_read_span(span, token) for span in blob["spans"])
     path = blob.get("path")
     if not path:
-        raise SourceError("a row's file has no bytes and no path: the dataset was not written as a whole")
+        raise SourceError("a row's file must have bytes or a path (got neither): write the dataset again")
     if blob.get("spans") is not None:
         tar, _, name = path.partition(UNINDEXED_MARK)
         tar += ".tar"
@@ -252,7 +254,7 @@ def _read_span(span: Mapping[str, Any], token: str | None) -> bytes:
     with _source(span["url"], token) as source:
         data = source.read(span["offset"], span["length"]) if end <= source.size else b""
     if len(data) != span["length"]:
-        raise SourceError(f"{span['url']} ends before byte {end}: it is not the file that was indexed")
+        raise SourceError(f"{shown_url(span['url'])} ends before byte {end}: it is not the file that was indexed")
     return data
 
 

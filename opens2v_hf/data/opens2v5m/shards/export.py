@@ -14,9 +14,10 @@ from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
-from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.errors import ArgumentError, ResultError, SourceError
 
 TAR_MEGABYTES = 1000
+_LONGEST_KEY_BYTES = 150  # file systems bound the names of files
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def export_webdataset(data_dir: str, out: Path, *, tar_megabytes: int = TAR_MEGA
     """Write the clips of a dataset as tars.
 
     A sample's key is its id with dashes for dots, because WebDataset takes what follows the first dot of a name for its
-    ending; the id itself and all other columns are in the JSON file. The same rows give the same bytes.
+    ending, or its number where a tar has that key already; the id itself and all other columns are in the JSON file.
+    The same rows give the same bytes.
 
     Args:
         data_dir: folder or URL of the dataset, shards or released layout.
@@ -64,10 +66,11 @@ def export_webdataset(data_dir: str, out: Path, *, tar_megabytes: int = TAR_MEGA
         with Progress(len(builder.shard_urls), description="exporting", unit="shard") as progress:
             while following is not None:
                 name = f"clips-{len(tars):05d}.tar"
+                keys: set[str] = set()
                 with whole_file(out / name) as temporary, tarfile.open(temporary, "w") as tar:
                     while following is not None and tar.offset < tar_megabytes * 1_000_000:
                         shard, row = following
-                        _add(tar, row, count)
+                        _add(tar, row, count, keys)
                         count += 1
                         progress.update(shard)
                         following = next(rows, None)
@@ -84,12 +87,18 @@ def _rows(builder: OpenS2V5M) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, row
 
 
-def _add(tar: tarfile.TarFile, row: dict[str, Any], number: int) -> None:
-    video, background = row.pop("video"), row.pop("background")
+def _add(tar: tarfile.TarFile, row: dict[str, Any], number: int, keys: set[str]) -> None:
+    video, background = row.pop("video") or {}, row.pop("background")
     key = row["id"].replace(".", "-").replace("/", "-")
-    if len(key.encode()) > 150:  # names of files have an end
+    # Different ids, or those of different parts, can have one key, and WebDataset would join the two samples.
+    if len(key.encode()) > _LONGEST_KEY_BYTES or key in keys:
         key = f"{number:09d}"
-    _add_file(tar, f"{key}{PurePosixPath(video['path'] or '').suffix.lower() or '.mp4'}", read_blob(video))
+    keys.add(key)
+    try:
+        content = read_blob(video)
+    except SourceError as error:
+        raise SourceError(f"{row['part']}/{row['id']}: {error}") from error
+    _add_file(tar, f"{key}{PurePosixPath(video.get('path') or '').suffix.lower() or '.mp4'}", content)
     _add_file(tar, f"{key}.json", json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
     if background is not None:
         _add_file(tar, f"{key}.background.png", read_blob(background))

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import fsspec.core
 
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import OpenS2VError, SourceError
 
 
@@ -23,8 +24,8 @@ def parquet_errors(name: str) -> Iterator[None]:
     except OpenS2VError:
         raise
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SourceError(f"cannot read {name}: {reason}; it may be damaged: get it again") from error
+        reason = (str(error).partition("\n")[0] or type(error).__name__).replace(name, shown_url(name))
+        raise SourceError(f"cannot read {shown_url(name)}: {reason}; it may be damaged: get it again") from error
 
 
 @contextmanager

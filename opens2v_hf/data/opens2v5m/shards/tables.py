@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from opens2v_hf.data.opens2v5m.filters import QualityFilter, RowFilter
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError
 from opens2v_hf.data.opens2v5m.released.samples import (
     JsonFile,
@@ -124,7 +125,7 @@ def shard_tables(
         missing = set(selection.needed) - set(parquet.schema_arrow.names)
         if missing - _MAY_BE_MISSING:
             name = sorted(missing - _MAY_BE_MISSING)[0]
-            raise SourceError(f"{url} has no column {name!r}: it is no shard of this dataset")
+            raise SourceError(f"{shown_url(url)} has no column {name!r}: it is no shard of this dataset")
         if selection.rows is not None:
             fragment = fragment.subset(selection.rows.expression)
         for group in (row_group.id for row_group in fragment.row_groups):
@@ -158,8 +159,8 @@ def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Sel
         if size <= MOST_GROUP_BYTES:
             return
     raise SourceError(
-        f"{url}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values when "
-        f"unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
+        f"{shown_url(url)}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values "
+        f"when unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow.parquet as pq
+from pydantic import BaseModel, Field
 
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
@@ -22,6 +22,19 @@ BUILD_MANIFEST = "build.json"
 """The manifest of a dataset that `opens2v build` made; it has the fields of `MANIFEST` that are read here."""
 
 _ROWS_AT_A_TIME = 64
+
+
+class _Shard(BaseModel):
+    path: Annotated[str, Field(pattern=r"^data/\w+/[^/]+$")]
+    rows: int
+    sha256: str
+
+
+class _Manifest(BaseModel):
+    """The fields of a manifest that are compared; it has more."""
+
+    shards: list[_Shard]
+    rows: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -58,24 +71,24 @@ def verify(folder: Path) -> Verification:
     if not path.is_file():
         path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = _Manifest.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
         raise ResultError(
-            f"{path} cannot be read ({error}): let the command that writes it end before it is verified"
+            f"{path} cannot be read ({reason}): let the command that writes it end before it is verified"
         ) from error
     problems: list[str] = []
     rows: Counter[str] = Counter()
     masks = 0
     seen: set[tuple[str, str]] = set()
-    shards = manifest["shards"]
-    listed = {shard["path"] for shard in shards}
+    listed = {shard.path for shard in manifest.shards}
     files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
     present = {str(file.relative_to(folder)) for file in files}
     problems += [f"{name}: the manifest does not list this file" for name in sorted(present - listed)]
-    sizes = {shard["path"]: (folder / shard["path"]).stat().st_size for shard in shards if shard["path"] in present}
+    sizes = {name: (folder / name).stat().st_size for name in listed & present}
     with Progress(sum(sizes.values()), description="verifying", unit="B") as progress:
-        for shard in shards:
-            name = shard["path"]
+        for shard in manifest.shards:
+            name = shard.path
             if name not in present:
                 problems.append(f"{name}: the file is missing")
                 continue
@@ -87,16 +100,14 @@ def verify(folder: Path) -> Verification:
             progress.advance(sizes[name])
     problems += [
         f"{config}: {rows[config]} rows, the manifest says {count}"
-        for config, count in manifest["rows"].items()
+        for config, count in manifest.rows.items()
         if rows[config] != count
     ]
-    return Verification(len(shards), dict(rows), masks, tuple(problems))
+    return Verification(len(manifest.shards), dict(rows), masks, tuple(problems))
 
 
-def _verify_shard(
-    path: Path, shard: dict[str, Any], config: str, seen: set[tuple[str, str]]
-) -> tuple[list[str], int, int]:
-    if sha256_of(path) != shard["sha256"]:
+def _verify_shard(path: Path, shard: _Shard, config: str, seen: set[tuple[str, str]]) -> tuple[list[str], int, int]:
+    if sha256_of(path) != shard.sha256:
         return ["its checksum is not that of the manifest"], 0, 0
     try:
         with parquet_errors(str(path)):
@@ -105,9 +116,7 @@ def _verify_shard(
         return [f"it is no Parquet file that can be read: {error}"], 0, 0
 
 
-def _verify_rows(
-    path: Path, shard: dict[str, Any], config: str, seen: set[tuple[str, str]]
-) -> tuple[list[str], int, int]:
+def _verify_rows(path: Path, shard: _Shard, config: str, seen: set[tuple[str, str]]) -> tuple[list[str], int, int]:
     problems: list[str] = []
     masks = 0
     with pq.ParquetFile(path) as parquet:
@@ -118,9 +127,9 @@ def _verify_rows(
                 for row in batch.to_pylist():
                     found = list(_problems_of(row, seen))
                     problems += [f"{row['id']}: {problem}" for problem in found]
-                    masks += sum(subject["mask"] is not None for subject in row["subjects"])
-    if count != shard["rows"]:
-        problems.append(f"{count} rows, the manifest says {shard['rows']}")
+                    masks += sum(subject["mask"] is not None for subject in row["subjects"] or ())
+    if count != shard.rows:
+        problems.append(f"{count} rows, the manifest says {shard.rows}")
     return problems, masks, count
 
 
@@ -136,7 +145,7 @@ def _problems_of(row: dict[str, Any], seen: set[tuple[str, str]]) -> Iterable[st
 
 def _mask_problems(row: dict[str, Any]) -> Iterator[str]:
     size = (row["frame_height"], row["frame_width"])
-    for subject in row["subjects"]:
+    for subject in row["subjects"] or ():
         if subject["mask"] is None:
             continue
         try:

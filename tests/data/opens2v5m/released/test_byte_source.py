@@ -7,6 +7,7 @@ from helpers.range_server import RangeServer
 
 from opens2v_hf.data.opens2v5m.released import byte_source
 from opens2v_hf.data.opens2v5m.released.byte_source import HttpSource, LocalSource, open_source
+from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
 from opens2v_hf.errors import SourceError
 
 CONTENT = bytes(range(256)) * 300
@@ -168,6 +169,41 @@ def test_a_length_that_only_head_tells(served) -> None:
     source = HttpSource(f"{served.url}/file.bin")
     assert source.size == len(CONTENT)
     assert source.read(1000, 8) == CONTENT[1000:1008]
+
+
+@pytest.mark.parametrize("changed", [{"Content-Length": "0"}, {"Content-Encoding": "gzip"}, {"Content-Length": "many"}])
+def test_a_length_that_head_does_not_tell(served, changed) -> None:
+    def alter(status, headers, body, whole, asked):
+        if "Content-Range" in headers:
+            return status, {"Content-Range": headers["Content-Range"].rpartition("/")[0] + "/*"}, body
+        return status, {"Content-Length": str(len(whole)), **changed}, b""
+
+    served.alter = alter
+    with pytest.raises(SourceError, match="does not say how long it is"):
+        _ = HttpSource(f"{served.url}/file.bin").size
+
+
+def test_a_response_that_is_too_slow_is_an_error(served, monkeypatch) -> None:
+    monkeypatch.setattr(byte_source, "wait_exponential_jitter", lambda **_: lambda _state: 0)
+    source = HttpSource(f"{served.url}/file.bin")
+    assert source.size == len(CONTENT)
+    monkeypatch.setattr(byte_source, "_LONGEST_WAIT_S", -60)
+    with pytest.raises(SourceError, match="of 8 bytes came in time"):
+        source.read(1000, 8)
+
+
+def test_no_message_shows_the_secrets_of_a_url(served, monkeypatch) -> None:
+    monkeypatch.setattr(byte_source, "wait_exponential_jitter", lambda **_: lambda _state: 0)
+    secret = served.url.replace("//", "//me:secret@")
+    for status in (404, 403, 500):
+        served.alter = lambda *_, status=status: (status, {}, b"")
+        with pytest.raises(SourceError) as caught:
+            HttpSource(f"{secret}/file.bin?signature=secret").read(0, 1)
+        assert f"cannot read {served.url}/file.bin: " in str(caught.value)
+        assert "secret" not in str(caught.value)
+    with pytest.raises(SourceError) as caught, open_parquet(f"{secret}/none.parquet?signature=secret"):
+        pass
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_sends_a_part_of_the_range(served) -> None:

@@ -41,6 +41,8 @@ def test_any_name_gives_its_file(files, tmp_path, form, tar) -> None:
     for name in NAMES:
         blob = media.locate(unicodedata.normalize(form, name))
         assert read_blob(blob) == (files / name).read_bytes()
+    assert read_blob(media.locate("./plain.mp4")) == read_blob(media.locate(".//plain.mp4")) == b"plain.mp4"
+    assert read_blob(media.locate("sub//./c.mp4")) == b"sub/c.mp4"
     assert media.locate("none.mp4") is None
     assert media.locate("../files/plain.mp4") is None
 
@@ -55,7 +57,7 @@ def test_a_tar_without_an_index_is_named_for_any_file_name(files, tmp_path) -> N
 
 
 def test_hidden_files_are_ignored(files, tmp_path) -> None:
-    """macOS writes `._name` beside every `name`."""
+    """macOS writes `._name` next to every `name`."""
     folder = tmp_path / "tar"
     for path in split_tar({name: files / name for name in NAMES}, folder, "part", 700):
         (folder / f"._{path.name}").write_bytes(b"resource fork")
@@ -65,6 +67,18 @@ def test_hidden_files_are_ignored(files, tmp_path) -> None:
     assert all(not name.startswith(".") for name in [*location.files(), *location.pieces(), *location.folders()])
     indexed(folder)
     assert read_blob(MediaFolder(location, "part").locate("plain.mp4")) == b"plain.mp4"
+
+
+def test_files_about_a_piece_are_ignored(files, tmp_path) -> None:
+    folder = tmp_path / "tar"
+    for path in split_tar({name: files / name for name in NAMES}, folder, "part", 700):
+        for ending in (".sha256", ".aria2", ".part"):
+            path.with_name(path.name + ending).write_bytes(b"x")
+    pieces = MediaFolder(Location(folder), "part").tar().pieces
+    assert [piece.url for piece in pieces] == sorted(str(path) for path in folder.glob("*.tar.split.[0-9][0-9][0-9]"))
+    (folder / "part.tar.split.1").write_bytes(b"a piece again, under another name")
+    with pytest.raises(SourceError, match="two files are piece 1"):
+        MediaFolder(Location(folder), "part").tar()
 
 
 def test_a_file_that_is_replaced_by_a_longer_one_is_an_error(tmp_path) -> None:

@@ -169,6 +169,10 @@ def test_verify_reports_every_kind_of_damage(tmp_path) -> None:
     assert "data/regular/other.parquet: the manifest does not list this file" in problems
     with pytest.raises(ResultError, match="let the command that writes it end"):
         verify(tmp_path / "data")
+    for manifest in ("[]", "{}", '{"shards": [{"path": "../x"}], "rows": {}}'):
+        (tmp_path / "conversion.json").write_text(manifest)
+        with pytest.raises(ResultError, match=r"conversion\.json cannot be read"):
+            verify(tmp_path)
 
 
 def test_verify_decodes_the_masks(tmp_path) -> None:
