@@ -34,6 +34,7 @@ PICTURE = HERE.parent / "docs" / "images" / "performance.png"
 SCRIPTS = {
     "read_frames": [],
     "masks": [],
+    "json_stream": ["--gigabytes", "0.5"],
     "opens2v5m": ["--clips", "48", "--rounds", "2"],
     "gmescore": [],
     "motion_smoothness": [],

@@ -23,32 +23,12 @@ __all__ = [
     "open_split",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        **dict.fromkeys(
-            (
-                "EvalSample",
-                "Subject",
-            ),
-            "opens2v_hf.data.benchmark.sample",
-        ),
-        **dict.fromkeys(
-            (
-                "EvalSplit",
-                "open_split",
-            ),
-            "opens2v_hf.data.benchmark.split",
-        ),
-        **dict.fromkeys(("QualityFilter",), "opens2v_hf.data.opens2v5m.filters"),
-        **dict.fromkeys(
-            (
-                "SubjectRule",
-                "TrainingView",
-                "collate",
-            ),
-            "opens2v_hf.data.training",
-        ),
-        **dict.fromkeys(("cut_out",), "opens2v_hf.masks.apply"),
-    },
-)
+_MODULES = {
+    "opens2v_hf.data.benchmark.sample": ("EvalSample", "Subject"),
+    "opens2v_hf.data.benchmark.split": ("EvalSplit", "open_split"),
+    "opens2v_hf.data.opens2v5m.filters": ("QualityFilter",),
+    "opens2v_hf.data.training": ("SubjectRule", "TrainingView", "collate"),
+    "opens2v_hf.masks.apply": ("cut_out",),
+}
+
+__getattr__, __dir__ = lazy_names(__name__, {name: module for module, names in _MODULES.items() for name in names})

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from opens2v_hf.data.benchmark.rules import FACESIM_FOLDERS, PERSON_LABELS, applicable_metrics
-from opens2v_hf.data.benchmark.sample import (
-    HARD_CASE_CATEGORY,
-    HARD_CASE_PREFIX,
-    PAPER_CATEGORIES,
-    PREFIXES,
-    EvalSample,
-    Subject,
-)
+from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES, EvalSample, Subject, category_of
 from opens2v_hf.errors import ArgumentError
-
-_BENCHMARK_ID = re.compile(rf"({'|'.join((*PREFIXES, HARD_CASE_PREFIX))})_[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,7 @@ class GivenSample:
     @property
     def of_benchmark(self) -> bool:
         """Whether the id has the form of the benchmark's ids."""
-        return self.given_id is not None and _BENCHMARK_ID.fullmatch(self.given_id) is not None
+        return self.given_id is not None and category_of(self.given_id) is not None
 
     def picture_path(self, subject: Subject) -> Any:
         """The picture of a subject, see `load_picture`; a split of the benchmark gives a file here."""
@@ -126,9 +116,9 @@ def _path(image: Any, label: str, position: int) -> str:
 
 
 def _category(sample_id: str, labels: Sequence[str]) -> str:
-    match = _BENCHMARK_ID.fullmatch(sample_id)
-    if match is not None:
-        return HARD_CASE_CATEGORY if match[1] == HARD_CASE_PREFIX else match[1]
+    category = category_of(sample_id)
+    if category is not None:
+        return category
     people = sum(label in PERSON_LABELS for label in labels)
     if people == 0:
         return "singleobj" if len(labels) < 2 else "multiobject"

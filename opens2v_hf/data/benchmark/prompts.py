@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -22,6 +21,7 @@ from opens2v_hf.data.benchmark.sample import (
     PREFIXES,
     EvalSample,
     Subject,
+    category_of,
 )
 from opens2v_hf.errors import SampleError, short_repr
 
@@ -32,7 +32,6 @@ PROMPT_FILES = {
 }
 """Split of the benchmark -> its file in the released layout."""
 
-_ID = re.compile(rf"({'|'.join(re.escape(prefix) for prefix in (*PREFIXES, HARD_CASE_PREFIX))})_[0-9]+")
 _SYNTHETIC = {"True": True, "Wrong": False, "wrong": False}
 """The field is a boolean; "False" is spelled as "Wrong" or "wrong" in the released files."""
 
@@ -98,11 +97,10 @@ def _unique(pairs: Sequence[tuple[str, Any]], source: str) -> dict[str, Any]:
 
 def _sample(sample_id: str, record: Any, source: str, split: str | None) -> EvalSample:
     where = f"{source}, sample {sample_id!r}"
-    match = _ID.fullmatch(sample_id)
-    if match is None:
+    category = category_of(sample_id)
+    if category is None:
         known = ", ".join((*PREFIXES, HARD_CASE_PREFIX))
         raise SampleError(f"{where}: an id is one of the prefixes {known} followed by an underscore and a number")
-    category = HARD_CASE_CATEGORY if match[1] == HARD_CASE_PREFIX else match[1]
     if not isinstance(record, dict):
         raise SampleError(f"{where}: the record is no JSON object (got {type(record).__name__})")
     missing = [key for key in ("img_paths", "prompt", "synthesis_flag", "class_label") if key not in record]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 PREFIXES = (
@@ -24,6 +25,20 @@ PAPER_CATEGORIES = {
 HARD_CASE_PREFIX = "Hard-Case_Dev"
 HARD_CASE_CATEGORY = "hardcase"
 """Category, in both senses, of the 30 ids of the "hard case" development set, which the paper does not know."""
+
+_ID = re.compile(rf"({'|'.join(map(re.escape, (*PREFIXES, HARD_CASE_PREFIX)))})_[0-9]+")
+
+
+def category_of(sample_id: str) -> str | None:
+    """The category of an id of the benchmark's form; None for any other id.
+
+    >>> category_of("singleface_3"), category_of("Hard-Case_Dev_1"), category_of("my video")
+    ('singleface', 'hardcase', None)
+    """
+    found = _ID.fullmatch(sample_id)
+    if found is None:
+        return None
+    return HARD_CASE_CATEGORY if found[1] == HARD_CASE_PREFIX else found[1]
 
 
 @dataclass(frozen=True)

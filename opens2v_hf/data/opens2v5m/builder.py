@@ -26,7 +26,7 @@ from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError, b
 from opens2v_hf.data.opens2v5m.released.media_folder import Location
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout, Subset, read_layout
 from opens2v_hf.data.opens2v5m.shards import features
-from opens2v_hf.data.opens2v5m.shards.convert_plan import VIEWS_STEP
+from opens2v_hf.data.opens2v5m.shards.convert_plan import view_ranges
 from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
 from opens2v_hf.data.opens2v5m.shards.schema import BUILD_ONLY, BUILT
 from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS, Selection, released_tables, shard_tables
@@ -242,9 +242,7 @@ def _find(
         )
     layout = read_layout(root, subset=config.subset, index_dir=config.index_dir, storage_options=options)
     if config.name == "views":
-        count = len(layout.view_ids())
-        ranges = [(start, min(start + VIEWS_STEP, count)) for start in range(0, count, VIEWS_STEP)]
-        shards = tuple(_Shard(layout.location.root, None, start, stop) for start, stop in ranges)
+        shards = tuple(_Shard(layout.location.root, None, start, stop) for start, stop in view_ranges(layout))
     else:
         files = layout.parts if config.name == "regular" else layout.pairs
         shards = tuple(

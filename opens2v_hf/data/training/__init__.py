@@ -36,7 +36,9 @@ The modules, in the order in which a row passes through them: `row_stream` (shar
 pair), `cut_subjects` (pictures), `sample`, and `view`, which puts them together.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from opens2v_hf._util.lazy import lazy_names
 
 if TYPE_CHECKING:
     from opens2v_hf.data.training.choose_subjects import SubjectRule
@@ -44,18 +46,6 @@ if TYPE_CHECKING:
     from opens2v_hf.data.training.problems import BadSample, Counts
     from opens2v_hf.data.training.sample import TrainingBatch, TrainingSample, collate
     from opens2v_hf.data.training.view import TrainingView
-
-_MODULES = {
-    "BadSample": "problems",
-    "Counts": "problems",
-    "PairIndex": "pair_index",
-    "PairRule": "pair_index",
-    "SubjectRule": "choose_subjects",
-    "TrainingBatch": "sample",
-    "TrainingSample": "sample",
-    "TrainingView": "view",
-    "collate": "sample",
-}
 
 __all__ = [
     "BadSample",
@@ -69,11 +59,15 @@ __all__ = [
     "collate",
 ]
 
+_MODULES = {
+    "choose_subjects": ("SubjectRule",),
+    "pair_index": ("PairIndex", "PairRule"),
+    "problems": ("BadSample", "Counts"),
+    "sample": ("TrainingBatch", "TrainingSample", "collate"),
+    "view": ("TrainingView",),
+}
 
-def __getattr__(name: str) -> Any:
-    """Import torch and OpenCV only when something is used."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+# torch and OpenCV are imported on first use.
+__getattr__, __dir__ = lazy_names(
+    __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+)

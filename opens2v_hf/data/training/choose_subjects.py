@@ -112,6 +112,8 @@ class SubjectRule:
         Raises:
             BadSample: its mask is missing where masks are compared, or malformed.
         """
+        if self.max_iou >= 1:
+            return False
         if self.form == "box":
             return any(_box_iou(subject["box"], other["box"]) > self.max_iou for other in shown)
         mask = mask_of(subject)

@@ -58,13 +58,25 @@ def read_blob(blob: Mapping[str, Any] | None, token: str | None = None) -> bytes
 
 
 class _File:
-    """A file as a row stores it; registered as a mapping, see below."""
+    """A file as a row stores it; registered as a mapping, see below.
 
-    blob: dict[str, Any]
-    path: str | None
+    Attributes:
+        path: names the file.
+        blob: how the row stores it.
+    """
+
+    def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
+        self.blob = dict(blob)
+        self.path: str | None = self.blob.get("path")
+        self._token = token
 
     def read_bytes(self) -> bytes:
-        raise NotImplementedError
+        """The file as it is.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        return read_blob(self.blob, self._token)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """How a row stores it, as `datasets` writes it."""
@@ -76,6 +88,9 @@ class _File:
             return self.read_bytes()
         return self.blob.get(name, default)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
 
 class LazyVideo(_File):
     """A video of a row; nothing is read before the first frame is needed.
@@ -85,19 +100,7 @@ class LazyVideo(_File):
         blob: how the row stores it.
     """
 
-    def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
-        self.blob = dict(blob)
-        self._token = token
-        self._reader: VideoReader | None = None
-        self.path: str | None = self.blob.get("path")
-
-    def read_bytes(self) -> bytes:
-        """The file as it is.
-
-        Raises:
-            SourceError: it cannot be read.
-        """
-        return read_blob(self.blob, self._token)
+    _reader: VideoReader | None = None
 
     def open(self) -> VideoReader:
         """A reader of its frames, opened once.
@@ -149,9 +152,6 @@ class LazyVideo(_File):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_reader": None}
 
-    def __repr__(self) -> str:
-        return f"LazyVideo({self.path!r})"
-
 
 class LazyImage(_File):
     """A picture of a row, read when it is loaded.
@@ -160,19 +160,6 @@ class LazyImage(_File):
         path: names the file.
         blob: how the row stores it.
     """
-
-    def __init__(self, blob: Mapping[str, Any], token: str | None = None) -> None:
-        self.blob = dict(blob)
-        self._token = token
-        self.path: str | None = self.blob.get("path")
-
-    def read_bytes(self) -> bytes:
-        """The file as it is.
-
-        Raises:
-            SourceError: it cannot be read.
-        """
-        return read_blob(self.blob, self._token)
 
     def load(self) -> Image.Image:
         """The picture, RGB.
@@ -185,9 +172,6 @@ class LazyImage(_File):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.load(), dtype=dtype)
-
-    def __repr__(self) -> str:
-        return f"LazyImage({self.path!r})"
 
 
 class SubjectMask(Mapping[str, Any]):

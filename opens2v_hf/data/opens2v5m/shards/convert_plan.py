@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from opens2v_hf.data.opens2v5m.released.json_stream import byte_ranges
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout
@@ -106,14 +106,12 @@ def plan_conversion(
     if "regular" in configs:
         for part in layout.parts:
             if parts is None or part.name in parts:
-                units += _json_units("regular", part, step)
+                units += _units("regular", part.name, part, byte_ranges(part.size, step))
     if "cross_pairs" in configs:
         for file in layout.pairs:
-            units += _json_units("cross_pairs", file, PAIRS_STEP)
+            units += _units("cross_pairs", file.name, file, byte_ranges(file.size, PAIRS_STEP))
     if "views" in configs:
-        count = len(layout.view_ids())
-        ranges = [(start, min(start + VIEWS_STEP, count)) for start in range(0, count, VIEWS_STEP)]
-        units += [_unit("views", "views", None, number, ranges) for number in range(len(ranges))]
+        units += _units("views", "views", None, view_ranges(layout))
     described = {
         "videos": videos,
         "root": url_base or layout.location.root,
@@ -124,11 +122,14 @@ def plan_conversion(
     return Plan(layout, videos, url_base, tuple(units), fingerprint)
 
 
-def _json_units(config: str, file: JsonFile, step: int) -> list[Unit]:
-    ranges = byte_ranges(file.size, step)
-    return [_unit(config, file.name, file, number, ranges) for number in range(len(ranges))]
+def view_ranges(layout: ReleasedLayout) -> list[tuple[int, int]]:
+    """The samples with views in ranges, one for each shard."""
+    count = len(layout.view_ids())
+    return byte_ranges(count, VIEWS_STEP) if count else []
 
 
-def _unit(config: str, name: str, file: JsonFile | None, number: int, ranges: list[Any]) -> Unit:
-    start, stop = ranges[number]
-    return Unit(config, f"{name}-{number:05d}-of-{len(ranges):05d}", file, start, stop)
+def _units(config: str, name: str, file: JsonFile | None, ranges: list[tuple[int, int]]) -> list[Unit]:
+    return [
+        Unit(config, f"{name}-{number:05d}-of-{len(ranges):05d}", file, start, stop)
+        for number, (start, stop) in enumerate(ranges)
+    ]

@@ -171,7 +171,7 @@ def test_a_length_that_only_head_tells(served) -> None:
     assert source.read(1000, 8) == CONTENT[1000:1008]
 
 
-@pytest.mark.parametrize("changed", [{"Content-Length": "0"}, {"Content-Encoding": "gzip"}, {"Content-Length": "many"}])
+@pytest.mark.parametrize("changed", [{"Content-Length": "0"}, {"Content-Encoding": "gzip"}])
 def test_a_length_that_head_does_not_tell(served, changed) -> None:
     def alter(status, headers, body, whole, asked):
         if "Content-Range" in headers:
