@@ -28,6 +28,7 @@ from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout,
 from opens2v_hf.data.opens2v5m.shards import features
 from opens2v_hf.data.opens2v5m.shards.convert_plan import view_ranges
 from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
+from opens2v_hf.data.opens2v5m.shards.row_iterable import RowIterable
 from opens2v_hf.data.opens2v5m.shards.schema import BUILD_ONLY, BUILT
 from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS, Selection, released_tables, shard_tables
 from opens2v_hf.errors import ArgumentError, SourceError
@@ -172,6 +173,10 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
             for count, table in enumerate(self._tables(shard)):
                 yield Key(number, count), table
 
+    def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowIterable:
+        tables = super()._get_examples_iterable_for_split(split_generator)
+        return RowIterable(tables, self.info.features, {self.repo_id: self.token} if self.repo_id else {})
+
     def _tables(self, shard: _Shard) -> Iterator[pa.Table]:
         on_error: OnError = self.config.on_error if self.on_malformed is None else "skip"
         if self._layout is None:
@@ -218,8 +223,8 @@ def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...]
     if name == "regular" and layout is None:
         url = shards[0].url
         try:
-            with open_parquet(url, {"token": token} if token and "://" in url else None) as file:
-                if BUILD_ONLY[0].name in pq.read_schema(file).names:
+            with open_parquet(url, {"token": token} if token and "://" in url else None) as opened:
+                if BUILD_ONLY[0].name in pq.read_schema(opened.file).names:
                     return BUILT
         except SourceError:  # raised, or skipped, when the shard is read
             return SCHEMAS[name]

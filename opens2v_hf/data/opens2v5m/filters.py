@@ -244,4 +244,4 @@ def _alternatives(filters: Filters | None) -> list[list[Condition]]:
         for condition in group:
             if not isinstance(condition, tuple) or len(condition) != 3 or not isinstance(condition[0], str):
                 raise ArgumentError(f"a filter must be (column, operator, value), got {condition!r}")
-    return [list(group) for group in groups]  # type: ignore[arg-type]
+    return [list(group) for group in groups]

@@ -47,7 +47,7 @@ class Resize:
         """
         if not isinstance(size, Sequence) or [type(side) for side in size] != [int, int]:
             raise ArgumentError(f"size must be (height, width), two whole numbers of pixels (got {size!r})")
-        return cls(*size, fit)
+        return cls(size[0], size[1], fit)
 
     def region(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The part of a picture that remains, (x0, y0, x1, y1) in its pixels.

@@ -172,8 +172,8 @@ def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
 @contextmanager
 def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
     options = {"token": token} if token and "://" in url else {}
-    with open_parquet(url, options) as file:
-        yield pq.ParquetFile(file, pre_buffer=True)
+    with open_parquet(url, options) as opened:
+        yield pq.ParquetFile(opened.file, pre_buffer=True)
 
 
 @functools.cache

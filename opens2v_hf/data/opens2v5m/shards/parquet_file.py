@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import fsspec.core
+import pyarrow as pa
 
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import OpenS2VError, SourceError
+
+
+@dataclass(frozen=True)
+class OpenParquet:
+    """An open Parquet file.
+
+    Attributes:
+        file: for pyarrow.
+        check_unchanged: to be called before each read; raises SourceError where a local file was written to since.
+    """
+
+    file: Any
+    check_unchanged: Callable[[], object]
 
 
 @contextmanager
@@ -29,9 +45,31 @@ def parquet_errors(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_parquet(url: str, storage_options: dict[str, Any] | None = None) -> Iterator[BinaryIO]:
-    """Open a Parquet file by path or URL; errors within the block are those of `parquet_errors`."""
+def open_parquet(url: str, storage_options: dict[str, Any] | None = None) -> Iterator[OpenParquet]:
+    """Open a Parquet file by path or URL; errors within the block are those of `parquet_errors`.
+
+    A local file is mapped into memory, which saves a copy of its bytes.
+    """
     with parquet_errors(url):
+        if "://" not in url:
+            with open(url, "rb") as local, pa.memory_map(url) as mapped:
+                yield OpenParquet(mapped, _check_of(local.fileno(), url))
+            return
         filesystem, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
         with filesystem.open(path, "rb") as file:
-            yield file
+            yield OpenParquet(file, lambda: None)
+
+
+def _check_of(descriptor: int, url: str) -> Callable[[], None]:
+    def identity() -> tuple[int, int]:
+        stat = os.fstat(descriptor)
+        return stat.st_size, stat.st_mtime_ns
+
+    opened = identity()
+
+    def check() -> None:
+        # The system ends a process that reads a mapped file behind its end.
+        if identity() != opened:
+            raise SourceError(f"{url} changed while it was read: load the dataset again")
+
+    return check

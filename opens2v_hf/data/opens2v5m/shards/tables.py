@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,18 +118,20 @@ def shard_tables(
         SourceError: the file cannot be read or lacks a column.
     """
     malformed = _malformed_row(url, on_error, report)
-    with open_parquet(url, storage_options) as file:
-        fragment = ds.ParquetFileFormat().make_fragment(file)
+    with open_parquet(url, storage_options) as opened:
+        fragment = None if selection.rows is None else ds.ParquetFileFormat().make_fragment(opened.file)
         # The fragment has read the footer, which is not read again.
-        parquet = pq.ParquetFile(file, metadata=fragment.metadata, pre_buffer=True)
+        parquet = pq.ParquetFile(opened.file, metadata=fragment and fragment.metadata, pre_buffer=True)
         missing = set(selection.needed) - set(parquet.schema_arrow.names)
         if missing - _MAY_BE_MISSING:
             name = sorted(missing - _MAY_BE_MISSING)[0]
             raise SourceError(f"{shown_url(url)} has no column {name!r}: it is no shard of this dataset")
-        if selection.rows is not None:
-            fragment = fragment.subset(selection.rows.expression)
-        for group in (row_group.id for row_group in fragment.row_groups):
-            _check_size(file, parquet.metadata, group, selection, url)
+        groups: Iterable[int] = range(parquet.num_row_groups)
+        if fragment is not None and selection.rows is not None:
+            groups = [row_group.id for row_group in fragment.subset(selection.rows.expression).row_groups]
+        for group in groups:
+            opened.check_unchanged()
+            _check_size(opened.file, parquet.metadata, group, selection, url)
             table = _row_group(parquet, group, selection, malformed)
             if table is not None and table.num_rows:
                 yield table
@@ -147,13 +149,16 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
 
 def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
     """Refuse a row group that would not fit in memory, before it is unpacked: a small file can hold many gigabytes."""
+    names = selection.needed
     columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-    needed = [column for column in columns if column.path_in_schema.split(".")[0] in selection.needed]
+    needed = [column for column in columns if column.path_in_schema.split(".")[0] in names]
     size, values = (sum(getattr(c, name) for c in needed) for name in ("total_uncompressed_size", "num_values"))
     if size <= MOST_GROUP_BYTES and values <= MOST_GROUP_VALUES:
         # A value that repeats is in the file once, and in memory as often as it is used.
-        repeated = [column for column in needed if any("DICTIONARY" in name for name in column.encodings)]
-        if sum(column.total_uncompressed_size * column.num_values for column in repeated) <= MOST_GROUP_BYTES:
+        repeated = needed
+        if _largest_bytes(repeated) > MOST_GROUP_BYTES:
+            repeated = [column for column in needed if any("DICTIONARY" in name for name in column.encodings)]
+        if _largest_bytes(repeated) <= MOST_GROUP_BYTES:
             return
         size += _bytes_of_repeated(file, metadata, group, [column.path_in_schema for column in repeated])
         if size <= MOST_GROUP_BYTES:
@@ -162,6 +167,11 @@ def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Sel
         f"{shown_url(url)}: a row group must have at most {MOST_GROUP_BYTES:,} bytes and {MOST_GROUP_VALUES:,} values "
         f"when unpacked (row group {group} has {size:,} bytes and {values:,} values); write it with smaller row groups"
     )
+
+
+def _largest_bytes(columns: list[Any]) -> int:
+    """An upper bound of what columns take in memory if all of their values repeat."""
+    return sum(column.total_uncompressed_size * column.num_values for column in columns)
 
 
 def _bytes_of_repeated(file: Any, metadata: pq.FileMetaData, group: int, paths: list[str]) -> int:
@@ -190,8 +200,9 @@ def _row_group(
         columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
         if columns.filter(selection.rows.expression).num_rows == 0:
             return None
-    table = parquet.read_row_group(group, columns=selection.needed)
-    for name in selection.needed:
+    needed = selection.needed
+    table = parquet.read_row_group(group, columns=needed)
+    for name in needed:
         if name not in table.column_names:
             kind = selection.schema.field(name).type
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
