@@ -23,6 +23,7 @@ from opens2v_hf.video.sampling import linspace
 TARGET = Path(__file__).resolve().parent / "images"
 MOST_BYTES = 150_000
 MOST_PX = 1400
+EXPLANATION_PX = 1490  # as far as the second row of frames
 
 _GAP = ((0, 0), (0, 0), (0, 4), (0, 0))
 
@@ -108,7 +109,7 @@ def main() -> None:
         video = str(folders.videos["flicker"] / f"{sample_id}.mp4")
         place = ["--data-dir", str(folders.benchmark), "--models", "embedded", "--out", str(work / "why")]
         cli.main(["explain", video, *place])
-        save(screenshot(work / "why" / f"{sample_id}.html"), "explain")
+        save(screenshot(work / "why" / f"{sample_id}.html").crop((0, 0, 1280, EXPLANATION_PX)), "explain")
         results = [score(work, folders, model) for model in ("perfect", "flicker")]
         cli.main(["report", *results, "--out", str(work / "report")])
         save(beside([Image.open(work / "report" / f"{name}.png") for name in ("columns", "radar")]), "report")

@@ -21,7 +21,7 @@ from opens2v_hf.reports.explain_words import headline, variant_explanations, why
 from opens2v_hf.reports.explanation import Explanation
 from opens2v_hf.scores.nexus import VARIANTS
 
-_HEADINGS = ("definition", "score", "how it comes about", "remark")
+_HEADINGS = ("definition", "score", "derivation", "remark")
 _INPUTS = (
     Pictures(most=5, first=3),
     Option("variant", lambda: gr.Radio(list(VARIANTS), value="released", label="Definition")),
