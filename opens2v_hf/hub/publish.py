@@ -31,25 +31,15 @@ FILES_AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class RepoPlan:
-    """The changes to a repo.
+    """The changes to a repo."""
 
-    Attributes:
-        content: the wanted content.
-        commit: with which it was compared; None if the repo does not exist.
-        added: paths of new files.
-        changed: paths of files with another content.
-        deleted: paths of files to delete.
-        unchanged: number of files without a change.
-        num_bytes: to upload.
-    """
-
-    content: RepoContent
-    commit: str | None
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    deleted: tuple[str, ...]
-    unchanged: int
-    num_bytes: int
+    content: RepoContent  # the wanted content
+    commit: str | None  # with which it was compared; None if the repo does not exist
+    added: tuple[str, ...]  # paths of new files
+    changed: tuple[str, ...]  # paths of files with another content
+    deleted: tuple[str, ...]  # paths of files to delete
+    unchanged: int  # number of files without a change
+    num_bytes: int  # to upload
 
     @property
     def is_done(self) -> bool:

@@ -21,21 +21,13 @@ _NEEDS_NO_RIGHT = "a pull request needs no right to write to the repo, so leave 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a change.
+    """The target of a change."""
 
-    Attributes:
-        repo_id: "org/name".
-        kind: "model" or "dataset".
-        revision: "main", or "refs/pr/<number>" of the user's own open pull request.
-        commit: of the revision, the parent of the change.
-        new_pull_request: whether to open a pull request.
-    """
-
-    repo_id: str
-    kind: str
-    revision: str
-    commit: str
-    new_pull_request: bool
+    repo_id: str  # "org/name"
+    kind: str  # "model" or "dataset"
+    revision: str  # "main", or "refs/pr/<number>" of the user's own open pull request
+    commit: str  # of the revision, the parent of the change
+    new_pull_request: bool  # whether to open a pull request
 
 
 @dataclass(frozen=True)

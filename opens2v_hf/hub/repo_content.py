@@ -35,19 +35,12 @@ _SPACE_PREFIX = "opens2v-"
 
 @dataclass(frozen=True)
 class RepoContent:
-    """The wanted content of a repo.
+    """The wanted content of a repo."""
 
-    Attributes:
-        repo_id: "org/name".
-        kind: of the repo.
-        files: path in the repo to the local file, or to its bytes.
-        owned: folders of the repo from which other files are deleted.
-    """
-
-    repo_id: str
-    kind: Literal["dataset", "space"]
-    files: Mapping[str, Path | bytes]
-    owned: tuple[str, ...] = ()
+    repo_id: str  # "org/name"
+    kind: Literal["dataset", "space"]  # of the repo
+    files: Mapping[str, Path | bytes]  # path in the repo to the local file, or to its bytes
+    owned: tuple[str, ...] = ()  # folders of the repo from which other files are deleted
 
 
 def repo_names() -> dict[str, tuple[str, str]]:

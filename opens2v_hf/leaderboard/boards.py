@@ -18,19 +18,12 @@ BoardKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Offers:
-    """Which settings lead to rows on a split.
+    """Which settings lead to rows on a split."""
 
-    Attributes:
-        venues: of its models.
-        versions: of the weights.
-        scorings: "released" and "strict", as far as there are rows.
-        categories: whether a row has per-video values, and so values by category, intervals and a rank group.
-    """
-
-    venues: frozenset[str]
-    versions: tuple[str, ...]
-    scorings: tuple[str, ...]
-    categories: bool
+    venues: frozenset[str]  # of its models
+    versions: tuple[str, ...]  # of the weights
+    scorings: tuple[str, ...]  # "released" and "strict", as far as there are rows
+    categories: bool  # whether a row has per-video values, and so values by category, intervals and a rank group
 
 
 class Boards:

@@ -21,18 +21,12 @@ from opens2v_hf.scores.scorecard import NUM_RESAMPLES, counted_value, weights
 
 @dataclass(frozen=True)
 class RankGroup:
-    """The range of a model's rank among the models with per-video values.
+    """The range of a model's rank among the models with per-video values."""
 
-    Attributes:
-        best: rank if it beat every model that is not significantly better.
-        worst: rank if every model that is not significantly worse beat it.
-        of: number of compared models.
-        tied: keys of the other models from which it does not differ significantly, in the order of the board.
-    """
-
-    best: int
-    worst: int
-    of: int
+    best: int  # rank if it beat every model that is not significantly better
+    worst: int  # rank if every model that is not significantly worse beat it
+    of: int  # number of compared models
+    # keys of the other models from which it does not differ significantly, in the order of the board
     tied: tuple[str, ...]
 
     def __str__(self) -> str:

@@ -26,71 +26,43 @@ TOO_FEW = "without values of too many videos, which released scoring would leave
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a row.
+    """One number of a row."""
 
-    Attributes:
-        value: in 0..1; None where there is none.
-        interval: 95 % bootstrap interval over prompts; None without per-video values.
-        num_videos: that the value rests on; None where that is not known.
-    """
-
-    value: float | None = None
-    interval: tuple[float, float] | None = None
-    num_videos: int | None = None
+    value: float | None = None  # in 0..1; None where there is none
+    interval: tuple[float, float] | None = None  # 95 % bootstrap interval over prompts; None without per-video values
+    num_videos: int | None = None  # that the value rests on; None where that is not known
 
 
 @dataclass(frozen=True)
 class HubScores:
-    """What a model's own repo says of it on a split, as the Hub's leaderboard of the benchmark lists it.
+    """What a model's own repo says of it on a split, as the Hub's leaderboard of the benchmark lists it."""
 
-    Attributes:
-        model_id: "org/name".
-        split: of the benchmark.
-        total: in 0..1, which nothing can be checked by.
-        pull_request: number of the pull request that proposes it, None where the model's owner has merged it.
-    """
-
-    model_id: str
-    split: str
-    total: float
+    model_id: str  # "org/name"
+    split: str  # of the benchmark
+    total: float  # in 0..1, which nothing can be checked by
+    # number of the pull request that proposes it, None where the model's owner has merged it
     pull_request: int | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model on a split, by the weights of a version and one of the two ways to count what failed.
+    """A model on a split, by the weights of a version and one of the two ways to count what failed."""
 
-    Attributes:
-        key: of the model, the same in all splits: the confusable key of its name, or its id on the Hub.
-        name: of the model as it is shown, on one line.
-        total: weighted total.
-        columns: by name of the metric; those of the split.
-        by_category: column to category to its cell; empty without per-video values.
-        venue: "Open-Source" or "Closed-Source"; "" where it is not said.
-        team: who evaluated it.
-        link: as submitted, unchecked.
-        model_id: on the Hub; may be empty.
-        kind: "published", "measured" or "hub".
-        date: of the submission, "2025-10-01"; empty where it is not known.
-        rank: by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by.
-        submission: of the row; None if only the Hub's own leaderboard lists the model.
-        proposed_in: number of the pull request in the model's repo that is not merged yet.
-    """
-
-    key: str
-    name: str
-    total: Cell
-    columns: Mapping[str, Cell]
-    by_category: Mapping[str, Mapping[str, Cell]]
-    venue: str
-    team: str
-    link: str
-    model_id: str
-    kind: str
-    date: str
+    key: str  # of the model, the same in all splits: the confusable key of its name, or its id on the Hub
+    name: str  # of the model as it is shown, on one line
+    total: Cell  # weighted total
+    columns: Mapping[str, Cell]  # by name of the metric; those of the split
+    by_category: Mapping[str, Mapping[str, Cell]]  # column to category to its cell; empty without per-video values
+    venue: str  # "Open-Source" or "Closed-Source"; "" where it is not said
+    team: str  # who evaluated it
+    link: str  # as submitted, unchecked
+    model_id: str  # on the Hub; may be empty
+    kind: str  # "published", "measured" or "hub"
+    date: str  # of the submission, "2025-10-01"; empty where it is not known
+    # by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by
     rank: int | None = None
-    submission: Submission | None = None
-    proposed_in: int | None = None
+    submission: Submission | None = None  # of the row; None if only the Hub's own leaderboard lists the model
+    proposed_in: int | None = None  # number of the pull request in the model's repo that is not merged yet
 
     @property
     def has_videos(self) -> bool:
@@ -100,21 +72,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """All rows of a split, best total first.
+    """All rows of a split, best total first."""
 
-    Attributes:
-        split: of the benchmark.
-        version: of the weights.
-        scoring: "released" or "strict".
-        rows: ranked; those without a rank come last.
-        left_out: why models are not on this board, to how many there are.
-    """
-
-    split: str
-    version: str
-    scoring: str
-    rows: tuple[Row, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    split: str  # of the benchmark
+    version: str  # of the weights
+    scoring: str  # "released" or "strict"
+    rows: tuple[Row, ...]  # ranked; those without a rank come last
+    left_out: Mapping[str, int] = field(default_factory=dict)  # why models are not on this board, to how many there are
 
     def row(self, key: str) -> Row | None:
         """The row of a model; None where it has none."""

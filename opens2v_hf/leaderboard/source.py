@@ -32,32 +32,20 @@ _MOST_PROBLEMS = 3
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of the displayed numbers.
+    """The origin of the displayed numbers."""
 
-    Attributes:
-        live: whether the last attempt read them from the Hub.
-        words: a sentence.
-        short: two or three words.
-        problems: why files were skipped, a sentence each.
-    """
-
-    live: bool
-    words: str
-    short: str
-    problems: tuple[str, ...] = ()
+    live: bool  # whether the last attempt read them from the Hub
+    words: str  # a sentence
+    short: str  # two or three words
+    problems: tuple[str, ...] = ()  # why files were skipped, a sentence each
 
 
 @dataclass(frozen=True)
 class Repos:
-    """The repos on the Hub to read; None for none.
+    """The repos on the Hub to read; None for none."""
 
-    Attributes:
-        results: the results dataset.
-        benchmark: the dataset whose leaderboard on the Hub is read.
-    """
-
-    results: str | None = None
-    benchmark: str | None = None
+    results: str | None = None  # the results dataset
+    benchmark: str | None = None  # the dataset whose leaderboard on the Hub is read
 
 
 def repos_of_the_space() -> Repos:

@@ -27,38 +27,23 @@ MAX_RESULT_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Details:
-    """The visitor's description of the model.
+    """The visitor's description of the model."""
 
-    Attributes:
-        model: display name.
-        team: who evaluated it.
-        venue: "Open-Source" or "Closed-Source".
-        submitted_by: the visitor on the Hub, or one of their organisations.
-        model_id: "org/name" on the Hub; may be empty.
-        link: the model's page; may be empty.
-        scoring: "released" or "strict".
-    """
-
-    model: str
-    team: str
-    venue: str
-    submitted_by: str
-    model_id: str = ""
-    link: str = ""
-    scoring: str = "released"
+    model: str  # display name
+    team: str  # who evaluated it
+    venue: str  # "Open-Source" or "Closed-Source"
+    submitted_by: str  # the visitor on the Hub, or one of their organisations
+    model_id: str = ""  # "org/name" on the Hub; may be empty
+    link: str = ""  # the model's page; may be empty
+    scoring: str = "released"  # "released" or "strict"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """An upload after all checks.
+    """An upload after all checks."""
 
-    Attributes:
-        submission: the record that would be sent; None where the file holds none.
-        problems: reasons for a refusal, and notices.
-    """
-
-    submission: Submission | None
-    problems: tuple[Problem, ...]
+    submission: Submission | None  # the record that would be sent; None where the file holds none
+    problems: tuple[Problem, ...]  # reasons for a refusal, and notices
 
     @property
     def acceptable(self) -> bool:

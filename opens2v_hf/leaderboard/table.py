@@ -50,17 +50,12 @@ Value = str | int | Cell | None
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows to show, and their order.
+    """Which rows to show, and their order."""
 
-    Attributes:
-        words: all words must occur in a row's name, team or Hub id, in any case; commas separate alternatives.
-        venue: "Open-Source", "Closed-Source", or "" for both.
-        sort_by: heading of a column; numbers in descending order, text in ascending order, then missing values. Rows
-            without a rank come last.
-    """
-
-    words: str = ""
-    venue: str = ""
+    words: str = ""  # all words must occur in a row's name, team or Hub id, in any case; commas separate alternatives
+    venue: str = ""  # "Open-Source", "Closed-Source", or "" for both
+    # heading of a column; numbers in descending order, text in ascending order, then missing values. Rows without a
+    # rank come last
     sort_by: str = TOTAL
 
     def matches(self, row: Row) -> bool:
@@ -74,15 +69,10 @@ class RowFilter:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to display.
+    """A table to display."""
 
-    Attributes:
-        frame: of `Value`, a row a model with its key as the index; the second column is the model's name.
-        scores: headings of the columns of `Cell`.
-    """
-
-    frame: pd.DataFrame
-    scores: tuple[str, ...]
+    frame: pd.DataFrame  # of `Value`, a row a model with its key as the index; the second column is the model's name
+    scores: tuple[str, ...]  # headings of the columns of `Cell`
 
     def intervals(self, heading: str) -> bool:
         """Whether a value of the column has an interval."""

@@ -24,57 +24,34 @@ _BOX_PX = 2
 
 @dataclass(frozen=True)
 class Threshold:
-    """A bound on a score.
+    """A bound on a score."""
 
-    Attributes:
-        value: of the score.
-        rule: that it belongs to.
-    """
-
-    value: float
-    rule: str
+    value: float  # of the score
+    rule: str  # that it belongs to
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a histogram, in units of the picture.
+    """A bar of a histogram, in units of the picture."""
 
-    Attributes:
-        x: its left side.
-        width: of the bar.
-        kept: height of the part of kept values.
-        dropped: height of the part above, of dropped values.
-    """
-
-    x: float
-    width: float
-    kept: float
-    dropped: float
+    x: float  # its left side
+    width: float  # of the bar
+    kept: float  # height of the part of kept values
+    dropped: float  # height of the part above, of dropped values
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """The values of a score.
+    """The values of a score."""
 
-    Attributes:
-        title: of the score.
-        num_kept: number of kept values.
-        num_dropped: number of dropped values.
-        low: left end of the axis.
-        high: right end.
-        bars: from left to right.
-        thresholds: position on the axis and bound.
-        median: of kept values; None without any.
-    """
-
-    title: str
-    num_kept: int
-    num_dropped: int
-    low: float
-    high: float
-    bars: tuple[Bar, ...]
-    thresholds: tuple[tuple[float, Threshold], ...]
-    median: float | None
+    title: str  # of the score
+    num_kept: int  # number of kept values
+    num_dropped: int  # number of dropped values
+    low: float  # left end of the axis
+    high: float  # right end
+    bars: tuple[Bar, ...]  # from left to right
+    thresholds: tuple[tuple[float, Threshold], ...]  # position on the axis and bound
+    median: float | None  # of kept values; None without any
 
     width, height, base = _WIDTH, _HEIGHT, _BASE
 
@@ -109,17 +86,11 @@ def histogram(
 
 @dataclass(frozen=True)
 class DrawnSubject:
-    """A subject as it is drawn.
+    """A subject as it is drawn."""
 
-    Attributes:
-        label: of the subject.
-        box_xyxy: in pixels of the frame.
-        mask: of the frame; None where there is none.
-    """
-
-    label: str
-    box_xyxy: Sequence[float]
-    mask: RLE | None
+    label: str  # of the subject
+    box_xyxy: Sequence[float]  # in pixels of the frame
+    mask: RLE | None  # of the frame; None where there is none
 
 
 def drawn(frame: np.ndarray, subjects: Sequence[DrawnSubject]) -> Markup:

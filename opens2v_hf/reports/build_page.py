@@ -53,24 +53,15 @@ _SUBJECT_RULES = {
 
 @dataclass
 class Step:
-    """A stage of the waterfall.
+    """A stage of the waterfall."""
 
-    Attributes:
-        name: of the stage.
-        taken: clips (files, for the first stages) that it was given.
-        kept: clips that remained.
-        seconds: it took, of all workers together.
-        paid: what it asked an endpoint for and what that cost, a line each; empty without an endpoint.
-        clips: rule -> clips that were dropped by it.
-        parts: rule -> subjects, tags and overlays that were dropped by it from a clip that remained.
-    """
-
-    name: str
-    taken: int
-    kept: int
-    seconds: float
-    paid: Sequence[str] = ()
-    clips: Counter[str] = field(default_factory=Counter)
+    name: str  # of the stage
+    taken: int  # clips (files, for the first stages) that it was given
+    kept: int  # clips that remained
+    seconds: float  # it took, of all workers together
+    paid: Sequence[str] = ()  # what it asked an endpoint for and what that cost, a line each; empty without an endpoint
+    clips: Counter[str] = field(default_factory=Counter)  # rule -> clips that were dropped by it
+    # rule -> subjects, tags and overlays that were dropped by it from a clip that remained
     parts: Counter[str] = field(default_factory=Counter)
 
 

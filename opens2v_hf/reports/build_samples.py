@@ -37,36 +37,22 @@ _THUMBNAIL_PX = 200
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip as it is shown.
+    """A clip as it is shown."""
 
-    Attributes:
-        name: of the clip.
-        image: the annotated frame with boxes and masks; None where it cannot be read.
-        labels: (label, colour) of its subjects.
-        text: the caption, or why it was dropped.
-        problem: why the image is missing.
-    """
-
-    name: str
-    image: Markup | None
-    labels: tuple[tuple[str, str], ...]
-    text: str
-    problem: str = ""
+    name: str  # of the clip
+    image: Markup | None  # the annotated frame with boxes and masks; None where it cannot be read
+    labels: tuple[tuple[str, str], ...]  # (label, colour) of its subjects
+    text: str  # the caption, or why it was dropped
+    problem: str = ""  # why the image is missing
 
 
 @dataclass(frozen=True)
 class SamplePair:
-    """A pair as it is shown.
+    """A pair as it is shown."""
 
-    Attributes:
-        images: the two cut-outs.
-        names: of the clips.
-        text: similarities and distance.
-    """
-
-    images: tuple[Markup, Markup]
-    names: tuple[str, str]
-    text: str
+    images: tuple[Markup, Markup]  # the two cut-outs
+    names: tuple[str, str]  # of the clips
+    text: str  # similarities and distance
 
 
 def kept_samples(folder: Path) -> list[Sample]:

@@ -12,19 +12,12 @@ from opens2v_hf.scores.outcome import Status
 
 @dataclass(frozen=True)
 class VariantExplanation:
-    """A definition of the score with the video's own numbers.
+    """A definition of the score with the video's own numbers."""
 
-    Attributes:
-        variant: its name.
-        value: of the video.
-        derivation: of the value, as the rest of a sentence.
-        remark: about the definition.
-    """
-
-    variant: str
-    value: float
-    derivation: str
-    remark: str
+    variant: str  # its name
+    value: float  # of the video
+    derivation: str  # of the value, as the rest of a sentence
+    remark: str  # about the definition
 
 
 def rule_words(verdict: Verdict, thresholds: Thresholds) -> str:

@@ -28,19 +28,12 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True)
 class Moment:
-    """A reference in a sampled frame.
+    """A reference in a sampled frame."""
 
-    Attributes:
-        seen: found (a kept box), dropped (boxes, and none kept) or absent (no box).
-        similarity: the best kept g_i; None unless found and finite.
-        rule: what dropped the box of the highest score; None unless dropped.
-        score: the detector's highest score of the boxes that decide `seen`; None where absent.
-    """
-
-    seen: Seen
-    similarity: float | None = None
-    rule: Verdict | None = None
-    score: float | None = None
+    seen: Seen  # found (a kept box), dropped (boxes, and none kept) or absent (no box)
+    similarity: float | None = None  # the best kept g_i; None unless found and finite
+    rule: Verdict | None = None  # what dropped the box of the highest score; None unless dropped
+    score: float | None = None  # the detector's highest score of the boxes that decide `seen`; None where absent
 
 
 def timeline(boxes: Sequence[NexusBox], reference: int, *, num_frames: int) -> tuple[Moment, ...]:
@@ -64,23 +57,14 @@ def _moment(boxes: Sequence[NexusBox]) -> Moment:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceView:
-    """A reference and its states over time.
+    """A reference and its states over time."""
 
-    Attributes:
-        position: among the sample's references, from 0.
-        label: as the sample has it.
-        text: that crops are compared with; None where the rules on ids skip the reference.
-        picture: RGB.
-        timeline: a moment for each sampled frame; empty for a skipped reference.
-        verdicts: number of boxes by verdict.
-    """
-
-    position: int
-    label: str
-    text: str | None
-    picture: Image.Image
-    timeline: tuple[Moment, ...]
-    verdicts: Mapping[Verdict, int]
+    position: int  # among the sample's references, from 0
+    label: str  # as the sample has it
+    text: str | None  # that crops are compared with; None where the rules on ids skip the reference
+    picture: Image.Image  # RGB
+    timeline: tuple[Moment, ...]  # a moment for each sampled frame; empty for a skipped reference
+    verdicts: Mapping[Verdict, int]  # number of boxes by verdict
 
     @classmethod
     def of(
@@ -117,39 +101,22 @@ class ReferenceView:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A video's score with its evidence.
+    """A video's score with its evidence."""
 
-    Attributes:
-        title: of the video, e.g. its file name.
-        sample_id: None for a video of no sample.
-        outcome: of the metric.
-        variant: the definition of `outcome`.
-        thresholds: of the rules.
-        boxes: by sampled frame, reference and falling score.
-        references: of the sample, the skipped ones too.
-        frame_indices: in the video, of the sampled frames; repeated where the video has fewer.
-        fps: of the video.
-        size: width and height of its frames in px.
-        frames: frame index to picture, possibly smaller than `size`.
-        models: of the metric, see `ModelInfo.to_dict`.
-        options: likewise.
-        note: why the numbers are not comparable with the leaderboard's; empty where they are.
-    """
-
-    title: str
-    sample_id: str | None
-    outcome: VideoScore
-    variant: str
-    thresholds: Thresholds
-    boxes: tuple[NexusBox, ...]
-    references: tuple[ReferenceView, ...]
-    frame_indices: tuple[int, ...]
-    fps: float
-    size: tuple[int, int]
-    frames: Mapping[int, Image.Image]
-    models: Sequence[Mapping[str, Any]] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
+    title: str  # of the video, e.g. its file name
+    sample_id: str | None  # None for a video of no sample
+    outcome: VideoScore  # of the metric
+    variant: str  # the definition of `outcome`
+    thresholds: Thresholds  # of the rules
+    boxes: tuple[NexusBox, ...]  # by sampled frame, reference and falling score
+    references: tuple[ReferenceView, ...]  # of the sample, the skipped ones too
+    frame_indices: tuple[int, ...]  # in the video, of the sampled frames; repeated where the video has fewer
+    fps: float  # of the video
+    size: tuple[int, int]  # width and height of its frames in px
+    frames: Mapping[int, Image.Image]  # frame index to picture, possibly smaller than `size`
+    models: Sequence[Mapping[str, Any]] = ()  # of the metric, see `ModelInfo.to_dict`
+    options: Mapping[str, Any] = field(default_factory=dict)  # likewise
+    note: str = ""  # why the numbers are not comparable with the leaderboard's; empty where they are
 
     @property
     def num_frames(self) -> int:

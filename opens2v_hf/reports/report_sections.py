@@ -39,21 +39,13 @@ _RADAR_COLUMNS = 3
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page.
+    """A picture of the page."""
 
-    Attributes:
-        title: its heading.
-        png: the bytes of a PNG file.
-        alt: its content as text, for screen readers.
-        file_name: of the PNG file that is also written; empty for none.
-        in_page: as `png`, without the legend, which the page has once for all pictures; by default `png`.
-    """
-
-    title: str
-    png: bytes
-    alt: str = ""
-    file_name: str = ""
-    in_page: bytes = b""
+    title: str  # its heading
+    png: bytes  # the bytes of a PNG file
+    alt: str = ""  # its content as text, for screen readers
+    file_name: str = ""  # of the PNG file that is also written; empty for none
+    in_page: bytes = b""  # as `png`, without the legend, which the page has once for all pictures; by default `png`
 
     @property
     def url(self) -> Markup:
@@ -64,23 +56,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class ShownVideo:
-    """A video among the best or worst.
+    """A video among the best or worst."""
 
-    Attributes:
-        id: of its sample.
-        percent: of the column's range.
-        raw: in the metric's own units.
-        thumbnail: data URL of a picture of its frames; empty for none.
-        prompt: of the sample; empty without a benchmark.
-        references: labels and data URLs of the reference pictures.
-    """
-
-    id: str
-    percent: str
-    raw: str
-    thumbnail: str
-    prompt: str
-    references: tuple[tuple[str, Markup], ...]
+    id: str  # of its sample
+    percent: str  # of the column's range
+    raw: str  # in the metric's own units
+    thumbnail: str  # data URL of a picture of its frames; empty for none
+    prompt: str  # of the sample; empty without a benchmark
+    references: tuple[tuple[str, Markup], ...]  # labels and data URLs of the reference pictures
 
 
 @dataclass(frozen=True)
@@ -94,60 +77,34 @@ class ShownExtremes:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """One model's total less another's.
+    """One model's total less another's."""
 
-    Attributes:
-        text: signed percent points; empty if the two cannot be compared.
-        real: whether the difference is significant.
-        ahead: whether it is above 0.
-    """
-
-    text: str
-    real: bool
-    ahead: bool
+    text: str  # signed percent points; empty if the two cannot be compared
+    real: bool  # whether the difference is significant
+    ahead: bool  # whether it is above 0
 
 
 @dataclass(frozen=True)
 class Section:
-    """All about the results on the same prompts of one split.
+    """All about the results on the same prompts of one split."""
 
-    Attributes:
-        split: its name.
-        title: its name, and which prompts where the page has several versions of them.
-        results: best first.
-        color_of: model to its colour in the pictures.
-        rows: models, best first.
-        columns: names of the columns shown.
-        weights: of the columns that count towards the total; empty for a split without a leaderboard.
-        extras: names of the companion metrics, which are in no total.
-        partial_notes: why totals are missing, and whose.
-        best: column, "total" or metric to the models that have its highest value.
-        pictures: totals, radar, columns.
-        category_pictures: one a column.
-        comparisons: of neighbours in rank.
-        summaries: a sentence for each comparison, in the same order.
-        matrix: row of models by column of models; empty for one model or too many.
-        extremes: model to its best and worst videos.
-        unscored: videos that failed: model, metric, sample, reason.
-    """
-
-    split: str
-    title: str
-    results: list[RunResult]
-    color_of: dict[str, str]
-    rows: list[table.Row]
-    columns: list[str]
-    weights: dict[str, float]
-    extras: list[str]
-    partial_notes: list[str]
-    best: dict[str, set[str]]
-    pictures: list[Picture]
-    category_pictures: list[Picture]
-    comparisons: list[ResultComparison]
-    summaries: list[str]
-    matrix: list[list[MatrixCell | None]]
-    extremes: dict[str, list[ShownExtremes]]
-    unscored: list[dict[str, str]]
+    split: str  # its name
+    title: str  # its name, and which prompts where the page has several versions of them
+    results: list[RunResult]  # best first
+    color_of: dict[str, str]  # model to its colour in the pictures
+    rows: list[table.Row]  # models, best first
+    columns: list[str]  # names of the columns shown
+    weights: dict[str, float]  # of the columns that count towards the total; empty for a split without a leaderboard
+    extras: list[str]  # names of the companion metrics, which are in no total
+    partial_notes: list[str]  # why totals are missing, and whose
+    best: dict[str, set[str]]  # column, "total" or metric to the models that have its highest value
+    pictures: list[Picture]  # totals, radar, columns
+    category_pictures: list[Picture]  # one a column
+    comparisons: list[ResultComparison]  # of neighbours in rank
+    summaries: list[str]  # a sentence for each comparison, in the same order
+    matrix: list[list[MatrixCell | None]]  # row of models by column of models; empty for one model or too many
+    extremes: dict[str, list[ShownExtremes]]  # model to its best and worst videos
+    unscored: list[dict[str, str]]  # videos that failed: model, metric, sample, reason
 
 
 def section(

@@ -18,23 +18,14 @@ _NUM_FRAMES = 16
 
 @dataclass(frozen=True)
 class Example:
-    """What a visitor could fill in.
+    """What a visitor could fill in."""
 
-    Attributes:
-        name: says what the video shows.
-        video: its file.
-        prompt: that it was made from.
-        pictures: files of the reference pictures.
-        labels: one for each picture.
-        sample_id: of the synthetic sample.
-    """
-
-    name: str
-    video: str
-    prompt: str
-    pictures: tuple[str, ...]
-    labels: tuple[str, ...]
-    sample_id: str
+    name: str  # says what the video shows
+    video: str  # its file
+    prompt: str  # that it was made from
+    pictures: tuple[str, ...]  # files of the reference pictures
+    labels: tuple[str, ...]  # one for each picture
+    sample_id: str  # of the synthetic sample
 
 
 def draw_example(sample_id: str, model: str, num_views: int = 0) -> Example:

@@ -57,21 +57,13 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Reference pictures, each with a label unless all are of people; read as `images` and `labels`.
+    """Reference pictures, each with a label unless all are of people; read as `images` and `labels`."""
 
-    Attributes:
-        most: how many there can be.
-        first: how many are shown at once; the rest are folded away.
-        noun: what each is called, e.g. "Reference".
-        labelled: whether each has a field for its label; "<noun> <number>" is the label otherwise.
-        least: how many there must be.
-    """
-
-    most: int
-    first: int
-    noun: str = "Reference"
-    labelled: bool = True
-    least: int = 1
+    most: int  # how many there can be
+    first: int  # how many are shown at once; the rest are folded away
+    noun: str = "Reference"  # what each is called, e.g. "Reference"
+    labelled: bool = True  # whether each has a field for its label; "<noun> <number>" is the label otherwise
+    least: int = 1  # how many there must be
 
     def build(self) -> list[Any]:  # noqa: D102
         pictures: list[Any] = []
@@ -125,19 +117,13 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Models:
-    """The metrics' models: a set of the list or, on one's own machine, any by name; read as `models`.
+    """The metrics' models: a set of the list or, on one's own machine, any by name; read as `models`."""
 
-    Attributes:
-        metrics: names of the metrics.
-        released: says what the released models are and need.
-        others: further models of the first metric's only role, and their descriptions.
-        keyed: names of models that need the visitor's own API key.
-    """
-
-    metrics: Sequence[str]
-    released: str
+    metrics: Sequence[str]  # names of the metrics
+    released: str  # says what the released models are and need
+    # further models of the first metric's only role, and their descriptions
     others: Mapping[str, str] = field(default_factory=dict)
-    keyed: frozenset[str] = frozenset()
+    keyed: frozenset[str] = frozenset()  # names of models that need the visitor's own API key
 
     @property
     def roles(self) -> dict[str, str]:
@@ -203,15 +189,10 @@ class Models:
 
 @dataclass(frozen=True)
 class Option:
-    """One of a metric's options; read under its name.
+    """One of a metric's options; read under its name."""
 
-    Attributes:
-        name: of the option.
-        component: that shows it, made where the page is at.
-    """
-
-    name: str
-    component: Any
+    name: str  # of the option
+    component: Any  # that shows it, made where the page is at
 
     def build(self) -> list[Any]:  # noqa: D102
         return [self.component()]

@@ -28,19 +28,12 @@ FAILED = "the page could not compute it; try again, or score the video on your o
 
 @dataclass(frozen=True)
 class Shown:
-    """The displayed parts of a score.
+    """The displayed parts of a score."""
 
-    Attributes:
-        heading: the score with its name.
-        lines: Markdown, a paragraph each.
-        note: why it is not comparable with the leaderboard; empty if it is.
-        views: a value for each of the page's views.
-    """
-
-    heading: str
-    lines: Sequence[str]
-    note: str
-    views: Sequence[Any]
+    heading: str  # the score with its name
+    lines: Sequence[str]  # Markdown, a paragraph each
+    note: str  # why it is not comparable with the leaderboard; empty if it is
+    views: Sequence[Any]  # a value for each of the page's views
 
 
 Score = Callable[[str, Mapping[str, Any]], Shown]
@@ -53,23 +46,14 @@ Raises:
 
 @dataclass(frozen=True)
 class Page:
-    """A metric's page.
+    """A metric's page."""
 
-    Attributes:
-        title: name of the metric.
-        about: Markdown that says what it measures.
-        inputs: groups of fields next to the video.
-        score: see `Score`.
-        views: each makes a component below the score.
-        examples: sample and simulated model of each example to click.
-    """
-
-    title: str
-    about: str
-    inputs: Sequence[Input]
-    score: Score
-    views: Sequence[Callable[[], Any]]
-    examples: Sequence[tuple[str, str] | tuple[str, str, int]]
+    title: str  # name of the metric
+    about: str  # Markdown that says what it measures
+    inputs: Sequence[Input]  # groups of fields next to the video
+    score: Score  # see `Score`
+    views: Sequence[Callable[[], Any]]  # each makes a component below the score
+    examples: Sequence[tuple[str, str] | tuple[str, str, int]]  # sample and simulated model of each example to click
 
     def build(self) -> gr.Blocks:
         """The interface; no model is loaded before the first video is scored."""

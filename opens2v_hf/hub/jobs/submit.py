@@ -36,58 +36,33 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job that was submitted.
+    """A job that was submitted."""
 
-    Attributes:
-        id: of the job.
-        namespace: user or organisation that it belongs to.
-        repo_id: dataset repo of its folder.
-        path: of its folder there.
-    """
-
-    id: str
-    namespace: str
-    repo_id: str
-    path: str
+    id: str  # of the job
+    namespace: str  # user or organisation that it belongs to
+    repo_id: str  # dataset repo of its folder
+    path: str  # of its folder there
 
 
 @dataclass(frozen=True)
 class JobPlan:
-    """A job that was not submitted yet.
+    """A job that was not submitted yet."""
 
-    Attributes:
-        command: name of the command, e.g. "score".
-        words: its command line, with `worker.WORK` for the job's folder.
-        uploads: path in the job's folder to a local file.
-        flavor: name of the machine.
-        machine: what it is, in words.
-        gpu: model of its GPUs, e.g. "A100"; None without one.
-        num_gpus: of the machine; 0 without one.
-        dollars_per_hour: its price.
-        timeout_s: after which the Hub stops it.
-        namespace: user or organisation that pays.
-        repo_id: dataset repo of the job's folder.
-        path: of the folder there.
-        package: that is installed, as pip takes it.
-        secret_names: environment variables that are handed on.
-        resumes: whether an earlier job of the same folder is resumed.
-    """
-
-    command: str
-    words: tuple[str, ...]
-    uploads: Mapping[str, Path]
-    flavor: str
-    machine: str
-    gpu: str | None
-    num_gpus: int
-    dollars_per_hour: float
-    timeout_s: int
-    namespace: str
-    repo_id: str
-    path: str
-    package: str
-    secret_names: tuple[str, ...]
-    resumes: bool = False
+    command: str  # name of the command, e.g. "score"
+    words: tuple[str, ...]  # its command line, with `worker.WORK` for the job's folder
+    uploads: Mapping[str, Path]  # path in the job's folder to a local file
+    flavor: str  # name of the machine
+    machine: str  # what it is, in words
+    gpu: str | None  # model of its GPUs, e.g. "A100"; None without one
+    num_gpus: int  # of the machine; 0 without one
+    dollars_per_hour: float  # its price
+    timeout_s: int  # after which the Hub stops it
+    namespace: str  # user or organisation that pays
+    repo_id: str  # dataset repo of the job's folder
+    path: str  # of the folder there
+    package: str  # that is installed, as pip takes it
+    secret_names: tuple[str, ...]  # environment variables that are handed on
+    resumes: bool = False  # whether an earlier job of the same folder is resumed
 
     @property
     def most_dollars(self) -> float:
@@ -117,23 +92,14 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What a user says of a job.
+    """What a user says of a job."""
 
-    Attributes:
-        flavor: name of the machine, e.g. "a100-large".
-        timeout_s: its time limit.
-        repo_id: dataset repo for its folder; `<user>/opens2v-runs` by default.
-        namespace: user or organisation that pays; the token's user by default.
-        package: in place of this version of opens2v-hf from the package index, as pip takes it.
-        extras: of the package that the command needs.
-    """
-
-    flavor: str
-    timeout_s: int
-    repo_id: str | None = None
-    namespace: str | None = None
-    package: str | None = None
-    extras: Sequence[str] = field(default_factory=tuple)
+    flavor: str  # name of the machine, e.g. "a100-large"
+    timeout_s: int  # its time limit
+    repo_id: str | None = None  # dataset repo for its folder; `<user>/opens2v-runs` by default
+    namespace: str | None = None  # user or organisation that pays; the token's user by default
+    package: str | None = None  # in place of this version of opens2v-hf from the package index, as pip takes it
+    extras: Sequence[str] = field(default_factory=tuple)  # of the package that the command needs
 
 
 def plan_job(

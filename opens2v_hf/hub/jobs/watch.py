@@ -21,15 +21,10 @@ ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
 
 @dataclass(frozen=True)
 class Fetched:
-    """The copied files of a job's folder.
+    """The copied files of a job's folder."""
 
-    Attributes:
-        num_files: of its output.
-        exit_code: of the command; None where it has not ended, or was stopped.
-    """
-
-    num_files: int
-    exit_code: int | None
+    num_files: int  # of its output
+    exit_code: int | None  # of the command; None where it has not ended, or was stopped
 
 
 def inspect(job_id: str, *, namespace: str | None = None, api: HfApi) -> JobInfo:

@@ -23,40 +23,25 @@ SEED_SETTING = "seed"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of a published row.
+    """A setting of a published row."""
 
-    Attributes:
-        value: a number or a text.
-        source: file of the authors' repository that has it.
-    """
-
-    value: Any
-    source: str
+    value: Any  # a number or a text
+    source: str  # file of the authors' repository that has it
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A model of the published tables.
+    """A model of the published tables."""
 
-    Attributes:
-        name: as the tables have it.
-        link: of its page.
-        splits: split to the published numbers.
-        model: Hub id of a pipeline of diffusers with the same weights; None where there is none.
-        repo: Hub id of the released weights; None where it is not known.
-        settings: by the name of the recipe's setting, and "seed": defaults of the authors' scripts.
-        text: further settings as text.
-        unknown: names of unknown settings.
-    """
-
-    name: str
-    link: str
-    splits: Mapping[str, Submission]
-    model: str | None = None
-    repo: str | None = None
+    name: str  # as the tables have it
+    link: str  # of its page
+    splits: Mapping[str, Submission]  # split to the published numbers
+    model: str | None = None  # Hub id of a pipeline of diffusers with the same weights; None where there is none
+    repo: str | None = None  # Hub id of the released weights; None where it is not known
+    # by the name of the recipe's setting, and "seed": defaults of the authors' scripts
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    text: Mapping[str, Setting] = field(default_factory=dict)
-    unknown: tuple[str, ...] = ()
+    text: Mapping[str, Setting] = field(default_factory=dict)  # further settings as text
+    unknown: tuple[str, ...] = ()  # names of unknown settings
 
     @property
     def seed(self) -> int | None:

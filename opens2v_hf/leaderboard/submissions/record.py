@@ -152,15 +152,10 @@ class Provenance(_Part):
 
 @dataclass(frozen=True)
 class MadeColumn:
-    """What a record says of how a column was made.
+    """What a record says of how a column was made."""
 
-    Attributes:
-        models: of the column.
-        options: name to value.
-    """
-
-    models: Sequence[ModelEntry]
-    options: Mapping[str, Any]
+    models: Sequence[ModelEntry]  # of the column
+    options: Mapping[str, Any]  # name to value
 
 
 class Submission(_Part):

@@ -20,17 +20,11 @@ _MOST_COMMITS = 1000
 
 @dataclass(frozen=True)
 class Changes:
-    """What a revision changes since it left the main branch.
+    """What a revision changes since it left the main branch."""
 
-    Attributes:
-        added: path to size in bytes of the files that are new.
-        changed: paths of files that it changes.
-        deleted: paths of files that it deletes.
-    """
-
-    added: Mapping[str, int]
-    changed: tuple[str, ...]
-    deleted: tuple[str, ...]
+    added: Mapping[str, int]  # path to size in bytes of the files that are new
+    changed: tuple[str, ...]  # paths of files that it changes
+    deleted: tuple[str, ...]  # paths of files that it deletes
 
 
 def download_results(repo_id: str, *, revision: str | None = None, token: str | bool | None = None) -> Path:

@@ -38,19 +38,13 @@ _TIMEOUT_S = 3.0
 
 @dataclass(frozen=True)
 class SampleFilter:
-    """Conditions on a sample.
+    """Conditions on a sample."""
 
-    Attributes:
-        tags: words or parts of words, each of which must occur among the sample's tags, in any case.
-        least: column to the least value that it may have; a sample without the value is left out.
-        duration_s: of the clip in seconds, from and to; None for any.
-        high_quality: whether the authors' filter is applied, which also leaves out subjects.
-    """
-
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  # words or parts of words, each of which must occur among the sample's tags, in any case
+    # column to the least value that it may have; a sample without the value is left out
     least: Mapping[str, float] = field(default_factory=dict)
-    duration_s: tuple[float, float] | None = None
-    high_quality: bool = False
+    duration_s: tuple[float, float] | None = None  # of the clip in seconds, from and to; None for any
+    high_quality: bool = False  # whether the authors' filter is applied, which also leaves out subjects
 
     @property
     def conditions(self) -> list[Condition]:

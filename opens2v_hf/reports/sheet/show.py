@@ -34,22 +34,14 @@ _MOST_DIGITS = 15
 
 @dataclass(frozen=True)
 class DatasetLocation:
-    """The location of a dataset: arguments of the builder.
+    """The location of a dataset: arguments of the builder."""
 
-    Attributes:
-        data_dir: a folder or URL, in the released layout or with converted shards.
-        repo: a dataset repo on the Hub instead; by default upstream's.
-        revision: of the repo.
-        index_dir: a folder of indices of the split tars.
-        token: for the Hub; None for that of the login.
-        left_out: malformed records that were skipped while rows were read.
-    """
-
-    data_dir: str | None = None
-    repo: str | None = None
-    revision: str | None = None
-    index_dir: str | None = None
-    token: str | None = None
+    data_dir: str | None = None  # a folder or URL, in the released layout or with converted shards
+    repo: str | None = None  # a dataset repo on the Hub instead; by default upstream's
+    revision: str | None = None  # of the repo
+    index_dir: str | None = None  # a folder of indices of the split tars
+    token: str | None = None  # for the Hub; None for that of the login
+    # malformed records that were skipped while rows were read
     left_out: list[Malformed] = field(default_factory=list, compare=False)
 
     @property

@@ -19,64 +19,37 @@ SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "backgroun
 
 @dataclass(frozen=True)
 class ShownSubject:
-    """Something that was found in the annotated frame.
+    """Something that was found in the annotated frame."""
 
-    Attributes:
-        id: within the sample.
-        label: under which it was found.
-        box_xyxy: in pixels of the frame after `crop`.
-        mask: bool [H, W] of the same frame; None where the sample has none or it cannot be decoded.
-        mask_score: of the segmentation model, 0..1.
-        text_similarity: of label and crop.
-        aesthetic: of the crop.
-        picture: uint8 [h, w, 4], the subject cut out of the frame; None without a frame or a pixel.
-    """
-
-    id: int
-    label: str
-    box_xyxy: tuple[float, float, float, float]
-    mask: np.ndarray | None
-    mask_score: float | None
-    text_similarity: float | None
-    aesthetic: float | None
-    picture: np.ndarray | None
+    id: int  # within the sample
+    label: str  # under which it was found
+    box_xyxy: tuple[float, float, float, float]  # in pixels of the frame after `crop`
+    mask: np.ndarray | None  # bool [H, W] of the same frame; None where the sample has none or it cannot be decoded
+    mask_score: float | None  # of the segmentation model, 0..1
+    text_similarity: float | None  # of label and crop
+    aesthetic: float | None  # of the crop
+    picture: np.ndarray | None  # uint8 [h, w, 4], the subject cut out of the frame; None without a frame or a pixel
 
 
 @dataclass(frozen=True)
 class ShownClip:
-    """A row of the config "regular".
+    """A row of the config "regular"."""
 
-    Attributes:
-        id: of the sample.
-        part: of the dataset.
-        caption: of the clip.
-        tags: words by kind.
-        scores: of the clip, by the names of `SCORES`.
-        clip: [start, end) in frames of the file.
-        fps: frames a second.
-        duration_s: of the clip.
-        frame_size: (height, width) after `crop`, in pixels.
-        frame: uint8 [H, W, 3], the annotated frame after `crop`; None where the video cannot be read.
-        film: index in the file and uint8 [H, W, 3] of frames of the clip, the annotated one first.
-        subjects: in the order of their ids.
-        background: uint8 [H, W, 3], the frame with its subjects painted out; None where there is none.
-        problems: why something is not there, a sentence each.
-    """
-
-    id: str
-    part: str
-    caption: str
-    tags: Mapping[str, tuple[str, ...]]
-    scores: Mapping[str, float | None]
-    clip: tuple[int, int]
-    fps: float
-    duration_s: float
-    frame_size: tuple[int, int]
-    frame: np.ndarray | None
+    id: str  # of the sample
+    part: str  # of the dataset
+    caption: str  # of the clip
+    tags: Mapping[str, tuple[str, ...]]  # words by kind
+    scores: Mapping[str, float | None]  # of the clip, by the names of `SCORES`
+    clip: tuple[int, int]  # [start, end) in frames of the file
+    fps: float  # frames a second
+    duration_s: float  # of the clip
+    frame_size: tuple[int, int]  # (height, width) after `crop`, in pixels
+    frame: np.ndarray | None  # uint8 [H, W, 3], the annotated frame after `crop`; None where the video cannot be read
+    # index in the file and uint8 [H, W, 3] of frames of the clip, the annotated one first
     film: tuple[tuple[int, np.ndarray], ...]
-    subjects: tuple[ShownSubject, ...]
-    background: np.ndarray | None
-    problems: tuple[str, ...]
+    subjects: tuple[ShownSubject, ...]  # in the order of their ids
+    background: np.ndarray | None  # uint8 [H, W, 3], the frame with its subjects painted out; None where there is none
+    problems: tuple[str, ...]  # why something is not there, a sentence each
 
     def subject(self, number: int) -> ShownSubject | None:
         """The subject of that id, None where there is none."""
@@ -85,23 +58,14 @@ class ShownClip:
 
 @dataclass(frozen=True)
 class PairSide:
-    """One of the two subjects of a pair.
+    """One of the two subjects of a pair."""
 
-    Attributes:
-        part: of the dataset.
-        id: of the sample.
-        label: under which the subject was found.
-        subject_id: its id within the sample.
-        picture: uint8 [h, w, 4], cut out; None if impossible.
-        missing: why the picture is missing, in a few words.
-    """
-
-    part: str
-    id: str
-    label: str
-    subject_id: int
-    picture: np.ndarray | None
-    missing: str = "no picture"
+    part: str  # of the dataset
+    id: str  # of the sample
+    label: str  # under which the subject was found
+    subject_id: int  # its id within the sample
+    picture: np.ndarray | None  # uint8 [h, w, 4], cut out; None if impossible
+    missing: str = "no picture"  # why the picture is missing, in a few words
 
 
 @dataclass(frozen=True)
@@ -116,38 +80,23 @@ class ShownPair:
 
 @dataclass(frozen=True)
 class ShownViews:
-    """A row of the config "views": a frame, and a synthesised picture of each of some of its tags.
+    """A row of the config "views": a frame, and a synthesised picture of each of some of its tags."""
 
-    Attributes:
-        id: of the row.
-        main: uint8 [H, W, 3].
-        views: tag and uint8 [H, W, 3].
-        problems: what cannot be shown, a sentence each.
-    """
-
-    id: str
-    main: np.ndarray
-    views: tuple[tuple[str, np.ndarray], ...]
-    problems: tuple[str, ...] = ()
+    id: str  # of the row
+    main: np.ndarray  # uint8 [H, W, 3]
+    views: tuple[tuple[str, np.ndarray], ...]  # tag and uint8 [H, W, 3]
+    problems: tuple[str, ...] = ()  # what cannot be shown, a sentence each
 
 
 @dataclass(frozen=True)
 class Shown:
-    """All that a sheet shows.
+    """All that a sheet shows."""
 
-    Attributes:
-        title: above everything.
-        clip: None where only pairs or views are shown.
-        pairs: with the same subject in other clips.
-        views: None where the sample has none.
-        notes: what was not searched for or is missing, a sentence each.
-    """
-
-    title: str
-    clip: ShownClip | None = None
-    pairs: tuple[ShownPair, ...] = ()
-    views: ShownViews | None = None
-    notes: tuple[str, ...] = ()
+    title: str  # above everything
+    clip: ShownClip | None = None  # None where only pairs or views are shown
+    pairs: tuple[ShownPair, ...] = ()  # with the same subject in other clips
+    views: ShownViews | None = None  # None where the sample has none
+    notes: tuple[str, ...] = ()  # what was not searched for or is missing, a sentence each
 
 
 def shown_clip(row: Mapping[str, Any], *, num_frames: int = 8) -> ShownClip:
