@@ -22,7 +22,7 @@ class Offers:
 
     venues: frozenset[str]  # of its models
     versions: tuple[str, ...]  # of the weights
-    scorings: tuple[str, ...]  # "released" and "strict", as far as there are rows
+    scorings: tuple[str, ...]  # "released" and "strict", if there are rows
     categories: bool  # whether a row has per-video values, and so values by category, intervals and a rank group
 
 

@@ -28,9 +28,9 @@ TOO_FEW = "without values of too many videos, which released scoring would leave
 class Cell:
     """One number of a row."""
 
-    value: float | None = None  # in 0..1; None where there is none
+    value: float | None = None  # in 0..1; None if there is none
     interval: tuple[float, float] | None = None  # 95 % bootstrap interval over prompts; None without per-video values
-    num_videos: int | None = None  # that the value rests on; None where that is not known
+    num_videos: int | None = None  # that the value rests on; None if unknown
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class HubScores:
     model_id: str  # "org/name"
     split: str  # of the benchmark
     total: float  # in 0..1, which nothing can be checked by
-    # number of the pull request that proposes it, None where the model's owner has merged it
+    # number of the pull request that proposes it, None if the model's owner has merged it
     pull_request: int | None = None
 
 
@@ -58,7 +58,7 @@ class Row:
     link: str  # as submitted, unchecked
     model_id: str  # on the Hub; may be empty
     kind: str  # "published", "measured" or "hub"
-    date: str  # of the submission, "2025-10-01"; empty where it is not known
+    date: str  # of the submission, "2025-10-01"; empty if it is not known
     # by total, from 1; None without a total, and for what a model's repo says, which nothing can be checked by
     rank: int | None = None
     submission: Submission | None = None  # of the row; None if only the Hub's own leaderboard lists the model
@@ -81,7 +81,7 @@ class Board:
     left_out: Mapping[str, int] = field(default_factory=dict)  # why models are not on this board, to how many there are
 
     def row(self, key: str) -> Row | None:
-        """The row of a model; None where it has none."""
+        """The row of a model; None if it has none."""
         return next((row for row in self.rows if row.key == key), None)
 
 

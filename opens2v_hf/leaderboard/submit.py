@@ -42,7 +42,7 @@ class Details:
 class Checked:
     """An upload after all checks."""
 
-    submission: Submission | None  # the record that would be sent; None where the file holds none
+    submission: Submission | None  # the record that would be sent; None if the file holds none
     problems: tuple[Problem, ...]  # reasons for a refusal, and notices
 
     @property

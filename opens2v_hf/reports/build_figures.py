@@ -90,7 +90,7 @@ class DrawnSubject:
 
     label: str  # of the subject
     box_xyxy: Sequence[float]  # in pixels of the frame
-    mask: RLE | None  # of the frame; None where there is none
+    mask: RLE | None  # of the frame; None if there is none
 
 
 def drawn(frame: np.ndarray, subjects: Sequence[DrawnSubject]) -> Markup:

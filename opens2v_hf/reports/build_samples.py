@@ -40,7 +40,7 @@ class Sample:
     """A clip as it is shown."""
 
     name: str  # of the clip
-    image: Markup | None  # the annotated frame with boxes and masks; None where it cannot be read
+    image: Markup | None  # the annotated frame with boxes and masks; None if it cannot be read
     labels: tuple[tuple[str, str], ...]  # (label, colour) of its subjects
     text: str  # the caption, or why it was dropped
     problem: str = ""  # why the image is missing

@@ -33,7 +33,7 @@ class Moment:
     seen: Seen  # found (a kept box), dropped (boxes, and none kept) or absent (no box)
     similarity: float | None = None  # the best kept g_i; None unless found and finite
     rule: Verdict | None = None  # what dropped the box of the highest score; None unless dropped
-    score: float | None = None  # the detector's highest score of the boxes that decide `seen`; None where absent
+    score: float | None = None  # the detector's highest score of the boxes that decide `seen`; None if absent
 
 
 def timeline(boxes: Sequence[NexusBox], reference: int, *, num_frames: int) -> tuple[Moment, ...]:
@@ -61,7 +61,7 @@ class ReferenceView:
 
     position: int  # among the sample's references, from 0
     label: str  # as the sample has it
-    text: str | None  # that crops are compared with; None where the rules on ids skip the reference
+    text: str | None  # that crops are compared with; None if the rules on ids skip the reference
     picture: Image.Image  # RGB
     timeline: tuple[Moment, ...]  # a moment for each sampled frame; empty for a skipped reference
     verdicts: Mapping[Verdict, int]  # number of boxes by verdict
@@ -116,7 +116,7 @@ class Explanation:
     frames: Mapping[int, Image.Image]  # frame index to picture, possibly smaller than `size`
     models: Sequence[Mapping[str, Any]] = ()  # of the metric, see `ModelInfo.to_dict`
     options: Mapping[str, Any] = field(default_factory=dict)  # likewise
-    note: str = ""  # why the numbers are not comparable with the leaderboard's; empty where they are
+    note: str = ""  # why the numbers are not comparable with the leaderboard's; empty if they are
 
     @property
     def num_frames(self) -> int:
@@ -135,7 +135,7 @@ class Explanation:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The value by every definition; empty where the video has no score."""
+        """The value by every definition; empty if the video has no score."""
         if self.outcome.status is not Status.SCORED:
             return {}
         positions = [reference.position for reference in self.searched]

@@ -24,7 +24,7 @@ class Input(Protocol):
     """A group of fields."""
 
     def build(self) -> list[Any]:
-        """The components, made where the page is at."""
+        """The components, created in the layout of the page."""
         ...
 
     def read(self, values: Sequence[Any]) -> Mapping[str, Any]:
@@ -192,7 +192,7 @@ class Option:
     """One of a metric's options; read under its name."""
 
     name: str  # of the option
-    component: Any  # that shows it, made where the page is at
+    component: Any  # that shows it, created in the layout of the page
 
     def build(self) -> list[Any]:  # noqa: D102
         return [self.component()]

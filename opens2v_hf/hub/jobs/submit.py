@@ -206,7 +206,7 @@ def submit_job(plan: JobPlan, out: Path, *, api: HfApi) -> JobRecord:
 
 
 def read_record(out: Path) -> JobRecord | None:
-    """The job that writes a folder; None where there is none.
+    """The job that writes a folder; None if there is none.
 
     Raises:
         ResultError: the record is damaged.

@@ -24,7 +24,7 @@ class Fetched:
     """The copied files of a job's folder."""
 
     num_files: int  # of its output
-    exit_code: int | None  # of the command; None where it has not ended, or was stopped
+    exit_code: int | None  # of the command; None if it has not ended, or was stopped
 
 
 def inspect(job_id: str, *, namespace: str | None = None, api: HfApi) -> JobInfo:

@@ -111,7 +111,7 @@ class _Child:
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
 
     def wait(self, every_s: float, until: float, tick: Callable[[], None]) -> int | None:
-        """The exit code; None where it was stopped, by a signal or because its time is over."""
+        """The exit code; None if it was stopped, by a signal or because its time is over."""
         while True:
             left = until - time.monotonic()
             try:

@@ -25,8 +25,8 @@ class ReproducedColumn:
         name: of the metric; "total" for the total.
         title: as the published tables spell it.
         published: in 0..1.
-        measured: in 0..1; None where there is none.
-        interval: 95 % bootstrap interval of `measured` over prompts; None where there is none.
+        measured: in 0..1; None if there is none.
+        interval: 95 % bootstrap interval of `measured` over prompts; None if there is none.
         num_videos: that `measured` rests on; None for the total.
         remark: videos that are missing or left out.
     """

@@ -36,8 +36,8 @@ class PublishedRow:
     name: str  # as the tables have it
     link: str  # of its page
     splits: Mapping[str, Submission]  # split to the published numbers
-    model: str | None = None  # Hub id of a pipeline of diffusers with the same weights; None where there is none
-    repo: str | None = None  # Hub id of the released weights; None where it is not known
+    model: str | None = None  # Hub id of a pipeline of diffusers with the same weights; None if there is none
+    repo: str | None = None  # Hub id of the released weights; None if unknown
     # by the name of the recipe's setting, and "seed": defaults of the authors' scripts
     settings: Mapping[str, Setting] = field(default_factory=dict)
     text: Mapping[str, Setting] = field(default_factory=dict)  # further settings as text
@@ -45,7 +45,7 @@ class PublishedRow:
 
     @property
     def seed(self) -> int | None:
-        """The seed of the authors' script; None where it is not known."""
+        """The seed of the authors' script; None if unknown."""
         found = self.settings.get(SEED_SETTING)
         return None if found is None else found.value
 

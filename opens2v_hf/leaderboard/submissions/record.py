@@ -167,7 +167,7 @@ class Submission(_Part):
     model_id: str
     """"org/name" on the Hub; empty for a model that has no repo there."""
     link: str
-    """The model's page, http(s); may be empty where there is a `model_id`."""
+    """The model's page, http(s); may be empty if there is a `model_id`."""
     team: str
     """Who evaluated it."""
     venue: Literal["Open-Source", "Closed-Source"]

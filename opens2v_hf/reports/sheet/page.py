@@ -55,7 +55,7 @@ def overlay(frame: np.ndarray, masks: Sequence[np.ndarray | None], *, opacity: f
 
     Args:
         frame: uint8 [H, W, 3].
-        masks: bool [H, W] each, in the order of the subjects; None where there is none.
+        masks: bool [H, W] each, in the order of the subjects; None if there is none.
         opacity: of the colours, 0..1.
 
     Returns:

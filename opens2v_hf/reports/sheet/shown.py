@@ -24,7 +24,7 @@ class ShownSubject:
     id: int  # within the sample
     label: str  # under which it was found
     box_xyxy: tuple[float, float, float, float]  # in pixels of the frame after `crop`
-    mask: np.ndarray | None  # bool [H, W] of the same frame; None where the sample has none or it cannot be decoded
+    mask: np.ndarray | None  # bool [H, W] of the same frame; None if the sample has none or it cannot be decoded
     mask_score: float | None  # of the segmentation model, 0..1
     text_similarity: float | None  # of label and crop
     aesthetic: float | None  # of the crop
@@ -44,15 +44,15 @@ class ShownClip:
     fps: float  # frames a second
     duration_s: float  # of the clip
     frame_size: tuple[int, int]  # (height, width) after `crop`, in pixels
-    frame: np.ndarray | None  # uint8 [H, W, 3], the annotated frame after `crop`; None where the video cannot be read
+    frame: np.ndarray | None  # uint8 [H, W, 3], the annotated frame after `crop`; None if the video cannot be read
     # index in the file and uint8 [H, W, 3] of frames of the clip, the annotated one first
     film: tuple[tuple[int, np.ndarray], ...]
     subjects: tuple[ShownSubject, ...]  # in the order of their ids
-    background: np.ndarray | None  # uint8 [H, W, 3], the frame with its subjects painted out; None where there is none
+    background: np.ndarray | None  # uint8 [H, W, 3], the frame with its subjects painted out; None if there is none
     problems: tuple[str, ...]  # why something is not there, a sentence each
 
     def subject(self, number: int) -> ShownSubject | None:
-        """The subject of that id, None where there is none."""
+        """The subject of that id, None if there is none."""
         return next((subject for subject in self.subjects if subject.id == number), None)
 
 
@@ -93,9 +93,9 @@ class Shown:
     """All that a sheet shows."""
 
     title: str  # above everything
-    clip: ShownClip | None = None  # None where only pairs or views are shown
+    clip: ShownClip | None = None  # None if only pairs or views are shown
     pairs: tuple[ShownPair, ...] = ()  # with the same subject in other clips
-    views: ShownViews | None = None  # None where the sample has none
+    views: ShownViews | None = None  # None if the sample has none
     notes: tuple[str, ...] = ()  # what was not searched for or is missing, a sentence each
 
 

@@ -27,7 +27,7 @@ def validate_submission(
     Args:
         submission: a record, the content of a file, or a file by its path.
         existing: the submissions that are there already.
-        authors: names on the Hub of who sent it: their own and those of their organisations; None where that is not
+        authors: names on the Hub of who sent it: their own and those of their organisations; None if that is not
             known, and `submitted_by` is not compared.
         path: in the results dataset; None if unknown.
         allow_published: whether it may be a row taken over from a published table, without per-video values.
