@@ -1,4 +1,4 @@
-"""Make the pictures of these pages anew: `python docs/make_images.py`, in some minutes of a processor.
+"""Make the pictures of these pages again: `python docs/make_images.py`, in some minutes of a processor.
 
 All of them come from the package's own commands on its synthetic sample with the embedded models; those of pages need
 chromium. The picture of the leaderboard is a screenshot of spaces/leaderboard and is not made here.
@@ -65,7 +65,7 @@ def score(work: Path, folders: SampleFolders, model: str) -> str:
     return str(out / "open-domain.json")
 
 
-def beside(pictures: list[Image.Image]) -> Image.Image:
+def in_a_row(pictures: list[Image.Image]) -> Image.Image:
     """Pictures in a row, as high as the lowest."""
     height = min(picture.height for picture in pictures)
     scaled = [picture.resize((round(picture.width * height / picture.height), height)) for picture in pictures]
@@ -112,7 +112,7 @@ def main() -> None:
         save(screenshot(work / "why" / f"{sample_id}.html").crop((0, 0, 1280, EXPLANATION_PX)), "explain")
         results = [score(work, folders, model) for model in ("perfect", "flicker")]
         cli.main(["report", *results, "--out", str(work / "report")])
-        save(beside([Image.open(work / "report" / f"{name}.png") for name in ("columns", "radar")]), "report")
+        save(in_a_row([Image.open(work / "report" / f"{name}.png") for name in ("columns", "radar")]), "report")
 
 
 if __name__ == "__main__":
