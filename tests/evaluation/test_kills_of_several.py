@@ -7,21 +7,15 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.fault_run import SCORABLE, SPLIT, clear_log, logged, result_bytes, score, write_videos
+from helpers.fault_run import SCORABLE, SPLIT, Runs, clear_log, logged, result_bytes, score, write_videos
 
 from opens2v_hf.jobs.lock import only_run
-
-pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
-
-TESTS = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> str:
@@ -31,35 +25,23 @@ def free_port() -> str:
 
 
 def together(
-    jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = "", machines: int = 1
-) -> tuple[list[int], list[list[Any]], list[str]]:
-    """Exit codes, what each rank wrote (nothing if it was killed), and standard errors."""
+    runs: Runs, jobs: list[dict[str, Any]], count: int, file: Path, *, port: str = "", machines: int = 1
+) -> tuple[list[int], list[list[Any]]]:
+    """Exit codes, and what each rank wrote (nothing if it was killed)."""
     file.write_text(json.dumps(jobs))
-    port = port or free_port()
     group = {
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count // machines),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": port,
+        "MASTER_PORT": port or free_port(),
     }
-    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
-    started = [
-        subprocess.Popen(
-            [sys.executable, str(TESTS / "helpers" / "fault_ranks.py"), str(file)],
-            env={**os.environ, **group, **own, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    ranks = [
+        {"ranks": str(file), "environment": {**group, "RANK": str(rank), "LOCAL_RANK": str(rank)}}
         for rank in range(count)
     ]
-    try:
-        said = [process.communicate(timeout=600)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
+    codes = runs.run_together(ranks)
     reports = [Path(f"{file}.{rank}") for rank in range(count)]
-    written = [json.loads(path.read_text()) if path.exists() else [] for path in reports]
-    return [process.returncode for process in started], written, said
+    return codes, [json.loads(path.read_text()) if path.exists() else [] for path in reports]
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +56,12 @@ def undisturbed(videos: Path) -> bytes:
 
 
 def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(
-    videos: Path, undisturbed: bytes, tmp_path: Path
+    videos: Path, undisturbed: bytes, tmp_path: Path, runs: Runs
 ) -> None:
     clear_log(videos)
     job = {"videos": str(videos), "out": str(tmp_path / "two"), "die_at": [4, 3]}
-    codes, _, said = together([job], 2, tmp_path / "killed.json")
-    assert codes == [-signal.SIGKILL] * 2, said
+    codes, _ = together(runs, [job], 2, tmp_path / "killed.json")
+    assert codes == [-signal.SIGKILL] * 2, runs.stderr.read_text()[-2000:]
     before = logged(videos)
     assert before.total() == 7
     assert len(list((tmp_path / "two").glob("*.journal/*.jsonl"))) == 2
@@ -100,8 +82,8 @@ def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(
         {"videos": str(videos), "out": str(tmp_path / "taken")},
     ]
     with only_run(tmp_path / "taken" / f"{SPLIT}.journal"):
-        codes, written, said = together(jobs, 3, tmp_path / "three.json")
-    assert codes == [0, 0, 0], said
+        codes, written = together(runs, jobs, 3, tmp_path / "three.json")
+    assert codes == [0, 0, 0], runs.stderr.read_text()[-2000:]
     resumed, anew, refused = zip(*written, strict=True)
 
     assert [outcome["result"].encode() == undisturbed for outcome in resumed] == [True] * 3
@@ -121,7 +103,7 @@ def test_a_killed_run_of_two_processes_is_resumed_by_one_and_by_three(
 
 
 def test_processes_on_several_machines_share_the_output_folder_and_use_no_port(
-    videos: Path, undisturbed: bytes, tmp_path: Path
+    videos: Path, undisturbed: bytes, tmp_path: Path, runs: Runs
 ) -> None:
     clear_log(videos)
     out = tmp_path / "two"
@@ -131,12 +113,12 @@ def test_processes_on_several_machines_share_the_output_folder_and_use_no_port(
         # a process that connects would wait for an answer
         threading.Thread(target=_accept, args=(listener, connections), daemon=True).start()
         port = str(listener.getsockname()[1])
-        codes, _, said = together([{**job, "die_at": [3, 2]}], 2, tmp_path / "killed.json", port=port, machines=2)
-        assert codes == [-signal.SIGKILL] * 2, said
+        codes, _ = together(runs, [{**job, "die_at": [3, 2]}], 2, tmp_path / "killed.json", port=port, machines=2)
+        assert codes == [-signal.SIGKILL] * 2, runs.stderr.read_text()[-2000:]
         # the next launch has the same port, and must not take this folder for its own
         assert len(list(out.glob("*.journal/launch-*"))) == 1
-        codes, written, said = together([job], 2, tmp_path / "again.json", port=port, machines=2)
-        assert codes == [0, 0], said
+        codes, written = together(runs, [job], 2, tmp_path / "again.json", port=port, machines=2)
+        assert codes == [0, 0], runs.stderr.read_text()[-2000:]
         socket.create_connection(("127.0.0.1", int(port))).close()  # this one is seen
         deadline = time.monotonic() + 10
         while not connections and time.monotonic() < deadline:

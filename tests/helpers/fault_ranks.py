@@ -1,7 +1,7 @@
-"""One of several processes that share a run of cheap metrics: `fault_ranks.py JOBS`, with the usual variables set.
+"""One of several processes that share runs of cheap metrics; imported with the variables of a launcher set.
 
 JOBS is a JSON file with a list of jobs, done one after another: `videos`, `out`, `die_at` (for each rank the number of
-scores after which it kills itself, once the others have come as far). What came of each is written to JOBS.<rank>.
+scores after which it kills itself, once the others have come as far). The outcome of each is written to JOBS.<rank>.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from opens2v_hf.video.clip import Clip
 RANK = int(os.environ["RANK"])
 
 
-def do(job: dict[str, Any]) -> dict[str, Any]:
+def do(job: dict[str, Any], file: Path) -> dict[str, Any]:
     scored: list[str] = []
     die_at = job.get("die_at", [0] * 9)[RANK]
 
@@ -39,10 +38,11 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
         result = score(Path(job["videos"]), out, pause_s=0.02, hook=hook, memory=job.get("memory", "keep"))
     except OpenS2VError as error:
         return {"error": f"{type(error).__name__}: {error}", "scored": scored}
-    result.save(Path(f"{sys.argv[1]}.{RANK}.result") / "open-domain.json")
-    return {"result": result_bytes(Path(f"{sys.argv[1]}.{RANK}.result")).decode(), "scored": scored}
+    saved = Path(f"{file}.{RANK}.result")
+    result.save(saved / "open-domain.json")
+    return {"result": result_bytes(saved).decode(), "scored": scored}
 
 
-if __name__ == "__main__":
-    done = [do(job) for job in json.loads(Path(sys.argv[1]).read_text())]
-    Path(f"{sys.argv[1]}.{RANK}").write_text(json.dumps(done))
+def main(file: Path) -> None:
+    done = [do(job, file) for job in json.loads(file.read_text())]
+    Path(f"{file}.{RANK}").write_text(json.dumps(done))

@@ -1,7 +1,7 @@
 """Runs with cheap metrics that can be killed, starved and disturbed: `fault_run.py` forks one for each job on stdin.
 
-A job is a line of JSON (see `run_job`); the answer is the exit status of the process that did it, as `waitpid` gives
-it. The forks share what is imported, so that starting a run costs next to nothing. No torch takes part.
+A line of JSON is a list of jobs (see `run_job`) that run together; the answer is the exit status of each process, as
+`waitpid` gives it. The forks share what is imported, so that starting a run costs next to nothing. No torch takes part.
 """
 
 from __future__ import annotations
@@ -186,8 +186,15 @@ def run_job(job: Mapping[str, Any]) -> int:
     `kill`: {"at": "write" | "sync" | "replace", "count": n, "bytes": k} kills the process at its n-th call of that
     function, after the first k bytes of it are written. `max_bytes` limits the size of files. `poison`: {"how":
     "abort" | "kill" | "hang" | "memory", "id": the video that does it, "limit_s": the time limit of a video}. `peak`: a
-    file that gets the rise of the peak of memory in MB, with `num_weights` bytes for each metric.
+    file that gets the rise of the peak of memory in MB, with `num_weights` bytes for each metric. `ranks`: a file for
+    `fault_ranks`, which is run with the variables of `environment` instead of anything else.
     """
+    if "ranks" in job:
+        os.environ.update(job["environment"])
+        from helpers import fault_ranks
+
+        fault_ranks.main(Path(job["ranks"]))
+        return 0
     limits = Limits()
     if "poison" in job:
         _poison(**{key: job["poison"][key] for key in ("how", "id")})
@@ -271,11 +278,15 @@ class Runs:
 
     def run(self, job: Mapping[str, Any]) -> int:
         """The job's exit code, or minus the signal that ended it."""
+        return self.run_together([job])[0]
+
+    def run_together(self, jobs: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The exit codes of jobs that run at the same time."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.write(json.dumps(list(jobs)) + "\n")
         self._process.stdin.flush()
-        return os.waitstatus_to_exitcode(int(self._process.stdout.readline()))
+        return [os.waitstatus_to_exitcode(int(status)) for status in self._process.stdout.readline().split()]
 
 
 @contextmanager
@@ -302,21 +313,26 @@ def forked_runs(stderr: Path) -> Iterator[Runs]:
 def serve() -> None:
     package_versions()  # is cached, and so need not be found out by each fork
     for line in sys.stdin:
-        job = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = run_job(job)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        if "after_s" in job.get("kill", {}):
-            time.sleep(job["kill"]["after_s"])
-            os.kill(child, signal.SIGKILL)  # not yet waited for, so the id is still its own
-        print(os.waitpid(child, 0)[1], flush=True)
+        jobs = json.loads(line)
+        children = [_fork(job) for job in jobs]
+        if "after_s" in jobs[0].get("kill", {}):
+            time.sleep(jobs[0]["kill"]["after_s"])
+            os.kill(children[0], signal.SIGKILL)  # not yet waited for, so the id is still its own
+        print(*(os.waitpid(child, 0)[1] for child in children), flush=True)
+
+
+def _fork(job: Mapping[str, Any]) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = run_job(job)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return child
 
 
 if __name__ == "__main__":
