@@ -14,13 +14,14 @@ from opens2v_hf.errors import ArgumentError
 
 _NOT_IN_WORDS = frozenset({"api_key"})
 
+_EMBEDDERS = (
+    ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
+    ("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),
+)
 _BEHIND = {
     "judge": (("opens2v_hf.models.judge.local", "LocalJudge.from_pretrained"),),
-    "embedder": (("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),),
-    "subject_embedder": (
-        ("opens2v_hf.models.embedder_loading", "load_embedder"),
-        ("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),
-    ),
+    "embedder": _EMBEDDERS,
+    "subject_embedder": _EMBEDDERS,
     "face_detector": (("opens2v_hf.models.faces.insightface_detector", "InsightFaceDetector.from_pretrained"),),
 }
 """Role to further loaders that get the arguments of the role's own loader."""

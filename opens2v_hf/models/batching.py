@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from opens2v_hf.errors import ArgumentError
+
+
+def check_count(name: str, value: object) -> None:
+    """Check an argument such as the size of a batch.
+
+    Raises:
+        ArgumentError: it is no whole number from 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"{name} must be a whole number from 1 (got {value!r:.80})")
+
 
 def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Group items of like length, so that a padded batch stays within a budget.

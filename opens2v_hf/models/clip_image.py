@@ -13,10 +13,10 @@ from torch import Tensor
 from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
 from opens2v_hf._util.threads import in_order
-from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.hub import loading, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.batching import check_count
+from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 
@@ -36,8 +36,7 @@ class ClipImageEncoder:
     def __init__(
         self, model: CLIPVisionModelWithProjection, image_processor: Any, info: ModelInfo, *, batch_size: int = 32
     ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
+        check_count("batch_size", batch_size)
         self.model = model
         self.image_processor = image_processor
         self.info = info
@@ -70,18 +69,13 @@ class ClipImageEncoder:
         """
         found = resolve_model(cls.released if model is None else model, revision, cls.role)
         with loading(found):
-            target = pick_device(device)
             load_config(found)
-            network = load_network(
-                CLIPVisionModelWithProjection, found, pick_dtype(dtype, target), model_kwargs, what="CLIP image tower"
+            network, info = load_placed(
+                CLIPVisionModelWithProjection, found, device, dtype, model_kwargs, what="CLIP image tower"
             )
-            placed = "device_map" in model_kwargs
-            if not placed:
-                network.to(target)
             # the other back end resizes with other filters, and needs torchvision
             image_processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
-            info = found.info(dtype=network.dtype, device=network.device if placed else target)
-            return cls(network.eval(), resizes_horizontally_first(image_processor), info, batch_size=batch_size)
+            return cls(network, resizes_horizontally_first(image_processor), info, batch_size=batch_size)
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Tensor:

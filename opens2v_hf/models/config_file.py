@@ -36,7 +36,7 @@ def read_config(path: Path, of: str) -> dict[str, Any]:
 
 
 def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) -> _Config:
-    """What a function makes of the JSON object in a file.
+    """Apply a function to the JSON object in a file.
 
     Args:
         path: of the file.

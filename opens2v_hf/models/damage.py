@@ -1,4 +1,4 @@
-"""Which file of a model's folder is damaged, for a message after loading has failed."""
+"""Finding the damaged file of a model's folder, for a message after loading has failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which class loads an embedder of texts and pictures: an engine's by its name, others by their config.json."""
+"""Loading of embedders: by the engine in the name, else by the model type in config.json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 from typing import Any
 
-import torch
 from transformers import AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, ModelError
@@ -32,13 +31,7 @@ def load_embedder(
     *,
     revision: str | None = None,
     role: str = "embedder",
-    device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
-    min_pixels: int | None = None,
-    max_pixels: int | None = None,
-    max_length: int | None = None,
-    batch_tokens: int | None = None,
-    **model_kwargs: Any,
+    **arguments: Any,
 ) -> Any:
     """Load an embedder: a GME (Qwen2-VL), the leaderboard's, or a Qwen3-VL-Embedding; or a GME that an engine runs.
 
@@ -47,14 +40,8 @@ def load_embedder(
             for a server, and "vllm:<Hub id or folder>" for vLLM in this process.
         revision: of a Hub repo.
         role: that it has in results.
-        device: see `opens2v_hf.models.hub.pick_device`; engines choose their own.
-        dtype: of the weights; a server has its own.
-        min_pixels: of a picture as the network sees it; by default what is usual for the network.
-        max_pixels: likewise.
-        max_length: longest sequence in tokens, likewise.
-        batch_tokens: upper bound of the tokens computed at a time; engines have bounds of their own.
-        **model_kwargs: passed to the network's `from_pretrained`; for a server those of `ServerEngine`, for vLLM in
-            this process those of `vllm.LLM`.
+        **arguments: of `GmeEmbedder.from_pretrained`. An engine takes `min_pixels`, `max_pixels` and `max_length` of
+            them; a server also those of `ServerEngine`, and vLLM in this process `dtype` and those of `vllm.LLM`.
 
     Returns:
         A `GmeEmbedder`; `Qwen3VLEmbedder` is one, too. A `ServedEmbedder` for an engine.
@@ -64,48 +51,39 @@ def load_embedder(
         ModelError: the model cannot be found or loaded, or is of another kind.
         MissingDependencyError: vLLM is not installed.
     """
-    bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels, "max_length": max_length}
     if engine := engine_name(model):
-        check_embedder(model, **model_kwargs)
-        given = {name: value for name, value in bounds.items() if value is not None}
-        return _load_served(engine, revision, role, device, dtype, given, model_kwargs)
+        check_embedder(model, **arguments)
+        return _load_served(engine, revision, role, arguments)
     found = resolve_model(model, revision, role)
     with loading(found):
         kind = load_config(found).model_type
         if kind not in EMBEDDERS:
             raise ModelError(f"its config.json says it is a {kind!r}; an embedder is one of {', '.join(EMBEDDERS)}")
     module, name = EMBEDDERS[kind]
-    return getattr(importlib.import_module(module), name).from_pretrained(
-        model, revision=revision, role=role, device=device, dtype=dtype, batch_tokens=batch_tokens, **bounds,
-        **model_kwargs,
-    )  # fmt: skip
+    embedder_class = getattr(importlib.import_module(module), name)
+    return embedder_class.from_pretrained(model, revision=revision, role=role, **arguments)
 
 
-def _load_served(
-    name: EngineName,
-    revision: str | None,
-    role: str,
-    device: str | torch.device | None,
-    dtype: str | torch.dtype | None,
-    bounds: dict[str, int],
-    options: dict[str, Any],
-) -> ServedEmbedder:
-    own = {"device": device, "dtype": dtype if name.server is not None else None}
-    if chosen := [argument for argument, value in own.items() if value not in (None, "auto")]:
+def _load_served(name: EngineName, revision: str | None, role: str, arguments: dict[str, Any]) -> ServedEmbedder:
+    given = {key: value for key, value in arguments.items() if value is not None and key != "batch_tokens"}
+    bounds = {key: given.pop(key) for key in ("min_pixels", "max_pixels", "max_length") if key in given}
+    placed = {key: given.pop(key, "auto") for key in ("device", "dtype")}
+    fixed = ("device",) if name.server is None else ("device", "dtype")
+    if chosen := [key for key in fixed if placed[key] != "auto"]:
         raise ArgumentError(f"a {role} in an engine takes no {' or '.join(chosen)}; set it where the engine is started")
     engine: EmbeddingEngine
     if name.server is not None:
         if revision is not None:
             raise ArgumentError(f"a {role} on a server has no revision (got {revision=}); name it when you start it")
         known = {"api_key", "concurrency", "timeout_s", "max_attempts"}
-        if unknown := sorted(set(options) - known):
+        if unknown := sorted(set(given) - known):
             raise ArgumentError(f"a {role} on a server knows no {', '.join(unknown)} (it knows {', '.join(known)})")
-        engine, info = ServerEngine(name, role=role, **options), ModelInfo(role, name.model, engine=name.engine)
+        engine, info = ServerEngine(name, role=role, **given), ModelInfo(role, name.model, engine=name.engine)
         return ServedEmbedder(engine, info, **bounds)
     found = resolve_model(name.model, revision, role)
+    dtype = str(placed["dtype"]).removeprefix("torch.")
     with loading(found):
         tokenizer = AutoTokenizer.from_pretrained(found.source, **found.load_arguments())
-        picked = "auto" if dtype is None else str(dtype).removeprefix("torch.")
-        engine = VllmEngine(found.source, tokenizer, revision=found.hub_revision, dtype=picked, **options)
-    info = replace(found.info(dtype=None if picked == "auto" else picked, device="cuda"), engine=name.engine)
+        engine = VllmEngine(found.source, tokenizer, revision=found.hub_revision, dtype=dtype, **given)
+    info = replace(found.info(dtype=None if dtype == "auto" else dtype, device="cuda"), engine=name.engine)
     return ServedEmbedder(engine, info, **bounds)

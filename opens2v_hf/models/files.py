@@ -1,4 +1,4 @@
-"""From a name (Hub id, folder, file or "embedded") to the weights of a network."""
+"""Finding the weights of a network by name: Hub id, folder, file or "embedded"."""
 
 from __future__ import annotations
 

@@ -21,20 +21,12 @@ from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 
 from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.batching import token_batches
-from opens2v_hf.models.hub import (
-    ResolvedModel,
-    loading,
-    pick_device,
-    pick_dtype,
-    quantization_of,
-    resolve_model,
-    with_placement,
-)
+from opens2v_hf.models.batching import check_count, token_batches
+from opens2v_hf.models.hub import ResolvedModel, loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.qwen_vl import size_in_blocks
 from opens2v_hf.models.roles import ROLES
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.models.vector_cache import VectorCache
 from opens2v_hf.video.resize import resize, resizes_horizontally_first
 
@@ -42,7 +34,7 @@ _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_INSTRUCTION = "You are a helpful assistant."
 RETRIEVAL_INSTRUCTION = "Find an image that matches the given text."
-"""What the released code asks for when it embeds a text that pictures are compared with."""
+"""Instruction of the released code for a text that pictures are compared with."""
 
 MIN_PIXELS = 256 * 28 * 28
 MAX_PIXELS = 1280 * 28 * 28
@@ -85,6 +77,9 @@ class GmeEmbedder:
     _min_pixels: ClassVar[int] = MIN_PIXELS
     _max_pixels: ClassVar[int] = MAX_PIXELS
     _max_length: ClassVar[int] = MAX_LENGTH
+    _network_class: ClassVar[Any] = Qwen2VLModel
+    _what: ClassVar[str] = "Qwen2-VL"
+    _cuda_dtype: ClassVar[str] = "float16"  # as released
 
     def __init__(
         self,
@@ -96,10 +91,8 @@ class GmeEmbedder:
         max_length: int = MAX_LENGTH,
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
-        if batch_tokens < 1:
-            raise ArgumentError(f"a batch holds at least one token (got {batch_tokens=})")
-        if max_length < 1:
-            raise ArgumentError(f"a sequence holds at least one token (got {max_length=})")
+        check_count("batch_tokens", batch_tokens)
+        check_count("max_length", max_length)
         self.model = model
         self.tokenizer = tokenizer
         self.image_processor = image_processor
@@ -151,32 +144,19 @@ class GmeEmbedder:
                 "max_pixels": _first(max_pixels, resolved.defaults.get("max_pixels"), cls._max_pixels),
             }
             check_pixel_bounds(**bounds, of_folder=min_pixels is None and max_pixels is None)
-            target = pick_device(device)
-            model_kwargs = with_placement(model_kwargs, target)
-            placed = "device_map" in model_kwargs
             load_config(resolved)
-            network = cls._load_network(resolved, dtype, target, model_kwargs)
-            if not placed:
-                network.to(target)
+            network, info = load_placed(
+                cls._network_class, resolved, device, dtype, model_kwargs, what=cls._what, cuda_dtype=cls._cuda_dtype
+            )
             tokenizer, image_processor = cls._load_processors(resolved, bounds)
             return cls(
-                network.eval(),
+                network,
                 tokenizer,
                 image_processor,
-                resolved.info(
-                    dtype=network.dtype,
-                    device=network.device if placed else target,
-                    quantization=quantization_of(network),
-                ),
+                info,
                 max_length=_first(max_length, resolved.defaults.get("max_length"), cls._max_length),
                 batch_tokens=_first(batch_tokens, CPU_BATCH_TOKENS if network.device.type == "cpu" else BATCH_TOKENS),
             )
-
-    @classmethod
-    def _load_network(
-        cls, resolved: ResolvedModel, dtype: str | torch.dtype | None, target: torch.device, model_kwargs: Any
-    ) -> Any:
-        return load_network(Qwen2VLModel, resolved, pick_dtype(dtype, target), model_kwargs, what="Qwen2-VL")
 
     @classmethod
     def _load_processors(cls, resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:
@@ -188,7 +168,7 @@ class GmeEmbedder:
 
     @property
     def options(self) -> dict[str, int]:
-        """What decides the vectors besides the weights, JSON-compatible."""
+        """Settings that change the vectors, JSON-compatible."""
         size = self.image_processor.size
         return {
             "min_pixels": int(size["shortest_edge"]),
@@ -385,9 +365,9 @@ def picture_size(image: Picture) -> tuple[int, int]:
         height, width = image.shape[:2]
     else:
         kind = f"{image.dtype} array of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ArgumentError(f"a picture is a PIL image or a uint8 array [H, W, 3] (got a {kind})")
+        raise ArgumentError(f"a picture must be a PIL image or a uint8 array [H, W, 3] (got a {kind})")
     if width < 1 or height < 1:
-        raise ArgumentError(f"a picture needs at least one pixel (got {width}x{height})")
+        raise ArgumentError(f"a picture must have at least one pixel (got {width}x{height})")
     return width, height
 
 

@@ -1,4 +1,4 @@
-"""Where a model comes from: the embedded set, a folder, or the Hub; and which device and dtype it gets."""
+"""Finding models in the embedded set, in folders and on the Hub, and choosing devices and dtypes."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _embedded_folder(role: str) -> Path:
 
 
 def weights_sha256(folder: str | os.PathLike[str]) -> str:
-    """What identifies the weights in a folder: "sha256:" and a hexadecimal digest.
+    """Checksum of the weights in a folder: "sha256:" and a hexadecimal digest.
 
     For a single weight file that is its own sha256, as `sha256sum` prints it; for several, the sha256 of the lines
     that `sha256sum` prints for them in order of their names.
@@ -171,7 +171,7 @@ def weights_sha256(folder: str | os.PathLike[str]) -> str:
 
 
 def settings_sha256(folder: str | os.PathLike[str]) -> str:
-    """What identifies all else in a model's folder that decides its outputs: configuration, tokenizer, preprocessor.
+    """Checksum of a model's settings that change its outputs: configuration, tokenizer, preprocessor.
 
     The sha256 of the lines that `sha256sum` prints for those files, in order of their names.
     """
@@ -254,7 +254,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     try:
         picked = torch.device(device)
     except RuntimeError as error:
-        raise ArgumentError(f"unknown device (got {device=}); use 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'") from error
+        raise ArgumentError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps' (got {device!r})") from error
     if str(picked) == "cuda" and torch.cuda.is_available():
         return _own_cuda_device()
     if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
@@ -305,7 +305,7 @@ def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.d
     known = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
     picked = known.get(str(dtype).removeprefix("torch."))
     if picked is None:
-        raise ArgumentError(f"unknown dtype (got {dtype=}); known are {', '.join(known)}")
+        raise ArgumentError(f"dtype must be one of {', '.join(known)} (got {dtype!r})")
     return picked
 
 

@@ -38,7 +38,7 @@ class NotAtHandError(ModelError):
 
 
 def not_at_hand(errors: Sequence[NotAtHandError]) -> list[str]:
-    """What is not at hand, a sentence for each reason.
+    """Models that are not available, a sentence for each reason.
 
     Example:
         >>> errors = [NotAtHandError(role, "org/weights", "the Hub is down") for role in ("judge", "detector")]
@@ -140,7 +140,7 @@ def _ask(repo_id: str, revision: str | None, filename: str) -> tuple[str, bool]:
         return "the Hub knows no such repo, or `hf auth login` is needed to see it; check the id", False
     except RevisionNotFoundError:
         return f"its repo has no revision {revision!r}; check it", False
-    except EntryNotFoundError:  # what reads it says what that means
+    except EntryNotFoundError:  # the caller that reads the file raises its own error
         return "", False
     except HfHubHTTPError as error:
         status = error.response.status_code

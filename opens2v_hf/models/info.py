@@ -1,4 +1,4 @@
-"""Which model a number was made with."""
+"""Provenance of models."""
 
 from __future__ import annotations
 

@@ -18,9 +18,8 @@ from transformers import Qwen3VLModel
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.gme import GmeEmbedder, Picture, picture_size
-from opens2v_hf.models.hub import ResolvedModel, pick_dtype
+from opens2v_hf.models.hub import ResolvedModel
 from opens2v_hf.models.qwen_vl import size_in_blocks
-from opens2v_hf.models.transformers_loading import load_network
 from opens2v_hf.video.resize import resize
 
 FACTOR = 32
@@ -29,7 +28,7 @@ MAX_PIXELS = 1800 * FACTOR**2
 MAX_LENGTH = 8192
 DEFAULT_INSTRUCTION = "Represent the user's input."
 RETRIEVAL_INSTRUCTION = "Retrieve images or text relevant to the user's query."
-"""What the makers' example asks for when it embeds a text that pictures are compared with."""
+"""Instruction of the makers' example for a text that pictures are compared with."""
 
 _MAX_ASPECT = 200
 
@@ -48,14 +47,9 @@ class Qwen3VLEmbedder(GmeEmbedder):
     _min_pixels: ClassVar[int] = MIN_PIXELS
     _max_pixels: ClassVar[int] = MAX_PIXELS
     _max_length: ClassVar[int] = MAX_LENGTH
-
-    @classmethod
-    def _load_network(
-        cls, resolved: ResolvedModel, dtype: str | torch.dtype | None, target: torch.device, model_kwargs: Any
-    ) -> Any:
-        # its weights are published in bfloat16, whose range float16 does not have
-        usual = "bfloat16" if target.type == "cuda" and dtype in (None, "auto") else dtype
-        return load_network(Qwen3VLModel, resolved, pick_dtype(usual, target), model_kwargs, what="Qwen3-VL")
+    _network_class: ClassVar[Any] = Qwen3VLModel
+    _what: ClassVar[str] = "Qwen3-VL"
+    _cuda_dtype: ClassVar[str] = "bfloat16"  # of the published weights; float16 does not have their range
 
     @classmethod
     def _load_processors(cls, resolved: ResolvedModel, bounds: dict[str, int]) -> tuple[Any, Any]:

@@ -33,7 +33,7 @@ SHUTDOWN_DATES = {"gpt-4o-2024-11-20": date(2027, 1, 14)}
 
 @dataclass(frozen=True)
 class Role:
-    """What a model does for metrics, whichever model it is.
+    """Task of a model for metrics, independent of the model.
 
     Attributes:
         released: name of the model behind the leaderboard's numbers.

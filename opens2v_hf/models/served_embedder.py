@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.gme import (
     DEFAULT_INSTRUCTION,
     FACTOR,
@@ -37,7 +38,7 @@ _NO_PICTURE = VISION_TOKENS.replace(IMAGE_PAD, "")
 
 @dataclass(frozen=True, eq=False)
 class EnginePrompt:
-    """What an engine embeds.
+    """Input of an engine.
 
     Attributes:
         instruction: of the system turn.
@@ -57,7 +58,7 @@ class EnginePrompt:
 
 @dataclass(frozen=True, eq=False)
 class EngineVector:
-    """What an engine answers.
+    """Output of an engine.
 
     Attributes:
         values: float32 [D].
@@ -108,8 +109,7 @@ class ServedEmbedder:
         max_length: int = MAX_LENGTH,
     ) -> None:
         check_pixel_bounds(min_pixels, max_pixels)
-        if max_length < 1:
-            raise ArgumentError(f"a sequence holds at least one token (got {max_length=})")
+        check_count("max_length", max_length)
         self.info = info
         self.options = {"min_pixels": min_pixels, "max_pixels": max_pixels, "max_length": max_length}
         self._engine = engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,21 +13,14 @@ import transformers
 from PIL import Image
 from transformers import AutoImageProcessor, ViTImageProcessorPil
 
-from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.errors import ModelError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.embedder_loading import EMBEDDERS, load_embedder
 from opens2v_hf.models.engine_names import engine_name
-from opens2v_hf.models.hub import (
-    ResolvedModel,
-    loading,
-    pick_device,
-    pick_dtype,
-    quantization_of,
-    resolve_model,
-    with_placement,
-)
+from opens2v_hf.models.hub import ResolvedModel, loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ROLES
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 ROLE = "subject_embedder"
@@ -46,13 +39,13 @@ _TOWERS = {
 
 
 class SubjectEmbedder(Protocol):
-    """What the metrics of subjects ask of an embedder."""
+    """Interface of the embedders of subjects."""
 
     info: ModelInfo
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the vectors besides the weights, JSON-compatible."""
+        """Settings that change the vectors, JSON-compatible."""
         ...
 
     def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
@@ -77,8 +70,7 @@ class TowerEmbedder:
     def __init__(
         self, model: Any, image_processor: Any, info: ModelInfo, *, output: str = "pooler_output", batch_size: int = 32
     ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
+        check_count("batch_size", batch_size)
         self.model = model
         self.image_processor = image_processor
         self.info = info
@@ -169,31 +161,13 @@ def load_subject_embedder(
                 f"its config.json says it is a {config.model_type!r}; an embedder of subjects is one of "
                 f"{', '.join((*_TOWERS, *EMBEDDERS))}"
             )
-        return _load_tower(found, *_TOWERS[config.model_type], device, dtype, batch_size, model_kwargs)
-
-
-def _load_tower(
-    found: ResolvedModel,
-    class_name: str,
-    output: str,
-    device: str | torch.device | None,
-    dtype: str | torch.dtype | None,
-    batch_size: int,
-    model_kwargs: dict[str, Any],
-) -> TowerEmbedder:
-    target = pick_device(device)
-    model_kwargs = with_placement(model_kwargs, target)
-    placed = "device_map" in model_kwargs
-    network_class: Callable[..., Any] = getattr(transformers, class_name)
-    chosen = pick_dtype("float32" if dtype in (None, "auto") else dtype, target)
-    network = load_network(network_class, found, chosen, model_kwargs, what="image tower")
-    if not placed:
-        network.to(target)
-    image_processor = _load_processor(found, network.config.model_type)
-    info = found.info(
-        dtype=network.dtype, device=network.device if placed else target, quantization=quantization_of(network)
-    )
-    return TowerEmbedder(network.eval(), image_processor, info, output=output, batch_size=batch_size)
+        class_name, output = _TOWERS[config.model_type]
+        network_class: Any = getattr(transformers, class_name)
+        network, info = load_placed(
+            network_class, found, device, dtype, model_kwargs, what="image tower", cuda_dtype="float32"
+        )
+        processor = _load_processor(found, config.model_type)
+        return TowerEmbedder(network, processor, info, output=output, batch_size=batch_size)
 
 
 def _load_processor(found: ResolvedModel, kind: str) -> Any:

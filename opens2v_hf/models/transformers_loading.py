@@ -12,7 +12,8 @@ from transformers.utils import logging as transformers_logging
 
 from opens2v_hf.errors import ModelError
 from opens2v_hf.models.config_file import check_sizes
-from opens2v_hf.models.hub import ResolvedModel
+from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype, quantization_of, with_placement
+from opens2v_hf.models.info import ModelInfo
 
 
 def load_config(found: ResolvedModel) -> Any:
@@ -26,7 +27,7 @@ def load_config(found: ResolvedModel) -> Any:
     return config
 
 
-def load_network(
+def _complete_network(
     network_class: Any, found: ResolvedModel, dtype: torch.dtype, model_kwargs: Mapping[str, Any], *, what: str
 ) -> Any:
     """A network with all of its weights; see `load_config`, which comes first.
@@ -56,6 +57,43 @@ def load_network(
             f"({', '.join(mismatched[:3]) or 'none'}); check the folder or the revision"
         )
     return network
+
+
+def load_placed(
+    network_class: Any,
+    found: ResolvedModel,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+    model_kwargs: Mapping[str, Any] | None = None,
+    *,
+    what: str,
+    cuda_dtype: str = "float16",
+) -> tuple[Any, ModelInfo]:
+    """A network in evaluation mode on its device, and its provenance.
+
+    Args:
+        network_class: of transformers, with `from_pretrained`.
+        found: the model.
+        device: see `opens2v_hf.models.hub.pick_device`; not used where `model_kwargs` place the network.
+        dtype: see `opens2v_hf.models.hub.pick_dtype`.
+        model_kwargs: more arguments of `from_pretrained`.
+        what: the network is, for messages.
+        cuda_dtype: on a CUDA device, where `dtype` names none.
+
+    Raises:
+        ArgumentError: the device or the dtype cannot be used.
+        ModelError: weights are missing or have another shape.
+    """
+    target = pick_device(device)
+    arguments = with_placement(model_kwargs or {}, target)
+    chosen = cuda_dtype if dtype in (None, "auto") and target.type == "cuda" else dtype
+    network = _complete_network(network_class, found, pick_dtype(chosen, target), arguments, what=what)
+    is_placed = "device_map" in arguments
+    if not is_placed:
+        network.to(target)
+    quantization = quantization_of(network)
+    where = network.device if is_placed else target
+    return network.eval(), found.info(dtype=network.dtype, device=where, quantization=quantization)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.engine_names import runs_elsewhere
 from opens2v_hf.models.roles import ROLES as ROLES_OF_MODELS
 from opens2v_hf.pipeline.rows import CRF
 from opens2v_hf.pipeline.units import UnitSize
@@ -158,7 +159,12 @@ class BuildOptions(BaseModel):
         if model is None:
             released = None if role == "quality_scorer" or self._placed(role) == {} else ROLES_OF_MODELS[role].released
             return None if released is None else {"name": released, **self._placed(role)}
-        placed = self._placed(role)
+        # a server has a device and a dtype of its own
+        placed = (
+            {}
+            if runs_elsewhere(model if isinstance(model, str) else str(model.get("name", "")))
+            else self._placed(role)
+        )
         if isinstance(model, str):
             return {**placed, "name": model} if placed and model not in _NO_MODELS else model
         return {**placed, **model}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -37,20 +38,36 @@ def save_tiny_qwen2vl(
     Weights are drawn with a standard deviation of `scale`, so that vectors depend visibly on picture, text and
     positions; those of a fresh transformers model hardly do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    config, tokenizer = tiny_config(
+        Qwen2VLConfig,
+        padding_side,
+        text={
+            "num_hidden_layers": 2, "max_position_embeddings": 4096,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]},
+        },
+        vision={"depth": 2, "embed_dim": 32, "mlp_ratio": 2, "patch_size": 14},
+    )  # fmt: skip
+    processor = Qwen2VLImageProcessorPil(min_pixels=min_pixels, max_pixels=max_pixels)
+    save_drawn(folder, Qwen2VLForConditionalGeneration(config), tokenizer, processor, seed=seed, scale=scale)
+    (folder / "opens2v.json").write_text(json.dumps({"min_pixels": min_pixels, "max_pixels": max_pixels}))
+    return folder
+
+
+def tiny_config(
+    kind: Any, padding_side: str, *, text: dict[str, Any], vision: dict[str, Any]
+) -> tuple[Any, PreTrainedTokenizerFast]:
+    """Configuration of a network of the Qwen-VL family, 32 channels wide, and its tokenizer."""
     tokenizer = byte_tokenizer(padding_side)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
-    config = Qwen2VLConfig(
+    config = kind(
         text_config={
-            "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]},
-            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
+            "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "rms_norm_eps": 1e-6, "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"], **text,
         },
         vision_config={
-            "depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, "patch_size": 14,
-            "spatial_merge_size": 2, "temporal_patch_size": 2, "in_channels": 3,
+            "hidden_size": 32, "num_heads": 2, "spatial_merge_size": 2, "temporal_patch_size": 2, "in_channels": 3,
+            **vision,
         },
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
@@ -58,18 +75,22 @@ def save_tiny_qwen2vl(
         vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=False,
     )  # fmt: skip
-    model = Qwen2VLForConditionalGeneration(config)
+    return config, tokenizer
+
+
+def save_drawn(
+    folder: Path, model: Any, tokenizer: PreTrainedTokenizerFast, processor: Any, *, seed: int, scale: float
+) -> None:
+    """Draw the weights of a network, parameter by parameter in order of their names, and write all files."""
+    folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in sorted(model.named_parameters()):
             noise = torch.randn(weight.shape, generator=generator) * scale
             is_norm = weight.ndim == 1 and name.endswith("weight")
             weight.copy_(1 + 0.1 * noise if is_norm else noise)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    Qwen2VLImageProcessorPil(min_pixels=min_pixels, max_pixels=max_pixels).save_pretrained(folder)
-    (folder / "opens2v.json").write_text(json.dumps({"min_pixels": min_pixels, "max_pixels": max_pixels}))
-    return folder
+    for part in (model, tokenizer, processor):
+        part.save_pretrained(folder)
 
 
 def byte_tokenizer(padding_side: str) -> PreTrainedTokenizerFast:

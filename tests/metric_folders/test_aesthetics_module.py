@@ -99,7 +99,7 @@ def test_the_embedded_models_say_what_they_are(module, videos):
         ({"aesthetic_head": None}, r"BestWishYsh/OpenS2V-Weight.*without a network"),
         ({"aesthetic_encoder": None}, r"openai/clip-vit-large-patch14.*without a network"),
         ({"aesthetic_head_revision": "main"}, "belongs to a Hub id"),
-        ({"dtype": "int8"}, "unknown dtype"),
+        ({"dtype": "int8"}, "dtype must be"),
     ],
 )
 def test_bad_arguments_are_explained(module, models, videos, changed, message):

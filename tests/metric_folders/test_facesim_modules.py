@@ -97,7 +97,7 @@ def test_what_cannot_be_scored_is_explained(load, name, videos, models, tmp_path
         ({"dtype": "float32"}, "takes no dtype"),
         ({"face_detector_revision": "main"}, "takes no revision"),
         ({"face_embedder": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
-        ({"face_embedder": "embedded", "batch_size": 0}, "at least one face"),
+        ({"face_embedder": "embedded", "batch_size": 0}, "batch_size must be"),
     ],
 )
 def test_bad_arguments_are_explained(name, changed, message, videos, models, load):

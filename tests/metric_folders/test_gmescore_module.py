@@ -127,7 +127,7 @@ def test_the_model_is_kept_until_another_one_is_asked_for(gmescore, model, video
         ({"embedder": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
         ({"embedder": "org/unreachable"}, "without a network"),
         ({"embedder_revision": "main"}, "belongs to a Hub id"),
-        ({"dtype": "int8"}, "unknown dtype"),
+        ({"dtype": "int8"}, "dtype must be"),
     ],
 )
 def test_bad_arguments_are_explained(gmescore, model, videos, changed, message):

@@ -84,8 +84,8 @@ def test_the_model_is_kept_until_another_one_is_asked_for(metric, model, videos,
         ({"quality_scorer": "no-such-folder"}, "neither a folder that exists nor a Hub id"),
         ({"quality_scorer": "org/unreachable"}, "without a network"),
         ({"quality_scorer_revision": "main"}, "belongs to a Hub id"),
-        ({"dtype": "int8"}, "unknown dtype"),
-        ({"batch_tokens": 0}, "at least one token"),
+        ({"dtype": "int8"}, "dtype must be"),
+        ({"batch_tokens": 0}, "batch_tokens must be"),
     ],
 )
 def test_bad_arguments_are_explained(metric, model, videos, changed, message):

@@ -32,8 +32,8 @@ def test_embeddings_are_those_of_the_network_on_clip_s_preprocessing(folder, enc
     pixels = (np.asarray(resized).astype(np.float64) / 255 - MEAN) / STD
     network = CLIPVisionModelWithProjection.from_pretrained(folder).eval()
     with torch.inference_mode():
-        wanted = network(pixel_values=torch.from_numpy(pixels).permute(2, 0, 1)[None].float()).image_embeds
-    torch.testing.assert_close(encoder.embed([source]), wanted, atol=2e-4, rtol=0)
+        expected = network(pixel_values=torch.from_numpy(pixels).permute(2, 0, 1)[None].float()).image_embeds
+    torch.testing.assert_close(encoder.embed([source]), expected, atol=2e-4, rtol=0)
 
 
 def test_any_batch_gives_the_same_embeddings(folder, encoder):
@@ -77,5 +77,5 @@ def test_weights_that_are_missing_are_named(folder, tmp_path):
 def test_what_is_no_encoder_is_refused(tmp_path):
     with pytest.raises(ModelError, match="nowhere"):
         ClipPromptEncoder.from_pretrained(tmp_path / "nowhere")
-    with pytest.raises(ArgumentError, match="at least one picture"):
+    with pytest.raises(ArgumentError, match="batch_size must be"):
         ClipPromptEncoder(None, None, None, batch_size=0)

@@ -120,7 +120,9 @@ def what_comes_out(role: str, folder: Path) -> BaseException | None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", MAKE)
-def test_whatever_is_damaged_only_typed_errors_come_out(kind: str, made: Callable[[str], Path], tmp_path: Path) -> None:
+def test_damaged_files_raise_model_error_with_their_name(
+    kind: str, made: Callable[[str], Path], tmp_path: Path
+) -> None:
     role = MAKE[kind][0]
     whole = made(kind)
     folder = tmp_path / "damaged"

@@ -1,4 +1,4 @@
-"""What the Hub says of a repo, by a server on loopback that stands for it."""
+"""Access to repos of the Hub, by a server on loopback in its place."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_repo_that_the_hub_has_is_loaded_from_it_and_asked_for_once(hub: FakeH
     ],
 )
 @pytest.mark.usefixtures("hub")
-def test_why_a_repo_is_not_to_be_had_is_said_in_one_line(repo: str, says: str) -> None:
+def test_the_reason_why_a_repo_is_unavailable_is_one_line(repo: str, says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
         load_arguments("embedder", repo, "v9")
     assert f"the embedder '{repo}' cannot be loaded: it is not in the local cache" in str(caught.value)
@@ -116,7 +116,7 @@ def test_why_a_repo_is_not_to_be_had_is_said_in_one_line(repo: str, says: str) -
 
 
 @pytest.mark.usefixtures("hub")
-def test_that_a_file_is_not_in_a_repo_is_left_to_who_reads_it() -> None:
+def test_a_file_missing_from_a_repo_is_no_problem_of_the_hub() -> None:
     assert load_arguments("detector", "org/EntryNotFound", None) == {}
 
 
@@ -130,7 +130,7 @@ def test_what_the_cache_holds_is_loaded_without_asking_a_hub_that_does_not_answe
         load_arguments("judge", "org/other", None)
 
 
-def test_offline_mode_is_named_and_nobody_is_asked(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_mode_is_named_and_no_request_is_made(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match="offline mode is set"):
         resolve_model("org/there", None, "judge").load_arguments()

@@ -87,8 +87,8 @@ def test_pictures_and_texts_as_published(folder, embedder, network, padding_side
     monkeypatch.setattr(embedder.tokenizer, "padding_side", padding_side)
     images = embedder.embed_images(PICTURES)
     for picture, size, vector in zip(PICTURES, SIZES, images, strict=True):
-        wanted = reference_vector(folder, network, "Represent the user's input.", picture=picture, size=size)
-        torch.testing.assert_close(vector, wanted, atol=2e-5, rtol=1e-4)
+        expected = reference_vector(folder, network, "Represent the user's input.", picture=picture, size=size)
+        torch.testing.assert_close(vector, expected, atol=2e-5, rtol=1e-4)
     assert float((images[0] * images[1]).sum()) < 0.999
     texts = ["a cup", "two cats on a long red sofa"]
     embedder._texts = VectorCache()
@@ -97,14 +97,14 @@ def test_pictures_and_texts_as_published(folder, embedder, network, padding_side
 
 
 def test_an_instruction_ends_in_punctuation(folder, embedder, network):
-    wanted = reference_vector(folder, network, "Find it.", "a cup")
+    expected = reference_vector(folder, network, "Find it.", "a cup")
     for instruction in ("Find it", " Find it ", "Find it."):
-        torch.testing.assert_close(embedder.embed_texts(["a cup"], instruction)[0], wanted, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(embedder.embed_texts(["a cup"], instruction)[0], expected, atol=2e-5, rtol=1e-4)
     default = reference_vector(folder, network, "Represent the user's input.", "a cup")
     torch.testing.assert_close(embedder.embed_texts(["a cup"])[0], default, atol=2e-5, rtol=1e-4)
 
 
-def test_what_is_loaded_for_what(folder, embedder):
+def test_the_class_of_an_embedder_follows_its_model_type(folder, embedder):
     assert type(embedder) is Qwen3VLEmbedder
     assert embedder.options == {"min_pixels": 4096, "max_pixels": 1843200, "max_length": 8192}
     assert type(load_embedder("embedded", device="cpu")) is GmeEmbedder
@@ -118,17 +118,17 @@ def test_gmescore_of_another_edition(embedder, folder, network):
     metric = GmeScore(embedder, num_frames=2)
     outcome = score_clip(metric, ArrayVideo(frames, 8), "a cup")
     text = reference_vector(folder, network, QUERY, "a cup")
-    wanted = [
+    expected = [
         float(text @ reference_vector(folder, network, "Represent the user's input.", picture=frame, size=(96, 64)))
         for frame in frames
     ]
-    assert outcome.details["similarities"] == pytest.approx(wanted, abs=3e-5)
+    assert outcome.details["similarities"] == pytest.approx(expected, abs=3e-5)
     assert metric.options["instruction"] == QUERY
     assert any("another edition" in caveat for caveat in metric.caveats)
 
 
 @pytest.mark.parametrize(
-    ("size", "wanted"),
+    ("size", "expected"),
     [
         ((832, 480), (832, 480)),
         ((48, 80), (64, 64)),  # 1.5 and 2.5 round to the even 2
@@ -136,8 +136,8 @@ def test_gmescore_of_another_edition(embedder, folder, network):
         ((3, 30), (32, 224)),  # 4096 px with the aspect 1:10 are 20.2 x 202.4, rounded up to 1 x 7 blocks
     ],
 )
-def test_sizes_by_hand(size, wanted):
-    assert resized_size(*size) == wanted
+def test_sizes_by_hand(size, expected):
+    assert resized_size(*size) == expected
 
 
 def test_a_picture_too_long():

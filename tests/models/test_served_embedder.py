@@ -161,7 +161,7 @@ def test_names_of_engines(name, expected):
         ("vllm:http://host/gme", {"device_map": "auto"}, "knows no device_map"),
         ("vllm:http://host/gme", {"concurrency": 0}, "concurrency"),
         ("vllm:http://host/gme", {"min_pixels": 1}, "pixel bounds"),
-        ("vllm:http://host/gme", {"max_length": 0}, "at least one token"),
+        ("vllm:http://host/gme", {"max_length": 0}, "max_length must be"),
     ],
 )
 def test_names_and_arguments_that_cannot_be_used(name, arguments, message):

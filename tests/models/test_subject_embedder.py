@@ -64,12 +64,12 @@ def test_a_tower_gives_its_normalised_output_of_the_whole_crop(kind, tmp_path):
     processor.save_pretrained(tmp_path)
     embedder = load_subject_embedder(str(tmp_path), device="cpu", batch_size=2)
     with torch.inference_mode():
-        wanted = [
+        expected = [
             network(**processor(padded(picture), return_tensors="pt", input_data_format="channels_last"))[output][0]
             for picture in PICTURES
         ]
-    wanted = torch.stack([vector / vector.norm() for vector in wanted])
-    torch.testing.assert_close(embedder.embed(PICTURES), wanted, atol=1e-5, rtol=1e-5)
+    expected = torch.stack([vector / vector.norm() for vector in expected])
+    torch.testing.assert_close(embedder.embed(PICTURES), expected, atol=1e-5, rtol=1e-5)
     assert (embedder.info.role, embedder.info.dtype) == ("subject_embedder", "float32")
     assert embedder.options["kind"].startswith(kind)
     assert embedder.embed([]).shape[0] == 0
@@ -87,7 +87,7 @@ def test_dinov3_gives_the_class_token_of_pictures_resized_as_floats(tmp_path):
     }  # fmt: skip
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     embedder = load_subject_embedder(str(tmp_path), device="cpu", batch_size=2)
-    wanted = []
+    expected = []
     for picture in PICTURES:
         bands = np.asarray(padded(picture), np.float32).transpose(2, 0, 1) / 255
         # Pillow's own filter on single-channel floats is antialiased, and rounds nothing
@@ -96,8 +96,8 @@ def test_dinov3_gives_the_class_token_of_pictures_resized_as_floats(tmp_path):
         pixels = torch.from_numpy((np.stack(resized) - mean) / std).float()[None]
         with torch.inference_mode():
             token = network(pixel_values=pixels).last_hidden_state[0, 0]
-        wanted.append(token / token.norm())
-    torch.testing.assert_close(embedder.embed(PICTURES), torch.stack(wanted), atol=2e-5, rtol=1e-4)
+        expected.append(token / token.norm())
+    torch.testing.assert_close(embedder.embed(PICTURES), torch.stack(expected), atol=2e-5, rtol=1e-4)
     assert embedder.options == {"kind": "dinov3_vit"}
 
 

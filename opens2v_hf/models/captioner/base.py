@@ -1,4 +1,4 @@
-"""What a captioner is asked, and what it answers."""
+"""Interface of captioners."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Captioner(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """Which model it is."""
+        """Provenance of the model."""
         ...
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it is asked, JSON-compatible, without a secret."""
+        """Settings that change the text, JSON-compatible, without a secret."""
         ...
 
     def caption(self, frames: Sequence[np.ndarray], prompt: str) -> str:

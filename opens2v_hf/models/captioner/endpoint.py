@@ -66,7 +66,7 @@ class EndpointCaptioner:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Where and how it is asked; never the key."""
+        """URL and settings of the requests, without the key."""
         return {
             "url": self._client.url,
             "request": self._options.request_fields(),

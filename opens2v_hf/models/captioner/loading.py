@@ -1,4 +1,4 @@
-"""From the name of a captioner to the captioner."""
+"""Loading of captioners by name."""
 
 from __future__ import annotations
 

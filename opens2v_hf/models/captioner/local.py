@@ -12,20 +12,17 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, CaptionError, ImageError, ModelError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.hub import (
     ResolvedModel,
     loading,
-    pick_device,
-    pick_dtype,
-    quantization_of,
     resolve_model,
-    with_placement,
 )
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.models.qwen_vl import ARCHITECTURES, QwenVLChat
 from opens2v_hf.models.roles import ROLES
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 ROLE = "captioner"
@@ -87,8 +84,7 @@ class LocalCaptioner:
     """
 
     def __init__(self, network: Any, tokenizer: Any, chat: Chat, info: ModelInfo, *, max_new_tokens: int = 768) -> None:
-        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int) or max_new_tokens < 1:
-            raise ArgumentError(f"max_new_tokens must be a whole number from 1 (got {max_new_tokens!r})")
+        check_count("max_new_tokens", max_new_tokens)
         self._network = network.eval()
         self._tokenizer = tokenizer
         self._chat = chat
@@ -127,29 +123,23 @@ class LocalCaptioner:
         """
         found = resolve_model(model, revision, ROLE)
         with loading(found):
-            target = pick_device(device)
-            model_kwargs = with_placement(model_kwargs, target)
-            on_cuda = dtype in (None, "auto") and target.type == "cuda"
-            picked = torch.bfloat16 if on_cuda else pick_dtype(dtype, target)
             config = load_config(found)
-            network = load_network(
-                AutoModelForImageTextToText, found, picked, model_kwargs, what="vision-language model"
-            )
-            if "device_map" not in model_kwargs:
-                network.to(target)
-            info = found.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
+            network, info = load_placed(
+                AutoModelForImageTextToText, found, device, dtype, model_kwargs, what="vision-language model",
+                cuda_dtype="bfloat16",
+            )  # fmt: skip
             of_family = config.model_type in ARCHITECTURES
             tokenizer, chat = _qwen_chat(found, info, max_pixels) if of_family else _own_chat(found, info, max_pixels)
             return cls(network, tokenizer, chat, info, max_new_tokens=max_new_tokens)
 
     @property
     def info(self) -> ModelInfo:
-        """Which model it is."""
+        """Provenance of the model."""
         return self._info
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it is asked, JSON-compatible."""
+        """Settings that change the text, JSON-compatible."""
         return {"max_new_tokens": self._max_new_tokens, "sampling": "greedy"}
 
     @torch.inference_mode()

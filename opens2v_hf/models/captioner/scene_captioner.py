@@ -103,12 +103,12 @@ class SceneCaptioner:
 
     @property
     def info(self) -> ModelInfo:
-        """Which model it is."""
+        """Provenance of the model."""
         return self._info
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it works, JSON-compatible."""
+        """Settings that change the text, JSON-compatible."""
         return {"knows": "the project's synthetic scenes only", "detector": self._detector.options}
 
     def caption(self, frames: Sequence[np.ndarray], prompt: str) -> str:
@@ -149,7 +149,7 @@ class SceneCaptioner:
         return list(self._words.phrases)
 
     def _found(self, frame: np.ndarray) -> list[Detection]:
-        """What is in a frame, each thing once, from left to right."""
+        """List the things in a frame, each once, from left to right."""
         found = list(self._detector.detect(frame, self._classes))
         if not found:
             return []
@@ -172,7 +172,7 @@ class SceneCaptioner:
         return int((texts @ vector).argmax())
 
     def _motion(self, item: Detection, name: str, frames: Sequence[np.ndarray], *, walks: bool) -> str:
-        """How the nearest thing of a class moves from the first frame to the last."""
+        """Describe the motion of the nearest thing of a class from the first frame to the last."""
         height, width = frames[0].shape[:2]
         (x0, y0), (x1, y1) = (self._centre(frame, item, name) for frame in (frames[0], frames[-1]))
         dx, dy = (x1 - x0) / width, (y1 - y0) / height

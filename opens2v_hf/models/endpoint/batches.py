@@ -24,7 +24,7 @@ _EXCERPT_CHARS = 300
 
 @dataclass(frozen=True)
 class Batch:
-    """What the service says of a batch.
+    """State of a batch as the service reports it.
 
     Attributes:
         id: of the batch.
@@ -95,7 +95,7 @@ class BatchClient:
         return str(self._ask("POST", "/batches", json=record).json()["id"])
 
     def status(self, batch_id: str) -> Batch:
-        """How far a batch is.
+        """Request the state of a batch.
 
         Raises:
             ServiceUnavailableError: see `submit`.

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -44,7 +45,7 @@ _ADVICE = {
 
 
 class RefusedError(JudgeError):
-    """A request was refused for what it holds.
+    """A request was refused for its content.
 
     Attributes:
         param: the field of the request that the endpoint blames; empty where it does not say.
@@ -70,9 +71,9 @@ class _TransientError(Exception):
 
 
 class EndpointClient(Generic[_Reply]):
-    """Sends requests, and sends again what failed in passing.
+    """Sends requests, and retries transient failures.
 
-    Sent again: 408, 409, 425, 429, every 5xx, timeouts, broken connections and bodies that cannot be read.
+    Retried: 408, 409, 425, 429, every 5xx, timeouts, broken connections and bodies that cannot be read.
     Between attempts it waits exponentially longer, with jitter, and never less than a `Retry-After` asks for. After
     three calls in a row without an answer no further call is made, and none that is refused by the key, the model's
     name or the address; see `Breaker`.
@@ -132,7 +133,6 @@ class EndpointClient(Generic[_Reply]):
         self._under_way: set[Future[tuple[httpx.Response, bytes]]] = set()
         self._breaker = Breaker(self.url)
         self._slots = threading.BoundedSemaphore(options.concurrency)
-        self._tls = httpx.create_ssl_context()
         self._backoff = tenacity.wait_exponential_jitter(initial=1.0, max=options.max_wait_s, jitter=1.0)
 
     @property
@@ -254,7 +254,9 @@ class EndpointClient(Generic[_Reply]):
         content = bytearray()
         async with (
             asyncio.timeout(limit_s),
-            httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=self._tls) as http,
+            httpx.AsyncClient(
+                headers=self._headers, timeout=timeout, verify=_tls() if self.url.startswith("https:") else False
+            ) as http,
             http.stream("POST", self.url, content=body) as response,
         ):
             async for chunk in response.aiter_bytes():
@@ -288,6 +290,12 @@ class EndpointClient(Generic[_Reply]):
     def clean(self, text: str) -> str:
         """A text without the key."""
         return text.replace(self._secret, "[key]") if self._secret else text
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes tens of milliseconds."""
+    return httpx.create_ssl_context()
 
 
 @functools.cache

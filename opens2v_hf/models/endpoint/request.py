@@ -29,7 +29,7 @@ class Bound(NamedTuple):
 
 
 class ReplyBound:
-    """How many tokens a reply may have, as it is learnt from what the endpoint refuses and cuts off.
+    """Bound on the tokens of a reply, adapted when the endpoint refuses its name or cuts a reply off.
 
     Args:
         options: see `EndpointOptions`: whether there is a bound, and which the user sets.

@@ -13,7 +13,7 @@ TEMPLATE_PX = 112
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64
 )
-"""Where ArcFace (arXiv 1801.07698) and the networks after it expect eyes, nose and corners of the mouth, in px."""
+"""Positions of eyes, nose and corners of the mouth in ArcFace (arXiv 1801.07698) and later networks, in px."""
 
 RELEASED_CROP_PX = 224
 """Side of the released code's crops (v1.1)."""
@@ -45,7 +45,7 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 2:
         raise ArgumentError(f"points are [N, 2], as many as targets (got {list(source.shape)}, {list(target.shape)})")
     if not (np.isfinite(source).all() and np.isfinite(target).all()):
-        raise ArgumentError("points to align are finite numbers (got some that are not)")
+        raise ArgumentError("points to align must be finite (got NaN or infinity)")
     z, w = source @ np.array([1, 1j]), target @ np.array([1, 1j])
     centred = z - z.mean()
     spread = float(np.sum(np.abs(centred) ** 2))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
 from opens2v_hf.models.files import find_weights, fit_weights, read_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
@@ -46,8 +47,7 @@ class IrFaceEmbedder:
         dtype: str | torch.dtype | None = "float32",
         batch_size: int = 32,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError(f"a batch holds at least one face (got {batch_size=})")
+        check_count("batch_size", batch_size)
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self.network = network.to(self.device, self.dtype).eval().requires_grad_(False)
@@ -56,7 +56,7 @@ class IrFaceEmbedder:
 
     @property
     def options(self) -> dict[str, int]:
-        """What decides the vectors besides the weights."""
+        """Settings that change the vectors."""
         return {"input_px": self.network.config.input_px}
 
     @classmethod

@@ -12,10 +12,10 @@ from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import ModelInfo
 
 PAD_SHARE = 0.25
-"""What a picture without a face gets on each side, in parts of its height and width (released code v1.1)."""
+"""Padding on each side of a picture without a face, in parts of its height and width (released code v1.1)."""
 
 PAD_GREY = 128
-"""Of the padding, 0..255 (released code v1.1)."""
+"""Grey value of the padding, 0..255 (released code v1.1)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Of the box in square px."""
+        """Area of the box in square px."""
         left, top, right, bottom = self.box
         return float((right - left) * (bottom - top))
 
@@ -52,7 +52,7 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """What is asked of a face detector.
+    """Interface of face detectors.
 
     Attributes:
         info: provenance.
@@ -70,7 +70,7 @@ class FaceDetector(Protocol):
 
 
 class FaceEmbedder(Protocol):
-    """What is asked of a face embedder.
+    """Interface of face embedders.
 
     Attributes:
         info: provenance.
@@ -109,7 +109,7 @@ def find_faces(detector: FaceDetector, image: np.ndarray) -> list[Face]:
 
 
 def largest(faces: Sequence[Face]) -> int | None:
-    """Which face has the largest box; the last one of equals, as released; None without a face."""
+    """Index of the face with the largest box; the last one of equals, as released; None without a face."""
     if not faces:
         return None
     return max(range(len(faces)), key=lambda index: (faces[index].area, index))

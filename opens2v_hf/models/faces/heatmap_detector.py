@@ -36,7 +36,7 @@ class HeatmapFaceDetector:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the faces besides the weights."""
+        """Settings that change the faces."""
         names = ("input_px", "score_threshold", "nms_iou", "max_faces")
         return {name: getattr(self.network.config, name) for name in names}
 
@@ -89,7 +89,7 @@ def fit_picture(image: np.ndarray, side: int) -> tuple[np.ndarray, np.float32]:
 
 
 def _suppress(boxes: np.ndarray, order: np.ndarray, most_iou: float, most: int) -> list[int]:
-    """Of overlapping boxes [N, 4] the first in the order only; at most so many."""
+    """Indices of boxes [N, 4] that overlap none before them in the order; at most `most`."""
     selected: list[int] = []
     for index in order:
         if len(selected) == most:

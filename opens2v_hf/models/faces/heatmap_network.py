@@ -23,7 +23,7 @@ STRIDE = 4
 """Input px from one cell to the next."""
 
 NUM_LANDMARKS = 5
-_UNIT_PX = 8.0  # boxes reach this far where the network says 0
+_UNIT_PX = 8.0  # distance of a box's side where the network gives 0
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class HeatmapConfig:
     def __post_init__(self) -> None:
         whole = (*self.widths, self.neck_width, self.input_px, self.max_faces)
         if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in whole):
-            raise ModelError(f"widths, sides and counts are whole numbers from 1 (got {self})")
+            raise ModelError(f"widths, sides and counts must be whole numbers from 1 (got {self})")
         if len(self.widths) != 5 or self.input_px % 32:
             raise ModelError(f"the detector has five levels, and an input of a multiple of 32 px (got {self})")
         if not 0 < self.score_threshold < 1 or not 0 < self.nms_iou < 1:
-            raise ModelError(f"thresholds lie between 0 and 1 (got {self})")
+            raise ModelError(f"thresholds must be between 0 and 1 (got {self})")
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-compatible dict of the attributes, with the key "architecture"."""
@@ -82,7 +82,7 @@ class HeatmapConfig:
 
 
 class FaceMap(NamedTuple):
-    """What the network says of every cell; H, W in cells of `STRIDE` px.
+    """Output of the network at every cell; H, W in cells of `STRIDE` px.
 
     Attributes:
         logits: [N, H, W], whether a face has its middle there.
@@ -144,7 +144,7 @@ class HeatmapFaceNetwork(nn.Module):
 
 
 def _read(cells: Tensor) -> FaceMap:
-    """From raw numbers [N, H, W, 15] to px."""
+    """Convert raw numbers [N, H, W, 15] to px."""
     height, width = cells.shape[1:3]
     y, x = torch.meshgrid(
         torch.arange(height, device=cells.device), torch.arange(width, device=cells.device), indexing="ij"

@@ -73,7 +73,7 @@ class InsightFaceDetector:
             ArgumentError: an argument has a value that cannot be used.
         """
         if isinstance(input_px, bool) or not isinstance(input_px, int) or input_px < 32 or input_px % 32:
-            raise ArgumentError(f"the detector's input is a multiple of 32 px (got {input_px=})")
+            raise ArgumentError(f"input_px must be a multiple of 32 (got {input_px})")
         if not 0.0 < score_threshold < 1.0:
             raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")
         get_model = model_loader()

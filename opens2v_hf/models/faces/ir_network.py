@@ -40,7 +40,7 @@ class IrConfig:
     def __post_init__(self) -> None:
         numbers = (*self.units, *self.widths, self.input_px, self.embed_dim)
         if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in numbers):
-            raise ModelError(f"an IR net is described by whole numbers from 1 (got {self})")
+            raise ModelError(f"units, widths and sizes must be whole numbers from 1 (got {self})")
         if len(self.units) != _STAGES or len(self.widths) != _STAGES + 1:
             raise ModelError(f"an IR net has {_STAGES} stages, and a width for the stem and each of them (got {self})")
 
@@ -113,7 +113,7 @@ class IrUnit(nn.Module):
 
 
 class IrNetwork(nn.Module):
-    """From aligned faces to embeddings that are not normalised yet.
+    """Network from aligned faces to embeddings, which are not normalised.
 
     Example:
         >>> network = IrNetwork(IrConfig(units=(1, 1, 1, 1), widths=(4, 4, 8, 8, 8), input_px=32, embed_dim=6)).eval()

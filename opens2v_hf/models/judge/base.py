@@ -1,4 +1,4 @@
-"""What a judge is."""
+"""Interface of judges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rating:
-    """What a judge said of one video in one run.
+    """Answer of a judge about one video in one run.
 
     Attributes:
         score: in [1, 5]; None where the judge gave none.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 POLL_S = 60.0
 MAX_BYTES = 100 << 20
-"""Of one batch's requests; services take 200 MB."""
+"""Bytes of one batch's requests; services take 200 MB."""
 
 _NOT_YET = "the judge has not answered in a batch yet; the same command asks again and pays for no answer twice"
 
@@ -223,7 +223,7 @@ class BatchedJudge:
 
 
 def _answer(line: bytes) -> dict[str, Any] | None:
-    """What a line of a file of answers or errors says: the request's name, the status, the body as text."""
+    """Name of the request, status and body of a line of a file of answers or errors."""
     try:
         record = json.loads(line)
         response = record.get("response") or {}

@@ -1,4 +1,4 @@
-"""What the body of a chat completion says."""
+"""Reading the body of a chat completion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT_PARTS = (None, "text", "output_text")
 
 @dataclass(frozen=True)
 class ChatReply:
-    """What the model answered.
+    """Answer of the model.
 
     Attributes:
         text: the message, or the refusal where there is no message.

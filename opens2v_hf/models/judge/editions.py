@@ -145,7 +145,7 @@ class EditionJudge:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """How it is asked."""
+        """Settings that change the score, JSON-compatible."""
         served = {} if self._judge.info.device is not None else {"served": "the revision is as the user states it"}
         return {**self._judge.options, **served}
 

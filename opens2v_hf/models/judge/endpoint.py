@@ -87,7 +87,7 @@ class EndpointJudge:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Where and how it is asked; never the key."""
+        """URL and settings of the requests, without the key."""
         request = self._options.request_fields()
         if self._options.caps_reply and self._options.max_reply_tokens != "auto":
             request["max_reply_tokens"] = self._options.max_reply_tokens
@@ -155,7 +155,7 @@ class EndpointJudge:
         return chat_request(self._model, messages, bound.now(), self._options)
 
     def rating_of(self, answers: Sequence[Mapping[str, Any]]) -> Rating | None:
-        """What the answers to one run's requests say; None where another request is due.
+        """Rating from the answers to one run's requests; None if another request is due.
 
         Args:
             answers: in order, each with the HTTP "status" and the "body" as text.

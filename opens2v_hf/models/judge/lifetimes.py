@@ -9,13 +9,13 @@ from opens2v_hf.errors import ModelError
 from opens2v_hf.models.roles import SHUTDOWN_DATES
 
 WARNING_DAYS = 30
-"""How many days before the shutdown a warning is given."""
+"""Days before the shutdown from which on a warning is given."""
 
 OTHER_JUDGES = (
     "name another judge (`judge=openai:<model>`), a server that still has the model (`base_url=`), or a judge that "
     "runs here (`judge=Qwen/Qwen2.5-VL-7B-Instruct`); scores of another judge are not comparable with the leaderboard"
 )
-"""What can be done without the model."""
+"""Alternatives to the model, for messages."""
 
 
 class ShutdownWarning(UserWarning):

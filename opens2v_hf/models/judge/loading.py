@@ -1,4 +1,4 @@
-"""From the name of a judge to the judge."""
+"""Loading of judges by name."""
 
 from __future__ import annotations
 

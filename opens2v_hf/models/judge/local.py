@@ -18,17 +18,13 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, ModelError
 from opens2v_hf.models.hub import (
     loading,
-    pick_device,
-    pick_dtype,
-    quantization_of,
     resolve_model,
-    with_placement,
 )
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.models.qwen_vl import ARCHITECTURES, QwenVLChat, single_token
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
 from opens2v_hf.video.resize import resizes_horizontally_first
 
@@ -66,7 +62,7 @@ class LocalJudge:
         min_digit_mass: float = 0.0,
     ) -> None:
         if not 0.0 <= min_digit_mass < 1.0:
-            raise ArgumentError(f"min_digit_mass lies in [0, 1) (got {min_digit_mass=})")
+            raise ArgumentError(f"min_digit_mass must be in [0, 1) (got {min_digit_mass})")
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._image_processor = image_processor
@@ -108,35 +104,29 @@ class LocalJudge:
         """
         resolved = resolve_model(model, revision, "judge")
         with loading(resolved):
-            picked_device = pick_device(device)
-            model_kwargs = with_placement(model_kwargs, picked_device)
-            cuda_default = dtype in (None, "auto") and picked_device.type == "cuda"
-            picked_dtype = torch.bfloat16 if cuda_default else pick_dtype(dtype, picked_device)
             arguments = resolved.load_arguments()
             config = load_config(resolved)
             _check_architecture(config.model_type, resolved.name)
             tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
             # always Pillow's resizing: the same pixels, and so the same score, everywhere
             image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
-            network = load_network(
-                AutoModelForImageTextToText, resolved, picked_dtype, model_kwargs, what="vision-language model"
-            )
+            network, info = load_placed(
+                AutoModelForImageTextToText, resolved, device, dtype, model_kwargs, what="vision-language model",
+                cuda_dtype="bfloat16",
+            )  # fmt: skip
             bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
             image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
-            if "device_map" not in model_kwargs:
-                network.to(picked_device)
-            info = resolved.info(dtype=network.dtype, device=network.device, quantization=quantization_of(network))
             image_processor = resizes_horizontally_first(image_processor)
             return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
     @property
     def info(self) -> ModelInfo:
-        """Which model it is."""
+        """Provenance of the model."""
         return self._info
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it is asked."""
+        """Settings that change the score, JSON-compatible."""
         size = self._image_processor.size
         return {
             "min_pixels": size["shortest_edge"],
@@ -224,5 +214,5 @@ def _pixel_bounds(
     high = max_pixels if max_pixels is not None else defaults.get("max_pixels", own["longest_edge"])
     if not (isinstance(low, int) and isinstance(high, int) and 0 < low <= high):
         kind = ModelError if min_pixels is None and max_pixels is None else ArgumentError
-        raise kind(f"a judge's frames need 0 < min_pixels <= max_pixels (got min_pixels={low}, max_pixels={high})")
+        raise kind(f"a judge's pixel bounds must satisfy 0 < min_pixels <= max_pixels (got {low} and {high})")
     return low, high

@@ -10,7 +10,7 @@ from opens2v_hf.models.q_align.config import QAlignConfig
 from opens2v_hf.models.q_align.vision import Layers
 
 _NORM_EPS = 1e-5
-"""Of the norms around the attention; the configuration's own value holds for the norm inside the MLP only."""
+"""Epsilon of the norms around the attention; the configuration's own value holds for the norm inside the MLP only."""
 
 
 def line_positions(positions: Tensor, width: int) -> Tensor:
@@ -95,7 +95,7 @@ class GatedMlp(nn.Module):
 
 
 class AttentionOutput(nn.Module):
-    """What follows the attention: its projection, and the MLP behind a norm; both add to what came in."""
+    """Projection of the attention, and the MLP behind a norm, each with a residual connection."""
 
     def __init__(self, config: QAlignConfig) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class AttentionOutput(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """One layer. What the attention adds to are the normed queries, not the queries."""
+    """One layer. The residual connection is from the normed queries, not from the queries."""
 
     def __init__(self, config: QAlignConfig) -> None:
         super().__init__()

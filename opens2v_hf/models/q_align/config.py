@@ -42,13 +42,13 @@ class VisionConfig:
 
     @property
     def num_tokens(self) -> int:
-        """Of a picture: its patches and the class token."""
+        """Tokens of a picture: its patches and the class token."""
         return self.grid_size**2 + 1
 
 
 @dataclass(frozen=True)
 class AbstractorConfig:
-    """What reduces a picture to a few tokens; the defaults are those of the released class.
+    """The abstractor, which reduces a picture to a few tokens; the defaults are those of the released class.
 
     Attributes:
         num_learnable_queries: tokens that a picture is reduced to.
@@ -105,11 +105,13 @@ class QAlignConfig:
         if self.vision.image_size % self.vision.patch_size:
             raise ModelError(f"patch_size must divide image_size (got {self.vision})")
         if self.abstractor.hidden_size != self.vision.hidden_size:
-            raise ModelError(f"the abstractor is as wide as the picture encoder ({self.abstractor}, {self.vision})")
+            raise ModelError(
+                f"the abstractor must be as wide as the picture encoder (got {self.abstractor}, {self.vision})"
+            )
         if self.abstractor.hidden_size % 4:
-            raise ModelError(f"positions on a grid need a width that is a multiple of 4 ({self.abstractor})")
+            raise ModelError(f"the abstractor's width must be a multiple of 4 (got {self.abstractor})")
         if (self.language.hidden_size // self.language.num_attention_heads) % 2:
-            raise ModelError(f"rotary positions need heads of even width ({self.language})")
+            raise ModelError(f"heads must have an even width (got {self.language})")
 
     @property
     def frame_tokens(self) -> int:
@@ -137,11 +139,11 @@ class QAlignConfig:
     def from_dict(cls, values: Mapping[str, Any], *, source: str = "the configuration") -> QAlignConfig:
         """Read the JSON object of a config.json.
 
-        A missing value has the default of the released class; keys that decide nothing here are left aside.
+        A missing value has the default of the released class; keys that change nothing here are ignored.
 
         Args:
             values: in the released layout.
-            source: what they come from, for messages.
+            source: of the values, for messages.
 
         Raises:
             ModelError: a value of the wrong type, or one that asks for another network.

@@ -15,7 +15,7 @@ from opens2v_hf.models.q_align.config import LanguageConfig
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pictures lie in a sequence: one run of their tokens, with text on both sides.
+    """Positions of the pictures in a sequence: one run of their tokens, with text on both sides.
 
     Attributes:
         before: tokens of text in front of the pictures.
@@ -34,7 +34,7 @@ class Layout:
 
     @property
     def last(self) -> Layout:
-        """Of the last token alone."""
+        """Layout of the last token alone."""
         return Layout(0, 0, 1) if self.after else Layout(0, 1, 0)
 
     def indicator(self) -> Tensor:
@@ -43,7 +43,7 @@ class Layout:
 
 
 class KeysValues(NamedTuple):
-    """What the tokens of a sequence hand to later ones in one layer.
+    """Keys and values of the tokens of a sequence in one layer.
 
     Attributes:
         keys: [B, heads, L, D], rotated.
@@ -155,7 +155,7 @@ class CausalSelfAttention(nn.Module):
         return self.o_proj(context.transpose(1, 2).flatten(2))
 
     def keys_values(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> KeysValues:
-        """Of normed tokens [B, L, H]."""
+        """Keys and values of normed tokens [B, L, H]."""
         keys, values = (self._heads(projection(tokens, layout)) for projection in (self.k_proj, self.v_proj))
         return KeysValues(rotation(keys), values)
 
@@ -210,5 +210,5 @@ class DecoderLayer(nn.Module):
         return tokens + self.mlp(self.post_attention_layernorm(tokens, layout))
 
     def keys_values(self, tokens: Tensor, layout: Layout, rotation: Rotation) -> KeysValues:
-        """What tokens [B, L, H] that enter this layer hand to later ones."""
+        """Keys and values of tokens [B, L, H] that enter this layer."""
         return self.self_attn.keys_values(self.input_layernorm(tokens, layout), layout, rotation)

@@ -34,12 +34,12 @@ class PromptIds:
     levels: tuple[int, ...]
 
     def layout(self, picture_tokens: int) -> Layout:
-        """Where the pictures lie."""
+        """Layout of a sequence with so many tokens of pictures."""
         return Layout(len(self.before), picture_tokens, len(self.after))
 
 
 class _Body(nn.Module):
-    """All but the head; it is here for the names of its parts."""
+    """All but the head, under the names of the checkpoint."""
 
     def __init__(self, config: QAlignConfig) -> None:
         super().__init__()

@@ -25,7 +25,9 @@ def pad_to_square(frame: np.ndarray, color: tuple[int, int, int]) -> Image.Image
         ArgumentError: another shape or dtype, or no pixels.
     """
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise ArgumentError(f"a frame is a uint8 array [H, W, 3] (got a {frame.dtype} array of shape {frame.shape})")
+        raise ArgumentError(
+            f"a frame must be a uint8 array [H, W, 3] (got a {frame.dtype} array of shape {frame.shape})"
+        )
     height, width = frame.shape[:2]
     side = max(height, width)
     square = Image.new("RGB", (side, side), color)

@@ -9,7 +9,7 @@ from opens2v_hf.models.q_align.network import PromptIds
 from opens2v_hf.scores.motion_smoothness import LEVELS
 
 IMAGE_MARK = "<|image|>"
-"""Where the frames go. It is no word of the vocabulary: the text is cut there before it is tokenised."""
+"""Position of the frames. It is not in the vocabulary: the text is split there before it is tokenised."""
 
 VIDEO_PROMPT = (
     f"USER: How would you rate the quality of this video?\n{IMAGE_MARK}\nASSISTANT: The quality of the video is"

@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, PreTrainedConfig
 
 from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.hub import ResolvedModel, loading, pick_device, pick_dtype, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.q_align.language import KeysValues
@@ -34,7 +35,7 @@ class QAlignScorer:
 
     Args:
         network: with its weights, in evaluation mode.
-        prompt: what the network is asked.
+        prompt: the question to the network.
         preprocessor: makes the pictures that the network takes.
         info: provenance.
         batch_tokens: how many tokens are computed at a time, of pictures and of windows; it bounds memory, and changes
@@ -50,8 +51,7 @@ class QAlignScorer:
         *,
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
-        if isinstance(batch_tokens, bool) or not isinstance(batch_tokens, int) or batch_tokens < 1:
-            raise ArgumentError(f"a batch holds at least one token (got {batch_tokens=})")
+        check_count("batch_tokens", batch_tokens)
         side = network.config.vision.image_size
         if preprocessor.size != (side, side):
             raise ModelError(
@@ -112,7 +112,7 @@ class QAlignScorer:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the scores besides the weights, JSON-compatible."""
+        """Settings that change the scores, JSON-compatible."""
         return {"image_size": self.network.config.vision.image_size}
 
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The picture encoder of Q-Align: a vision transformer that hands on all its tokens."""
+"""The picture encoder of Q-Align: a vision transformer that returns all its tokens."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ WEIGHTS_NAMES = (
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )
-"""Where weights may lie, the first that is there counts; an index names the files that hold them."""
+"""File names of weights, in order of preference; an index names the files that hold them."""
 
 _NAMED_KEYS = 4  # in an error message
 

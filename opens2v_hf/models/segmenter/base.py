@@ -1,4 +1,4 @@
-"""What a segmenter is asked, and what it answers."""
+"""Interface of segmenters."""
 
 from __future__ import annotations
 

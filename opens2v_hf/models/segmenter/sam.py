@@ -1,4 +1,4 @@
-"""SAM 2 and SAM 2.1, and the tracker of SAM 3, which is asked the same way."""
+"""SAM 2 and SAM 2.1, and the tracker of SAM 3, which has the same interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.hub import loading, pick_device, pick_dtype, resolve_model
+from opens2v_hf.models.batching import check_count
+from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.models.roles import ROLES
@@ -23,14 +24,14 @@ from opens2v_hf.models.segmenter.preprocess import (
     square_boxes,
     square_pixels,
 )
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.transformers_loading import load_config, load_placed
 
 ROLE = "segmenter"
 
 
 @dataclass(frozen=True)
 class SamFamily:
-    """What the networks of a family share.
+    """Class and normalisation of a family of networks.
 
     Attributes:
         network: name of its class in transformers.
@@ -68,8 +69,7 @@ class SamSegmenter:
     """
 
     def __init__(self, network: Any, family: SamFamily, info: ModelInfo, *, box_batch: int = 32) -> None:
-        if box_batch < 1:
-            raise ArgumentError(f"a batch holds at least one box (got {box_batch=})")
+        check_count("box_batch", box_batch)
         self.network = network.eval()
         self.family = family
         self.info = info
@@ -109,11 +109,8 @@ class SamSegmenter:
                 )
             import transformers
 
-            target = pick_device(device)
-            network = load_network(
-                getattr(transformers, family.network), found, pick_dtype(dtype, target), {}, what="segmenter"
-            ).to(target)
-            return cls(network, family, found.info(dtype=network.dtype, device=target), box_batch=box_batch)
+            network, info = load_placed(getattr(transformers, family.network), found, device, dtype, what="segmenter")
+            return cls(network, family, info, box_batch=box_batch)
 
     @property
     def side(self) -> int:

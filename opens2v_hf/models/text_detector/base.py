@@ -59,7 +59,7 @@ class TextDetector(Protocol):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the boxes besides the weights, JSON-compatible."""
+        """Settings that change the boxes, JSON-compatible."""
         ...
 
     def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:

@@ -3,85 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection, AutoTokenizer
+from transformers import AutoImageProcessor, AutoModelForZeroShotObjectDetection
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype
+from opens2v_hf.models.hub import ResolvedModel
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.pictures import check_picture
-from opens2v_hf.models.text_detector.base import Detections, check_threshold, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.base import Detections, collect, unique_phrases, wordless
 from opens2v_hf.models.text_detector.prompts import map_boxes, pack_phrases
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.text_detector.transformers_detector import TransformersDetector
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 RELEASED_THRESHOLD = 0.25
-"""Of boxes and of text, in the released pipeline."""
+"""Both thresholds of the released pipeline."""
 
 
-class GroundingDinoDetector:
+class GroundingDinoDetector(TransformersDetector):
     """Finds phrases by the tokens that each box answers to.
 
-    Args:
-        network: `GroundingDinoForObjectDetection` or `MMGroundingDinoForObjectDetection`.
-        tokenizer: of the model.
-        image_processor: of the model, with a PIL back end.
-        info: provenance.
-        box_threshold: of a box's best token, 0..1.
-        text_threshold: of the best token within the phrase, 0..1.
+    `box_threshold` is of a box's best token, `text_threshold` of the best token within the phrase. The network is a
+    `GroundingDinoForObjectDetection` or `MMGroundingDinoForObjectDetection`.
 
     Raises:
-        ArgumentError: a threshold is out of range.
         ModelError: the tokenizer has no full stop.
     """
 
-    OPTIONS = ("box_threshold", "text_threshold")
+    THRESHOLDS: ClassVar[dict[str, float]] = {
+        "box_threshold": RELEASED_THRESHOLD,
+        "text_threshold": RELEASED_THRESHOLD,
+    }
+    what: ClassVar[str] = "Grounding DINO"
+    text_threshold: float
 
-    def __init__(
-        self,
-        network: Any,
-        tokenizer: Any,
-        image_processor: Any,
-        info: ModelInfo,
-        *,
-        box_threshold: float = RELEASED_THRESHOLD,
-        text_threshold: float = RELEASED_THRESHOLD,
-    ) -> None:
-        self.network = network.eval()
-        self.tokenizer = tokenizer
-        self.image_processor = image_processor
-        self.info = info
-        self.box_threshold = check_threshold(box_threshold, "box_threshold")
-        self.text_threshold = check_threshold(text_threshold, "text_threshold")
+    def __init__(self, network: Any, tokenizer: Any, info: ModelInfo, **arguments: Any) -> None:
+        super().__init__(network, tokenizer, info, **arguments)
         separator = tokenizer.convert_tokens_to_ids(".")
         if separator in (None, tokenizer.unk_token_id):
             raise ModelError(f"the tokenizer of the text detector {info.name!r} has no token for the full stop")
         self._separator = int(separator)
 
     @classmethod
-    def load(
-        cls, found: ResolvedModel, device: str | torch.device | None, dtype: str | torch.dtype | None, **options: float
-    ) -> GroundingDinoDetector:
-        """Load a model that was found; see `load_text_detector`."""
-        load_config(found)
-        target = pick_device(device)
-        network = load_network(
-            AutoModelForZeroShotObjectDetection, found, pick_dtype(dtype, target), {}, what="Grounding DINO"
-        ).to(target)
-        arguments = found.load_arguments()
-        tokenizer = AutoTokenizer.from_pretrained(found.source, **arguments)
-        processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
-        info = found.info(dtype=network.dtype, device=target)
-        return cls(network, tokenizer, resizes_horizontally_first(processor), info, **options)
+    def _network_class(cls) -> Any:
+        return AutoModelForZeroShotObjectDetection
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What decides the boxes besides the weights, JSON-compatible."""
-        return {"box_threshold": self.box_threshold, "text_threshold": self.text_threshold}
+    @classmethod
+    def _image_processor(cls, found: ResolvedModel) -> Any:
+        processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
+        return resizes_horizontally_first(processor)
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:

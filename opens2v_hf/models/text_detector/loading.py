@@ -1,4 +1,4 @@
-"""From the name of a text detector to the detector."""
+"""Loading of text detectors by name."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def load_text_detector(
             )
         module, name = CLASSES[model_type]
         kind: Any = getattr(importlib.import_module(module), name)
-        if unknown := sorted(set(options) - set(kind.OPTIONS)):
+        if unknown := sorted(set(options) - set(kind.THRESHOLDS)):
             raise ArgumentError(
                 f"{', '.join(unknown)} are no options of a {model_type} text detector; it takes "
-                f"{', '.join(kind.OPTIONS)}"
+                f"{', '.join(kind.THRESHOLDS)}"
             )
         return kind.load(found, device, dtype, **options)

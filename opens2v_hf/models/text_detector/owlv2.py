@@ -3,75 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoTokenizer, Owlv2ForObjectDetection
+from transformers import AutoImageProcessor, Owlv2ForObjectDetection
 
-from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype
-from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.hub import ResolvedModel
 from opens2v_hf.models.pictures import check_picture
-from opens2v_hf.models.text_detector.base import Detections, check_threshold, collect, unique_phrases, wordless
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.text_detector.base import Detections, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.transformers_detector import TransformersDetector
 from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
 
 
-class Owlv2Detector:
+class Owlv2Detector(TransformersDetector):
     """Finds phrases by the similarity of each patch of the picture with each phrase.
 
     A patch belongs to the phrase that it is most similar to. The network gives many boxes of one thing, of which
-    non-maximum suppression keeps the best, phrase by phrase.
-
-    Args:
-        network: `Owlv2ForObjectDetection`.
-        tokenizer: of the model.
-        image_processor: of the model, with a PIL back end.
-        info: provenance.
-        box_threshold: that the score must be above, 0..1.
-        nms_iou: overlap from which on the box with the lower score goes, 0..1.
-
-    Raises:
-        ArgumentError: a threshold is out of range.
+    non-maximum suppression keeps the best, phrase by phrase: from an overlap of `nms_iou` on the box with the lower
+    score goes.
     """
 
-    OPTIONS = ("box_threshold", "nms_iou")
-
-    def __init__(
-        self,
-        network: Any,
-        tokenizer: Any,
-        image_processor: Any,
-        info: ModelInfo,
-        *,
-        box_threshold: float = 0.2,
-        nms_iou: float = 0.5,
-    ) -> None:
-        self.network = network.eval()
-        self.tokenizer = tokenizer
-        self.image_processor = image_processor
-        self.info = info
-        self.box_threshold = check_threshold(box_threshold, "box_threshold")
-        self.nms_iou = check_threshold(nms_iou, "nms_iou")
+    THRESHOLDS: ClassVar[dict[str, float]] = {"box_threshold": 0.2, "nms_iou": 0.5}
+    what: ClassVar[str] = "OWLv2"
+    nms_iou: float
 
     @classmethod
-    def load(
-        cls, found: ResolvedModel, device: str | torch.device | None, dtype: str | torch.dtype | None, **options: float
-    ) -> Owlv2Detector:
-        """Load a model that was found; see `load_text_detector`."""
-        load_config(found)
-        target = pick_device(device)
-        network = load_network(Owlv2ForObjectDetection, found, pick_dtype(dtype, target), {}, what="OWLv2").to(target)
-        arguments = found.load_arguments()
-        tokenizer = AutoTokenizer.from_pretrained(found.source, **arguments)
-        processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
-        return cls(network, tokenizer, processor, found.info(dtype=network.dtype, device=target), **options)
+    def _network_class(cls) -> Any:
+        return Owlv2ForObjectDetection
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What decides the boxes besides the weights, JSON-compatible."""
-        return {"box_threshold": self.box_threshold, "nms_iou": self.nms_iou}
+    @classmethod
+    def _image_processor(cls, found: ResolvedModel) -> Any:
+        return AutoImageProcessor.from_pretrained(found.source, backend="pil", **found.load_arguments())
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:

@@ -7,61 +7,31 @@ SAM License, which allows commercial use with exceptions and is no open-source l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer
 
-from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype
-from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.models.segmenter.preprocess import square_pixels
-from opens2v_hf.models.text_detector.base import Detections, check_threshold, collect, unique_phrases, wordless
-from opens2v_hf.models.transformers_loading import load_config, load_network
+from opens2v_hf.models.text_detector.base import Detections, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.transformers_detector import TransformersDetector
 
 _MEAN = _STD = (0.5, 0.5, 0.5)
 
 
-class Sam3Detector:
-    """Finds every instance of each phrase; a box's score is its own probability times that of the phrase's presence.
+class Sam3Detector(TransformersDetector):
+    """Finds every instance of each phrase; a box's score is its own probability times that of the phrase's presence."""
 
-    Args:
-        network: `Sam3Model`.
-        tokenizer: of the model.
-        info: provenance.
-        box_threshold: that the score must be above, 0..1; 0.5 is the model's own.
-
-    Raises:
-        ArgumentError: a threshold is out of range.
-    """
-
-    OPTIONS = ("box_threshold",)
-
-    def __init__(self, network: Any, tokenizer: Any, info: ModelInfo, *, box_threshold: float = 0.5) -> None:
-        self.network = network.eval()
-        self.tokenizer = tokenizer
-        self.info = info
-        self.box_threshold = check_threshold(box_threshold, "box_threshold")
+    THRESHOLDS: ClassVar[dict[str, float]] = {"box_threshold": 0.5}  # the model's own
+    what: ClassVar[str] = "SAM 3"
 
     @classmethod
-    def load(
-        cls, found: ResolvedModel, device: str | torch.device | None, dtype: str | torch.dtype | None, **options: float
-    ) -> Sam3Detector:
-        """Load a model that was found; see `load_text_detector`."""
+    def _network_class(cls) -> Any:
         # transformers' own name for it asks for torchvision, which only prompts by box need
         from transformers.models.sam3.modeling_sam3 import Sam3Model
 
-        load_config(found)
-        target = pick_device(device)
-        network = load_network(Sam3Model, found, pick_dtype(dtype, target), {}, what="SAM 3").to(target)
-        tokenizer = AutoTokenizer.from_pretrained(found.source, **found.load_arguments())
-        return cls(network, tokenizer, found.info(dtype=network.dtype, device=target), **options)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What decides the boxes besides the weights, JSON-compatible."""
-        return {"box_threshold": self.box_threshold}
+        return Sam3Model
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:

@@ -47,7 +47,7 @@ class YoloWorldTextDetector:
         ArgumentError: the threshold is out of range.
     """
 
-    OPTIONS = ("box_threshold",)
+    THRESHOLDS = ("box_threshold",)
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class YoloWorldTextDetector:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the boxes besides the weights, JSON-compatible."""
+        """Settings that change the boxes, JSON-compatible."""
         return {**self.detector.options, "box_threshold": self.box_threshold}
 
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""From the head's output to a frame's detections: decoding and non-maximum suppression."""
+"""Decoding of the head's output, and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK = 128  # boxes judged together in suppression
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What one prompt found in one frame, best score first.
+    """Detections of one prompt in one frame, best score first.
 
     Attributes:
         boxes: float [n, 4], left, top, right, bottom in px of the frame, inside it; float32 unless the detector

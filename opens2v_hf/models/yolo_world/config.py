@@ -58,14 +58,16 @@ class YoloWorldConfig:
 
     def __post_init__(self) -> None:
         if self.image_size < 32 or self.image_size % STRIDES[-1]:
-            raise ModelError(f"the detector's input is a multiple of 32 px (got {self.image_size=})")
+            raise ModelError(f"image_size must be a multiple of 32 px (got {self.image_size})")
         if self.head_embed_dims != self.guide_dim:
             raise ModelError(
-                f"prompts and head features have one width (got {self.guide_dim=}, {self.head_embed_dims=})"
+                f"prompts and head features must have one width (got {self.guide_dim=}, {self.head_embed_dims=})"
             )
         for width, heads in zip(self.level_widths, self.num_heads, strict=True):
             if (width // 2) % heads:
-                raise ModelError(f"{heads} heads do not divide {width // 2} channels (got {self.num_heads=})")
+                raise ModelError(
+                    f"num_heads must divide the channels of their level, {width // 2} (got {self.num_heads})"
+                )
 
     @property
     def stem_width(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.files import find_weights, read_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
@@ -31,7 +32,7 @@ _NORM_TOLERANCE = 1e-2  # half-precision prompts are off by less
 
 @dataclass(frozen=True, eq=False)
 class FrameFeatures:
-    """What the detector keeps of frames so that further prompts cost no backbone.
+    """Features of frames, computed once for all prompts.
 
     Attributes:
         features: of the network, batched over the frames.
@@ -89,9 +90,10 @@ class YoloWorldDetector:
         if not isinstance(compile, bool):
             raise ArgumentError(f"compile must be true or false (got {compile!r:.80})")
         if mixed_precision not in MIXED_PRECISION:
-            raise ArgumentError(f"mixed precision is one of {', '.join(MIXED_PRECISION)} (got {mixed_precision=})")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError(f"a batch holds at least one picture (got {batch_size=})")
+            raise ArgumentError(
+                f"mixed_precision must be one of {', '.join(MIXED_PRECISION)} (got {mixed_precision!r:.80})"
+            )
+        check_count("batch_size", batch_size)
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self.network = network.to(self.device, self.dtype).eval()
@@ -109,7 +111,7 @@ class YoloWorldDetector:
 
     @property
     def options(self) -> dict[str, int | float | str]:
-        """What decides the boxes besides the weights, JSON-compatible; `compile` only where it is on."""
+        """Settings that change the boxes, JSON-compatible; `compile` only if it is on."""
         names = ("image_size", "score_threshold", "nms_iou", "max_detections")
         compiled = {"compile": True} if self.is_compiled else {}
         return {
@@ -216,7 +218,7 @@ class YoloWorldDetector:
         sizes = sorted({tuple(frame.shape[:2]) for frame in frames})
         if len(sizes) != 1:
             shown = ", ".join("x".join(map(str, size)) for size in sizes) or "none"
-            raise ArgumentError(f"frames of one size are detected together (got {shown}); group them by size first")
+            raise ArgumentError(f"frames must have one size (got {shown}); group them by size first")
         placed = [letterbox(frame, self.config.image_size) for frame in frames]
         pictures = torch.from_numpy(np.stack([picture for picture, _ in placed])).to(self.device)
         # `permute` alone leaves channels last, for which other kernels run, and boxes drift by tenths of a pixel.
@@ -274,9 +276,11 @@ class YoloWorldDetector:
     def _matrix(self, values: Tensor | np.ndarray, what: str) -> Tensor:
         matrix = torch.as_tensor(values).to(self.device, self.dtype)
         if matrix.ndim != 2 or matrix.shape[1] != self.config.guide_dim:
-            raise ArgumentError(f"{what} are [K, {self.config.guide_dim}] for this detector (got {list(matrix.shape)})")
+            raise ArgumentError(
+                f"{what} must be [K, {self.config.guide_dim}] for this detector (got {list(matrix.shape)})"
+            )
         if not bool(torch.isfinite(matrix).all()):
-            raise ArgumentError(f"{what} are finite numbers (got some that are not)")
+            raise ArgumentError(f"{what} must be finite (got NaN or infinity)")
         return matrix
 
     def _checked_prompts(self, values: Tensor | np.ndarray) -> Tensor:
@@ -284,7 +288,7 @@ class YoloWorldDetector:
         norms = prompts.norm(dim=-1)
         if len(norms) and float((norms - 1).abs().max()) > _NORM_TOLERANCE:
             raise ArgumentError(
-                f"prompts are L2-normalised (got norms up to {float(norms.max()):.3g}); make them from picture "
+                f"prompts must be L2-normalised (got norms up to {float(norms.max()):.3g}); make them from picture "
                 "embeddings with the detector's `prompts`"
             )
         return prompts

@@ -25,7 +25,7 @@ class Levels(NamedTuple):
 
 
 class ImageFeatures(NamedTuple):
-    """What the network computes of a picture without a prompt; every tensor is batched over pictures.
+    """Features of pictures that depend on no prompt; every tensor is batched over pictures.
 
     Attributes:
         levels: of the backbone.
@@ -42,7 +42,7 @@ class ImageFeatures(NamedTuple):
 
 
 class HeadOutput(NamedTuple):
-    """What the head says at every cell of the three levels.
+    """Output of the head at every cell of the three levels.
 
     Attributes:
         logits: of the prompts' scores, each [B, K, H, W].
@@ -161,7 +161,7 @@ class HeadModule(nn.Module):
         self.cls_contrasts = nn.ModuleList(Contrast(config.head_embed_dims) for _ in widths)
 
     def forward(self, levels: Levels, prompts: Tensor) -> HeadOutput:
-        """Say of every cell of B pictures how it matches B prompt sets [B, K, D], and where its box ends."""
+        """Compute logits and box distances of every cell of B pictures for B prompt sets [B, K, D]."""
         embedded = [branch(x) for branch, x in zip(self.cls_preds, levels, strict=True)]
         logits = [contrast(x, prompts) for contrast, x in zip(self.cls_contrasts, embedded, strict=True)]
         bins = [branch(x) for branch, x in zip(self.reg_preds, levels, strict=True)]

@@ -1,4 +1,4 @@
-"""From a frame to the network's square input, and back to the frame's pixels."""
+"""Letterboxing: conversion between a frame and the network's square input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAD_VALUE = 114
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How a frame lies in the network's input.
+    """Position of a frame in the network's input.
 
     Attributes:
         frame_height: in px.
@@ -68,7 +68,7 @@ def letterbox(frame: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
         ArgumentError: `frame` is of another shape or dtype.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
-        raise ArgumentError(f"a frame is uint8 [height, width, 3] (got {frame.dtype} {list(frame.shape)})")
+        raise ArgumentError(f"a frame must be uint8 [height, width, 3] (got {frame.dtype} {list(frame.shape)})")
     box = fit(frame.shape[0], frame.shape[1], size)
     if (box.height, box.width) != frame.shape[:2]:
         shrinks = box.height < box.frame_height or box.width < box.frame_width

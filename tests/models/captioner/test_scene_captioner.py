@@ -1,4 +1,4 @@
-"""The embedded captioner writes the sentences of scenes from what its models find; here these answer as told."""
+"""The embedded captioner writes the sentences of scenes from what its models find; here these give fixed answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEIGHT, WIDTH = 100, 200
 
 
 class Embedder:
-    """A picture of a size is most like the texts that begin or end as told; others are like no text."""
+    """A picture of a size is most similar to the texts that begin or end with its words, and others to none."""
 
     def __init__(self, texts_of: dict[tuple[int, int], str]) -> None:
         self.texts_of = texts_of
@@ -54,7 +54,7 @@ class Cutter:
 class Finder:
     """Boxes of phrases by the frame's number, which is its shade modulo 10."""
 
-    info = ModelInfo("text_detector", "told")
+    info = ModelInfo("text_detector", "fixed")
 
     def __init__(self, boxes: dict[str, dict[int, list[tuple[tuple[float, ...], float]]]]) -> None:
         self.boxes = boxes
@@ -112,7 +112,7 @@ def test_what_is_cut_out_is_all_that_is_looked_at() -> None:
     assert (seen[0][:, 20:] == 255).all()
 
 
-def test_nothing_that_it_knows_is_no_caption() -> None:
+def test_frames_without_known_things_have_no_caption() -> None:
     with pytest.raises(CaptionError, match="knows synthetic scenes only"):
         captioner({}).caption(frames(), "")
     with pytest.raises(ArgumentError, match="uint8"):

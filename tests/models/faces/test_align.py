@@ -39,7 +39,7 @@ def test_points_that_fit_no_transform_get_the_one_of_least_squares(seed):
         assert error(matrix + np.array([[a, -b, x], [b, a, y]])) >= error(matrix)
 
 
-def test_a_face_is_brought_upright_to_its_place():
+def test_a_face_is_aligned_to_the_template():
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)]
     marks = list(zip(TEMPLATE * 2, colours, strict=True))
     upright = np.zeros((224, 224, 3), np.uint8)
@@ -62,9 +62,9 @@ def test_the_crop_of_a_face_at_the_border_is_black_outside():
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [(np.ones((5, 2)), "coincide"), (np.full((5, 2), np.nan), "finite"), (np.ones((4, 2)), "as many")],
 )
-def test_points_that_cannot_be_aligned_are_refused(source, told):
-    with pytest.raises(ArgumentError, match=told):
+def test_points_that_cannot_be_aligned_are_refused(source, message):
+    with pytest.raises(ArgumentError, match=message):
         similarity_transform(source, TEMPLATE)

@@ -19,7 +19,7 @@ FIRST_SEED = 620_000
 @pytest.fixture(scope="module")
 def figures():
     assert FIRST_SEED + 1000 < FIRST_TRAINING_SEED
-    return evaluate_faces(EMBEDDED, EMBEDDED, num_scenes=48, first_seed=FIRST_SEED)
+    return evaluate_faces(EMBEDDED, EMBEDDED, num_scenes=24, first_seed=FIRST_SEED)
 
 
 def test_faces_are_found_and_little_else(figures):

@@ -11,7 +11,7 @@ def face(left=0.0, top=0.0, right=10.0, bottom=10.0):
 
 
 class Seeing:
-    """Finds what it is told to, by the height of the picture."""
+    """Finds fixed faces, by the height of the picture."""
 
     def __init__(self, by_height):
         self.by_height = by_height
@@ -22,13 +22,13 @@ class Seeing:
         return self.by_height.get(image.shape[0], [])
 
 
-def test_a_picture_with_a_face_is_looked_at_once():
+def test_a_picture_with_a_face_is_searched_once():
     detector = Seeing({40: [face()]})
     assert len(find_faces(detector, np.zeros((40, 80, 3), np.uint8))) == 1
     assert len(detector.seen) == 1
 
 
-def test_a_picture_without_is_looked_at_again_with_grey_around():
+def test_a_picture_without_a_face_is_searched_again_with_grey_padding():
     # 25 % of 41 x 83 is 10.25 and 20.75, cut to 10 and 20
     detector = Seeing({61: [face(25, 12, 35, 22)]})
     image = np.full((41, 83, 3), 7, np.uint8)

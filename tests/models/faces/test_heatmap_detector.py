@@ -14,7 +14,7 @@ from opens2v_hf.models.info import ModelInfo
 CONFIG = HeatmapConfig(widths=(4, 4, 4, 4, 4), neck_width=4, input_px=64)
 
 
-class Told(HeatmapFaceNetwork):
+class FixedFaces(HeatmapFaceNetwork):
     """Says that there are faces at some cells, whatever it is shown: (row, column, logit, box)."""
 
     def __init__(self, *faces):
@@ -33,10 +33,10 @@ class Told(HeatmapFaceNetwork):
 
 
 def detector_of(*faces):
-    return HeatmapFaceDetector(Told(*faces), ModelInfo("face_detector", "told"))
+    return HeatmapFaceDetector(FixedFaces(*faces), ModelInfo("face_detector", "fixed"))
 
 
-def test_faces_are_told_in_px_of_the_picture_by_falling_score():
+def test_faces_are_in_px_of_the_picture_best_score_first():
     detector = detector_of((2, 2, 0.5, (4.0, 4.0, 20.0, 24.0)), (9, 9, 2.0, (30.0, 30.0, 50.0, 50.0)))
     faces = detector.detect(np.zeros((96, 128, 3), np.uint8))  # twice the input
     assert [face.box.tolist() for face in faces] == [[60, 60, 100, 100], [8, 8, 40, 48]]
@@ -101,7 +101,7 @@ def test_a_folder_of_the_small_detector_needs_no_extra(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"architecture": "yolo"}, "does not describe"),
         ({"depth": 1}, "depth"),
@@ -113,7 +113,7 @@ def test_a_folder_of_the_small_detector_needs_no_extra(tmp_path):
         ({"widths": 3}, "does not describe"),
     ],
 )
-def test_a_bad_configuration_is_an_error_that_says_so(tmp_path, changed, told):
+def test_a_bad_configuration_raises_model_error(tmp_path, changed, message):
     (tmp_path / "config.json").write_text(json.dumps({**CONFIG.to_dict(), **changed}))
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         HeatmapConfig.from_file(tmp_path / "config.json")

@@ -47,7 +47,7 @@ def test_a_configuration_survives_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "cannot be read"),
         ("[]", "JSON object"),
@@ -59,7 +59,7 @@ def test_a_configuration_survives_a_file(tmp_path):
         ('{"widths": [1, 1, 1, 1, "a"]}', "whole numbers"),
     ],
 )
-def test_a_bad_configuration_is_an_error_that_says_so(tmp_path, text, told):
+def test_a_bad_configuration_raises_model_error(tmp_path, text, message):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         IrConfig.from_file(tmp_path / "config.json")

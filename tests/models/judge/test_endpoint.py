@@ -116,7 +116,7 @@ def test_three_runs_are_three_calls_with_a_rating_each() -> None:
         ),
     ],
 )
-def test_what_may_pass_is_sent_again(fault: Behaviour) -> None:
+def test_transient_failures_are_retried(fault: Behaviour) -> None:
     [rating], endpoint, waits = ask(fault, says("2"))
     assert rating.score == 2
     assert len(endpoint.requests) == 2
@@ -155,7 +155,7 @@ def test_retry_after_as_a_date_is_honoured() -> None:
     assert waits == [30.0]
 
 
-def test_retry_after_that_asks_too_much_is_not_waited_for() -> None:
+def test_a_retry_after_beyond_max_wait_is_not_waited_for() -> None:
     [rating], endpoint, waits = ask(fails(429, Retry_After="86400"), says("5"))
     assert rating.score is None
     assert "86400" in rating.error
@@ -168,7 +168,7 @@ def test_a_retry_after_without_sense_is_ignored(header: str) -> None:
     assert retry_after_s(header, 0.0) is None
 
 
-def test_a_past_date_means_now() -> None:
+def test_a_past_retry_after_date_is_no_wait() -> None:
     assert retry_after_s("Thu, 01 Jan 1970 00:00:10 GMT", 50.0) == 0.0
 
 
@@ -197,7 +197,7 @@ def test_the_time_limit_is_that_of_a_whole_attempt(silence: Behaviour) -> None:
     assert "no reply within 0.5 s" in rating.error
 
 
-def test_nobody_listens() -> None:
+def test_a_refused_connection_is_retried() -> None:
     with judge_endpoint(says("1")) as endpoint:
         gone = endpoint.base_url
     waits = Waits()
@@ -361,7 +361,7 @@ def test_a_model_that_thinks_first_is_asked_for_its_effort() -> None:
     assert request["messages"][0]["content"][1]["image_url"]["detail"] == "low"
 
 
-def test_nobody_knows_the_host() -> None:
+def test_an_unknown_host_fails_the_rating() -> None:
     judge = EndpointJudge("gpt-test", base_url=f"http://{'a' * 70}.invalid/v1", sleep=Waits(), max_attempts=1)
     [rating] = judge.rate(FRAMES, RUBRIC)
     assert "the connection failed" in rating.error
@@ -403,7 +403,7 @@ def test_content_in_parts_is_read() -> None:
 @pytest.mark.parametrize(
     ("status", "hint"), [(401, "OPENAI_API_KEY"), (402, "credit"), (403, "key"), (404, "base URL"), (405, "base URL")]
 )
-def test_what_cannot_pass_fails_at_once_and_for_good(status: int, hint: str) -> None:
+def test_permanent_failures_stop_all_calls_at_once(status: int, hint: str) -> None:
     waits = Waits()
     with judge_endpoint(fails(status, f"Incorrect API key provided: {KEY}"), says("5")) as endpoint:
         judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, api_key=KEY, sleep=waits)
@@ -499,7 +499,7 @@ def test_no_more_requests_at_a_time_than_allowed_over_all_threads(concurrency: i
     assert endpoint.most_at_a_time == concurrency
 
 
-def test_waiting_for_a_retry_leaves_the_way_free_for_others() -> None:
+def test_waiting_for_a_retry_blocks_no_other_request() -> None:
     waiting, may_go_on = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:

@@ -24,12 +24,12 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
-def test_the_date_stands_in_the_table_of_roles() -> None:
+def test_the_shutdown_date_is_in_the_table_of_roles() -> None:
     assert ROLES["judge"].shutdown == date(2027, 1, 14)
     assert all(role.shutdown is None for name, role in ROLES.items() if name != "judge")
 
 
-def test_31_days_before_nothing_is_said() -> None:
+def test_no_warning_31_days_before_the_shutdown() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_judge(RELEASED, now=lambda: at(2026, 12, 14, 23, 59))
@@ -46,7 +46,7 @@ def test_from_30_days_before_it_is_warned(day: tuple[int, ...], left: int) -> No
 
 
 @pytest.mark.parametrize("day", [(2027, 1, 14), (2030, 6, 1)])
-def test_from_the_day_itself_it_is_an_error_that_names_the_ways_on(day: tuple[int, ...]) -> None:
+def test_from_the_shutdown_day_on_it_is_an_error_with_alternatives(day: tuple[int, ...]) -> None:
     with pytest.raises(ModelError) as caught:
         load_judge(RELEASED, now=lambda: at(*day))
     for words in ("shut down by its maker on 2027-01-14", "`judge=openai:", "`base_url=`", "`judge=Qwen/"):

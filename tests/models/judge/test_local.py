@@ -149,7 +149,7 @@ def test_the_score_on_its_relatives(family: str, folder: Path, tmp_path: Path) -
     assert other.score != pytest.approx(expected, abs=1e-4)
 
 
-def test_it_says_the_same_every_time_and_runs_once(judge: LocalJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_judge_is_deterministic_and_runs_once(judge: LocalJudge, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
     once = judge.next_token_logits
     monkeypatch.setattr(judge, "next_token_logits", lambda *arguments: passes.append(1) or once(*arguments))

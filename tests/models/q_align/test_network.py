@@ -157,10 +157,10 @@ def test_a_network_of_released_size_has_the_released_keys(folder: Path) -> None:
         network = QAlign(QAlignConfig())
     depths = {"model.layers.": 32, "model.vision_model.": 24, "model.visual_abstractor.": 6}
     wanted: dict[str, tuple[int, ...]] = {}
-    for key, told in released["keys"].items():
+    for key, record in released["keys"].items():
         depth = next((depth for prefix, depth in depths.items() if key.startswith(prefix)), 1) if "{i}" in key else 1
-        assert depth == told["count"], key
-        wanted |= {key.replace("{i}", str(index)): tuple(told["shape"]) for index in range(depth)}
+        assert depth == record["count"], key
+        wanted |= {key.replace("{i}", str(index)): tuple(record["shape"]) for index in range(depth)}
     found = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     assert found == wanted
     assert len(found) == released["total_keys"]

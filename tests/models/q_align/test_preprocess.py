@@ -45,15 +45,15 @@ def preprocessor() -> FramePreprocessor:
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_become_the_released_pixels(folder: Path, preprocessor: FramePreprocessor, name: str) -> None:
-    told = json.loads((folder / "preprocess.json").read_text())
+    record = json.loads((folder / "preprocess.json").read_text())
     width, height = (int(side) for side in name.split("x"))
     frame = picture(width, height)
-    assert sha256(frame) == told[name]["sha256_input_rgb"]
-    assert preprocessor.color == tuple(told["background"])
-    assert sha256(np.asarray(pad_to_square(frame, preprocessor.color))) == told[name]["sha256_square_rgb"]
+    assert sha256(frame) == record[name]["sha256_input_rgb"]
+    assert preprocessor.color == tuple(record["background"])
+    assert sha256(np.asarray(pad_to_square(frame, preprocessor.color))) == record[name]["sha256_square_rgb"]
     [pixels] = preprocessor([frame]).numpy()
     assert pixels.shape == (3, 448, 448)
-    assert sha256(pixels) == told[name]["sha256_pixel_values_f32_CHW"]
+    assert sha256(pixels) == record[name]["sha256_pixel_values_f32_CHW"]
     stored = np.load(folder / "preprocess.npz")
     np.testing.assert_array_equal(pixels[:, ::7, ::7], stored[f"{name}/pixel_values_stride7_f32"])
     np.testing.assert_array_equal(pixels[:, ::7, ::7].astype(np.float16), stored[f"{name}/pixel_values_stride7_f16"])
@@ -91,7 +91,7 @@ def test_an_odd_pixel_of_padding_goes_below() -> None:
     [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)],
 )
 def test_what_is_no_frame_is_refused(preprocessor: FramePreprocessor, frame: np.ndarray) -> None:
-    with pytest.raises(ArgumentError, match="a frame is a uint8 array"):
+    with pytest.raises(ArgumentError, match="a frame must be a uint8 array"):
         preprocessor([frame])
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import sentencepiece
 import torch
-from helpers.loopback_hub.fixture import LoopbackHub
 from helpers.tiny_q_align import save_tiny_q_align
 from safetensors.torch import load_file, save_file
 
@@ -56,7 +55,7 @@ def test_scores_are_those_of_windows_scored_alone(folder: Path, count: int, batc
     scorer = QAlignScorer.from_pretrained(folder, device="cpu", batch_tokens=batch_tokens)
     frames = some_frames(count)
     expected = scored_alone(scorer, frames)
-    assert count < 3 or np.ptp(expected) > 1e-4  # else nothing would be told apart
+    assert count < 3 or np.ptp(expected) > 1e-4  # else the windows would not differ
     np.testing.assert_allclose(scorer.score_frames(iter(frames)), expected, atol=2e-6)
 
 
@@ -136,28 +135,6 @@ def test_every_layout_of_files_loads_the_same_network(tmp_path: Path, layout: st
     assert (scorer.info.dtype, scorer.info.device) == ("float32", "cpu")
 
 
-FROM_HUB = """
-import os, sys
-os.environ["USE_TORCH"] = "1"
-from huggingface_hub import HfApi
-repo, folder = sys.argv[1:]
-HfApi().create_repo(repo, exist_ok=True)
-commit = HfApi().upload_folder(repo_id=repo, folder_path=folder)
-from opens2v_hf.models.q_align.scorer import QAlignScorer
-scorer = QAlignScorer.from_pretrained(repo, device="cpu")
-print(scorer.info.revision == commit.oid, float(scorer.network.lm_head.weight.double().sum()))
-cached = {name for _, _, names in os.walk(os.environ["HF_HOME"]) for name in names}
-print("code was fetched" if "modeling.py" in cached else "no code was fetched")
-"""
-
-
-def test_a_hub_repo_loads_its_shards_and_none_of_its_code(tmp_path: Path, loopback_hub: LoopbackHub) -> None:
-    network = save_tiny_q_align(tmp_path / "repo", layout="bin shards")
-    (tmp_path / "repo" / "modeling.py").write_text("raise SystemExit('code of the repo was run')")
-    told = loopback_hub.run(FROM_HUB, "org/tiny-q-align", tmp_path / "repo", home=tmp_path / "home").splitlines()
-    assert told == [f"True {float(network.lm_head.weight.double().sum())}", "no code was fetched"]
-
-
 def test_a_repo_that_cannot_be_had_is_named() -> None:
     with pytest.raises(ModelError, match="'org/no-such-scorer' cannot be loaded"):
         QAlignScorer.from_pretrained("org/no-such-scorer", device="cpu")
@@ -229,7 +206,7 @@ def test_overflowing_logits_are_an_error(scorer: QAlignScorer) -> None:
 
 @pytest.mark.parametrize("batch_tokens", [0, -1, 1.5, True])
 def test_batches_hold_a_token(folder: Path, batch_tokens: int) -> None:
-    with pytest.raises(ArgumentError, match="at least one token"):
+    with pytest.raises(ArgumentError, match="batch_tokens must be"):
         QAlignScorer.from_pretrained(folder, device="cpu", batch_tokens=batch_tokens)
 
 

@@ -70,10 +70,10 @@ def test_suppression_stops_when_enough_are_kept():
 
 def test_the_first_kept_boxes_are_the_same_wherever_it_stops():
     boxes = crowd(np.random.default_rng(9), 500, size=300.0)
-    wanted = naive_suppression(boxes.tolist(), 0.3)
-    assert len(wanted) > 150
+    expected = naive_suppression(boxes.tolist(), 0.3)
+    assert len(expected) > 150
     for max_kept in (1, 100, 150, 500):
-        assert non_maximum_suppression(boxes, 0.3, max_kept=max_kept).tolist() == wanted[:max_kept]
+        assert non_maximum_suppression(boxes, 0.3, max_kept=max_kept).tolist() == expected[:max_kept]
 
 
 def test_suppression_of_nothing():

@@ -41,7 +41,7 @@ def test_the_released_spelling_is_read():
         ({"widen": 1.0}, "unknown keys: widen"),
         ({"image_size": 100}, "multiple of 32"),
         ({"head_embed_dims": 256}, "one width"),
-        ({"num_heads": [3, 8, 8]}, "3 heads do not divide 128"),
+        ({"num_heads": [3, 8, 8]}, r"num_heads must divide .* 128 \(got \(3, 8, 8\)"),
         ({"in_channels": [1, 2, 3]}, r"in_channels is \[1, 2, 3\]"),
         ({"img_scale": [320, 640]}, "square"),
         ({"widen_factor": "wide"}, "does not describe"),

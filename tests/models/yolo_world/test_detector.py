@@ -30,9 +30,9 @@ def test_any_batch_gives_the_boxes_of_one_at_a_time(detector):
     for batch_size in (1, 2, 4, 16):
         batched = random_detector(dtype="float64", batch_size=batch_size).detect(FRAMES, prompts)
         for row, wanted_row in zip(batched, single, strict=True):
-            for found, wanted in zip(row, wanted_row, strict=True):
-                np.testing.assert_allclose(found.boxes, wanted.boxes, atol=1e-9, rtol=0)
-                np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-9, rtol=0)
+            for found, expected in zip(row, wanted_row, strict=True):
+                np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-9, rtol=0)
+                np.testing.assert_allclose(found.scores, expected.scores, atol=1e-9, rtol=0)
 
 
 def test_boxes_lie_in_the_frame_best_first(detector):
@@ -57,10 +57,10 @@ def test_the_backbone_sees_a_frame_once(detector, monkeypatch):
 def test_cached_features_give_the_same_boxes(detector):
     prompts = detector.prompts(embeddings(2))
     features = detector.features(FRAMES)
-    for found, wanted in zip(
+    for found, expected in zip(
         detector.detect_features(features, prompts), detector.detect(FRAMES, prompts), strict=True
     ):
-        for one, other in zip(found, wanted, strict=True):
+        for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-9, rtol=0)
 
 
@@ -71,10 +71,10 @@ def test_no_prompt_finds_nothing(detector):
 def test_bfloat16_autocast_finds_much_the_same_scores():
     plain, mixed = random_detector(), random_detector(mixed_precision="bf16")
     prompts = plain.prompts(embeddings(1))
-    wanted, found = plain.detect(FRAMES[:1], prompts)[0][0], mixed.detect(FRAMES[:1], prompts)[0][0]
-    assert found.boxes.dtype == wanted.boxes.dtype == np.float32
-    assert found.scores[0] == pytest.approx(wanted.scores[0], abs=0.02)
-    assert (found.scores[0] != wanted.scores[0]).all()  # autocast was really on
+    expected, found = plain.detect(FRAMES[:1], prompts)[0][0], mixed.detect(FRAMES[:1], prompts)[0][0]
+    assert found.boxes.dtype == expected.boxes.dtype == np.float32
+    assert found.scores[0] == pytest.approx(expected.scores[0], abs=0.02)
+    assert (found.scores[0] != expected.scores[0]).all()  # autocast was really on
 
 
 def test_a_compiled_network_finds_the_same_boxes(monkeypatch):
@@ -82,10 +82,10 @@ def test_a_compiled_network_finds_the_same_boxes(monkeypatch):
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager", fullgraph=True))
     plain, compiled = random_detector(), random_detector(compile=True)
     prompts = plain.prompts(embeddings(1))
-    [[found]], [[wanted]] = compiled.detect(FRAMES[:1], prompts), plain.detect(FRAMES[:1], prompts)
-    assert len(wanted.boxes) > 5
-    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5, rtol=0)
-    np.testing.assert_allclose(found.boxes, wanted.boxes, atol=BOXES_PX, rtol=0)
+    [[found]], [[expected]] = compiled.detect(FRAMES[:1], prompts), plain.detect(FRAMES[:1], prompts)
+    assert len(expected.boxes) > 5
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=BOXES_PX, rtol=0)
     assert compiled.options == {**plain.options, "compile": True}
 
 
@@ -129,12 +129,12 @@ def found_in(detector):
     return detector.detect(FRAMES[:1], detector.prompts(embeddings(1)))[0][0].boxes
 
 
-def same_detector(loaded, wanted):
+def same_detector(loaded, expected):
     """Weights are equal to the bit. Boxes are not: two loads lie differently in memory, and kernels go by that."""
     weights = loaded.network.state_dict()
-    assert weights.keys() == wanted.network.state_dict().keys()
-    assert all(torch.equal(weights[key], value) for key, value in wanted.network.state_dict().items())
-    np.testing.assert_allclose(found_in(loaded), found_in(wanted), atol=BOXES_PX, rtol=0)
+    assert weights.keys() == expected.network.state_dict().keys()
+    assert all(torch.equal(weights[key], value) for key, value in expected.network.state_dict().items())
+    np.testing.assert_allclose(found_in(loaded), found_in(expected), atol=BOXES_PX, rtol=0)
 
 
 class Note:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stages import STAGES, make_stages
 
@@ -42,3 +43,11 @@ def test_a_wrong_argument_of_a_model_ends_the_stage(tmp_path) -> None:
     for stage in stages:
         with pytest.raises(ArgumentError, match="abacus"):
             stage([clip])
+
+
+def test_a_model_on_a_server_gets_no_device_and_no_dtype() -> None:
+    models = {"captioner": "openai:gpt", "embedder": {"name": "vllm:http://host/gme"}, "segmenter": "org/sam"}
+    arguments = BuildOptions(device="cpu", dtype="float32", models=models).arguments()
+    assert arguments["caption"]["captioner"] == "openai:gpt"
+    assert arguments["scores"]["embedder"] == {"name": "vllm:http://host/gme"}
+    assert arguments["segment"]["segmenter"] == {"name": "org/sam", "device": "cpu", "dtype": "float32"}
