@@ -13,6 +13,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 
 _NOT_IN_WORDS = frozenset({"api_key"})
+_FOR_CALLERS = frozenset({"role", "sleep"})  # of Python
 
 _EMBEDDERS = (
     ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
@@ -57,7 +58,10 @@ def parse_options(
         if key in options.get(name, {}) or key in loading.get(name, {}):
             raise ArgumentError(f"--option {name}.{key} is given twice")
         if key in _NOT_IN_WORDS:  # other users of a machine can read command lines
-            raise ArgumentError(f"{key} does not belong on a command line; set the environment variable OPENAI_API_KEY")
+            raise ArgumentError(
+                f"{key} does not belong on a command line; set the environment variable OPENAI_API_KEY, or "
+                "VLLM_API_KEY or SGLANG_API_KEY of an engine"
+            )
         if name in known:
             _check_key(word, name, key, known[name].options)
             options.setdefault(name, {})[key] = value
@@ -113,7 +117,7 @@ def _loading_arguments(role: str) -> list[str]:
                 names[parameter.name] = None
             elif parameter.kind is parameter.VAR_KEYWORD and parameter.name == "model_kwargs":
                 names |= dict.fromkeys(_OF_TRANSFORMERS)
-    return [name for name in names if name not in _NOT_IN_WORDS]
+    return [name for name in names if name not in _NOT_IN_WORDS | _FOR_CALLERS]
 
 
 def _near(name: str, known: Sequence[str]) -> str:
