@@ -42,5 +42,5 @@ def test_shrinking_averages_areas_and_enlarging_interpolates():
     [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
 )
 def test_what_is_no_frame_is_refused(frame):
-    with pytest.raises(ArgumentError, match="a frame is uint8"):
+    with pytest.raises(ArgumentError, match="a frame must be uint8"):
         letterbox(frame, 64)
