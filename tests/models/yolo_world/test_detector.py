@@ -107,7 +107,7 @@ def test_frames_of_several_sizes_are_refused(detector):
     ("prompts", "message"),
     [
         (np.ones((2, 64)), "L2-normalised"),
-        (np.ones((2, 32)), r"are \[K, 64\]"),
+        (np.ones((2, 32)), r"must be \[K, 64\]"),
         (np.full((1, 64), np.nan), "finite"),
     ],
 )
