@@ -18,13 +18,14 @@ _UNITS = {RELEASED: "pixels per frame", MAGNITUDE: "diagonals of the picture per
 
 def line_plot(y: str, title: str, color: str | None = None) -> Callable[[], Any]:
     """A line over the column "frame", or one for each value of the column `color`."""
-    return lambda: gr.LinePlot(x="frame", y=y, title=title, color=color, elem_id="plot")
+    # a caption, since a title is cut off on a phone
+    return lambda: gr.LinePlot(x="frame", y=y, caption=title, color=color, elem_id="plot")
 
 
 def jump_plot() -> Any:
     """A point for each frame, those next to a jump in another colour."""
     return gr.ScatterPlot(
-        x="frame", y="quality", color="jump", y_lim=[0, 1], title="Quality around every frame", elem_id="plot"
+        x="frame", y="quality", color="jump", y_lim=[0, 1], caption="Quality around every frame", elem_id="plot"
     )
 
 
