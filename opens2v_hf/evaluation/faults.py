@@ -47,13 +47,13 @@ RELEASED = (
 """The leaderboard's columns."""
 
 COMPANIONS = (
-    "nexusscore_coverage", "naturalscore_full", "motion_amplitude_magnitude", "facesim_multi", "subject_identity",
-    "copypaste",
+    "gmescore_lowest", "nexusscore_coverage", "naturalscore_full", "motion_amplitude_magnitude", "facesim_multi",
+    "subject_identity", "copypaste",
 )  # fmt: skip
 """Columns that the leaderboard lacks; together they should detect every fault."""
 
 TEXT = "gmescore"
-"""The column that reads the prompt, which no companion does; the companions are also evaluated together with it."""
+"""The leaderboard's column of the prompt; of the companions only its variant reads the prompt, so both are combined."""
 
 NO_MERIT_ABOVE = ("motion_amplitude_magnitude",)
 """Columns of which more than in the perfect video is no merit: in a sum their rises do not count."""
@@ -230,6 +230,7 @@ def _scorer(models: Mapping[str, ModelChoice], num_frames: int) -> Callable[[Sce
 
 def _columns(found: Mapping[str, VideoScore]) -> Values:
     values = {name: outcome.value for name, outcome in found.items()}
+    values["gmescore_lowest"] = found["gmescore"].variants.get("lowest")
     values["nexusscore_coverage"] = found["nexusscore"].variants.get("coverage")
     values["motion_amplitude_magnitude"] = found["motion_amplitude"].variants.get("magnitude")
     return values

@@ -63,6 +63,10 @@ _ROLES = {
 }
 _OPTIONS = {
     "num_frames": "sampled evenly over each video. Default (released): 32.",
+    "gmescore.variant": (
+        '"released" (default, the leaderboard\'s: the mean over the frames) or "lowest" (of the frames\' similarities: '
+        "any part without the prompt costs, however short)."
+    ),
     "nexusscore.variant": (
         '"released" (default, the leaderboard\'s), "v1.0", or "coverage" (mean over frames and references of the '
         "best similarity above the thresholds, 0 where the subject is not found)."

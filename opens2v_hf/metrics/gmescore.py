@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.gme import GmeEmbedder, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, ROLES, frame_caveats, model_caveats
-from opens2v_hf.scores.gme import check_rounding, gme_score
+from opens2v_hf.scores.gme import LOWEST, RELEASED, check_rounding, check_variant, gme_lowest, gme_score
 from opens2v_hf.scores.outcome import VideoScore
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
@@ -26,14 +27,24 @@ class GmeScore:
         embedder: a loaded embedder.
         num_frames: sampled evenly over the clip; released: 32.
         rounding: of the mean: "float64", or "float16" as in the released code on a GPU.
+        variant: "released" (the leaderboard's: the mean over the frames) or "lowest" (of the frames' similarities).
+
+    Raises:
+        ArgumentError: the number of frames, the rounding or the variant cannot be used.
     """
 
     name = "gmescore"
 
     def __init__(
-        self, embedder: GmeEmbedder, *, num_frames: int = RELEASED_NUM_FRAMES, rounding: str = "float64"
+        self,
+        embedder: GmeEmbedder,
+        *,
+        num_frames: int = RELEASED_NUM_FRAMES,
+        rounding: str = "float64",
+        variant: str = RELEASED,
     ) -> None:
         self.embedder = embedder
+        self.variant = check_variant(variant)
         self.rounding = check_rounding(rounding)
         self.sampling = linspace(num_frames)
 
@@ -50,6 +61,19 @@ class GmeScore:
         return cls(load_embedder(embedder, **embedder_arguments), num_frames=sampling.count)
 
     @property
+    def companion(self) -> GmeScore | None:
+        """For the variant "lowest" the released one, named "gmescore_released", so that its column is filled as well.
+
+        Its value for a video is in `variants` of this metric's score, as that of "lowest" always is.
+        """
+        if self.variant == RELEASED:
+            return None
+        sibling = copy.copy(self)
+        sibling.variant = RELEASED
+        sibling.name = f"{self.name}_{RELEASED}"
+        return sibling
+
+    @property
     def models(self) -> tuple[ModelInfo, ...]:
         """The embedder."""
         return (self.embedder.info,)
@@ -61,6 +85,7 @@ class GmeScore:
             "num_frames": self.sampling.count,
             "instruction": retrieval_instruction_of(self.embedder),
             "rounding": self.rounding,
+            **({} if self.variant == RELEASED else {"variant": self.variant}),
             **self.embedder.options,
         }
 
@@ -69,6 +94,8 @@ class GmeScore:
         """Differences from how the leaderboard's numbers were made."""
         found = model_caveats(self.models) + frame_caveats(self.sampling.count)
         changed = [name for name, value in _RELEASED_OPTIONS.items() if self.embedder.options[name] != value]
+        if self.variant != RELEASED:
+            found.append(f"the variant {self.variant!r}; the leaderboard's is {RELEASED!r}")
         if edition := edition_of(self.embedder):
             return (*found, edition)
         if changed and not self.embedder.info.embedded:
@@ -79,8 +106,8 @@ class GmeScore:
         """Score a clip against its prompt.
 
         Returns:
-            The score, with `similarities` (one a sampled frame) and `frame_indices` among its details; `FAILED` where
-            the video cannot be read or its embedding is no number.
+            The score, with `variants` and the details `similarities` (one a sampled frame) and `frame_indices`;
+            `FAILED` where the video cannot be read or its embedding is no number.
 
         Raises:
             ArgumentError: the prompt is empty or no text.
@@ -103,10 +130,12 @@ class GmeScore:
         compared = similarities(of_prompt, embedded).tolist()
         values = [compared[number] for number in numbers]
         try:
-            value = gme_score(values, rounding=self.rounding)
+            by_variant = {RELEASED: gme_score(values, rounding=self.rounding), LOWEST: gme_lowest(values)}
         except ArgumentError as error:
             return VideoScore.failed(f"{clip.name}: {error}; try dtype='float32'")
-        return VideoScore.scored(value, similarities=values, frame_indices=list(indices))
+        return VideoScore.scored(
+            by_variant[self.variant], similarities=values, frame_indices=list(indices), variants=by_variant
+        )
 
 
 def checked_prompt(prompt: object) -> str:

@@ -159,7 +159,7 @@ METRICS: dict[str, MetricEntry] = {
             ("embedder",),
             _build_gmescore,
             lambda sample, split: sample.prompt,
-            ("num_frames", "rounding"),
+            ("variant", "num_frames", "rounding"),
         ),
         MetricEntry(
             "naturalscore",

@@ -13,6 +13,21 @@ ROUNDINGS = ("float64", "float16")
 """Precisions of the mean; the second is that of the released code on a GPU."""
 
 
+RELEASED, LOWEST = VARIANTS = ("released", "lowest")
+"""Mean over the frames, the leaderboard's; lowest similarity of any frame."""
+
+
+def check_variant(variant: str) -> str:
+    """The variant as it was given.
+
+    Raises:
+        ArgumentError: it is none of `VARIANTS`.
+    """
+    if variant not in VARIANTS:
+        raise ArgumentError(f"GmeScore has the variants {', '.join(VARIANTS)} (got {variant=})")
+    return variant
+
+
 def check_rounding(rounding: str) -> str:
     """The rounding as it was given.
 
@@ -50,11 +65,37 @@ def gme_score(similarities: Sequence[float], *, rounding: str = "float64") -> fl
         0.300048828125
     """
     check_rounding(rounding)
-    if len(similarities) == 0:
-        raise ArgumentError("GmeScore needs the similarity of at least one frame (got none)")
-    if not all(math.isfinite(value) for value in similarities):
-        raise ArgumentError(f"a similarity of a frame and a prompt is a finite number (got {list(similarities)})")
+    _check(similarities)
     if rounding == "float16":
         halves = [float(np.float16(value)) for value in similarities]
         return float(np.float16(math.fsum(halves) / len(halves)))
     return math.fsum(similarities) / len(similarities)
+
+
+def gme_lowest(similarities: Sequence[float]) -> float:
+    r"""Lowest similarity of any frame and the prompt: a frame in which the prompt is not met costs, however short.
+
+    .. math:: \min_i \langle t, f_i \rangle
+
+    Args:
+        similarities: see `gme_score`.
+
+    Returns:
+        In [-1, 1] up to rounding; higher is better.
+
+    Raises:
+        ArgumentError: there is no frame, or a similarity is not a finite number.
+
+    Example:
+        >>> gme_lowest([0.25, 0.5, 0.75])
+        0.25
+    """
+    _check(similarities)
+    return float(min(similarities))
+
+
+def _check(similarities: Sequence[float]) -> None:
+    if len(similarities) == 0:
+        raise ArgumentError("GmeScore needs the similarity of at least one frame (got none)")
+    if not all(math.isfinite(value) for value in similarities):
+        raise ArgumentError(f"a similarity of a frame and a prompt must be a finite number (got {list(similarities)})")

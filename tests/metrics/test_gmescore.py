@@ -52,6 +52,23 @@ def test_the_score_is_the_mean_cosine_of_prompt_and_frames(tmp_path):
     assert metric.embedder.instructions == [None, RETRIEVAL_INSTRUCTION]
 
 
+def test_the_variant_lowest_is_the_lowest_cosine_of_a_frame_and_fills_no_column(tmp_path):
+    metric = GmeScore(BrightnessEmbedder(), num_frames=3, variant="lowest")
+    clip = Clip(grey_video(tmp_path / "v.mp4", [0, 250, 100]), rules=(metric.sampling,))
+    score = metric.score(clip, "grey")
+    assert score.value == score.variants["lowest"] == pytest.approx(np.cos(250 / 255), abs=0.01)
+    assert metric.options["variant"] == "lowest"
+    assert "lowest" in metric.caveats[-1]
+    released = GmeScore(BrightnessEmbedder(), num_frames=3)
+    assert released.companion is None
+    assert (metric.companion.name, metric.companion.options) == ("gmescore_released", released.options)
+    found = released.score(clip, "grey")
+    assert score.by_variant("released").value == found.value
+    assert found.variants["lowest"] == score.value
+    with pytest.raises(ArgumentError, match="variant='other'"):
+        GmeScore(BrightnessEmbedder(), variant="other")
+
+
 def test_a_frame_that_is_sampled_twice_is_embedded_once_and_counts_twice(tmp_path):
     metric = GmeScore(BrightnessEmbedder(), num_frames=6)
     score = metric.score(Clip(grey_video(tmp_path / "v.mp4", [0, 255]), rules=(metric.sampling,)), "grey")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.scores.gme import gme_score
+from opens2v_hf.scores.gme import gme_lowest, gme_score
 
 
 def test_it_is_the_mean_over_frames():
@@ -14,10 +14,15 @@ def test_it_is_the_mean_over_frames():
     assert gme_score([0.4]) == 0.4
 
 
+def test_the_lowest_counts_once_however_often_it_occurs():
+    assert gme_lowest([0.4, -0.3, 0.8, -0.3]) == -0.3
+
+
 @pytest.mark.parametrize("values", [[], [0.1, math.nan], [math.inf]])
-def test_no_frame_and_no_number_are_refused(values):
+@pytest.mark.parametrize("formula", [gme_score, gme_lowest])
+def test_no_frame_and_no_number_are_refused(formula, values):
     with pytest.raises(ArgumentError):
-        gme_score(values)
+        formula(values)
 
 
 @pytest.mark.parametrize(
