@@ -15,7 +15,7 @@ PAGE = metric_page(
     released="InsightFace and CurricularFace, those of the leaderboard's FaceSim-Cur",
     reference=lambda given: FaceReference(given["images"], given["labels"]),
     lines=people_lines,
-    view=line_plot("similarity", "Similarity of the face assigned to each person", color="person"),
+    view=line_plot("similarity", "Similarity of the face assigned to each person", color="reference"),
     shown=people_points,
     examples=[("multiface_1", "perfect"), ("multiface_1", "missing_subject")],
 )

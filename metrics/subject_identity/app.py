@@ -15,7 +15,7 @@ PAGE = metric_page(
     released="the detector of the leaderboard's NexusScore, and DINOv2",
     reference=lambda given: SubjectReference(given["images"], given["labels"]),
     lines=subject_lines,
-    view=line_plot("similarity", "Similarity of the crop assigned to each subject", color="person"),
+    view=line_plot("similarity", "Similarity of the crop assigned to each subject", color="reference"),
     shown=people_points,
     examples=[("multiobject_1", "perfect"), ("multiobject_1", "swapped_subjects"), ("singleobj_1", "drifting_subject")],
 )

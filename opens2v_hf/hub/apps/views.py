@@ -75,13 +75,13 @@ def copy_points(details: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def people_points(details: Mapping[str, Any]) -> pd.DataFrame:
-    """Columns "frame", "similarity" and "person"."""
+    """Columns "frame", "similarity" and "reference"."""
     rows = [
         (frame, similarity, one["label"])
         for frame, row in zip(details["frame_indices"], details["similarities"], strict=True)
         for one, similarity in zip(details["references"], row, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["frame", "similarity", "person"])
+    return pd.DataFrame(rows, columns=["frame", "similarity", "reference"])
 
 
 def motion_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
