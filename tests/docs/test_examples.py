@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +26,8 @@ from helpers.shown_output import difference
 from helpers.unrun_code import Checker
 
 from opens2v_hf.hub.dataset_card import THIS_REPO
+from opens2v_hf.metrics import kept_models, registry
+from opens2v_hf.models.roles import ModelChoice, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "docs" / "README.md"
@@ -109,7 +112,24 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def workspace(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models_loaded_once() -> Iterator[None]:
+    """Each embedded model is loaded once for all examples, which changes no result."""
+    loaded: dict[tuple[str, str], Any] = {}
+
+    def load(role: str, choice: ModelChoice) -> Any:
+        key = role, repr(choice)
+        if key not in loaded:
+            loaded[key] = load_model(role, choice)
+        return loaded[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (kept_models, registry):
+            patch.setattr(module, "load_model", load)
+        yield
+
+
+@pytest.fixture(scope="module")
+def workspace(one_thread: None, models_loaded_once: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the first page was run."""
     folder = tmp_path_factory.mktemp("docs") / "workspace"
     folder.mkdir()
