@@ -50,6 +50,17 @@ def check_image(source: str | os.PathLike[str] | bytes, *, name: str | None = No
         pass
 
 
+def to_png(image: np.ndarray | Image.Image) -> bytes:
+    """An image as a PNG file.
+
+    Args:
+        image: uint8 [H, W, 3] RGB, or a PIL image.
+    """
+    content = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(content, format="PNG")
+    return content.getvalue()
+
+
 @contextmanager
 def _opened(source: str | os.PathLike[str] | bytes, name: str | None) -> Iterator[tuple[Image.Image, str]]:
     file: Path | io.BytesIO

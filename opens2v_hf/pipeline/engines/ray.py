@@ -108,7 +108,7 @@ class RayEngine:
             dataset = dataset.map(
                 _Worker,
                 fn_constructor_args=(ray.cloudpickle.dumps(part), str(mark), *ends),
-                concurrency=size,
+                compute=ray.data.ActorPoolStrategy(size=size),
                 num_cpus=segment.cpus,
                 num_gpus=segment.gpus or None,
             )

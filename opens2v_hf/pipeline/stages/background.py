@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from opens2v_hf.data.images import to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.inpainting import Inpainter, OpenCVInpainter, load_inpainter
@@ -95,7 +94,7 @@ class Background:
         painted = self._ready().paint_out(image, hole) if hole.any() else image
         if painted.shape != image.shape or painted.dtype != np.uint8:
             raise ImageError(f"{clip.id}: the inpainter gave {painted.dtype} {painted.shape} for {image.shape}")
-        return [clip.made_by(self.name, self.facts(), background_png=png(painted))]
+        return [clip.made_by(self.name, self.facts(), background_png=to_png(painted))]
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -110,14 +109,3 @@ def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
         return mask
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
-
-
-def png(image: np.ndarray) -> bytes:
-    """A picture as a PNG file.
-
-    Args:
-        image: uint8 [H, W, 3] RGB.
-    """
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, format="PNG")
-    return content.getvalue()

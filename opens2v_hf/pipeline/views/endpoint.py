@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from opens2v_hf.data.images import read_image
+from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.client import retry_after_s
@@ -100,7 +99,7 @@ class EndpointEditor:
 
     def edit(self, request: EditRequest) -> Edited:
         """Ask for one picture; see `Editor.edit`."""
-        files = [_png(image) for image in request.images]
+        files = [to_png(image) for image in request.images]
         answer = self._answered(files, request.prompt)
         if answer.status in (400, 422) and self._blames_field(answer) and not self._other_field:
             self._other_field = True  # nothing was made, so nothing is paid
@@ -248,12 +247,6 @@ class EndpointEditor:
 
     def _clean(self, text: str) -> str:
         return text.replace(self._secret, "[key]") if self._secret else text
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def _as_field(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from collections import Counter, deque
@@ -16,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.progress import Progress
-from opens2v_hf.data.images import read_image
+from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.shards.schema import VIEWS
 from opens2v_hf.data.opens2v5m.shards.write import write_shard
@@ -304,7 +302,7 @@ class _Run:
             return
         self._clips += 1
         self._views += len(views)
-        main = {"bytes": _png(frame), "path": "main_image.png"}
+        main = {"bytes": to_png(frame), "path": "main_image.png"}
         yield {
             "id": row["id"], "main_image": main, "views": views, "subject_ids": subjects, "similarities": similarities,
         }  # fmt: skip
@@ -325,9 +323,3 @@ def _num_rows(builder: OpenS2V5M) -> int:
     import pyarrow.parquet as pq
 
     return sum(pq.read_metadata(url).num_rows for url in builder.shard_urls)
-
-
-def _png(frame: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -9,12 +9,12 @@ import torch
 from helpers.clips import rules
 from PIL import Image
 
+from opens2v_hf.data.images import to_png
 from opens2v_hf.masks.rle import encode
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.records import Subject
-from opens2v_hf.pipeline.stages.background import png
 from opens2v_hf.pipeline.stages.scores import Scores
 
 
@@ -106,7 +106,7 @@ def test_the_frame_is_rated_with_nothing_but_its_subjects_and_without_them(clip)
     background = np.full((height, width, 3), 60, np.uint8)
 
     without, with_background = Scores(embedder=None, **RATING)(
-        [clip, replace(clip, background_png=png(background))]
+        [clip, replace(clip, background_png=to_png(background))]
     ).kept
 
     # two subjects of 1200 pixels with one channel of 200, all else white
