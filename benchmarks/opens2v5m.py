@@ -318,7 +318,7 @@ class Way:
 
 WAYS = (
     Way("all columns: pyarrow (the limit)", pyarrow_with_videos, "rows"),
-    Way("all columns: shards, this package", shards_with_videos, "rows", "all columns: pyarrow (the limit)", 0.45),
+    Way("all columns: shards, this package", shards_with_videos, "rows", "all columns: pyarrow (the limit)", 0.9),
     Way("all columns: shards, plain datasets", plain_datasets_with_videos, "rows", "all columns: pyarrow (the limit)"),
     Way("all columns: webdataset", webdataset_with_videos, "rows", "all columns: pyarrow (the limit)"),
     Way("all columns: released form", released_with_videos, "rows", "all columns: pyarrow (the limit)"),
@@ -327,11 +327,11 @@ WAYS = (
     Way("without files: pyarrow", pyarrow_without, "rows", "without files: plain datasets"),
     Way("without files: released form", released_without, "rows", "without files: plain datasets"),
     Way("masks: pycocotools", masks_of_pycocotools, "masks"),
-    Way("masks: codec, this package", masks_alone, "masks", "masks: pycocotools", 3.0),
+    Way("masks: codec, this package", masks_alone, "masks", "masks: pycocotools", 4.0),
     Way("masks: streamed and decoded", masks_of_this_package, "masks", "masks: pycocotools"),
     Way("training: decoding alone", decoding_alone, "clips"),
     Way("training: decoding with bare PyAV", decoding_with_pyav, "clips", "training: decoding alone"),
-    Way("training: view", training_view, "clips", "training: decoding alone", 0.8),
+    Way("training: view", training_view, "clips", "training: decoding alone", 0.95),
     Way("training: view with backgrounds", training_view_with_backgrounds, "clips", "training: decoding alone"),
 )
 

@@ -58,6 +58,14 @@ LIMITS = {
         "divides each border by the height. Two thirds of an IoU are the search and the sum over the borders, done "
         "for each pair of masks that may overlap. More needs compiled code."
     ),
+    ("all columns: shards",): (
+        "both sides read the row groups. The rest is `datasets`: by the profile of a stream it decodes the features of "
+        "each row (a VideoFile and a picture), and copies its settings as each stream begins."
+    ),
+    ("training: view",): (
+        "decoding alone does not resize. By the profile, resizing the 49 frames of a clip is more than half of what the "
+        "view takes more; cut-outs of subjects, captions and the reading of rows are the rest."
+    ),
     ("masks: encode",): "from run to run between 0.9 and 1.1 on this machine.",
 }
 """Why a goal is not reached, by the beginnings of the parts' names."""
