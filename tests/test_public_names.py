@@ -18,6 +18,7 @@ ELSEWHERE = {
     "opens2v_hf.models.segmenter.sam.SamSegmenter",
     "opens2v_hf.models.text_detector.loading.load_text_detector",
     "opens2v_hf.models.yolo_world.weights.convert",
+    "opens2v_hf.pipeline.overlays.OverlayRules",
     # scenes for the examples
     "opens2v_hf.data.synthetic.render.render_frame",
     "opens2v_hf.data.synthetic.scenes.caption",
