@@ -42,7 +42,7 @@ def run(videos: Path, folder: Path, kill_at: int | None) -> int:
         return call
 
     os.replace, os.fsync = counted(os.replace), counted(os.fsync)
-    build_dataset(videos, folder, stages=usual(), options=BuildOptions(unit_files=2))
+    build_dataset(videos, folder, stages=usual(), options=BuildOptions(unit_files=1))
     os._exit(0)
 
 
