@@ -93,7 +93,7 @@ def _sheet(browser: Browser, row: Mapping[str, Any], with_pairs: bool) -> tuple[
     """The sample's page, a line about it, its clip, and a note on a synthetic sample."""
     shown = complete(browser.location, row, most_pairs=None if with_pairs else 0)
     note = SAMPLE_NOTE if browser.location.data_dir == _synthetic() else ""
-    line = f"Sample {browser.position + 1} of those that fit: {row['part']}/{row['id']}"
+    line = f"Sample {browser.position + 1} of those that match: {row['part']}/{row['id']}"
     return render_fragment(shown), line, _clip(row, shown.clip), note
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 
 FILES = plan_dataset()
 CLIPS = [clip for part in ("dataset1", "dataset2") for file in FILES for clip in file.clips if clip.part == part]
+WHOLE_LINE = "const line = document.querySelector('#line textarea'); return line.scrollHeight <= line.clientHeight + 1"
 IDS = [clip.id for clip in CLIPS]
 
 
@@ -35,7 +36,7 @@ def line(page) -> str:
 
 def wait_for_sample(page, number: int, sample_id: str) -> None:
     """Wait until that sample and its page are shown."""
-    expected = f"Sample {number} of those that fit: "
+    expected = f"Sample {number} of those that match: "
     page.wait(
         lambda: True if line(page).startswith(expected) and line(page).endswith(sample_id) else None,
         f"sample {number}, {sample_id}, did not appear",
@@ -63,6 +64,8 @@ def test_it_opens_with_the_synthetic_sample(page, folder):
         "the clip is not there, or is not the 20 frames at 8 fps that the sample has of its file",
     )
     for width in (390, 1280):
+        page.resize(width)
+        page.wait(lambda: True if page.driver.execute_script(WHOLE_LINE) else None, "the line is cut")
         page.screenshot(folder / f"first-{width}.png", width)
         assert page.overflow() <= 0
         assert page.low_contrast() == []
