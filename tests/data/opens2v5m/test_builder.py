@@ -294,11 +294,11 @@ def _id(rows: list[dict]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_workers_share_a_stream(method, monkeypatch) -> None:
+def test_workers_share_a_stream() -> None:
+    """Those of a spawning DataLoader get it pickled, see `test_row_iterable` and the tests of the training view."""
     torch_data = pytest.importorskip("torch.utils.data")
     source = stream("embedded shards", columns=["id", "video"])
-    loader = torch_data.DataLoader(source, batch_size=2, num_workers=2, multiprocessing_context=method, collate_fn=_id)
+    loader = torch_data.DataLoader(source, batch_size=2, num_workers=2, multiprocessing_context="fork", collate_fn=_id)
     assert sorted(chain.from_iterable(loader)) == sorted(ids())
 
 
@@ -313,7 +313,7 @@ def test_a_malformed_record_is_fatal_or_skipped(tmp_path, caplog) -> None:
     assert f"left out: {path}: record '{ids()[0]}' at byte " in caplog.text
 
 
-@pytest.mark.parametrize("offset", range(1, 400, 7))
+@pytest.mark.parametrize("offset", range(1, 400, 21))
 def test_a_damaged_footer_is_no_error_of_arrow(offset, tmp_path) -> None:
     """Arrow raises UnicodeDecodeError, OSError, MemoryError, ... for them."""
     (folder := tmp_path / "data" / "views").mkdir(parents=True)

@@ -79,6 +79,9 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     Raises:
         SourceError: a column has a type that cannot be cast.
     """
+    target = pa.schema([schema.field(name) for name in table.column_names])
+    if table.schema.equals(target):
+        return table
     columns = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = schema.field(name).type
@@ -90,7 +93,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         except pa.ArrowException as error:
             raise SourceError(f"column {name!r} must be of type {kind} (got {column.type}): {error}") from error
         columns.append(column)
-    return pa.table(columns, schema=pa.schema([schema.field(name) for name in table.column_names]))
+    return pa.table(columns, schema=target)
 
 
 def shard_tables(
@@ -149,9 +152,10 @@ def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str
 
 def _check_size(file: Any, metadata: pq.FileMetaData, group: int, selection: Selection, url: str) -> None:
     """Refuse a row group that would not fit in memory, before it is unpacked: a small file can hold many gigabytes."""
-    names = selection.needed
-    columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-    needed = [column for column in columns if column.path_in_schema.split(".")[0] in names]
+    row_group = metadata.row_group(group)
+    names = set(selection.needed)
+    columns = (row_group.column(number) for number in range(metadata.num_columns))
+    needed = [column for column in columns if column.path_in_schema.partition(".")[0] in names]
     size, values = (sum(getattr(c, name) for c in needed) for name in ("total_uncompressed_size", "num_values"))
     if size <= MOST_GROUP_BYTES and values <= MOST_GROUP_VALUES:
         # A value that repeats is in the file once, and in memory as often as it is used.
@@ -202,8 +206,9 @@ def _row_group(
             return None
     needed = selection.needed
     table = parquet.read_row_group(group, columns=needed)
+    present = set(table.column_names)
     for name in needed:
-        if name not in table.column_names:
+        if name not in present:
             kind = selection.schema.field(name).type
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
     return selection.apply(table, malformed)

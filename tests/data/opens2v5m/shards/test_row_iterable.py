@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import shutil
 
 import datasets
@@ -53,6 +54,7 @@ def test_rows_are_those_of_datasets_itself() -> None:
     for changed in (rows.filter(lambda row: True), rows.shard(1, 0), rows.map(lambda row: row), rows.take(99)):
         assert [plain(row) for row in changed] == expected
     assert [plain(row) for row in rows.skip(2)] == expected[2:]
+    assert [plain(row) for row in pickle.loads(pickle.dumps(rows))] == expected
 
 
 def test_a_stream_that_is_joined_to_another_is_decoded() -> None:
