@@ -64,12 +64,9 @@ def test_the_default_is_the_benchmarks_own_repo(loopback_hub, upstream, tmp_path
     assert "None" not in out
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-def test_data_dir_may_be_a_folder_of_a_hub_repo(loopback_hub, folder, tmp_path, streaming):
+def test_data_dir_may_be_a_folder_of_a_hub_repo(loopback_hub, folder, tmp_path):
     loopback_hub.run(UPLOAD, "org/x", folder, "some/where")
-    out = loopback_hub.run(
-        SHOW, json.dumps({"data_dir": "hf://datasets/org/x/some/where", "streaming": streaming}), home=tmp_path
-    )
+    out = loopback_hub.run(SHOW, json.dumps({"data_dir": "hf://datasets/org/x/some/where"}), home=tmp_path)
     assert ids(out) == OPEN_IDS
     assert "(24, 16)" in out
 
@@ -87,7 +84,6 @@ def test_a_revision_is_the_repo_as_it_was(loopback_hub, folder, tmp_path):
     assert first_prompt(data_dir="hf://datasets/org/revised") == "A blue cup."
     assert first_prompt(data_dir="hf://datasets/org/revised", revision=first) == "A red cup."
     assert first_prompt(data_dir=f"hf://datasets/org/revised@{first}") == "A red cup."
-    assert first_prompt(data_dir="hf://datasets/org/revised", revision="main") == "A blue cup."
 
 
 def test_a_cached_split_loads_offline(loopback_hub, upstream, tmp_path):
