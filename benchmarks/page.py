@@ -90,6 +90,7 @@ def machine() -> dict[str, str]:
     found = {"python": platform.python_version(), "machine": platform.machine(), "cores": str(os.cpu_count())}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
     found |= {"commit": commit.stdout.strip(), "date": datetime.now(UTC).date().isoformat()}
+    found |= {"load": f"{os.getloadavg()[2]:.1f}"}
     return found | {name: importlib.metadata.version(name) for name in VERSIONS}
 
 
@@ -130,6 +131,7 @@ def cpu_lines(results: dict[str, Any]) -> list[str]:
     about = results["machine"]
     lines = [
         f"Measured on {about['date']}, commit `{about['commit']}`: {about['cores']} cores ({about['machine']}), "
+        f"load {about.get('load', 'not recorded')} in the last 15 minutes, "
         f"no GPU, Python {about['python']}, " + ", ".join(f"{name} {about[name]}" for name in VERSIONS) + ".",
         "",
         "![A bar for each part of the package: its speed over that of the alternative](images/performance.png)",
