@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opens2v_hf.pipeline.engines.local import LocalEngine
     from opens2v_hf.pipeline.engines.ray import RayEngine
     from opens2v_hf.pipeline.options import BuildOptions
+    from opens2v_hf.pipeline.overlays import OverlayRules
     from opens2v_hf.pipeline.pairs import EndpointVerifier, PairOptions, make_pairs
     from opens2v_hf.pipeline.plan import plan_build
     from opens2v_hf.pipeline.records import ClipRecord, SourceFile, Subject
@@ -31,6 +32,7 @@ __all__ = [
     "EndpointOptions",
     "EndpointVerifier",
     "LocalEngine",
+    "OverlayRules",
     "PairOptions",
     "RayEngine",
     "Resources",
@@ -51,6 +53,7 @@ __getattr__, __dir__ = lazy_names(
         "LocalEngine": "opens2v_hf.pipeline.engines.local",
         "RayEngine": "opens2v_hf.pipeline.engines.ray",
         "BuildOptions": "opens2v_hf.pipeline.options",
+        "OverlayRules": "opens2v_hf.pipeline.overlays",
         "plan_build": "opens2v_hf.pipeline.plan",
         **dict.fromkeys(("EndpointVerifier", "PairOptions", "make_pairs"), "opens2v_hf.pipeline.pairs"),
         **dict.fromkeys(("ViewOptions", "make_views"), "opens2v_hf.pipeline.views"),
