@@ -236,7 +236,7 @@ def test_wrong_models_and_options_are_refused():
     kept = ModelCache()
     with pytest.raises(ArgumentError, match="mapping of role to model"):
         load_composite(["gmescore"], kept, models="released")
-    with pytest.raises(ArgumentError, match="has use for a model 'judge'"):
+    with pytest.raises(ArgumentError, match="model 'judge'"):
         load_composite(["gmescore"], kept, models={"judge": "embedded"})
     with pytest.raises(ArgumentError, match="no option colour"):
         load_composite(["motion_amplitude"], kept, options={"motion_amplitude": {"colour": 1}})
