@@ -153,7 +153,7 @@ def best_crop(picture: Box, overlays: Sequence[Box]) -> Box:
 
     Example:
         >>> best_crop((0, 0, 100, 60), [(10, 50, 90, 56), (90, 2, 98, 8)])
-        (0, 8, 100, 50)
+        (0, 0, 90, 50)
     """
     x0, y0, x1, y1 = picture
     sides = (
