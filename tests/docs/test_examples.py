@@ -26,7 +26,7 @@ from helpers.shown_output import difference
 from helpers.unrun_code import Checker
 
 from opens2v_hf.hub.dataset_card import THIS_REPO
-from opens2v_hf.metrics import kept_models, registry
+from opens2v_hf.metrics import model_cache, registry
 from opens2v_hf.models.roles import ModelChoice, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,7 @@ def models_loaded_once() -> Iterator[None]:
         return loaded[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (kept_models, registry):
+        for module in (model_cache, registry):
             patch.setattr(module, "load_model", load)
         yield
 
