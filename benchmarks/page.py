@@ -60,16 +60,16 @@ LIMITS = {
     ),
     ("all columns: shards",): (
         "of some 2.5 ms of processor a row, both sides take 1.2 for its 2.5 MB of Parquet (a mapped file here, as for "
-        "pyarrow) and the copy of the video into Python. Columns become Python values in a third of the time of "
-        "pyarrow's `to_pylist`. What is left on top is checking a row group's size before it is unpacked, types, the "
-        "objects of videos and masks, and `load_dataset`."
+        "pyarrow), and copy the video into Python. The column of subjects becomes Python values in a third of the "
+        "time of pyarrow's `to_pylist`. What is left on top is checking a row group's size before it is unpacked, "
+        "types, the objects of videos and masks, and `load_dataset`."
     ),
     ("training: view",): (
         "decoding alone does not resize. Cropping and resizing a frame from 720p to 832x480 takes 1.0 ms of processor "
         "in OpenCV, next to 8 ms for decoding one and converting it to RGB: with 49 frames a clip no view can pass "
-        "0.89. By the profile the subjects' pictures are 1.5 % and the row 1 %. libswscale, which can scale while it "
-        "converts, takes 1.05 ms for both in place of 1.44: at most 0.93, and with other pixels, because it scales "
-        "chroma first."
+        "0.89. In a profile of a busy machine the subjects' pictures were some 1.5 % and the row 1 %. libswscale, "
+        "which can scale while it converts, takes 1.05 ms for both in place of 1.44, by which the bound would be 0.93; "
+        "it was not tried in the view, and gives other pixels, because it scales chroma first."
     ),
     ("32 of",): (
         "four fifths of the time are decoding by ffmpeg's threads; opening, the index, checks and conversion are the "
