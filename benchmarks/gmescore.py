@@ -1,4 +1,4 @@
-"""Seconds for GmeScore of one video: this package beside the released procedure, on the same weights in one run.
+"""Seconds for GmeScore of one video: this package and the released procedure, on the same weights in one run.
 
     python benchmarks/gmescore.py                    # the embedded embedder, a generated video
     python benchmarks/gmescore.py --model random     # a tiny Qwen2-VL with random weights, pictures of released size

@@ -1,4 +1,4 @@
-"""Seconds for NexusScore of one video: this package beside the released procedure, on the same modules and weights.
+"""Seconds for NexusScore of one video: this package and the released procedure, on the same modules and weights.
 
     python benchmarks/nexusscore.py                          # detector and CLIP of released size, random weights
     python benchmarks/nexusscore.py --frames 32 --rounds 1   # as many frames as the leaderboard's
@@ -37,6 +37,7 @@ from opens2v_hf.metrics.nexusscore import NexusScore
 from opens2v_hf.models.clip_prompt import ClipPromptEncoder
 from opens2v_hf.models.gme import GmeEmbedder, similarities
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.vector_cache import VectorCache
 from opens2v_hf.models.yolo_world.boxes import decode, select
 from opens2v_hf.models.yolo_world.config import YoloWorldConfig
 from opens2v_hf.models.yolo_world.detector import YoloWorldDetector
@@ -67,10 +68,10 @@ def released_score(metric: NexusScore, clip: Clip, reference: NexusReference) ->
             detector.features(frame[None])
             features = detector.features(frame[None])
             boxes, scores = decode(network.predict(features.features, prompts[:, None]), config.reg_max)
-            found = select(boxes[0], scores[0, :, 0], features.place, config)
+            found = select(boxes[0], scores[0, :, 0], features.letterbox, config)
             for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
                 frames_with_box.add(number)
-                embedder._texts.clear()  # every box embeds its label anew
+                embedder._texts = VectorCache()  # every box embeds its label anew
                 pixels = Image.fromarray(frame).crop(box)
                 if 0 in pixels.size:  # the released code stops at such a box
                     continue
@@ -186,7 +187,7 @@ def main() -> None:
             return Clip(video, rules=(metric.sampling,))
 
         def ours() -> float:
-            metric.embedder._texts.clear()  # no label is remembered from the round before
+            metric.embedder._texts = VectorCache()  # no label is remembered from the round before
             return metric.score(open_clip(), reference).value
 
         make_it_detect(metric, open_clip(), reference)

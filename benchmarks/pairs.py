@@ -32,6 +32,7 @@ from opens2v_hf.data.synthetic.scenes import phrase
 from opens2v_hf.masks.apply import cut_out
 from opens2v_hf.masks.rle import encode
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
+from opens2v_hf.models.vector_cache import VectorCache
 from opens2v_hf.pipeline.pairs import PairOptions, make_pairs
 from opens2v_hf.pipeline.pairs.clusters import by_source
 from opens2v_hf.pipeline.pairs.options import NEAR_DUPLICATE
@@ -72,7 +73,7 @@ def released_pairs(rows: list[dict], embedder: GmeEmbedder, counts: Counter[str]
             for row, picture in ((current, frame), (other, other_frame)):
                 subjects = subjects_of(row)
                 crops = [cut_out(picture, subject["mask"].rle, background="black") for subject in subjects]
-                embedder._texts.clear()  # each pair embeds its tags anew
+                embedder._texts = VectorCache()  # each pair embeds its tags anew
                 images = embedder.embed_images(crops).float().numpy()
                 texts = embedder.embed_texts([subject["label"] for subject in subjects], RETRIEVAL_INSTRUCTION)
                 counts["clips whose crops are embedded"] += 1
@@ -89,7 +90,7 @@ def released_pairs(rows: list[dict], embedder: GmeEmbedder, counts: Counter[str]
 def our_pairs(folder: Path, embedder: GmeEmbedder, counts: Counter[str], seconds: dict[str, float]) -> set[Pair]:
     """Decode and embed once, then compare vectors."""
     begin = time.perf_counter()
-    embedder._texts.clear()
+    embedder._texts = VectorCache()
     made = write_vectors(
         folder, embedder.embed_images, lambda texts: embedder.embed_texts(texts, RETRIEVAL_INSTRUCTION)
     )
