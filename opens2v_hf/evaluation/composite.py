@@ -42,9 +42,10 @@ def metric_names(metrics: Sequence[str] | None, split: str) -> list[str]:
     if metrics is None:
         columns = weights("v1.1", split)
         return [name for name in METRICS if name in columns]
-    if not isinstance(metrics, str | list | tuple | set | frozenset):
+    listed = [metrics] if isinstance(metrics, str) else metrics
+    if not isinstance(listed, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in listed):
         raise ArgumentError(f"metrics must be a list of names (got {metrics!r:.80})")
-    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
+    names = list(dict.fromkeys(listed))
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:
         what = f"there is no metric {unknown[0]!r}" if unknown else "name at least one metric"

@@ -61,7 +61,9 @@ def model_choices(
     named = models if isinstance(models, Mapping) else {}
     for role, choice in named.items():
         if not isinstance(choice, str | os.PathLike | ModelChoice):
-            raise ArgumentError(f"the model of {role!r} must be a name, a path or a ModelChoice (got {choice!r})")
+            raise ArgumentError(
+                f"the model of {role!r} must be a name, a path or a ModelChoice (got {type(choice).__name__})"
+            )
         name = os.fspath(choice.name if isinstance(choice, ModelChoice) else choice)
         if not is_line(name):
             raise ArgumentError(f"the name of a model must be {A_LINE} (got {name!r:.80})")

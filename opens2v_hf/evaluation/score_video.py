@@ -279,8 +279,9 @@ class OpenVideo:
         """Whether it was written, or is given up."""
         try:
             frames = self.clip.frames(_THUMBNAIL)
-            if self._common.thumbnails is not None:
-                write_thumbnail(self._common.thumbnails, self._sample.id, frames)
+            folder = self._common.thumbnails  # read once: another thread may give the thumbnails up
+            if folder is not None:
+                write_thumbnail(folder, self._sample.id, frames)
         except ArgumentError:
             raise
         except VideoError:  # the metrics report it

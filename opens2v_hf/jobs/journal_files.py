@@ -46,8 +46,8 @@ class Record:
 class JournalWriter:
     """Appends records to a new file of a folder; the file is created with the first record.
 
-    When `append` returns, the record is on the disk. When it raises, the next record begins a new file, so that a
-    record that was written in part is always the last line of its file.
+    When `append` returns, the record is on the disk, unless `sync` is False. When it raises, the next record begins a
+    new file, so that a record that was written in part is always the last line of its file.
 
     Args:
         folder: of the journal; created if missing.

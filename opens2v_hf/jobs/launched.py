@@ -182,7 +182,8 @@ class LaunchedProcess:
 
     def _find_launch(self) -> None:
         """Find the launch id of the main process, if it is alive; the file may be left over from an earlier launch."""
-        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # or one that another version has left
+        # the file may be missing, damaged or of another version; a shared file system may fail for a moment
+        with suppress(OSError, ValueError, KeyError, TypeError):
             launch = json.loads((self._folder / "launch.json").read_text())["launch"]
             if _is_held(self._folder / launch / "0.lock"):
                 self.launch = launch
@@ -195,7 +196,7 @@ class LaunchedProcess:
 
     def _raise_failure(self) -> None:
         """Raise the failure of the main process, if it has published one."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError, ValueError):
             raise ProcessError(json.loads((self._folder / "failed.json").read_text()))
 
     def _publish(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.metrics.stored_inputs import as_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +57,15 @@ def labelled_pictures(
     Raises:
         ArgumentError: `ids` is no list as long as `records`, or a record lacks a key.
     """
-    for_each_record(ids, "ids", len(records))
+    given_ids = for_each_record(ids, "ids", len(records))
     for index, record in enumerate(records):
         try:
             images, labels = tuple(record["images"] or ()), tuple(record["labels"] or ())
         except (KeyError, TypeError) as error:
             raise ArgumentError(
-                f"references[{index}] must be a dict with 'images' and 'labels' (got {record!r})"
+                f"references[{index}] must be a dict with 'images' and 'labels' (got {record!r:.200})"
             ) from error
-        yield images, labels, record.get("id") if ids is None else ids[index]
+        yield images, labels, record.get("id") if ids is None else given_ids[index]
 
 
 def for_each_record(values: Sequence[Any] | None, name: str, count: int) -> Sequence[Any]:
@@ -75,13 +76,7 @@ def for_each_record(values: Sequence[Any] | None, name: str, count: int) -> Sequ
     """
     if values is None:
         return [None] * count
-    # a text has a length and items, too; a set has no order
-    if (
-        isinstance(values, str | bytes | Mapping)
-        or not hasattr(values, "__getitem__")
-        or not hasattr(values, "__len__")
-    ):
-        raise ArgumentError(f"{name} must be a list with one of {name} for each video (got {type(values).__name__})")
-    if len(values) != count:
-        raise ArgumentError(f"{name} must have one value for each video (got {len(values)} for {count} videos)")
-    return values
+    listed = as_list(values, name, "values")
+    if len(listed) != count:
+        raise ArgumentError(f"{name} must have one value for each video (got {len(listed)} for {count} videos)")
+    return listed

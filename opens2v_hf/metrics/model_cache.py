@@ -37,7 +37,7 @@ class ModelCache:
         given = {name: value for name, value in arguments.items() if value is not None}
         if model is not None and not isinstance(model, str | os.PathLike):
             if not hasattr(model, "info"):
-                raise ArgumentError(f"{role} must be a Hub id, a folder or a loaded model (got {model!r:.80})")
+                raise ArgumentError(f"{role} must be a Hub id, a folder or a loaded model (got {type(model).__name__})")
             if given:
                 raise ArgumentError(f"a loaded {role} takes no {', '.join(sorted(given))}; leave them out")
             return model

@@ -91,11 +91,19 @@ def references_of(
     ]
 
 
+def as_array(values: Any) -> np.ndarray:
+    """An array of a tensor, an array, or a list of either."""
+    if isinstance(values, list | tuple):
+        return np.asarray([as_array(row) for row in values])
+    if hasattr(values, "detach"):  # NumPy reads no tensor of a graph, on a device or of bfloat16
+        values = values.detach().cpu().float()
+    return np.asarray(values)
+
+
 def _is_matrix(values: Any, num_rows: int) -> bool:
     try:
-        if hasattr(values, "detach"):  # NumPy reads no tensor of a graph, on a device or of bfloat16
-            values = values.detach().cpu().float()
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):  # texts, ragged lists
+        array = as_array(values)
+    except (TypeError, ValueError):  # ragged lists
         return False
-    return array.ndim == 2 and len(array) == num_rows and bool(np.isfinite(array).all())
+    is_numeric = array.dtype.kind in "biuf"
+    return is_numeric and array.ndim == 2 and len(array) == num_rows and bool(np.isfinite(array).all())

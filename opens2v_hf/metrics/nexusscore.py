@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, ImageError, VideoError
-from opens2v_hf.metrics.nexus_reference import NexusReference
+from opens2v_hf.metrics.nexus_reference import NexusReference, as_array
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
@@ -254,9 +254,9 @@ class NexusScore:
 
     def _prompts(self, reference: NexusReference, positions: Sequence[int], pictures: Sequence[Image.Image]) -> Any:
         if reference.prompt_embeds is not None:
-            return torch.as_tensor(np.asarray(reference.prompt_embeds))[list(positions)]
+            return torch.as_tensor(as_array(reference.prompt_embeds))[list(positions)]
         if reference.image_embeds is not None:
-            return self.detector.prompts(torch.as_tensor(np.asarray(reference.image_embeds))[list(positions)])
+            return self.detector.prompts(torch.as_tensor(as_array(reference.image_embeds))[list(positions)])
         if self.prompt_encoder is None:
             raise ArgumentError("NexusScore needs a prompt encoder, or embeddings with every reference")
         return self.detector.prompts(self.prompt_encoder.embed(pictures))

@@ -71,14 +71,18 @@ def test_several_machines_need_a_folder_that_all_see(monkeypatch, tmp_path):
     assert f"they must share {tmp_path}" in str(caught.value)
 
 
-def test_a_damaged_file_of_an_earlier_launch_is_ignored(monkeypatch, tmp_path):
+def test_a_damaged_or_unreadable_file_of_a_launch_is_ignored(monkeypatch, tmp_path):
     for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "1", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(launched, "_SESSIONS", itertools.repeat(0))  # so that both calls give one folder
     folder = launched.launch_folder(tmp_path)
     folder.mkdir()
-    for content in ("{", "[]", "{}"):
-        (folder / "launch.json").write_text(content)
+    for content in ("{", "[]", "{}", None):
+        if content is None:  # a file that cannot be read
+            (folder / "launch.json").unlink()
+            (folder / "launch.json").mkdir()
+        else:
+            (folder / "launch.json").write_text(content)
         with (
             pytest.raises(ProcessError, match="process 0 of 2 has not joined"),
             joined(list, lambda done, failed: None, folder=tmp_path, limits=Limits(arrival_s=0.1)),

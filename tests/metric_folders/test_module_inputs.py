@@ -88,6 +88,8 @@ def test_no_video_at_all_is_refused(load):
     [
         ("nexusscore", "ids", "a", "ids must be a list"),
         ("nexusscore", "ids", {"a"}, "ids must be a list"),
+        ("nexusscore", "ids", np.array("a"), "ids must be a list"),
+        ("nexusscore", "image_embeds", [[["1"]]], "finite numbers"),
         ("facesim_cur", "ids", [3], "id of a sample must be a text"),
         ("nexusscore", "image_embeds", [[["a"]]], "finite numbers"),
         ("nexusscore", "image_embeds", [np.full((1, 64), np.nan)], "finite numbers"),
@@ -102,6 +104,7 @@ def test_no_video_at_all_is_refused(load):
         ("copypaste", "reference_views", {"a": 3}, "lists of pictures"),
         ("copypaste", "reference_views", {"a": IMAGE}, "lists of pictures"),
         ("opens2v_eval", "metrics", 3, "list of names"),
+        ("opens2v_eval", "metrics", [["gmescore"]], "list of names"),
     ],
 )
 def test_an_argument_of_another_kind_is_refused(load, name, argument, value, message):

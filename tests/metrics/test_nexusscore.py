@@ -219,6 +219,17 @@ def test_the_rules_and_formulas_meet_in_the_score():
     assert known(table, variant="v1.0").score(FakeClip(), known_reference()).value == pytest.approx(2 / 9, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "convert",
+    [list, torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.bfloat16, lambda rows: rows.clone().requires_grad_()],
+)
+def test_prompts_are_tensors_arrays_or_lists(convert):
+    table = {(0, 0): [(WHOLE, 0.9)], (1, 1): [(WHOLE, 0.9)]}
+    prompts = convert(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    reference = NexusReference((GREEN, BLUE), ("Cup", "Cup"), prompt_embeds=prompts)
+    assert known(table).score(FakeClip(), reference).value == pytest.approx((0.4 + 0.8) / 2 / 2, abs=1e-6)
+
+
 def test_labels_that_do_not_match_drop_their_boxes():
     table = {(0, 0): [(WHOLE, 0.9)], (1, 1): [(WHOLE, 0.9)]}
     outcome = known(table).score(FakeClip(), known_reference(labels=("Dog", "Cup")))
