@@ -1,4 +1,4 @@
-"""What endpoints were asked for by each stage, and what that cost, in the notes, the summary and the report."""
+"""Requests, tokens and costs of endpoints by stage, in the notes, the summary and the report."""
 
 from __future__ import annotations
 

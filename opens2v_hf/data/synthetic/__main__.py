@@ -16,7 +16,7 @@ from opens2v_hf.errors import OpenS2VError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the sample and says where its parts lie; returns the exit status."""
+    """Writes the sample and prints its folders; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m opens2v_hf.data.synthetic",
         description="Write a synthetic sample: benchmark, videos of simulated models, dataset.",

@@ -1,4 +1,4 @@
-"""What lies behind and in front of the subjects: eight textured backgrounds and two things in the foreground."""
+"""Surroundings of the subjects: eight textured backgrounds and two things in the foreground."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class DatasetClip:
 
     Attributes:
         id: the sample id; up to "_segment", else up to "_part", it is the cluster's.
-        part: of the dataset in which it lies.
+        part: of the dataset.
         file: name of its video file within the part.
         scene: what it shows.
         cut: [start, end) of the whole scene in the file, in frames.
@@ -83,7 +83,7 @@ class DatasetFile:
     """A video file: a shot that belongs to no clip, one or two clips, and another such shot.
 
     Attributes:
-        part: of the dataset in which it lies.
+        part: of the dataset.
         name: within the part.
         clips: what it holds, in order.
         other_shot: what its first and last frames show.

@@ -13,7 +13,7 @@ from opens2v_hf.data.synthetic.simulated import SAMPLE_MODELS
 
 @dataclass(frozen=True)
 class SampleFolders:
-    """Where the parts of a sample lie.
+    """The folders of a sample.
 
     Attributes:
         benchmark: prompt files and reference pictures, OpenS2V-Eval's layout.

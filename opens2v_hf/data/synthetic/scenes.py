@@ -142,7 +142,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Background:
-    """What lies behind the subjects.
+    """The background of the subjects.
 
     Attributes:
         name: one of `vocabulary.BACKGROUNDS`.

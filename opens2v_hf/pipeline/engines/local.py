@@ -86,7 +86,7 @@ class _Job:
 
 
 def _share(job: _Job) -> EngineResult:
-    """Do this process's share of the units, and say what came of all."""
+    """Process this process's share of the units; the result is that of all."""
     folder = job.work.folder / JOURNAL
     before = job.total - len(job.units)
     shown = launcher.is_main_process()

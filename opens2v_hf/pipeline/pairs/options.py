@@ -24,8 +24,8 @@ class PairOptions:
     """Options of `make_pairs`.
 
     Attributes:
-        clusters: which clips are compared: those of one source video ("source"), all clips that look
-            alike ("visual"), or both. What is found by source comes first.
+        clusters: which clips are compared: those of one source video ("source"), all clips with visually similar
+            subjects ("visual"), or both. Pairs by source come first.
         embedder: that made the vectors; by default what the dataset says. It decides the thresholds.
         source: thresholds among clips of one source video; by default those known for the embedder.
         visual: thresholds among all clips, likewise.

@@ -439,7 +439,7 @@ def test_errors_come_out_of_workers(tmp_path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_malformed_record_is_skipped_and_counted(workers, tmp_path) -> None:
-    """Whatever the dataset was told, which ends at the first malformed record unless told otherwise."""
+    """Also where the dataset itself has on_error="raise"."""
     layout = broken_copy(tmp_path, lambda folder, record: record["metadata"].update(fps=10**400))
     view = view_of(layout, on_error="skip")
     names = [name_of(sample) for sample in DataLoader(view, batch_size=None, num_workers=workers)]

@@ -76,8 +76,8 @@ def test_the_hub_form_needs_an_index_for_videos_alone(tmp_path) -> None:
     # An index next to the pieces is found without index_dir.
     for part in layout.parts:
         shutil.copy(tmp_path / "index" / f"{part.name}.index.parquet", tmp_path / "hub" / "Videos" / part.name)
-    beside = rows_of(read_layout(str(tmp_path / "hub")))
-    assert [row["video"] for row in beside] == [row["video"] for row in indexed]
+    found = rows_of(read_layout(str(tmp_path / "hub")))
+    assert [row["video"] for row in found] == [row["video"] for row in indexed]
 
     # An index of other pieces is refused.
     piece = tmp_path / "hub" / "Videos" / "dataset1" / "dataset1.tar.split.000"
