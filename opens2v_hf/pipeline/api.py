@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, ResultError, SourceError
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.pipeline.card import write_card
@@ -280,13 +281,15 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
     before = read_plan(folder)
     if before is not None and before.root != listing.root:
         raise ResultError(
-            f"{folder} is made from {before.root}, not from {listing.root}; give the same input, or another folder"
+            f"{folder} is made from {shown_url(before.root)}, not from {shown_url(listing.root)}; give the same input, "
+            "or another folder"
         )
     if before is not None and before.size != size:
         size = before.size  # files that are added later are grouped as the earlier ones
     plan = make_plan(listing, size, before=before, limit=limit)
     if not plan.units:
-        raise SourceError(f"{listing.root} holds no video; {listing.num_others} other files were found there")
+        root = shown_url(listing.root)
+        raise SourceError(f"{root} holds no video; {listing.num_others} other files were found there")
     if plan != before:
         write_plan(folder, plan)
     return plan

@@ -14,6 +14,7 @@ from typing import Any
 import fsspec.core
 from huggingface_hub.errors import HTTPError
 
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import SourceError
 
 VIDEO_ENDINGS = frozenset(
@@ -152,9 +153,12 @@ def _remote_entries(root: str) -> Iterator[InputFile]:
         filesystem, path = fsspec.core.url_to_fs(root)
         found: dict[str, dict[str, Any]] = filesystem.find(path, detail=True)
     except (OSError, HTTPError, ImportError, ValueError) as error:  # the second: of the Hub client's HTTP library
-        raise SourceError(f"cannot list {root}: {error}; check the URL, and the credentials of its storage") from error
+        reason = str(error).replace(root, shown_url(root))
+        raise SourceError(
+            f"cannot list {shown_url(root)}: {reason}; check the URL, and the credentials of its storage"
+        ) from error
     if not found:
-        raise SourceError(f"{root}: there is no file; check the URL, and the credentials of its storage")
+        raise SourceError(f"{shown_url(root)}: there is no file; check the URL, and the credentials of its storage")
     base = filesystem._strip_protocol(path).rstrip("/") + "/"
     for full, entry in found.items():
         name = full.removeprefix(base)

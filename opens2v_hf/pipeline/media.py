@@ -1,8 +1,8 @@
 """Frames of clips, each clip decoded once for all stages that use its standard frames.
 
-A process caches, within a bound on bytes, for the stages that come after, the *standard frames* of a
-clip, which are the annotated frame (the first, until a stage chooses another) and those at 5, 50 and 95 % of it. A
-stage that decodes other frames of a clip takes the standard ones along on the way.
+A process caches the *standard frames* of each clip for later stages, within a bound on bytes: the annotated frame (the
+first, until a stage chooses another) and those at 5, 50 and 95 % of the clip. A stage that decodes other frames of a
+clip decodes the standard ones in the same pass.
 
 Everything here is of one process and one thread.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, VideoError
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.video.guard import printable
@@ -206,9 +207,10 @@ def _fetched(source: SourceFile) -> Path:
             shutil.copyfileobj(remote, target, 1 << 20)
     except Exception as error:  # file systems pass on any error of their clients
         Path(name).unlink(missing_ok=True)
+        reason = str(error).replace(source.path, shown_url(source.path))
         raise VideoError(
-            f"{source.name}: cannot be fetched ({printable(str(error)) or type(error).__name__}); check that it is "
-            "still there, and the credentials of its storage"
+            f"{source.name}: cannot be fetched ({printable(reason) or type(error).__name__}); check that it is still "
+            "there, and the credentials of its storage"
         ) from error
     return Path(name)
 

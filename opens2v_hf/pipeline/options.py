@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, short_repr
 from opens2v_hf.models.engine_names import runs_elsewhere
 from opens2v_hf.models.roles import ROLES as ROLES_OF_MODELS
 from opens2v_hf.pipeline.rows import CRF
@@ -64,7 +64,8 @@ class BuildOptions(BaseModel):
         ArgumentError: from `BuildOptions.of` and `read`; the constructor raises pydantic's ValidationError.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # the key of an endpoint may be among the values
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     models: Literal["embedded"] | dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     device: str | None = None
@@ -102,11 +103,8 @@ class BuildOptions(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            problems = [
-                f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg']} (got {problem['input']!r})"
-                for problem in error.errors()
-            ]
-            raise ArgumentError(f"{where} cannot be used: {'; '.join(problems)}") from error
+            problems = "; ".join(map(_described, error.errors()))
+            raise ArgumentError(f"{where} cannot be used: {problems}") from error
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
@@ -179,3 +177,10 @@ class BuildOptions(BaseModel):
     def unit_size(self) -> UnitSize:
         """What a unit holds at most."""
         return UnitSize(self.unit_files, self.unit_megabytes * 1_000_000)
+
+
+def _described(problem: Mapping[str, Any]) -> str:
+    """A problem of pydantic; its value is shown unless the key of an endpoint may be in it."""
+    name, value = ".".join(map(str, problem["loc"])) or "the whole", problem["input"]
+    is_plain = problem["type"] != "extra_forbidden" and (value is None or isinstance(value, str | int | float))
+    return f"{name}: {problem['msg']}" + (f" (got {short_repr(value)})" if is_plain else "")

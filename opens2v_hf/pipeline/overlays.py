@@ -42,7 +42,7 @@ class OverlayRules:
         min_motion: deviation over time of a pixel that moves, in levels, by the median absolute deviation.
         min_moving: part of the picture, and of the surroundings of the overlay, that must move.
         min_density: part of an overlay's box that is edges.
-    max_around: likewise of its surroundings, as part of that of its box.
+        max_around: part of its surroundings that is edges at most, relative to that of its box.
         min_directions: part of these edges that is upright, and part that is level; text has both, a post has one.
         max_area: of an overlay's box, as part of the picture.
         border: distance of an overlay's centre from a border of the picture at most, as part of its height or width.

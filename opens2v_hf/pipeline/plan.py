@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from opens2v_hf._util.progress import duration
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, SourceError, VideoError
 from opens2v_hf.models.roles import ENDPOINT_PREFIX
 from opens2v_hf.pipeline.api import build_dataset, choose_stages
@@ -129,7 +130,8 @@ def plan_build(
     listing = list_input(source)
     found = listing.files if limit is None else listing.files[:limit]
     if not found:
-        raise SourceError(f"{listing.root} holds no video; {listing.num_others} other files were found there")
+        root = shown_url(listing.root)
+        raise SourceError(f"{root} holds no video; {listing.num_others} other files were found there")
     num_bytes = sum(file.num_bytes for file in found)
     seconds, read_bytes, num_headers, unreadable = _headers(found)
     if not seconds:

@@ -149,7 +149,7 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         for entry in note["dropped"]:
             if entry["rule"] == CHANGED:
                 changed[entry.get("file", entry["clip_id"])] = None
-            elif entry["rule"] == ERROR and len(errors) < _MOST_LISTED:
+            elif entry["rule"] == ERROR:
                 errors.append(f"{entry['clip_id']} ({entry['stage']}): {entry['reason']}")
             elif entry["stage"] in _OF_FILES and len(unusable) < _MOST_LISTED:
                 unusable[entry.get("file", entry["clip_id"])] = entry["rule"]
@@ -167,13 +167,13 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         tuple(map(as_text, plan.missing)),
         tuple(changed),
         unusable,
-        tuple(errors),
+        tuple(errors[:_MOST_LISTED]),
         plan.num_others,
     )
 
 
 def usage_text(usage: Mapping[str, int]) -> str:
-    """What was asked of an endpoint, in words.
+    """The requests and tokens of an endpoint, for people.
 
     Example:
         >>> usage_text({"calls": 2, "input_tokens": 1500, "output_tokens": 80})

@@ -310,6 +310,20 @@ def test_a_folder_with_other_files_is_refused(videos, tmp_path):
         build_dataset(videos, tmp_path, stages=usual())
 
 
+def test_a_message_about_options_shows_no_key():
+    model = {"name": "vllm:http://host/gme", "api_key": "secret"}
+    for options in (
+        {"models": {"embedder": model, "judge": "x"}},
+        {"api_key": "secret"},
+        {"models": {"embedder": [model]}},
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            BuildOptions.of(options)
+        assert "secret" not in f"{caught.value} {caught.value.__cause__}"
+    with pytest.raises(ArgumentError, match=r"crf: .*\(got 99\)"):
+        BuildOptions.of({"crf": 99})
+
+
 def test_all_wrong_options_are_named_at_once(tmp_path):
     path = tmp_path / "options.yaml"
     path.write_text("crf: 90\nunit_files: 0\nfoo: 1\n")

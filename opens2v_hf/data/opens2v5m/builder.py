@@ -22,6 +22,7 @@ from huggingface_hub.errors import HFValidationError, HTTPError
 
 from opens2v_hf.data.cached_builder import CITATION, CachedByContent
 from opens2v_hf.data.opens2v5m.filters import PRESETS, Filters, QualityFilter, row_filter
+from opens2v_hf.data.opens2v5m.released.byte_source import hub_options, shown_url
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed, OnError, byte_ranges
 from opens2v_hf.data.opens2v5m.released.media_folder import Location
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout, Subset, read_layout
@@ -121,8 +122,7 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
         self.left_out: list[Malformed] = []
         self.on_malformed: Callable[[Malformed], object] | None = None
         _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses unknown columns early
-        storage = {"token": self.token} if self.token and not Path(config.data_dir or "").is_dir() else {}
-        self._layout, self._shards = _find(config, storage, self.token)
+        self._layout, self._shards = _find(config, self.token)
         self._selection = _selection(config, _schema(config.name, self._layout, self._shards, self.token))
         options = (config.index_dir, config.columns, config.filters, config.preset, config.on_error)
         return repr((self._shards, *options)), _times(self._shards)
@@ -143,6 +143,13 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
         if self._layout is not None:
             return self._layout.location.root
         return self._shards[0].url.rsplit("/data/", 1)[0]
+
+    @property
+    def token_per_repo(self) -> dict[str, str]:
+        """Hub repo -> token, as the features of files take it; empty without a token or a repo."""
+        if not isinstance(self.token, str) or not self.root.startswith(features.HUB_PREFIX):
+            return {}
+        return {features.repo_of(self.root): self.token}
 
     def tables(self) -> Iterator[pa.Table]:
         """All rows that it reads, without the cache of `datasets`."""
@@ -175,12 +182,12 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowIterable:
         tables = super()._get_examples_iterable_for_split(split_generator)
-        return RowIterable(tables, self.info.features, {self.repo_id: self.token} if self.repo_id else {})
+        return RowIterable(tables, self.info.features, self.token_per_repo)
 
     def _tables(self, shard: _Shard) -> Iterator[pa.Table]:
         on_error: OnError = self.config.on_error if self.on_malformed is None else "skip"
         if self._layout is None:
-            options = {"token": self.token} if self.token and "://" in shard.url else None
+            options = hub_options(shard.url, self.token)
             return shard_tables(shard.url, self._selection, options, on_error=on_error, report=self._leave_out)
         return released_tables(
             self._layout,
@@ -223,7 +230,7 @@ def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...]
     if name == "regular" and layout is None:
         url = shards[0].url
         try:
-            with open_parquet(url, {"token": token} if token and "://" in url else None) as opened:
+            with open_parquet(url, hub_options(url, token)) as opened:
                 if BUILD_ONLY[0].name in pq.read_schema(opened.file).names:
                     return BUILT
         except SourceError:  # raised, or skipped, when the shard is read
@@ -231,11 +238,10 @@ def _schema(name: str, layout: ReleasedLayout | None, shards: tuple[_Shard, ...]
     return SCHEMAS[name]
 
 
-def _find(
-    config: OpenS2V5MConfig, options: dict[str, Any], token: Any
-) -> tuple[ReleasedLayout | None, tuple[_Shard, ...]]:
+def _find(config: OpenS2V5MConfig, token: Any) -> tuple[ReleasedLayout | None, tuple[_Shard, ...]]:
     """The converted shards at the location, or else the released layout cut into ranges."""
     root = config.data_dir or _pinned(config.repo or DEFAULT_REPO, config.revision, token)
+    options = hub_options(root, token)
     folder = Location(root, options).join("data", config.name)
     shards = tuple(_Shard(f"{folder.root}/{name}") for name in folder.files() if name.endswith(".parquet"))
     if shards:
@@ -243,7 +249,8 @@ def _find(
     present = Location(root, options).join("data").folders()
     if others := [name for name in present if name in SCHEMAS and name != config.name]:
         raise SourceError(
-            f"{root} holds Parquet shards of {' and '.join(map(repr, others))}, and none of the config {config.name!r}"
+            f"{shown_url(root)} holds Parquet shards of {' and '.join(map(repr, others))}, and none of the config "
+            f"{config.name!r}"
         )
     layout = read_layout(root, subset=config.subset, index_dir=config.index_dir, storage_options=options)
     if config.name == "views":
@@ -254,7 +261,7 @@ def _find(
             _Shard(file.url, file, start, stop) for file in files for start, stop in byte_ranges(file.size, JSON_STEP)
         )
     if not shards:
-        raise SourceError(f"{layout.location.root} holds OpenS2V-5M, but nothing of the config {config.name!r}")
+        raise SourceError(f"{shown_url(root)} holds OpenS2V-5M, but nothing of the config {config.name!r}")
     return layout, shards
 
 

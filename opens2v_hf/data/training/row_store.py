@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
+from opens2v_hf.data.opens2v5m.released.byte_source import hub_options
 from opens2v_hf.data.opens2v5m.released.json_borders import RECORD_BORDERS
 from opens2v_hf.data.opens2v5m.released.json_stream import read_object
 from opens2v_hf.data.opens2v5m.released.samples import regular_rows
@@ -32,8 +33,6 @@ COLUMNS = (
     "id", "part", "clip", "crop", "frame_height", "frame_width", "tags", "subjects", "video",
 )  # fmt: skip
 """The columns of the other clip of a pair that are read."""
-
-_HUB_PREFIX = "hf://datasets/"
 
 _LOCATION = np.dtype([("file", "<i4"), ("group", "<i4"), ("row", "<i8")])
 
@@ -108,7 +107,7 @@ class RowStore:
         row = self._read(int(location["file"]), int(location["group"]), int(location["row"]))
         if row is None or key_of(row["part"], row["id"]) != key:
             raise SourceError(f"the index in {self._folder} is of other files than those there now: remove that folder")
-        return _features().decode_example(row, token_per_repo_id=_token_per_repo(self._builder))
+        return _features().decode_example(row, token_per_repo_id=self._builder.token_per_repo)
 
     def _read(self, file: int, group: int, position: int) -> dict[str, Any] | None:
         layout = self._builder.layout
@@ -171,8 +170,7 @@ def _row_group(url: str, group: int, token: str | None) -> pa.Table | None:
 
 @contextmanager
 def _open(url: str, token: str | None) -> Iterator[pq.ParquetFile]:
-    options = {"token": token} if token and "://" in url else {}
-    with open_parquet(url, options) as opened:
+    with open_parquet(url, hub_options(url, token)) as opened:
         yield pq.ParquetFile(opened.file, pre_buffer=True)
 
 
@@ -189,12 +187,3 @@ def _schema() -> pa.Schema:
 
 def _token(builder: OpenS2V5M) -> str | None:
     return builder.token if isinstance(builder.token, str) else None
-
-
-def _token_per_repo(builder: OpenS2V5M) -> dict[str, str]:
-    """By repo, as the features of files ask for it."""
-    token = _token(builder)
-    root = builder.config.data_dir or ""
-    if token is None or not root.startswith(_HUB_PREFIX):
-        return {}
-    return {"/".join(root.removeprefix(_HUB_PREFIX).split("/")[:2]).partition("@")[0]: token}

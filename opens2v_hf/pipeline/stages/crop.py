@@ -23,7 +23,7 @@ OVERLAY_CUT = "overlay_cut"
 """The rule under which overlays are counted that were cut off."""
 
 _FLAT_PART = 0.98  # of a line's pixels; compression leaves some specks
-_OVERLAY_SIDE_PX = 360  # of the shorter side, at which overlays are looked for
+_OVERLAY_SIDE_PX = 360  # of the shorter side of the frames in which overlays are searched
 
 
 class Crop:
@@ -100,7 +100,7 @@ class Crop:
         return [clip.made_by(self.name, self.facts(), crop_xyxy=None if crop == (0, 0, width, height) else crop)]
 
     def _frames(self, whole: ClipRecord) -> tuple[np.ndarray, np.ndarray]:
-        """The standard frames, and small grey ones in which overlays are looked for; decoded in one pass."""
+        """The standard frames, and small grey ones in which overlays are searched; decoded in one pass."""
         standard = set(media.standard_indices(whole))
         spread: set[int] = set()
         if self.overlays is not None:

@@ -21,6 +21,7 @@ from helpers.range_server import RangeServer
 
 import opens2v_hf
 from opens2v_hf.data.opens2v5m import builder
+from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.filters import QualityFilter
 from opens2v_hf.data.opens2v5m.released.samples import read_layout
 from opens2v_hf.data.opens2v5m.shards import tables
@@ -397,6 +398,32 @@ def test_the_cache_follows_the_files(tmp_path) -> None:
     path.write_text(json.dumps(dict(list(records.items())[1:])))
     assert load_dataset("opens2v-5m", **options)["id"] == ids()[1:]
     assert load_dataset("opens2v-5m", columns=["id"], **options).column_names == ["id"]
+
+
+def test_a_token_goes_to_the_hub_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(builder, "_pinned", lambda repo, revision, token: f"hf://datasets/{repo}@0a1")
+    opened = []
+
+    def list_nothing(location) -> dict:
+        opened.append((location.root.partition("/data/")[0], location.storage_options))
+        return {"x.parquet": 1}
+
+    monkeypatch.setattr(builder.Location, "files", list_nothing)
+    monkeypatch.setattr(builder, "_schema", lambda *_: REGULAR)
+    ours = "hf://datasets/org/name"
+    urls = ("https://host/a", str(tmp_path), ours)
+    made = [
+        OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", token="hf_x", cache_dir=str(tmp_path), **options)
+        for options in ({}, {"repo": "org/name"}, *({"data_dir": url} for url in urls))
+    ]
+    token = {"token": "hf_x"}
+    assert opened == [
+        ("hf://datasets/BestWishYsh/OpenS2V-5M@0a1", token), ("hf://datasets/org/name@0a1", token),
+        (urls[0], {}), (urls[1], {}), (ours, token),
+    ]  # fmt: skip
+    assert [one.token_per_repo for one in made] == [
+        {"BestWishYsh/OpenS2V-5M": "hf_x"}, {"org/name": "hf_x"}, {}, {}, {"org/name": "hf_x"},
+    ]  # fmt: skip
 
 
 def test_invalid_locations_and_arguments(tmp_path) -> None:

@@ -326,6 +326,15 @@ def open_source(
     return kind(text, storage_options=storage_options, size=size)
 
 
+def hub_options(url: str, token: str | bool | None) -> dict[str, Any]:
+    """The options of fsspec for a URL with a token of the Hub, which no other server gets.
+
+    >>> hub_options("hf://datasets/org/name/file", "hf_x"), hub_options("https://host/file", "hf_x")
+    ({'token': 'hf_x'}, {})
+    """
+    return {"token": token} if token and url.startswith("hf://") else {}
+
+
 def shown_url(url: str) -> str:
     """A URL without its user, password and query, which may hold secrets; for messages.
 

@@ -173,10 +173,11 @@ class MediaFolder:
         else:
             return None
         source = open_source(url, storage_options=options)
-        index = load_index(io.BytesIO(source.read(0, source.size)), name=url)
+        index = load_index(io.BytesIO(source.read(0, source.size)), name=shown_url(url))
         actual = [piece.size for piece in tar.pieces]
         if [size for _, size in index.pieces] != actual:
-            raise SourceError(f"{url} is not the index of the pieces in {self.location.root}: build it again")
+            root = shown_url(self.location.root)
+            raise SourceError(f"{shown_url(url)} is not the index of the pieces in {root}: build it again")
         self._index_url = url
         return index
 

@@ -163,7 +163,7 @@ def regular_rows(
             return [regular_row(record, None, None)]
         video = videos.locate(record.path)
         if video is None and need_videos:
-            raise SampleError(f"its video {record.path!r} is not in {videos.location.root}")
+            raise SampleError(f"its video {record.path!r} is not in {shown_url(videos.location.root)}")
         video = video or {"path": f"{videos.location.root}/{record.path}"}
         return [regular_row(record, video, backgrounds.locate(f"{record.id}.png"))]
 
@@ -198,14 +198,14 @@ def view_row(layout: ReleasedLayout, sample_id: str) -> dict[str, Any]:
     folder = layout.location.join("gpt-frames-pairs", sample_id)
     names = [name for name in folder.files() if name.endswith(".png")]
     if "main_image.png" not in names:
-        raise SampleError(f"{folder.root}: main_image.png is missing")
+        raise SampleError(f"{shown_url(folder.root)}: main_image.png is missing")
     views = []
     for name in names:
         number, found, tag = name.encode(errors="backslashreplace").decode().removesuffix(".png").partition("_")
         if name == "main_image.png":
             continue
         if not found or not number.isdecimal() or len(number) > 9:
-            raise SampleError(f"{folder.root}/{name}: a view must be called <i>_<tag>.png")
+            raise SampleError(f"{shown_url(folder.root)}/{name}: a view must be called <i>_<tag>.png")
         image = {"bytes": _read_whole(layout, f"{folder.root}/{name}"), "path": name}
         views.append({"index": int(number), "tag": tag.replace("_", " "), "image": image})
     main = {"bytes": _read_whole(layout, f"{folder.root}/main_image.png"), "path": "main_image.png"}

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.data.images import read_image
-from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source, shown_url
+from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, hub_options, open_source, shown_url
 from opens2v_hf.errors import SourceError
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
@@ -47,7 +47,7 @@ def read_blob(blob: Mapping[str, Any] | None, token: str | None = None) -> bytes
         raise SourceError("a row's file must have bytes or a path (got neither): write the dataset again")
     if blob.get("spans") is not None:
         tar, _, name = path.partition(UNINDEXED_MARK)
-        tar += ".tar"
+        tar = shown_url(tar) + ".tar"
         raise SourceError(
             f"{name} is in the split tar {tar}, which has no index. Build one with "
             f'"opens2v convert {_root_of(tar)} FOLDER --index-only" (one pass over the tar\'s headers; --parts takes '
@@ -254,7 +254,7 @@ def _source(url: str, token: str | None) -> Iterator[ByteSource]:
 
 @functools.lru_cache(maxsize=1024)
 def _cached_source(url: str, token: str | None) -> ByteSource:
-    return open_source(url, storage_options={"token": token} if token and url.startswith("hf://") else None)
+    return open_source(url, storage_options=hub_options(url, token))
 
 
 def _root_of(tar: str) -> str:

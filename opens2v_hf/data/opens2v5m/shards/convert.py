@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.progress import Progress
 from opens2v_hf._version import __version__
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.json_stream import Malformed
 from opens2v_hf.data.opens2v5m.released.media_folder import INDEX_SUFFIX, MediaFolder
 from opens2v_hf.data.opens2v5m.released.samples import pair_rows, regular_rows, view_row
@@ -207,7 +208,9 @@ def _convert_unit(plan: Plan, folder: Path, unit: Unit) -> None:
         path=unit.shard if rows else None,
         rows=rows,
         sha256=sha256_of(path) if rows else None,
-        rejected=tuple({"config": unit.config, **asdict(malformed)} for malformed in rejected),
+        rejected=tuple(
+            {"config": unit.config, **asdict(entry), "source": shown_url(entry.source)} for entry in rejected
+        ),
     )
     _write_json(_note(folder / WORK_FOLDER, unit), asdict(shard))
 
@@ -331,7 +334,7 @@ def _finish(plan: Plan, folder: Path) -> Conversion:
         "fingerprint": plan.fingerprint,
         "written_by": f"opens2v-hf {__version__}",
         "videos": plan.videos,
-        "source": plan.url_base or plan.layout.location.root,
+        "source": plan.url_base or shown_url(plan.layout.location.root),
         "rows": rows,
         "rejected": len(rejected),
         "shards": [

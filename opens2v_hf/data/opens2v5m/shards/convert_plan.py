@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.json_stream import byte_ranges
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout
 from opens2v_hf.errors import ArgumentError
@@ -96,6 +97,11 @@ def plan_conversion(
         raise ArgumentError(f"videos must be 'embed' or 'reference' (got {videos=})")
     if url_base is not None and videos != "reference":
         raise ArgumentError("url_base must be given with videos='reference' only; with 'embed' no file is referenced")
+    root = layout.location.root
+    if videos == "reference" and url_base is None and shown_url(root) != root:
+        raise ArgumentError(
+            f"pointers must not hold the user and password of {shown_url(root)}; give url_base for them"
+        )
     if unknown := set(configs) - set(CONFIGS):
         raise ArgumentError(f"there is no config {sorted(unknown)[0]!r}; there are {', '.join(CONFIGS)}")
     names = [part.name for part in layout.parts]
@@ -114,7 +120,7 @@ def plan_conversion(
         units += _units("views", "views", None, view_ranges(layout))
     described = {
         "videos": videos,
-        "root": url_base or layout.location.root,
+        "root": url_base or root,
         "units": [asdict(unit) for unit in units],
         "views": layout.view_ids() if "views" in configs else [],
     }

@@ -13,7 +13,7 @@ from datasets.features.features import register_feature
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
 from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILT, CROSS_PAIRS, MASK, REGULAR, VIEWS
 
-_HUB_PREFIX = "hf://datasets/"
+HUB_PREFIX = "hf://datasets/"
 
 
 @dataclass
@@ -141,11 +141,19 @@ def to_blob(storage: pa.Array) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(BLOB), mask=storage.is_null())
 
 
+def repo_of(url: str) -> str:
+    """The dataset repo of a URL of the Hub.
+
+    >>> repo_of("hf://datasets/org/name@main/data/a.parquet")
+    'org/name'
+    """
+    return "/".join(url.removeprefix(HUB_PREFIX).split("/")[:2]).partition("@")[0]
+
+
 def _token_of(value: dict[str, Any], token_per_repo_id: dict[str, Any] | None) -> str | None:
     spans = value.get("spans")
     url = spans[0]["url"] if spans else value.get("path") or ""
-    if not token_per_repo_id or not url.startswith(_HUB_PREFIX):
+    if not token_per_repo_id or not url.startswith(HUB_PREFIX):
         return None
-    repo = "/".join(url.removeprefix(_HUB_PREFIX).split("/")[:2]).partition("@")[0]
-    token = token_per_repo_id.get(repo)
+    token = token_per_repo_id.get(repo_of(url))
     return token if isinstance(token, str) else None

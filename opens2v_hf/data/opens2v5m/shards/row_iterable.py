@@ -6,13 +6,14 @@ them. `RowIterable` gives the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import datasets
 import numpy as np
 import pyarrow as pa
+from datasets.features.features import require_decoding
 from datasets.iterable_dataset import ArrowExamplesIterable
 
 from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
@@ -64,7 +65,7 @@ class RowIterable(ArrowExamplesIterable):
         for values in zip(*columns, strict=True):
             yield dict(zip(batch.schema.names, values, strict=True))
 
-    def _decoded(self, name: str, values: list[Any]) -> list[Any]:
+    def _decoded(self, name: str, values: list[Any]) -> Iterable[Any]:
         feature = self._features[name]
         if isinstance(feature, datasets.List) and _has_masks(feature.feature):
             for subjects in values:
@@ -72,7 +73,10 @@ class RowIterable(ArrowExamplesIterable):
                     if subject["mask"] is not None:
                         subject["mask"] = SubjectMask(subject["mask"])
             return values
-        return self._features.decode_batch({name: values}, self._token_per_repo_id)[name]
+        if not require_decoding(feature):
+            return values
+        # One at a time: pictures are large, and a broken one must not cost the rows before it.
+        return (self._features.decode_batch({name: [value]}, self._token_per_repo_id)[name][0] for value in values)
 
     def shuffle_data_sources(self, generator: np.random.Generator) -> RowIterable:
         """See `datasets`."""

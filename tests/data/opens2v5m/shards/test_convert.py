@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from helpers.opens2v5m import folder_form, hub_form
 
+from opens2v_hf.data.opens2v5m.released.media_folder import Location
 from opens2v_hf.data.opens2v5m.released.samples import read_layout, regular_rows
 from opens2v_hf.data.opens2v5m.shards import write as shards
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
@@ -315,3 +317,13 @@ def test_a_folder_of_views_whose_name_is_no_text(tmp_path) -> None:
 def test_arguments(options, message) -> None:
     with pytest.raises(ArgumentError, match=message):
         plan_conversion(read_layout(str(folder_form())), **options)
+
+
+def test_no_password_of_a_url_is_written(tmp_path) -> None:
+    layout = read_layout(str(folder_form()))
+    remote = Location("https://me:secret@host/data")
+    with pytest.raises(ArgumentError, match="password of https://host/data; give url_base"):
+        plan_conversion(replace(layout, location=remote), videos="reference")
+    plan = plan_conversion(layout, configs=("cross_pairs",))
+    convert(replace(plan, layout=replace(layout, location=remote)), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "conversion.json").read_text())["source"] == "https://host/data"

@@ -6,12 +6,15 @@ import pickle
 import shutil
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets.iterable_dataset import ArrowExamplesIterable
 from helpers.training import shard_form, stream
+from PIL import UnidentifiedImageError
 
+from opens2v_hf.data.images import to_png
 from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
 from opens2v_hf.data.opens2v5m.shards.row_iterable import RowIterable, values_of
 from opens2v_hf.errors import SourceError
@@ -64,6 +67,17 @@ def test_a_stream_that_is_joined_to_another_is_decoded() -> None:
     assert [row["video"].num_frames for row in joined] == [row["video"].num_frames for row in [*rows, *rows]]
     mixed = datasets.concatenate_datasets([stream(columns=["id"]), others.to_iterable_dataset()])
     assert [row["id"] for row in mixed] == [*(row["id"] for row in rows), "x"]
+
+
+def test_rows_before_a_broken_picture_are_given() -> None:
+    features = datasets.Features({"image": datasets.Image()})
+    pictures = [{"bytes": to_png(np.zeros((4, 6, 3), np.uint8)), "path": None}, {"bytes": b"broken", "path": None}]
+    table = pa.table({"image": pictures}, schema=features.arrow_schema)
+    tables = ArrowExamplesIterable(lambda shards: iter([(0, table)]), {"shards": [0]})
+    rows = iter(RowIterable(tables, features, {}))
+    assert next(rows)[1]["image"].size == (6, 4)
+    with pytest.raises(UnidentifiedImageError):
+        next(rows)
 
 
 def test_a_shard_that_is_cut_while_it_is_read_is_an_error(tmp_path) -> None:
