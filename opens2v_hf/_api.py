@@ -156,7 +156,7 @@ def explain(
     from opens2v_hf.reports.explain import explain as explain_video
     from opens2v_hf.reports.explain import write_explanation
 
-    if not Path(video).is_file():
+    if not os.path.isfile(video):  # pathlib raises for a name that is too long
         raise ArgumentError(f"there is no video {os.fspath(video)}; check the path")
     reference = _reference(Path(video), id, split, data_dir, revision, images, labels)
     names = ["nexusscore"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ def check_before_job(arguments: argparse.Namespace) -> None:
     choose_stages(_options(arguments), names_of(arguments.stages))
     _engine(arguments)
     _views(arguments)
-    for place in (arguments.source, arguments.from_dataset):
-        if place is not None and "://" not in place and not Path(place).is_dir():
-            raise ArgumentError(f"{place}: there is no such folder; give a folder, or a URL such as hf://datasets/...")
+    for source in (arguments.source, arguments.from_dataset):
+        if source is not None and "://" not in source and not os.path.isdir(source):
+            raise ArgumentError(f"{source}: there is no such folder; give a folder, or a URL such as hf://datasets/...")
 
 
 def _add_clips(parser: argparse.ArgumentParser) -> None:

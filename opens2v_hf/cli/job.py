@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def _record(arguments: argparse.Namespace, api: HfApi) -> JobRecord:
     from opens2v_hf.hub.jobs import watch
     from opens2v_hf.hub.jobs.submit import read_record
 
-    if Path(arguments.id).is_dir():
+    if os.path.isdir(arguments.id):  # pathlib raises for a name that is too long
         record = read_record(Path(arguments.id))
         if record is None:
             raise ArgumentError(f"no job was started with --out {arguments.id}; `opens2v job status` lists them")
@@ -81,7 +82,7 @@ def _record(arguments: argparse.Namespace, api: HfApi) -> JobRecord:
 def _out(arguments: argparse.Namespace) -> Path:
     if arguments.out is not None:
         return Path(arguments.out)
-    if Path(arguments.id).is_dir():
+    if os.path.isdir(arguments.id):  # pathlib raises for a name that is too long
         return Path(arguments.id)
     raise ArgumentError("fetch needs a folder for the result; give `out=`")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opens2v_hf._util.console import say
+from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.cli.options import add
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.result import RunResult
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Push, or print what would be pushed; 1 if a dry run cannot reach the Hub."""
     if not (arguments.model or arguments.results or arguments.space_json):
         raise ArgumentError("name a target: --model ORG/NAME, --results ORG/opens2v-results or --space-json FILE")
+    _check_targets(arguments)
     result = RunResult.load(arguments.result)
     if arguments.space_json:
         _write_space_json(result, arguments)
@@ -69,6 +71,18 @@ def run(arguments: argparse.Namespace) -> int:
         proposals.append(_push_to_results(result, arguments))
         _print(proposals[-1])
     return int(any(proposal.unchecked for proposal in proposals))
+
+
+def _check_targets(arguments: argparse.Namespace) -> None:
+    """Refuse malformed arguments of any target before the first one is written."""
+    if arguments.model:
+        check_repo_id(arguments.model, "the repo of the model")
+    if arguments.benchmark:
+        check_repo_id(arguments.benchmark, "the repo of the benchmark")
+    if arguments.results:
+        check_repo_id(arguments.results, "the results dataset")
+        if missing := [f"--{name}" for name in ("team", "venue") if not getattr(arguments, name)]:
+            raise ArgumentError(f"a submission to {arguments.results} needs {' and '.join(missing)}")
 
 
 def _write_space_json(result: RunResult, arguments: argparse.Namespace) -> None:
@@ -122,8 +136,6 @@ def _push_to_results(result: RunResult, arguments: argparse.Namespace) -> Propos
     from opens2v_hf.leaderboard.submissions.from_result import make_submission
     from opens2v_hf.leaderboard.submissions.submit import submit
 
-    if missing := [f"--{name}" for name in ("team", "venue") if not getattr(arguments, name)]:
-        raise ArgumentError(f"a submission to {arguments.results} needs {' and '.join(missing)}")
     api, owner = HfApi(), arguments.owner
     try:
         owner = owner or who_am_i(api).names[0]

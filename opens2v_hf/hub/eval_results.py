@@ -118,10 +118,11 @@ def _dump(entry: dict[str, Any]) -> str:
 
 
 def _texts(content: str) -> list[str]:
-    """The text of each entry; empty for a form whose entries cannot be copied one by one.
+    """The text of each entry, with the comments above it; empty for a form whose entries cannot be copied one by one.
 
     A dump would change what YAML 1.1 and 1.2 read differently: 12:30, on, 1_000.
     """
+    content = content.removeprefix("\ufeff")
     root = yaml.compose(content, Loader=yaml.SafeLoader)
     lines = content.splitlines(keepends=True)
     has_alias = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader))
@@ -133,8 +134,17 @@ def _texts(content: str) -> list[str]:
         max(number for number in range(item.start_mark.line + 1) if re.match(r"-(?!--)", lines[number]))
         for item in root.value
     ]
-    ends = [*starts[1:], len(lines)]
-    return ["".join(lines[start:end]).rstrip("\n") + "\n" for start, end in zip([0, *starts[1:]], ends, strict=True)]
+    for position, start in enumerate(starts):
+        while position and lines[start - 1].startswith("#"):
+            start -= 1
+        starts[position] = start
+    begins, ends = [0, *starts[1:]], [*starts[1:], len(lines)]
+    texts = ["".join(lines[begin:end]).rstrip("\n") + "\n" for begin, end in zip(begins, ends, strict=True)]
+    try:  # a "#" may begin a line of a quoted text, and a text may end with empty lines
+        is_same = [yaml.safe_load(text) for text in texts] == [[entry] for entry in yaml.safe_load(content)]
+    except yaml.YAMLError:
+        return []
+    return texts if is_same else []
 
 
 def _parse(content: str) -> list[dict[str, Any]]:

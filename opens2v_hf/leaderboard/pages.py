@@ -337,7 +337,7 @@ def _verdict(first: Row, second: Row, total: _Line) -> str:
     higher, lower = (first, second) if total.difference >= 0 else (second, first)
     ahead = f"{higher.name} is {100 * abs(total.difference):.2f} points above {lower.name}"
     if total.test is None:
-        return f"{ahead}. Its significance is unknown, because one of them has no per-video values."
+        return f"{ahead}. Its significance is unknown, because per-video values of both are needed."
     if total.test.real:
         return f"{ahead}, and the difference is significant."
     return f"{ahead}, which is not significant: other prompts may reverse it."

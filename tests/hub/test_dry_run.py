@@ -83,6 +83,21 @@ def test_without_a_token_it_fails_as_well(hub, result):
     assert "needs a token" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "a/b/c"], "the repo of the model must be org/name"),
+        (["--model", "a/b", "--results", "https://hf.co/r", *ROW], "the results dataset must be org/name"),
+        (["--model", "a/b", "--results", "org/r", *ROW[:2]], "needs --team and --venue"),
+    ],
+)
+def test_all_targets_are_checked_before_the_first_is_written(result, tmp_path, words, said, capsys):
+    target = tmp_path / "space.json"
+    assert main(["push", str(result), "--space-json", str(target), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not target.exists()
+
+
 @pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
 def test_without_a_way_to_the_hub_it_shows_what_it_can(hub, result, environment):
     env = {"HF_TOKEN": "hf_loopback_alice", **environment}

@@ -127,12 +127,25 @@ def test_own_entries_are_replaced_and_foreign_ones_unchanged():
         "  - dataset: {id: a}",
         "- &a\n  dataset: {id: a}\n- *a",
         "- dataset: {id: a}\n...",
+        "\ufeff- dataset: {id: a}",
+        "- dataset: {id: a}\n  note: |+\n    x\n\n\n",
+        '- dataset: {id: a}\n  note: "x\n# y"\n- dataset: {id: b}\n',
     ],
 )  # fmt: skip
 def test_other_forms_of_the_file_keep_their_values(content):
     merged = yaml.safe_load(merge_entries(content, entries_of()))
     assert merged[:-1] == yaml.safe_load(content)
     assert merged[-1]["value"] == entries_of()[0].value
+
+
+def test_comments_above_an_entry_of_others_are_unchanged():
+    own = merge_entries("", entries_of(seed=1))
+    merged = merge_entries(own + FOREIGN, entries_of(seed=2))
+    assert merged.endswith(FOREIGN)
+    assert merged != own + FOREIGN
+    quoted = '- dataset: {id: a}\n  note: "x\n# y"\n'
+    merged = yaml.safe_load(merge_entries(quoted + own, entries_of(seed=2)))
+    assert merged == [*yaml.safe_load(quoted), *yaml.safe_load(merge_entries("", entries_of(seed=2)))]
 
 
 def test_the_same_again_changes_no_byte():

@@ -51,8 +51,8 @@ def draw_example(sample_id: str, model: str, num_views: int = 0) -> Example:
         picture.save(path)
         pictures.append(str(path))
         if number == 1 and num_views:
-            for place, view in enumerate(subject_views(scene, 0, num_views), start=1):
-                path = folder / f"{sample_id}-{number}-view-{place}.png"
+            for position, view in enumerate(subject_views(scene, 0, num_views), start=1):
+                path = folder / f"{sample_id}-{number}-view-{position}.png"
                 view.save(path)
                 pictures.append(str(path))
     shown = [label(sprite) for sprite in scene.sprites]

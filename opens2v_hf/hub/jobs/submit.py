@@ -27,8 +27,8 @@ RECORD = "job.json"
 
 REPO_NAME = "opens2v-runs"
 SHORTEST_S = 2 * MARGIN_S
-SECRETS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENS2V_ENDPOINT_KEY")
-"""Environment variables that are handed on where they are set; the Hub's token always is."""
+SECRETS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENS2V_ENDPOINT_KEY", "VLLM_API_KEY", "SGLANG_API_KEY")
+"""Environment variables that are passed on if they are set; the Hub's token always is."""
 
 _UNITS_AN_HOUR = {"second": 3600, "minute": 60, "hour": 1}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -61,7 +61,7 @@ class JobPlan:
     repo_id: str  # dataset repo of the job's folder
     path: str  # of the folder there
     package: str  # that is installed, as pip takes it
-    secret_names: tuple[str, ...]  # environment variables that are handed on
+    secret_names: tuple[str, ...]  # environment variables that are passed on
     resumes: bool = False  # whether an earlier job of the same folder is resumed
 
     @property
@@ -176,7 +176,7 @@ def submit_job(plan: JobPlan, out: Path, *, api: HfApi) -> JobRecord:
         api.create_repo(plan.repo_id, repo_type="dataset", private=True, exist_ok=True)
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationAdd(f"{plan.path}/{PLAN}", json.dumps(content, indent=1).encode()),
-            *(CommitOperationAdd(f"{plan.path}/{place}", str(file)) for place, file in plan.uploads.items()),
+            *(CommitOperationAdd(f"{plan.path}/{path}", str(file)) for path, file in plan.uploads.items()),
         ]
         operations += _outdated(api, plan)
         api.create_commit(
@@ -230,7 +230,7 @@ def _outdated(api: HfApi, plan: JobPlan) -> list[CommitOperationDelete]:
         ]
     except EntryNotFoundError:  # it was removed meanwhile
         return []
-    wanted = {f"{plan.path}/{place}" for place in plan.uploads}
+    wanted = {f"{plan.path}/{path}" for path in plan.uploads}
     own = (f"{plan.path}/{INPUTS}/", f"{plan.path}/{STATE}")
     folders = {file.rpartition("/")[0] for file in files}
     old = [file for file in files if file.startswith(own) and file not in wanted and file not in folders]

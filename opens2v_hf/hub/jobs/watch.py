@@ -48,8 +48,8 @@ def record_of(job: JobInfo) -> JobRecord:
         raise ArgumentError(
             f"the job {job.id} was not started by `opens2v ... --job`; `hf jobs inspect {job.id}` shows it"
         )
-    place = command.index(MODULE)
-    return JobRecord(job.id, job.owner.name, command[place + 1], command[place + 2])
+    module = command.index(MODULE)
+    return JobRecord(job.id, job.owner.name, command[module + 1], command[module + 2])
 
 
 def own_jobs(*, namespace: str | None = None, api: HfApi) -> list[JobInfo]:
@@ -94,16 +94,16 @@ def fetch(record: JobRecord, out: Path, *, api: HfApi) -> Fetched:
                 local_dir=temporary,
                 token=api.token,
             )
-        place = Path(temporary, record.path)
-        files = [file for file in (place / OUT).rglob("*") if file.is_file()]
+        copy = Path(temporary, record.path)
+        files = [file for file in (copy / OUT).rglob("*") if file.is_file()]
         try:
             for file in files:
-                target = out / file.relative_to(place / OUT)
+                target = out / file.relative_to(copy / OUT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(file, target)
         except OSError as error:
             raise ResultError(f"cannot write to {out}: {error.strerror or error}; the files stay on the Hub") from error
-        return Fetched(len(files), _exit_code(place / STATE))
+        return Fetched(len(files), _exit_code(copy / STATE))
 
 
 def _exit_code(state: Path) -> int | None:

@@ -59,7 +59,7 @@ def run_job(
     """
     begun = time.monotonic()
     api = HfApi()
-    # the same place each time: names of local models and functions, which are part of a video's key, hold it
+    # the same path each time: it is in the names of local models and functions, which are part of a video's key
     root = Path(tempfile.gettempdir(), "opens2v-job")
     work = root / path
     shutil.rmtree(work, ignore_errors=True)
