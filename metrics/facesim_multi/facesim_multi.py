@@ -10,7 +10,7 @@ class FaceSimMulti(module.MetricModule):
 
     In each of 32 frames faces are assigned to the reference people (the images labelled "Man" or "Woman"), one to
     one and optimally; the score is the mean over frames and people of the similarity of the assigned face by
-    CurricularFace, 0 without one. Scores lie in [0, 1]; higher is better.
+    CurricularFace, 0 without one. Scores are in [0, 1]; higher is better.
 
     >>> import opens2v_hf, evaluate
     >>> facesim_multi = evaluate.load("facesim_multi")

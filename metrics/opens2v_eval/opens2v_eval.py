@@ -9,7 +9,7 @@ class OpenS2VEval(module.CompositeModule):
     """All columns of OpenS2V-Eval's leaderboard, a benchmark of subject-to-video generation, and their weighted total.
 
     NexusScore (subjects), NaturalScore (realism), GmeScore (prompt), FaceSim (identity), Aesthetics,
-    MotionAmplitude and MotionSmoothness. Each video is decoded once for all of them. The total lies in [0, 1];
+    MotionAmplitude and MotionSmoothness. Each video is decoded once for all of them. The total is in [0, 1];
     higher is better.
 
     >>> import opens2v_hf, evaluate

@@ -89,7 +89,7 @@ _OPTIONS = {
     "runs": "calls of the judge for a video; the scores are averaged. A local judge is called once.",
     "reference_views": (
         "other true views of the subjects: a folder with <id>/<number of the reference, from 1>/<picture>, or a "
-        'mapping of id to a list for each reference; a reference may also bring its own as "views".'
+        'mapping of id to a list for each reference; a reference may also have its own as "views".'
     ),
     "rubric": "path of a text file that replaces the text for the judge, e.g. the released prompt.",
     "allow_partial": "average the runs that have a score, instead of failing a video for which one has none.",

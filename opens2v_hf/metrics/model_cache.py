@@ -13,9 +13,9 @@ from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
 
 class ModelCache:
-    """At most one model a role, kept while the name and the arguments that choose it stay the same.
+    """At most one model for each role, cached while the name and the arguments that choose it stay the same.
 
-    A judge behind an endpoint is made anew each time: its budget and its key are those of one computation.
+    A judge behind an endpoint is created for each computation, since its budget and its key belong to one.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class ModelCache:
         Args:
             role: one of `opens2v_hf.models.roles.ROLES`.
             model: its name, see the role's loader; None for the released one; or a model that is loaded already.
-            arguments: of loading; None stands for the default.
+            arguments: of loading; None for the default.
             device: of models that are loaded here; says nothing about one that is loaded already.
 
         Raises:
@@ -66,10 +66,10 @@ def choose(roles: Sequence[str], models: str | Mapping[str, Any] | None) -> dict
         ArgumentError: `models` is neither, or names a role that is not needed.
     """
     if models is not None and models != EMBEDDED and not isinstance(models, Mapping):
-        raise ArgumentError(f"metric_models is 'embedded' or a mapping of role to model (got {models!r})")
+        raise ArgumentError(f"metric_models must be 'embedded' or a mapping of role to model (got {models!r})")
     given = models if isinstance(models, Mapping) else {}
     if unknown := [role for role in given if role not in roles]:
-        raise ArgumentError(f"none of the metrics asked for has use for a model {unknown[0]!r}")
+        raise ArgumentError(f"none of the metrics uses a model {unknown[0]!r}; leave it out")
     default: dict[str, Any] = {role: EMBEDDED if models == EMBEDDED else ROLES[role].released for role in roles}
     return {role: default[role] if given.get(role) is None else given[role] for role in roles}
 

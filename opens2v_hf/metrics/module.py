@@ -148,7 +148,7 @@ class MetricModule(evaluate.Metric):
             model, revision = given.get(role), given.get(f"{role}_revision")
             if role not in choices:
                 if model is not None or revision is not None:
-                    raise ArgumentError(f"none of the metrics asked for has use for a model {role!r}")
+                    raise ArgumentError(f"none of the metrics uses a model {role!r}; leave it out")
                 continue
             if model is not None:
                 choices[role] = model

@@ -173,7 +173,7 @@ class NaturalScore:
 
     @property
     def asks_in_batches(self) -> bool:
-        """Whether the judge is to be asked for all clips before any is scored; see `ask_ahead`."""
+        """Whether all ratings are requested before any clip is scored; see `ask_ahead`."""
         return isinstance(self._judge, BatchedJudge)
 
     def ask_ahead(

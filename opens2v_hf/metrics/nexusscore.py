@@ -88,7 +88,7 @@ class NexusScore:
     Args:
         detector: finds a reference in frames.
         embedder: compares crops with pictures and labels.
-        prompt_encoder: makes picture embeddings for the detector; may be None where every reference brings its own.
+        prompt_encoder: makes picture embeddings for the detector; may be None if every reference has its own.
         variant: "released" (the leaderboard's), "v1.0" or "coverage".
         num_frames: sampled evenly over the clip; released: 32.
         thresholds: of the rules.

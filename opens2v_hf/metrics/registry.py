@@ -322,7 +322,7 @@ def _refuse_unknown(
             raise ArgumentError(f"none of the metrics ({asked}) uses a model {role!r}; leave it out")
     known = {entry.name: entry.options for entry in entries}
     if not isinstance(options, Mapping) or not all(isinstance(chosen, Mapping) for chosen in options.values()):
-        raise ArgumentError(f"options is a mapping of metric to its options by name (got {options!r})")
+        raise ArgumentError(f"options must be a mapping of metric to its options by name (got {options!r})")
     for name, chosen in options.items():
         if name not in known:
             raise ArgumentError(f"options are given for {name!r}, which is not among the metrics; leave them out")

@@ -37,14 +37,14 @@ class Allowed:
 
 
 def check_comparable(result: RunResult, card: Scorecard, allowed: Allowed, *, has_protocol: bool = False) -> None:
-    """Refuse a result that the leaderboard would show for what it is not.
+    """Refuse a result that is not comparable with the leaderboard, unless that is allowed.
 
     Args:
         result: of a scoring run.
         card: its scorecard.
-        allowed: what is wanted nevertheless.
-        has_protocol: whether the place that it goes to keeps weights and scoring apart, as the results dataset does;
-            elsewhere a total by other weights, or a strict column, would stand among released ones.
+        allowed: exceptions.
+        has_protocol: whether the destination separates weights and scoring, as the results dataset does; elsewhere a
+            total by other weights, or a strict column, would be listed among released ones.
 
     Raises:
         NotComparableError: it is partial, made with embedded models, or not comparable, and that was not allowed.
@@ -129,7 +129,7 @@ def public_caveats(metric: MetricResult) -> tuple[str, ...]:
 
 
 def public_name(model: ModelInfo) -> str:
-    """A model's name without the folder that it lies in.
+    """A model's name without its folder.
 
     Example:
         >>> public_name(ModelInfo("embedder", "/home/me/models/gme-7b")), public_name(ModelInfo("embedder", "org/gme"))

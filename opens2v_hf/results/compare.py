@@ -125,8 +125,8 @@ def compare_results(
         top: how many prompts are named for each column.
 
     Raises:
-        ResultError: the splits differ or have no leaderboard, nothing is common to both, or strict scoring is asked for
-            and a result does not say what applies to its missing videos.
+        ResultError: the splits differ or have no leaderboard, nothing is common to both, or strict scoring of
+            a result that does not name the metrics of its missing videos.
         ArgumentError: an unknown version or scoring.
     """
     if a.split != b.split:

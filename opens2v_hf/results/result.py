@@ -35,7 +35,7 @@ FORMAT = "opens2v-hf/result/1"
 PARTIAL_ENDING = ".partial.json"
 """Of the files of results about some samples of a split, which never replace one about all of them."""
 
-PARTIAL_NOTE = "only some samples of the split were asked for: a trial, not comparable with any leaderboard"
+PARTIAL_NOTE = "only some samples of the split were scored: a trial, not comparable with any leaderboard"
 """Of a result with `RunResult.is_partial`."""
 
 
@@ -242,8 +242,8 @@ class RunResult:
         """A JSON-compatible dict: scorecards, per-video values, summaries by metric and category, provenance, coverage.
 
         `editions` holds, for every edition, the checksum of its record and why the numbers are not of it. `scorecard`
-        holds one by "released" and one by "strict" scoring, or None where there is none; what is read back
-        from a file is computed anew from the per-video values.
+        holds one by "released" and one by "strict" scoring, or None where there is none; after reading a file
+        they are computed again from the per-video values.
         """
         return {
             "format": FORMAT,

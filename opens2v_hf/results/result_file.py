@@ -1,6 +1,6 @@
 """The file of a result as pydantic models: what a reader accepts, and the JSON schema of it.
 
-Fields that only sum up others (`scorecard`, `comparable`, `summary`, ...) are not read: they are computed anew.
+Fields that only sum up others (`scorecard`, `comparable`, `summary`, ...) are not read: they are computed again.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def test_a_trial_is_partial_and_the_whole_run_resumes_from_it(
     assert main([*words, "--limit", "1"]) == 0
     printed = capsys.readouterr()
     assert "alpha, open-domain: 1 of 1 videos, 1 scores" in printed.err
-    assert "note: only some samples of the split were asked for" in printed.out
+    assert "note: only some samples of the split were scored" in printed.out
     assert printed.out.splitlines()[-1] == f"wrote {tmp_path / 'open-domain.partial.json'}"
     trial = RunResult.load(tmp_path)
     assert trial.is_partial

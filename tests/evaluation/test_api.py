@@ -63,8 +63,8 @@ def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path
     [
         ({"metrics": "gmescore"}, r"metrics is a list of names \(got 'gmescore'\)"),
         ({"metrics": []}, "name at least one metric"),
-        ({"options": {"motion_amplitude": None}}, "options is a mapping of metric to its options"),
-        ({"options": ["motion_amplitude"]}, "options is a mapping of metric to its options"),
+        ({"options": {"motion_amplitude": None}}, "options must be a mapping of metric to its options"),
+        ({"options": ["motion_amplitude"]}, "options must be a mapping of metric to its options"),
         ({"options": {"gmescore": {}}}, "not among the metrics"),
         ({"metric_models": "gme"}, "'embedded' or a mapping"),
         ({"metrics": ["gmescore"], "metric_models": {"embedder": None}}, "the model of 'embedder' must be a name"),

@@ -28,7 +28,7 @@ TOTAL = 0.20 * 0.6 + 0.24 * 0.75 + 0.12 * 0.7 + 0.20 * 0.5 + 0.16 * 0.5 + 0.02 *
 
 @dataclass
 class Constant:
-    """A column that says the same of every video, and looks at its frames."""
+    """A column with the same value for every video, which reads the frames."""
 
     name: str
     value: float = 0.5

@@ -485,7 +485,7 @@ def test_a_file_that_changes_while_it_is_hashed_counts_as_changed(
 def test_content_that_a_file_has_for_a_moment_is_never_scored_under_its_digest(
     videos: Path, others: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: str, max_bytes: int
 ) -> None:
-    """The file is another one whenever a decoder opens it, and itself again whenever somebody looks at it."""
+    """The file is another one whenever a decoder opens it, and the original again at every other access."""
     monkeypatch.setattr("opens2v_hf.evaluation.score_video._MAX_BYTES_IN_MEMORY", max_bytes)
     from opens2v_hf.video import pyav_frames
 

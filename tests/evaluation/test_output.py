@@ -36,7 +36,7 @@ def test_a_folder_name_that_is_too_long_is_an_error_of_the_user(tmp_path: Path) 
 def test_a_result_that_is_written_before_the_lock_is_held_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another run may finish between a look at the folder and the lock."""
+    """Another run may finish between the check of the folder and the lock."""
 
     @contextmanager
     def late(folder: Path) -> Iterator[None]:

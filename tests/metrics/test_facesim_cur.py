@@ -58,13 +58,13 @@ def test_a_reference_that_its_face_fills_is_found_with_grey_around(tmp_path):
     assert metric.score(clip, people(filled)).value == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.parametrize(("level", "told"), [(None, "no face was found in any frame"), (240, "no frame shows")])
-def test_a_video_without_the_person_scores_nothing_and_says_why(tmp_path, level, told):
+@pytest.mark.parametrize(("level", "reason"), [(None, "no face was found in any frame"), (240, "no frame shows")])
+def test_a_video_without_the_person_scores_nothing_and_says_why(tmp_path, level, reason):
     metric = FaceSimCur(SquareDetector(), LevelEmbedder(), num_frames=2)
     frame = picture() if level is None else picture((30, 12, 36, level))
     score = metric.score(clip_of(tmp_path / "v.mp4", [frame] * 2, metric.sampling), people(REFERENCE))
     assert (score.status, score.value) == (Status.SCORED, 0.0)
-    assert told in score.reason
+    assert reason in score.reason
 
 
 def test_what_cannot_be_compared_fails_with_its_reason(tmp_path):

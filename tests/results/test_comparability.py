@@ -1,4 +1,4 @@
-"""What is not pushed unless it is asked for."""
+"""Results that are refused unless an exception is allowed."""
 
 from dataclasses import replace
 

@@ -215,11 +215,11 @@ def test_a_part_of_a_split_is_never_comparable_nor_pushed(tmp_path: Path) -> Non
     assert again.is_partial
     assert not again.comparable
     allowed = Allowed(partial=True, embedded=True, not_comparable=True)
-    with pytest.raises(ResultError, match="only some samples of the split were asked for"):
+    with pytest.raises(ResultError, match="only some samples of the split were scored"):
         check_comparable(part, part.scorecard(), allowed)
     full = full_result()
     part = replace(full, benchmark={**full.benchmark, "subset": "32 of 180 samples (limit 32)"})
-    with pytest.raises(ResultError, match="only some samples of the split were asked for"):
+    with pytest.raises(ResultError, match="only some samples of the split were scored"):
         make_submission(part, model="a", team="t", venue="Open-Source", submitted_by="me")
     warnings = compare_results(part, full).warnings
     assert any("is about 32 of 180 samples (limit 32)" in warning for warning in warnings)
