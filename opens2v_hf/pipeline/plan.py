@@ -135,7 +135,9 @@ def plan_build(
     num_bytes = sum(file.num_bytes for file in found)
     seconds, read_bytes, num_headers, unreadable = _headers(found)
     if not seconds:
-        raise SourceError(f"{listing.root}: none of the {num_headers} headers that were read is that of a video")
+        raise SourceError(
+            f"{shown_url(listing.root)}: none of the {num_headers} headers that were read is that of a video"
+        )
     hours = seconds / 3600 * (num_bytes / read_bytes)
     constants = _constants()
     notes = []

@@ -233,11 +233,11 @@ def row_filter(filters: Filters | None, conditions: Sequence[Condition], schema:
 
 
 def _alternatives(filters: Filters | None) -> list[list[Condition]]:
-    if filters is None or filters == []:
+    if filters is None:
         return []
-    if not isinstance(filters, list | tuple) or not filters:
+    if not isinstance(filters, list | tuple):
         raise ArgumentError(f"filters must be a list of (column, operator, value), got {filters!r}")
-    groups = [filters] if isinstance(filters[0], tuple) else filters
+    groups = [filters] if filters and isinstance(filters[0], tuple) else filters
     for group in groups:
         if not isinstance(group, Sequence) or isinstance(group, str):
             raise ArgumentError(f"filters must be a list of (column, operator, value), got {filters!r}")

@@ -15,6 +15,7 @@ from opens2v_hf.pipeline.overlays import Box, OverlayRules, best_crop, find_over
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, Resources, StageOutput
 from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
+from opens2v_hf.pipeline.subjects import dropped_subject
 
 OVERLAY = "overlay"
 """The rule under which clips are dropped that would lose too much of their picture with their overlays."""
@@ -94,7 +95,7 @@ class Crop:
         if overlays:
             self._check_loss(crop, picture, overlays)
             lost += [
-                Dropped(clip.id, self.name, OVERLAY_CUT, f"at {box} of {width}x{height}", subject="overlay")
+                dropped_subject(clip, self.name, "overlay", OVERLAY_CUT, f"at {box} of {width}x{height}")
                 for box in overlays
             ]
         return [clip.made_by(self.name, self.facts(), crop_xyxy=None if crop == (0, 0, width, height) else crop)]

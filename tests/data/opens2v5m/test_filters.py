@@ -98,7 +98,7 @@ def test_filters_and_preset_conditions_are_joined() -> None:
     both = row_filter([[("aesthetic", "<", 2)], [("aesthetic", ">", 5)]], [("fps", "<", 25)], REGULAR)
     assert table.filter(both.expression)["aesthetic"].to_pylist() == [1.0]
     assert both.columns == ("aesthetic", "fps")
-    assert row_filter(None, [], REGULAR) is None
+    assert row_filter(None, [], REGULAR) is row_filter((), [], REGULAR) is None
     assert row_filter([], [("fps", ">", 0)], REGULAR).columns == ("fps",)
 
 

@@ -74,7 +74,8 @@ def subtitled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_subtitle_is_cut_off_and_counted(subtitled: Path) -> None:
-    output = Crop()([clip_of(subtitled)])
+    whole = clip_of(subtitled)
+    output = Crop()([whole])
 
     (clip,) = output.kept
     x0, y0, x1, y1 = clip.crop_xyxy
@@ -82,7 +83,7 @@ def test_a_subtitle_is_cut_off_and_counted(subtitled: Path) -> None:
     assert 122 <= y1 <= 132, "the letters are in the rows 130 to 146"
     (cut,) = output.dropped
     assert (cut.rule, cut.subject) == ("overlay_cut", "overlay")
-    assert cut.clip_id == clip.id
+    assert (cut.clip_id, cut.record) == (clip.id, whole)
 
 
 def test_a_clip_that_would_lose_too_much_with_its_overlays_is_dropped(subtitled: Path) -> None:
