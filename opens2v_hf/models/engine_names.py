@@ -48,7 +48,7 @@ def engine_name(name: str | os.PathLike[str]) -> EngineName | None:
     engine, colon, rest = os.fspath(name).partition(":")
     if not colon or engine not in ENGINES:
         return None
-    if not rest.startswith(_SCHEMES):
+    if not rest.lower().startswith(_SCHEMES):
         if engine == "sglang" or not rest.strip():
             raise ArgumentError(
                 f"a model of {engine} must be {engine}:http://host:port/<model>"

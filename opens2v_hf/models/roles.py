@@ -145,6 +145,8 @@ ROLES: dict[str, Role] = {
         "facebook/dinov2-base",
         ("opens2v_hf.models.subject_embedder", "load_subject_embedder"),
         ("device", "dtype"),
+        also="vllm:http://host:port/<model>",
+        check=("opens2v_hf.models.engine_names", "check_embedder"),
         download_gb=0.4,
     ),
 }

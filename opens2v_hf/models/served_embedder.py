@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
 from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.gme import (
     DEFAULT_INSTRUCTION,
@@ -70,10 +70,10 @@ class EngineVector:
 
 
 class EmbeddingEngine(Protocol):
-    """Runs GME, wherever it is."""
+    """Runs GME in this process or behind a URL."""
 
     def embed(self, prompts: Sequence[EnginePrompt], max_length: int) -> Iterable[EngineVector]:
-        """Vectors of prompts, in order; a text of more than `max_length` tokens loses its end."""
+        """Vectors of prompts, in order; a text of more than `max_length` tokens loses its end, except in SGLang."""
         ...
 
 
@@ -125,7 +125,11 @@ class ServedEmbedder:
         )
 
     def embed_texts(self, texts: Sequence[str], instruction: str | None = None) -> torch.Tensor:
-        """See `GmeEmbedder.embed_texts`; float32."""
+        """See `GmeEmbedder.embed_texts`; float32.
+
+        Raises:
+            JudgeError: the engine gave no answer, or did not shorten a text of more than `max_length` tokens.
+        """
         system = self.default_instruction if instruction is None else instruction
         return self._stacked(
             self._texts.get(texts, system, lambda new: self._embed([EnginePrompt(system, text) for text in new]))
@@ -137,7 +141,7 @@ class ServedEmbedder:
         Raises:
             ArgumentError: as there.
             ModelError: the engine reads a picture as another number of tokens than GME does.
-            JudgeError: the server gave no answer.
+            JudgeError: the engine gave no answer.
         """
         system = self.default_instruction if instruction is None else instruction
         if IMAGE_PAD in system:
@@ -159,22 +163,31 @@ class ServedEmbedder:
     def _embed(self, prompts: Sequence[EnginePrompt]) -> list[torch.Tensor]:
         vectors = []
         for prompt, found in zip(prompts, self._engine.embed(prompts, self.options["max_length"]), strict=True):
-            if prompt.picture is not None:
-                self._check_tokens(prompt, found.num_tokens)
+            self._check_tokens(prompt, found.num_tokens)
             vectors.append(F.normalize(torch.from_numpy(found.values), dim=0))
         return vectors
 
     def _check_tokens(self, prompt: EnginePrompt, num_tokens: int | None) -> None:
-        """Compare the engine's count of a picture's tokens with GME's: a wrong one is a wrong vector."""
+        """Compare the engine's count of tokens with GME's: a wrong one is a wrong vector."""
+        if num_tokens is None:
+            return
+        most = self.options["max_length"]
+        if prompt.picture is None:
+            if num_tokens > most:
+                raise JudgeError(
+                    f"{self._name()} read a text of {num_tokens} tokens, more than max_length={most}, and does not "
+                    "shorten it as GME does; shorten the text"
+                )
+            return
         without = self._tokens_without_picture[prompt.instruction]
-        if prompt.picture is None or num_tokens is None or without is None:
+        if without is None:
             return
         width, height = prompt.picture.size
         expected = without + width * height // FACTOR**2
-        if num_tokens > self.options["max_length"]:
+        if num_tokens > most:
             raise ArgumentError(
-                f"a picture takes {num_tokens} tokens with its instruction, more than "
-                f"max_length={self.options['max_length']}; lower max_pixels or raise max_length"
+                f"a picture takes {num_tokens} tokens with its instruction, more than max_length={most}; lower "
+                "max_pixels or raise max_length"
             )
         if num_tokens != expected:
             raise ModelError(

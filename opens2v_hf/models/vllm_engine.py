@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf.errors import JudgeError
 from opens2v_hf.models.served_embedder import EnginePrompt, EngineVector, finite_vector
 
 
@@ -30,7 +31,11 @@ class VllmEngine:
         )
 
     def embed(self, prompts: Sequence[EnginePrompt], max_length: int) -> Iterator[EngineVector]:
-        """See `EmbeddingEngine.embed`."""
+        """See `EmbeddingEngine.embed`.
+
+        Raises:
+            JudgeError: a vector is not finite, or all zeros.
+        """
         given = []
         for prompt in prompts:
             ids = self._tokenizer(prompt.text)["input_ids"]
@@ -40,4 +45,8 @@ class VllmEngine:
                 given.append({"prompt_token_ids": ids, "multi_modal_data": {"image": prompt.picture}})
         for output in self._llm.embed(given, use_tqdm=False):
             values = np.asarray(output.outputs.embedding, np.float32).tolist()
-            yield EngineVector(finite_vector(values), len(output.prompt_token_ids))
+            try:
+                vector = finite_vector(values)
+            except ValueError as error:
+                raise JudgeError(f"vLLM gives no vector: {error}; load it with dtype=bfloat16 or float32") from error
+            yield EngineVector(vector, len(output.prompt_token_ids))

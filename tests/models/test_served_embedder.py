@@ -19,7 +19,9 @@ from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.engine_names import EngineName, engine_name
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
 from opens2v_hf.models.roles import ModelChoice, check_models, load_model
+from opens2v_hf.models.served_embedder import EnginePrompt
 from opens2v_hf.models.subject_embedder import load_subject_embedder
+from opens2v_hf.models.vllm_engine import VllmEngine
 from opens2v_hf.video.frames_in_memory import ArrayVideo
 
 BOUNDS = {"min_pixels": 4 * 784, "max_pixels": 16 * 784}  # those of the tiny network's processor
@@ -90,6 +92,14 @@ def test_a_text_loses_its_end_at_the_same_token(here, networks):
     torch.testing.assert_close(cut, shorter.embed_texts(["word " * 40])[0], atol=2e-6, rtol=0)
 
 
+def test_a_long_text_that_a_server_does_not_shorten_has_no_vector(networks):
+    with judge_endpoint(networks[False].sglang()) as endpoint:
+        embedder = served(endpoint, "sglang", max_length=70)
+        with pytest.raises(JudgeError, match="more than max_length=70"):
+            embedder.embed_texts(["word " * 40])
+        assert embedder.embed_texts(["a"]).shape == (1, 32)
+
+
 def test_gmescore_by_a_server_names_its_engine_and_is_not_the_leaderboards(networks):
     frames = ArrayVideo(np.stack([PICTURES[0], PICTURES[0][::-1]]), 8)
     with judge_endpoint(networks[False].vllm()) as endpoint:
@@ -132,6 +142,12 @@ def test_a_refused_key_ends_all_calls_and_is_not_shown(monkeypatch):
     assert "secret" not in str(refused.value)
 
 
+def test_a_wrong_address_names_what_sets_it():
+    with judge_endpoint(fails(404)) as endpoint, pytest.raises(ServiceUnavailableError, match="no such model") as gone:
+        served(endpoint).embed_texts(["a"])
+    assert "OPENAI" not in str(gone.value)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -154,6 +170,7 @@ def test_names_of_engines(name, expected):
         ("sglang:org/gme", {}, "must be sglang:http"),
         ("vllm:http://host:8000/", {}, "name of the model is missing"),
         ("vllm:http://me:passphrase@host/gme", {}, "holds a user"),
+        ("vllm:HTTP://me:passphrase@host/gme", {}, "holds a user"),
         ("vllm:http://host/Qwen/Qwen3-VL-Embedding-2B", {}, "GME's prompt"),
         ("vllm:http://host/gme", {"revision": "main"}, "no revision"),
         ("vllm:http://host/gme", {"dtype": "float16"}, "takes no dtype"),
@@ -170,9 +187,21 @@ def test_names_and_arguments_that_cannot_be_used(name, arguments, message):
     assert "passphrase" not in str(refused.value)
 
 
-def test_vllm_that_is_not_installed_is_named_before_anything_is_loaded(folder):
+@pytest.mark.parametrize("role", ["embedder", "subject_embedder"])
+def test_vllm_that_is_not_installed_is_named_before_anything_is_loaded(folder, role):
     with pytest.raises(MissingDependencyError, match="pip install vllm"):
-        check_models({"embedder": ModelChoice(f"vllm:{folder}")})
+        check_models({role: ModelChoice(f"vllm:{folder}")})
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [float("nan"), 1.0]])
+def test_a_vector_of_vllm_that_is_none_is_an_error_of_its_input(monkeypatch, values):
+    module = ModuleType("vllm")
+    output = SimpleNamespace(outputs=SimpleNamespace(embedding=values), prompt_token_ids=[0])
+    module.LLM = lambda **_arguments: SimpleNamespace(embed=lambda _prompts, use_tqdm: [output])
+    monkeypatch.setitem(sys.modules, "vllm", module)
+    engine = VllmEngine("gme", lambda _text: {"input_ids": [0]}, revision=None, dtype="float16")
+    with pytest.raises(JudgeError, match="not finite, or all zeros"):
+        list(engine.embed([EnginePrompt("be brief", "a cup")], 10))
 
 
 def test_vllm_in_this_process_is_given_token_ids_and_pictures(folder, here, networks, monkeypatch):

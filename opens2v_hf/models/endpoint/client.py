@@ -38,9 +38,9 @@ _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 _ADVICE = {
     401: "the key is missing or refused; check {key_variable}",
     402: "the account behind the key has no credit left",
-    403: "the key may not use this model; check the key, the model's name and the base URL",
-    404: "there is no such model or address; check the model's name and the base URL (OPENAI_BASE_URL, `base_url=`)",
-    405: "the address takes no such requests; check the base URL (OPENAI_BASE_URL, `base_url=`)",
+    403: "the key may not use this model; check the key, the model's name and {address}",
+    404: "there is no such model or address; check the model's name and {address}",
+    405: "the address takes no such requests; check {address}",
 }
 
 
@@ -84,6 +84,7 @@ class EndpointClient(Generic[_Reply]):
         path: of the requests, behind the base URL.
         expected: what the body of a good reply is, for messages.
         key_variable: environment variable of the key, for messages.
+        address: what sets the URL, for messages.
         max_body_bytes: of a reply; a longer one is refused.
 
     Args:
@@ -101,6 +102,7 @@ class EndpointClient(Generic[_Reply]):
     path: ClassVar[str]
     expected: ClassVar[str]
     key_variable: ClassVar[str] = "OPENAI_API_KEY"
+    address: ClassVar[str] = "the base URL (OPENAI_BASE_URL, `base_url=`)"
     max_body_bytes: ClassVar[int] = 1 << 20
 
     def __init__(
@@ -277,7 +279,7 @@ class EndpointClient(Generic[_Reply]):
         if "insufficient_quota" in text:
             return JudgeStoppedError(f"the account behind the key has no quota left at {self.url}{said}")
         if status not in _RETRIED_STATUSES and not response.is_server_error:
-            advice = _ADVICE.get(status, "").format(key_variable=self.key_variable)
+            advice = _ADVICE.get(status, "").format(key_variable=self.key_variable, address=self.address)
             reason = f"{self.url} refused the request with {status}" + (f": {advice}" if advice else "") + said
             self._breaker.refused(body, reason, for_all=bool(advice))
             return RefusedError(reason, param=param, said=message)

@@ -20,6 +20,8 @@ from opens2v_hf.models.served_embedder import EnginePrompt, EngineVector, finite
 _END = "<|endoftext|>"
 """Comes after the opening of the assistant's turn; its hidden state is the vector."""
 
+_ADDRESS = "the server in its name"
+
 
 class VllmClient(EndpointClient[EngineVector]):
     """Asks `/v1/embeddings` of vLLM: a text as it is, a picture as a conversation for the model's chat template."""
@@ -27,6 +29,7 @@ class VllmClient(EndpointClient[EngineVector]):
     path: ClassVar[str] = "/v1/embeddings"
     expected: ClassVar[str] = "list of vectors"
     key_variable: ClassVar[str] = "VLLM_API_KEY"
+    address: ClassVar[str] = _ADDRESS
 
     def request(self, model: str, prompt: EnginePrompt, max_length: int) -> dict[str, Any]:
         """The body of a request."""
@@ -57,6 +60,7 @@ class SglangClient(EndpointClient[EngineVector]):
     path: ClassVar[str] = "/encode"
     expected: ClassVar[str] = "vector"
     key_variable: ClassVar[str] = "SGLANG_API_KEY"
+    address: ClassVar[str] = _ADDRESS
 
     def request(self, model: str, prompt: EnginePrompt, max_length: int) -> dict[str, Any]:
         """The body of a request; this server has no bound on a prompt's tokens."""
