@@ -87,22 +87,22 @@ class Replay:
     """Records the network calls of a run, and times them again alone."""
 
     def __init__(self, metric: NexusScore) -> None:
-        self.places = {
+        self.methods = {
             "CLIP": (metric.prompt_encoder.model, "forward"),
             "backbone": (metric.detector.network, "image_features"),
             "neck and head": (metric.detector.network, "predict"),
             "embedder": (metric.embedder, "_last_hidden_states"),
         }
-        self.calls: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {name: [] for name in self.places}
+        self.calls: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {name: [] for name in self.methods}
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        for name, (owner, method) in self.places.items():
+        for name, (owner, method) in self.methods.items():
             setattr(owner, method, self._recorded(name, getattr(owner, method)))
         try:
             yield
         finally:
-            for owner, method in self.places.values():
+            for owner, method in self.methods.values():
                 delattr(owner, method)
 
     def _recorded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,7 +114,7 @@ class Replay:
 
     @torch.inference_mode()
     def seconds(self, name: str) -> float:
-        owner, method = self.places[name]
+        owner, method = self.methods[name]
         return seconds(lambda: [getattr(owner, method)(*args, **kwargs) for args, kwargs in self.calls[name]])
 
 
@@ -199,14 +199,14 @@ def main() -> None:
             raise SystemExit("nothing was detected, so that nothing is compared; try another width")
         if abs(score - released) > 1e-4 * max(abs(released), 1e-3):
             raise SystemExit(f"the two sides disagree: {score} and {released}")
-        times: dict[str, list[float]] = {"ours": [], "released": [], **{name: [] for name in replay.places}}
+        times: dict[str, list[float]] = {"ours": [], "released": [], **{name: [] for name in replay.methods}}
         for _ in range(arguments.rounds):
             times["released"].append(seconds(lambda: released_score(metric, open_clip(), reference)))
             times["ours"].append(seconds(ours))
-            for name in replay.places:
+            for name in replay.methods:
                 times[name].append(replay.seconds(name))
         best = {name: min(values) for name, values in times.items()}
-        forward = sum(best[name] for name in replay.places)
+        forward = sum(best[name] for name in replay.methods)
         config = metric.detector.config
         print(
             f"{arguments.frames} frames, {len(LABELS)} references, at most {arguments.boxes} boxes each; detector "

@@ -41,8 +41,8 @@ def pan(seed: int, step: int) -> np.ndarray:
 def written(words: tuple[str, tuple[int, int], float], width: int) -> np.ndarray:
     """Coverage of a text, 0..1."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-    text, place, scale = words
-    cv2.putText(mask, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, width, cv2.LINE_AA)
+    text, corner, scale = words
+    cv2.putText(mask, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, width, cv2.LINE_AA)
     return mask / 255.0
 
 

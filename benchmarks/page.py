@@ -113,12 +113,10 @@ def draw(ratios: list[dict[str, Any]]) -> None:
     """A bar a ratio on a logarithmic axis; left of 1 the other side is faster."""
     figure = Figure(figsize=(9, 0.7 + 0.32 * len(ratios)), layout="constrained")
     panel = figure.subplots()
-    for place, one in enumerate(reversed(ratios)):
-        panel.barh(
-            place, one["ratio"] - 1, left=1, color="#4f6df5" if one["ratio"] >= (one["goal"] or 1) else "#f0803c"
-        )
+    for row, one in enumerate(reversed(ratios)):
+        panel.barh(row, one["ratio"] - 1, left=1, color="#4f6df5" if one["ratio"] >= (one["goal"] or 1) else "#f0803c")
         if one["goal"]:
-            panel.plot([one["goal"]] * 2, [place - 0.4, place + 0.4], color="#131a26", linewidth=1.5)
+            panel.plot([one["goal"]] * 2, [row - 0.4, row + 0.4], color="#131a26", linewidth=1.5)
     panel.set_yticks(
         range(len(ratios)), [f"{one['part']}\nvs {one['against']}" for one in reversed(ratios)], fontsize=7
     )

@@ -63,10 +63,10 @@ Pair = frozenset[tuple[str, int]]
 def released_pairs(rows: list[dict], embedder: GmeEmbedder, counts: Counter[str]) -> set[Pair]:
     """The released procedure over the clips of one cluster."""
     found = set()
-    for place, current in enumerate(rows):
+    for index, current in enumerate(rows):
         frame = frame_of(current)
         counts["decodes"] += 1
-        for other in rows[place + 1 :]:
+        for other in rows[index + 1 :]:
             other_frame = frame_of(other)
             counts["decodes"] += 1
             sides = []

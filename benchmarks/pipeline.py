@@ -109,10 +109,10 @@ def write_videos(folder: Path, count: int) -> Path:
     return folder
 
 
-def bare(videos: Path, rounds: int, place: Path) -> Measured:
+def bare(videos: Path, rounds: int, root: Path) -> Measured:
     """The stages, called one after another for each video."""
-    place.mkdir()
-    applied = stages(rounds, place)
+    root.mkdir()
+    applied = stages(rounds, root)
     for stage in applied:
         stage.load()
     begin, cpu = time.perf_counter(), time.process_time()
@@ -124,11 +124,11 @@ def bare(videos: Path, rounds: int, place: Path) -> Measured:
     return Measured(time.perf_counter() - begin, time.process_time() - cpu)
 
 
-def built(videos: Path, rounds: int, place: Path, engine: Any) -> Measured:
+def built(videos: Path, rounds: int, root: Path, engine: Any) -> Measured:
     """The same by an engine, after a build of two videos that is not measured."""
     options = BuildOptions(unit_files=1)
     for name, limit in (("warm", 2), ("measured", None)):
-        stamps, out = place / f"{name}-stamps", place / name
+        stamps, out = root / f"{name}-stamps", root / name
         stamps.mkdir(parents=True)
         applied = stages(rounds if limit is None else 1, stamps)
         made = build_dataset(videos, out, stages=applied, options=options, engine=engine, limit=limit)
@@ -158,18 +158,18 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds = arguments.rounds
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        videos = write_videos(place / "videos", arguments.videos)
+        root = Path(name)
+        videos = write_videos(root / "videos", arguments.videos)
         print(f"{arguments.videos} videos, load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores", flush=True)
-        alone = bare(videos, rounds, place / "bare")
+        alone = bare(videos, rounds, root / "bare")
         print(f"bare stages: {alone.wall:.1f} s, {alone.cpu:.1f} s of processor time", flush=True)
-        one = built(videos, rounds, place / "one", LocalEngine())
+        one = built(videos, rounds, root / "one", LocalEngine())
         say("build, one process", "the bare stages", one, alone, GOALS["one"])
-        two = built(videos, rounds, place / "two", LocalEngine(2))
+        two = built(videos, rounds, root / "two", LocalEngine(2))
         say("build, two processes", "one process", two, one, GOALS["two"], workers=2)
         if not arguments.no_ray:
             with connected(None, num_cpus=3):
-                ray = built(videos, rounds, place / "ray", RayEngine(workers=2))
+                ray = built(videos, rounds, root / "ray", RayEngine(workers=2))
             say("build, Ray with two workers", "two processes", ray, two, GOALS["ray"])
 
 

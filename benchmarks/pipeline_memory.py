@@ -126,20 +126,20 @@ def main() -> None:
     on_files = [Probe(), Scenes("none", min_seconds=0)]
     print(f"imports alone: {peak(lambda: None)[0]:.0f} MB")
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        short, long = write_long(place / "short", 60), write_long(place / "long", 60 * arguments.minutes)
+        root = Path(name)
+        short, long = write_long(root / "short", 60), write_long(root / "long", 60 * arguments.minutes)
         grows(
             "minutes of one video",
-            (1, built(short, place / "out-short", on_clips)),
-            (arguments.minutes, built(long, place / "out-long", on_clips)),
+            (1, built(short, root / "out-short", on_clips)),
+            (arguments.minutes, built(long, root / "out-long", on_clips)),
         )
-        few, many = write_tiny(place / "few", arguments.tiny // 10), write_tiny(place / "many", arguments.tiny)
+        few, many = write_tiny(root / "few", arguments.tiny // 10), write_tiny(root / "many", arguments.tiny)
         grows(
             "tiny videos",
-            (arguments.tiny // 10, built(few, place / "out-few", on_files)),
-            (arguments.tiny, built(many, place / "out-many", on_files)),
+            (arguments.tiny // 10, built(few, root / "out-few", on_files)),
+            (arguments.tiny, built(many, root / "out-many", on_files)),
         )
-        listed = write_tiny(place / "listed", arguments.listed)
+        listed = write_tiny(root / "listed", arguments.listed)
         grows("files listed", (arguments.tiny, planned(many)), (arguments.listed, planned(listed)))
 
 

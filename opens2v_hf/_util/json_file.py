@@ -1,4 +1,4 @@
-"""Reading files of JSON that somebody else may have written."""
+"""Reading JSON files that other programs may have written."""
 
 from __future__ import annotations
 

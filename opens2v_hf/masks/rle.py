@@ -139,7 +139,7 @@ class RunPairs(NamedTuple):
 
 
 def run_pairs(rles: Sequence[RLE]) -> RunPairs:
-    """The runs of one or more masks, read together: some seven times as fast as one by one.
+    """The runs of one or more masks, read together: several times as fast as one by one.
 
     Raises:
         MaskError: as `runs`, for the first malformed mask.
@@ -250,11 +250,11 @@ def _joined(groups: np.ndarray, ends: np.ndarray, widths: np.ndarray) -> np.ndar
     """
     # flipping the sign bit and taking it away again gives it its negative weight
     numbers = (groups[ends] ^ _SIGN).astype(np.int64) - _SIGN
-    longer, place = np.flatnonzero(widths > 1), 1
+    longer, group = np.flatnonzero(widths > 1), 1
     while longer.size:  # from the last group, which carries the sign, down to the first
-        numbers[longer] = (numbers[longer] << _BITS) | (groups[ends[longer] - place] & _PAYLOAD)
-        place += 1
-        longer = longer[widths[longer] > place]
+        numbers[longer] = (numbers[longer] << _BITS) | (groups[ends[longer] - group] & _PAYLOAD)
+        group += 1
+        longer = longer[widths[longer] > group]
     return numbers
 
 

@@ -342,9 +342,9 @@ def _best(boxes: Iterable[NexusBox]) -> dict[tuple[int, int], float]:
     best: dict[tuple[int, int], float] = {}
     for box in boxes:
         if box.kept and box.image_similarity is not None:
-            place, value = (box.frame, box.reference), box.image_similarity
-            if place not in best or math.isnan(value) or value > best[place]:
-                best[place] = value
+            key, value = (box.frame, box.reference), box.image_similarity
+            if key not in best or math.isnan(value) or value > best[key]:
+                best[key] = value
     return best
 
 

@@ -155,13 +155,13 @@ def compare_values(
     total = None
     if weight_of:
         by_weight = np.array([weight_of[name] for name in weight_of]) / math.fsum(weight_of.values())
-        places = [names.index(name) for name in weight_of]
+        counted_columns = [names.index(name) for name in weight_of]
         total = _difference(
             "total",
             "Total",
             weighted_total(means[0], weight_of),
             weighted_total(means[1], weight_of),
-            (drawn[0][:, places] - drawn[1][:, places]) @ by_weight,
+            (drawn[0][:, counted_columns] - drawn[1][:, counted_columns]) @ by_weight,
             len(set().union(*(common[name] for name in weight_of))),
         )
     return PairedComparison(

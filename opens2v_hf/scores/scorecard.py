@@ -313,13 +313,13 @@ def scorecard(
     names = [name for name in COLUMNS if name in weights("v1.1", split)]
     expected = _expected(values, applicable or {}, category_of)
     ids = sorted(set().union(*(expected[name] for name in names if name in expected)))
-    place = {sample_id: row for row, sample_id in enumerate(ids)}
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
     table = np.full((len(ids), len(names)), np.nan)
     missing = np.zeros(table.shape, dtype=bool)
     skipped = np.zeros(table.shape, dtype=bool)
     for index, name in enumerate(names):
         for sample_id in expected.get(name, ()):
-            cell = (place[sample_id], index)
+            cell = (row_of[sample_id], index)
             given = values.get(name, {}).get(sample_id)
             counts = counted_value(name, given, scoring)
             table[cell] = np.nan if counts is None else counts
@@ -328,8 +328,8 @@ def scorecard(
     resample = _Resample(num_resamples, seed)
     means = resample(table)
     categories: dict[str, list[int]] = {}
-    for sample_id in (i for i in category_of if i in place):
-        categories.setdefault(category_of[sample_id], []).append(place[sample_id])
+    for sample_id in (i for i in category_of if i in row_of):
+        categories.setdefault(category_of[sample_id], []).append(row_of[sample_id])
     within = {category: resample(table[rows]) for category, rows in categories.items()}
     columns = {
         name: ColumnScore(

@@ -91,7 +91,7 @@ def seed_scores(
     asked = {name for of_seed in values.values() for name in of_seed}
     names = [name for name in COLUMNS if name in weights("v1.1", split) and name in asked]
     ids = sorted({i for of_seed in values.values() for name in names for i in of_seed.get(name, {})})
-    place = {sample_id: row for row, sample_id in enumerate(ids)}
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
     table = np.full((len(ids), len(values), len(names)), np.nan)
     for layer, of_seed in enumerate(values.values()):
         for index, name in enumerate(names):
@@ -99,7 +99,7 @@ def seed_scores(
                 if raw is not None and not math.isfinite(raw):
                     raise ArgumentError(f"{name}: the value of {sample_id} must be a finite number (got {raw!r})")
                 value = counted_value(name, raw, scoring)
-                table[place[sample_id], layer, index] = np.nan if value is None else value
+                table[row_of[sample_id], layer, index] = np.nan if value is None else value
     flat = table.reshape(len(ids), -1)
     means = resampled_means(flat, num_resamples=num_resamples, seed=seed).reshape(-1, len(values), len(names))
     by_column = {

@@ -1,4 +1,4 @@
-"""Which frames of a video a metric looks at.
+"""Which frames of a video a metric uses.
 
 The released code (v1.1) knows three rules: 32 frames spread evenly over the whole video, 16 frames at a whole stride
 from the start, and all frames.

@@ -54,10 +54,10 @@ def digest(folder: Path) -> str:
     return found.hexdigest() + "".join(leftovers)
 
 
-def main(videos: Path, place: Path) -> None:
+def main(videos: Path, root: Path) -> None:
     set_quiet(True)
     for point in range(MOST):
-        folder = place / str(point)
+        folder = root / str(point)
         status = run(videos, folder, point)
         if status == 0:
             print(digest(folder))

@@ -186,9 +186,9 @@ def draw_references(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _placed(rendered: Rendered, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The network's input [S, S, 3], and float32 boxes [N, 4] of the actors in it."""
-    picture, place = letterbox(worn(rendered.image, rng), CONFIG.image_size)
-    offset = np.array([place.left, place.top] * 2, np.float32)
-    return picture, rendered.boxes * np.array(place.scale * 2, np.float32) + offset
+    picture, box = letterbox(worn(rendered.image, rng), CONFIG.image_size)
+    offset = np.array([box.left, box.top] * 2, np.float32)
+    return picture, rendered.boxes * np.array(box.scale * 2, np.float32) + offset
 
 
 def worn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

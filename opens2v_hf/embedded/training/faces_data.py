@@ -192,10 +192,10 @@ def identity_of(sprite: PersonSprite) -> Identity:
 def _aligned(image: np.ndarray, head: Head, rng: np.random.Generator) -> np.ndarray:
     """As a detector would have it cut that errs by some parts in a hundred of the head's size."""
     size = head.box[2:] - head.box[:2]
-    place = head.box[:2] + rng.normal(0, 0.02, 2) * size
+    corner = head.box[:2] + rng.normal(0, 0.02, 2) * size
     stretch = size * rng.uniform(0.95, 1.05, 2)
     inside = (head.landmarks - head.box[:2]) / size + rng.normal(0, 0.01, (5, 2))
-    return align_face(image, place + inside * stretch, size_px=RELEASED_CROP_PX)
+    return align_face(image, corner + inside * stretch, size_px=RELEASED_CROP_PX)
 
 
 def _reference(rng: np.random.Generator) -> tuple[np.ndarray, list[Head]]:

@@ -47,7 +47,7 @@ def quality_losses(logits: torch.Tensor, qualities: torch.Tensor, steady: float 
 
     Returns:
         "level": cross-entropy against the two levels next to a quality, weighted so that their mean is the quality;
-        "jump": squared error of the differences of neighbouring windows, which are what the metric looks at;
+        "jump": squared error of the differences of neighbouring windows, which the metric uses;
         "steady": their absolute error, which presses on small ones as well; alone, it would be content with none.
     """
     weights = torch.tensor(LEVEL_WEIGHTS)

@@ -110,8 +110,8 @@ def window_qualities(damages: np.ndarray, gone: np.ndarray) -> np.ndarray:
 
     Args:
         damages: [T] in [0, 1].
-        gone: bool [T], frames that are damaged by what they do not show; a window of nothing else is a good one, for
-            nobody can tell.
+        gone: bool [T], frames that are damaged by what they do not show; a window of nothing else is a good one,
+            since nothing in it shows the damage.
 
     Returns:
         float32 [T] in [0, 1].

@@ -1,8 +1,8 @@
 """The embedded captioner: it knows this project's synthetic scenes, and writes their sentences.
 
 It is no language model. The embedded text detector finds what is there, class by class, and the embedded segmenter cuts
-it out; the embedded embedder tells which of the class's phrases fits best, and which place fits the whole sentence. On
-anything but synthetic scenes it says nothing, or nonsense.
+it out; the embedded embedder tells which of the class's phrases fits best, and which background fits the whole
+sentence. On anything but synthetic scenes it says nothing, or nonsense.
 """
 
 from __future__ import annotations

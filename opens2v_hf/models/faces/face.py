@@ -56,7 +56,7 @@ class FaceDetector(Protocol):
 
     Attributes:
         info: provenance.
-        options: what decides its faces besides the weights, JSON-compatible.
+        options: settings that change its faces, JSON-compatible.
     """
 
     @property
@@ -74,7 +74,7 @@ class FaceEmbedder(Protocol):
 
     Attributes:
         info: provenance.
-        options: what decides its vectors besides the weights, JSON-compatible.
+        options: settings that change its vectors, JSON-compatible.
     """
 
     @property

@@ -116,7 +116,7 @@ def run_python(
 
 @pytest.fixture(scope="module")
 def loopback_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackHub]:
-    """An empty Hub on loopback for each test file: no file sees the repos of another, whatever the order."""
+    """An empty Hub on loopback for each test file: no file sees the repos of another, in any order."""
     folder = tmp_path_factory.mktemp("loopback_hub")
     with (folder / "stderr.txt").open("w") as log:
         server = subprocess.Popen(

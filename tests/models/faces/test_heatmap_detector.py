@@ -15,7 +15,7 @@ CONFIG = HeatmapConfig(widths=(4, 4, 4, 4, 4), neck_width=4, input_px=64)
 
 
 class FixedFaces(HeatmapFaceNetwork):
-    """Says that there are faces at some cells, whatever it is shown: (row, column, logit, box)."""
+    """Says that there are faces at some cells, in every picture: (row, column, logit, box)."""
 
     def __init__(self, *faces):
         super().__init__(CONFIG)
