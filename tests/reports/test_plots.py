@@ -1,11 +1,15 @@
-"""What is drawn is read back from the axes, not from pixels."""
+"""Plots are read back from their axes, and cut pictures from their pixels."""
 
+import io
 import math
 
+import numpy as np
 import pytest
 from helpers.results import make_result
 from helpers.scorecards import full_result
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 from opens2v_hf.reports import plots
 from opens2v_hf.results import table
@@ -114,3 +118,18 @@ def test_any_name_is_drawn_as_it_is(model: str) -> None:
     assert plots.to_png(figure).startswith(b"\x89PNG")
     labels = [text.get_text().strip() for text in figure.legends[0].get_texts()]
     assert sorted(labels) == sorted([plots.short_name(model), "other"])
+
+
+def test_a_picture_is_cut_between_its_plot_and_its_legend() -> None:
+    rows = table.rows([full_result("low", quality=0.3), full_result("high", quality=0.7)])
+    colors = plots.colors(["high", "low"])
+    figure = plots.column_bars(rows, colors)
+    png = plots.to_png(figure)
+    whole, cut = (
+        np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+        for content in (png, plots.without_legend(figure, png))
+    )
+    assert (cut == whole[: len(cut)]).all()
+    assert (cut[-3:] == 255).all()
+    for color in colors.values():
+        assert (np.abs(whole[len(cut) :] - 255 * np.array(to_rgb(color))).max(axis=-1) < 2).any()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from opens2v_hf._util.temporary import TemporaryFolder
 from opens2v_hf.hub.apps import frame
 from opens2v_hf.hub.apps.inputs import Models, Option, Pictures
 from opens2v_hf.hub.apps.metric import Page, Shown, load
@@ -68,11 +68,11 @@ def score(video: str, given: Mapping[str, Any]) -> Shown:
 
 def _write(explanation: Explanation) -> Path:
     """The page as a file. The one before is deleted: gradio has its own copy, and one request is computed at a time."""
-    target = Path(_folder().name) / "page"
+    target = _folder().path / "page"
     shutil.rmtree(target, ignore_errors=True)
     return write_explanation(explanation, target)
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="opens2v-explanation-")
+def _folder() -> TemporaryFolder:
+    return TemporaryFolder("explanation")

@@ -62,8 +62,8 @@ def reproduce(
     if source == "results":
         if model is not None or recipe is not None or seed != SEED:
             raise ArgumentError("model, recipe and seed are for new videos; give `source='new'` with them")
-        source_of = videos if videos is not None else upstream_videos(row, chosen, revision=videos_revision)
-        result = score(source_of, videos_revision=videos_revision, **common)
+        location = videos if videos is not None else upstream_videos(row, chosen, revision=videos_revision)
+        result = score(location, videos_revision=videos_revision, **common)
         return Reproduction(row, result, is_upstream=videos is None)
     if videos is not None or videos_revision is not None:
         raise ArgumentError("`source='new'` takes no `videos=`; leave it out, or give `source='results'`")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +15,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
 
 from opens2v_hf._util.repo_id import is_repo_id
+from opens2v_hf._util.temporary import TemporaryFolder
 from opens2v_hf._util.text import shown
 from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO
 from opens2v_hf.data.opens2v5m.filters import Condition
@@ -186,7 +186,12 @@ def default_dataset() -> str:
 @functools.cache
 def synthetic_folder() -> Path:
     """The synthetic sample in the released layout, made once in a process."""
-    return write_dataset(Path(tempfile.mkdtemp(prefix="opens2v-synthetic-")))
+    return write_dataset(_temporary_folder().path)
+
+
+@functools.cache
+def _temporary_folder() -> TemporaryFolder:
+    return TemporaryFolder("synthetic")
 
 
 def _refuse_files_elsewhere(row: Mapping[str, Any]) -> None:
