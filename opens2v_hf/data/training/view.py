@@ -77,6 +77,11 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         super().__init__()
         if on_error not in get_args(OnBad):
             raise ArgumentError(f"on_error is one of {', '.join(get_args(OnBad))} (got {on_error=})")
+        numbers = {"num_frames": num_frames, "stride": stride, "shuffle": shuffle, "seed": seed}
+        numbers |= {"rank": rank, "world_size": world_size, "most_skipped": most_skipped}
+        for name, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise ArgumentError(f"{name} must be a whole number (got {number!r})")
         if not 0 <= rank < world_size:
             raise ArgumentError(f"rank goes from 0 to world_size - 1 (got {rank=}, {world_size=})")
         if shuffle < 0 or seed < 0 or most_skipped < 1:
@@ -90,9 +95,6 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
             raise ArgumentError(
                 f"subjects must be a SubjectRule, one of {', '.join(get_args(Form))}, or None (got {rule!r})"
             )
-        for name, number in (("num_frames", num_frames), ("stride", stride), ("shuffle", shuffle), ("seed", seed)):
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise ArgumentError(f"{name} must be a whole number (got {number!r})")
         if pairs and not rule.max_count:
             raise ArgumentError("pairs are for pictures of subjects: give subjects= too")
         stream = as_stream(dataset)

@@ -501,6 +501,7 @@ def test_arguments_that_do_not_fit() -> None:
         ({"size": 480}, "size must be"),
         ({"size": (480.0, 832)}, "size must be"),
         ({"num_frames": 2.5}, "num_frames must be a whole number"),
+        ({"seed": "7"}, "seed must be a whole number"),
     ):
         with pytest.raises(ArgumentError, match=message):
             view_of(**options)

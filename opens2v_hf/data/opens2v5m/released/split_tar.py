@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource
+from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, shown_url
 from opens2v_hf.errors import SourceError
 
 _PIECE = re.compile(r"(?P<stem>.+\.tar)\.split\.(?P<number>\d+)$")
@@ -59,11 +59,12 @@ def order_pieces(paths: Iterable[str]) -> list[str]:
     for path in paths:
         found = _PIECE.match(path)
         if found is None:
-            raise SourceError(f"{path} is no piece of a split tar: its name must end in .tar.split.<number>")
+            raise SourceError(f"{shown_url(path)} is no piece of a split tar: its name must end in .tar.split.<number>")
         stems.add(found["stem"])
         number = int(found["number"])
         if number in numbered and len(stems) == 1:
-            raise SourceError(f"two files are piece {number} of one tar: {numbered[number]} and {path}; remove one")
+            first, second = shown_url(numbered[number]), shown_url(path)
+            raise SourceError(f"two files are piece {number} of one tar: {first} and {second}; remove one")
         numbered[number] = path
     if not numbered:
         raise SourceError("there are no pieces of a split tar (files named *.tar.split.<number>)")
@@ -100,7 +101,7 @@ class SplitTar:
             SourceError: the tar has no such bytes.
         """
         if offset < 0 or length < 0 or offset + length > self.size:
-            names = self.pieces[0].url if self.pieces else "an empty tar"
+            names = shown_url(self.pieces[0].url) if self.pieces else "an empty tar"
             raise SourceError(f"{names}: bytes {offset} to {offset + length} are outside the tar of {self.size} bytes")
         spans = []
         while length > 0:
@@ -132,7 +133,9 @@ class SplitTar:
         for span in self.spans(offset, length):
             part = self._by_url[span.url].read(span.offset, span.length)
             if len(part) != span.length:
-                raise SourceError(f"{span.url} ends before byte {span.offset + span.length}: it changed while in use")
+                raise SourceError(
+                    f"{shown_url(span.url)} ends before byte {span.offset + span.length}: it changed while in use"
+                )
             parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opens2v_hf._util.files import whole_file
+from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.split_tar import SplitTar, SplitTarFile
 from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
 
@@ -242,7 +243,7 @@ class _Notes:
 def _read_members(
     tar: SplitTar, offset: int, pax_headers: dict[str, str], progress: Callable[[int], object] | None
 ) -> Iterator[_Fragment]:
-    where = tar.pieces[0].url if tar.pieces else "an empty tar"
+    where = shown_url(tar.pieces[0].url) if tar.pieces else "an empty tar"
     file = SplitTarFile(tar)
     file.seek(offset)
     members: list[Member] = []
