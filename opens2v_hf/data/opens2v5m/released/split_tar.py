@@ -63,8 +63,8 @@ def order_pieces(paths: Iterable[str]) -> list[str]:
         stems.add(found["stem"])
         number = int(found["number"])
         if number in numbered and len(stems) == 1:
-            first, second = shown_url(numbered[number]), shown_url(path)
-            raise SourceError(f"two files are piece {number} of one tar: {first} and {second}; remove one")
+            one, other = shown_url(numbered[number]), shown_url(path)
+            raise SourceError(f"two files are piece {number} of one tar: {one} and {other}; remove one")
         numbered[number] = path
     if not numbered:
         raise SourceError("there are no pieces of a split tar (files named *.tar.split.<number>)")
