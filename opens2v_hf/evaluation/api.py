@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -229,9 +229,14 @@ def score(
 
 
 def _metric_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    if metrics is None:
+        return DEFAULT_METRICS
     if isinstance(metrics, str):
-        raise ArgumentError(f"metrics is a list of names (got {metrics!r}); write [{metrics!r}]")
-    return tuple(dict.fromkeys(DEFAULT_METRICS if metrics is None else metrics))
+        raise ArgumentError(f"metrics must be a list of names (got {metrics!r}); write [{metrics!r}]")
+    names = list(metrics) if isinstance(metrics, Iterable) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise ArgumentError(f"metrics must be a list of names (got {metrics!r:.80})")
+    return tuple(dict.fromkeys(names))
 
 
 def _default_name(videos: str, found: FoundVideos) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from opens2v_hf.data.benchmark.in_turn import in_turn
@@ -45,7 +45,7 @@ class Selection:
         cls, limit: int | None, ids: str | Sequence[str] | None, categories: str | Sequence[str] | None
     ) -> Selection:
         """From arguments: each list is a sequence, or a string of names with commas between them."""
-        return cls(limit, _names(ids), _names(categories))
+        return cls(limit, _names(ids, "ids"), _names(categories, "category"))
 
     @property
     def is_whole(self) -> bool:
@@ -99,9 +99,11 @@ def restrict(found: FoundVideos, samples: Sequence[EvalSample]) -> FoundVideos:
     )
 
 
-def _names(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+def _names(value: str | Sequence[str] | None, argument: str) -> tuple[str, ...] | None:
     if value is None:
         return None
+    if not isinstance(value, Iterable):
+        raise ArgumentError(f"{argument} must be a list of names, or a string with commas (got {value!r:.80})")
     parts = value.split(",") if isinstance(value, str) else value
     return tuple(dict.fromkeys(name for part in parts if (name := str(part).strip())))
 

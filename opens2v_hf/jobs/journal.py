@@ -120,7 +120,8 @@ class Journal:
         """
         if self._writer is not None:
             with self._lock:
-                self._writer.append(Record(name, {}, value, "group"), sync=False)
+                # a file system may show other machines only what is on the disk
+                self._writer.append(Record(name, {}, value, "group"))
 
     def gather(self, folder: str | os.PathLike[str], launch: str) -> dict[str, Any]:
         """Read the files of all processes of a launch: add their units, and return their groups by name.

@@ -326,6 +326,8 @@ def _refuse_unknown(
     for name, chosen in options.items():
         if name not in known:
             raise ArgumentError(f"options are given for {name!r}, which is not among the metrics; leave them out")
-        unknown = sorted(set(chosen) - set(known[name]))
+        unknown = sorted(set(chosen) - set(known[name]), key=str)
         if unknown:
-            raise ArgumentError(f"{name} has no option {', '.join(unknown)} (it has: {', '.join(known[name])})")
+            raise ArgumentError(
+                f"{name} has no option {', '.join(map(str, unknown))} (it has: {', '.join(known[name])})"
+            )

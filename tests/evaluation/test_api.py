@@ -61,7 +61,12 @@ def test_a_folder_with_a_name_that_cannot_be_printed(place: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"metrics": "gmescore"}, r"metrics is a list of names \(got 'gmescore'\)"),
+        ({"metrics": "gmescore"}, r"metrics must be a list of names \(got 'gmescore'\)"),
+        ({"metrics": 3}, "metrics must be a list of names"),
+        ({"metrics": [["gmescore"]]}, "metrics must be a list of names"),
+        ({"ids": 3}, "ids must be a list of names"),
+        ({"category": 3}, "category must be a list of names"),
+        ({"options": {"motion_amplitude": {3: 1}}}, "motion_amplitude has no option 3"),
         ({"metrics": []}, "name at least one metric"),
         ({"options": {"motion_amplitude": None}}, "options must be a mapping of metric to its options"),
         ({"options": ["motion_amplitude"]}, "options must be a mapping of metric to its options"),

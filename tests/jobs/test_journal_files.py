@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.errors import ResultError
+from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.journal_files import JournalWriter, Record, journal_files, read_records, remove_files
 
 RECORDS = [Record(f"key {number}", {"id": f"singleobj_{number}"}, {"value": number / 7}) for number in range(3)]
@@ -179,3 +180,13 @@ def test_a_folder_named_like_a_journal_file_is_ignored(tmp_path: Path) -> None:
     JournalWriter(tmp_path).append(Record("a", {}, 1))
     (tmp_path / "folder.jsonl").mkdir()
     assert [path.is_file() for path in journal_files(tmp_path)] == [True]
+
+
+def test_other_machines_see_the_outcome_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = open_journal(tmp_path, launch="x")
+    journal.add_group("0/0", {})
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal.add_group("0/1", {})
+    assert len(synced) == 1
+    journal.close()
