@@ -52,11 +52,11 @@ LIMITS = {
     ("masks: area", "masks: box", "masks: IoU"): (
         "pycocotools is compiled C and reads a code in one pass, some 2 ns a character, without a check: counts that "
         "do not fill the picture or end within a number are no error there. Here each code is checked, and NumPy makes "
-        "some fifteen passes over the joined codes of a list, 9 ns a character for an area (one mask after another: "
-        "60 ns). By the profile (`benchmarks/masks.py --profile`) more than half of an area is the reading of numbers: "
-        "finding where they end, and joining those of several characters; sums and checks are the rest. A box also "
-        "divides each border by the height. Two thirds of an IoU are the search and the sum over the borders, done "
-        "for each pair of masks that may overlap. More needs compiled code."
+        "some fifteen passes over the joined codes of a list, 9 to 16 ns a character for an area, fewer in longer "
+        "lists (one mask after another: from 60 ns). By the profile (`benchmarks/masks.py --profile`) more than half "
+        "of an area is the reading of numbers: finding where they end, and joining those of several characters; sums "
+        "and checks are the rest. A box also divides each border by the height. Two thirds of an IoU are the search "
+        "and the sum over the borders, done for each pair of masks that may overlap. More needs compiled code."
     ),
     ("all columns: shards",): (
         "of some 2.5 ms of processor a row, both sides take 1.2 for its 2.5 MB of Parquet (a mapped file here, as for "

@@ -61,7 +61,7 @@ def test_options_of_the_judge_reach_the_request_and_the_result(inputs: Path, tmp
     ("word", "says_"),
     [
         ("effort=low", "judge has no option 'effort'"),
-        ("temperature=hot", "temperature of a judge must be a number from 0 (got 'hot')"),
+        ("temperature=hot", "temperature must be a number from 0 (got 'hot')"),
         ("seed", "NAME.KEY=VALUE"),
         ("api_key=sk-0123456789", "OPENAI_API_KEY"),
     ],

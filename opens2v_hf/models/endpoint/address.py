@@ -43,8 +43,10 @@ def endpoint_key(given: str | None) -> str:
     """The key that was given, else that of `OPENAI_API_KEY`; "" where there is none.
 
     Raises:
-        ArgumentError: it has characters that no key has.
+        ArgumentError: it is no text, or has characters that no key has.
     """
+    if not isinstance(given, str | None):
+        raise ArgumentError(f"api_key must be a text (got a value of type {type(given).__name__})")
     key = (given if given is not None else os.environ.get("OPENAI_API_KEY", "")).strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ArgumentError("the API key holds spaces or characters that no key has; copy it anew")

@@ -126,7 +126,7 @@ def _require(options: EndpointOptions, name: str, what: str, is_usable: Any) -> 
     value = getattr(options, name)
     if not is_usable(value):
         shown = "another type" if name == "api_key" else repr(value)[:80]
-        raise ArgumentError(f"{name} of a judge must be {what} (got {shown})")
+        raise ArgumentError(f"{name} must be {what} (got {shown})")
 
 
 def _is_whole(value: Any) -> bool:
@@ -143,7 +143,7 @@ def _is_number(value: Any) -> bool:
 
 def _check_extra(values: Any) -> None:
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
-        raise ArgumentError(f"extra_body of a judge must be fields of the request by name (got {values!r:.80})")
+        raise ArgumentError(f"extra_body must be fields of the request by name (got {values!r:.80})")
     taken = sorted(_OWN_FIELDS & set(values))
     if taken:
         raise ArgumentError(f"extra_body may not set {', '.join(taken)}; the judge makes these fields itself")

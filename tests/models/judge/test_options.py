@@ -43,7 +43,7 @@ def test_words_of_another_form_are_refused(words: list[str], says: str) -> None:
 
 
 def test_values_of_another_type_are_refused_by_name() -> None:
-    with pytest.raises(ArgumentError, match=r"seed of a judge must be a whole number \(got '9{78}"):
+    with pytest.raises(ArgumentError, match=r"seed must be a whole number \(got '9{78}"):
         EndpointOptions(**options_from_words(["seed=" + "9" * 5000]))
     with pytest.raises(ArgumentError, match="extra_body"):
         EndpointOptions(**options_from_words(["extra_body=" + "[" * 100_000]))
