@@ -36,6 +36,9 @@ Resource = Literal["gpu", "core", "service"]
 
 GENERATION = "generation"
 
+_SHARES_DETECTION = {"copypaste": "subject_identity", "facesim_cur": "facesim_multi"}
+"""Metric to another of the same videos and more, whose detections it uses if both are computed."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -187,8 +190,7 @@ def estimate(
     for name in chosen:
         if count(name):
             parts.append(replace(_metric_part(name, size, card, split, judge), num_videos=count(name)))
-    if {"subject_identity", "copypaste"} <= set(chosen):  # they share one detection
-        parts = [replace(part, seconds=0.0) if part.name == "copypaste" else part for part in parts]
+    parts = [replace(part, seconds=0.0) if _SHARES_DETECTION.get(part.name) in chosen else part for part in parts]
     known = measured or {}
     parts = [
         replace(part, seconds=known[part.name], is_measured=True, explanation="measured")
@@ -244,7 +246,7 @@ def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str
         case "facesim_cur" | "facesim_multi":
             seconds = c.SAMPLED_FRAMES * c.FACE_DETECTION_SECONDS
             # one video at a time uses the models of a process, so the GPU waits for this core
-            return Part(name, "gpu", seconds, 0, "32 frames searched for faces on one core, while the GPU waits")
+            return Part(name, "gpu", seconds, 0, "32 frames searched for faces on one core, shared by the two")
         case "subject_identity" | "copypaste":
             how = f"32 frames x {c.REFERENCES[split]:.2f} references, shared by the two"
             return _on_gpu(name, subject_flops(c.REFERENCES[split]), gpu, how)

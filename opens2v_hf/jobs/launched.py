@@ -85,7 +85,7 @@ class LaunchedProcess:
 
     @property
     def folder(self) -> Path:
-        """Through which the processes of this launch communicate."""
+        """The folder through which the processes of this launch communicate."""
         return self._folder / self.launch
 
     def join(self) -> None:

@@ -56,7 +56,7 @@ class TimeLimited:
     """Makes calls in a thread of its own, one after another, so that the caller can abandon one.
 
     Python cannot end a thread. One that hangs in native code is abandoned as a daemon, which does not keep the process
-    alive, and the next call gets a new thread. So only the calling thread may write files.
+    alive, and the next call gets a new thread. So only the calling thread may write to the journal.
     """
 
     def __init__(self) -> None:

@@ -101,6 +101,13 @@ def test_two_metrics_share_one_detection_of_subjects():
     assert alone.seconds == made["subject_identity"].seconds
 
 
+def test_two_metrics_share_one_search_for_faces():
+    made = estimate("open-domain", "h100", metrics=["facesim_cur", "facesim_multi"])
+    # 90 videos of one person and 30 of several, 32 frames of 0.05 s each
+    assert made.seconds_of("gpu") == pytest.approx(32 * 0.05 * 120)
+    assert made.seconds_of("gpu") == estimate("open-domain", "h100", metrics=["facesim_multi"]).seconds_of("gpu")
+
+
 def test_memory_with_all_models_and_with_one_group_at_a_time():
     # detector 0.5, prompt encoder 0.6 and embedder 16.6 are one group, the quality scorer 16.4 is another
     keep, low = memory_gb(["gmescore", "nexusscore", "motion_smoothness"])
