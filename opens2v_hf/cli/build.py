@@ -6,7 +6,9 @@ import argparse
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say
 from opens2v_hf.cli.as_job import add_job_arguments
@@ -227,6 +229,12 @@ def _views(arguments: argparse.Namespace) -> Any:
         "prices": arguments.prices,
     }
     given = {name: value for name, value in given.items() if value is not None}
+    types = get_type_hints(ViewOptions)
+    for key, value in chosen.items():
+        try:
+            TypeAdapter(types[key]).validate_python(value, strict=key != "prices")  # a path is given as text
+        except ValidationError as error:
+            raise ArgumentError(f"--option views.{key}: {error.errors()[0]['msg']} (got {value!r})") from error
     return ViewOptions(model=arguments.views_model, **{**given, **chosen})
 
 

@@ -120,6 +120,10 @@ def test_a_yaml_file_of_flags(videos, tmp_path, capsys):
         (["--from", "there"], "give either the folder or URL"),
         (["--views-max-cost", "3"], "go with --views-model"),
         (["--views-model", "m", "--option", "views.api_key=x"], "--option views.api_key does not exist"),
+        (["--views-model", "m", "--option", "views.extra=5"], "--option views.extra"),
+        (["--views-model", "m", "--option", 'views.near_copy="5"'], "--option views.near_copy"),
+        (["--option", "detect.min_scores=1"], "min_score,"),
+        (["--option", "detect.min_score=abc"], "min_score='abc'"),
         (["--push", "name", "--limit", "0"], "limit must be"),
     ],
 )

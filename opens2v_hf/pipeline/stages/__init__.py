@@ -9,6 +9,7 @@ Each works alone:
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -52,4 +53,15 @@ def make_stages(
     unknown = sorted({*arguments, *(only or ())} - set(STAGES))
     if unknown:
         raise ArgumentError(f"the stages are {', '.join(STAGES)} (got {', '.join(unknown)})")
-    return [make(**arguments.get(name, {})) for name, make in STAGES.items() if only is None or name in only]
+    return [_made(name, arguments.get(name, {})) for name in STAGES if only is None or name in only]
+
+
+def _made(name: str, arguments: Mapping[str, Any]) -> Stage:
+    known = inspect.signature(STAGES[name]).parameters
+    if unknown := sorted(set(arguments) - set(known)):
+        raise ArgumentError(f"the stage {name} has no option {unknown[0]!r}; its options: {', '.join(known) or 'none'}")
+    try:
+        return STAGES[name](**arguments)
+    except TypeError as error:
+        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise ArgumentError(f"the stage {name} cannot use the types of its options {shown}: {error}") from error
