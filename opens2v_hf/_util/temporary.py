@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,11 +42,16 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
             continue
         for folder in parent.glob(f"{path.stem}-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-        path.unlink(missing_ok=True)
+        _delete(lock)
 
 
 def _remove(folder: str, lock: FileLock) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+    _delete(lock)
+
+
+def _delete(lock: FileLock) -> None:
+    # deleted while it is held: a process that waits for it then makes a new file, and does not hold a deleted one
+    with suppress(OSError):  # Windows deletes no open file; there the release does it
+        Path(lock.lock_file).unlink()
     lock.release()
-    Path(lock.lock_file).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -9,7 +10,7 @@ import torch
 
 
 class VectorCache:
-    """Vectors of texts, each computed once; those that were used longest ago are forgotten.
+    """Vectors of texts; those that were used longest ago are forgotten. May be used by several threads.
 
     Args:
         size: texts that are remembered.
@@ -18,6 +19,7 @@ class VectorCache:
     def __init__(self, size: int = 4096) -> None:
         self._size = size
         self._vectors: OrderedDict[tuple[str, str], torch.Tensor] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -30,9 +32,10 @@ class VectorCache:
         known = {text: vector for text in wanted if (vector := self._vectors.get((instruction, text))) is not None}
         missing = [text for text in wanted if text not in known]
         known.update(zip(missing, compute(missing) if missing else (), strict=True))
-        for text in wanted:
-            self._vectors[(instruction, text)] = known[text]
-            self._vectors.move_to_end((instruction, text))
-        while len(self._vectors) > self._size:
-            self._vectors.popitem(last=False)
+        with self._lock:
+            for text in wanted:
+                self._vectors[(instruction, text)] = known[text]
+                self._vectors.move_to_end((instruction, text))
+            while len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
         return [known[text] for text in texts]

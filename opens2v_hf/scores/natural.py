@@ -21,9 +21,6 @@ from opens2v_hf.errors import JudgeError
 LEVELS = (1, 2, 3, 4, 5)
 """What a judge may answer, from definitely AI-generated to definitely real."""
 
-NORMALISATION = (1.0, 5.0)
-"""The range that is scaled to 0..1 for the leaderboard's total (released code v1.1)."""
-
 _LABEL = r"(?:(?:the|my|final|overall|naturalness|realism)\s+)*(?:score|rating)\s*(?::|=|-(?=\s)|is\b)?\s*"
 _SHORT = re.compile(r"([0-9]+)(?:\s*/\s*5|\s+out\s+of\s+5)?\s*\.?", re.IGNORECASE)
 _LABELLED = re.compile(_LABEL + _SHORT.pattern, re.IGNORECASE)
