@@ -27,7 +27,7 @@ demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables,
 	$(BIN)/opens2v demo --out demo-output
 
 # A file stays in one process, which then makes its fixtures once; tests/conftest.py puts the longest files first, by
-# tests/durations.json, which `make test ARGS=--write-durations` writes anew.
+# tests/durations.json, which `make test ARGS=--write-durations` rewrites.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## run all tests

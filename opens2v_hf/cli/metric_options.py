@@ -13,7 +13,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 
 _NOT_IN_WORDS = frozenset({"api_key"})
-_FOR_CALLERS = frozenset({"role", "sleep"})  # of Python
+_FOR_CALLERS = frozenset({"role", "sleep", "batch"})  # of Python; the command line has --judge-batch
 
 _EMBEDDERS = (
     ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),

@@ -220,6 +220,12 @@ def test_a_value_of_an_option_must_have_its_type(option: str, values: list[str])
             metric_options([metric], options)
 
 
+@pytest.mark.parametrize("name", ["role", "sleep", "batch"])
+def test_arguments_for_python_are_no_options(name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"judge has no option '{name}'"):
+        parse_options([f"judge.{name}=1"], ["naturalscore"])
+
+
 def test_every_option_of_every_metric_is_accepted() -> None:
     from opens2v_hf.metrics.registry import METRICS
 
