@@ -1,4 +1,4 @@
-"""How much memory programs can still get."""
+"""Available memory of the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def free_memory_bytes() -> int:
-    """What programs can still get; all there is where the system does not say."""
+    """Memory that is available to programs; all of the machine's where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))

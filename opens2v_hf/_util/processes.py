@@ -1,4 +1,4 @@
-"""How many processes a launcher started, and which of them this one is.
+"""Number of the processes of a launch, and the index of this one.
 
 Reads only the environment and modules that are imported already, so that a single process pays nothing.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-# What `accelerate launch` and `torchrun` set. All are asked for, because clusters set some of them for lone processes.
+# What `accelerate launch` and `torchrun` set. All are required, because clusters set some of them for lone processes.
 _VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 
 
@@ -26,13 +26,13 @@ def num_processes(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def process_index(environment: Mapping[str, str] = os.environ) -> int:
-    """Which of them this is, from 0."""
+    """Index of this process among them, from 0."""
     group = _group()
     return group.get_rank() if group is not None else _launched(environment)["RANK"]
 
 
 def local_process_index(environment: Mapping[str, str] = os.environ) -> int | None:
-    """Which of those on its machine this is, from 0; None for a lone process.
+    """Index of this process among those on its machine, from 0; None for a lone process.
 
     Example:
         >>> local_process_index({"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}), local_process_index({})

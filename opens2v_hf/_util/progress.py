@@ -1,4 +1,4 @@
-"""How far a run is, on standard error."""
+"""Progress of a run, on standard error."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def core_seconds() -> Iterator[Callable[[], float]]:
 def in_order(
     work: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int | None = None
 ) -> Iterator[_Result]:
-    """What `map` gives, worked out ahead by threads; for work that lets go of Python's lock.
+    """The results of `map`, computed ahead by threads; for work that releases Python's lock.
 
     Items are taken by the caller's thread, one for each result and `threads` ahead, so that many are in memory. What
     `work` or `items` raises is raised in its place. With one thread nothing is worked out ahead.

@@ -1,4 +1,4 @@
-"""From a frame and a mask to the picture of a subject."""
+"""The picture of a subject, cut out of a frame by its mask."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cut_out(image: np.ndarray, rle: RLE, *, background: Background = "white", cr
 
 
 def cut_box(image: np.ndarray, box_xyxy: tuple[float, float, float, float]) -> np.ndarray:
-    """What lies in a box, surroundings and all.
+    """The content of a box, with the surroundings of the subject.
 
     Corners are rounded to the nearest pixel, half to even, and parts outside the image are left out.
 

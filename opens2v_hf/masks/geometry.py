@@ -140,7 +140,7 @@ def iou_matrix(first: list[RLE], second: list[RLE]) -> np.ndarray:
 
 
 def covered_by(masks: Sequence[RLE], max_iou: float) -> list[int | None]:
-    """Which masks of one picture show what a larger one shows.
+    """Find the masks of one picture that show the same as a larger one.
 
     From the largest on (the first of equal ones), a mask stays unless it overlaps one that has stayed.
 

@@ -15,7 +15,7 @@ import numpy as np
 _KENDALL_ROWS = 512  # compared with all others at a time, so that memory grows with N and not with its square
 
 Level = Literal["nominal", "ordinal", "interval"]
-"""What distance two ratings have: none but equal or not, that of their ranks, or that of their values."""
+"""Distances of two ratings: equal or not, by their ranks, or by their values."""
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:

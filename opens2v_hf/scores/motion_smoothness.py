@@ -13,7 +13,7 @@ import numpy as np
 from opens2v_hf.errors import ArgumentError
 
 LEVELS = ("excellent", "good", "fair", "poor", "bad")
-"""What a window can be called, best first."""
+"""Levels of the quality of a window, best first."""
 
 LEVEL_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 """The quality that each of `LEVELS` means."""

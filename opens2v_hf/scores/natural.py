@@ -19,7 +19,7 @@ import numpy as np
 from opens2v_hf.errors import JudgeError
 
 LEVELS = (1, 2, 3, 4, 5)
-"""What a judge may answer, from definitely AI-generated to definitely real."""
+"""Answers of a judge, from definitely AI-generated to definitely real."""
 
 _LABEL = r"(?:(?:the|my|final|overall|naturalness|realism)\s+)*(?:score|rating)\s*(?::|=|-(?=\s)|is\b)?\s*"
 _SHORT = re.compile(r"([0-9]+)(?:\s*/\s*5|\s+out\s+of\s+5)?\s*\.?", re.IGNORECASE)
@@ -231,13 +231,13 @@ def mean_of_runs(scores: Sequence[float | None], *, allow_partial: bool = False)
 
 
 def _without_thoughts(reply: str) -> str:
-    """What a model says after its last thought; empty where the thoughts do not end."""
+    """The text of a reply after its last thought; empty where the thoughts do not end."""
     rest = _THOUGHTS_END.split(reply)[-1]  # their start is ignored: some endpoints leave it out
     return "" if _THOUGHTS_START.search(rest) else rest
 
 
 def _fenced(answer: str) -> tuple[str, str, str]:
-    """What lies before, in and after the one block of code of an answer; all of it is the block where there is none."""
+    """The text before, in and after the one block of code of an answer; all of it is the block where there is none."""
     parts = _FENCE.split(answer)
     if len(parts) != 3:
         return "", answer, ""

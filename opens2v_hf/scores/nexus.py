@@ -23,7 +23,7 @@ PEOPLE = ("Man", "Woman")
 
 
 class Verdict(StrEnum):
-    """What the rules say of a box; the first rule that drops it names it."""
+    """Verdict of the rules on a box, named after the first rule that drops it."""
 
     KEPT = "kept"
     LOW_BOX_SCORE = "low_box_score"

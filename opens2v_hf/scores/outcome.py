@@ -1,4 +1,4 @@
-"""What a metric says of one video, and of many.
+"""Outcome of a metric for one video, and its summary over many.
 
 A video has a value, or it does not apply, or it failed; the three are never mixed up, and a mean always says how many
 videos it rests on.

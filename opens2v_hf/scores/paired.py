@@ -1,4 +1,4 @@
-"""Which differences between two models are real: a paired bootstrap over the prompts that both have values for.
+"""Tests of the differences between two models: a paired bootstrap over the prompts that both have values for.
 
 Both models' means are taken anew over the same drawn prompts, so that what makes a prompt hard for both cancels. Where
 a model has several videos of a prompt, made with different seeds, the prompt's value is their mean: videos of one

@@ -98,7 +98,7 @@ def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, 
 
 
 def _counts(generator: np.random.Generator, num_resamples: int, num_rows: int) -> np.ndarray:
-    """How often each row is drawn in each resample: float64 [R, N], every line of which sums to N."""
+    """Number of times that each row is drawn in each resample: float64 [R, N], every line of which sums to N."""
     drawn = generator.integers(0, num_rows, size=(num_resamples, num_rows))
     drawn += np.arange(num_resamples)[:, None] * num_rows  # one count over all lines is one pass
     counts = np.bincount(drawn.ravel(), minlength=num_resamples * num_rows)

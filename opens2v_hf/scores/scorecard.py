@@ -359,7 +359,7 @@ def scorecard(
 
 
 def counted_value(column: str, raw: float | None, scoring: str) -> float | None:
-    """What a video that should have a value adds to the mean of a column: in 0..1, or None where it is left out.
+    """Contribution of a video to the mean of a column: in 0..1, or None where it is left out.
 
     Example:
         >>> counted_value("nexusscore", 0.0, "released"), counted_value("nexusscore", 0.0, "strict")

@@ -41,7 +41,7 @@ class SeedSpread:
 
 @dataclass(frozen=True)
 class SeedScores:
-    """What several seeds of the same prompts come to.
+    """Means and spread over several seeds of the same prompts.
 
     Attributes:
         seeds: the first is that of the scorecard which this belongs to.

@@ -25,7 +25,7 @@ class Clip:
 
     Args:
         source: a local path, the content of a video file, a file open for reading bytes, or frames in memory.
-        rules: the sampling rules that will be asked for.
+        rules: the sampling rules that will be used.
         name: for messages and results; by default the path, or "<bytes>".
         backend: see `open_video`.
         max_kept_bytes: what all frames of the video may take in memory for `stream()` to keep them; a longer video is

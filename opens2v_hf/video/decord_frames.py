@@ -65,7 +65,7 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
 
 
 def _decord_frames(source: Source, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-    """What decord takes for the wanted frames, up to where it fails."""
+    """Frames that decord gives for the indices, up to its first failure."""
     try:
         reader = decord.VideoReader(str(source.path))
         for start in range(0, len(wanted), _FRAMES_AT_A_TIME):

@@ -1,4 +1,4 @@
-"""Which frames a video has, found out from its packets, without decoding them where that is possible.
+"""The frames of a video, determined from its packets, and without decoding them where that is possible.
 
 Both decoders rest on this one account, so that they agree on how many frames there are and which is which.
 
@@ -66,7 +66,7 @@ class VideoIndex:
 
 @dataclass(frozen=True, eq=False)
 class _Packets:
-    """What the packets of a stream say, in file order: times, int64 [P] (None if they cannot be relied on), and flags.
+    """The packets of a stream, in file order: times, int64 [P] (None if they cannot be relied on), and flags.
 
     `key` marks what the container calls a keyframe, `whole` those keyframes that need no packet before them. Times
     cannot be relied on either where the first packet needs one before it: decoders leave out some frames then.

@@ -1,4 +1,4 @@
-"""How large a video may be, checked before it is decoded, so that no file can fill the memory or the day."""
+"""Limits on the size of a video, checked before it is decoded, so that no file fills the memory or runs for hours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a decoded frame is turned upright: the display matrix of a file, read as ffmpeg's command line reads it."""
+"""Turning decoded frames upright: the display matrix of a file, read as ffmpeg's command line reads it."""
 
 from __future__ import annotations
 

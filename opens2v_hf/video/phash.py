@@ -32,7 +32,7 @@ def phash(image: np.ndarray | Image.Image) -> int:
 
 
 def phash_distance(first: int, second: int) -> int:
-    """How many bits differ, 0..64.
+    """Number of bits that differ, 0..64.
 
     Example:
         >>> phash_distance(0b1100, 0b1010)

@@ -1,4 +1,4 @@
-"""What a video's header says, without decoding it."""
+"""Reading a video's header, without decoding the video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opens2v_hf.video.truncation import claimed_frames
 
 @dataclass(frozen=True)
 class Header:
-    """What a container announces; good for planning, not for numbers.
+    """Announcements of a container; good for planning, not for numbers.
 
     Attributes:
         num_frames: as announced, or worked out from the duration, within the limits; 1 where the file has neither.
@@ -41,5 +41,5 @@ def probe(source: VideoInput) -> Header:
         rate = float(video.average_rate or video.guessed_rate or 0)
         seconds = (container.duration or 0) / av.time_base
         num_frames = max(1, video.frames or round(seconds * rate))
-        # A header may claim anything; what the packets hold is found out when the video is opened.
+        # A header may claim anything; the packets are counted when the video is opened.
         return Header(min(num_frames, limits.max_frames), video.width, video.height)

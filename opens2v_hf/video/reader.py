@@ -136,7 +136,7 @@ def open_video(
 
     Raises:
         ArgumentError: if `backend` is none of these.
-        MissingDependencyError: if decord is asked for and not installed.
+        MissingDependencyError: if decord is requested and not installed.
         VideoError: if there is no such file, or it is no video, empty, cut off, broken or too large.
     """
     if backend not in get_args(Backend):

@@ -49,7 +49,7 @@ class RgbConverter:
 
 
 def display_matrix(frame: av.VideoFrame) -> bytes | None:
-    """How a frame asks to be shown, from its container or the pictures themselves; None where it says nothing."""
+    """Display matrix of a frame, from its container or the pictures themselves; None where neither has one."""
     side_data: Any = frame.side_data  # by type, which the stubs of some releases leave out
     found = side_data.get(Type.DISPLAYMATRIX)
     return None if found is None else bytes(found)

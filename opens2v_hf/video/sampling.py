@@ -1,4 +1,4 @@
-"""Which frames of a video a metric uses.
+"""Rules that choose the frames of a video for a metric.
 
 The released code (v1.1) knows three rules: 32 frames spread evenly over the whole video, 16 frames at a whole stride
 from the start, and all frames.
@@ -24,14 +24,14 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True)
 class SamplingRule:
-    """Which frame indices are taken from a video of a given length.
+    """A rule that chooses frame indices for a video of a given length.
 
     Two rules are equal where they take the same frames of every video, and can be keys of a dict. Made by `linspace`,
     `stride` and `every`.
 
     Attributes:
         kind: of the rule.
-        count: frames asked for; 0 for all.
+        count: number of frames; 0 for all.
     """
 
     kind: _Kind

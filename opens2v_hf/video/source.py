@@ -1,4 +1,4 @@
-"""Where a video comes from: a file or bytes, checked before any decoder sees it."""
+"""The source of a video: a file or bytes, checked before a decoder reads it."""
 
 from __future__ import annotations
 

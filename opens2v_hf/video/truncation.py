@@ -1,4 +1,4 @@
-"""What a file says of its own size: demuxers do not mind a missing end, and believe any count of frames."""
+"""Truncated files, found by their own tables: demuxers accept a missing end and any count of frames."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def announced_bytes(stream: io.FileIO | io.BytesIO) -> int | None:
 
 
 def claimed_frames(stream: io.FileIO | io.BytesIO, name: str) -> int:
-    """How many frames the tables of an mp4 or mov file claim without holding bytes for each; 0 for other files.
+    """Number of frames that the tables of an mp4 or mov file claim without bytes for each; 0 for other files.
 
     libavformat allocates an entry for each before it looks any further, so a count in a few bytes can fill the memory.
 
@@ -124,7 +124,7 @@ class Boxes:
 
 
 def _end_of_boxes(stream: io.FileIO | io.BytesIO) -> int:
-    """Where the last of the boxes at the top level ends (ISO/IEC 14496-12, 4.2); padding after them is none."""
+    """End of the last box at the top level (ISO/IEC 14496-12, 4.2); padding after them is none."""
     file_bytes = stream.seek(0, os.SEEK_END)
     position = 0
     while position < file_bytes:
@@ -140,7 +140,7 @@ def _end_of_boxes(stream: io.FileIO | io.BytesIO) -> int:
 
 
 def _element_size(head: bytes, position: int) -> tuple[int, int | None]:
-    """Where an EBML element's content starts, and its size; None where it is unknown (all value bits set)."""
+    """Start of an EBML element's content, and its size; None where it is unknown (all value bits set)."""
     if position >= len(head) or head[position] == 0:
         return position, None
     length = 9 - head[position].bit_length()

@@ -184,7 +184,7 @@ class SceneCaptioner:
         return f"{verb} {'down' if dy > 0 else 'up'}"
 
     def _centre(self, frame: np.ndarray, item: Detection, name: str) -> tuple[float, float]:
-        """Of the nearest thing of a class to where one was found; of that one where there is none."""
+        """Centre of the thing of a class nearest to a found one; that of the found one if there is none."""
         here = _centre_of(item)
         centres = [_centre_of(other) for other in self._detector.detect(frame, [name])]
         return min(centres, key=lambda centre: math.dist(centre, here), default=here)

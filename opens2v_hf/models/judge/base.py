@@ -79,7 +79,7 @@ class Judge(Protocol):
             runs: how many times to ask.
 
         Returns:
-            One rating for each run. What goes wrong with this video or its replies is in the rating, never raised.
+            One rating for each run. A fault of this video or of its replies is in the rating, never raised.
 
         Raises:
             ArgumentError: no frame, or `runs` below 1.

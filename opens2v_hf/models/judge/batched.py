@@ -94,7 +94,7 @@ class BatchedJudge:
         """Ask for the ratings of many videos, and wait.
 
         Args:
-            videos: gives the frames of each; called once for each round, since a reply that is no score is asked for
+            videos: gives the frames of each; called once for each round, since a reply that is no score is requested
                 again.
             rubric: see `rate`.
             runs: likewise.
@@ -103,8 +103,8 @@ class BatchedJudge:
 
         Raises:
             ArgumentError: there are more requests than the judge's `max_calls`.
-            ServiceUnavailableError: the service refuses a batch, or a batch failed or expired; what was answered is
-                kept.
+            ServiceUnavailableError: the service refuses a batch, or a batch failed or expired; answers are
+                stored.
             ResultError: the folder cannot be written.
         """
         self._collect(say)
@@ -125,7 +125,7 @@ class BatchedJudge:
                 path.unlink()
             known = len(self._answers)
             self._collect(say)
-            if len(self._answers) == known:  # asking again would go on for ever, and be paid for
+            if len(self._answers) == known:  # a request that is never answered would be sent, and paid for, without end
                 raise ServiceUnavailableError("the batches are completed and hold no answer to any of their requests")
 
     def _attempts(self, digest: str, run: int) -> list[Mapping[str, Any]]:

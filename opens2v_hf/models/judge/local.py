@@ -1,6 +1,6 @@
 """A judge that runs here: a vision-language model of the Qwen-VL family through transformers.
 
-Instead of drawing a reply, it is asked for the probabilities of the next token, and the score is their expectation over
+Instead of drawing a reply, it gives the probabilities of the next token, and the score is their expectation over
 the digits 1 to 5: the same every time, and finer than an integer.
 """
 

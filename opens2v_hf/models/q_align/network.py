@@ -80,12 +80,12 @@ class QAlign(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Of the weights."""
+        """Device of the weights."""
         return self.lm_head.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Dtype of the weights."""
         return self.lm_head.weight.dtype
 
     def encode_frames(self, pixels: Tensor) -> Tensor:

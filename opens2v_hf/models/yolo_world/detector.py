@@ -229,7 +229,7 @@ class YoloWorldDetector:
 
     @torch.inference_mode()
     def detect_features(self, frames: FrameFeatures, prompt_embeds: Tensor | np.ndarray) -> list[list[Detections]]:
-        """Search frames whose features are at hand; see `detect`."""
+        """Search frames whose features are computed already; see `detect`."""
         prompts = self._checked_prompts(prompt_embeds)
         num_frames, num_prompts = len(frames), len(prompts)
         found: list[Detections] = []
