@@ -115,11 +115,6 @@ class NaturalScore:
         return cls(loaded, protocol=protocol, runs=runs, rubric=text, allow_partial=allow_partial)
 
     @property
-    def judge_is_local(self) -> bool:
-        """Whether the judge runs on this machine, with weights that are worth keeping loaded."""
-        return self._judge.info.device is not None
-
-    @property
     def sampling(self) -> SamplingRule:
         """The frames that the judge sees."""
         if self._edition is not None:

@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RaterAgreement:
-    """How far the raters agree: an upper bound of what a metric can reach.
+    """How far the raters agree; `leave_one_out` is the usual reference for what a metric can reach.
 
     Attributes:
         num_raters: columns of the table.

@@ -167,11 +167,6 @@ def fills_column(version: str, column: str, options: Mapping[str, Any]) -> bool:
     return frozen is None or all(options.get(name) == frozen.options.get(name) for name in _MUST_MATCH)
 
 
-def editions_of(metrics: Mapping[str, Made]) -> list[str]:
-    """Names of the editions that numbers are of."""
-    return [one.name for one in editions() if not one.differences(metrics)]
-
-
 def _differences(frozen: FrozenColumn, made: Made) -> Iterator[str]:
     for model in made.models:
         expected = frozen.models.get(model.role)

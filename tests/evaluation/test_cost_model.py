@@ -253,7 +253,7 @@ def test_metrics_without_a_model_are_measured_in_seconds_of_one_core(clip, monke
     assert 0.08 <= timings.seconds_a_video["motion_amplitude"] < 10
 
 
-def test_a_video_is_decoded_once_for_several_metrics(tmp_path):
+def test_decoding_is_counted_once_for_each_video(tmp_path):
     write_eval(tmp_path / "benchmark", per_category=1)
     write_generated(tmp_path / "videos", "perfect", ids=("singleobj_1", "singleface_1"), num_frames=8)
     names = ["gmescore", "aesthetics"]
