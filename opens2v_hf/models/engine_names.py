@@ -56,14 +56,14 @@ def engine_name(name: str | os.PathLike[str]) -> EngineName | None:
             )
         return EngineName(engine, rest.strip())
     scheme, _, address = rest.partition("://")
-    # what comes before the last /v1/ may be the path of a proxy
-    before, versioned, model = address.rpartition("/v1/")
+    # the part before the last /v1/ may be the path of a proxy
+    before, versioned, model = (f"{address}/" if address.endswith("/v1") else address).rpartition("/v1/")
     host, _, path = address.partition("/")
     server, model = (before, model) if versioned else (host, path)
     endpoint_url(f"{scheme}://{server}", "/v1")  # no message shows a URL with credentials
     if not model.strip("/ "):
         raise ArgumentError(f"the name of the model is missing: {engine}:http://host:port/<model> (got {rest!r})")
-    return EngineName(engine, model.strip(), f"{scheme}://{server}")
+    return EngineName(engine, model.strip().rstrip("/"), f"{scheme}://{server}")
 
 
 def runs_elsewhere(name: str | os.PathLike[str]) -> bool:

@@ -310,9 +310,11 @@ def check_pixel_bounds(min_pixels: int, max_pixels: int, *, of_folder: bool = Fa
     Raises:
         ArgumentError: they are none; a `ModelError` where a model's folder gives them.
     """
-    if not FACTOR**2 <= min_pixels <= max_pixels:
+    are_whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in (min_pixels, max_pixels))
+    if not are_whole or not FACTOR**2 <= min_pixels <= max_pixels:
         raise (ModelError if of_folder else ArgumentError)(
-            f"pixel bounds must satisfy {FACTOR**2} <= min_pixels <= max_pixels (got {min_pixels} and {max_pixels})"
+            f"pixel bounds must be whole numbers with {FACTOR**2} <= min_pixels <= max_pixels "
+            f"(got {min_pixels!r:.80} and {max_pixels!r:.80})"
         )
 
 

@@ -153,6 +153,7 @@ def test_a_wrong_address_names_what_sets_it():
     ("name", "expected"),
     [
         ("vllm:http://host:8000/org/gme", EngineName("vllm", "org/gme", "http://host:8000")),
+        ("vllm:http://host:8000/v1/org/gme/", EngineName("vllm", "org/gme", "http://host:8000")),
         ("sglang:https://host/proxy/v1/gme", EngineName("sglang", "gme", "https://host/proxy")),
         ("vllm:http://host:8000//models/gme", EngineName("vllm", "/models/gme", "http://host:8000")),
         ("vllm:models/gme", EngineName("vllm", "models/gme", None)),
@@ -170,6 +171,7 @@ def test_names_of_engines(name, expected):
         ("vllm:", {}, "must be vllm:http"),
         ("sglang:org/gme", {}, "must be sglang:http"),
         ("vllm:http://host:8000/", {}, "name of the model is missing"),
+        ("vllm:http://host:8000/v1", {}, "name of the model is missing"),
         ("vllm:http://me:passphrase@host/gme", {}, "holds a user"),
         ("vllm:HTTP://me:passphrase@host/gme", {}, "holds a user"),
         ("vllm:http://host/Qwen/Qwen3-VL-Embedding-2B", {}, "GME's prompt"),
@@ -180,6 +182,7 @@ def test_names_of_engines(name, expected):
         ("vllm:http://host/gme", {"concurrency": 0}, "^concurrency must be"),
         ("vllm:http://host/gme", {"api_key": 314159265}, "api_key must be a text"),
         ("vllm:http://host/gme", {"min_pixels": 1}, "pixel bounds"),
+        ("vllm:http://host/gme", {"max_pixels": "many"}, "pixel bounds"),
         ("vllm:http://host/gme", {"max_length": 0}, "max_length must be"),
     ],
 )
