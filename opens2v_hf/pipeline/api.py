@@ -180,10 +180,13 @@ def build_dataset(
     if limit is not None and (isinstance(limit, bool) or limit < 1):
         raise ArgumentError(f"limit must be a number of files from 1 (got {limit!r})")
     description = describe(applied, _output_facts(options, from_dataset is not None))
+    listing = list_input(source) if from_dataset is None and source is not None else _shards_of(from_dataset)
+    if not listing.files and read_plan(folder) is None:  # the folder is not claimed yet
+        root = shown_url(listing.root)
+        raise SourceError(f"{root} holds no video; {listing.num_others} other files were found there")
     with write_errors(folder), only_run(folder / WORK_FOLDER):
         _claim(folder, description, overwrite=overwrite)
         _remove_leftovers(folder)
-        listing = list_input(source) if from_dataset is None and source is not None else _shards_of(from_dataset)
         plan = _planned(folder, listing, size, limit)
         work = UnitWork(folder, applied, reader, digest_of(description))
         left = undone(folder, plan.units, work.recipe, retry_failed=retry_failed)
@@ -287,9 +290,6 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
     if before is not None and before.size != size:
         size = before.size  # files that are added later are grouped as the earlier ones
     plan = make_plan(listing, size, before=before, limit=limit)
-    if not plan.units:
-        root = shown_url(listing.root)
-        raise SourceError(f"{root} holds no video; {listing.num_others} other files were found there")
     if plan != before:
         write_plan(folder, plan)
     return plan

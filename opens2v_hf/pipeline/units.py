@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def read_plan(folder: Path) -> BuildPlan | None:
         ResultError: it cannot be read, or is of another format.
     """
     path = folder / PLAN
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib raises for a name that is too long
         return None
     try:
         content = json.loads(path.read_text("utf-8"))

@@ -287,6 +287,7 @@ def test_other_options_are_refused_and_named(videos, tmp_path):
     ("arguments", "message"),
     [
         ({"source": "nowhere"}, "there is no such folder"),
+        ({"source": "empty"}, "holds no video"),
         ({"limit": 0}, "limit must be"),
         ({"stages": [Probe(), Probe()]}, "two stages are named 'probe'"),
         ({"stages": ["nothing"]}, "the stages are"),
@@ -298,10 +299,13 @@ def test_other_options_are_refused_and_named(videos, tmp_path):
 def test_wrong_arguments(videos, tmp_path, arguments, message):
     if arguments.get("out") == "inside":
         arguments = {"out": videos / "out"}
+    if arguments.get("source") == "empty":
+        arguments = {"source": tmp_path / "empty"}
+        arguments["source"].mkdir()
     call = {"source": videos, "out": tmp_path / "out", "stages": usual(), **arguments}
     with pytest.raises((ArgumentError, SourceError), match=message):
         build_dataset(**call)
-    assert not (tmp_path / "out" / "data").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_other_files_is_refused(videos, tmp_path):
