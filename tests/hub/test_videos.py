@@ -59,7 +59,8 @@ def test_a_repo_of_somebody_else_is_refused_before_a_video_is_made(loopback_hub,
     refused, pointless = opens2v(loopback_hub, [*make, "--videos-repo", "nobody-else/videos"], given, user="bob")
     assert refused[0] == pointless[0] == 2
     assert "cannot publish for 'nobody-else'" in refused[1]
-    assert "name a --model" in pointless[1]
+    assert "--videos-repo" in pointless[1]
+    assert "--model" in pointless[1]
     assert not (tmp_path / "out").exists()
 
 
