@@ -21,8 +21,6 @@ scores, pairs across videos. The same command resumes a run that was stopped or 
 that cannot be used are left out, counted and named."""
 
 ROLES = ("captioner", "text_detector", "segmenter", "embedder", "aesthetic_encoder", "aesthetic_head", "quality_scorer")
-
-
 _VIEWS = "views"
 """Takes the place of a stage in `--option views.KEY=VALUE`, for a field of `ViewOptions`."""
 

@@ -12,7 +12,8 @@ import pytest
 from helpers.build_stages import write_videos
 from transformers.utils.logging import enable_progress_bar, is_progress_bar_enabled
 
-from opens2v_hf._util.console import is_quiet, set_quiet
+from opens2v_hf._util import console
+from opens2v_hf._util.console import is_quiet
 from opens2v_hf.cli import command_parser, main
 from opens2v_hf.cli.build import _options, _views
 from opens2v_hf.errors import ArgumentError
@@ -168,6 +169,7 @@ def test_options_of_views_from_flags():
 
 
 def test_no_bars_of_loading_weights_are_shown(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "_quiet", False)  # and is so again after the test
     enable_progress_bar()
     assert main(["build", str(videos), str(tmp_path / "out"), "--plan", "--stages", "probe"]) == 0
     assert not is_progress_bar_enabled()
@@ -178,7 +180,6 @@ def test_no_bars_of_loading_weights_are_shown(videos, tmp_path, monkeypatch):
     seen = []
     local._child(None, {}, True, SimpleNamespace(send=lambda answer: seen.append((answer, is_quiet()))))
     assert (seen, is_progress_bar_enabled()) == ([(EngineResult(), True)], False)
-    set_quiet(False)
 
 
 def test_a_role_that_there_is_not():

@@ -91,11 +91,12 @@ def test_a_run_that_ends_while_it_waits_resumes_its_batch(
 def test_a_run_that_is_killed_while_it_waits_pays_once(inputs: Path, tmp_path: Path) -> None:
     with batch_endpoint(lambda body: (200, completion("4")), looks=1000) as endpoint:
         words = [sys.executable, "-m", "opens2v_hf", *command(inputs, tmp_path, endpoint.base_url)]
-        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        assert any("0 of 0 requests are answered" in line for line in process.stderr), "it waits"
-        process.kill()  # SIGKILL
-        process.wait()
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            try:
+                assert any("0 of 0 requests are answered" in line for line in process.stderr), "it waits"
+            finally:
+                process.kill()  # SIGKILL
         assert len(endpoint.batches) == 1
         endpoint.batches[0]["left"] = 0
         _, scores = score(inputs, tmp_path, endpoint.base_url)
