@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ NAME = "report.html"
 
 _MOST_NAMED = 500
 """Names that are listed for each rule."""
+
+_CLIP_ID = re.compile(r"_part\d+-\d+$")
 
 _CLIP_SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "background_aesthetic", "duration_s")
 _SUBJECT_SCORES = ("text_similarity", "aesthetic", "mask_score")
@@ -141,7 +144,7 @@ def _dropped_names(notes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], 
     found: dict[tuple[str, str], list[str]] = {}
     for note in notes:
         for entry in note["dropped"]:
-            is_file = "_part" not in entry["clip_id"]
+            is_file = _CLIP_ID.search(entry["clip_id"]) is None
             name = entry.get("file", entry["clip_id"]) if is_file else entry["clip_id"]
             found.setdefault((entry["stage"], entry["rule"]), []).append(
                 f"{name}: {entry['subject']}" if entry["subject"] else name

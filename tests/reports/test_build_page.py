@@ -16,6 +16,7 @@ from PIL import Image
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.masks.rle import encode
+from opens2v_hf.reports import build_page
 from opens2v_hf.reports.build_figures import DrawnSubject, Threshold, drawn, histogram
 from opens2v_hf.reports.build_page import write_build_report
 from opens2v_hf.reports.sheet.page import COLORS
@@ -164,3 +165,13 @@ def test_a_frame_is_drawn_with_its_boxes_and_masks() -> None:
     assert near((60, 15), (255, 255, 255))
     tinted = picture.getpixel((20, 30))
     assert tinted[2] > tinted[0] + 40  # the mask is blended in blue
+
+
+def test_dropped_files_and_clips_are_named() -> None:
+    file = {"clip_id": "beach_part1", "file": "beach_part1.mp4", "stage": "probe", "rule": "unreadable", "subject": ""}
+    clip = {"clip_id": "beach_part1_part0-95", "file": "beach_part1.mp4", "stage": "detect", "rule": "small"}
+    names = build_page._dropped_names([{"dropped": [file, {**clip, "subject": ""}, {**clip, "subject": "dog"}]}])
+    assert names == {
+        ("probe", "unreadable"): ["beach_part1.mp4"],
+        ("detect", "small"): ["beach_part1_part0-95", "beach_part1_part0-95: dog"],
+    }
