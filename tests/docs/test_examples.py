@@ -36,7 +36,7 @@ PAGES = [*sorted(ROOT.glob("docs/*.md"), key=lambda page: page != FIRST), ROOT /
 CARDS = sorted(ROOT.glob("metrics/*/README.md")) + sorted(ROOT.glob("dataset_scripts/*/README.md"))
 CARDS += sorted(ROOT.glob("spaces/**/README.md"))
 SHOWN_ONLY = {"bibtex", "json", "math", "text", "yaml"}
-"""Languages of blocks that nobody runs."""
+"""Languages of blocks that are not run."""
 
 
 def _name(page: Path) -> str:

@@ -294,7 +294,7 @@ def test_a_job_from_its_price_to_its_result(place, tmp_path, loopback_hub):
     assert "hf_loopback_worker" not in printed
     result = RunResult.load(out / "open-domain.json")
     assert sorted(video.id for video in result.videos) == sorted(IDS)
-    assert list((out / "open-domain.journal").glob("*.jsonl"))  # from which the same command goes on, here or there
+    assert list((out / "open-domain.journal").glob("*.jsonl"))  # from which the same command resumes, here or there
     assert "job1  opens2v score on cpu-basic  COMPLETED, 2 min" in listed[1]
     record = json.loads((out / RECORD).read_text())
     assert record["repo_id"] == "worker/opens2v-runs"

@@ -31,7 +31,7 @@ class ToyScore(evaluate.Metric):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A checkout of this package beside a metric of its own."""
+    """A checkout of this package next to a metric of its own."""
     root = tmp_path_factory.mktemp("site")
     ignored = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.json", "*.txt")
     shutil.copytree(Path(opens2v_hf.__file__).parent, root / "opens2v_hf", ignore=ignored)
@@ -241,7 +241,7 @@ def test_a_library_that_changed_is_reported_not_broken():
 def test_every_metric_folder_of_the_project_is_a_bare_name():
     root = Path(names.__file__).parents[2] / "metrics"
     if not root.is_dir():
-        pytest.skip("the metric folders are not beside the package")
+        pytest.skip("the metric folders are not next to the package")
     scripts = [
         folder / f"{folder.name}.py" for folder in root.iterdir() if folder.is_dir() and folder.name[0] not in "._"
     ]

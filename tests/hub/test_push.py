@@ -148,9 +148,11 @@ def test_what_is_refused_changes_nothing(loopback_hub, tmp_path):
         assert "hf_loopback" not in printed
     assert pull_requests(hub, model) == []
     assert file_of(hub, model) is None
-    told = opens2v(hub, ["push", embedded, "--model", model, "--benchmark", BENCHMARK, "--allow-embedded", "--dry-run"])
-    assert told[0][0] == 0
-    assert "not comparable" in told[0][1]
+    pushed = opens2v(
+        hub, ["push", embedded, "--model", model, "--benchmark", BENCHMARK, "--allow-embedded", "--dry-run"]
+    )
+    assert pushed[0][0] == 0
+    assert "not comparable" in pushed[0][1]
 
 
 RACE = """
@@ -204,7 +206,7 @@ def test_a_result_pushes_itself(loopback_hub, tmp_path):
     ],
 )
 def test_a_missing_token_or_network_is_an_error_of_one_line(loopback_hub, tmp_path, environment, said):
-    check_that_it_is_told(loopback_hub, tmp_path, environment, said)
+    check_one_line_error(loopback_hub, tmp_path, environment, said)
 
 
 @pytest.mark.parametrize("answer", [b"<html>Please log in to the network</html>", b"{}", b"[]"])
@@ -222,7 +224,7 @@ def test_a_malformed_answer_of_the_hub_is_an_error_of_one_line(loopback_hub, tmp
     with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as portal:
         Thread(target=portal.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{portal.server_port}"
-        check_that_it_is_told(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"the answer of {url} is not that of a Hub")
+        check_one_line_error(loopback_hub, tmp_path, {"HF_ENDPOINT": url}, f"the answer of {url} is not that of a Hub")
         portal.shutdown()
 
 
@@ -241,7 +243,7 @@ def test_a_silent_hub_times_out(loopback_hub, tmp_path):
         assert loopback_hub.fork(IMPATIENT, write(tmp_path), environment={"HF_ENDPOINT": url})[1] == "2\n"
 
 
-def check_that_it_is_told(loopback_hub, tmp_path, environment, said):
+def check_one_line_error(loopback_hub, tmp_path, environment, said):
     environment = {"HF_TOKEN": "hf_loopback_secret-name", **environment}
     code, out, err = opens2v_with(environment, loopback_hub, "push", write(tmp_path), "--model", "bob/x")
     assert code == 2

@@ -89,7 +89,7 @@ def with_the_best_alone(one, columns, keep):
 
 
 @pytest.mark.parametrize(
-    ("columns", "keep", "stands"),
+    ("columns", "keep", "is_listed"),
     [
         (split_columns("open-domain"), 1, False),
         (("gmescore",), 179, False),  # of 180: it applies to all
@@ -99,12 +99,12 @@ def with_the_best_alone(one, columns, keep):
         (("facesim_cur",), 45, True),
     ],
 )
-def test_a_submission_of_the_best_videos_only_is_on_the_strict_board_only(columns, keep, stands):
+def test_a_submission_of_the_best_videos_only_is_on_the_strict_board_only(columns, keep, is_listed):
     sly = with_the_best_alone(measured("Sly", 0.0), columns, keep)
     assert [row.name for row in make_board([sly], split="open-domain", scoring="strict").rows] == ["Sly"]
     released = make_board([sly], split="open-domain")
-    assert [row.name for row in released.rows] == ["Sly"] * stands
-    assert released.left_out == ({} if stands else {TOO_FEW: 1})
+    assert [row.name for row in released.rows] == ["Sly"] * is_listed
+    assert released.left_out == ({} if is_listed else {TOO_FEW: 1})
 
 
 def test_per_video_values_give_intervals_and_categories():

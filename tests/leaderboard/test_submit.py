@@ -94,7 +94,7 @@ def test_eight_numbers_are_not_enough(tmp_path):
 def test_results_that_are_not_comparable(tmp_path):
     checked = check_upload(result_file(tmp_path, embedded=True), DETAILS, [])
     assert codes(checked) == ["embedded"]
-    assert "--" not in str(checked.problems)  # whoever uploads a file has no command line,
+    assert "--" not in str(checked.problems)  # a visitor who uploads a file has no command line,
     assert "=True" not in str(checked.problems)  # and no Python
     checked = check_upload(result_file(tmp_path, missing=3), DETAILS, [])
     assert codes(checked) == ["partial"] * 6  # no video for three, and so no value in the five columns for all

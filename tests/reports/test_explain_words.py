@@ -17,15 +17,15 @@ def test_the_headline_names_the_definition_and_the_value() -> None:
 
 
 def test_every_definition_is_explained_with_its_numbers() -> None:
-    told = {found.variant: found for found in variant_explanations(hand_made())}
-    assert told["released"].derivation == (
+    explained = {found.variant: found for found in variant_explanations(hand_made())}
+    assert explained["released"].derivation == (
         "the mean similarity of 4 kept boxes, 0.7500, divided by the 6 frames with any box"
     )
-    assert "divided by the 7 pairs of frame and reference" in told["v1.0"].derivation
-    assert told["coverage"].derivation == (
+    assert "divided by the 7 pairs of frame and reference" in explained["v1.0"].derivation
+    assert explained["coverage"].derivation == (
         "the sum of 4 best kept similarities, 3.0000, divided by 8 frames × 2 references"
     )
-    assert told["coverage"].value == pytest.approx(0.1875)
+    assert explained["coverage"].value == pytest.approx(0.1875)
     assert variant_explanations(hand_made(outcome=VideoScore.failed("x"))) == []
 
 

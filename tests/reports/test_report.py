@@ -68,7 +68,7 @@ def test_the_page_is_self_contained_and_names_models_values_and_failures(tmp_pat
     ):
         assert words in parsed.text
     sources = [image["src"] or "" for image in parsed.all("img")]
-    # totals, radar, columns, the metric beside them, and the categories of each column
+    # totals, radar, columns, the companion metric, and the categories of each column
     assert len(sources) == 4 + len(COLUMNS)
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert not {tag for tag, _ in parsed.seen} & {"script", "link", "iframe", "object"}

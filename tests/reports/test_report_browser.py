@@ -56,7 +56,7 @@ def test_the_page_fits_and_every_picture_shows(driver: Any, page: Path, width: i
     _show(driver, page, width)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     sizes = driver.execute_script("return [...document.images].map(i => [i.naturalWidth, i.clientWidth, i.alt])")
-    # totals, radar, columns, the metric beside them, seven by category; two best and two worst in seven columns
+    # totals, radar, columns, the companion metric, seven by category; two best and two worst in seven columns
     assert len(sizes) == 11 + 7 * 4
     assert all(natural > 0 and 0 < shown <= width and alt for natural, shown, alt in sizes)
     # what is wider than the screen scrolls in a place of its own, which the keyboard reaches

@@ -70,12 +70,12 @@ def test_reading_them_is_an_error_that_names_the_file_or_a_record(generated, tmp
         path = tmp_path / str(number) / "data" / "hostile.json"
         path.parent.mkdir(parents=True)
         path.write_bytes(one.content)
-        told = []
-        loaded = load_submissions(path.parents[1], on_error=told.append)
-        assert len(loaded) + len(told) == 1
+        messages = []
+        loaded = load_submissions(path.parents[1], on_error=messages.append)
+        assert len(loaded) + len(messages) == 1
         assert all(isinstance(entry, Submission) for entry in loaded)
-        assert all("data/hostile.json" in sentence for sentence in told)
-        outcomes[bool(told)] += 1
+        assert all("data/hostile.json" in sentence for sentence in messages)
+        outcomes[bool(messages)] += 1
     assert min(outcomes.values()) >= 100
     with pytest.raises(ResultError, match=r"data/hostile\.json .*\[not_json\]"):
         write_and_load(tmp_path / "raised", b"{")

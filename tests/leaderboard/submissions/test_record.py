@@ -100,10 +100,10 @@ def test_a_malformed_record_is_refused(tmp_path):
 def test_a_bad_file_is_skipped_with_on_error(tmp_path):
     write(tmp_path, make_submission())
     (tmp_path / "data" / "bad.json").write_text("{}")
-    told = []
-    assert load_submissions(tmp_path, on_error=told.append) == [make_submission()]
-    assert len(told) == 1
-    assert "data/bad.json" in told[0]
+    messages = []
+    assert load_submissions(tmp_path, on_error=messages.append) == [make_submission()]
+    assert len(messages) == 1
+    assert "data/bad.json" in messages[0]
 
 
 def test_an_unreachable_hub_raises():
@@ -129,7 +129,7 @@ def test_a_submission_has_no_paths_of_the_machine():
         "judge": {"request": {"temperature": 0}},
         "runs": 3,
     }
-    # whose weights lie in the folder nobody can know
+    # the weights in the folder are unknown
     assert [problem.code for problem in validate_submission(submission)] == ["other_edition"]
     assert Submission.from_dict(json.loads(submission.to_json())) == submission
     assert submission.total == pytest.approx(make_submission().total)
