@@ -55,7 +55,7 @@ def test_an_error_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str
         (["convert", "a\0b", "out"], "NUL"),
         (["build", "a" * 5000, "out", "--job", "cpu-basic"], "there is no such folder"),
         (["explain", "a" * 5000, "--out", "out"], "there is no video"),
-        (["job", "status", "a" * 5000], "a token"),
+        (["job", "status", "a" * 5000], "opens2v job: "),
         (["generate", "--model", "embedded", "--out", "out", "--generator-dtype", "float7"], "dtype"),
         (["generate", "--model", "python:no/file:f", "--out", "out"], ".py"),
         (["build", ".", "out", "--min-seconds", "-1"], "got -1.0"),

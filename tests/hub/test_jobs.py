@@ -324,8 +324,9 @@ def test_a_build_as_a_job_fetches_what_it_is_resumed_from(tmp_path, loopback_hub
         assert file.stamp == f"{file.num_bytes}-{int.from_bytes(digest[:4]) * 10**9}"
 
 
-def test_without_a_token_the_login_is_named(capsys, monkeypatch):
+def test_without_a_token_the_login_is_named(capsys, monkeypatch, tmp_path):
     monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
     assert main(["job", "status"]) == 2
     said = capsys.readouterr().err
     assert "hf auth login" in said
