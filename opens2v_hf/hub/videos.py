@@ -22,6 +22,8 @@ from opens2v_hf.hub.publish import check_access, plan, publish
 from opens2v_hf.hub.repo_content import RepoContent
 
 RESULTS_FOLDER = "Results"
+ENDPOINT_NAME = "endpoint"
+"""Published in place of the address of an HTTP endpoint, which may be private."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SEED_FOLDER = re.compile(r"seed-(\d+)")
@@ -88,11 +90,13 @@ def push_videos(
 
 
 def _public_record(path: Path) -> bytes:
-    """A record without the model's folder on this machine."""
+    """A record without folders of this machine, the address of an endpoint, and reasons that may hold either."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         generator = record["generator"]
-        generator["name"] = without_folders(generator["name"])
+        generator["name"] = ENDPOINT_NAME if generator["kind"] == "http" else without_folders(generator["name"])
+        if "failed" in record:
+            record["failed"] = sorted(record["failed"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{path} is not a record of `opens2v generate`; remove it and its video") from error
     return json.dumps(record, indent=2, ensure_ascii=False).encode()

@@ -51,6 +51,32 @@ def test_videos_and_records_are_pushed_once_in_the_layout_of_the_leaderboard(loo
     assert str(tmp_path) not in record  # folders of this machine
 
 
+PUSH = """
+import sys
+from argparse import Namespace
+from opens2v_hf.cli.generate import push
+push(Namespace(out=sys.argv[1], model=sys.argv[2], videos_repo="bob/of-a-service", videos_private=False))
+"""
+
+
+def test_the_address_of_an_endpoint_is_not_published(loopback_hub, tmp_path):
+    address = "http://10.0.0.7:8000/internal"
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    generator = {"kind": "http", "name": address, "notes": ["made by a service"]}
+    (videos / "singleobj_1.mp4").write_bytes(b"video")
+    (videos / "singleobj_1.json").write_text(json.dumps({"generator": generator, "seed": 42}))
+    failed = {"singleobj_2": f"{address} is busy", "manobj_1": f"no memory in {tmp_path}"}
+    (videos / "generation.json").write_text(json.dumps({"generator": generator, "failed": failed}))
+    loopback_hub.run(PUSH, tmp_path, address, user="bob")
+    files = files_of(loopback_hub, "bob/of-a-service")
+    assert files == [f"Results/endpoint/{name}" for name in ("generation.json", "singleobj_1.json", "singleobj_1.mp4")]
+    root = f"{loopback_hub.url}/datasets/bob/of-a-service/resolve/main"
+    summary, record = (json.loads(httpx.get(f"{root}/{file}").text) for file in files[:2])
+    assert record == {"generator": {**generator, "name": "endpoint"}, "seed": 42}
+    assert summary == {"generator": {**generator, "name": "endpoint"}, "failed": ["manobj_1", "singleobj_2"]}
+
+
 def test_a_repo_of_somebody_else_is_refused_before_a_video_is_made(loopback_hub, tmp_path):
     module, benchmark = tmp_path / "mine.py", write_eval_folder(tmp_path / "benchmark")
     module.write_text(MODULE)
