@@ -127,7 +127,7 @@ def test_a_loaded_model_will_do_and_models_are_kept(module, videos, monkeypatch)
         ({"metrics": ["colour"]}, "there is no metric 'colour'"),
         ({"split": "other"}, "there is no split 'other'"),
         ({"scoring": "kind"}, "there is no scoring 'kind'"),
-        ({"metric_models": {"judge": "embedded"}}, "use for a model 'judge'"),
+        ({"metric_models": {"judge": "embedded"}}, "a model 'judge'"),
         ({"options": {"gmescore": {"colour": 1}}}, "no option colour"),
     ],
 )
