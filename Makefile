@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Tests run in as many processes; each computes with one thread, and many wait for a page or another process.
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: help install demo test test-fast test-portable lint layers format types doctest docs embedded check wheel bench clean
 
