@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opens2v_hf._util.data_url import picture_url
 from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
 from opens2v_hf.generators.endpoint import (
     MAX_VIDEO_BYTES,
     BusyError,
     ask_until_free,
-    png_base64,
     retry_after,
 )
 from opens2v_hf.generators.recipe import Recipe
@@ -200,7 +200,7 @@ class ProviderGenerator:
         client: Any = InferenceClient(provider=self._plan.provider, timeout=self._timeout_s)  # type: ignore[arg-type]
         extra = {name: value for name, value in recipe.extra.items() if name != REFERENCES_AS}
         if self._references_as is not None:
-            extra[self._references_as] = [f"data:image/png;base64,{png_base64(image)}" for image in request.images]
+            extra[self._references_as] = [picture_url(image, "png") for image in request.images]
         common = {
             "model": self._plan.model,
             "guidance_scale": recipe.guidance,

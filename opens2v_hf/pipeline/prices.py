@@ -11,6 +11,7 @@ from typing import Any
 
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.endpoint.answers import token_count
 
 _TOKEN_KINDS = ("input", "text_input", "image_input", "output")
 
@@ -69,12 +70,12 @@ class Price:
             0.11
         """
         rates = self.per_million_tokens
-        sent, made = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+        sent, made = token_count(usage, "input_tokens"), token_count(usage, "output_tokens")
         if sent is None or made is None or "output" not in rates:
             return None
         details = usage.get("input_tokens_details")
         details = details if isinstance(details, Mapping) else {}
-        texts, images = _count(details, "text_tokens"), _count(details, "image_tokens")
+        texts, images = token_count(details, "text_tokens"), token_count(details, "image_tokens")
         if texts is None or images is None:
             rate = rates.get("input", max(rates.get("text_input", 0.0), rates.get("image_input", 0.0)))
             cost = sent * rate
@@ -129,8 +130,3 @@ def _parse(table: Any, model: str, name: str) -> Price | None:
 
 def _is_price(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from PIL import Image
 
+from opens2v_hf._util.data_url import picture_url
 from opens2v_hf._util.threads import in_order
+from opens2v_hf.models.endpoint.answers import read_json, token_count
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.client import EndpointClient
 from opens2v_hf.models.engine_names import EngineName, engine_key
@@ -47,10 +47,10 @@ class VllmClient(EndpointClient[EngineVector]):
     def read(self, content: bytes) -> tuple[EngineVector, int | None]:
         """See `EndpointClient.read`."""
         record = _object(content)
-        data, usage = record.get("data"), record.get("usage")
+        data = record.get("data")
         if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], Mapping):
             raise ValueError("it has no list of one vector")
-        tokens = _count(usage.get("prompt_tokens")) if isinstance(usage, Mapping) else None
+        tokens = token_count(record.get("usage"), "prompt_tokens")
         return EngineVector(finite_vector(data[0].get("embedding")), tokens), tokens
 
 
@@ -70,8 +70,7 @@ class SglangClient(EndpointClient[EngineVector]):
     def read(self, content: bytes) -> tuple[EngineVector, int | None]:
         """See `EndpointClient.read`."""
         record = _object(content)
-        about = record.get("meta_info")
-        tokens = _count(about.get("prompt_tokens")) if isinstance(about, Mapping) else None
+        tokens = token_count(record.get("meta_info"), "prompt_tokens")
         return EngineVector(finite_vector(record.get("embedding")), tokens), tokens
 
 
@@ -124,20 +123,11 @@ class ServerEngine:
 
 
 def _png_url(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return picture_url(picture, "png", compress_level=1)
 
 
 def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        record = json.loads(content)
-    except RecursionError as error:
-        raise ValueError("its JSON is nested too deeply") from error
+    record = read_json(content)
     if not isinstance(record, Mapping):
         raise ValueError("it is no JSON object")
     return record
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from opens2v_hf._util.data_url import picture_url
 from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.judge.options import EndpointOptions
 
@@ -89,8 +88,5 @@ def chat_request(model: str, messages: bytes, bound: Bound, options: EndpointOpt
 
 
 def _data_url(picture: Image.Image, options: EndpointOptions) -> str:
-    buffer = io.BytesIO()
-    kind = options.image_format
-    quality = {"quality": options.jpeg_quality} if kind == "jpeg" else {}
-    picture.convert("RGB").save(buffer, format=kind.upper(), **quality)
-    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+    quality = {"quality": options.jpeg_quality} if options.image_format == "jpeg" else {}
+    return picture_url(picture.convert("RGB"), options.image_format, **quality)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from opens2v_hf.models.endpoint.answers import read_json, token_count
+
 CUT_OFF = "the reply was cut off; allow more with `max_reply_tokens=`"
 """`ChatReply.problem` of a reply that ended at the bound on its tokens."""
 
@@ -44,12 +46,7 @@ def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
     Raises:
         ValueError: it is none.
     """
-    try:
-        record = json.loads(content)
-    except RecursionError as error:
-        raise ValueError("its JSON is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"it is no JSON ({error})") from error
+    record = read_json(content)
     choices = record.get("choices") if isinstance(record, Mapping) else None
     if not isinstance(choices, list):
         raise ValueError("it has no list of choices")
@@ -60,7 +57,7 @@ def read_completion(content: bytes) -> tuple[ChatReply, int | None]:
     if not isinstance(message, Mapping):
         raise ValueError("its first choice has no message")
     usage = record.get("usage")
-    counts = [_count(usage, name) for name in ("total_tokens", "prompt_tokens", "completion_tokens")]
+    counts = [token_count(usage, name) for name in ("total_tokens", "prompt_tokens", "completion_tokens")]
     model = record.get("model")
     reply = _reply(message, choice.get("finish_reason"), model if isinstance(model, str) else "")
     first_token = _first_token(choice.get("logprobs"))
@@ -88,11 +85,6 @@ def read_error(text: str) -> tuple[str, str]:
         return text, ""
     param = error.get("param")
     return error["message"], param if isinstance(param, str) else ""
-
-
-def _count(usage: Any, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _reply(message: Mapping[str, Any], finish_reason: Any, model: str) -> ChatReply:

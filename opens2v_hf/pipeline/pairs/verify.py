@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from opens2v_hf._util.data_url import picture_url
 from opens2v_hf.errors import ArgumentError, JudgeError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
@@ -165,6 +164,4 @@ def read_verdict(reply: str) -> Verdict | None:
 def _data_url(picture: np.ndarray) -> str:
     image = Image.fromarray(picture)
     image.thumbnail((_LONG_SIDE_PX, _LONG_SIDE_PX), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return picture_url(image, "jpeg", quality=90)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ import jinja2
 import numpy as np
 from PIL import Image, ImageColor, ImageFilter
 
+from opens2v_hf._util.data_url import picture_url
 from opens2v_hf.reports.sheet.shown import PairSide, Shown, ShownClip, ShownSubject
 
 FRAME_PX = 960
@@ -236,9 +235,7 @@ def _thumbnail(pixels: np.ndarray) -> str:
 
 
 def _data_url(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format="WEBP", quality=_WEBP_QUALITY)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return picture_url(image, "webp", quality=_WEBP_QUALITY)
 
 
 def _figure(value: float | None) -> str:
