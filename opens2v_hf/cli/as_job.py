@@ -151,12 +151,21 @@ def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> s
         return value
     number = len({path.split("/")[1] for path in uploads})
     target = f"{inputs}/{number}/{local.resolve().name}"
-    files = [file for file in local.rglob("*") if file.is_file()] if local.is_dir() else [local]
-    for file in files:
-        inside = file.relative_to(local)
-        if not any(part.startswith(".") for part in inside.parts):
-            uploads[f"{target}/{inside.as_posix()}" if local.is_dir() else target] = file
+    if local.is_dir():
+        uploads |= {f"{target}/{file.relative_to(local).as_posix()}": file for file in _files_in(local)}
+    else:
+        uploads[target] = local
     return f"{before}{work}/{target}{after}"
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Files of a folder and its subfolders, without hidden ones."""
+    # unlike `Path.rglob`, `os.walk` leaves out a subfolder that is removed meanwhile
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and os.path.isfile(file := Path(root, name)):
+                yield file
 
 
 def _extras(arguments: argparse.Namespace) -> list[str]:

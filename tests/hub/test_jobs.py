@@ -4,21 +4,25 @@ import argparse
 import hashlib
 import io
 import json
+import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from helpers.build_stages import write_videos
 from helpers.hub_commands import opens2v
+from huggingface_hub.errors import HfHubHTTPError
 
 from opens2v_hf.cli import as_job, command_parser, main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.jobs import worker
 from opens2v_hf.hub.jobs.mirror import Mirror
-from opens2v_hf.hub.jobs.submit import RECORD, JobPlan, read_record
+from opens2v_hf.hub.jobs.submit import RECORD, JobOptions, JobPlan, plan_job, read_record, submit_job
 from opens2v_hf.pipeline.units import read_plan
 from opens2v_hf.results.result import RunResult
 
@@ -215,6 +219,90 @@ def test_a_mirror_uploads_changed_files_and_deletes_missing_ones(tmp_path):
     api.files["x/out/old.json"] = b"old"
     mirror.push()
     assert api.files == {"x/out/a.journal/0.jsonl": b"1\n2\n", "x/out/.build/0.json": b"{}", "x/state.json": b"{}"}
+
+
+def test_a_file_that_is_removed_while_it_is_copied_is_removed_from_the_repo_as_well(tmp_path, monkeypatch):
+    (tmp_path / "old.jsonl").write_text("1\n")
+    api = FakeApi()
+    api.files["x/out/old.jsonl"] = b"1\n"
+    mirror = Mirror(api, "org/runs", "x/out", tmp_path)
+    (tmp_path / "old.jsonl").write_text("1\n2\n")
+    (tmp_path / "new.jsonl").write_text("3\n")
+
+    def merged_meanwhile(source, target):
+        """A journal is merged into another file between the listing and the copy."""
+        Path(source).unlink()
+        raise FileNotFoundError(source)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", merged_meanwhile)
+        assert mirror.push() == 0
+    (tmp_path / "merged.jsonl").write_text("1\n2\n3\n")
+    mirror.push()
+    assert api.files == {"x/out/merged.jsonl": b"1\n2\n3\n"}
+    assert mirror.push() == 0
+
+
+class JobsApi:
+    """The calls of a Hub that plan a job; `stage` is that of every job, None for jobs that it has forgotten."""
+
+    endpoint, token = "https://hub.example", "hf_x"
+
+    def __init__(self, stage: str | None) -> None:
+        self.stage = stage
+
+    def whoami(self):
+        return {"name": "me"}
+
+    def list_jobs_hardware(self):
+        return [
+            argparse.Namespace(
+                name="cpu-basic", pretty_name="CPU", accelerator=None, unit_label="hour", unit_cost_usd=1.0
+            )
+        ]
+
+    def inspect_job(self, *, job_id, namespace):
+        if self.stage is None:
+            raise HfHubHTTPError("gone", response=httpx.Response(404, request=httpx.Request("GET", self.endpoint)))
+        return argparse.Namespace(status=argparse.Namespace(stage=self.stage))
+
+
+@pytest.mark.parametrize(
+    ("stage", "resumes"),
+    [("RUNNING", False), ("SCHEDULING", False), ("COMPLETED", True), ("ERROR", True), ("CANCELED", True), (None, True)],
+)
+def test_a_job_is_resumed_only_when_it_has_ended(tmp_path, stage, resumes):
+    """Two jobs of one folder would replace each other's journal."""
+    (tmp_path / RECORD).write_text(json.dumps({"id": "j1", "namespace": "me", "repo_id": "me/runs", "path": "x-1"}))
+    options = JobOptions("cpu-basic", 3600)
+    if not resumes:
+        with pytest.raises(ArgumentError, match=f"j1, which writes to the same folder, has not ended .{stage}."):
+            plan_job("score", [], {}, tmp_path, options, api=JobsApi(stage))
+        return
+    planned = plan_job("score", [], {}, tmp_path, options, api=JobsApi(stage))
+    assert (planned.resumes, planned.path) == (True, "x-1")
+
+
+def test_a_folder_may_change_while_it_is_listed_and_uploaded(tmp_path, monkeypatch):
+    folder = tmp_path / "videos"
+    for name in ("a/1.mp4", "b/2.mp4", ".git/config"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(name)
+    walk = os.walk
+
+    def losing_b(top, **options):
+        for root, folders, names in walk(top, **options):
+            yield root, folders, names
+            shutil.rmtree(folder / "b", ignore_errors=True)
+
+    monkeypatch.setattr(os, "walk", losing_b)
+    _, uploads = words_of("score", str(folder), "--out", "x")
+    assert list(uploads) == ["inputs/0/videos/a/1.mp4"]
+    planned = plan_job("score", [], uploads, tmp_path / "out", JobOptions("cpu-basic", 3600), api=JobsApi(None))
+    assert planned.upload_bytes == len("a/1.mp4")
+    (folder / "a/1.mp4").unlink()
+    with pytest.raises(ArgumentError, match=r"1\.mp4 was to be uploaded and cannot be read"):
+        submit_job(planned, tmp_path / "out", api=JobsApi(None))
 
 
 def test_a_failed_upload_is_repeated_the_next_time(tmp_path, capsys):

@@ -56,8 +56,10 @@ class Mirror:
                 copy = Path(temporary, str(number))
                 try:
                     shutil.copyfile(self._folder / name, copy)
-                except FileNotFoundError:  # it was renamed or removed meanwhile; the next time says which
+                except FileNotFoundError:  # renamed or removed since it was listed
                     del now[name]
+                    if name in self._known:  # the repo still has it: the next call deletes or replaces it there
+                        now[name] = self._known[name]
                     continue
                 operations.append(CommitOperationAdd(f"{self._path}/{name}", str(copy)))
             operations += [CommitOperationDelete(f"{self._path}/{name}") for name in removed]

@@ -8,13 +8,13 @@ import os
 import re
 import secrets
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, JobHardwareInfo, get_token
-from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf._version import __version__
@@ -29,6 +29,9 @@ REPO_NAME = "opens2v-runs"
 SHORTEST_S = 2 * MARGIN_S
 SECRETS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENS2V_ENDPOINT_KEY", "VLLM_API_KEY", "SGLANG_API_KEY")
 """Environment variables that are passed on if they are set; the Hub's token always is."""
+
+ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
+"""Stages of a job that runs no more."""
 
 _UNITS_AN_HOUR = {"second": 3600, "minute": 60, "hour": 1}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -63,6 +66,7 @@ class JobPlan:
     package: str  # that is installed, as pip takes it
     secret_names: tuple[str, ...]  # environment variables that are passed on
     resumes: bool = False  # whether an earlier job of the same folder is resumed
+    upload_bytes: int = 0  # size of `uploads`
 
     @property
     def most_dollars(self) -> float:
@@ -71,7 +75,6 @@ class JobPlan:
 
     def describe(self, estimated_hours: float | None = None) -> list[str]:
         """What will be done and what it costs, a line each."""
-        size = sum(file.stat().st_size for file in self.uploads.values())
         estimated = (
             "how long it takes is not known"
             if estimated_hours is None
@@ -82,7 +85,7 @@ class JobPlan:
             f"job      opens2v {self.command} on {self.flavor} ({self.machine}), paid by {self.namespace}",
             f"price    {self.dollars_per_hour:.2f} dollars an hour; {estimated}",
             f"at most  {self.timeout_s / 3600:.1f} h, which is {self.most_dollars:.2f} dollars (--job-timeout)",
-            f"uploads  {len(self.uploads)} files, {size / 1e6:.1f} MB",
+            f"uploads  {len(self.uploads)} files, {self.upload_bytes / 1e6:.1f} MB",
             f"saved in {self.repo_id}, a private dataset, folder {self.path}"
             + ("; an earlier job is resumed" if self.resumes else ""),
             f"secrets  {', '.join(self.secret_names)}",
@@ -116,7 +119,8 @@ def plan_job(
         api: with a token, or for the one that is logged in.
 
     Raises:
-        ArgumentError: the machine is unknown, the time is too short, or `out` is not the result of a job.
+        ArgumentError: the machine is unknown, the time is too short, `out` is not the result of a job, or the job that
+            writes it still runs.
         HubError: no token that may write, or the Hub cannot be reached.
     """
     if options.timeout_s < SHORTEST_S:
@@ -137,6 +141,8 @@ def plan_job(
     namespace = options.namespace or (before.namespace if before else user.names[0])
     repo_id = options.repo_id or (before.repo_id if before else f"{user.names[0]}/{REPO_NAME}")
     resumes = before is not None and before.repo_id == repo_id
+    if before is not None and resumes:
+        _refuse_while_running(before, api)
     extras = f"[{','.join(options.extras)}]" if options.extras else ""
     return JobPlan(
         command=command,
@@ -154,6 +160,7 @@ def plan_job(
         package=options.package or f"opens2v-hf{extras}=={__version__}",
         secret_names=("HF_TOKEN", *(name for name in SECRETS if os.environ.get(name))),
         resumes=resumes,
+        upload_bytes=_size(uploads.values()),
     )
 
 
@@ -161,6 +168,7 @@ def submit_job(plan: JobPlan, out: Path, *, api: HfApi) -> JobRecord:
     """Upload the job's folder, and start it.
 
     Raises:
+        ArgumentError: a file to upload was removed.
         HubError: the Hub cannot be reached, or refuses it.
         ResultError: the record cannot be written to `out`; the message says how to find the job.
     """
@@ -168,16 +176,17 @@ def submit_job(plan: JobPlan, out: Path, *, api: HfApi) -> JobRecord:
     if token is None:
         raise HubError("a job needs a token: `hf auth login`, or set HF_TOKEN")
     content = {"command": plan.command, "words": plan.words, "num_gpus": plan.num_gpus, "timeout_s": plan.timeout_s}
+    _size(plan.uploads.values())  # raises for a file that was removed while the user was asked
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(f"{plan.path}/{PLAN}", json.dumps(content, indent=1).encode()),
+        *(CommitOperationAdd(f"{plan.path}/{path}", str(file)) for path, file in plan.uploads.items()),
+    ]
     with (
         warnings.catch_warnings(),
         hub_errors(api, forbidden="it needs the right to write to the repo, and a subscription or credits for jobs"),
     ):
         warnings.filterwarnings("ignore", message=".*experimental", category=UserWarning)  # the tests hold its form
         api.create_repo(plan.repo_id, repo_type="dataset", private=True, exist_ok=True)
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            CommitOperationAdd(f"{plan.path}/{PLAN}", json.dumps(content, indent=1).encode()),
-            *(CommitOperationAdd(f"{plan.path}/{path}", str(file)) for path, file in plan.uploads.items()),
-        ]
         operations += _outdated(api, plan)
         api.create_commit(
             plan.repo_id, operations, repo_type="dataset", commit_message=f"{plan.path}: opens2v {plan.command}"
@@ -220,6 +229,22 @@ def read_record(out: Path) -> JobRecord | None:
         raise ResultError(f"{file} is not a record of a job; remove it, or choose another `out=`") from error
 
 
+def _refuse_while_running(before: JobRecord, api: HfApi) -> None:
+    """Refuse a second job of the same folder: each would replace what the other copies."""
+    with hub_errors(api):
+        try:
+            stage = api.inspect_job(job_id=before.id, namespace=before.namespace).status.stage
+        except HfHubHTTPError as error:
+            if error.response.status_code == 404:  # the Hub keeps no ended job for ever
+                return
+            raise
+    if stage not in ENDED:
+        raise ArgumentError(
+            f"the job {before.id}, which writes to the same folder, has not ended ({stage}): follow it with `opens2v "
+            f"job logs {before.id} --follow`, stop it with `opens2v job cancel {before.id}`, or choose another `out=`"
+        )
+
+
 def _outdated(api: HfApi, plan: JobPlan) -> list[CommitOperationDelete]:
     """Operations that delete inputs and the state of an earlier job of the same folder."""
     if not plan.resumes:
@@ -235,6 +260,21 @@ def _outdated(api: HfApi, plan: JobPlan) -> list[CommitOperationDelete]:
     folders = {file.rpartition("/")[0] for file in files}
     old = [file for file in files if file.startswith(own) and file not in wanted and file not in folders]
     return [CommitOperationDelete(file) for file in old]
+
+
+def _size(files: Iterable[Path]) -> int:
+    """Bytes of files.
+
+    Raises:
+        ArgumentError: one cannot be read.
+    """
+    try:
+        return sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise ArgumentError(
+            f"{error.filename} was to be uploaded and cannot be read: {error.strerror}; run the command again when "
+            "nothing else writes to its folder"
+        ) from error
 
 
 def _machine(flavor: str, machines: Sequence[JobHardwareInfo]) -> JobHardwareInfo:

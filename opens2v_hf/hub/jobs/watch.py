@@ -16,8 +16,6 @@ from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.jobs.submit import JobRecord
 from opens2v_hf.hub.jobs.worker import MODULE, OUT, STATE
 
-ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
-
 
 @dataclass(frozen=True)
 class Fetched:
