@@ -104,16 +104,13 @@ def check_push(arguments: argparse.Namespace) -> None:
 def push(arguments: argparse.Namespace) -> None:
     """Push the videos to the repo of `--videos-repo`, if it is given."""
     from opens2v_hf._util.console import remark
-    from opens2v_hf.evaluation.generated import name_of_model
-    from opens2v_hf.hub.videos import ENDPOINT_NAME, push_videos
+    from opens2v_hf.hub.videos import push_videos
 
     if arguments.videos_repo:
-        is_address = arguments.model.startswith(("http://", "https://"))
-        default_name = ENDPOINT_NAME if is_address else name_of_model(arguments.model)
         address = push_videos(
             arguments.out,
             arguments.videos_repo,
-            model=getattr(arguments, "name", None) or default_name,
+            model=getattr(arguments, "name", None),
             private=arguments.videos_private,
             report=remark,
         )

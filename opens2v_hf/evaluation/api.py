@@ -188,7 +188,7 @@ def score(
     made = None
     if model is not None and out is not None:
         samples = selection.choose(samples, [sample.id for sample in samples])
-        model_name = name or name_of_model(model)
+        model_name = name or name_of_model(model, lora)
         for each, output_of_seed in outputs.items():  # refused now, not after hours of making videos
             result_name = model_name if each == all_seeds[0] else name_of_seed(model_name, each)
             output_of_seed.refuse_to_lose(result_name, "videos", set(names), set(METRICS))
@@ -207,7 +207,7 @@ def score(
             samples = selection.choose(opened.samples, found.fetch)
         found = restrict(found, samples)
         benchmark["subset"] = f"{len(samples)} of {len(opened.samples)} samples ({selection.describe()})"
-    default_name = name_of_model(model) if made is not None else None
+    default_name = name_of_model(model, lora) if made is not None else None
     run = Run(
         found,
         samples,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.public_names import generator_name
 from opens2v_hf._util.text import as_line
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.evaluation.videos import FoundVideos
 from opens2v_hf.generators.outcome import GenerationRun
 from opens2v_hf.generators.recipe import SEED, Recipe
-from opens2v_hf.generators.request import without_folders
 from opens2v_hf.results.generation import Generation
 
 
@@ -106,8 +106,7 @@ def described(run: GenerationRun) -> Generation:
     info = run.generator
     return Generation(
         kind=info.kind,
-        # results are published: no paths of this machine
-        name=as_line(without_folders(info.name) if info.kind == "diffusers" else info.name),
+        name=as_line(generator_name(info.kind, info.name, info.revision)),  # results are published
         revision=info.revision,
         family=info.family,
         dtype=info.dtype,
@@ -125,8 +124,10 @@ def described(run: GenerationRun) -> Generation:
     )
 
 
-def name_of_model(model: Any) -> str:
+def name_of_model(model: Any, lora: str | None = None) -> str:
     """The name of a model for tables, e.g. "Wan2.1-VACE-1.3B-diffusers" or "my_model.py:generate"."""
+    if lora is not None:
+        return f"{name_of_model(model)} + {name_of_model(lora)}"
     if not isinstance(model, str):
         return as_line(getattr(model, "__name__", type(model).__name__))
     if model.startswith(("http://", "https://")):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -80,21 +78,6 @@ class GeneratorInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     subject_driven: bool = True
     notes: tuple[str, ...] = ()
-
-
-def without_folders(name: str) -> str:
-    """A generator's name for publication: of a folder of this machine only the last part.
-
-    Example:
-        >>> without_folders("/home/me/vace + org/lora"), without_folders("Wan-AI/Wan2.1-VACE-1.3B-diffusers")
-        ('vace + org/lora', 'Wan-AI/Wan2.1-VACE-1.3B-diffusers')
-    """
-    return " + ".join(_without_folders(part) for part in name.split(" + "))
-
-
-def _without_folders(name: str) -> str:
-    path = Path(name).expanduser()
-    return path.resolve().name if path.is_absolute() or os.path.exists(path) else name
 
 
 class Described(Protocol):

@@ -14,16 +14,15 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.public_names import generator_name, short_generator_name
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.errors import ResultError
 from opens2v_hf.evaluation.video_names import is_video_name
-from opens2v_hf.generators.request import without_folders
 from opens2v_hf.hub.publish import check_access, plan, publish
 from opens2v_hf.hub.repo_content import RepoContent
 
 RESULTS_FOLDER = "Results"
-ENDPOINT_NAME = "endpoint"
-"""Published in place of the address of an HTTP endpoint, which may be private."""
+SUMMARY = "generation.json"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SEED_FOLDER = re.compile(r"seed-(\d+)")
@@ -47,7 +46,7 @@ def push_videos(
     out: str | os.PathLike[str],
     repo_id: str,
     *,
-    model: str,
+    model: str | None = None,
     private: bool = False,
     report: Callable[[str], None] = print,
 ) -> str:
@@ -56,7 +55,7 @@ def push_videos(
     Args:
         out: of `opens2v_hf.generate` or `opens2v_hf.score`.
         repo_id: of a dataset repo on the Hub, created if missing.
-        model: its name, for the folder.
+        model: its name, for the folder; that of the generator by default.
         private: whether a created repo is private.
         report: called with a line about each step.
 
@@ -69,7 +68,7 @@ def push_videos(
         ResultError: there is no video.
     """
     check_videos_repo(repo_id)
-    name = folder_name(model)
+    name = folder_name(model or _generator_of(Path(out)))
     files: dict[str, Path | bytes] = {}
     for folder in sorted(Path(out).glob("videos")) + sorted(Path(out).glob("seed-*/videos")):
         seed = _SEED_FOLDER.fullmatch(folder.parent.name)
@@ -78,8 +77,8 @@ def push_videos(
             record = video.with_suffix(".json")
             if is_video_name(video.name) and record.is_file():
                 files |= {f"{target}/{video.name}": video, f"{target}/{record.name}": _public_record(record)}
-        if (folder / "generation.json").is_file():
-            files[f"{target}/generation.json"] = _public_record(folder / "generation.json")
+        if (folder / SUMMARY).is_file():
+            files[f"{target}/{SUMMARY}"] = _public_record(folder / SUMMARY)
     if not any(is_video_name(path) for path in files):
         raise ResultError(f"no videos with records in {Path(out) / 'videos'}; make them with `opens2v generate`")
     api = HfApi()
@@ -89,12 +88,23 @@ def push_videos(
     return f"hf://datasets/{repo_id}/{RESULTS_FOLDER}/{name}"
 
 
+def _generator_of(out: Path) -> str:
+    """Short name of the generator of a run's videos."""
+    path = out / "videos" / SUMMARY
+    if not path.is_file():
+        raise ResultError(
+            f"{path} is missing, so the model's name is not known; make the videos with `opens2v generate`"
+        )
+    generator = json.loads(_public_record(path))["generator"]
+    return short_generator_name(generator["kind"], generator["name"], generator.get("revision"))
+
+
 def _public_record(path: Path) -> bytes:
     """A record without folders of this machine, the address of an endpoint, and reasons that may hold either."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         generator = record["generator"]
-        generator["name"] = ENDPOINT_NAME if generator["kind"] == "http" else without_folders(generator["name"])
+        generator["name"] = generator_name(generator["kind"], generator["name"], generator.get("revision"))
         if "failed" in record:
             record["failed"] = sorted(record["failed"])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from opens2v_hf._util.public_names import without_folder
 from opens2v_hf._util.text import harmless
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
@@ -135,9 +135,7 @@ def public_name(model: ModelInfo) -> str:
         >>> public_name(ModelInfo("embedder", "/home/me/models/gme-7b")), public_name(ModelInfo("embedder", "org/gme"))
         ('gme-7b', 'org/gme')
     """
-    path = Path(model.name)
-    is_folder = path.is_absolute() or model.name.startswith((".", "~")) or "\\" in model.name or len(path.parts) > 2
-    return model.name.replace("\\", "/").rstrip("/").rpartition("/")[2] if is_folder else model.name
+    return without_folder(model.name)
 
 
 def is_unavoidable(column: str, caveat: str) -> bool:

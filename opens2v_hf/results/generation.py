@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from opens2v_hf._util.public_names import generator_name
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -13,7 +15,7 @@ class Generation:
 
     Attributes:
         kind: of the generator: "diffusers", "python", "http" or "provider".
-        name: its Hub id, folder, "module:function" or address.
+        name: its Hub id, folder, "module:function", or "endpoint"; see `public_name`.
         revision: commit of the Hub repo, or a digest; None where there is none.
         family: pipeline class; None where it is not known.
         dtype: of the weights; None where it is not known.
@@ -66,16 +68,14 @@ class Generation:
 
     @property
     def public_name(self) -> str:
-        """The name without the folders of the machine that made the videos; empty for an address.
+        """The name without folders of the machine that made the videos, and without the address of an endpoint.
 
         Example:
             >>> made = Generation("python", "/home/me/mine.py:generate", None, None, None, {}, True, (), {}, 42, "fail")
             >>> made.public_name
             'mine.py:generate'
         """
-        if self.kind == "http":
-            return ""
-        return self.name if self.kind == "diffusers" else self.name.replace("\\", "/").rpartition("/")[2]
+        return generator_name(self.kind, self.name, self.revision)
 
     @property
     def settings(self) -> str:

@@ -55,7 +55,7 @@ PUSH = """
 import sys
 from argparse import Namespace
 from opens2v_hf.cli.generate import push
-push(Namespace(out=sys.argv[1], model=sys.argv[2], videos_repo="bob/of-a-service", videos_private=False))
+push(Namespace(out=sys.argv[1], videos_repo="bob/of-a-service", videos_private=False))
 """
 
 
@@ -68,7 +68,7 @@ def test_the_address_of_an_endpoint_is_not_published(loopback_hub, tmp_path):
     (videos / "singleobj_1.json").write_text(json.dumps({"generator": generator, "seed": 42}))
     failed = {"singleobj_2": f"{address} is busy", "manobj_1": f"no memory in {tmp_path}"}
     (videos / "generation.json").write_text(json.dumps({"generator": generator, "failed": failed}))
-    loopback_hub.run(PUSH, tmp_path, address, user="bob")
+    loopback_hub.run(PUSH, tmp_path, user="bob")
     files = files_of(loopback_hub, "bob/of-a-service")
     assert files == [f"Results/endpoint/{name}" for name in ("generation.json", "singleobj_1.json", "singleobj_1.mp4")]
     root = f"{loopback_hub.url}/datasets/bob/of-a-service/resolve/main"

@@ -54,7 +54,11 @@ def test_who_made_the_videos_with_which_recipe_seed_and_commit():
     ("changes", "name"),
     [
         ({"kind": "python", "name": "/home/me/secret/mine.py:generate"}, "mine.py:generate"),
-        ({"kind": "http", "name": "http://10.0.0.7:8000/generate"}, ""),
+        ({"kind": "http", "name": "http://10.0.0.7:8000/generate"}, "endpoint"),
+        ({"kind": "provider", "name": "hf:fal-ai/org/model"}, "hf:fal-ai/org/model"),
+        ({"name": "/home/me/secret/vace + org/lora", "revision": "sha256:31f0 + 9c2e"}, "vace + org/lora"),
+        ({"name": "secret/models/vace", "revision": "sha256:31f0"}, "vace"),
+        ({"kind": "mine", "name": "/home/me/secret/vace"}, "vace"),
     ],
 )
 def test_folders_and_addresses_of_the_machine_are_not_published(changes, name):
