@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 
 # Until the tests begin: imports make many objects and no garbage, and the collector took a quarter of their time.
 gc.disable()
@@ -13,6 +14,9 @@ for switch in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "
     os.environ.setdefault(switch, "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# A shell ignores it for what it starts in the background; tests interrupt themselves and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections import Counter
 from pathlib import Path

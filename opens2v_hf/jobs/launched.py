@@ -55,6 +55,10 @@ class _State:
     left: bool = False
     error: str = ""
 
+    @property
+    def item(self) -> str:
+        return f" at {self.at}" if self.at else ""
+
 
 class LaunchedProcess:
     """One of several processes that share work.
@@ -240,13 +244,12 @@ class LaunchedProcess:
         return self._states
 
     def _check_alive(self, rank: int, state: _State, now: float) -> None:
-        at = f" at {state.at}" if state.at else ""
         if not _is_held(self.folder / f"{rank}.lock"):
-            latest = self._read(rank)  # it may have finished in between
-            if latest is None or not (latest.finished or latest.error):
-                raise self.failure(rank, f"died{at}")
+            latest = self._read(rank) or state  # since it was read, the process may have begun an item, or finished
+            if not (latest.finished or latest.error):
+                raise self.failure(rank, f"died{latest.item}")
         if now - self._changed_at[rank] > self._limits.process_s:
-            raise self.failure(rank, f"hangs{at}: no progress for {now - self._changed_at[rank]:.0f} s")
+            raise self.failure(rank, f"hangs{state.item}: no progress for {now - self._changed_at[rank]:.0f} s")
 
     def _await_arrival(self, rank: int, now: float) -> None:
         waited = now - self._since

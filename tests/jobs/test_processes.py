@@ -105,6 +105,23 @@ def test_a_state_that_cannot_be_read_counts_as_unchanged(monkeypatch, tmp_path):
     assert shown == [(4, 0), (5, 0)]
 
 
+def test_a_process_that_dies_right_after_it_began_an_item_is_named_with_it(monkeypatch, tmp_path):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    process = launched.LaunchedProcess(tmp_path / "launch", [], lambda done, failed: None, Limits(), "")
+    process.join()
+    other = {"settings": process._own.settings}
+    (process.folder / "1.json").write_text(json.dumps(other))
+
+    def begins_an_item_and_dies(lock):
+        (process.folder / "1.json").write_text(json.dumps({**other, "at": "b.mp4"}))
+        return False
+
+    monkeypatch.setattr(launched, "_is_held", begins_an_item_and_dies)
+    with pytest.raises(ProcessError, match=r"process 1 of 2 died at b\.mp4"):
+        process.report(1, 0, "a.mp4")
+
+
 def test_a_full_disk_ends_the_run_with_an_error_of_the_user(monkeypatch, tmp_path):
     for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)

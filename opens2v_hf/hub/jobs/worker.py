@@ -106,6 +106,8 @@ class _Child:
     """The command as a process; a signal to end this one ends it, too."""
 
     def __init__(self, command: Sequence[str]) -> None:
+        # a shell ignores it for what it starts in the background, and so would the command, which is stopped by it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(command)  # noqa: S603 - the user's own command
         self._stopped = False
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
