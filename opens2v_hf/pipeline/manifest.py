@@ -31,7 +31,7 @@ def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]
         Config -> rows.
 
     Raises:
-        ResultError: it cannot be written, or a note cannot be read.
+        ResultError: it cannot be written.
         SourceError: a shard cannot be read.
     """
     shards: list[dict[str, Any]] = []

@@ -127,9 +127,6 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         plan: of the dataset.
         failed: see `Build`.
         rows: config -> rows, of configs other than "regular".
-
-    Raises:
-        ResultError: a note cannot be read.
     """
     totals: dict[str, StageTotal] = {}
     count = done = 0

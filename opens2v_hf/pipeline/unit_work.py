@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf.errors import ModelError, OpenS2VError
+from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import plain
 from opens2v_hf.pipeline.apply import UnitResult, apply_stages
 from opens2v_hf.pipeline.output import write_unit
 from opens2v_hf.pipeline.readers import Reader
 from opens2v_hf.pipeline.stage import Dropped, Stage
-from opens2v_hf.pipeline.units import BuildUnit
+from opens2v_hf.pipeline.units import ERRORS, BuildUnit
 
 INPUT = "input"
 """Name of the step before the first stage, for files that it drops."""
@@ -43,10 +45,20 @@ class UnitWork:
         """Load the models of all stages.
 
         Raises:
-            OpenS2VError: one cannot be loaded.
+            OpenS2VError: one cannot be loaded; a `ModelError` for an error that is not of this package.
         """
         for stage in self.stages:
-            stage.load()
+            try:
+                stage.load()
+            except OpenS2VError:
+                raise
+            except Exception as error:  # of a user's stage, or of a library
+                log = ErrorLog(self.folder / ERRORS)
+                log.write(f"loading the stage {stage.name}", error)
+                raise ModelError(
+                    f"the stage {stage.name} cannot be loaded ({type(error).__name__}: {error}); the traceback is in "
+                    f"{ERRORS}"
+                ) from error
 
     def do(self, unit: BuildUnit, crashing: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Do a unit from its files to its note, which is returned.

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from opens2v_hf._util.files import whole_file
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ResultError
 from opens2v_hf.pipeline.inputs import InputFile, Listing, same_content
+
+_LOGGER = logging.getLogger(__name__)
 
 PART = "clips"
 """Of the dataset, as the column `part` says it; units are named after it."""
 
 WORK_FOLDER = ".build"
 PLAN = f"{WORK_FOLDER}/plan.json"
+ERRORS = f"{WORK_FOLDER}/errors.log"
+"""Gets the tracebacks of unexpected errors."""
 FORMAT = 1
 
 
@@ -160,16 +167,52 @@ def read_plan(folder: Path) -> BuildPlan | None:
         raise ResultError(f"{path} cannot be read ({error}); choose another folder, or remove this one") from error
 
 
-def read_note(folder: Path, unit: BuildUnit) -> dict[str, Any] | None:
-    """What is known of a unit that is done; None where it is not, or where its shard is gone.
+class _File(BaseModel):
+    name: str
+    seconds: float | None
 
-    Raises:
-        ResultError: the note cannot be read.
-    """
+
+class _Step(BaseModel):
+    name: str
+    taken: int
+    kept: int
+    seconds: float
+    usage: dict[str, int]
+
+
+class _Drop(BaseModel):
+    clip_id: str
+    stage: str
+    rule: str
+    reason: str
+
+
+class _Note(BaseModel):
+    """What is used of a note; see `output.write_unit`."""
+
+    key: str
+    files: list[_File]
+    shard: str | None
+    rows: int
+    sha256: str | None
+    vectors: str | None
+    clip_seconds: float
+    stages: list[_Step]
+    errors: int
+    dropped: list[_Drop]
+
+
+def read_note(folder: Path, unit: BuildUnit) -> dict[str, Any] | None:
+    """What is known of a unit that is done; None where it is not, where its shard is gone or the note is damaged."""
     path = folder / unit.note
     if not path.is_file():
         return None
-    note: dict[str, Any] = read_json(path)
+    try:
+        note: dict[str, Any] = read_json(path)
+        _Note.model_validate(note)
+    except (ResultError, ValidationError) as error:
+        _LOGGER.warning("%s is damaged, its unit is processed again (%s)", path, str(error).splitlines()[0])
+        return None
     files = [name for name in (note["shard"], note["vectors"]) if name]
     return note if all((folder / name).is_file() for name in files) else None
 
@@ -182,9 +225,6 @@ def undone(folder: Path, units: Sequence[BuildUnit], recipe: str, *, retry_faile
         units: of the plan.
         recipe: see `BuildUnit.key`.
         retry_failed: take units as well in which a clip was dropped because something went wrong.
-
-    Raises:
-        ResultError: a note cannot be read.
     """
     left = []
     for unit in units:

@@ -120,6 +120,15 @@ def test_a_second_call_processes_no_unit_again(videos, tmp_path):
     assert "1 files have no ending of a video" in str(build)
 
 
+def test_a_damaged_note_is_a_unit_that_is_not_done(videos, built, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(built, out)
+    for number, text in enumerate(('{"key": "x"}', "[")):
+        (out / f".build/clips-{number:05d}.json").write_text(text)
+    assert build_dataset(videos, out, stages=usual(), options=SMALL).is_complete
+    assert files_of(out) == files_of(built)
+
+
 def test_an_error_with_one_clip_drops_that_clip_alone(videos, tmp_path):
     build = build_dataset(videos, tmp_path / "out", stages=usual(Trip("b.mp4")))
     assert build.rows["regular"] == 6

@@ -12,12 +12,37 @@ from pathlib import Path
 import pytest
 from helpers.build_stages import Log, Trip, files_of, usual, write_videos
 
-from opens2v_hf.errors import ProcessError
+from opens2v_hf.errors import ArgumentError, ModelError, ProcessError
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.engines.local import LocalEngine
 from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.stage import StageOutput
 
 SMALL = BuildOptions(unit_files=2)
+
+
+class Closed(Log):
+    """Can be sent to another process, and not be opened there."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+class Broken(Log):
+    """Fails as code fails that nobody has foreseen."""
+
+    def __init__(self, at: str = ""):
+        super().__init__("", name="broken")
+        self.at = at
+
+    def load(self):
+        if not self.at:
+            raise KeyError("weights")
+
+    def __call__(self, clips):
+        return StageOutput([None if clip.source.name == self.at else clip for clip in clips])
+
+
 NAMES = [f"{letter}.mp4" for letter in "abcdefgh"]
 
 
@@ -71,6 +96,33 @@ def test_finished_units_survive_a_killed_process(videos, built, tmp_path):
     counts = Counter(log.read_text().split())
     finished = {name for number, name in enumerate(NAMES) if f"clips-{number // 2:05d}.json" in done}
     assert {counts[id_] for id_ in counts if f"{id_.partition('_')[0]}.mp4" in finished} <= {1}
+
+
+def test_an_unexpected_error_of_a_process_is_told_in_words_and_its_traceback_is_in_a_file(videos, tmp_path, capfd):
+    out = tmp_path / "out"
+    with pytest.raises(ProcessError, match=r"ValueError: invalid literal.*please report it with errors\.log"):
+        build_dataset(videos, out, stages=usual(Closed("")), options=SMALL, engine=LocalEngine(2))
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert "Traceback" in (out / ".build/errors.log").read_text()
+
+
+def test_an_unexpected_error_of_one_unit_costs_no_other(videos, tmp_path, capfd):
+    out = tmp_path / "out"
+    build = build_dataset(videos, out, stages=usual(Broken("c.mp4")), options=SMALL)
+    assert list(build.failed) == ["clips-00001"]
+    assert "an unexpected error (AttributeError" in build.failed["clips-00001"]
+    assert build.rows["regular"] == 12  # two clips of each of the six files of the other units
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert "Traceback" in (out / ".build/errors.log").read_text()
+
+
+def test_a_stage_that_cannot_be_loaded_or_sent_is_named(videos, tmp_path):
+    with pytest.raises(ModelError, match=r"the stage broken cannot be loaded \(KeyError: 'weights'\)"):
+        build_dataset(videos, tmp_path / "one", stages=usual(Broken()), options=SMALL)
+    held = Log("")
+    held.file = sys.stdout
+    with pytest.raises(ArgumentError, match=r"cannot be sent to other processes \(TypeError"):
+        build_dataset(videos, tmp_path / "two", stages=usual(held), options=SMALL, engine=LocalEngine(2))
 
 
 def test_a_file_that_crashes_processes_is_dropped(videos, tmp_path, monkeypatch):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import secrets
+import signal
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from opens2v_hf._util import processes as launcher
@@ -30,10 +34,9 @@ from opens2v_hf.pipeline.engines.outcome import EngineResult
 from opens2v_hf.pipeline.inputs import InputFile
 from opens2v_hf.pipeline.records import SourceFile
 from opens2v_hf.pipeline.unit_work import UnitWork
-from opens2v_hf.pipeline.units import WORK_FOLDER, BuildUnit
+from opens2v_hf.pipeline.units import ERRORS, WORK_FOLDER, BuildUnit
 
 JOURNAL = f"{WORK_FOLDER}/journal"
-ERRORS = f"{WORK_FOLDER}/errors.log"
 
 _UNIT = "unit"
 _ENDPOINT = "an endpoint of a stage"
@@ -194,6 +197,7 @@ def _in_children(job: _Job, count: int) -> EngineResult:
     """Do the units in processes that share them; this one waits, and ends all when one has failed."""
     context = multiprocessing.get_context("spawn")  # threads of Arrow and of networks do not survive a fork
     launch = secrets.token_hex(8)
+    pickled = _pickled(job)
     children = []
     try:
         for rank in range(count):
@@ -205,9 +209,10 @@ def _in_children(job: _Job, count: int) -> EngineResult:
                 "LOCAL_RANK": str(rank),
                 "TORCHELASTIC_RUN_ID": launch,
             }
-            arguments = (job, environment, is_quiet(), theirs)
+            arguments = (pickled, str(job.work.folder / ERRORS), environment, is_quiet(), theirs)
             child = context.Process(target=_child, args=arguments, name=f"opens2v-build-{rank}")
-            child.start()
+            with _no_interrupts():
+                child.start()
             theirs.close()
             children.append((child, ours))
         answers = [_answer(ours) for _, ours in children]
@@ -226,8 +231,39 @@ def _in_children(job: _Job, count: int) -> EngineResult:
     raised = [answer for answer in answers if isinstance(answer, Exception)]
     # The first to fail has the cause; the others only report that it failed.
     raise next((error for error in raised if not isinstance(error, ProcessError)), None) or next(
-        iter(raised), ProcessError("a process that built units was killed; run the same command again to resume")
+        iter(raised), _silent_end([child.exitcode for child, _ in children])
     )
+
+
+def _pickled(job: _Job) -> bytes:
+    try:
+        return pickle.dumps(job)
+    except Exception as error:  # a stage may hold anything
+        raise ArgumentError(
+            f"the stages cannot be sent to other processes ({type(error).__name__}: {error}); define their classes in "
+            "a module, let them open what they need in `load`, or use one process"
+        ) from error
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach: this one ends it, and prints one message instead of several."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _silent_end(codes: Sequence[int | None]) -> ProcessError:
+    """The error of processes that have ended without an answer."""
+    if any(code is not None and code > 0 for code in codes):
+        return ProcessError(
+            "a process that builds units could not start; a Python script must make the call under "
+            "`if __name__ == '__main__':`, because each process imports the script"
+        )
+    return ProcessError("a process that built units was killed; run the same command again to resume")
 
 
 def _answer(ours: Connection) -> EngineResult | Exception | None:
@@ -239,18 +275,25 @@ def _answer(ours: Connection) -> EngineResult | Exception | None:
     return answer
 
 
-def _child(job: _Job, environment: Mapping[str, str], quiet: bool, theirs: Connection) -> None:
+def _child(pickled: bytes, log: str, environment: Mapping[str, str], quiet: bool, theirs: Connection) -> None:
     os.environ.update(environment)
     set_quiet(quiet)
     hide_bars(downloads=quiet or not launcher.is_main_process())  # the others wait for the same download
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        job: _Job = pickle.loads(pickled)  # noqa: S301 - of the process that started this one
         theirs.send(_share(job))
     except OpenS2VError as error:
         theirs.send(type(error)(str(error)))
-    except Exception as error:
-        theirs.send(ProcessError(f"a process that built units failed unexpectedly ({type(error).__name__}: {error})"))
-        raise
+    except (Exception, SystemExit) as error:  # the message goes to the user, the traceback to the file
+        errors = ErrorLog(Path(log))
+        errors.write("a process that builds units", error)
+        theirs.send(
+            ProcessError(
+                f"a process that builds units met an unexpected error ({type(error).__name__}: {error}); "
+                f"{errors.advice}. Finished units remain, and the same command resumes from there"
+            )
+        )
     finally:
         media.forget()
 

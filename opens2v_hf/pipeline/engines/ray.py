@@ -24,11 +24,12 @@ from opens2v_hf.errors import (
     ResultError,
     ServiceUnavailableError,
 )
+from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.pipeline.apply import UnitResult, apply_stages
 from opens2v_hf.pipeline.engines.outcome import EngineResult
 from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
 from opens2v_hf.pipeline.unit_work import UnitWork
-from opens2v_hf.pipeline.units import WORK_FOLDER, BuildUnit, read_note
+from opens2v_hf.pipeline.units import ERRORS, WORK_FOLDER, BuildUnit, read_note
 
 _OBJECT_STORE_BYTES = 256 << 20  # rows hold records, no pictures
 _CONCERNS_ALL = (ArgumentError, MissingDependencyError, ModelError, ResultError)
@@ -150,6 +151,8 @@ class _Worker:
             self._work.load()
         except OpenS2VError as error:  # one that is raised here would make Ray start the worker again and again
             self._fault = error
+        except Exception as error:  # e.g. the module of a user's stage is missing on this node
+            self._fault = ModelError(f"a worker cannot load its stages ({type(error).__name__}: {error})")
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         if row["error"]:
@@ -167,14 +170,18 @@ class _Worker:
         except ServiceUnavailableError as error:  # other units of this worker would wait for it as well
             self._fault = error
             return _failed(row, error)
-        except Exception as error:  # any error costs this unit only
+        except OpenS2VError as error:
             return _failed(row, error)
+        except (Exception, SystemExit) as error:  # any error costs this unit only
+            log = ErrorLog(self._work.folder / ERRORS)
+            log.write(unit.name, error)
+            reason = f"{unit.name}: an unexpected error ({type(error).__name__}: {error}); {log.advice}"
+            return _failed(row, ProcessError(reason))
 
 
-def _failed(row: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+def _failed(row: Mapping[str, Any], error: OpenS2VError) -> dict[str, Any]:
     kind = type(error).__name__ if isinstance(error, _CONCERNS_ALL) else ""
-    reason = str(error) if isinstance(error, OpenS2VError) else f"{type(error).__name__}: {error}"
-    return {**row, "state": b"", "error": reason or type(error).__name__, "kind": kind}
+    return {**row, "state": b"", "error": str(error) or type(error).__name__, "kind": kind}
 
 
 def measured_seconds(folder: Path) -> dict[str, float]:

@@ -13,6 +13,7 @@ While it runs, `.conversion/` holds a note of each shard that is done.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.progress import Progress
@@ -45,6 +47,8 @@ from opens2v_hf.data.opens2v5m.shards.schema import (
 )
 from opens2v_hf.data.opens2v5m.shards.write import sha256_of, write_shard
 from opens2v_hf.errors import ArgumentError, ResultError, SampleError, SourceError
+
+_LOGGER = logging.getLogger(__name__)
 
 MANIFEST = "conversion.json"
 REJECTED = "rejected.jsonl"
@@ -84,6 +88,10 @@ class Conversion:
     rejected: int
 
 
+_SHARD = TypeAdapter(Shard)
+_CONVERSION = TypeAdapter(Conversion)
+
+
 def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
     """Converts, or resumes a conversion that was stopped at any moment.
 
@@ -101,21 +109,24 @@ def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
     _check_target(folder, plan)
     if (folder / MANIFEST).is_file():
         manifest = _owned(folder / MANIFEST, plan)
+        try:
+            conversion = _CONVERSION.validate_python({"folder": folder, **manifest})
+        except ValidationError as error:
+            raise ResultError(f"{folder / MANIFEST} is damaged ({_first(error)}); convert to another folder") from error
         shutil.rmtree(folder / WORK_FOLDER, ignore_errors=True)
-        return Conversion(folder, manifest["rows"], manifest["rejected"])
+        return conversion
     with write_errors(folder), _only_conversion(folder):
         return _convert(plan, folder, processes)
 
 
 def _convert(plan: Plan, folder: Path, processes: int) -> Conversion:
     _claim(folder, plan)
-    work = folder / WORK_FOLDER
     for leftover in (folder / "data").glob("*/.*.tmp"):
         leftover.unlink()
     build_indices(plan, folder / INDEX_FOLDER)
     layout = replace(plan.layout, index_dir=str(folder / INDEX_FOLDER))
     plan = replace(plan, layout=layout)
-    undone = [unit for unit in plan.units if not _note(work, unit).is_file()]
+    undone = [unit for unit in plan.units if _done(folder, unit) is None]
     total = sum(unit.stop - unit.start for unit in plan.units if unit.config != "views")
     left = sum(unit.stop - unit.start for unit in undone if unit.config != "views")
     with Progress(total, description="converting", unit="B", initial=total - left) as progress:
@@ -322,7 +333,7 @@ def _owned(path: Path, plan: Plan) -> dict[str, Any]:
 
 def _finish(plan: Plan, folder: Path) -> Conversion:
     work = folder / WORK_FOLDER
-    shards = [(unit, Shard(**_read_json(_note(work, unit)))) for unit in plan.units]
+    shards = [(unit, _shard_of(folder, unit)) for unit in plan.units]
     rejected = [entry for _, shard in shards for entry in shard.rejected]
     with whole_file(folder / REJECTED) as temporary:
         lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected)
@@ -348,6 +359,31 @@ def _finish(plan: Plan, folder: Path) -> Conversion:
 
 def _note(work: Path, unit: Unit) -> Path:
     return work / "done" / unit.config / f"{unit.name}.json"
+
+
+def _done(folder: Path, unit: Unit) -> Shard | None:
+    """The shard of a unit that is done; None where it is not, where its file is gone or its note is damaged."""
+    path = _note(folder / WORK_FOLDER, unit)
+    if not path.is_file():
+        return None
+    try:
+        shard = _SHARD.validate_python(_read_json(path))
+    except (ResultError, ValidationError) as error:
+        _LOGGER.warning("%s is damaged, its shard is made again (%s)", path, str(error).splitlines()[0])
+        return None
+    return shard if shard.path is None or (folder / shard.path).is_file() else None
+
+
+def _shard_of(folder: Path, unit: Unit) -> Shard:
+    shard = _done(folder, unit)
+    if shard is None:
+        raise ResultError(f"{unit.shard} was removed from {folder} meanwhile; run the same command again to resume")
+    return shard
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from helpers.opens2v5m import folder_form, hub_form
 
 from opens2v_hf.data.opens2v5m.released.media_folder import Location
 from opens2v_hf.data.opens2v5m.released.samples import read_layout, regular_rows
+from opens2v_hf.data.opens2v5m.shards import convert as module
 from opens2v_hf.data.opens2v5m.shards import write as shards
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
 from opens2v_hf.data.opens2v5m.shards.convert import build_indices, convert
@@ -215,6 +216,26 @@ def test_a_folder_of_another_conversion_is_refused(tmp_path) -> None:
     os.remove(tmp_path / "conversion.json")
     with pytest.raises(ResultError, match="must be empty"):
         convert(plan_conversion(layout, configs=("views",)), tmp_path)
+
+
+def test_damaged_notes_are_made_again_and_a_damaged_manifest_is_named(tmp_path, monkeypatch) -> None:
+    plan = plan_conversion(read_layout(str(folder_form())), configs=("views", "cross_pairs"))
+    convert(plan, tmp_path / "whole")
+    out = tmp_path / "out"
+    monkeypatch.setattr(module, "_finish", lambda plan, folder: None)  # as if it was killed before the end
+    convert(plan, out)
+    monkeypatch.undo()
+    first, *_, last = sorted((out / ".conversion/done").rglob("*.json"))
+    first.write_text('{"path": "data/views/other.parquet"}')
+    last.write_text('{"path": ')
+    convert(plan, out)
+    assert tree(out) == tree(tmp_path / "whole")
+    manifest = out / "conversion.json"
+    content = json.loads(manifest.read_text())
+    del content["rejected"]
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(ResultError, match=r"conversion\.json is damaged \(rejected: Field required\)"):
+        convert(plan, out)
 
 
 def test_invalid_targets_are_refused(tmp_path) -> None:
