@@ -1,10 +1,11 @@
-"""How many static overlays the stage "crop" finds, and how many it finds where there is none.
+"""How many overlays the stage "crop" finds, and how many it finds where there is none.
 
     OMP_NUM_THREADS=1 python benchmarks/overlays.py
 
-Twelve frames of 180x320 pixels show a camera that pans over noise of several sizes, by 1 to 7 pixels a frame. On them
-is drawn nothing, a line of words (thin, bold, or with a dark outline), or a half-transparent logo in a corner. An
-overlay is found if the boxes together cover it, up to 3 pixels on each side.
+Frames of 180x320 pixels show a camera that pans over noise of several sizes, by 1 to 7 pixels a frame. On 12 of them
+is drawn nothing, a line of words (thin, bold, or with a dark outline), or a half-transparent logo in a corner; on 34 of
+them nothing, or two or three lines of words one after another, as subtitles that change. An overlay is found if the
+boxes together cover it, up to 3 pixels on each side.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import argparse
 import cv2
 import numpy as np
 
-from opens2v_hf.pipeline.overlays import OverlayRules, find_overlays
+from opens2v_hf.pipeline.overlays import OverlayRules, find_overlays, find_static
 
-HEIGHT, WIDTH, FRAMES = 180, 320, 12
+HEIGHT, WIDTH, FRAMES, MORE_FRAMES = 180, 320, 12, 34
+SUBTITLES = ("who are you talking to", "nobody. go back to sleep", "then I was dreaming")
 LINE, LOGO = ("who are you talking to", (40, 168), 0.6), ("TV8", (262, 26), 0.7)
 KINDS = {
     "nothing": None,
@@ -27,15 +29,15 @@ KINDS = {
 }
 
 
-def pan(seed: int, step: int) -> np.ndarray:
-    """The moving picture, uint8 [12, 180, 320]."""
+def pan(seed: int, step: int, count: int = FRAMES) -> np.ndarray:
+    """The moving picture, uint8 [count, 180, 320]."""
     rng = np.random.default_rng(seed)
-    canvas = np.zeros((HEIGHT, WIDTH + FRAMES * step), np.float32)
+    canvas = np.zeros((HEIGHT, WIDTH + count * step), np.float32)
     for sigma in (1.5, 4, 12):
         layer = cv2.GaussianBlur(rng.normal(size=canvas.shape).astype(np.float32), (0, 0), sigma)
         canvas += layer / layer.std()
     canvas = np.clip(128 + 30 * canvas, 0, 255)
-    return np.stack([canvas[:, number * step : number * step + WIDTH] for number in range(FRAMES)]).astype(np.uint8)
+    return np.stack([canvas[:, number * step : number * step + WIDTH] for number in range(count)]).astype(np.uint8)
 
 
 def written(words: tuple[str, tuple[int, int], float], width: int) -> np.ndarray:
@@ -46,9 +48,9 @@ def written(words: tuple[str, tuple[int, int], float], width: int) -> np.ndarray
     return mask / 255.0
 
 
-def found(frames: np.ndarray, truth: np.ndarray) -> bool:
+def covered(found: list[tuple[int, int, int, int]], truth: np.ndarray) -> bool:
     """Whether the boxes cover what was drawn."""
-    boxes = np.array(find_overlays(frames, OverlayRules()))
+    boxes = np.array(found)
     if not len(boxes):
         return False
     ys, xs = np.nonzero(truth)
@@ -70,14 +72,30 @@ def main() -> None:
             for seed in range(seeds):
                 frames = pan(seed, step)
                 if drawn is None:
-                    count += bool(find_overlays(frames, OverlayRules()))
+                    count += bool(find_static(frames, OverlayRules()))
                     continue
                 words, width, outline, alpha = drawn
                 dark, white = written(words, width + outline) if outline else 0.0, alpha * written(words, width)
                 frames = (frames * (1 - dark) * (1 - white) + 255 * white).astype(np.uint8)
-                count += found(frames, white)
+                count += covered(find_static(frames, OverlayRules()), white)
             counts.append(count)
         print(f"{kind}: {', '.join(map(str, counts))}", flush=True)
+    for lines in (0, 2, 3):
+        counts = [sum(changing(seed, step, lines) for seed in range(seeds)) for step in steps]
+        print(f"{lines or 'no'} lines one after another: {', '.join(map(str, counts))}", flush=True)
+
+
+def changing(seed: int, step: int, lines: int) -> bool:
+    """Whether lines one after another are found; without lines, whether anything is."""
+    frames = pan(seed, step, MORE_FRAMES)
+    truth = np.zeros((HEIGHT, WIDTH))
+    for number in range(lines):
+        part = slice(number * MORE_FRAMES // lines, (number + 1) * MORE_FRAMES // lines)
+        white = written((SUBTITLES[number], (40 + 10 * number, 168), 0.6), 1)
+        frames[part] = (frames[part] * (1 - white) + 255 * white).astype(np.uint8)
+        truth = np.maximum(truth, white)
+    boxes = find_overlays(frames, OverlayRules())
+    return covered(boxes, truth) if lines else bool(boxes)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
     OMP_NUM_THREADS=1 python benchmarks/pipeline.py
     OMP_NUM_THREADS=1 python benchmarks/pipeline.py --no-ray --videos 16
 
-One stage spends a fixed amount of processor time on each clip (hashing), so that ratios show the cost of the engines
-and not of a model. Each engine first builds two videos, unmeasured, to fill the caches of the system. What is measured
-begins when the first worker has loaded its stages and ends when the last unit's note is on the disk: the start of
-processes, imports and models do not count, for any engine. Ratios of processor time are printed as well; they do not
-depend on what else the machine does.
+One stage spends a fixed amount of processor time on each clip (hashing, in one thread), so that ratios show the cost of
+the engines and not of a model. Each engine first builds two videos, unmeasured, to fill the caches of the system. What
+is measured begins when the first worker has loaded its stages and ends when the last unit's note is on the disk: the
+start of processes, imports and models do not count, for any engine. Ray itself is started before, and is not running
+while the others are measured. Everything is measured `--repeats` times, and the medians are compared. Ratios of
+processor time are printed as well; they do not depend on what else the machine does.
 
-Wall-clock ratios of two workers need two idle cores (three with Ray); the load of the machine is printed with them.
+Wall-clock ratios of two workers need two idle cores; the load of the machine is printed with them. The defaults take
+some five minutes.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ import argparse
 import hashlib
 import os
 import secrets
+import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,29 +127,44 @@ def bare(videos: Path, rounds: int, root: Path) -> Measured:
     return Measured(time.perf_counter() - begin, time.process_time() - cpu)
 
 
-def built(videos: Path, rounds: int, root: Path, engine: Any) -> Measured:
-    """The same by an engine, after a build of two videos that is not measured."""
+def built(videos: Path, rounds: int, root: Path, engine: Any, *, limit: int | None = None) -> Measured:
+    """The same by an engine.
+
+    Args:
+        videos: folder of them.
+        rounds: of hashing a clip.
+        root: where it writes.
+        engine: that does it.
+        limit: only so many of the videos.
+    """
+    stamps, out = root / "stamps", root / "out"
+    stamps.mkdir(parents=True)
     options = BuildOptions(unit_files=1)
-    for name, limit in (("warm", 2), ("measured", None)):
-        stamps, out = root / f"{name}-stamps", root / name
-        stamps.mkdir(parents=True)
-        applied = stages(rounds if limit is None else 1, stamps)
-        made = build_dataset(videos, out, stages=applied, options=options, engine=engine, limit=limit)
-        assert made.is_complete
-        assert limit is not None or made.rows["regular"] == len(list(videos.iterdir()))
+    made = build_dataset(videos, out, stages=stages(rounds, stamps), options=options, engine=engine, limit=limit)
+    assert made.is_complete
+    assert made.rows["regular"] == (limit or len(list(videos.iterdir())))
     notes = (path.stat().st_mtime for path in (out / ".build").glob("clips-*.json"))
     workers = [[float(word) for word in path.read_text().split()] for path in stamps.iterdir()]
     return Measured(max(notes) - min(ready for ready, _ in workers), sum(cpu for _, cpu in workers))
 
 
+def repeated(name: str, repeats: int, once: Callable[[Path], Measured], root: Path) -> Measured:
+    """The medians of several measurements, which are printed."""
+    all_ = [once(root / f"{name}-{number}") for number in range(repeats)]
+    walls = ", ".join(f"{one.wall:.2f}" for one in all_)
+    medians = Measured(statistics.median(one.wall for one in all_), statistics.median(one.cpu for one in all_))
+    print(
+        f"{name}: {medians.wall:.2f} s ({walls}), {medians.cpu:.2f} s of processor time; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return medians
+
+
 def say(name: str, against: str, own: Measured, other: Measured, goal: float, workers: int = 1) -> None:
     """Print a ratio by the clock and by processor time, and leave the first for the page."""
     by_clock, by_cpu = other.wall / own.wall, workers * other.cpu / own.cpu
-    print(
-        f"{name}: {own.wall:.1f} s, {by_clock:.2f} of {against} (goal {goal}); by processor time {by_cpu:.2f}",
-        flush=True,
-    )
-    note(name, against, by_clock, goal=goal)
+    print(f"build, {name}: {by_clock:.2f} of {against} (goal {goal}); by processor time {by_cpu:.2f}", flush=True)
+    note(f"build, {name}", against, by_clock, goal=goal)
 
 
 def main() -> None:
@@ -154,23 +172,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=600_000, help="of hashing a clip, about half a second")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-ray", action="store_true")
     arguments = parser.parse_args()
-    rounds = arguments.rounds
+    rounds, repeats = arguments.rounds, arguments.repeats
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         videos = write_videos(root / "videos", arguments.videos)
         print(f"{arguments.videos} videos, load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores", flush=True)
-        alone = bare(videos, rounds, root / "bare")
-        print(f"bare stages: {alone.wall:.1f} s, {alone.cpu:.1f} s of processor time", flush=True)
-        one = built(videos, rounds, root / "one", LocalEngine())
-        say("build, one process", "the bare stages", one, alone, GOALS["one"])
-        two = built(videos, rounds, root / "two", LocalEngine(2))
-        say("build, two processes", "one process", two, one, GOALS["two"], workers=2)
+
+        def measured(name: str, engine: Any) -> Measured:
+            built(videos, 1, root / f"{name}, warm", engine, limit=2)
+            return repeated(name, repeats, lambda folder: built(videos, rounds, folder, engine), root)
+
+        alone = repeated("bare stages", repeats, lambda folder: bare(videos, rounds, folder), root)
+        one = measured("one process", LocalEngine())
+        say("one process", "the bare stages", one, alone, GOALS["one"])
+        two = measured("two processes", LocalEngine(2))
+        say("two processes", "one process", two, one, GOALS["two"], workers=2)
         if not arguments.no_ray:
-            with connected(None, num_cpus=3):
-                ray = built(videos, rounds, root / "ray", RayEngine(workers=2))
-            say("build, Ray with two workers", "two processes", ray, two, GOALS["ray"])
+            with connected(None, num_cpus=3):  # two workers, and one for Ray's own tasks
+                ray = measured("Ray with two workers", RayEngine(workers=2))
+            say("Ray with two workers", "two processes", ray, two, GOALS["ray"])
 
 
 if __name__ == "__main__":

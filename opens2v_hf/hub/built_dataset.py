@@ -39,7 +39,7 @@ def push_dataset(
 
     Raises:
         ArgumentError: `repo_id` is malformed.
-        ResultError: the build is not finished.
+        ResultError: the build is not finished, or no clip remained.
         HubError: the token is missing or may not write, or the Hub cannot be reached. The same call resumes.
     """
     check_repo_id(repo_id, "the repo of the dataset")
@@ -51,6 +51,8 @@ def push_dataset(
         for path in sorted((folder / part).rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
+    if not any(name.startswith("data/regular/") for name in files):
+        raise ResultError(f"{folder} holds no clip; build it with other options or models, then push it")
     files[BUILD_MANIFEST] = folder / BUILD_MANIFEST
     files[CARD] = (folder / CARD).read_text("utf-8").replace(THIS_REPO, repo_id).encode()
     api = api or HfApi()

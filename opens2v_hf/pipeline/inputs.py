@@ -15,7 +15,7 @@ import fsspec.core
 from huggingface_hub.errors import HTTPError
 
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
-from opens2v_hf.errors import SourceError
+from opens2v_hf.errors import MissingDependencyError, SourceError
 
 VIDEO_ENDINGS = frozenset(
     (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".gif")
@@ -64,6 +64,7 @@ def list_input(source: str | os.PathLike[str]) -> Listing:
         source: a folder, or a URL that fsspec knows (hf://datasets/org/name, s3://bucket/folder).
 
     Raises:
+        MissingDependencyError: the package for the URL's storage is not installed.
         SourceError: there is no such folder or URL, or it cannot be listed.
     """
     text = os.fspath(source)
@@ -152,7 +153,11 @@ def _remote_entries(root: str) -> Iterator[InputFile]:
     try:
         filesystem, path = fsspec.core.url_to_fs(root)
         found: dict[str, dict[str, Any]] = filesystem.find(path, detail=True)
-    except (OSError, HTTPError, ImportError, ValueError) as error:  # the second: of the Hub client's HTTP library
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"reading {shown_url(root)} needs the package of its storage ({error}); s3:// is s3fs, gs:// is gcsfs"
+        ) from error
+    except (OSError, HTTPError, ValueError) as error:  # the second: of the Hub client's HTTP library
         reason = str(error).replace(root, shown_url(root))
         raise SourceError(
             f"cannot list {shown_url(root)}: {reason}; check the URL, and the credentials of its storage"

@@ -1,14 +1,15 @@
-"""Static overlays of a clip: watermarks, logos of broadcasters and lines of subtitles, found by OpenCV alone.
+"""Overlays of a clip: watermarks, logos of broadcasters and lines of subtitles, found by OpenCV alone.
 
 An overlay is text-like (many strong edges in several directions), is near the border of the picture, and does not move
-while the picture around it changes.
+while the picture around it changes. Subtitles that change are found in parts of the clip: text in one part, and text in
+the same rows in a later one.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -28,6 +29,9 @@ _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 _DARK, _PLAIN = 48, 4.0  # level of a black bar, and its deviation over time
 _IN_BAR_PART = 0.7  # of an overlay's surroundings that belong to the bar around it
 _MIN_SPECK_PIXELS = 4  # of edges that touch each other; fewer are no part of a letter
+_PART, _STRIDE = 8, 4  # frames of a part of the clip in which text stays, and from one part to the next
+_SAME_ROWS = 0.6  # of the higher of two lines of text that both have
+_LINE_ASPECT = 2.0  # width of a line of text over its height, at least
 _MOST_OVERLAYS = 10  # all combinations of cuts are tried
 
 
@@ -37,6 +41,7 @@ class OverlayRules:
 
     Attributes:
         num_frames: spread evenly over the clip, that are compared.
+        changing: search three times as many frames for lines of subtitles that change within the clip.
         min_contrast: of an edge in the mean of these frames, in levels (of 255) a pixel.
         min_agreement: part of the frames in which an edge must be where the mean has it.
         min_motion: deviation over time of a pixel that moves, in levels, by the median absolute deviation.
@@ -53,6 +58,7 @@ class OverlayRules:
     """
 
     num_frames: int = 12
+    changing: bool = True
     min_contrast: float = 6.0
     min_agreement: float = 0.8
     min_motion: float = 6.0
@@ -67,6 +73,8 @@ class OverlayRules:
     def __post_init__(self) -> None:
         if isinstance(self.num_frames, bool) or not isinstance(self.num_frames, int) or self.num_frames < 3:
             raise ArgumentError(f"num_frames must be a whole number from 3 (got {self.num_frames!r})")
+        if not isinstance(self.changing, bool):
+            raise ArgumentError(f"changing must be true or false (got {self.changing!r})")
         for name, most in (("min_contrast", 255.0), ("min_motion", 255.0)):
             self._check(name, most)
         for name in (
@@ -110,17 +118,67 @@ class OverlayRules:
         """The values, JSON-compatible."""
         return asdict(self)
 
+    def positions(self, num_frames: int) -> list[int]:
+        """The frames of a clip in which overlays are searched, ascending.
+
+        Args:
+            num_frames: of the clip.
+        """
+        count = 3 * (self.num_frames - 1) + 1 if self.changing else self.num_frames
+        return sorted({int(position) for position in np.linspace(0, num_frames - 1, count)})
+
 
 def find_overlays(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     """The overlays of a clip.
 
     Args:
-        grey: uint8 [n, H, W], frames spread over the clip, some hundred pixels high.
+        grey: uint8 [n, H, W], frames at `OverlayRules.positions`, some hundred pixels high.
         rules: see `OverlayRules`.
 
     Returns:
         (x0, y0, x1, y1) of each in pixels, x1 and y1 exclusive, at most 10 of them, the largest first.
     """
+    if not rules.changing:
+        return find_static(grey, rules)
+    changing = find_changing(grey, rules)
+    static = [box for box in find_static(grey[::3], rules) if not any(_overlap(box, line) for line in changing)]
+    return sorted([*changing, *static], key=lambda box: (-_area(box), box))[:_MOST_OVERLAYS]
+
+
+def find_changing(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
+    """Lines of subtitles that change: text that stays for a part of the clip, and text in the same rows later.
+
+    Each text must stay for 11 of the frames to be found surely. That two parts without a common frame must have one
+    keeps what happens to be still for a moment out.
+
+    Args:
+        grey: uint8 [n, H, W], frames close enough that a text stays for several.
+        rules: see `OverlayRules`.
+
+    Returns:
+        As `find_overlays`: a box around all texts of the same rows.
+    """
+    if len(grey) < 2 * _PART:
+        return []
+    strict = replace(rules, min_agreement=1.0)  # eight frames of a slow camera have edges that last by chance
+    found = [
+        (start, box)
+        for start in range(0, len(grey) - _PART + 1, _STRIDE)
+        for box in find_static(grey[start : start + _PART], strict)
+        if box[2] - box[0] >= _LINE_ASPECT * (box[3] - box[1])
+    ]
+    lines: list[Box] = []
+    for start, box in found:
+        partners = [
+            other for begin, other in found if abs(begin - start) >= _PART and _same_line(box, other)
+        ]  # a text is its own partner where it stays for long
+        for partner in partners:
+            lines = _joined_lines(lines, _around(box, partner))
+    return sorted(lines, key=lambda box: (-_area(box), box))
+
+
+def find_static(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
+    """The overlays that stay the same in all frames; see `find_overlays`."""
     if len(grey) < 3 or min(grey.shape[1:]) < 4 * _MIN_SIDE_PX:
         return []
     values = grey.astype(np.float32)
@@ -244,6 +302,24 @@ def _ring(box: Box, width: int, size: tuple[int, int]) -> np.ndarray:
     ring[outer[1] : outer[3], outer[0] : outer[2]] = True
     ring[inner[1] : inner[3], inner[0] : inner[2]] = False
     return ring
+
+
+def _same_line(one: Box, other: Box) -> bool:
+    rows = min(one[3], other[3]) - max(one[1], other[1])
+    columns = min(one[2], other[2]) - max(one[0], other[0])
+    return columns > 0 and rows >= _SAME_ROWS * max(one[3] - one[1], other[3] - other[1])
+
+
+def _joined_lines(lines: Sequence[Box], line: Box) -> list[Box]:
+    """The lines and one more; those that overlap it become one with it."""
+    for other in lines:
+        if _overlap(other, line):
+            return _joined_lines([box for box in lines if box != other], _around(other, line))
+    return [*lines, line]
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _grown(box: Box, margin: int, size: tuple[int, int]) -> Box:

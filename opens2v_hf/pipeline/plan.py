@@ -16,15 +16,18 @@ from opens2v_hf._util.progress import duration
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, SourceError, VideoError
 from opens2v_hf.models.roles import ENDPOINT_PREFIX
+from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.api import build_dataset, choose_stages
 from opens2v_hf.pipeline.inputs import InputFile, list_input
 from opens2v_hf.pipeline.options import BuildOptions
+from opens2v_hf.pipeline.records import SourceFile
 from opens2v_hf.pipeline.stage import Stage
 from opens2v_hf.video.container import open_container, video_stream
 from opens2v_hf.video.limits import Limits
 from opens2v_hf.video.source import Source
 
 _HEADERS = 200
+_FETCHED = 8  # files of remote storage, which are copied whole
 """Files whose headers are read; the others are taken to be like them, byte for byte."""
 
 
@@ -59,10 +62,11 @@ class BuildPlanned:
         hours: of video, by the headers of some.
         num_headers: files whose headers were read.
         unreadable: of these.
-        clips: about how many there will be before any is dropped.
+        clips: about how many there will be: those that remain where it was measured, else before any is dropped.
         gigabytes: about what they will take, in thousands of millions of bytes.
         costs: by stage.
         notes: a sentence each.
+        is_measured: on some of the videos; published rates otherwise.
     """
 
     num_files: int
@@ -74,6 +78,7 @@ class BuildPlanned:
     gigabytes: float
     costs: tuple[Cost, ...]
     notes: tuple[str, ...] = field(default=())
+    is_measured: bool = False
 
     def __str__(self) -> str:
         """A table."""
@@ -84,7 +89,8 @@ class BuildPlanned:
             f"{self.num_files:,} videos, {self.num_bytes / 1e9:.3g} GB, about {self.hours:.3g} hours "
             f"(headers of {self.num_headers:,}, {self.unreadable} unreadable)"
         )
-        yield f"about {self.clips:,.0f} clips before any is dropped, {self.gigabytes:.3g} GB of shards"
+        which = "that remain" if self.is_measured else "before any is dropped"
+        yield f"about {self.clips:,.0f} clips {which}, {self.gigabytes:.3g} GB of shards"
         for cost in self.costs:
             model = f" ({cost.model})" if cost.model else ""
             if cost.low is None or cost.high is None:
@@ -156,8 +162,9 @@ def plan_build(
     if views_model is not None:
         notes.append(_views(views_model, clips, constants))
     return BuildPlanned(
-        len(found), num_bytes, hours, num_headers, unreadable, clips, gigabytes, tuple(costs), tuple(notes)
-    )
+        len(found), num_bytes, hours, num_headers, unreadable, clips, gigabytes, tuple(costs), tuple(notes),
+        is_measured=probe is not None,
+    )  # fmt: skip
 
 
 def _constants() -> dict[str, Any]:
@@ -167,20 +174,21 @@ def _constants() -> dict[str, Any]:
 
 def _headers(found: Sequence[InputFile]) -> tuple[float, int, int, int]:
     """Seconds and bytes of the files with readable headers, the headers tried, and those that could not be read."""
-    tried = [file for file in found[:: max(1, len(found) // _HEADERS)] if "://" not in file.path][:_HEADERS]
-    if not tried:
-        raise SourceError("headers are read from files of this machine only; plan with some of the videos in a folder")
+    most = _FETCHED if "://" in found[0].path else _HEADERS
+    tried = found[:: -(-len(found) // most)]
     seconds, num_bytes, unreadable = 0.0, 0, 0
     limits = Limits.from_environment()
     for file in tried:
         try:
-            source = Source.of(file.path, file.name)
+            path = media.local_path(SourceFile(file.path, file.name))
+            source = Source.of(path, file.name)
             with open_container(source, limits) as container:
                 video_stream(container, source, limits)
                 seconds += (container.duration or 0) / av.time_base
                 num_bytes += file.num_bytes
         except VideoError:
             unreadable += 1
+    media.forget()
     return seconds, num_bytes, len(tried), unreadable
 
 
@@ -220,11 +228,13 @@ def _measured(
         times = hours * 3600 / made.video_seconds
         shards = sum(path.stat().st_size for path in (made.folder / "data/regular").glob("*.parquet"))
     measured = f"measured on {made.num_files} videos ({duration(made.video_seconds)})"
-    costs = [
-        Cost(stage.name, "", stage.seconds / 3600 * times, stage.seconds / 3600 * times, "CPU hours", measured)
-        for stage in made.stages
-        if stage.taken
-    ]
+    costs = []
+    for stage in made.stages:
+        amount = stage.seconds / 3600 * times
+        if stage.taken:
+            costs.append(Cost(stage.name, "", amount, amount, "CPU hours", measured))
+        else:
+            costs.append(Cost(stage.name, "", None, None, "", "no clip of the probe came so far; probe more videos"))
     return made.rows["regular"] * times, shards * times / 1e9, costs
 
 

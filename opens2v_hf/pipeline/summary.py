@@ -102,6 +102,10 @@ class Build:
             f"{self.rows.get('regular', 0)} clips ({duration(self.clip_seconds)}) of {self.num_files} files "
             f"({duration(self.video_seconds)}) in {self.folder}"
         )
+        last = next((stage for stage in reversed(self.stages) if stage.taken), None)
+        if last is not None and not last.kept:
+            which = ", ".join(f"{rule} {count}" for rule, count in last.rules.most_common(3))
+            yield f"note: no clip remains: {last.name} left out the last ones ({which}); --report shows them"
         for config, count in self.rows.items():
             if config != "regular":
                 yield f"{config}: {count} rows"

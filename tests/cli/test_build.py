@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import pyarrow.parquet as pq
 import pytest
 from helpers.build_stages import write_videos
@@ -100,6 +101,21 @@ def test_a_plan_by_measuring(videos, tmp_path, capsys):
     assert "scenes: " in printed
     assert "measured on 1 videos (1 s)" in printed
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_of_remote_videos_says_what_no_clip_of_the_probe_reached(videos, tmp_path, capsys):
+    for name in NAMES:
+        with fsspec.open(f"memory://{tmp_path.name}/{name}", "wb") as target:
+            target.write((videos / name).read_bytes())
+    command = ["build", f"memory://{tmp_path.name}", str(tmp_path / "out"), "--plan", "--stages", "probe,scenes,crop"]
+    assert main([*command, *CLIPS]) == 0
+    printed = capsys.readouterr().out
+    assert "2 videos" in printed
+    assert "headers of 2, 0 unreadable" in printed
+    assert main([*command, "--probe", "2", "--scene-detector", "none", "--min-seconds", "5"]) == 0
+    printed = capsys.readouterr().out
+    assert "about 0 clips that remain" in printed
+    assert "crop: no clip of the probe came so far" in printed
 
 
 def test_a_yaml_file_of_flags(videos, tmp_path, capsys):

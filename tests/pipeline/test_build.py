@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +21,7 @@ import opens2v_hf  # noqa: F401 - lets `datasets` know the bare names
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyVideo
 from opens2v_hf.data.opens2v5m.shards.schema import REGULAR
 from opens2v_hf.data.opens2v5m.shards.verify import verify
-from opens2v_hf.errors import ArgumentError, ModelError, ResultError, SourceError
+from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError, ResultError, SourceError
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.options import BuildOptions
@@ -118,6 +120,25 @@ def test_a_second_call_processes_no_unit_again(videos, tmp_path):
     ]  # fmt: skip
     assert "8 clips (4 s) of 4 files (4 s)" in str(build)
     assert "1 files have no ending of a video" in str(build)
+
+
+def test_files_of_remote_storage_give_the_same_bytes(videos, built, tmp_path):
+    root = f"memory://{tmp_path.name}/clips"
+    for path in (path for path in videos.rglob("*") if path.is_file()):
+        with fsspec.open(f"{root}/{path.relative_to(videos).as_posix()}", "wb") as target:
+            target.write(path.read_bytes())
+    build = build_dataset(f"{root}/", tmp_path / "out", stages=usual(), options=SMALL)
+    assert build.is_complete
+    assert build.num_others == 1
+    assert files_of(tmp_path / "out") == files_of(built)
+    with pytest.raises(SourceError, match="there is no file"):
+        build_dataset(f"{root}/absent", tmp_path / "none", stages=usual())
+
+
+def test_storage_whose_package_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it was not installed
+    with pytest.raises(MissingDependencyError, match=r"s3://bucket/clips needs .*s3:// is s3fs"):
+        build_dataset("s3://bucket/clips", tmp_path / "out", stages=usual())
 
 
 def test_a_damaged_note_is_a_unit_that_is_not_done(videos, built, tmp_path):

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.pipeline.overlays import OverlayRules, best_crop, find_overlays
+from opens2v_hf.pipeline.overlays import OverlayRules, best_crop, find_overlays, find_static
 
 HEIGHT, WIDTH, COUNT = 180, 320, 12
 RULES = OverlayRules()
 
 
-def moving(step: int = 7, seed: int = 0) -> np.ndarray:
-    """A camera that pans over a picture with detail of many sizes: uint8 [12, 180, 320]."""
-    canvas = np.zeros((HEIGHT, WIDTH + COUNT * abs(step)), np.float32)
+def moving(step: int = 7, seed: int = 0, count: int = COUNT) -> np.ndarray:
+    """A camera that pans over a picture with detail of many sizes: uint8 [count, 180, 320]."""
+    canvas = np.zeros((HEIGHT, WIDTH + count * abs(step)), np.float32)
     for sigma in (1.5, 4, 12):
         layer = cv2.GaussianBlur(
             np.random.default_rng(seed).normal(size=canvas.shape).astype(np.float32), (0, 0), sigma
         )
         canvas += layer / layer.std()
     canvas = np.clip(128 + 30 * canvas, 0, 255).astype(np.uint8)
-    return np.stack([canvas[:, number * step : number * step + WIDTH] for number in range(COUNT)])
+    return np.stack([canvas[:, number * step : number * step + WIDTH] for number in range(count)])
 
 
 def drawn(
@@ -47,7 +47,7 @@ def assert_covers(found: tuple[int, int, int, int], truth: tuple[int, int, int, 
 def test_a_line_of_subtitles_is_one_overlay() -> None:
     frames, truth = drawn(moving(), "who are you talking to", (40, 168))
 
-    (found,) = find_overlays(frames, RULES)
+    (found,) = find_static(frames, RULES)
 
     assert_covers(found, truth)
 
@@ -56,7 +56,7 @@ def test_a_half_transparent_logo_in_a_corner_and_a_subtitle_are_two() -> None:
     frames, logo = drawn(moving(seed=1), "TV8", (262, 26), scale=0.7, alpha=0.6, width=2)
     frames, line = drawn(frames, "a line of words", (60, 166))
 
-    found = find_overlays(frames, RULES)
+    found = find_static(frames, RULES)
 
     assert len(found) == 2
     assert_covers(found[0], line)
@@ -68,7 +68,7 @@ def test_a_subtitle_in_a_black_bar_is_found() -> None:
     frames[:, 150:] = 16
     frames, truth = drawn(frames, "words below it", (60, 170))
 
-    (found,) = find_overlays(frames, RULES)
+    (found,) = find_static(frames, RULES)
 
     assert_covers(found, truth)
 
@@ -85,6 +85,32 @@ def test_other_static_or_moving_regions_are_no_overlay() -> None:
     changing = np.stack([drawn(pan[[number]], "abcdefghijklmnop"[number:], (40, 168))[0][0] for number in range(COUNT)])
 
     for frames in (pan, still, with_the_scene, in_the_middle, post, changing):
+        assert find_static(frames, RULES) == []
+
+
+def test_subtitles_that_change_are_one_overlay_and_a_logo_another() -> None:
+    frames = moving(3, seed=1, count=34)
+    one, above = drawn(frames[:17], "who are you talking to", (40, 168))
+    other, below = drawn(frames[17:], "nobody. go to sleep", (60, 168))
+    frames, logo = drawn(np.concatenate([one, other]), "TV8", (262, 26), scale=0.7, alpha=0.6, width=2)
+
+    lines, corner = find_overlays(frames, RULES)
+
+    assert_covers(
+        lines, (min(above[0], below[0]), min(above[1], below[1]), max(above[2], below[2]), max(above[3], below[3]))
+    )
+    assert_covers(corner, logo)
+    assert len(find_overlays(frames[::3], OverlayRules(changing=False))) == 1, "the logo alone"
+
+
+def test_text_of_a_moment_and_text_that_moves_with_the_scene_do_not_change() -> None:
+    pan = moving(3, seed=5, count=34)
+    moment = np.concatenate([drawn(pan[:12], "a sign on a wall", (40, 168))[0], pan[12:]])
+    elsewhere = np.concatenate([moment[:20], drawn(pan[20:], "another sign", (40, 30))[0]])
+    passing = np.stack([drawn(pan[[number]], "a passing van", (140 - 3 * number, 168))[0][0] for number in range(34)])
+    still = np.concatenate([np.repeat(drawn(pan[:1], words, (40, 168))[0], 17, axis=0) for words in ("one", "two")])
+
+    for frames in (pan, moment, elsewhere, passing, still):
         assert find_overlays(frames, RULES) == []
 
 
@@ -103,6 +129,7 @@ def test_the_crop_cuts_where_it_costs_least() -> None:
         ({"max_loss": 1.5}, r"max_loss of overlays must be a number in 0\.\.1 \(got 1\.5\)"),
         ({"num_frames": 2}, "num_frames must be a whole number from 3"),
         ({"maxloss": 0.1}, "the rules of overlays are num_frames, .*got 'maxloss'"),
+        ({"changing": 1}, "changing must be true or false"),
         ("yes", "must be true, false or a mapping"),
     ],
 )

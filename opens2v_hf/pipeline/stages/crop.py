@@ -1,4 +1,4 @@
-"""Cutting off plain borders and static overlays."""
+"""Cutting off plain borders and overlays."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _OVERLAY_SIDE_PX = 360  # of the shorter side of the frames in which overlays ar
 
 
 class Crop:
-    """Finds bars around a picture (letterbox, pillarbox) and static overlays, and sets the clip's crop to the rest.
+    """Finds bars around a picture (letterbox, pillarbox) and overlays, and sets the clip's crop to the rest.
 
     A line of pixels at the edge belongs to a bar if nearly all of it (98 %) has the brightness of the outermost line,
     in all standard frames; only bars that are dark count, so that a plain bright backdrop is none.
 
     Overlays are watermarks, logos and subtitles, see `opens2v_hf.pipeline.overlays`. The crop is the largest part of
     the picture without any. A clip that would lose more than `OverlayRules.max_loss` of its picture is dropped by the
-    rule "overlay"; each overlay that is cut off is counted as "overlay_cut". Subtitles that change within a clip, and
-    overlays on a picture that does not move, are not found.
+    rule "overlay"; each overlay that is cut off is counted as "overlay_cut". Overlays on a picture that does not move
+    are not found, nor are subtitles of which each stays for less than a third of the clip.
 
     Args:
         tolerance: levels (of 255) by which a bar's pixels may differ.
@@ -105,7 +105,7 @@ class Crop:
         standard = set(media.standard_indices(whole))
         spread: set[int] = set()
         if self.overlays is not None:
-            spread = {int(index) for index in np.linspace(0, whole.num_frames - 1, self.overlays.num_frames)}
+            spread = set(self.overlays.positions(whole.num_frames))
         indices = sorted(standard | spread)
         large, small = [], []
         for index, frame in zip(indices, media.stream(whole, indices), strict=True):
