@@ -73,6 +73,10 @@ class JudgeError(OpenS2VError):
     """A judge could not rate a video: no answer, or an answer that is no score."""
 
 
+class EndpointError(OpenS2VError):
+    """A model behind an endpoint or in an engine gave no usable answer to a request; other requests may succeed."""
+
+
 class CaptionError(OpenS2VError):
     """A captioner gave no text for a clip."""
 

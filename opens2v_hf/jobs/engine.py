@@ -167,8 +167,10 @@ class Engine:
                         # the units that require it are recorded soon, and wait for the disk
                         self._journal.add(key, outcome, unit.about, sync=not unit.required)
                         found.set(unit, outcome, key=key)
-                    else:
-                        found.set(unit, outcome)
+                        continue
+                    if outcome.value is not None:
+                        self._journal.add_retried(key, outcome, unit.about)
+                    found.set(unit, outcome)
         finally:
             self._journal.end(opened.key, ending)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from opens2v_hf._util.retries import free_memory, is_out_of_memory, may_pass
 from opens2v_hf.errors import (
     ArgumentError,
+    EndpointError,
     ImageError,
     JudgeError,
     MaskError,
@@ -25,7 +26,7 @@ _ENDS_THE_RUN = (ArgumentError, MissingDependencyError, ModelError, ProcessError
 """Every other unit would raise them, or nothing more can be written."""
 _IN_THE_INPUT = (ImageError, MaskError, SourceError, VideoError)
 """The same input fails again."""
-_IN_A_SERVICE = (JudgeError, SampleError)
+_IN_A_SERVICE = (EndpointError, JudgeError, SampleError)
 
 
 def failure(error: Exception, what: str, *, otherwise: Retry = Retry.NEVER, errors: ErrorLog | None = None) -> Outcome:

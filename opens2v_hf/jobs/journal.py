@@ -82,6 +82,18 @@ class Journal:
                 self._writer.append(Record(key, about, outcome.to_dict()), sync=sync)
             self._remember(key, outcome)
 
+    def add_retried(self, key: str, outcome: Outcome, about: Mapping[str, Any]) -> None:
+        """Record a failure that is tried again: its details may have cost money, and can be read again from the file.
+
+        `get` does not give it, in this run or a later one.
+
+        Raises:
+            ResultError: it cannot be written.
+        """
+        if self._writer is not None:
+            with self._lock:
+                self._writer.append(Record(key, about, outcome.to_dict(), "retried"), sync=False)
+
     def begin(self, group: str, name: str) -> None:
         """Record that work on a group begins; if the process ends before `end`, later runs know at which group.
 

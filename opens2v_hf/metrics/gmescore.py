@@ -12,8 +12,9 @@ from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.gme import GmeEmbedder, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import RELEASED_NUM_FRAMES, ROLES, frame_caveats, model_caveats
-from opens2v_hf.scores.gme import LOWEST, RELEASED, check_rounding, check_variant, gme_lowest, gme_score
+from opens2v_hf.scores.gme import LOWEST, RELEASED, VARIANTS, check_rounding, gme_lowest, gme_score
 from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.scores.variants import check_variant
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
@@ -44,7 +45,7 @@ class GmeScore:
         variant: str = RELEASED,
     ) -> None:
         self.embedder = embedder
-        self.variant = check_variant(variant)
+        self.variant = check_variant(variant, VARIANTS, "GmeScore")
         self.rounding = check_rounding(rounding)
         self.sampling = linspace(num_frames)
 

@@ -12,12 +12,13 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.scores.motion_amplitude import (
     MAGNITUDE,
     RELEASED,
-    check_variant,
+    VARIANTS,
     motion_amplitude,
     motion_magnitude,
     reduced_size,
 )
 from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.scores.variants import check_variant
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.flow import FARNEBACK, farneback_flow
 from opens2v_hf.video.sampling import every
@@ -41,7 +42,7 @@ class MotionAmplitude:
 
     def __init__(self, *, variant: str = RELEASED) -> None:
         self.name = "motion_amplitude"
-        self.variant = check_variant(variant)
+        self.variant = check_variant(variant, VARIANTS, "MotionAmplitude")
 
     @property
     def companion(self) -> MotionAmplitude:

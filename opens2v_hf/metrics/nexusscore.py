@@ -28,7 +28,6 @@ from opens2v_hf.scores.nexus import (
     VARIANTS,
     NexusBox,
     Thresholds,
-    check_variant,
     is_empty,
     judge,
     nexus_score,
@@ -36,6 +35,7 @@ from opens2v_hf.scores.nexus import (
     summarize_reference,
 )
 from opens2v_hf.scores.outcome import VideoScore
+from opens2v_hf.scores.variants import check_variant
 from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.sampling import linspace
 
@@ -117,7 +117,7 @@ class NexusScore:
     ) -> None:
         if not isinstance(label_instruction, str | None):
             raise ArgumentError(f"label_instruction must be a text (got {label_instruction!r:.80})")
-        self.variant = check_variant(variant)
+        self.variant = check_variant(variant, VARIANTS, "NexusScore")
         self.detector = detector
         self.embedder = embedder
         self.prompt_encoder = prompt_encoder

@@ -6,8 +6,9 @@ Importing this module imports no network.
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -254,4 +255,17 @@ def load_model(role: str, choice: ModelChoice) -> Any:
     loader: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
         loader = getattr(loader, part)
+    _check_arguments(role, choice, loader)
     return loader(choice.name, **choice.arguments)
+
+
+def _check_arguments(role: str, choice: ModelChoice, loader: Callable[..., Any]) -> None:
+    parameters = inspect.signature(loader).parameters.values()
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):  # the network checks them
+        return
+    known = [one.name for one in parameters][1:]
+    if unknown := [name for name in choice.arguments if name not in known]:
+        raise ArgumentError(
+            f"the {role} {os.fspath(choice.name)!r} takes no argument {', '.join(map(repr, unknown))}; it takes "
+            f"{', '.join(known)}"
+        )

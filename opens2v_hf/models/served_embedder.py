@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
+from opens2v_hf.errors import ArgumentError, EndpointError, ModelError
 from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.gme import (
     DEFAULT_INSTRUCTION,
@@ -128,7 +128,7 @@ class ServedEmbedder:
         """See `GmeEmbedder.embed_texts`; float32.
 
         Raises:
-            JudgeError: the engine gave no answer, or did not shorten a text of more than `max_length` tokens.
+            EndpointError: the engine gave no answer, or did not shorten a text of more than `max_length` tokens.
         """
         system = self.default_instruction if instruction is None else instruction
         return self._stacked(
@@ -141,7 +141,7 @@ class ServedEmbedder:
         Raises:
             ArgumentError: as there.
             ModelError: the engine reads a picture as another number of tokens than GME does.
-            JudgeError: the engine gave no answer.
+            EndpointError: the engine gave no answer.
         """
         system = self.default_instruction if instruction is None else instruction
         if IMAGE_PAD in system:
@@ -174,7 +174,7 @@ class ServedEmbedder:
         most = self.options["max_length"]
         if prompt.picture is None:
             if num_tokens > most:
-                raise JudgeError(
+                raise EndpointError(
                     f"{self._name()} read a text of {num_tokens} tokens, more than max_length={most}, and does not "
                     "shorten it as GME does; shorten the text"
                 )

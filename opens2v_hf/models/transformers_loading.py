@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,10 +11,13 @@ import torch
 from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
-from opens2v_hf.errors import ModelError
+from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype, quantization_of, with_placement
 from opens2v_hf.models.info import ModelInfo
+
+
+_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '([^']+)'")
 
 
 def load_config(found: ResolvedModel) -> Any:
@@ -40,6 +44,7 @@ def _complete_network(
         what: the network is, for messages.
 
     Raises:
+        ArgumentError: the network takes no argument of such a name.
         ModelError: weights are missing or have another shape.
     """
     load: Callable[..., Any] = network_class.from_pretrained
@@ -47,7 +52,15 @@ def _complete_network(
     # transformers warns of weights that are left over, such as the language-model head of an embedder; what is
     # missing is an error here
     with _quiet():
-        network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
+        try:
+            network, report = load(found.source, dtype=dtype, weights_only=True, output_loading_info=True, **arguments)
+        except TypeError as error:
+            unknown = _UNKNOWN_ARGUMENT.search(str(error))
+            if unknown is None or unknown[1] not in model_kwargs:
+                raise
+            raise ArgumentError(
+                f"the {found.role} {found.name!r} takes no argument {unknown[1]!r}; leave it out, or check its name"
+            ) from error
     missing = sorted(report["missing_keys"])
     mismatched = sorted(str(entry) for entry in report["mismatched_keys"])
     if missing or mismatched:

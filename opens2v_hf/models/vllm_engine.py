@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.errors import JudgeError
+from opens2v_hf.errors import EndpointError
 from opens2v_hf.models.served_embedder import EnginePrompt, EngineVector, finite_vector
 
 
@@ -34,7 +34,7 @@ class VllmEngine:
         """See `EmbeddingEngine.embed`.
 
         Raises:
-            JudgeError: a vector is not finite, or all zeros.
+            EndpointError: a vector is not finite, or all zeros.
         """
         given = []
         for prompt in prompts:
@@ -48,5 +48,5 @@ class VllmEngine:
             try:
                 vector = finite_vector(values)
             except ValueError as error:
-                raise JudgeError(f"vLLM gives no vector: {error}; load it with dtype=bfloat16 or float32") from error
+                raise EndpointError(f"vLLM gives no vector: {error}; load it with dtype=bfloat16 or float32") from error
             yield EngineVector(vector, len(output.prompt_token_ids))

@@ -17,6 +17,9 @@ from opens2v_hf.scores.outcome import Status, VideoScore
 
 METRIC = "naturalscore"
 
+_WITH_SCORE = ("unit", "retried")
+"""Kinds of records of a journal that hold the score of a video."""
+
 _SAME = 1e-9  # probabilities went through JSON; a score differs from another one by far more
 
 
@@ -91,6 +94,9 @@ def rejudge(result: RunResult) -> Rejudged:
 def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
     """Replace changed scores in the journal of a run, so that a later run does not bring the old ones back.
 
+    A later run takes a video that failed and has a score now from the journal, too, also of a judge behind an endpoint:
+    its answer is paid for. One that still has no score is requested again.
+
     Args:
         journal: its folder.
         before: the result of the run.
@@ -107,12 +113,13 @@ def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
 
     def updated(record: Record) -> Record:
         score = changed.get(record.about.get("id", ""))
-        if score is None or record.kind != "unit" or record.about.get("metric") != METRIC:
+        if score is None or record.kind not in _WITH_SCORE or record.about.get("metric") != METRIC:
             return record
         if record.value["value"] != plain(old[record.about["id"]].to_dict()):  # of other settings or another video
             return record
-        outcome = Outcome(plain(score.to_dict()), score.reason if score.status is Status.FAILED else "")
-        return replace(record, value=outcome.to_dict())
+        failed = score.status is Status.FAILED
+        kind = record.kind if failed else "unit"
+        return replace(record, kind=kind, value=Outcome(plain(score.to_dict()), score.reason if failed else "").to_dict())
 
     with only_run(journal):
         return change_records(journal, updated)

@@ -17,17 +17,6 @@ RELEASED, LOWEST = VARIANTS = ("released", "lowest")
 """Mean over the frames, the leaderboard's; lowest similarity of any frame."""
 
 
-def check_variant(variant: str) -> str:
-    """The variant as it was given.
-
-    Raises:
-        ArgumentError: it is none of `VARIANTS`.
-    """
-    if variant not in VARIANTS:
-        raise ArgumentError(f"GmeScore has the variants {', '.join(VARIANTS)} (got {variant=})")
-    return variant
-
-
 def check_rounding(rounding: str) -> str:
     """The rounding as it was given.
 

@@ -22,17 +22,6 @@ REDUCED_WIDTH = 16
 """Width to which flow maps are reduced before they are averaged (released code v1.1)."""
 
 
-def check_variant(variant: str) -> str:
-    """The variant as it was given.
-
-    Raises:
-        ArgumentError: there is no such definition.
-    """
-    if variant not in VARIANTS:
-        raise ArgumentError(f"unknown variant of MotionAmplitude (got {variant=}); known are {', '.join(VARIANTS)}")
-    return variant
-
-
 def reduced_size(width: int, height: int) -> tuple[int, int]:
     """Width and height to which the flow of frames of this size is reduced: in proportion, the height truncated.
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.scores.variants import check_variant
 
 PEOPLE = ("Man", "Woman")
 """Labels that the released code treats by the sample's id."""
@@ -259,21 +260,10 @@ def nexus_score(variant: str, boxes: Iterable[NexusBox], *, num_frames: int, ref
     Raises:
         ArgumentError: the variant is unknown.
     """
-    check_variant(variant)
+    check_variant(variant, VARIANTS, "NexusScore")
     if variant == "coverage":
         return coverage(boxes, num_frames=num_frames, references=references)
     return _OF_BOXES[variant](boxes)
-
-
-def check_variant(variant: str) -> str:
-    """The name, if it is one.
-
-    Raises:
-        ArgumentError: it is unknown.
-    """
-    if variant not in VARIANTS:
-        raise ArgumentError(f"NexusScore has the variants {', '.join(VARIANTS)} (got {variant=})")
-    return variant
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from helpers.judge_endpoint import fails, judge_endpoint, never, says, says_toke
 
 from opens2v_hf.cli import main
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
+from opens2v_hf.errors import JudgeError
+from opens2v_hf.models.judge import endpoint as endpoint_judge
 
 IDS = ("singleobj_1", "singleface_1", "singlehuman_1", "humanobj_1")
 
@@ -72,6 +74,27 @@ def test_wrong_options_are_refused_before_anything_is_scored(
     code, metrics = score(inputs, tmp_path, "http://127.0.0.1:9/v1", "--option", f"judge.{word}")
     assert (code, metrics) == (2, {})
     assert says_ in capsys.readouterr().err
+
+
+def test_an_answer_that_a_later_parser_can_read_is_not_paid_for_again(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(reply: str) -> int:
+        raise JudgeError("an older parser cannot read it")
+
+    once = ("--option", "judge.max_reply_attempts=1")
+    with judge_endpoint(says("Score: 3")) as endpoint:
+        with monkeypatch.context() as older:
+            older.setattr(endpoint_judge, "read_score", refuse)
+            _, metrics = score(inputs, tmp_path, endpoint.base_url, *once)
+        assert {metrics["naturalscore"]["scores"][name]["status"] for name in IDS} == {"failed"}
+        assert main(["rejudge", str(tmp_path), "--out", str(tmp_path / "open-domain.json")]) == 0
+        assert "changed " in capsys.readouterr().err
+        requests = len(endpoint.requests)
+        code, metrics = score(inputs, tmp_path, endpoint.base_url, *once)
+        assert len(endpoint.requests) == requests
+    assert code == 0
+    assert [metrics["naturalscore"]["scores"][name]["value"] for name in IDS] == [3.0] * len(IDS)
 
 
 def test_a_dead_judge_costs_a_few_calls_and_no_other_score(inputs: Path, tmp_path: Path) -> None:

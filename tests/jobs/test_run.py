@@ -13,6 +13,7 @@ import pytest
 from opens2v_hf._util.retries import Retries
 from opens2v_hf.errors import (
     ArgumentError,
+    EndpointError,
     JudgeError,
     ResultError,
     SampleError,
@@ -21,6 +22,7 @@ from opens2v_hf.errors import (
 )
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import open_journal
+from opens2v_hf.jobs.journal_files import journal_files, read_records
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import SingleProcess
 from opens2v_hf.jobs.run import run_units
@@ -122,6 +124,7 @@ def test_finished_units_are_not_done_again(tmp_path: Path) -> None:
     [
         (VideoError("broken"), Retry.NEVER, "broken"),
         (JudgeError("no answer"), Retry.THIS_RUN, "no answer"),
+        (EndpointError("no answer"), Retry.THIS_RUN, "no answer"),
         (SampleError("no picture"), Retry.THIS_RUN, "no picture"),
         (ConnectionResetError("reset"), Retry.THIS_RUN, "a, x: ConnectionResetError: reset"),
         (MemoryError(), Retry.NEXT_RUN, "a, x: there is not enough memory (MemoryError)"),
@@ -203,6 +206,17 @@ def test_a_transient_failure_is_retried_at_the_end_of_the_run(tmp_path: Path) ->
     assert [outcome.units["x"] for outcome in outcomes] == [Outcome(5), Outcome(6)]
     assert shown[1] == (1, 1)
     assert shown[-1] == (2, 0)
+
+
+def test_the_details_of_a_failure_that_is_retried_are_stored_and_the_unit_is_done_again(tmp_path: Path) -> None:
+    failed = Outcome({"answer": "hm"}, "no score", Retry.THIS_RUN)
+    (outcome,) = run(Numbers("a", x=[failed, failed]), folder=tmp_path)
+    assert outcome.units["x"].failed
+    stored = [record for path in journal_files(tmp_path) for record in read_records(path) if record.kind == "retried"]
+    assert [(record.key, record.value["value"]) for record in stored] == [("a/x", {"answer": "hm"})] * 2
+    again = Numbers("a", x=3)
+    assert run(again, folder=tmp_path)[0].units["x"] == Outcome(3)
+    assert again.calls == ["prepare x", "x"]
 
 
 def test_an_input_that_changes_is_done_again_up_to_three_times(tmp_path: Path) -> None:

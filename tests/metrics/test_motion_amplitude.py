@@ -129,7 +129,7 @@ def test_only_the_released_definition_is_without_caveats():
     assert MotionAmplitude().caveats == ()
     (caveat,) = MotionAmplitude(variant="magnitude").caveats
     assert "magnitude" in caveat
-    with pytest.raises(ArgumentError, match="unknown variant"):
+    with pytest.raises(ArgumentError, match="MotionAmplitude has the variants released, magnitude"):
         MotionAmplitude(variant="none")
 
 

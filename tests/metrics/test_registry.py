@@ -14,7 +14,7 @@ from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.metrics import registry
 from opens2v_hf.metrics.registry import load_metrics, load_tasks
-from opens2v_hf.models.roles import ROLES, ModelChoice
+from opens2v_hf.models.roles import ROLES, ModelChoice, load_model
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.scores.nexus import Thresholds
 from opens2v_hf.scores.outcome import Status
@@ -33,6 +33,13 @@ def test_the_released_models_are_the_defaults(name: str) -> None:
     load = operator.attrgetter(attribute)(importlib.import_module(module))
     default = next(iter(inspect.signature(load).parameters.values())).default
     assert ROLES[name].released == (default if default is not None else load.__self__.released)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_argument_that_the_loading_of_a_model_does_not_take_is_named(role: str) -> None:
+    with pytest.raises(ArgumentError, match="foo") as caught:
+        load_model(role, ModelChoice("embedded", {"foo": 1}))
+    assert "reinstall" not in str(caught.value)
 
 
 def test_the_files_of_released_weights() -> None:

@@ -13,7 +13,7 @@ from helpers.gme_server import ServedGme
 from helpers.judge_endpoint import fails, judge_endpoint, raw
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 
-from opens2v_hf.errors import ArgumentError, JudgeError, MissingDependencyError, ModelError, ServiceUnavailableError
+from opens2v_hf.errors import ArgumentError, EndpointError, MissingDependencyError, ModelError, ServiceUnavailableError
 from opens2v_hf.metrics.base import score_clip
 from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.embedder_loading import load_embedder
@@ -96,7 +96,7 @@ def test_a_text_loses_its_end_at_the_same_token(here, networks):
 def test_a_long_text_that_a_server_does_not_shorten_has_no_vector(networks):
     with judge_endpoint(networks[False].sglang()) as endpoint:
         embedder = served(endpoint, "sglang", max_length=70)
-        with pytest.raises(JudgeError, match="more than max_length=70"):
+        with pytest.raises(EndpointError, match="more than max_length=70"):
             embedder.embed_texts(["word " * 40])
         assert embedder.embed_texts(["a"]).shape == (1, 32)
 
@@ -129,7 +129,7 @@ def test_subjects_are_embedded_by_a_server_too(here, networks):
      b'{"data": [{"embedding": [1e400]}]}', b"[" * 100_000],
 )  # fmt: skip
 def test_answers_without_a_vector_are_no_vectors(answer):
-    with judge_endpoint(raw(answer)) as endpoint, pytest.raises(JudgeError, match="is no list of vectors"):
+    with judge_endpoint(raw(answer)) as endpoint, pytest.raises(EndpointError, match="is no list of vectors"):
         served(endpoint).embed_texts(["a"])
 
 
@@ -205,7 +205,7 @@ def test_a_vector_of_vllm_that_is_none_is_an_error_of_its_input(monkeypatch, val
     module.LLM = lambda **_arguments: SimpleNamespace(embed=lambda _prompts, use_tqdm: [output])
     monkeypatch.setitem(sys.modules, "vllm", module)
     engine = VllmEngine("gme", lambda _text: {"input_ids": [0]}, revision=None, dtype="float16")
-    with pytest.raises(JudgeError, match="not finite, or all zeros"):
+    with pytest.raises(EndpointError, match="not finite, or all zeros"):
         list(engine.embed([EnginePrompt("be brief", "a cup")], 10))
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.scores.motion_amplitude import check_variant, motion_amplitude, motion_magnitude, reduced_size
+from opens2v_hf.scores.motion_amplitude import motion_amplitude, motion_magnitude, reduced_size
 
 
 def test_opposite_motions_cancel_in_the_released_score_and_not_in_the_magnitude():
@@ -40,5 +40,3 @@ def test_what_has_no_score_is_refused():
         motion_magnitude([1.0], fps=0.0, width=4, height=3)
     with pytest.raises(ArgumentError, match="too flat"):
         reduced_size(640, 39)
-    with pytest.raises(ArgumentError, match="unknown variant"):
-        check_variant("v2")

@@ -11,6 +11,7 @@ known for each metric: the perfect one must win, and each fault must lower the m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -136,7 +137,7 @@ def pasted_reference(scene: Scene) -> Frames:
 
 
 def swapped_subjects(scene: Scene) -> Frames:
-    """Each subject has its own form and the colours and clothes of the next one; no fault with one subject."""
+    """Each subject has its own form and the colours and clothes of the next one; see `shows_fault` for where it shows."""
     for index, sprite in enumerate(swapped_sprites(scene.sprites)):
         scene = with_sprite(scene, index, sprite)
     return perfect(scene)
@@ -197,7 +198,8 @@ SAMPLE_MODELS = tuple(SIMULATED_MODELS)[:7]
 def shows_fault(model: str, scene: Scene) -> bool:
     """Whether a model's fault can be seen in a scene.
 
-    A scene at rest cannot freeze, and a subject that is alone can be neither swapped nor merged.
+    A scene at rest cannot freeze, and a subject that is alone can be neither swapped nor merged. Subjects of one form
+    that swap all their looks, such as two women, have only changed places: every reference is shown as it is.
 
     Raises:
         ArgumentError: there is no such model.
@@ -206,7 +208,7 @@ def shows_fault(model: str, scene: Scene) -> bool:
     if model == "frozen":
         return any(actor.track.direction != "still" for actor in scene.actors)
     if model == "swapped_subjects":
-        return swapped_sprites(scene.sprites) != scene.sprites
+        return _looks(swapped_sprites(scene.sprites)) != _looks(scene.sprites)
     return model != "merged_subjects" or len(scene.actors) > 1
 
 
@@ -253,6 +255,11 @@ def swapped_sprites(sprites: Sequence[Sprite]) -> tuple[Sprite, ...]:
     ObjectSprite(shape='star', colour='blue', texture='dotted', size='large')
     """
     return tuple(_with_looks_of(own, sprites[(i + 1) % len(sprites)]) for i, own in enumerate(sprites))
+
+
+def _looks(sprites: Sequence[Sprite]) -> Counter[Sprite]:
+    """What reference pictures show of subjects, whose size they do not tell, in no order."""
+    return Counter(replace(sprite, size="large") for sprite in sprites)
 
 
 def _with_looks_of(sprite: Sprite, other: Sprite) -> Sprite:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, CaptionError, JudgeError
+from opens2v_hf.errors import ArgumentError, CaptionError, EndpointError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
@@ -89,7 +89,7 @@ class EndpointCaptioner:
                 if self._bound.renamed(bound, refusal):
                     continue
                 raise CaptionError(str(refusal)) from refusal
-            except JudgeError as error:
+            except EndpointError as error:
                 raise CaptionError(str(error)) from error
             remaining -= 1
             if reply.cut_off:

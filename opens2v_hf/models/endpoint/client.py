@@ -18,7 +18,7 @@ from typing import ClassVar, Generic, TypeVar
 import httpx
 import tenacity
 
-from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.judge.breaker import Breaker, JudgeStoppedError
@@ -44,7 +44,7 @@ _ADVICE = {
 }
 
 
-class RefusedError(JudgeError):
+class RefusedError(EndpointError):
     """A request was refused for its content.
 
     Attributes:
@@ -165,7 +165,7 @@ class EndpointClient(Generic[_Reply]):
         Raises:
             ServiceUnavailableError: no call will succeed any more.
             RefusedError: the request was refused.
-            JudgeError: this call failed for good.
+            EndpointError: this call failed for good.
         """
         attempts = 1 if self._breaker.in_doubt else self._options.max_attempts
         retrying = tenacity.Retrying(
@@ -180,7 +180,7 @@ class EndpointClient(Generic[_Reply]):
         except (_TransientError, _GivenUpError) as error:
             retried = ", also after retries" if attempts > 1 and isinstance(error, _TransientError) else ""
             self._breaker.unanswered(str(error))
-            raise JudgeError(f"the {self._role} at {self.url} gave no answer{retried}: {error}") from error
+            raise EndpointError(f"the {self._role} at {self.url} gave no answer{retried}: {error}") from error
         except JudgeStoppedError as error:
             self._breaker.stop(error)
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError
+from opens2v_hf.errors import ArgumentError, EndpointError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
@@ -213,7 +213,7 @@ class EndpointJudge:
                 if self._bound.renamed(bound, failure):
                     continue
                 return _without_score(replies, failure)
-            except (JudgeError, ServiceUnavailableError) as failure:
+            except (EndpointError, ServiceUnavailableError) as failure:
                 return _without_score(replies, failure)
             remaining -= 1
             if reply.cut_off:
@@ -255,7 +255,7 @@ def _kept(replies: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {"replies": tuple(text for text, _ in replies), "problems": tuple(problem for _, problem in replies)}
 
 
-def _without_score(replies: Sequence[tuple[str, str]], error: JudgeError | ServiceUnavailableError) -> Rating:
+def _without_score(replies: Sequence[tuple[str, str]], error: EndpointError | ServiceUnavailableError) -> Rating:
     return Rating(
         None,
         reply=replies[-1][0] if replies else "",

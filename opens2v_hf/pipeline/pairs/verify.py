@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf._util.data_url import picture_url
-from opens2v_hf.errors import ArgumentError, JudgeError
+from opens2v_hf.errors import ArgumentError, EndpointError, JudgeError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.judge.options import EndpointOptions
@@ -122,7 +122,10 @@ class EndpointVerifier:
         reply = ""
         usage = {"calls": 0, "input_tokens": 0, "output_tokens": 0}
         for _ in range(self._options.max_reply_attempts):
-            answer = self._client.complete(body, lambda *_: None)
+            try:
+                answer = self._client.complete(body, lambda *_: None)
+            except EndpointError as error:
+                raise JudgeError(str(error)) from error
             usage["calls"] += 1
             usage["input_tokens"] += answer.input_tokens or 0
             usage["output_tokens"] += answer.output_tokens or 0
