@@ -34,7 +34,7 @@ class Record:
         about: for people who read the file, e.g. the sample's id and the metric's name.
         value: JSON-compatible; the `Outcome` of a unit as a dict.
         kind: "unit": an outcome; "retried": a failure that the next attempt replaces, so no outcome to resume from;
-            "begun" and "ended": work on a group; "group": the outcome of a group, for the other processes of the launch.
+            "begun" and "ended": work on a group; "group": its outcome, for the other processes of the launch.
     """
 
     key: str

@@ -16,7 +16,6 @@ from opens2v_hf.models.config_file import check_sizes
 from opens2v_hf.models.hub import ResolvedModel, pick_device, pick_dtype, quantization_of, with_placement
 from opens2v_hf.models.info import ModelInfo
 
-
 _UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '([^']+)'")
 
 

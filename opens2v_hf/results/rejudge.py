@@ -118,8 +118,8 @@ def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
         if record.value["value"] != plain(old[record.about["id"]].to_dict()):  # of other settings or another video
             return record
         failed = score.status is Status.FAILED
-        kind = record.kind if failed else "unit"
-        return replace(record, kind=kind, value=Outcome(plain(score.to_dict()), score.reason if failed else "").to_dict())
+        outcome = Outcome(plain(score.to_dict()), score.reason if failed else "")
+        return replace(record, kind=record.kind if failed else "unit", value=outcome.to_dict())
 
     with only_run(journal):
         return change_records(journal, updated)

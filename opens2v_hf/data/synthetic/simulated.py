@@ -137,7 +137,7 @@ def pasted_reference(scene: Scene) -> Frames:
 
 
 def swapped_subjects(scene: Scene) -> Frames:
-    """Each subject has its own form and the colours and clothes of the next one; see `shows_fault` for where it shows."""
+    """Each subject has its own form and the colours and clothes of the next one; see `shows_fault`."""
     for index, sprite in enumerate(swapped_sprites(scene.sprites)):
         scene = with_sprite(scene, index, sprite)
     return perfect(scene)
