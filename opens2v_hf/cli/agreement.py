@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "ratings", metavar="RATINGS",
-        help="table with item, model, rater, rating (and dimension), or item, model and a column for each rater",
+        help="table with item, model, rater, rating (and dimension), or item, model and a column for each rater; or a "
+        "folder of ImagenHub",
     )  # fmt: skip
     add(parser, "--column")
     parser.add_argument("--dimension", metavar="NAME", help="name of the rated dimension, if there are several")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.results.imagenhub import read_imagenhub
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +40,11 @@ def load_ratings(path: str | os.PathLike[str], *, dimension: str | None = None) 
     """Read human ratings.
 
     Tidy: columns item, model, rater, rating, and dimension where several things were rated. Wide: item, model, and a
-    column `rater<name>` or `rater<name>_<dimension>` for each rater, as the public sets have them.
+    column `rater<name>` or `rater<name>_<dimension>` for each rater. A folder is one of ImagenHub, see
+    `opens2v_hf.results.imagenhub`.
 
     Args:
-        path: .csv or .parquet.
+        path: .csv, .parquet, or a folder.
         dimension: which of several; may be left out where there is one.
 
     Returns:
@@ -52,14 +54,16 @@ def load_ratings(path: str | os.PathLike[str], *, dimension: str | None = None) 
         ArgumentError: the file has several dimensions and none was chosen, or not the one that was.
         ResultError: the file is missing, unreadable, or not a table of ratings; two ratings of one rater for one row.
     """
-    table = _read_table(path)
+    table = read_imagenhub(Path(path)) if Path(path).is_dir() else _read_table(path)
     missing = [name for name in KEYS if name not in table]
     if missing:
         raise ResultError(f"{path}: a table of ratings must have the columns item and model (got {_names(table)})")
     tidy = _tidy(table, path)
     found = list(dict.fromkeys(tidy["dimension"]))
     if dimension is None and len(found) > 1:
-        raise ArgumentError(f"{path} rates {', '.join(map(str, found))}; choose one of them as the dimension")
+        raise ArgumentError(
+            f"{path} rates {', '.join(map(str, found))}; choose one of them (`--dimension`, `dimension=`)"
+        )
     if dimension is not None:
         if dimension not in found:
             known = ", ".join(str(name) for name in found if name) or "no named one"
@@ -203,7 +207,9 @@ def _number(cell: object, reduce: Reduce | None, where: str) -> float:
     if not all(map(math.isfinite, numbers)):
         raise ResultError(f"{where}: a score must be a finite number (got {cell!r})")
     if len(numbers) > 1 and reduce is None:
-        raise ArgumentError(f"{where} holds several numbers ({cell!r}); choose reduce: min, mean or max")
+        raise ArgumentError(
+            f"{where} holds several numbers ({cell!r}); choose min, mean or max (`--reduce`, `reduce=`)"
+        )
     return _REDUCTIONS[reduce or "mean"](numbers)
 
 

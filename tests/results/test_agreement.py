@@ -112,13 +112,42 @@ def test_intervals_hold_all_models_of_an_item_together():
         ("item,rater,rating\na,1,2\n", ResultError, "must have the columns item and model"),
         ("item,model,note\na,m,1\n", ResultError, "holds no ratings"),
         ("item,model,rater,rating\na,m,1,2\na,m,1,3\n", ResultError, "more than once"),
-        ("item,model,rater1_x,rater1_y\na,m,1,2\n", ArgumentError, "choose one of them as the dimension"),
+        ("item,model,rater1_x,rater1_y\na,m,1,2\n", ArgumentError, "choose one of them (`--dimension`"),
     ],
 )
 def test_wrong_ratings_are_named(tmp_path, ratings, error, words):
     with pytest.raises(error) as raised:
         load_ratings(write(tmp_path / "r.csv", ratings))
     assert words in str(raised.value)
+
+
+def test_a_folder_of_imagenhub(tmp_path):
+    """The first lines of its ratings of subject-driven pictures have this form."""
+    for rater, cells in (("1", ("[0.5,1]", "[1, 0]", "")), ("2", ("[0,1]", "[1,0.5]", "[0,0]"))):
+        text = f"uid\tDreamBooth\tOther\nsample_0.jpg\t{cells[0]}\t{cells[1]}\nsample_1.jpg\t{cells[2]}\t[1,1]\n"
+        write(tmp_path / f"Subject-Driven_rater{rater}.tsv", text)
+    write(tmp_path / "notes.txt", "not a table")
+    found = load_ratings(tmp_path, dimension="consistency")
+    assert found.fillna(-1).to_numpy().tolist() == [
+        ["sample_0.jpg", "DreamBooth", 0.5, 0.0],
+        ["sample_0.jpg", "Other", 1.0, 1.0],
+        ["sample_1.jpg", "Other", 1.0, 1.0],
+        ["sample_1.jpg", "DreamBooth", -1, 0.0],
+    ]
+    with pytest.raises(ArgumentError, match="rates consistency, quality"):
+        load_ratings(tmp_path)
+    for wrong in ("[1]", "1", "[1,", '{"a": 1}'):
+        write(tmp_path / "Subject-Driven_rater3.tsv", f"uid\tDreamBooth\nsample_0.jpg\t{wrong}\n")
+        with pytest.raises(ResultError, match=r"rater3.tsv, sample_0.jpg, DreamBooth must be \[consistency,quality\]"):
+            load_ratings(tmp_path)
+    write(tmp_path / "Subject-Driven_rater3.tsv", 'uid\tDreamBooth\nsample_0.jpg\t["high",1]\n')
+    with pytest.raises(ResultError, match="'high'"):
+        load_ratings(tmp_path, dimension="consistency")
+
+
+def test_an_empty_folder_holds_no_ratings(tmp_path):
+    with pytest.raises(ResultError, match="holds no ratings"):
+        load_ratings(tmp_path)
 
 
 def test_cells_with_several_numbers_need_a_reduction(tmp_path):

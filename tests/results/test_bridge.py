@@ -148,4 +148,4 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bridge", str(table), str(table), "--column", "old", "--resamples", "0"]) == 0
     assert "Spearman, videos         1.000" in capsys.readouterr().out
     assert main(["bridge", str(table), str(table), "--column", "new"]) == 2
-    assert "choose reduce" in capsys.readouterr().err
+    assert "choose min, mean or max" in capsys.readouterr().err

@@ -12,8 +12,9 @@ WARNING_DAYS = 30
 """Days before the shutdown from which on a warning is given."""
 
 OTHER_JUDGES = (
-    "name another judge (`judge=openai:<model>`), a server that still has the model (`base_url=`), or a judge that "
-    "runs here (`judge=Qwen/Qwen2.5-VL-7B-Instruct`); scores of another judge are not comparable with the leaderboard"
+    "name the open judge, which has an edition of its own (`judge=naturalscore-open-1`), another one "
+    "(`judge=openai:<model>`, or `judge=Qwen/Qwen2.5-VL-7B-Instruct` to run it here), or a server that still has the "
+    "model (`base_url=`); scores of another judge are not comparable with the leaderboard"
 )
 """Alternatives to the model, for messages."""
 

@@ -49,7 +49,8 @@ def test_from_30_days_before_it_is_warned(day: tuple[int, ...], left: int) -> No
 def test_from_the_shutdown_day_on_it_is_an_error_with_alternatives(day: tuple[int, ...]) -> None:
     with pytest.raises(ModelError) as caught:
         load_judge(RELEASED, now=lambda: at(*day))
-    for words in ("shut down by its maker on 2027-01-14", "`judge=openai:", "`base_url=`", "`judge=Qwen/"):
+    ways = ("`judge=naturalscore-open-1`", "`judge=openai:", "`base_url=`", "`judge=Qwen/")
+    for words in ("shut down by its maker on 2027-01-14", *ways):
         assert words in str(caught.value)
     with pytest.raises(ModelError, match="shut down"):
         check_models({"judge": ModelChoice(RELEASED, {"now": lambda: at(*day)})})
