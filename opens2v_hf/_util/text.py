@@ -47,6 +47,16 @@ def reason_of(error: BaseException, most: int = 300) -> str:
     return " ".join(str(error).split())[:most] or type(error).__name__
 
 
+def count_of(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    Example:
+        >>> count_of(1, "video"), count_of(0, "video")
+        ('1 video', '0 videos')
+    """
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def is_line(value: str) -> bool:
     """Whether a string can be printed in one line: no control characters, no half characters, at most `MAX_LINE`."""
     return len(value) <= MAX_LINE and not any(map(_is_unprintable, value))

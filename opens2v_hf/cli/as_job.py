@@ -49,13 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not processes.is_main_process():
         return 0
-    if arguments.out is None:
-        raise ArgumentError("a job needs a folder for its result; give `out=`")
-    api, out = HfApi(), Path(arguments.out)
     command = arguments.parser.prog.split()[-1]
     module = importlib.import_module(f"opens2v_hf.cli.{command}")
     if hasattr(module, "check_before_job"):
         module.check_before_job(arguments)
+    api, out = HfApi(), Path(arguments.out)
     uploads: dict[str, Path] = {}
     words = [command, *_words(arguments, uploads, INPUTS, WORK, f"{WORK}/{OUT}")]
     options = JobOptions(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from opens2v_hf._util.console import say
+from opens2v_hf._util.console import hide_bars, is_quiet, say
+from opens2v_hf._util.text import count_of
 from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.options import add
 
@@ -14,7 +15,7 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of every command that makes videos."""
     group = parser.add_argument_group("making the videos")
     group.add_argument("--model-revision", metavar="REV", help="branch, tag or commit of the model's repo")
-    group.add_argument("--lora", metavar="LORA", help="on top of the pipeline: Hub id (org/name[/file][@rev]) or file")
+    add(group, "--lora")
     group.add_argument("--recipe", metavar="FILE", help="JSON or YAML file of settings; the options below override it")
     for name, kind in (("width", int), ("height", int), ("num-frames", int), ("fps", float), ("steps", int)):
         group.add_argument(f"--gen-{name}", type=kind, metavar="N")
@@ -34,10 +35,7 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
         default="fail",
         help="for samples with more references than the model takes (default: fail)",
     )
-    group.add_argument(
-        "--references", choices=("given", "none"), default="given", help="none: from the text alone, as an ablation"
-    )
-    add(group, "--accept-license")
+    add(group, "--references", "--accept-license")
     group.add_argument("--generator-device", metavar="DEVICE", help="of the model that makes the videos")
     group.add_argument("--generator-dtype", metavar="DTYPE", help="of its weights")
     group.add_argument(
@@ -65,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.generators.files import seed_folder
 
     check_push(arguments)
+    hide_bars(downloads=is_quiet() or not processes.is_main_process())
     made = generate(
         arguments.model,
         split=arguments.split,
@@ -82,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         for sample_id, reason in each.failed.items():
             say(f"{of_seed}{sample_id}: {reason}", error=True)
         folder = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
-        say(f"{len(each.made)} videos in {folder} ({each.num_reused} from earlier runs), {len(each.failed)} failed")
+        num_made = count_of(len(each.made), "video")
+        say(f"{num_made} in {folder} ({each.num_reused} from earlier runs), {len(each.failed)} failed")
     remarks = {f"references changed ({how})": count for how, count in made.references_changed.items()}
     remarks |= {"prompts cut by the text encoder": len(made.prompts_cut)}
     remarks |= {"prompts rewritten": len(made.prompts_rewritten)}

@@ -72,6 +72,12 @@ FLAGS: dict[str, dict[str, Any]] = {
         "help": "makes the videos: Hub id or folder of a diffusers pipeline, python:module:function, http(s)://..., "
         "hf:provider/org/model, or embedded",
     },
+    "--lora": {"metavar": "LORA", "help": "on top of the pipeline: Hub id (org/name[/file][@rev]) or file"},
+    "--references": {
+        "choices": ("given", "none"),
+        "default": "given",
+        "help": "none: from the text alone, as an ablation",
+    },
     "--accept-license": {
         "action": "store_true",
         "help": "confirm that the model's licence was read and allows the use",

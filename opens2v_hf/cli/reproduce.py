@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--videos", metavar="VIDEOS", help="folder or Hub repo of the videos, for --from results")
     add(parser, "--model")
     add(parser, "--split", default=None, help="of OpenS2V-Eval (default: the first that has the row)")
-    add(parser, "--out", help="folder for <split>.json and the journal from which the same command resumes")
+    add(
+        parser,
+        "--out",
+        help="folder for <split>.json and the journal from which the same command resumes (default: runs/NAME, and "
+        "runs/NAME-new with --from new)",
+    )
     add(parser, "--json")
     add_scoring_arguments(parser)
     add_generation_arguments(parser)
@@ -39,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_before_job(arguments: argparse.Namespace) -> None:
-    """Refuse arguments with which the job would fail.
+    """Refuse arguments with which the job would fail, and set the default of `--out`.
 
     Raises:
         ArgumentError: no row is named, there is none of that name, or it is not published on the split.
@@ -48,7 +53,10 @@ def check_before_job(arguments: argparse.Namespace) -> None:
 
     if arguments.name is None:
         raise ArgumentError("name the row that the job reproduces; `opens2v reproduce` without a name lists all rows")
-    published_row(arguments.name).split_or_first(arguments.split)
+    row = published_row(arguments.name)
+    row.split_or_first(arguments.split)
+    if arguments.out is None:
+        arguments.out = f"runs/{row.name}{'-new' if arguments.source == 'new' else ''}"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,8 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         _list(as_json=arguments.json)
         return 0
-    if arguments.out is None:
-        raise ArgumentError("a reproduction needs a folder for its journal and result; give `out=`")
+    check_before_job(arguments)
     if arguments.videos_repo and arguments.source != "new":
         raise ArgumentError("--videos-repo is for new videos; give `source='new'` with it")
     check_push(arguments)

@@ -6,6 +6,9 @@ import numpy as np
 
 from opens2v_hf.errors import GenerationError
 
+CHECKS = ("number of frames", "size", "finite values", "more than one colour", "motion")
+"""What `checked_frames` checks, in words for the record of a video."""
+
 _FLAT = 1.0 / 255.0  # standard deviation within a frame: less is one colour
 
 

@@ -160,7 +160,7 @@ class PipelineGenerator:
         return {"id_cond": id_cond, "id_vit_hidden": id_vit_hidden, "image": aligned, "kps_cond": key_points}
 
     def _facts(self, request: Request) -> dict[str, Any]:
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = {"device": _name_of(self._device)}
         if self._measures.taken:
             facts["memory_measures"] = list(self._measures.taken)
         tokenizer = getattr(self._pipeline, "tokenizer", None)
@@ -213,6 +213,10 @@ def _frames_of(output: Any) -> np.ndarray:
         first = first.float().cpu().numpy()
     array = np.asarray(first)
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 and array.shape[-1] != 3 and array.shape[1] == 3 else array
+
+
+def _name_of(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _dotted(name: str) -> Any:

@@ -18,6 +18,7 @@ from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import GenerationError, ResultError, VideoError
 from opens2v_hf.generators.checks import checked_frames
+from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.video.reader import open_video
 
 QUALITY = 12
@@ -73,8 +74,8 @@ def record_of(folder: Path, sample_id: str, key: str) -> dict[str, Any] | None:
     return record if is_there else None
 
 
-def check_encoded(content: bytes, name: str) -> dict[str, Any]:
-    """Frame count, rate and size of a video that a service encoded."""
+def check_encoded(content: bytes, name: str, recipe: Recipe) -> dict[str, Any]:
+    """Frame count, rate and size of a video that a service encoded; those that the recipe asks for are checked."""
     try:
         with open_video(content) as reader:
             count = reader.num_frames
@@ -82,7 +83,12 @@ def check_encoded(content: bytes, name: str) -> dict[str, Any]:
             facts = {"num_frames": count, "fps": float(reader.fps) if reader.fps else None}
     except VideoError as error:
         raise GenerationError(f"the answer for {name} is not a video: {error}", transient=True) from error
-    frames = checked_frames(frames)
+    if recipe.num_frames not in (None, count):
+        raise GenerationError(
+            f"the video must have {recipe.num_frames} frames (got {count}); leave num_frames out of the recipe if the "
+            "service decides it"
+        )
+    frames = checked_frames(frames, width=recipe.width, height=recipe.height)
     return facts | {"width": frames.shape[2], "height": frames.shape[1]}
 
 

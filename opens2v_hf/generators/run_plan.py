@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from opens2v_hf._util.text import count_of
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.generators.outcome import Settings
@@ -46,11 +47,13 @@ class RunPlan:
         """The plan, a line each."""
         seeds = f" x {self.num_seeds} seeds" if self.num_seeds > 1 else ""
         lines = [
-            f"{self.num_samples} samples{seeds}: {self.num_to_make} videos to make, {self.num_there} there already"
+            f"{count_of(self.num_samples, 'sample')}{seeds}: {count_of(self.num_to_make, 'video')} to make, "
+            f"{self.num_there} there already"
         ]
         if self.num_with_too_many:
             lines.append(
-                f"{self.num_with_too_many} samples have more references than the model takes ({self.max_references}): "
+                f"{count_of(self.num_with_too_many, 'sample')} with more references than the model takes "
+                f"({self.max_references}): "
                 f"{_CONSEQUENCE[self.too_many_references]}"
             )
         return lines

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError, ResultError
-from opens2v_hf.generators.checks import checked_frames
+from opens2v_hf.generators.checks import CHECKS, checked_frames
 from opens2v_hf.generators.files import QUALITY, check_encoded, encoder, record_of, write_file
 from opens2v_hf.generators.outcome import Settings
 from opens2v_hf.generators.references import as_rgb, choose
@@ -187,6 +187,7 @@ class _OpenSample:
             "generator": asdict(common.generator.info),
             "seconds": round(seconds, 3),
             "peak_gpu_gb": _peak_gpu_gb(),
+            "checks": list(CHECKS),
             "facts": dict(made.facts),
         }
         return self._write(made, record)
@@ -198,7 +199,7 @@ class _OpenSample:
             # an older video must not be left with the new record
             video.unlink(missing_ok=True)
             if made.video is not None:
-                record |= {"encoder": None, "video": check_encoded(made.video, self._sample.id)}
+                record |= {"encoder": None, "video": check_encoded(made.video, self._sample.id, common.settings.recipe)}
                 write_file(sidecar, json.dumps(record, indent=2, ensure_ascii=False))
                 write_file(video, made.video)
                 return record

@@ -207,7 +207,11 @@ def test_the_command_makes_videos_from_a_name(tmp_path, capsys):
     benchmark = write_eval_folder(tmp_path / "benchmark")
     words = ["generate", "--model", "embedded", "--data-dir", str(benchmark), "--out", str(tmp_path / "out")]
     assert main([*words, "--limit", "2"]) == 0
-    assert "2 videos" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "2 videos" in said.out
+    assert "Loading weights" not in said.err  # bars of networks that load in a moment
+    (record, _) = sorted(path for path in (tmp_path / "out/videos").glob("*_*.json"))
+    assert json.loads(record.read_text())["facts"]["device"] in ("cpu", "mps") or torch.cuda.is_available()
     assert main([*words, "--gen-num-frames", "8"]) == 2
     assert "choose 5 or 9" in capsys.readouterr().err
 
@@ -217,3 +221,13 @@ def test_the_list_of_models(capsys, folder):
     assert "WanVACEPipeline" in capsys.readouterr().out
     assert main(["models", str(folder)]) == 0
     assert "can be scored: WanVACEPipeline" in capsys.readouterr().out
+    for name, kind in {
+        "embedded": "random weights",
+        "python:helpers.stripes:Stripes": "a Python function",
+        "http://localhost:8000/generate": "an HTTP endpoint",
+    }.items():
+        assert main(["models", name]) == 0
+        assert f"{name} can be scored" in (said := capsys.readouterr().out)
+        assert kind in said
+    assert main(["models", "http://localhost:8000", "--references", "none"]) == 2
+    assert "references of a generator cannot be set" in capsys.readouterr().err

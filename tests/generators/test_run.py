@@ -33,6 +33,7 @@ def test_each_sample_gets_a_video_and_its_record(benchmark, tmp_path):
     record = json.loads((tmp_path / "out/videos/faceobj_2.json").read_text())
     assert record["prompt"] == "A man."
     assert record["seed"] == 42
+    assert record["checks"] == ["number of frames", "size", "finite values", "more than one colour", "motion"]
     assert record["video"] == {"num_frames": 4, "width": 32, "height": 16, "fps": 8.0}
     assert list(record["pictures"]) == ["Images/humanobj/human/man/2.jpg", "Images/humanobj/thing/ball/2.png"]
     request = next(request for request in stripes.requests if request.id == "faceobj_2")
@@ -126,6 +127,22 @@ def test_an_encoded_video_is_stored_unchanged(benchmark, tmp_path):
     run = generate(service, data_dir=benchmark, out=tmp_path / "other")
     assert (tmp_path / "other/videos/singleobj_1.mp4").read_bytes() == content
     assert "is not a video" in run.failed["faceobj_2"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (Recipe(num_frames=5), "must have 5 frames (got 4); leave num_frames out"),
+        (Recipe(width=64), "must have 64x16 pixels (got 32x16)"),
+        (Recipe(fps=30), None),  # of an encoded video the file's rate counts
+    ],
+)
+def test_an_encoded_video_is_compared_with_the_recipe(benchmark, tmp_path, asked, reason):
+    make(Stripes(), benchmark, tmp_path, ids=["singleobj_1"])
+    content = (tmp_path / "out/videos/singleobj_1.mp4").read_bytes()
+    options = {"data_dir": benchmark, "out": tmp_path / "other", "recipe": asked, "ids": ["singleobj_1"]}
+    run = generate(lambda request: Generated(video=content), **options)
+    assert [reason in said for said in run.failed.values()] == [True] * (reason is not None)
 
 
 def test_a_full_disk_loses_no_finished_video(benchmark, tmp_path, monkeypatch):
@@ -277,8 +294,8 @@ def test_the_plan_counts_existing_videos_and_samples_with_too_many_references(be
     make(one, benchmark, tmp_path)
     said = capsys.readouterr().err
     # of four samples two have two references, and one video is there
-    assert "4 samples: 1 videos to make, 1 there already" in said
-    assert "2 samples have more references than the model takes (1): they are listed as failed" in said
+    assert "4 samples: 1 video to make, 1 there already" in said
+    assert "2 samples with more references than the model takes (1): they are listed as failed" in said
     make(one, benchmark, tmp_path / "other", too_many_references="first", seeds=[1, 2])
     assert "4 samples x 2 seeds: 8 videos to make, 0 there already" in capsys.readouterr().err
 

@@ -17,7 +17,7 @@ from helpers.build_stages import write_videos
 from helpers.hub_commands import opens2v
 from huggingface_hub.errors import HfHubHTTPError
 
-from opens2v_hf.cli import as_job, command_parser, main
+from opens2v_hf.cli import as_job, command_parser, main, reproduce
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.jobs import worker
@@ -102,8 +102,7 @@ def test_the_package_is_installed_with_what_the_command_needs(words, extras):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["reproduce"], "give --out"),
-        (["reproduce", "--out", "x"], "name the row"),
+        (["reproduce"], "name the row"),
         (["reproduce", "nobody-1B", "--out", "x"], "nobody-1B"),
         (["build", "no/such/folder", "x"], "there is no such folder"),
         (["build", "--from", "no/such/folder", "x", "--stages", "caption"], "there is no such folder"),
@@ -114,6 +113,13 @@ def test_the_package_is_installed_with_what_the_command_needs(words, extras):
 def test_a_command_that_must_fail_starts_no_job(words, message, capsys):
     assert main([*words, "--job", "cpu-basic", "--yes"]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("source", "folder"), [("results", "runs/VACE-1.3B"), ("new", "runs/VACE-1.3B-new")])
+def test_a_reproduction_has_a_folder_by_default(source, folder):
+    arguments = command_parser("reproduce").parse_args(["vace-1.3b", "--from", source])
+    reproduce.check_before_job(arguments)
+    assert arguments.out == folder
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("1.5h", 5400), ("2d", 172800), ("600", 600)])
@@ -450,7 +456,7 @@ def test_the_same_command_resumes_a_job(place, tmp_path, loopback_hub):
     )
     assert "1 of 1 scored, 0 taken from the journal" in first[1]
     assert "an earlier job is resumed" in second[1]
-    assert "2 samples: 1 videos to make, 1 there already" in second[1]
+    assert "2 samples: 1 video to make, 1 there already" in second[1]
     assert "2 of 2 scored, 1 taken from the journal" in second[1]
     assert (out / "videos/singleface_1.mp4").is_file()
     assert detached[0] == 0
