@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,7 +195,9 @@ def test_no_bars_of_loading_weights_are_shown(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_share", lambda job: EngineResult())
     monkeypatch.setattr(local, "_end_with_parent", lambda: None)
     seen = []
-    local._child(None, {}, True, SimpleNamespace(send=lambda answer: seen.append((answer, is_quiet()))))
+    local._child(
+        pickle.dumps(None), "", {}, True, SimpleNamespace(send=lambda answer: seen.append((answer, is_quiet())))
+    )
     assert (seen, is_progress_bar_enabled()) == ([(EngineResult(), True)], False)
 
 

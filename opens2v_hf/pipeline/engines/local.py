@@ -230,9 +230,12 @@ def _in_children(job: _Job, count: int) -> EngineResult:
         return results[0]
     raised = [answer for answer in answers if isinstance(answer, Exception)]
     # The first to fail has the cause; the others only report that it failed.
-    raise next((error for error in raised if not isinstance(error, ProcessError)), None) or next(
-        iter(raised), _silent_end([child.exitcode for child, _ in children])
-    )
+    causes = [error for error in raised if isinstance(error, _UnexpectedError) or not isinstance(error, ProcessError)]
+    raise next(iter(causes or raised), _silent_end([child.exitcode for child, _ in children]))
+
+
+class _UnexpectedError(ProcessError):
+    """What nobody has foreseen happened in a process."""
 
 
 def _pickled(job: _Job) -> bytes:
@@ -289,7 +292,7 @@ def _child(pickled: bytes, log: str, environment: Mapping[str, str], quiet: bool
         errors = ErrorLog(Path(log))
         errors.write("a process that builds units", error)
         theirs.send(
-            ProcessError(
+            _UnexpectedError(
                 f"a process that builds units met an unexpected error ({type(error).__name__}: {error}); "
                 f"{errors.advice}. Finished units remain, and the same command resumes from there"
             )
