@@ -9,6 +9,9 @@ box a frame and reference. Each part is run once to warm up and then `--rounds` 
 
 Then all parts together score `--videos` videos, one after another and `--workers` at a time (the engine's prefetch),
 and the share of the time in which the GPU computes for metrics is measured.
+
+After `--time-limit` seconds nothing more is begun, and what was measured until then is in the file; the first type
+comes first, alone and together, so that the most important figures are there.
 """
 
 from __future__ import annotations
@@ -254,22 +257,22 @@ def read(clip: Clip, rules: tuple[Any, ...]) -> None:
 
 def measure_parts(
     found: dict[str, Part], videos: list[Path], device: str, *, with_flow: bool
-) -> dict[str, dict[str, Any]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each part alone, the first video to warm up; the flow has no network, and no type."""
     rules = tuple(dict.fromkeys(part.metric.sampling for part in found.values()))
     whole = [partial(decoded, video, rules) for video in videos]
     closed = [partial(Clip, video, rules=rules) for video in videos]
-    answer: dict[str, dict[str, Any]] = {"decode": {"seconds": timed(closed, partial(read, rules=rules), "cpu")[0]}}
+    yield "decode", {"seconds": timed(closed, partial(read, rules=rules), "cpu")[0]}
     for name, part in found.items():
         if name == "motion_amplitude" and not with_flow:
             continue
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         seconds, score = timed(whole, part.score, device)
-        answer[name] = {"seconds": seconds, "value": score.value}
+        measured = {"seconds": seconds, "value": score.value}
         if device == "cuda":
-            answer[name]["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
-    return answer
+            measured["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        yield name, measured
 
 
 class Turns:
@@ -333,8 +336,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--frames", type=int, default=121)
+    parser.add_argument("--time-limit", type=float, default=480, metavar="S", help="after which nothing is begun")
     parser.add_argument("--out", type=Path, help="JSON file, written anew after every step")
     arguments = parser.parse_args()
+    end = time.monotonic() + arguments.time_limit
     size, frames = ((168, 112), 9) if arguments.tiny else ((1280, 720), arguments.frames)
     answer: dict[str, Any] = {
         "machine": machine(arguments.device),
@@ -351,23 +356,30 @@ def main() -> None:
         videos = write_videos(Path(folder) / "videos", arguments.videos + arguments.rounds + 1, size, frames)
         single, many = videos[arguments.videos :], videos[: arguments.videos]
         for dtype in arguments.dtypes:
+            if time.monotonic() > end:
+                print(f"{dtype:9s} is left out: {arguments.time_limit:g} s are over", flush=True)
+                continue
             found = parts(arguments.device, dtype, tiny=arguments.tiny)
-            measured = measure_parts(found, single, arguments.device, with_flow=dtype == arguments.dtypes[0])
-            answer["parts"][dtype] = measured
-            for name, one in measured.items():
+            measured = answer["parts"].setdefault(dtype, {})
+            for name, one in measure_parts(found, single, arguments.device, with_flow=dtype == arguments.dtypes[0]):
+                measured[name] = one
                 print(f"{dtype:9s} {name:18s} {one['seconds']:8.3f} s  {one.get('value', '')}", flush=True)
-            write()
-            if dtype == arguments.together:
-                answer["together"][dtype] = []
-                for workers in arguments.workers:
-                    one = measure_together(found, many, arguments.device, workers)
-                    answer["together"][dtype].append({key: value for key, value in one.items() if key != "values"})
-                    print(
-                        f"{dtype:9s} {workers} at a time  {one['seconds_a_video']:.2f} s a video, "
-                        f"{3600 / one['seconds_a_video']:.0f} an hour, device busy {100 * one['busy']:.0f} %",
-                        flush=True,
-                    )
-                    write()
+                write()
+                if time.monotonic() > end:
+                    break
+            for workers in arguments.workers if dtype == arguments.together else ():
+                if time.monotonic() > end:
+                    break
+                one = measure_together(found, many, arguments.device, workers)
+                answer["together"].setdefault(dtype, []).append(
+                    {key: value for key, value in one.items() if key != "values"}
+                )
+                print(
+                    f"{dtype:9s} {workers} at a time  {one['seconds_a_video']:.2f} s a video, "
+                    f"{3600 / one['seconds_a_video']:.0f} an hour, device busy {100 * one['busy']:.0f} %",
+                    flush=True,
+                )
+                write()
             del found
             gc.collect()
             if arguments.device == "cuda":

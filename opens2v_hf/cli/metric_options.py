@@ -27,6 +27,10 @@ _BEHIND = {
 }
 """Role to further loaders that get the arguments of the role's own loader."""
 
+_IN_VLLM = ("judge", "embedder", "subject_embedder")
+"""Roles whose models vLLM can run in this process."""
+_OF_VLLM = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
+"""Arguments of `vllm.LLM` that can be given on a command line."""
 _OF_TRANSFORMERS = ("attn_implementation", "device_map", "max_memory", "quantization_config")
 """Arguments of `from_pretrained` of transformers that can be given on a command line."""
 
@@ -117,6 +121,8 @@ def _loading_arguments(role: str) -> list[str]:
                 names[parameter.name] = None
             elif parameter.kind is parameter.VAR_KEYWORD and parameter.name == "model_kwargs":
                 names |= dict.fromkeys(_OF_TRANSFORMERS)
+    if role in _IN_VLLM:
+        names |= dict.fromkeys(_OF_VLLM)
     return [name for name in names if name not in _NOT_IN_WORDS | _FOR_CALLERS]
 
 

@@ -26,7 +26,8 @@ from opens2v_hf.evaluation.cost_formulas import (
 from opens2v_hf.evaluation.passes import groups_by_models
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.metrics.registry import METRICS
-from opens2v_hf.models.roles import ROLES
+from opens2v_hf.models.engine_names import runs_elsewhere
+from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.results.table import aligned
 from opens2v_hf.scores.scorecard import COLUMNS
@@ -50,7 +51,7 @@ class Part:
         seconds: for one video to which it applies; None if unknown.
         num_videos: number of videos of the split to which it applies.
         explanation: tokens and operations, in words.
-        dollars: for one video, of a service.
+        dollars: for one video, of a service; None if its price is unknown.
         is_measured: whether the seconds were measured by a run.
     """
 
@@ -59,7 +60,7 @@ class Part:
     seconds: float | None
     num_videos: int
     explanation: str
-    dollars: float = 0.0
+    dollars: float | None = 0.0
     is_measured: bool = False
 
 
@@ -107,9 +108,11 @@ class Estimate:
         return (scoring + self.seconds_of("gpu", generation=True) / self.num_gpus) / 3600
 
     @property
-    def service_dollars(self) -> float:
-        """Of the judge, for the whole split."""
-        return sum(part.dollars * part.num_videos for part in self.parts)
+    def service_dollars(self) -> float | None:
+        """Of the judge, for the whole split; None if its price is unknown."""
+        prices = [None if part.dollars is None else part.dollars * part.num_videos for part in self.parts]
+        known = [price for price in prices if price is not None]
+        return sum(known) if len(known) == len(prices) else None
 
     @property
     def gpu_dollars(self) -> float | None:
@@ -152,8 +155,8 @@ def estimate(
         gpu: see `gpu_named`.
         metrics: names; all by default.
         shape: of the videos; 121 frames of 720p by default.
-        judge: of NaturalScore; the released one by default. Any but an "openai:" model counts as a local one of 7
-            billion parameters.
+        judge: of NaturalScore; the released one by default, whose price alone is known. Any but an "openai:" model
+            counts as one of 7 billion parameters that runs here, or on a server with such a GPU (`engine_names`).
         model: Hub id of the model that makes the videos first; None if they are given.
         recipe: of making them.
         cores: number of processor cores.
@@ -216,12 +219,12 @@ def memory_gb(metrics: Iterable[str], judge: str | None = None) -> tuple[float, 
 def _weights_gb(role: str, judge: str | None) -> float:
     if role == "judge":
         # one that runs here is taken to be as large as the embedder
-        return 0.0 if _is_service(judge) else ROLES["embedder"].download_gb
+        return 0.0 if judge is None or runs_elsewhere(judge) else ROLES["embedder"].download_gb
     return ROLES[role].download_gb
 
 
 def _is_service(judge: str | None) -> bool:
-    return judge is None or judge.startswith("openai:")
+    return judge is None or judge.startswith(ENDPOINT_PREFIX)
 
 
 def _metric_part(name: str, size: VideoShape, gpu: c.Gpu, split: str, judge: str | None) -> Part:
@@ -261,13 +264,15 @@ def _judge_part(name: str, gpu: c.Gpu, judge: str | None) -> Part:
         tokens = judge_tokens()
         answers = c.JUDGE_RUNS * c.JUDGE_ANSWER_TOKENS
         seconds = c.JUDGE_RUNS * c.JUDGE_SECONDS_A_CALL / c.JUDGE_CONCURRENCY
-        dollars = tokens * c.JUDGE_DOLLARS_IN + answers * c.JUDGE_DOLLARS_OUT
+        has_price = judge in (None, ROLES["judge"].released)
+        dollars = tokens * c.JUDGE_DOLLARS_IN + answers * c.JUDGE_DOLLARS_OUT if has_price else None
         how = f"{c.JUDGE_RUNS} calls, {tokens} input tokens, {c.JUDGE_CONCURRENCY} calls at a time"
         return Part(name, "service", seconds, 0, how, dollars)
     tokens_here = c.LOCAL_JUDGE_TOKENS + c.JUDGE_TEXT_TOKENS
     flops = 2 * c.EMBEDDER.parameters * tokens_here
     flops += 2 * c.EMBEDDER_VISION.parameters * c.VISION_TOKENS_A_TOKEN * c.LOCAL_JUDGE_TOKENS
-    return _on_gpu(name, flops, gpu, f"one pass over {tokens_here:.0f} tokens, 7 billion parameters")
+    here = _on_gpu(name, flops, gpu, f"one pass over {tokens_here:.0f} tokens, 7 billion parameters")
+    return replace(here, resource="service") if judge is not None and runs_elsewhere(judge) else here
 
 
 def _generation(model: str, recipe: Recipe, gpu: c.Gpu, num_videos: int) -> Part:
@@ -330,10 +335,14 @@ def format_estimate(made: Estimate) -> str:
         f"memory of a GPU: {made.memory_keep_gb:.0f} GB with all models loaded, {made.memory_low_gb:.0f} GB with "
         f"--memory low; the {made.gpu.name} has {made.gpu.memory_gb:.0f} GB",
     ]
-    if made.service_dollars:
+    if made.service_dollars is None:
+        totals.append("judge: its price is unknown; the tokens are those that gpt-4o counts")
+    elif made.service_dollars:
         totals.append(f"judge: {made.service_dollars:.2f} dollars")
     if made.gpu_dollars is not None:
         totals.append(f"as a Hugging Face Job: {made.gpu_dollars:.2f} dollars at the prices known here")
+    else:
+        totals.append(f"as a Hugging Face Job: no price of a {made.gpu.name} is known here; --job asks the Hub for it")
     if not all(part.is_measured for part in made.parts):
         totals.append("estimated from formulas; --measured RUN replaces them with the seconds of a run")
     return "\n".join([aligned(lines), *totals])

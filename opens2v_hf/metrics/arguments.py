@@ -47,7 +47,10 @@ _ROLES = {
         "Hub id or folder of a GME (Qwen2-VL) or a Qwen3-VL-Embedding, vllm:http://host:port/<model> for a server, or "
         "a loaded `GmeEmbedder`."
     ),
-    "judge": '"openai:<model>" for an OpenAI-compatible endpoint, or Hub id or folder of a vision-language model.',
+    "judge": (
+        '"openai:<model>" for an OpenAI-compatible endpoint, "vllm:http://host:port/<model>" for a server, or Hub id '
+        "or folder of a vision-language model."
+    ),
     "detector": "Hub id, folder or checkpoint of a YOLO-World detector with image prompts, or a loaded one.",
     "prompt_encoder": "Hub id or folder of a CLIP image tower, or a loaded one. Not loaded where embeddings are given.",
     "aesthetic_encoder": "Hub id or folder of a CLIP image tower, or a loaded `AestheticEncoder`.",

@@ -29,7 +29,11 @@ def video_cost(video: str | os.PathLike[str] | bytes, rules: Sequence[SamplingRu
         header = probe(video)
     except VideoError:
         return 0.0
-    pixels = header.width * header.height
-    looked_at = sum(len(set(rule.indices(header.num_frames))) for rule in rules)
+    return cost_of_frames(header.num_frames, header.width * header.height, rules)
+
+
+def cost_of_frames(num_frames: int, pixels: int, rules: Sequence[SamplingRule]) -> float:
+    """The same for a video of some frames with so many pixels each."""
+    looked_at = sum(len(set(rule.indices(num_frames))) for rule in rules)
     low, high = _MODEL_PIXELS
-    return float(header.num_frames * pixels + _MODEL_TO_DECODING * looked_at * min(max(pixels, low), high))
+    return float(num_frames * pixels + _MODEL_TO_DECODING * looked_at * min(max(pixels, low), high))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -119,17 +120,16 @@ class GmeScore:
         except VideoError as error:
             return VideoScore.failed(str(error))
         indices = self.sampling.indices(clip.num_frames)
-        # Equal consecutive frames (of a still clip, or of one with fewer frames than `num_frames`) are embedded once.
-        distinct: list[np.ndarray] = []
-        numbers: list[int] = []
-        for frame in frames:
-            if not distinct or not np.array_equal(frame, distinct[-1]):
-                distinct.append(frame)
-            numbers.append(len(distinct) - 1)
-        embedded = self.embedder.embed_images(distinct)
+        # Equal frames (of a still or looping clip, or of one with fewer frames than `num_frames`) are embedded once.
+        distinct: dict[bytes, np.ndarray] = {}
+        digests = [hashlib.sha256(frame).digest() for frame in map(np.ascontiguousarray, frames)]
+        for digest, frame in zip(digests, frames, strict=True):
+            distinct.setdefault(digest, frame)
+        order = {digest: number for number, digest in enumerate(distinct)}
+        embedded = self.embedder.embed_images(list(distinct.values()))
         of_prompt = self.embedder.embed_texts([prompt], retrieval_instruction_of(self.embedder))
         compared = similarities(of_prompt, embedded).tolist()
-        values = [compared[number] for number in numbers]
+        values = [compared[order[digest]] for digest in digests]
         try:
             by_variant = {RELEASED: gme_score(values, rounding=self.rounding), LOWEST: gme_lowest(values)}
         except ArgumentError as error:

@@ -99,7 +99,8 @@ class NaturalScore:
         """Load the judge by name; see `load_judge` for its names, options and errors, and the class for the rest.
 
         Args:
-            judge: "openai:<model>", "naturalscore-open-1", a Hub id, a folder, or "embedded".
+            judge: "openai:<model>", "naturalscore-open-1", "vllm:..." or "sglang:..." for an engine, a Hub id, a
+                folder, or "embedded".
             revision: of a Hub repo.
             protocol: see the class.
             runs: see the class.
@@ -150,8 +151,12 @@ class NaturalScore:
     def caveats(self) -> tuple[str, ...]:
         """Why the numbers are not the leaderboard's."""
         if self._edition is not None:
-            return (edition_caveat(self._edition.name), *quantization_caveats(self.models))
-        caveats = model_caveats(self.models)
+            return (
+                edition_caveat(self._edition.name),
+                *_engine_caveats(self.models),
+                *quantization_caveats(self.models),
+            )
+        caveats = [*model_caveats(self.models), *_engine_caveats(self.models)]
         if self._protocol != RELEASED:
             caveats.append(f"protocol {self._protocol!r}, not the released one")
         if self._own_rubric:
@@ -234,6 +239,15 @@ class NaturalScore:
 def _was_answered(rating: Rating) -> bool:
     problems = rating.problems or ("",) * len(rating.replies)
     return rating.score is not None or any(not problem for problem in problems)
+
+
+def _engine_caveats(models: Iterable[ModelInfo]) -> list[str]:
+    return [
+        f"made with the judge in {model.engine}, whose kernels round otherwise than those here, by its "
+        "likeliest tokens: another edition of the column"
+        for model in models
+        if model.engine
+    ]
 
 
 def edition_caveat(name: str) -> str:

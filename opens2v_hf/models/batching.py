@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from opens2v_hf.errors import ArgumentError
 
+MAX_PADDING = 0.05
+"""Of a batch, as a share of its tokens, once it has a quarter of the budget."""
+
 
 def check_count(name: str, value: object) -> None:
     """Check an argument such as the size of a batch.
@@ -18,11 +21,12 @@ def check_count(name: str, value: object) -> None:
 
 
 def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Group items of like length, so that a padded batch stays within a budget.
+    """Group items of like length, so that a padded batch stays within a budget and holds little padding.
 
     Args:
         lengths: tokens of each item.
-        budget: upper bound of (longest item) * (number of items) in a batch; an item beyond it comes alone.
+        budget: upper bound of (longest item) * (number of items) in a batch; an item beyond it comes alone. From a
+            quarter of it, a batch ends before an item that would bring its padding above `MAX_PADDING`.
 
     Yields:
         The indices of a batch, every index once, shortest items first.
@@ -32,11 +36,15 @@ def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         [[1, 4], [2], [0], [3]]
     """
     batch: list[int] = []
+    num_tokens = 0
     for index in sorted(range(len(lengths)), key=lambda item: lengths[item]):
         # In this order the newest item is the longest of its batch.
-        if batch and lengths[index] * (len(batch) + 1) > budget:
+        padded = lengths[index] * (len(batch) + 1)
+        is_loose = num_tokens >= budget / 4 and padded > (1 + MAX_PADDING) * (num_tokens + lengths[index])
+        if batch and (padded > budget or is_loose):
             yield batch
-            batch = []
+            batch, num_tokens = [], 0
         batch.append(index)
+        num_tokens += lengths[index]
     if batch:
         yield batch

@@ -101,7 +101,13 @@ def check_embedder(model: str | os.PathLike[str], **arguments: Any) -> None:
         )
     if found.server is not None:
         engine_key(found.engine, arguments.get("api_key"))
-    elif importlib.util.find_spec("vllm") is None:
+    else:
+        check_vllm(model)
+
+
+def check_vllm(model: str | os.PathLike[str]) -> None:
+    """Raise `MissingDependencyError` where vLLM is not installed."""
+    if importlib.util.find_spec("vllm") is None:
         raise MissingDependencyError(
             f"{os.fspath(model)!r} runs in vLLM, which is not installed: pip install vllm; or name a server that runs "
             "it (vllm:http://host:port/<model>)"

@@ -44,7 +44,7 @@ class QwenVLChat:
         self._image_id = single_token(tokenizer, IMAGE, info)
         for marker in (VISION_START, VISION_END):
             single_token(tokenizer, marker, info)
-        if self._prompt(2, "").count(IMAGE) != 2:
+        if self.prompt(2, "").count(IMAGE) != 2:
             raise ModelError(
                 f"the chat template of the {info.role} {info.name!r} (chat_template.jinja, or in "
                 f"tokenizer_config.json) does not place one {IMAGE} for each picture; "
@@ -66,15 +66,14 @@ class QwenVLChat:
             ImageError: a picture has a form that the model does not take.
             ArgumentError: the text holds the token of a picture.
         """
-        if IMAGE in text:
-            raise ArgumentError(f"the text for the {self._info.role} holds {IMAGE!r}, the token of a picture")
+        prompt = self.prompt(len(pictures), text)
         processed: dict[str, torch.Tensor] = {}
         counts: list[int] = []
         if pictures:
             processed = self._process(pictures)
             merged = self._image_processor.merge_size**2
             counts = [int(cells.prod()) // merged for cells in processed["image_grid_thw"]]
-        pieces = self._prompt(len(pictures), text).split(IMAGE)
+        pieces = prompt.split(IMAGE)
         filled = pieces[0] + "".join(IMAGE * count + piece for count, piece in zip(counts, pieces[1:], strict=True))
         input_ids = self._tokenizer(filled, return_tensors="pt", add_special_tokens=False)["input_ids"]
         return {
@@ -94,7 +93,14 @@ class QwenVLChat:
             ) from error
         return {name: processed[name] for name in ("pixel_values", "image_grid_thw")}
 
-    def _prompt(self, num_pictures: int, text: str) -> str:
+    def prompt(self, num_pictures: int, text: str) -> str:
+        """The conversation as text, with one `IMAGE` for each picture.
+
+        Raises:
+            ArgumentError: the text holds the token of a picture.
+        """
+        if IMAGE in text:
+            raise ArgumentError(f"the text for the {self._info.role} holds {IMAGE!r}, the token of a picture")
         if self._tokenizer.chat_template:
             content = [{"type": "image"}] * num_pictures + [{"type": "text", "text": text}]
             return self._tokenizer.apply_chat_template(

@@ -72,7 +72,7 @@ ROLES: dict[str, Role] = {
         "openai:gpt-4o-2024-11-20",
         ("opens2v_hf.models.judge.loading", "load_judge"),
         ("device", "dtype"),
-        also="openai:<model> or naturalscore-open-1",
+        also="openai:<model>, vllm:http://host:port/<model> or naturalscore-open-1",
         check=("opens2v_hf.models.judge.loading", "check_judge"),
         shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
     ),

@@ -87,6 +87,30 @@ def test_the_judge():
     assert local.service_dollars == 0
     assert local.parts[1].resource == "gpu"
     assert local.memory_keep_gb == pytest.approx(16.6 + 4)
+    served = estimate("open-domain", "h100", metrics=["naturalscore"], judge="vllm:http://host/org/judge")
+    assert (served.parts[1].resource, served.parts[1].seconds) == ("service", local.parts[1].seconds)
+    assert (served.service_dollars, served.memory_keep_gb) == (0, pytest.approx(4))
+
+
+def test_no_price_is_made_up(capsys):
+    assert estimate("open-domain", "h100", metrics=["naturalscore"], judge="openai:other").service_dollars is None
+    assert main(["doctor", "--estimate", "--gpu", "h100", "--judge", "openai:other"]) == 0
+    printed = capsys.readouterr().out
+    assert "its price is unknown" in printed
+    assert "dollars" not in printed
+    assert "no price of a h100" in printed, "no Job has one"
+
+
+def test_the_parts_against_the_budget_on_paper():
+    """Seconds of one 121-frame 720p video on an H100 that were budgeted before the formulas were written."""
+    parts = {part.name: part.seconds for part in estimate("open-domain", "h100", judge="naturalscore-open-1").parts}
+    assert parts["gmescore"] == pytest.approx(2.0, rel=0.15)
+    assert parts["motion_smoothness"] == pytest.approx(1.1, rel=0.15)
+    assert parts["naturalscore"] == pytest.approx(0.2, abs=0.05)
+    assert parts["nexusscore"] == pytest.approx(1.3, rel=0.15)  # 1.3 to 2.8, by the number of references
+    # 500 videos an hour on an H100, open-domain within the hour on an A100
+    assert 180 / estimate("open-domain", "h100").hours > 500
+    assert estimate("open-domain", "a100").hours < 1
 
 
 def test_two_metrics_share_one_detection_of_subjects():

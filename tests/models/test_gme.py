@@ -55,6 +55,16 @@ def test_vectors_are_those_written_out_by_hand(embedder, pictures, slow_vectors)
     torch.testing.assert_close(embedder.embed_images(pictures).double(), images, atol=5e-6, rtol=0)
 
 
+def test_no_padding_is_computed_in_the_vision_tower(embedder, pictures):
+    rows = []
+    block = embedder.model.visual.blocks[0]
+    hook = block.register_forward_pre_hook(lambda _block, inputs: rows.append(len(inputs[0])))
+    embedder.embed_images(pictures)
+    hook.remove()
+    # patches of 14 px: 6x8, 4x4, 8x6, 2x10, 6x8, 8x8
+    assert sum(rows) == 48 + 16 + 48 + 20 + 48 + 64
+
+
 def test_the_comparison_can_fail(embedder, slow, pictures):
     """Vectors of other texts, pictures and instructions are far off on the scale of the tolerance."""
     other = embedder.embed_texts(["a red squarf"], RETRIEVAL_INSTRUCTION)[0].double()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.models.engine_names import EngineName
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Judge, Rating
 from opens2v_hf.models.judge.rubric import Rubric
@@ -29,6 +30,8 @@ _SERVED = ("base_url", "api_key", "concurrency", "max_calls", "max_tokens", "max
 """Options of an endpoint that decide no score."""
 _LOCAL = ("device", "device_map", "max_memory")
 """The same of a model that runs here."""
+_IN_VLLM = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
+"""The same of a model in vLLM in this process."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +159,18 @@ class EditionJudge:
         return self._judge.rate(frames, rubric, runs=runs)
 
 
-def load_edition(edition: JudgeEdition, *, revision: str | None = None, **options: Any) -> EditionJudge:
+def load_edition(
+    edition: JudgeEdition, *, revision: str | None = None, engine: str | None = None, **options: Any
+) -> EditionJudge:
     """Load the judge of an edition.
 
     Args:
         edition: the record.
         revision: commit; for a model behind a server it must be given, as the statement of what is served there.
+        engine: "vllm" for vLLM in this process; None for transformers, or with `base_url` a server.
         **options: `device`, `device_map` or `max_memory` of a model that runs here; `base_url` and what else
-            decides no score for one behind a server (vLLM, SGLang, ...) that serves the model by its Hub id.
+            decides no score for one behind a server (vLLM, SGLang, ...) that serves the model by its Hub id;
+            `gpu_memory_utilization`, `max_model_len` and `tensor_parallel_size` of vLLM in this process.
 
     Raises:
         ArgumentError: an option would change the edition, or the revision is not its own.
@@ -172,7 +179,7 @@ def load_edition(edition: JudgeEdition, *, revision: str | None = None, **option
     from opens2v_hf.models.judge.endpoint import EndpointJudge
 
     base_url = options.get("base_url")
-    known = _SERVED if base_url is not None else _LOCAL
+    known = _SERVED if base_url is not None else _IN_VLLM if engine is not None else _LOCAL
     given = {name: value for name, value in options.items() if value is not None}
     if base_url is not None:
         for name in ("device", "dtype"):  # of the other models
@@ -180,12 +187,12 @@ def load_edition(edition: JudgeEdition, *, revision: str | None = None, **option
     if foreign := sorted(set(given) - set(known)):
         raise ArgumentError(
             f"the judge {edition.name} takes no {', '.join(foreign)}: everything that decides its scores is frozen; it "
-            f"takes {', '.join(known)}" + ("" if base_url is not None else ", or `base_url=` of a server")
+            f"takes {', '.join(known)}" + ("" if known is not _LOCAL else ", or `base_url=` of a server")
         )
     if revision is not None and revision != edition.revision:
         raise ArgumentError(f"the judge {edition.name} is {edition.model} at {edition.revision} (got {revision=})")
     if base_url is None:
-        return EditionJudge(edition, _local(edition, given))
+        return EditionJudge(edition, _local(edition, engine, given))
     if revision is None and edition.revision is not None:
         raise ArgumentError(
             f"a server does not say which revision it has loaded; start it with {edition.model} at {edition.revision}, "
@@ -202,11 +209,17 @@ def load_edition(edition: JudgeEdition, *, revision: str | None = None, **option
     return EditionJudge(edition, judge)
 
 
-def _local(edition: JudgeEdition, options: Mapping[str, Any]) -> Judge:
+def _local(edition: JudgeEdition, engine: str | None, options: Mapping[str, Any]) -> Judge:
     # imported here, so that asking a server needs no torch
     from opens2v_hf.models.judge.local import LocalJudge
+    from opens2v_hf.models.judge.vllm import VllmJudge, load_vllm_judge
 
-    judge = LocalJudge.from_pretrained(edition.model, revision=edition.revision, dtype=edition.dtype, **options)
+    judge: LocalJudge | VllmJudge
+    if engine is None:
+        judge = LocalJudge.from_pretrained(edition.model, revision=edition.revision, dtype=edition.dtype, **options)
+    else:
+        name = EngineName(engine, edition.model)
+        judge = load_vllm_judge(name, revision=edition.revision, dtype=edition.dtype, **options)
     if judge.options["chat_template"] == "plain":
         raise ModelError(
             f"the tokenizer of {edition.model!r} has no chat template, which a server would take from its "

@@ -47,10 +47,15 @@ class EndpointJudge:
         now: the time in seconds since 1970; it also says whether the model's maker has shut it down.
         **given: options by name, which replace those in `options`.
 
+    Attributes:
+        chat_client: class that sends the requests.
+
     Raises:
         ArgumentError: an option is unknown or has no usable value.
         ModelError: the model's maker has shut it down, and no other endpoint is named.
     """
+
+    chat_client: type[ChatClient] = ChatClient
 
     def __init__(
         self,
@@ -70,7 +75,7 @@ class EndpointJudge:
             )
         self._options = replace(options or EndpointOptions(), **given)
         self.budget = Budget.of_this_process(self._options.max_calls, self._options.max_tokens)
-        self._client = ChatClient(self._options, budget=self.budget, sleep=sleep, now=now)
+        self._client = self.chat_client(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:
             check_lifetime(self._model, utc_date(now()))
         self._bound = self._new_bound()

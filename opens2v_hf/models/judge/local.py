@@ -16,10 +16,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, ModelError
-from opens2v_hf.models.hub import (
-    loading,
-    resolve_model,
-)
+from opens2v_hf.models.hub import ResolvedModel, loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
@@ -61,8 +58,7 @@ class LocalJudge:
         info: ModelInfo,
         min_digit_mass: float = 0.0,
     ) -> None:
-        if not 0.0 <= min_digit_mass < 1.0:
-            raise ArgumentError(f"min_digit_mass must be in [0, 1) (got {min_digit_mass})")
+        check_digit_mass(min_digit_mass)
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._image_processor = image_processor
@@ -104,19 +100,11 @@ class LocalJudge:
         """
         resolved = resolve_model(model, revision, "judge")
         with loading(resolved):
-            arguments = resolved.load_arguments()
-            config = load_config(resolved)
-            _check_architecture(config.model_type, resolved.name)
-            tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
-            # always Pillow's resizing: the same pixels, and so the same score, everywhere
-            image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
+            tokenizer, image_processor = load_processors(resolved, min_pixels, max_pixels)
             network, info = load_placed(
                 AutoModelForImageTextToText, resolved, device, dtype, model_kwargs, what="vision-language model",
                 cuda_dtype="bfloat16",
             )  # fmt: skip
-            bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
-            image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
-            image_processor = resizes_horizontally_first(image_processor)
             return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
     @property
@@ -193,9 +181,36 @@ class LocalJudge:
             "digit_mass": mass,
         }
         if not math.isfinite(mass) or mass < self._min_digit_mass:
-            error = f"the digits 1 to 5 together have a probability of {mass:.3g}, below {self._min_digit_mass=:g}"
-            return Rating(None, reply, error, (reply,), details=details)
+            return Rating(None, reply, low_digit_mass(mass, self._min_digit_mass), (reply,), details=details)
         return Rating(score, reply, replies=(reply,), details=details)
+
+
+def load_processors(resolved: ResolvedModel, min_pixels: int | None, max_pixels: int | None) -> tuple[Any, Any]:
+    """Tokenizer and image processor of a judge, the latter with the pixel bounds to use.
+
+    Raises:
+        ModelError: the model is of an architecture that is no judge's.
+        ArgumentError: the bounds have no usable values.
+    """
+    arguments = resolved.load_arguments()
+    _check_architecture(load_config(resolved).model_type, resolved.name)
+    tokenizer = AutoTokenizer.from_pretrained(resolved.source, **arguments)
+    # always Pillow's resizing: the same pixels, and so the same score, everywhere
+    image_processor = AutoImageProcessor.from_pretrained(resolved.source, backend="pil", **arguments)
+    bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
+    image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
+    return tokenizer, resizes_horizontally_first(image_processor)
+
+
+def check_digit_mass(min_digit_mass: float) -> None:
+    """Raise `ArgumentError` for a bound that is no probability below 1."""
+    if not 0.0 <= min_digit_mass < 1.0:
+        raise ArgumentError(f"min_digit_mass must be in [0, 1) (got {min_digit_mass})")
+
+
+def low_digit_mass(mass: float, bound: float) -> str:
+    """Why there is no score."""
+    return f"the digits 1 to 5 together have a probability of {mass:.3g}, below min_digit_mass={bound:g}"
 
 
 def _check_architecture(model_type: str, name: str) -> None:
