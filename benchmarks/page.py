@@ -36,11 +36,12 @@ SCRIPTS = {
     "masks": [],
     "json_stream": ["--gigabytes", "0.5"],
     "opens2v5m": ["--clips", "48", "--rounds", "2"],
-    "gmescore": [],
+    "gmescore": ["--model", "medium", "--frames", "4", "--rounds", "2"],
     "motion_smoothness": [],
     "nexusscore": ["--frames", "4", "--rounds", "1"],
     "overlap": [],
     "runner": ["--only", "overhead"],
+    "scaling": [],
 }
 """With arguments that keep each under some three minutes on two cores."""
 LOST = 0.9

@@ -29,8 +29,6 @@ _BEHIND = {
 
 _IN_VLLM = ("judge", "embedder", "subject_embedder")
 """Roles whose models vLLM can run in this process."""
-_OF_VLLM = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
-"""Arguments of `vllm.LLM` that can be given on a command line."""
 _OF_TRANSFORMERS = ("attn_implementation", "device_map", "max_memory", "quantization_config")
 """Arguments of `from_pretrained` of transformers that can be given on a command line."""
 
@@ -108,6 +106,7 @@ def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
 
 def _loading_arguments(role: str) -> list[str]:
     """Names of the arguments of loading a role's model, for all kinds of models of that role."""
+    from opens2v_hf.models.engine_names import VLLM_ARGUMENTS
     from opens2v_hf.models.judge.options import known_options
     from opens2v_hf.models.roles import ROLES
 
@@ -122,7 +121,7 @@ def _loading_arguments(role: str) -> list[str]:
             elif parameter.kind is parameter.VAR_KEYWORD and parameter.name == "model_kwargs":
                 names |= dict.fromkeys(_OF_TRANSFORMERS)
     if role in _IN_VLLM:
-        names |= dict.fromkeys(_OF_VLLM)
+        names |= dict.fromkeys(VLLM_ARGUMENTS)
     return [name for name in names if name not in _NOT_IN_WORDS | _FOR_CALLERS]
 
 

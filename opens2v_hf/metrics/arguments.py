@@ -228,7 +228,8 @@ def check_flags(given: Mapping[str, Any]) -> None:
 
 
 def judge_arguments() -> set[str]:
-    """The arguments of loading that a judge behind an endpoint or a local one takes."""
+    """The arguments of loading that a judge behind an endpoint, in vLLM or a local one takes."""
+    from opens2v_hf.models.engine_names import VLLM_ARGUMENTS
     from opens2v_hf.models.judge.endpoint import EndpointJudge
     from opens2v_hf.models.judge.local import LocalJudge
     from opens2v_hf.models.judge.options import known_options
@@ -236,7 +237,7 @@ def judge_arguments() -> set[str]:
     kinds = (EndpointJudge.__init__, LocalJudge.from_pretrained)
     named = {name for kind in kinds for name in inspect.signature(kind).parameters}
     not_arguments = {"self", "model", "revision", "options", "given", "model_kwargs"}
-    return (named | set(known_options()) | set(LOADING["embedder"])) - not_arguments
+    return (named | set(known_options()) | set(VLLM_ARGUMENTS) | set(LOADING["embedder"])) - not_arguments
 
 
 def inputs_description(metric: str) -> str:

@@ -122,7 +122,7 @@ class GmeScore:
         indices = self.sampling.indices(clip.num_frames)
         # Equal frames (of a still or looping clip, or of one with fewer frames than `num_frames`) are embedded once.
         distinct: dict[bytes, np.ndarray] = {}
-        digests = [hashlib.sha256(frame).digest() for frame in map(np.ascontiguousarray, frames)]
+        digests = [hashlib.sha256(np.ascontiguousarray(frame).data).digest() for frame in frames]
         for digest, frame in zip(digests, frames, strict=True):
             distinct.setdefault(digest, frame)
         order = {digest: number for number, digest in enumerate(distinct)}

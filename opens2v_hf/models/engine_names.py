@@ -14,6 +14,8 @@ from opens2v_hf.errors import ArgumentError, MissingDependencyError
 from opens2v_hf.models.endpoint.address import endpoint_key, endpoint_url
 
 ENGINES = ("vllm", "sglang")
+VLLM_ARGUMENTS = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
+"""Arguments of `vllm.LLM` that decide no number; the command line and the metrics' modules take them."""
 _SCHEMES = ("http://", "https://")
 _OTHER_EMBEDDERS = ("qwen3-vl", "qwen3vl")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.engine_names import EngineName
+from opens2v_hf.models.engine_names import VLLM_ARGUMENTS, EngineName
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Judge, Rating
 from opens2v_hf.models.judge.rubric import Rubric
@@ -30,8 +30,6 @@ _SERVED = ("base_url", "api_key", "concurrency", "max_calls", "max_tokens", "max
 """Options of an endpoint that decide no score."""
 _LOCAL = ("device", "device_map", "max_memory")
 """The same of a model that runs here."""
-_IN_VLLM = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
-"""The same of a model in vLLM in this process."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ def load_edition(
     from opens2v_hf.models.judge.endpoint import EndpointJudge
 
     base_url = options.get("base_url")
-    known = _SERVED if base_url is not None else _IN_VLLM if engine is not None else _LOCAL
+    known = _SERVED if base_url is not None else VLLM_ARGUMENTS if engine is not None else _LOCAL
     given = {name: value for name, value in options.items() if value is not None}
     if base_url is not None:
         for name in ("device", "dtype"):  # of the other models

@@ -46,7 +46,7 @@ class ServedJudge(EndpointJudge):
             )
         self._engine = name.engine
         self.chat_client = VllmChat if name.engine == "vllm" else SglangChat
-        options = {"reading": "expectation", "image_format": "png", "frames_first": True} | given
+        options: dict[str, Any] = {"reading": "expectation", "image_format": "png", "frames_first": True} | given
         options["api_key"] = engine_key(name.engine, given.get("api_key"))
         super().__init__(name.model, base_url=f"{name.server}/v1", **options)
 
