@@ -69,4 +69,5 @@ def test_the_shutdown_warning_is_one_line_in_flags(
         check_lifetime("gpt-4o-2024-11-20", date(2027, 1, 1))
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: the judge 'gpt-4o-2024-11-20' is shut down by its maker on 2027-01-14, in 13 days")
-    assert "(--judge openai:<model>)" in line
+    assert "(--judge naturalscore-open-1)" in line
+    assert "(--judge openai:<model>, or " in line
