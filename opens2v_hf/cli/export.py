@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from opens2v_hf._util.console import say
+from opens2v_hf._util.text import count_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +22,5 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf.data.opens2v5m.shards.export import export_webdataset
 
     done = export_webdataset(arguments.dataset, arguments.folder, tar_megabytes=arguments.tar_megabytes)
-    say(f"{done.rows} clips in {len(done.tars)} tars in {done.folder}")
+    say(f"{count_of(done.rows, 'clip')} in {count_of(len(done.tars), 'tar')} in {done.folder}")
     return 0

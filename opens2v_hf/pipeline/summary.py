@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf._util.progress import duration
+from opens2v_hf._util.text import count_of
 from opens2v_hf.pipeline.faults import ERROR
 from opens2v_hf.pipeline.output import drops_by_stage
 from opens2v_hf.pipeline.readers import CHANGED
@@ -98,9 +99,10 @@ class Build:
             rules = ", ".join(f"{count} {rule}" for rule, count in sorted(stage.rules.items()))
             row = f"{stage.name:<{width}}  {stage.taken:>8}  {stage.kept:>8}  {duration(stage.seconds):>10}  {rules}"
             yield row.rstrip()
+        length = f" ({duration(self.video_seconds)})" if self.video_seconds else ""  # not known of shards
         yield (
-            f"{self.rows.get('regular', 0)} clips ({duration(self.clip_seconds)}) of {self.num_files} files "
-            f"({duration(self.video_seconds)}) in {self.folder}"
+            f"{count_of(self.rows.get('regular', 0), 'clip')} ({duration(self.clip_seconds)}) of "
+            f"{count_of(self.num_files, 'file')}{length} in {self.folder}"
         )
         last = next((stage for stage in reversed(self.stages) if stage.taken), None)
         if last is not None and not last.kept:
@@ -113,7 +115,7 @@ class Build:
             if stage.usage:
                 yield f"note: {stage.name} asked an endpoint: {usage_text(stage.usage)}"
         if self.num_others:
-            yield f"note: {self.num_others} files have no ending of a video and were ignored"
+            yield f"note: {count_of(self.num_others, 'file')} without the ending of a video left out"
         yield from (f"note: {note}" for note in self.notes)
         yield from _named("held what another file holds", [f"{a} = {b}" for a, b in sorted(self.duplicates.items())])
         yield from _named("were removed since an earlier run", self.missing)

@@ -66,6 +66,16 @@ def test_from_files_to_a_dataset_and_its_card(videos, tmp_path, capsys):
     assert main(["build", str(out / "nowhere"), str(tmp_path / "x")]) == 2
 
 
+def test_a_build_that_leaves_no_clip_says_which_stage_took_the_last(videos, tmp_path, capsys):
+    command = ["build", str(videos), str(tmp_path / "out"), "--stages", "probe,scenes,crop", "--scene-detector", "none"]
+    assert main([*command, "--min-seconds", "5"]) == 0
+    printed = capsys.readouterr().out
+    assert "0 clips (0 s) of 3 files (2 s) in" in printed
+    assert (
+        "note: no clip remains: scenes left out the last ones (too_short 2, no_scene 2); --report shows them" in printed
+    )
+
+
 def test_a_plan_says_what_it_will_take_and_makes_nothing(videos, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["build", str(videos), str(out), "--plan", "--captioner", "openai:gpt", "--views-model", "openai:none"]

@@ -119,7 +119,7 @@ def test_a_second_call_processes_no_unit_again(videos, tmp_path):
         ("probe", 4, 4), ("cut", 4, 8), ("describe", 8, 8), ("log", 8, 8),
     ]  # fmt: skip
     assert "8 clips (4 s) of 4 files (4 s)" in str(build)
-    assert "1 files have no ending of a video" in str(build)
+    assert "1 file without the ending of a video" in str(build)
 
 
 def test_files_of_remote_storage_give_the_same_bytes(videos, built, tmp_path):

@@ -27,7 +27,7 @@ def built(tmp_path_factory) -> Path:
 
 def test_webdataset_reads_what_is_written(built, tmp_path, capsys):
     assert main(["export", str(built), str(tmp_path / "tars"), "--format", "webdataset"]) == 0
-    assert "4 clips in 1 tars" in capsys.readouterr().out
+    assert "4 clips in 1 tar in" in capsys.readouterr().out
     samples = list(webdataset.WebDataset(str(tmp_path / "tars/clips-00000.tar"), shardshuffle=False))
     assert [sample["__key__"] for sample in samples] == [
         "a-b_part0-6",
