@@ -19,7 +19,7 @@ import numpy as np
 
 from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.references import subject_reference, subject_views
-from opens2v_hf.data.synthetic.scenes import PersonSprite, Scene, caption, draw_scene, label
+from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, PersonSprite, Scene, caption, draw_scene, label
 from opens2v_hf.data.synthetic.simulated import SIMULATED_MODELS, shows_fault, simulate
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.apply import Task
@@ -177,6 +177,7 @@ def fault_matrix(
     num_scenes: int = 80,
     *,
     models: Mapping[str, ModelChoice] | None = None,
+    faults: Sequence[str] | None = None,
     first_seed: int = FIRST_SEED,
     num_frames: int = 8,
     on_scene: Callable[[int], object] = lambda done: None,
@@ -186,25 +187,37 @@ def fault_matrix(
     Args:
         num_scenes: number of scenes, of the categories in turn.
         models: role to model; embedded models for the other roles.
+        faults: simulated models to score, of `SIMULATED_MODELS`; a scene in which none of their faults can be seen is
+            left out. All by default.
         first_seed: of the scenes.
         num_frames: number of sampled frames, for the metrics that sample.
         on_scene: called with the number of finished scenes.
 
     Raises:
-        ArgumentError: the number of scenes is out of range.
+        ArgumentError: the number of scenes is out of range, embedded models were trained on one of them, or there is no
+            such fault.
         ModelError: a model cannot be loaded.
     """
     if not 1 <= num_scenes <= MAX_SCENES:
         raise ArgumentError(f"the number of scenes must be from 1 to {MAX_SCENES} (got {num_scenes})")
+    if not 0 <= first_seed <= FIRST_TRAINING_SEED - num_scenes:
+        raise ArgumentError(
+            f"scenes must have seeds from 0 to {FIRST_TRAINING_SEED - 1}: embedded models were trained on others (got "
+            f"{num_scenes} from {first_seed})"
+        )
+    known = [model for model in SIMULATED_MODELS if model != "perfect"]
+    unknown = sorted(set(faults or ()) - set(known))
+    if unknown:
+        raise ArgumentError(f"the faults are {', '.join(known)} (got {', '.join(unknown)})")
     score = _scorer(models or {}, num_frames)
     scores: dict[int, dict[str, Values]] = {}
     for number in range(num_scenes):
         scene = draw_scene(first_seed + number, PREFIXES[number % len(PREFIXES)], num_frames=NUM_FRAMES)
-        scores[number] = {
-            model: score(scene, np.stack(list(simulate(model, scene))))
-            for model in SIMULATED_MODELS
-            if shows_fault(model, scene)
-        }
+        shown = [model for model in known if (not faults or model in faults) and shows_fault(model, scene)]
+        if shown:
+            scores[number] = {
+                model: score(scene, np.stack(list(simulate(model, scene)))) for model in ("perfect", *shown)
+            }
         on_scene(number + 1)
     return matrix_of(scores, {"together": COMPANIONS, "with_text": (*COMPANIONS, TEXT)})
 

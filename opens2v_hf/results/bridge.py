@@ -145,7 +145,7 @@ def load_side(path: str | os.PathLike[str], column: str = "naturalscore", *, red
     import pandas as pd
 
     if Path(path).suffix.lower() in (".csv", ".parquet"):
-        return Side(column, load_scores([path], column, reduce=reduce).assign(sha256=""))
+        return Side(f"{column} of {Path(path).name}", load_scores([path], column, reduce=reduce).assign(sha256=""))
     parts: list[pd.DataFrame] = []
     settings: dict[str, Path] = {}
     for file, result in read_results([path]):

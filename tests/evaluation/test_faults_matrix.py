@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from opens2v_hf.cli import main
+from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.scenes import draw_scene
+from opens2v_hf.data.synthetic.simulated import shows_fault
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation import faults
 from opens2v_hf.evaluation.faults import Cell, fault_matrix, format_matrix, matrix_of
@@ -74,6 +76,31 @@ def test_the_command_prints_a_table(cheap, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["faults"]["frozen"]["moves"] == {"seen": 2, "scenes": 2}
     assert found["num_scenes"] == 2
+
+
+def test_some_faults_alone_are_scored_where_they_can_be_seen(cheap, capsys):
+    assert main(["faults", "--scenes", "8", "--faults", "swapped_subjects,frozen", "--json"]) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert set(both["faults"]) == {"frozen", "swapped_subjects"}
+    assert main(["faults", "--scenes", "8", "--faults", "swapped_subjects", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    scenes = [draw_scene(faults.FIRST_SEED + number, PREFIXES[number]) for number in range(8)]
+    assert found["num_scenes"] == sum(shows_fault("swapped_subjects", scene) for scene in scenes) > 0
+    assert found["faults"] == {"swapped_subjects": both["faults"]["swapped_subjects"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--faults", "smoke"), "(got smoke)"),
+        (("--faults", "perfect"), "(got perfect)"),
+        (("--first-seed", "999999"), "got 2 from 999999"),
+        (("--first-seed", "-1"), "got 2 from -1"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(words, said, capsys):
+    assert main(["faults", "--scenes", "2", *words]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("count", [0, -3, 10_001])

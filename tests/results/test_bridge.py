@@ -146,6 +146,8 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "t.csv"
     table.write_text("item,model,old,new\ncat,x,1,1 3\ndog,x,2,4\nowl,y,3,6\n")
     assert main(["bridge", str(table), str(table), "--column", "old", "--resamples", "0"]) == 0
-    assert "Spearman, videos         1.000" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "A: old of t.csv" in said
+    assert "Spearman, videos         1.000" in said
     assert main(["bridge", str(table), str(table), "--column", "new"]) == 2
     assert "choose min, mean or max" in capsys.readouterr().err

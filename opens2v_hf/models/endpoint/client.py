@@ -139,8 +139,9 @@ class EndpointClient(Generic[_Reply]):
 
     @property
     def is_makers_own(self) -> bool:
-        """Whether OpenAI's own endpoint is asked."""
-        return self.url == endpoint_url(DEFAULT_BASE_URL, self.path)
+        """Whether OpenAI's own endpoint is asked, of any region, such as eu.api.openai.com."""
+        own = httpx.URL(DEFAULT_BASE_URL).host
+        return f".{httpx.URL(self.url).host}".endswith(f".{own}")
 
     @property
     def headers(self) -> dict[str, str]:

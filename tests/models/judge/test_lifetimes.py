@@ -65,8 +65,17 @@ def test_other_models_and_other_endpoints_are_not_concerned(monkeypatch: pytest.
         monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
         load_judge(RELEASED, now=lambda: late)
         monkeypatch.delenv("OPENAI_BASE_URL")
-    with pytest.raises(ModelError):
-        EndpointJudge(RELEASED, base_url="https://api.openai.com/v1/", now=lambda: late)
+        load_judge(RELEASED, base_url="https://notapi.openai.com/v1", now=lambda: late)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://api.openai.com/v1/", "https://API.openai.com:443/v1", "https://eu.api.openai.com/v1"],
+)
+def test_the_maker_has_one_end_at_all_its_addresses(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-this-test")
+    with pytest.raises(ModelError, match="shut down"):
+        EndpointJudge(RELEASED, base_url=base_url, now=lambda: at(2030, 1, 1))
 
 
 def test_days_are_those_of_utc() -> None:
