@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opens2v_hf._util.console import hide_bars, is_quiet, say, say_json
+from opens2v_hf._util.console import hide_bars, is_quiet, remark, say, say_json
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(_text(same, verdicts))
     if arguments.record:
         write_json(Path(arguments.record), [as_row(one.measured) for one in verdicts if not one.measured.problem])
+        remark(f"wrote {arguments.record}")
     return int(not same or any(one.state in ("differs", "failed") for one in verdicts))
 
 
