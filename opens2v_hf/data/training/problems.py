@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
-
-import torch
-from torch.utils.data import get_worker_info
+from typing import TYPE_CHECKING, ClassVar
 
 from opens2v_hf.errors import ArgumentError, SampleError
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Reason(StrEnum):
@@ -112,6 +112,8 @@ class Tally:
     """Counters in shared memory: a DataLoader's workers write each to its own, the main process reads them all."""
 
     def __init__(self) -> None:
+        import torch  # builds read clips too, and start in half the time without it
+
         self._cells = torch.zeros((_WRITERS, _DROPPED + len(_REASONS)), dtype=torch.int64).share_memory_()
 
     def sample(self) -> None:
@@ -140,6 +142,8 @@ class Tally:
         return Counts(sums[_SAMPLES], by_reason(_SKIPPED), sums[_WITHOUT_PAIR], by_reason(_DROPPED))
 
     def _own(self) -> torch.Tensor:
+        from torch.utils.data import get_worker_info
+
         worker = get_worker_info()
         writer = 0 if worker is None else worker.id + 1
         if writer >= _WRITERS:
