@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 METRICS = Path(__file__).resolve().parents[2] / "metrics"
 NAMES = tuple(sorted(path.parent.name for path in METRICS.glob("*/app.py")))
@@ -22,7 +23,8 @@ def components(page: Any) -> list[Any]:
     """The fields other than the video, in the order in which `run` takes them."""
     import gradio as gr
 
-    with gr.Blocks():
+    # the fields need no server, and making one takes most of the time
+    with patch("gradio.blocks.App.create_app"), gr.Blocks():
         return [component for group in page.inputs for component in group.build()]
 
 
