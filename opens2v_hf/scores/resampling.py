@@ -6,11 +6,13 @@ Percentile intervals of few prompts are somewhat narrow: a nominal 95 % interval
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 _CHUNK_DRAWS = 4_000_000  # held at a time: 32 MB, and as much again for their counts
+_MOST_ROWS_KEPT = 255  # whose counts fit into a byte: 4 MB for the draws of a chunk
 
 
 def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.ndarray:
@@ -35,13 +37,11 @@ def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.n
         return np.full((num_resamples, columns), np.nan)
     has = np.isfinite(table)
     stacked = np.concatenate([np.where(has, table, 0.0), has.astype(float)], axis=1)
-    generator = np.random.default_rng(seed)
-    step = max(1, _CHUNK_DRAWS // rows)
     # einsum without BLAS: the same bits for any number of threads
     sums = np.concatenate(
         [
-            np.einsum("rn,nk->rk", _counts(generator, min(step, num_resamples - done), rows), stacked, optimize=False)
-            for done in range(0, num_resamples, step)
+            np.einsum("rn,nk->rk", counts, stacked, optimize=False)
+            for counts in _chunks_of_counts(seed, num_resamples, rows)
         ]
         or [np.empty((0, 2 * columns))]
     )
@@ -97,9 +97,25 @@ def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, 
     return float(low), float(high)
 
 
+def _chunks_of_counts(seed: int, num_resamples: int, num_rows: int) -> Iterator[np.ndarray]:
+    """Number of times that each row is drawn in each resample: float64 [R, N] in chunks, each line sums to N."""
+    step = max(1, _CHUNK_DRAWS // num_rows)
+    if num_resamples <= step and num_rows <= _MOST_ROWS_KEPT:
+        yield _kept_counts(seed, num_resamples, num_rows).astype(float)
+        return
+    generator = np.random.default_rng(seed)
+    for done in range(0, num_resamples, step):
+        yield _counts(generator, min(step, num_resamples - done), num_rows).astype(float)
+
+
+@lru_cache(maxsize=8)
+def _kept_counts(seed: int, num_resamples: int, num_rows: int) -> np.ndarray:
+    """The counts as uint8: drawing them takes longer than all else, and a result has many intervals of as many rows."""
+    return _counts(np.random.default_rng(seed), num_resamples, num_rows).astype(np.uint8)
+
+
 def _counts(generator: np.random.Generator, num_resamples: int, num_rows: int) -> np.ndarray:
-    """Number of times that each row is drawn in each resample: float64 [R, N], every line of which sums to N."""
     drawn = generator.integers(0, num_rows, size=(num_resamples, num_rows))
     drawn += np.arange(num_resamples)[:, None] * num_rows  # one count over all lines is one pass
     counts = np.bincount(drawn.ravel(), minlength=num_resamples * num_rows)
-    return counts.reshape(num_resamples, num_rows).astype(float)
+    return counts.reshape(num_resamples, num_rows)
