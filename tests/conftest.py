@@ -39,7 +39,7 @@ DURATIONS = Path(__file__).with_name("durations.json")
 """Seconds of each test file that takes at least one, by its path in this folder, set-up included: of a whole run on two
 cores, written by `pytest --write-durations`."""
 SLOW_S = 5
-SLOW_FIXTURES = {"driver", "loopback_hub"}
+SLOW_FIXTURES = {"driver", "loopback_hub", "hub_server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,7 @@
 """Errors that prevent publishing, each in one line; tests/hub has the tests of what is published."""
 
-import subprocess
-import sys
-
 import pytest
+from helpers.hub_commands import opens2v_with
 
 from opens2v_hf._version import __version__
 
@@ -12,12 +10,8 @@ TOKEN = "hf_secretsecretsecret"
 
 def call(hub, *arguments, **environment):
     """Exit code and everything printed."""
-    env = {**hub.environment(), "HF_TOKEN": TOKEN, **environment}
-    command = [sys.executable, "-m", "opens2v_hf", "publish", *arguments]
-    done = subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
-    )
-    return done.returncode, done.stdout + done.stderr
+    code, out, err = opens2v_with({"HF_TOKEN": TOKEN, **environment}, hub, "publish", *arguments)
+    return code, out + err
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@ import os
 import pickle
 import shutil
 import sys
+import textwrap
 import types
 from pathlib import Path
 
 import datasets
 import pytest
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
-from helpers.loopback_hub.fixture import run_python
 
 import opens2v_hf
 from opens2v_hf.hub import names
@@ -52,28 +52,15 @@ def write_metric(folder, name):
 
 
 @pytest.fixture
-def run(site, tmp_path):
-    """Runs code in a fresh process that imports the package from `site`."""
+def run(site, tmp_path, bare):
+    """Runs code as a fresh process does that imports the package from `site`."""
 
     def run(code, *arguments, path=site):
         variables = {**os.environ, "PYTHONPATH": str(path), "HF_HOME": str(tmp_path / "home"), "USE_TORCH": "0"}
-        return run_python(code, *arguments, env=variables, cwd=tmp_path).strip().splitlines()
+        first = f"import sys; sys.path.insert(1, {str(path)!r})\n" + textwrap.dedent(code)
+        return bare.printed(first, *arguments, environment=variables, cwd=tmp_path).strip().splitlines()
 
     return run
-
-
-def test_importing_the_package_is_cheap():
-    code = """
-        import sys, time
-        start = time.perf_counter()
-        import opens2v_hf
-        seconds = time.perf_counter() - start
-        heavy = "torch datasets evaluate transformers huggingface_hub numpy pandas pyarrow PIL cv2 gradio".split()
-        print(seconds, *[name for name in heavy if name in sys.modules])
-    """
-    runs = [run_python(code).split() for _ in range(3)]
-    assert min(float(seconds) for seconds, *_ in runs) < 0.5
-    assert [heavy for _, *heavy in runs] == [[], [], []]
 
 
 LOAD_BOTH = """

@@ -50,11 +50,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hub(folder):
+def hub(folder, hub_server):
     """A Hub of its own, because the last test ends it."""
     command = [sys.executable, "-m", "helpers.loopback_hub", "--lfs"]
     server = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
-    loopback = LoopbackHub(server.stdout.readline().strip(), folder / "home")
+    loopback = LoopbackHub(server.stdout.readline().strip(), folder / "home", hub_server.bare, hub_server.imported)
     write_records(folder / "made", SUBMISSIONS)
     loopback.run(FILL, ROOT / "dataset_scripts" / "opens2v-results", folder / "made")
     yield server, loopback

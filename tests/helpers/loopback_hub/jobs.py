@@ -103,3 +103,10 @@ class Jobs:
     def cancel(self, job: Job) -> None:
         job.canceled = True
         job.process.terminate()
+
+    def end(self) -> None:
+        """End those that run."""
+        for job in self.jobs.values():
+            job.process.kill()
+            job.process.wait()
+            job.folder.cleanup()

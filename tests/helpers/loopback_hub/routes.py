@@ -36,6 +36,7 @@ class Hub:
         self.jobs = Jobs()
         table: list[tuple[str, Callable[..., Awaitable[Response]]]] = [
             (r"/__requests", self.requests),
+            (r"/__empty", self.empty),
             (r"/api/whoami-v2", self.whoami),
             (r"/api/users/(?P<name>[^/]+)/overview", self.user_overview),
             (r"/api/validate-yaml", self.validate_yaml),
@@ -67,6 +68,12 @@ class Hub:
     async def requests(self, request: Request) -> Response:
         """The requests so far: the tests' own question, no part of the Hub's protocol."""
         return JSONResponse(self.store.requests)
+
+    async def empty(self, request: Request) -> Response:
+        """Forget everything, and end all jobs: another test file begins."""
+        self.jobs.end()
+        self.store, self.jobs = Store(use_lfs=self.store.use_lfs), Jobs()
+        return JSONResponse({})
 
     async def whoami(self, request: Request) -> Response:
         name = _user(request)
