@@ -314,19 +314,25 @@ class Page:
 
 _CONTRAST = """
 const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const colours = new Map();
 const rgba = text => {  // of any colour that the browser writes
-  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-  const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  if (!colours.has(text)) {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; colours.set(text, [r, g, b, a / 255]);
+  }
+  return colours.get(text);
 };
 const over = (front, back) => back.map((value, i) => i === 3 ? 1 : front[i] * front[3] + value * (1 - front[3]));
 const luminance = color => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => {
   const part = color[i] / 255;
   return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
 }, 0);
+const grounds = new Map();
 const behind = element => {
-  const layers = [];
-  for (let one = element; one; one = one.parentElement) layers.push(rgba(getComputedStyle(one).backgroundColor));
-  return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]);
+  if (!element) return [255, 255, 255, 1];
+  if (!grounds.has(element))
+    grounds.set(element, over(rgba(getComputedStyle(element).backgroundColor), behind(element.parentElement)));
+  return grounds.get(element);
 };
 const found = new Set();
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
