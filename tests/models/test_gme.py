@@ -75,7 +75,9 @@ def test_the_comparison_can_fail(embedder, slow, pictures):
     assert (default - retrieval).abs().max() > 1e-3
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(budget=st.integers(1, 900), side=st.sampled_from(["left", "right"]), data=st.data())
 def test_no_batch_size_padding_or_order_changes_a_vector(tiny_folder, pictures, slow_vectors, budget, side, data):
     embedder = GmeEmbedder.from_pretrained(tiny_folder, device="cpu", batch_tokens=budget)
