@@ -11,15 +11,22 @@ from av.video.stream import VideoStream
 
 from opens2v_hf.errors import VideoError
 from opens2v_hf.video.container import open_container, video_stream
+from opens2v_hf.video.decoded_frame import Converters, DecodedFrame
 from opens2v_hf.video.guard import errors_as_video_errors
 from opens2v_hf.video.index import VideoIndex
 from opens2v_hf.video.orientation import upright_filters, upright_size
-from opens2v_hf.video.rgb import RgbConverter, display_matrix
+from opens2v_hf.video.rgb import display_matrix
 from opens2v_hf.video.source import Source
 
 
 def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-    """The frames of the given indices.
+    """The frames of the given indices, uint8 [H, W, 3] RGB, upright; see `decoded_frames`."""
+    for frame in decoded_frames(source, index, wanted):
+        yield frame.rgb()
+
+
+def decoded_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[DecodedFrame]:
+    """The frames of the given indices, not yet converted.
 
     Args:
         source: of the video.
@@ -27,12 +34,12 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
         wanted: strictly ascending frame indices in 0..num_frames - 1.
 
     Yields:
-        uint8 [H, W, 3] RGB, upright, in the order of `wanted`.
+        Frames in the order of `wanted`.
 
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    converter = RgbConverter(index.upright)
+    converters = Converters(index.upright, source.name)
     found = 0
     with errors_as_video_errors(source.name):
         for frame in _frames(source, index, wanted):
@@ -47,7 +54,7 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
                     f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
                     f"{index.width}x{index.height}; re-encode it to one size"
                 )
-            yield converter.convert(frame)
+            yield DecodedFrame(frame, converters)
             found += 1
     if found < len(wanted):
         raise VideoError(

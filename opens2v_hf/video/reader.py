@@ -11,6 +11,7 @@ import numpy as np
 
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, VideoError
 from opens2v_hf.video import pyav_frames
+from opens2v_hf.video.decoded_frame import DecodedFrame
 from opens2v_hf.video.frames_in_memory import ArrayVideo, ascending_indices, frame_indices
 from opens2v_hf.video.index import VideoIndex, index_video
 from opens2v_hf.video.limits import Limits
@@ -78,11 +79,28 @@ class VideoReader:
             ArgumentError: if an index is no whole number, out of range or not above the one before.
             VideoError: if a frame cannot be decoded; frames before it have come by then.
         """
+        return self._read_frames(self._source, self._index, self._ascending(indices))
+
+    def iter_decoded(self, indices: Sequence[int] | np.ndarray | None = None) -> Iterator[DecodedFrame]:
+        """The frames of `iter_frames` before they become RGB, always decoded by PyAV.
+
+        For what needs them in another size: `DecodedFrame.write_resized` makes no RGB of the whole frame.
+
+        Args:
+            indices: strictly ascending, each in 0..num_frames - 1; by default all.
+
+        Raises:
+            ArgumentError: as `iter_frames`.
+            VideoError: as `iter_frames`.
+        """
+        return pyav_frames.decoded_frames(self._source, self._index, self._ascending(indices))
+
+    def _ascending(self, indices: Sequence[int] | np.ndarray | None) -> Sequence[int]:
         wanted: Sequence[int] = range(self.num_frames)
         if indices is not None:
             wanted = ascending_indices(indices, self.num_frames, self.name)
         self._check_open()
-        return self._read_frames(self._source, self._index, wanted)
+        return wanted
 
     def close(self) -> None:
         """Release the video; reading it afterwards is an error."""

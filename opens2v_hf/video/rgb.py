@@ -40,12 +40,30 @@ class RgbConverter:
         Raises:
             av.FFmpegError: if libavfilter cannot convert it.
         """
+        return self._converted(frame).to_ndarray()
+
+    def convert_into(self, frame: av.VideoFrame, out: np.ndarray) -> None:
+        """Write a frame as RGB, upright, into uint8 [H, W, 3], contiguous.
+
+        Raises:
+            av.FFmpegError: if libavfilter cannot convert it.
+        """
+        [plane] = self._converted(frame).planes
+        rows = out.reshape(plane.height, -1)
+        rows[...] = plane_bytes(plane)[:, : rows.shape[1]]
+
+    def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
         matrix = _matrix_of(frame)
         key = (frame.width, frame.height, frame.format.name, int(frame.color_range), matrix)
         if self._graph is None or key != self._key:
             self._graph, self._key = _graph(frame, matrix, self._upright), key
         self._graph.vpush(frame)
-        return self._graph.vpull().to_ndarray()
+        return self._graph.vpull()
+
+
+def plane_bytes(plane: Any) -> np.ndarray:
+    """The rows of a plane with what pads them, uint8 [height, bytes of a row]: the frame's own memory."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
 
 
 def display_matrix(frame: av.VideoFrame) -> bytes | None:

@@ -11,6 +11,8 @@ import numpy as np
 from torch.utils.data import get_worker_info
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.decoded_frame import DecodedFrame, Region
+from opens2v_hf.video.fast_resize import resize
 
 Fit = Literal["crop", "stretch"]
 
@@ -64,50 +66,32 @@ class Resize:
         left, top = (width - kept_width) // 2, (height - kept_height) // 2
         return left, top, left + kept_width, top + kept_height
 
-    def apply(self, picture: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def apply(self, picture: np.ndarray) -> np.ndarray:
         """The picture in the size of this rule.
 
         Args:
             picture: uint8 [H, W, 3].
-            out: for the result, uint8 [height, width, 3]; by default new memory.
 
         Returns:
-            uint8 [height, width, 3]: `out` if it is given; else a view of the picture if it has that size already.
+            uint8 [height, width, 3]; a view of the picture if it has that size already.
         """
         left, top, right, bottom = self.region(*picture.shape[:2])
-        return resize(picture[top:bottom, left:right], self.height, self.width, out)
+        return resize(picture[top:bottom, left:right], self.height, self.width)
 
+    def apply_to_frame(self, frame: DecodedFrame, crop: Region, out: np.ndarray) -> None:
+        """Write a part of a frame in the size of this rule, see `DecodedFrame.write_resized`.
 
-def resize(picture: np.ndarray, height: int, width: int, out: np.ndarray | None = None) -> np.ndarray:
-    """A picture of another size, every pixel of which counts.
+        Args:
+            frame: of a video.
+            crop: the part.
+            out: for the result, uint8 [height, width, 3].
 
-    A picture that shrinks to less than half is averaged over whole blocks of pixels first, for which up to a block's
-    width is left out at its edges; the rest is bilinear, which misses no pixel down to a half. OpenCV's own averaging
-    over fractions of pixels takes several times as long.
-
-    Args:
-        picture: uint8 [H, W, channels].
-        height: in pixels.
-        width: in pixels.
-        out: for the result; by default new memory.
-
-    Returns:
-        uint8 [height, width, channels]; the picture itself where it has that size and `out` is not given.
-    """
-    if picture.shape[:2] == (height, width):
-        if out is None:
-            return picture
-        out[...] = picture
-        return out
-    down, across = max(1, picture.shape[0] // height), max(1, picture.shape[1] // width)
-    if down > 1 or across > 1:
-        rows, columns = picture.shape[0] // down, picture.shape[1] // across
-        top, left = (picture.shape[0] - rows * down) // 2, (picture.shape[1] - columns * across) // 2
-        blocks = picture[top : top + rows * down, left : left + columns * across]
-        if (rows, columns) == (height, width):
-            return cv2.resize(blocks, (width, height), dst=out, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(blocks, (columns, rows), interpolation=cv2.INTER_AREA)
-    return cv2.resize(picture, (width, height), dst=out, interpolation=cv2.INTER_LINEAR)
+        Raises:
+            VideoError: if the frame cannot be converted.
+        """
+        x0, y0, x1, y1 = crop
+        left, top, right, bottom = self.region(y1 - y0, x1 - x0)
+        frame.write_resized((x0 + left, y0 + top, x0 + right, y0 + bottom), out)
 
 
 def letterbox(picture: np.ndarray, height: int, width: int, level: int) -> np.ndarray:

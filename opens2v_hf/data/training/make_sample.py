@@ -17,9 +17,10 @@ from opens2v_hf.data.training.fit_frames import Resize
 from opens2v_hf.data.training.pair_index import PairIndex
 from opens2v_hf.data.training.problems import BadBackground, BadPartner, BadSample, NoSubject
 from opens2v_hf.data.training.randomness import generator
-from opens2v_hf.data.training.read_clip import annotated_frame, read_frames
+from opens2v_hf.data.training.read_clip import annotated_frame, crop_of, decode_frames, read_frames
 from opens2v_hf.data.training.sample import ConsumerPosition, SubjectPicture, TrainingSample, channels_first
 from opens2v_hf.errors import ArgumentError, ImageError, SourceError
+from opens2v_hf.video.decoded_frame import DecodedFrame
 
 COLUMNS = ("id", "part", "caption", "clip", "crop", "frame_height", "frame_width", "tags", "subjects", "video")
 """The columns of a row that a sample needs; "background" too where the view has backgrounds."""
@@ -98,13 +99,16 @@ class SampleMaker:
         annotated = {annotated_frame(row)} if with_annotated else set()
         kept = [np.empty((0, 0, 3), np.uint8)]
 
-        def take(index: int, frame: np.ndarray) -> None:
-            if index in slots:
-                self.resize.apply(frame, out=clip[slots[index]])
-            if index in annotated:
-                kept.append(frame)
+        crop = crop_of(row)
+        x0, y0, x1, y1 = crop
 
-        read_frames(row, {*indices, *annotated}, take)
+        def take(index: int, frame: DecodedFrame) -> None:
+            if index in slots:
+                self.resize.apply_to_frame(frame, crop, clip[slots[index]])
+            if index in annotated:
+                kept.append(frame.rgb()[y0:y1, x0:x1])
+
+        decode_frames(row, {*indices, *annotated}, take)
         return torch.from_numpy(clip).permute(0, 3, 1, 2), kept[-1]
 
     def _pictures(

@@ -9,6 +9,7 @@ import numpy as np
 
 from opens2v_hf.data.training.problems import BadVideo
 from opens2v_hf.errors import SourceError, VideoError
+from opens2v_hf.video.decoded_frame import DecodedFrame, Region
 
 
 def annotated_frame(row: Mapping[str, Any]) -> int:
@@ -16,14 +17,28 @@ def annotated_frame(row: Mapping[str, Any]) -> int:
     return row["clip"]["start"]
 
 
+def crop_of(row: Mapping[str, Any]) -> Region:
+    """The part of its video's frames that a row is about."""
+    crop = row["crop"]
+    return crop["x0"], crop["y0"], crop["x1"], crop["y1"]
+
+
 def read_frames(row: Mapping[str, Any], indices: Collection[int], take: Callable[[int, np.ndarray], None]) -> None:
+    """As `decode_frames`; `take` is called with the frame within `crop`, uint8 [frame_height, frame_width, 3], RGB.
+
+    No later call changes its memory.
+    """
+    x0, y0, x1, y1 = crop_of(row)
+    decode_frames(row, indices, lambda index, frame: take(index, frame.rgb()[y0:y1, x0:x1]))
+
+
+def decode_frames(row: Mapping[str, Any], indices: Collection[int], take: Callable[[int, DecodedFrame], None]) -> None:
     """Decodes frames of a row's video, one at a time in memory.
 
     Args:
         row: of the config "regular".
         indices: of the file's frames.
-        take: called with the index and the frame within `crop`, uint8 [frame_height, frame_width, 3], RGB; no later
-            call changes its memory.
+        take: called with the index and the whole frame.
 
     Raises:
         BadSample: the file is missing or broken, or has no such frames or no such part of a frame.
@@ -40,7 +55,7 @@ def read_frames(row: Mapping[str, Any], indices: Collection[int], take: Callable
                 raise BadVideo(
                     f"its crop must be within its video of {video.width} x {video.height} pixels (got {dict(crop)})"
                 )
-            for index, frame in zip(ascending, video.iter_frames(ascending), strict=True):
-                take(index, frame[crop["y0"] : crop["y1"], crop["x0"] : crop["x1"]])
+            for index, frame in zip(ascending, video.iter_decoded(ascending), strict=True):
+                take(index, frame)
     except (VideoError, SourceError) as error:
         raise BadVideo(f"its video cannot be read: {error}") from error

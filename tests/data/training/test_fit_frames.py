@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from opens2v_hf.data.training.fit_frames import Resize, letterbox, resize
+from opens2v_hf.data.training.fit_frames import Resize, letterbox
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.fast_resize import resize
 
 
 def test_cropping_keeps_the_middle_in_its_proportions() -> None:

@@ -5,6 +5,7 @@ import logging
 import pickle
 import shutil
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,6 +47,19 @@ def file_frames(name: str, indices) -> np.ndarray:
         return np.stack(list(video.iter_frames()))[list(indices), y0:y1, x0:x1]
 
 
+def file_planes(name: str, indices) -> list[np.ndarray]:
+    """Luma and both planes of chroma of a sample's frames within its crop, as they are stored."""
+    metadata = records()[name]["metadata"]
+    x0, x1, y0, y1 = metadata["crop"]
+    with av.open(str(folder_form() / "videos" / name.partition("/")[0] / metadata["path"])) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(video=0)]  # one plane above the other
+    height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
+    chosen = np.stack([frames[index] for index in indices]).astype(float)
+    luma, chroma = chosen[:, :height], chosen[:, height:].reshape(len(chosen), 2, height // 2, width // 2)
+    inner = (slice(None), slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2))
+    return [luma[:, y0:y1, x0:x1], chroma[:, 0][inner], chroma[:, 1][inner]]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_clips_are_the_frames_within_clip_and_crop(layout) -> None:
     samples = list(view_of(layout, num_frames=5, stride=3, size=NATIVE))
@@ -66,11 +80,16 @@ def test_clips_are_the_frames_within_clip_and_crop(layout) -> None:
 
 
 def test_clips_are_resized() -> None:
-    # Halved in both directions, by area: each pixel is the mean of four, rounded.
+    # Halved in both directions, by area: luma and chroma are means of four, and four pixels share a value of chroma.
     for sample in view_of(num_frames=2, size=(56, 84)):
-        whole = file_frames(name_of(sample), sample.frame_indices).astype(float)
-        halved = whole.reshape(2, 56, 2, 84, 2, 3).mean(axis=(2, 4))
-        assert np.abs(sample.clip.permute(0, 2, 3, 1).numpy() - halved).max() <= 0.5
+        luma, blue, red = (
+            plane.reshape(2, plane.shape[1] // 2, 2, plane.shape[2] // 2, 2).mean(axis=(2, 4))
+            for plane in file_planes(name_of(sample), sample.frame_indices)
+        )
+        blue, red = (plane.repeat(2, axis=1).repeat(2, axis=2) - 128 for plane in (blue, red))
+        luma = 1.164 * (luma - 16)  # BT.601, limited range
+        rgb = np.stack([luma + 1.596 * red, luma - 0.392 * blue - 0.813 * red, luma + 2.017 * blue], axis=3)
+        assert np.abs(sample.clip.permute(0, 2, 3, 1).numpy() - rgb.clip(0, 255)).max() <= 4
     # A square keeps the middle: columns 28 to 139 of 168.
     for sample in view_of(num_frames=1, size=(112, 112)):
         whole = file_frames(name_of(sample), sample.frame_indices)
@@ -134,13 +153,13 @@ def test_every_form_of_the_dataset_gives_the_same_samples() -> None:
 
 def test_frames_are_decoded_once_and_only_those_needed(monkeypatch) -> None:
     asked: list[list[int]] = []
-    whole = VideoReader.iter_frames
+    whole = VideoReader.iter_decoded
 
     def counted(self, indices=None):
         asked.append(list(indices))
         return whole(self, indices)
 
-    monkeypatch.setattr(VideoReader, "iter_frames", counted)
+    monkeypatch.setattr(VideoReader, "iter_decoded", counted)
     for sample in view_of(num_frames=3, stride=2):
         first = clips()[name_of(sample)].face_cut[0]
         assert asked.pop() == sorted({first, *sample.frame_indices})
