@@ -102,7 +102,7 @@ def generated_video(path: Path, *, num_frames: int = 81, width: int = 832, heigh
 def medium_model(folder: Path) -> Path:
     """A Qwen2-VL with random weights, whose language model has 24 layers of 512 channels."""
     save_tiny_qwen2vl(folder, **RELEASED_BOUNDS)
-    config = Qwen2VLConfig.from_pretrained(folder)
+    config: Any = Qwen2VLConfig.from_pretrained(folder)
     config.text_config.update(
         {
             "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 24, "num_attention_heads": 8,
@@ -121,7 +121,7 @@ class Passes:
     def __init__(self, embedder: GmeEmbedder) -> None:
         self._run = embedder._last_hidden_states
         self._calls: list[tuple[Any, ...]] = []
-        embedder._last_hidden_states = self._recorded  # type: ignore[method-assign]
+        embedder._last_hidden_states = self._recorded  # type: ignore[method-assign, assignment]
 
     def _recorded(self, *given: Any) -> torch.Tensor:
         self._calls.append(given)

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +129,7 @@ def embedder(device: str, dtype: str, *, tiny: bool) -> GmeEmbedder:
 
 def clip_tower(kind: Any, device: str, *, large: bool, tiny: bool) -> Any:
     """CLIP ViT-B/32 or ViT-L/14."""
-    sizes = (
+    sizes: dict[str, Any] = (
         {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16,
          "patch_size": 14, "projection_dim": 768}
         if large
@@ -145,7 +145,7 @@ def clip_tower(kind: Any, device: str, *, large: bool, tiny: bool) -> Any:
 
 def detector(device: str, dtype: str, *, tiny: bool) -> YoloWorldDetector:
     """A YOLO-World-v2-L; types other than float32 are autocast, as users choose them."""
-    narrow = {"widen_factor": 0.125, "deepen_factor": 0.33, "image_size": 128} if tiny else {}
+    narrow: dict[str, Any] = {"widen_factor": 0.125, "deepen_factor": 0.33, "image_size": 128} if tiny else {}
     config = YoloWorldConfig(score_threshold=0.0, pre_score_threshold=0.0, pre_max=1000, max_detections=1, **narrow)
     precision = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}[dtype]
     return YoloWorldDetector(
@@ -224,7 +224,7 @@ def write_videos(folder: Path, count: int, size: tuple[int, int], num_frames: in
     return found
 
 
-def timed(clips: list[Callable[[], Clip]], work: Callable[[Clip], Any], device: str) -> tuple[float, Any]:
+def timed(clips: Sequence[Callable[[], Clip]], work: Callable[[Clip], Any], device: str) -> tuple[float, Any]:
     """Seconds of the best round after one to warm up, and what came of the first; each round has another video, since
     metrics remember the last ones."""
     best, values = float("inf"), []
@@ -301,7 +301,7 @@ def measure_together(found: dict[str, Part], videos: list[Path], device: str, wo
     def score(path: Path) -> dict[str, float | None]:
         clip = decoded(path, rules)
         on_device = {name: part for name, part in found.items() if name != "motion_amplitude"}
-        values = {name: turns.use(lambda part=part: part.score(clip)).value for name, part in on_device.items()}
+        values = {name: turns.use(partial(part.score, clip)).value for name, part in on_device.items()}
         return values | {"motion_amplitude": found["motion_amplitude"].score(clip).value}
 
     begin = time.perf_counter()

@@ -15,7 +15,10 @@ import multiprocessing
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ratios import note
@@ -73,23 +76,23 @@ def write(path: Path, num_bytes: int, indent: int | None) -> int:
     return count
 
 
-def with_this_package(path: Path):
+def with_this_package(path: Path) -> Iterator[Any]:
     yield from read_object(LocalSource(path))
 
 
-def with_ijson(path: Path):
+def with_ijson(path: Path) -> Iterator[Any]:
     import ijson
 
     with path.open("rb") as file:
         yield from ijson.kvitems(file, "", use_float=True)
 
 
-def with_json(path: Path):
+def with_json(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         yield from json.load(file).items()
 
 
-def measure(reader, path: Path, connection) -> None:
+def measure(reader: Callable[[Path], Iterator[Any]], path: Path, connection: Connection) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, processor = time.perf_counter(), time.process_time()
     entries = reader(path)

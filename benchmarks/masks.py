@@ -131,8 +131,9 @@ def print_profile(rles: list[RLE]) -> None:
         "box": lambda: geometry.boxes(rles),
         "IoU": lambda: geometry.iou_matrix(rles, rles),
     }.items():
-        profile = cProfile.Profile()
-        profile.runcall(lambda work=work: [work() for _ in range(50)])
+        with cProfile.Profile() as profile:
+            for _ in range(50):
+                work()
         print(f"\n{name} of a list, 50 times")
         pstats.Stats(profile).sort_stats("tottime").print_stats(8)
 

@@ -145,8 +145,8 @@ def cpu_lines(results: dict[str, Any]) -> list[str]:
     ]
     for one in results["ratios"]:
         goal = f">= {one['goal']:.2f}" if one["goal"] else ""
-        missed = " (not reached)" if one["goal"] and one["ratio"] < one["goal"] else ""
-        lines.append(f"| {one['part']} | {one['against']} | {one['ratio']:.2f} | {goal}{missed} |")
+        verdict = " (not reached)" if one["goal"] and one["ratio"] < one["goal"] else ""
+        lines.append(f"| {one['part']} | {one['against']} | {one['ratio']:.2f} | {goal}{verdict} |")
     missed = [one["part"] for one in results["ratios"] if one["goal"] and one["ratio"] < one["goal"]]
     for beginnings, reason in LIMITS.items():
         if parts := [part for part in missed if part.startswith(beginnings)]:

@@ -163,7 +163,7 @@ def save_random_model(folder: Path) -> Path:
     from helpers.tiny_qwen2vl import save_tiny_qwen2vl
 
     save_tiny_qwen2vl(folder)
-    config = Qwen2VLConfig.from_pretrained(folder)
+    config: Any = Qwen2VLConfig.from_pretrained(folder)
     config.text_config.update(
         {
             "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 24, "num_attention_heads": 8,

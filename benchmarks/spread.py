@@ -44,6 +44,10 @@ def similarities(golden: Golden, embed: Callable[[np.ndarray], torch.Tensor], em
     return np.array(found)
 
 
+def images_of(embedder: GmeEmbedder) -> Callable[[np.ndarray], torch.Tensor]:
+    return lambda frames: embedder.embed_images(list(frames))
+
+
 def embedder_spread(golden: Golden, device: str) -> dict[str, float]:
     """Largest differences of similarities."""
     full = GmeEmbedder.from_pretrained("embedded", device=device, dtype="float32")
@@ -51,14 +55,14 @@ def embedder_spread(golden: Golden, device: str) -> dict[str, float]:
     def as_text(frames: np.ndarray) -> torch.Tensor:
         return torch.tensor(json.loads(json.dumps(full.embed_images(list(frames)).tolist())))
 
-    exact = similarities(golden, lambda frames: full.embed_images(list(frames)), full)
+    exact = similarities(golden, images_of(full), full)
     others = {
         "vectors as text": similarities(golden, as_text, full),
         "positions of engines": similarities(golden, lambda frames: grid_vectors(full, frames), full),
     }
     for dtype in PRECISIONS:
         embedder = GmeEmbedder.from_pretrained("embedded", device=device, dtype=dtype)
-        others[dtype] = similarities(golden, lambda frames, e=embedder: e.embed_images(list(frames)), embedder)
+        others[dtype] = similarities(golden, images_of(embedder), embedder)
     return {name: float(np.abs(values - exact).max()) for name, values in others.items()}
 
 
