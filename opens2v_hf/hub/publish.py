@@ -33,7 +33,7 @@ FILES_AT_A_TIME = 32
 class RepoPlan:
     """The changes to a repo."""
 
-    content: RepoContent  # the wanted content
+    content: RepoContent  # the content
     commit: str | None  # with which it was compared; None if the repo does not exist
     added: tuple[str, ...]  # paths of new files
     changed: tuple[str, ...]  # paths of files with another content

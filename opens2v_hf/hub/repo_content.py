@@ -35,7 +35,7 @@ _SPACE_PREFIX = "opens2v-"
 
 @dataclass(frozen=True)
 class RepoContent:
-    """The wanted content of a repo."""
+    """The content of a repo."""
 
     repo_id: str  # "org/name"
     kind: Literal["dataset", "space"]  # of the repo
@@ -61,7 +61,7 @@ def contents(
     eval_source: str | None = None,
     converted: Path | None = None,
 ) -> tuple[list[RepoContent], list[str]]:
-    """The wanted content of all repos.
+    """The content of all repos.
 
     Args:
         org: user or organisation.

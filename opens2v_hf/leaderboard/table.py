@@ -82,7 +82,7 @@ class Table:
 def score_table(
     board: Board,
     groups: Mapping[str, RankGroup],
-    wanted: RowFilter = RowFilter(),
+    row_filter: RowFilter = RowFilter(),
     shown: Sequence[str] | None = None,
 ) -> Table:
     """A row a model, a column a metric.
@@ -90,7 +90,7 @@ def score_table(
     Args:
         board: of a split.
         groups: of the models with per-video values.
-        wanted: which rows, in which order.
+        row_filter: which rows, in which order.
         shown: headings of the columns next to rank, model and total; None for all.
     """
     columns: dict[str, Callable[[Row], Value]] = {
@@ -105,7 +105,7 @@ def score_table(
         VIDEOS: lambda row: max((cell.num_videos or 0 for cell in row.columns.values()), default=0) or None,
         DATE: lambda row: row.date,
     }
-    table = _table([row for row in board.rows if wanted.matches(row)], columns, wanted.sort_by)
+    table = _table([row for row in board.rows if row_filter.matches(row)], columns, row_filter.sort_by)
     always = (RANK, MODEL, TOTAL)
     headings = [name for name in columns if shown is None or name in always or name in shown]
     return Table(table.frame[headings], tuple(name for name in table.scores if name in headings))
@@ -117,7 +117,7 @@ def by_weight(split: str, version: str) -> list[str]:
     return sorted(split_columns(split), key=lambda name: -counted.get(name, 0.0))
 
 
-def category_table(board: Board, column: str, wanted: RowFilter = RowFilter()) -> Table:
+def category_table(board: Board, column: str, row_filter: RowFilter = RowFilter()) -> Table:
     """A row a model with per-video values, a column a category, for one metric; best first by the metric.
 
     Raises:
@@ -125,7 +125,7 @@ def category_table(board: Board, column: str, wanted: RowFilter = RowFilter()) -
     """
     if column not in split_columns(board.split):
         raise ArgumentError(f"the leaderboard of {board.split} has no column {column!r}")
-    rows = [row for row in board.rows if row.has_videos and wanted.matches(row)]
+    rows = [row for row in board.rows if row.has_videos and row_filter.matches(row)]
     present = {category for row in rows for category in row.by_category[column]}
     columns: dict[str, Callable[[Row], Value]] = {
         RANK: lambda row: row.rank,

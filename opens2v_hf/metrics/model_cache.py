@@ -95,16 +95,16 @@ def load_models(
         for argument in set(arguments) - {"device"}:
             if all(is_loaded[other] for other in choices if argument in loading.get(other, ())):
                 raise ArgumentError(f"a loaded {role} takes no {argument}; leave it out")
-    wanted: dict[str, tuple[Any, dict[str, Any]]] = {}
+    requested: dict[str, tuple[Any, dict[str, Any]]] = {}
     for role, choice in choices.items():
         name: Any = choice.name if isinstance(choice, ModelChoice) else choice
         own = choice.arguments if isinstance(choice, ModelChoice) else {}
         arguments = {} if is_loaded[role] else {**loading.get(role, {}), **own}
         if isinstance(name, str) and runs_elsewhere(name):
             arguments = {key: value for key, value in arguments.items() if key not in ("device", "dtype")}
-        wanted[role] = (name, arguments)
-    check_models({role: ModelChoice(*wanted[role]) for role in choices if not is_loaded[role]})
+        requested[role] = (name, arguments)
+    check_models({role: ModelChoice(*requested[role]) for role in choices if not is_loaded[role]})
     return {
         role: kept.get(role, name, arguments, device=arguments.pop("device", None))
-        for role, (name, arguments) in wanted.items()
+        for role, (name, arguments) in requested.items()
     }

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 _answers: dict[tuple[str, ...], tuple[float, str]] = {}  # what was asked: when, and the problem or ""
 
 
-class NotAtHandError(ModelError):
+class ModelUnavailableError(ModelError):
     """A model is not in the local cache, and the Hub does not give it.
 
     Attributes:
@@ -37,12 +37,12 @@ class NotAtHandError(ModelError):
         self.problem = problem
 
 
-def not_at_hand(errors: Sequence[NotAtHandError]) -> list[str]:
+def unavailable_messages(errors: Sequence[ModelUnavailableError]) -> list[str]:
     """Models that are not available, a sentence for each reason.
 
     Example:
-        >>> errors = [NotAtHandError(role, "org/weights", "the Hub is down") for role in ("judge", "detector")]
-        >>> not_at_hand(errors)[0].partition(";")[0]
+        >>> errors = [ModelUnavailableError(role, "org/weights", "the Hub is down") for role in ("judge", "detector")]
+        >>> unavailable_messages(errors)[0].partition(";")[0]
         'not in the local cache, and the Hub is down: org/weights (judge, detector)'
     """
     if len(errors) == 1:
@@ -98,7 +98,7 @@ def load_arguments(role: str, repo_id: str, revision: str | None, filename: str 
     if not problem:
         return arguments
     if cached_folder(repo_id, revision, filename=filename) is None:
-        raise NotAtHandError(role, repo_id, problem)
+        raise ModelUnavailableError(role, repo_id, problem)
     return {**arguments, "local_files_only": True}
 
 

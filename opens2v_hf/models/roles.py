@@ -16,7 +16,7 @@ from typing import Any
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
 from opens2v_hf.models.engine_names import engine_name, runs_elsewhere
-from opens2v_hf.models.hub_access import NotAtHandError, not_at_hand
+from opens2v_hf.models.hub_access import ModelUnavailableError, unavailable_messages
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 
 OPENS2V_WEIGHTS = "BestWishYsh/OpenS2V-Weight"
@@ -207,8 +207,8 @@ def check_models(choices: Mapping[str, ModelChoice]) -> None:
                 problems.append(error)
     if len(problems) == 1:
         raise problems[0]
-    absent = [problem for problem in problems if isinstance(problem, NotAtHandError)]
-    lines = [str(problem) for problem in problems if problem not in absent] + not_at_hand(absent)
+    absent = [problem for problem in problems if isinstance(problem, ModelUnavailableError)]
+    lines = [str(problem) for problem in problems if problem not in absent] + unavailable_messages(absent)
     if problems:
         raise ModelError("\n  ".join(["what is missing:", *lines]))
 

@@ -28,12 +28,12 @@ class VectorCache:
         self, texts: Sequence[str], instruction: str, compute: Callable[[list[str]], Sequence[torch.Tensor]]
     ) -> list[torch.Tensor]:
         """The vectors [D] of texts; `compute` gives those of texts that are not known, and gets each once."""
-        wanted = dict.fromkeys(texts)
-        known = {text: vector for text in wanted if (vector := self._vectors.get((instruction, text))) is not None}
-        missing = [text for text in wanted if text not in known]
+        requested = dict.fromkeys(texts)
+        known = {text: vector for text in requested if (vector := self._vectors.get((instruction, text))) is not None}
+        missing = [text for text in requested if text not in known]
         known.update(zip(missing, compute(missing) if missing else (), strict=True))
         with self._lock:
-            for text in wanted:
+            for text in requested:
                 self._vectors[(instruction, text)] = known[text]
                 self._vectors.move_to_end((instruction, text))
             while len(self._vectors) > self._size:

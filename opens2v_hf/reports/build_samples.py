@@ -59,12 +59,12 @@ def kept_samples(folder: Path) -> list[Sample]:
     """Clips of the dataset, evenly spread over its shards."""
     paths = sorted((folder / "data/regular").glob("*.parquet"))
     counts = [pq.read_metadata(path).num_rows for path in paths]
-    wanted = {int(position) for position in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
-    if not wanted:
+    positions = {int(position) for position in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
+    if not positions:
         return []
     builder = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", data_dir=str(folder))
     rows = builder.as_streaming_dataset(split="train")
-    return [_kept(next(iter(rows.skip(position)))) for position in sorted(wanted)]
+    return [_kept(next(iter(rows.skip(position)))) for position in sorted(positions)]
 
 
 def dropped_samples(notes: Sequence[Mapping[str, Any]], stages: Sequence[str]) -> dict[tuple[str, str], list[Sample]]:
@@ -163,13 +163,13 @@ def _some_rows(folder: Path, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     paths = sorted(folder.glob("*.parquet"))
     total = sum(pq.read_metadata(path).num_rows for path in paths)
-    wanted = sorted({int(position) for position in np.linspace(0, total - 1, count).round()}) if total else []
+    positions = sorted({int(position) for position in np.linspace(0, total - 1, count).round()}) if total else []
     begin = 0
     for path in paths:
         with pq.ParquetFile(path) as parquet:
             for group in range(parquet.num_row_groups):
                 end = begin + parquet.metadata.row_group(group).num_rows
-                here = [position - begin for position in wanted if begin <= position < end]
+                here = [position - begin for position in positions if begin <= position < end]
                 if here:
                     rows += parquet.read_row_group(group).take(here).to_pylist()
                 begin = end

@@ -43,7 +43,7 @@ def suits(source: Source, index: VideoIndex) -> bool:
         return False
 
 
-def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+def read_frames(source: Source, index: VideoIndex, indices: Sequence[int]) -> Iterator[np.ndarray]:
     """The frames of the given indices, as `pyav_frames.read_frames` gives them.
 
     decord repeats or patches up frames that it cannot decode and says nothing, and may hang on damaged data. So PyAV
@@ -53,23 +53,23 @@ def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Ite
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
     """
-    expected = [_digest(frame) for frame in pyav_frames.read_frames(source, index, wanted)]
+    expected = [_digest(frame) for frame in pyav_frames.read_frames(source, index, indices)]
     given = 0
-    for frame in _decord_frames(source, wanted):
+    for frame in _decord_frames(source, indices):
         if _digest(frame) != expected[given]:
             break
         yield frame
         given += 1
-    if given < len(wanted):
-        yield from pyav_frames.read_frames(source, index, wanted[given:])
+    if given < len(indices):
+        yield from pyav_frames.read_frames(source, index, indices[given:])
 
 
-def _decord_frames(source: Source, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+def _decord_frames(source: Source, indices: Sequence[int]) -> Iterator[np.ndarray]:
     """Frames that decord gives for the indices, up to its first failure."""
     try:
         reader = decord.VideoReader(str(source.path))
-        for start in range(0, len(wanted), _FRAMES_AT_A_TIME):
-            yield from reader.get_batch(list(wanted[start : start + _FRAMES_AT_A_TIME])).asnumpy()
+        for start in range(0, len(indices), _FRAMES_AT_A_TIME):
+            yield from reader.get_batch(list(indices[start : start + _FRAMES_AT_A_TIME])).asnumpy()
     except _DECORD_FAILURES:
         return
 

@@ -19,22 +19,22 @@ from opens2v_hf.video.rgb import display_matrix
 from opens2v_hf.video.source import Source
 
 
-def read_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+def read_frames(source: Source, index: VideoIndex, indices: Sequence[int]) -> Iterator[np.ndarray]:
     """The frames of the given indices, uint8 [H, W, 3] RGB, upright; see `decoded_frames`."""
-    for frame in decoded_frames(source, index, wanted):
+    for frame in decoded_frames(source, index, indices):
         yield frame.rgb()
 
 
-def decoded_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[DecodedFrame]:
+def decoded_frames(source: Source, index: VideoIndex, indices: Sequence[int]) -> Iterator[DecodedFrame]:
     """The frames of the given indices, not yet converted.
 
     Args:
         source: of the video.
         index: of the video.
-        wanted: strictly ascending frame indices in 0..num_frames - 1.
+        indices: strictly ascending frame indices in 0..num_frames - 1.
 
     Yields:
-        Frames in the order of `wanted`.
+        Frames in the order of `indices`.
 
     Raises:
         VideoError: if a frame is damaged, missing or of another size than the first.
@@ -42,47 +42,47 @@ def decoded_frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> 
     converters = Converters(index.upright, source.name)
     found = 0
     with errors_as_video_errors(source.name):
-        for frame in _frames(source, index, wanted):
+        for frame in _frames(source, index, indices):
             if frame.is_corrupt:
-                raise VideoError(f"{source.name}: frame {wanted[found]} is damaged; generate or copy the video again")
+                raise VideoError(f"{source.name}: frame {indices[found]} is damaged; generate or copy the video again")
             matrix = display_matrix(frame)
             if matrix is not None and upright_filters(matrix, source.name) != index.upright:
-                raise VideoError(f"{source.name}: is turned from frame {wanted[found]} on; re-encode it upright")
+                raise VideoError(f"{source.name}: is turned from frame {indices[found]} on; re-encode it upright")
             size = upright_size(index.upright, frame.width, frame.height)
             if size != (index.width, index.height):
                 raise VideoError(
-                    f"{source.name}: frame {wanted[found]} is {size[0]}x{size[1]}, the first is "
+                    f"{source.name}: frame {indices[found]} is {size[0]}x{size[1]}, the first is "
                     f"{index.width}x{index.height}; re-encode it to one size"
                 )
             yield DecodedFrame(frame, converters)
             found += 1
-    if found < len(wanted):
+    if found < len(indices):
         raise VideoError(
-            f"{source.name}: frame {wanted[found]} of {index.num_frames} cannot be decoded; "
+            f"{source.name}: frame {indices[found]} of {index.num_frames} cannot be decoded; "
             "the file is damaged: generate or copy it again"
         )
 
 
-def _frames(source: Source, index: VideoIndex, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The wanted frames, up to the first that does not turn up."""
+def _frames(source: Source, index: VideoIndex, indices: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """The requested frames, up to the first that does not turn up."""
     if index.timestamps is None:
         with open_container(source, index.limits) as container:
-            yield from _counted(container, video_stream(container, source, index.limits), wanted)
+            yield from _counted(container, video_stream(container, source, index.limits), indices)
         return
     found = 0
     # A seek may miss: some demuxers go by decoding times and land a keyframe too late, and some keyframes are not
     # whole. Then all is decoded from the beginning.
     for entries in (index.entries, index.entries[:1]):
-        if found < len(wanted):
+        if found < len(indices):
             with open_container(source, index.limits) as container:
                 video = video_stream(container, source, index.limits)
-                for frame in _timed(container, video, index.timestamps, entries, wanted[found:]):
+                for frame in _timed(container, video, index.timestamps, entries, indices[found:]):
                     yield frame
                     found += 1
 
 
-def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
-    remaining = iter(wanted)
+def _counted(container: InputContainer, video: VideoStream, indices: Sequence[int]) -> Iterator[av.VideoFrame]:
+    remaining = iter(indices)
     target = next(remaining, None)
     for number, frame in enumerate(container.decode(video)):
         if target is None:
@@ -93,11 +93,11 @@ def _counted(container: InputContainer, video: VideoStream, wanted: Sequence[int
 
 
 def _timed(
-    container: InputContainer, video: VideoStream, timestamps: np.ndarray, entries: np.ndarray, wanted: Sequence[int]
+    container: InputContainer, video: VideoStream, timestamps: np.ndarray, entries: np.ndarray, indices: Sequence[int]
 ) -> Iterator[av.VideoFrame]:
     frames = container.decode(video)
     position = 0  # index that the next decoded frame has at the least
-    for target in wanted:
+    for target in indices:
         entry = int(entries[np.searchsorted(entries, target, side="right") - 1])
         if entry > position:
             container.seek(int(timestamps[entry]), stream=video, backward=True)

@@ -70,8 +70,8 @@ def open_dataset(dataset: str, with_pairs: bool, tags: str, *filters: float) -> 
     """Open a dataset and show its first sample that meets the conditions, or why there is none."""
     browser = None
     try:
-        wanted = filter_of(tags, *filters)
-        browser = Browser(location_of(dataset, hub_only=_on_a_space()), wanted, hub_only=_on_a_space())
+        sample_filter = filter_of(tags, *filters)
+        browser = Browser(location_of(dataset, hub_only=_on_a_space()), sample_filter, hub_only=_on_a_space())
         return browser, *_sheet(browser, browser.next(), with_pairs)
     except OpenS2VError as error:
         gr.Warning(html.escape(str(error)))

@@ -118,8 +118,8 @@ class Leaderboard:
         head = pages.header(boards, origin, self.source.repos.results)
         choices = [(name, key) for key, name in boards.names().items()]
         asked = dict(parse_qsl((address or "").removeprefix("?")))
-        wanted, tab = asked.get("model", ""), asked.get("tab")
-        known = next((key for key, name in boards.names().items() if wanted and wanted in (key, name)), None)
+        model, tab = asked.get("model", ""), asked.get("tab")
+        known = next((key for key, name in boards.names().items() if model and model in (key, name)), None)
         best = [row.key for row in boards.board((SPLITS[0], VERSIONS[0], SCORINGS[0])).rows[:2]]
         first, second = (*best, None, None)[:2]
         return (
@@ -137,10 +137,10 @@ class Leaderboard:
     ) -> list[Any]:  # fmt: skip
         """Table, note and CSV file of every split."""
         boards, answer = self.boards, []
-        wanted = RowFilter(words, VENUE_OF[access], sort_by)
+        row_filter = RowFilter(words, VENUE_OF[access], sort_by)
         for split in SPLITS:
             which = (split, version, scoring)
-            table = self._table(boards, which, view, metric, wanted, shown)
+            table = self._table(boards, which, view, metric, row_filter, shown)
             answer += [
                 gr.Dataframe(
                     to_dataframe(table, with_intervals=with_intervals),
@@ -190,13 +190,13 @@ class Leaderboard:
         ]
 
     def _table(
-        self, boards: Boards, which: BoardKey, view: str, metric: str, wanted: RowFilter, shown: list[str]
+        self, boards: Boards, which: BoardKey, view: str, metric: str, row_filter: RowFilter, shown: list[str]
     ) -> Table:
         board = boards.board(which)
         if view == CATEGORIES:
             names = by_weight(board.split, board.version)
-            return category_table(board, metric if metric in names else names[0], wanted)
-        return score_table(board, boards.groups(which), wanted, shown)
+            return category_table(board, metric if metric in names else names[0], row_filter)
+        return score_table(board, boards.groups(which), row_filter, shown)
 
     def model(self, key: str | None, version: str, scoring: str) -> str:
         """The page of a model."""

@@ -67,14 +67,14 @@ class EncoderWithHead(nn.Module):
         return self.head(embeds)[:, 0]
 
 
-def losses(ratings: torch.Tensor, wanted: torch.Tensor) -> dict[str, torch.Tensor]:
-    """How far ratings [B] are from the wanted ones, and how far broken frames stay from lying under their clean one.
+def losses(ratings: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Distance of ratings [B] from their targets, and a hinge loss that ranks broken frames below their clean one.
 
     Frames come scene after scene, `FRAMES_PER_SCENE` each, the clean one first.
     """
     clean, *broken = ratings.view(-1, FRAMES_PER_SCENE).unbind(1)
     gaps = torch.stack([F.relu(MARGIN - clean + other) for other in broken])
-    return {"rating": F.smooth_l1_loss(ratings, wanted), "margin": gaps.mean()}
+    return {"rating": F.smooth_l1_loss(ratings, targets), "margin": gaps.mean()}
 
 
 def train(options: argparse.Namespace) -> tuple[EncoderWithHead, list[dict[str, float]]]:

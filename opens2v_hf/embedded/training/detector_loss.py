@@ -82,11 +82,11 @@ def detection_loss(output: HeadOutput, batch: Batch, reg_max: int) -> dict[str, 
         found[looked_for], bins[looked_for], batch.boxes[at], centres.expand(len(bins), -1, -1)[looked_for],
         strides.expand(len(bins), -1)[looked_for], weight, reg_max,
     )  # fmt: skip
-    wanted = _targets(batch.shown, own[:, None], inner, outer)
+    targets = _targets(batch.shown, own[:, None], inner, outer)
     # of the other prompts' answers only those at subjects: most of the rest is as easy as it is plenty
     compared = _targets(batch.shown, own, inner[looked_for][:, None], at[:, None])
     return {
-        "score": score_loss(logits[own, own].float(), wanted),
+        "score": score_loss(logits[own, own].float(), targets),
         "contrast": 0.5 * score_loss(logits.transpose(1, 2)[looked_for].float(), compared),
         "box": 2.0 * box_loss,
         "side": 0.5 * side_loss,
@@ -94,7 +94,7 @@ def detection_loss(output: HeadOutput, batch: Batch, reg_max: int) -> dict[str, 
 
 
 def own_targets(output: HeadOutput, batch: Batch) -> torch.Tensor:
-    """The scores [Q, cells] that are wanted for each reference in its own picture: 1, 0, or `ARGUABLE`."""
+    """Target scores [Q, cells] of each reference in its own picture: 1, 0, or `ARGUABLE`."""
     centres, strides = cells_of([(level.shape[2], level.shape[3]) for level in output.logits], batch.boxes)
     inner, outer = (where[batch.picture_of_reference] for where in _assign_pictures(batch, centres, strides))
     return _targets(batch.shown, torch.arange(len(inner))[:, None], inner, outer)
@@ -130,7 +130,7 @@ def _assign_pictures(batch: Batch, centres: torch.Tensor, strides: torch.Tensor)
 
 
 def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
-    """The scores that are wanted: 1, 0, or `ARGUABLE` around the middle of a box that is searched for.
+    """Target scores: 1, 0, or `ARGUABLE` around the middle of a box that is searched for.
 
     Args:
         shown: [Q, A].
@@ -161,7 +161,7 @@ def score_loss(logits: torch.Tensor, target: torch.Tensor, focus: float = 1.0) -
 def _box_losses(
     found: torch.Tensor,
     bins: torch.Tensor,
-    wanted: torch.Tensor,
+    targets: torch.Tensor,
     centres: torch.Tensor,
     strides: torch.Tensor,
     weight: torch.Tensor,
@@ -169,8 +169,8 @@ def _box_losses(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """1 - GIoU, and the cross-entropy of the two bins next to each distance (distribution focal loss)."""
     total = weight.sum().clamp(min=1)
-    overlap = generalized_iou(found, wanted)
-    sides = torch.cat([centres - wanted[:, :2], wanted[:, 2:] - centres], dim=1) / strides[:, None]
+    overlap = generalized_iou(found, targets)
+    sides = torch.cat([centres - targets[:, :2], targets[:, 2:] - centres], dim=1) / strides[:, None]
     sides = sides.clamp(0, reg_max - 1 - 1e-3)
     below = sides.long()
     share = sides - below

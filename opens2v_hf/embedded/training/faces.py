@@ -51,23 +51,23 @@ def detection_loss(found: FaceMap, batch: DetectorBatch) -> dict[str, Tensor]:
     surprise = (found.logits.sigmoid() - target).abs() ** 2
     chosen = batch.is_face == 1
     count = chosen.sum().clamp(min=1)
-    boxes, wanted = found.boxes[chosen], batch.boxes[chosen]
-    size = (wanted[:, 2:] - wanted[:, :2]).clamp(min=1.0)
-    off = (boxes - wanted).abs() / size.repeat(1, 2)
+    boxes, targets = found.boxes[chosen], batch.boxes[chosen]
+    size = (targets[:, 2:] - targets[:, :2]).clamp(min=1.0)
+    off = (boxes - targets).abs() / size.repeat(1, 2)
     away = (found.landmarks[chosen] - batch.landmarks[chosen]).abs() / size[:, None]
     return {
         "face": (entropy * surprise)[known].sum() / count,
-        "overlap": (1 - _overlap(boxes, wanted)).sum() / count,
+        "overlap": (1 - _overlap(boxes, targets)).sum() / count,
         "box": off.mean(dim=1).sum() / count * 2,
         "landmarks": away.mean(dim=(1, 2)).sum() / count * 4,
     }
 
 
-def _overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
+def _overlap(boxes: Tensor, targets: Tensor) -> Tensor:
     """Intersection over union of boxes [N, 4] pair by pair."""
-    inside = (torch.minimum(boxes[:, 2:], wanted[:, 2:]) - torch.maximum(boxes[:, :2], wanted[:, :2])).clamp(min=0)
+    inside = (torch.minimum(boxes[:, 2:], targets[:, 2:]) - torch.maximum(boxes[:, :2], targets[:, :2])).clamp(min=0)
     shared = inside.prod(dim=1)
-    areas = [(box[:, 2:] - box[:, :2]).prod(dim=1) for box in (boxes, wanted)]
+    areas = [(box[:, 2:] - box[:, :2]).prod(dim=1) for box in (boxes, targets)]
     return shared / (areas[0] + areas[1] - shared)
 
 
@@ -125,8 +125,8 @@ def train_embedder(
         with torch.autocast("cpu", torch.bfloat16):
             embeds = network(pictures)
         cosines = F.normalize(embeds.float()) @ F.normalize(centres).T
-        wanted = F.one_hot(who[chosen], len(IDENTITIES))
-        return {"identity": F.cross_entropy(_SCALE * (cosines - _MARGIN * wanted), who[chosen])}
+        targets = F.one_hot(who[chosen], len(IDENTITIES))
+        return {"identity": F.cross_entropy(_SCALE * (cosines - _MARGIN * targets), who[chosen])}
 
     history = minimise(
         parts_of, [*network.parameters(), centres], batches(), steps=steps, learning_rate=learning_rate, max_norm=5.0

@@ -62,13 +62,13 @@ _FIRST_THRESHOLD_SEED = 900_000
 
 def teach_text(networks: DetectorWithText, detector: YoloWorldDetector, encoder: ClipPromptEncoder, steps: int) -> None:
     """Teach the text tower to say of every phrase what the encoder says of the pictures of what it names."""
-    tokens, wanted = teaching_prompts(detector, encoder, all_subjects())
+    tokens, targets = teaching_prompts(detector, encoder, all_subjects())
     optimizer = torch.optim.AdamW(networks.encoder.parameters(), lr=_TEXT_LEARNING_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _TEXT_LEARNING_RATE, total_steps=steps, pct_start=0.1)
     with tqdm(total=steps, desc="phrases", unit="step", mininterval=5) as progress:
         for _ in range(steps):
             chosen = torch.randint(len(tokens), (96,))
-            loss = (1 - (networks.prompts(tokens[chosen]) * wanted[chosen]).sum(dim=1)).mean()
+            loss = (1 - (networks.prompts(tokens[chosen]) * targets[chosen]).sum(dim=1)).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -92,9 +92,9 @@ def teaching_prompts(
         text: own[[index for index, other in enumerate(labels) if other == text]].mean(dim=0)
         for text in dict.fromkeys(labels)
     }
-    wanted = torch.cat([own, torch.stack(list(of_label.values()))])
+    targets = torch.cat([own, torch.stack(list(of_label.values()))])
     # made under inference mode, in which nothing can be learnt from
-    return tokens_of([*phrases, *of_label]), torch.nn.functional.normalize(wanted, dim=1).clone()
+    return tokens_of([*phrases, *of_label]), torch.nn.functional.normalize(targets, dim=1).clone()
 
 
 def _pictures(subject: Subject) -> list[Image.Image]:

@@ -35,12 +35,12 @@ class Detections:
     Attributes:
         found: the boxes.
         num_unmapped: boxes above the threshold that belong to none of the phrases, and are left out.
-        not_asked: positions of phrases that were not searched for: without a word, or too long for the model.
+        not_searched: positions of phrases that were not searched for: without a word, or too long for the model.
     """
 
     found: tuple[Detection, ...]
     num_unmapped: int = 0
-    not_asked: tuple[int, ...] = ()
+    not_searched: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[Detection]:
         return iter(self.found)
@@ -82,7 +82,7 @@ def collect(
     *,
     size: tuple[int, int],
     num_unmapped: int = 0,
-    not_asked: Sequence[int] = (),
+    not_searched: Sequence[int] = (),
 ) -> Detections:
     """Detections from arrays: boxes are cut at the picture's border, those without area inside it are left out.
 
@@ -92,7 +92,7 @@ def collect(
         phrase_indices: int [N].
         size: height and width of the picture.
         num_unmapped: see `Detections`.
-        not_asked: see `Detections`.
+        not_searched: see `Detections`.
 
     Example:
         >>> boxes = np.array([[-5.0, 0, 10, 20], [90, 0, 99, 5]])
@@ -106,7 +106,7 @@ def collect(
         for i in np.argsort(-np.asarray(scores, np.float64), kind="stable")
         if inside[i, 2] > inside[i, 0] and inside[i, 3] > inside[i, 1]
     ]
-    return Detections(tuple(found), num_unmapped, tuple(not_asked))
+    return Detections(tuple(found), num_unmapped, tuple(not_searched))
 
 
 def unique_phrases(phrases: Sequence[str]) -> dict[str, int]:

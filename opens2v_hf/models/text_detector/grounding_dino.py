@@ -69,7 +69,7 @@ class GroundingDinoDetector(TransformersDetector):
             end=self.tokenizer.sep_token_id,
             max_tokens=self.network.config.max_text_len,
         )
-        not_asked = sorted([*wordless(phrases), *(positions[index] for index in too_long)])
+        not_searched = sorted([*wordless(phrases), *(positions[index] for index in too_long)])
         pixels = self._pixels(image) if texts else {}
         boxes, scores, indices = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0, int)]
         num_unmapped = 0
@@ -91,7 +91,7 @@ class GroundingDinoDetector(TransformersDetector):
             np.concatenate(indices),
             size=size,
             num_unmapped=num_unmapped,
-            not_asked=not_asked,
+            not_searched=not_searched,
         )
 
     def _pixels(self, image: np.ndarray) -> dict[str, torch.Tensor]:

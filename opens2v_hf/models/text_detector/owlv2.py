@@ -42,15 +42,15 @@ class Owlv2Detector(TransformersDetector):
         """Find the phrases in a picture; see `TextDetector.detect`."""
         height, width = check_picture(image)
         length = self.network.config.text_config.max_position_embeddings
-        not_asked, asked = wordless(phrases), {}
+        not_searched, asked = wordless(phrases), {}
         for phrase, index in unique_phrases(phrases).items():
             # a longer one would lose its last words
             if len(self.tokenizer(phrase)["input_ids"]) > length:
-                not_asked.append(index)
+                not_searched.append(index)
             else:
                 asked[phrase] = index
         if not asked:
-            return Detections((), 0, tuple(sorted(not_asked)))
+            return Detections((), 0, tuple(sorted(not_searched)))
         text = self.tokenizer(list(asked), padding="max_length", max_length=length, return_tensors="pt")
         pixels = self.image_processor(
             images=[Image.fromarray(image)], return_tensors="pt", input_data_format="channels_last"
@@ -75,7 +75,7 @@ class Owlv2Detector(TransformersDetector):
             scores[chosen],
             np.array(list(asked.values()))[best[chosen]],
             size=(height, width),
-            not_asked=sorted(not_asked),
+            not_searched=sorted(not_searched),
         )
 
 

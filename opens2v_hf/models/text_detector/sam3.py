@@ -39,12 +39,12 @@ class Sam3Detector(TransformersDetector):
         height, width = check_picture(image)
         config = self.network.config
         length = config.text_config.max_position_embeddings
-        not_asked, features = wordless(phrases), None
+        not_searched, features = wordless(phrases), None
         boxes, scores, indices = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0, int)]
         for phrase, index in unique_phrases(phrases).items():
             text = self.tokenizer(phrase, padding="max_length", max_length=length, return_tensors="pt")
             if text["input_ids"].shape[1] > length:
-                not_asked.append(index)
+                not_searched.append(index)
                 continue
             if features is None:
                 pixels = square_pixels(image, int(config.vision_config.image_size), _MEAN, _STD)[None]
@@ -65,5 +65,5 @@ class Sam3Detector(TransformersDetector):
             np.concatenate(scores),
             np.concatenate(indices),
             size=(height, width),
-            not_asked=sorted(not_asked),
+            not_searched=sorted(not_searched),
         )

@@ -106,14 +106,14 @@ class YoloWorldTextDetector:
     def detect(self, image: np.ndarray, phrases: Sequence[str]) -> Detections:
         """Find the phrases in a picture; see `TextDetector.detect`."""
         size = check_picture(image)
-        asked, not_asked = {}, wordless(phrases)
+        asked, not_searched = {}, wordless(phrases)
         for phrase, index in unique_phrases(phrases).items():
             if self._understands(phrase):
                 asked[phrase] = index
             else:
-                not_asked.append(index)
+                not_searched.append(index)
         if not asked:
-            return Detections((), 0, tuple(sorted(not_asked)))
+            return Detections((), 0, tuple(sorted(not_searched)))
         [found] = self.detector.detect(image[None], self.prompts(list(asked)))
         masks = [one.scores > self.box_threshold for one in found]
         return collect(
@@ -121,7 +121,7 @@ class YoloWorldTextDetector:
             np.concatenate([one.scores[above] for one, above in zip(found, masks, strict=True)]),
             np.repeat(list(asked.values()), [int(above.sum()) for above in masks]),
             size=size,
-            not_asked=sorted(not_asked),
+            not_searched=sorted(not_searched),
         )
 
     def _understands(self, phrase: str) -> bool:

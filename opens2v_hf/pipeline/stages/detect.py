@@ -26,7 +26,7 @@ FRAMES = {"first": 0.0, "middle": 0.5}
 class Detect:
     """Finds the boxes of a clip's tags, best first.
 
-    Dropped subjects and tags: "not_found" (a tag without a box), "not_asked" (a tag that the detector cannot be
+    Dropped subjects and tags: "not_found" (a tag without a box), "not_searched" (a tag that the detector cannot be
     asked for), "low_score", "too_many" (boxes of one tag beyond `max_boxes`), "too_small", "too_large". Dropped clips:
     "no_tags", "nothing_found". How many boxes the detector could map to no tag is in provenance.
 
@@ -113,8 +113,8 @@ class Detect:
             else:
                 subjects.append(Subject(0, tag, detection.box_xyxy, detection.score))
         for position, tag in enumerate(tags):
-            if position in found.not_asked:
-                lost.append(dropped_subject(clip, self.name, tag, "not_asked", "too long for the detector, or no word"))
+            if position in found.not_searched:
+                lost.append(dropped_subject(clip, self.name, tag, "not_searched", "no word, or too long"))
             elif not boxes[tag]:
                 lost.append(dropped_subject(clip, self.name, tag, "not_found", "the detector has no box for it"))
         if not subjects:

@@ -127,7 +127,7 @@ def test_the_saved_folder_finds_what_the_network_in_training_finds(tmp_path) -> 
     finder = YoloWorldDetector(networks.detector, info=ModelInfo("text_detector", "test"))
     [by_network] = finder.detect(picture[None], expected.detach())
     found = loaded.detect(picture, ["Red star", "an elephant", phrases[1]])
-    assert found.not_asked == (1,)
+    assert found.not_searched == (1,)
     assert {item.phrase_index for item in found} <= {0, 2}
     scores = sorted((score for one in by_network for score in one.scores.tolist()), reverse=True)
     np.testing.assert_allclose([item.score for item in found][:20], scores[:20], rtol=0.02)

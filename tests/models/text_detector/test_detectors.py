@@ -117,10 +117,10 @@ def test_what_cannot_be_asked_is_named(dino: Path, owl: Path, sam3: Path) -> Non
     long = " ".join(["cat"] * 40)
     for folder in (dino, owl, sam3):
         found = load_text_detector(folder, device="cpu").detect(PICTURE, ["...", long, "cat"])
-        assert found.not_asked == (0, 1)
+        assert found.not_searched == (0, 1)
         nothing = load_text_detector(folder, device="cpu").detect(PICTURE, ["", long])
         assert len(nothing) == 0
-        assert nothing.not_asked == (0, 1)
+        assert nothing.not_searched == (0, 1)
         assert len(load_text_detector(folder, device="cpu").detect(PICTURE, [])) == 0
 
 

@@ -28,11 +28,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_phrases_with_a_word_it_does_not_know_are_not_asked(folder: Path) -> None:
     found = load_text_detector(folder, device="cpu").detect(PICTURE, ["red star", "a red dog", "", "star " * 30])
-    assert found.not_asked == (1, 2, 3)
+    assert found.not_searched == (1, 2, 3)
     assert {item.phrase_index for item in found} == {0}
     nothing = load_text_detector(folder, device="cpu").detect(PICTURE, ["a red dog"])
     assert len(nothing) == 0
-    assert nothing.not_asked == (0,)
+    assert nothing.not_searched == (0,)
 
 
 def test_equal_phrases_are_found_for_the_first(folder: Path) -> None:

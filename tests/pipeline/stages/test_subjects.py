@@ -28,8 +28,8 @@ class Boxes:
 
     info = ModelInfo("text_detector", "boxes")
 
-    def __init__(self, *found: Detection, num_unmapped: int = 0, not_asked: tuple[int, ...] = ()) -> None:
-        self.answer = Detections(found, num_unmapped, not_asked)
+    def __init__(self, *found: Detection, num_unmapped: int = 0, not_searched: tuple[int, ...] = ()) -> None:
+        self.answer = Detections(found, num_unmapped, not_searched)
         self.options = {}
 
     def detect(self, image, phrases):
@@ -86,14 +86,17 @@ def test_masks_are_exact_from_the_oracle_to_the_row_of_a_shard_and_back(world) -
 
 def test_tags_without_a_box_are_dropped_alone(world) -> None:
     clip = replace(world.tagged()[0], tags={"subject": ("unicorn", "ghost"), "object": ("star",)})
-    detector = Boxes(Detection(2, (1.0, 2.0, 30.0, 40.0), 0.7), num_unmapped=3, not_asked=(1,))
+    detector = Boxes(Detection(2, (1.0, 2.0, 30.0, 40.0), 0.7), num_unmapped=3, not_searched=(1,))
 
     output = Detect(detector=detector)([clip])
 
     (found,) = output.kept
     assert found.frame_index == 0
     assert found.subjects == (Subject(1, "star", (1.0, 2.0, 30.0, 40.0), 0.7),)
-    assert [(drop.rule, drop.subject) for drop in output.dropped] == [("not_found", "unicorn"), ("not_asked", "ghost")]
+    assert [(drop.rule, drop.subject) for drop in output.dropped] == [
+        ("not_found", "unicorn"),
+        ("not_searched", "ghost"),
+    ]
     assert found.provenance["detect"]["num_unmapped"] == 3
 
 
