@@ -15,7 +15,7 @@ _VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 
 
 def num_processes(environment: Mapping[str, str] = os.environ) -> int:
-    """How many processes run together, on all machines; 1 for a lone one.
+    """Number of processes of the run, on all machines; 1 without a launcher.
 
     Example:
         >>> num_processes({"WORLD_SIZE": "4", "RANK": "1", "LOCAL_RANK": "1"}), num_processes({"WORLD_SIZE": "4"})
@@ -43,7 +43,7 @@ def local_process_index(environment: Mapping[str, str] = os.environ) -> int | No
 
 
 def num_local_processes(environment: Mapping[str, str] = os.environ) -> int:
-    """How many of the processes run on this machine; 1 for a lone one, and where the launcher does not say.
+    """Number of processes of the run on this machine; 1 if the launcher does not set it.
 
     Example:
         >>> launched = {"WORLD_SIZE": "8", "RANK": "5", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}

@@ -29,7 +29,7 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 @dataclass(frozen=True)
 class Retries:
-    """How often work is tried that fails with a transient error.
+    """Number and timing of attempts at work that fails with a transient error.
 
     Attributes:
         attempts: in all, from 1.

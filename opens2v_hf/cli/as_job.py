@@ -188,7 +188,7 @@ def _seconds(text: str) -> int:
 
 
 def _estimated_hours(arguments: argparse.Namespace, command: str, plan: JobPlan) -> float | None:
-    """How long the command takes on the plan's machine; None where that is not known."""
+    """Estimated duration of the command on the plan's machine; None if unknown."""
     from opens2v_hf.cli.generate import generation_options
     from opens2v_hf.evaluation.cost_model import estimate, gpu_named
     from opens2v_hf.leaderboard.reproduction.published_rows import published_row

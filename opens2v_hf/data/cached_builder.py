@@ -1,4 +1,4 @@
-"""What the two dataset builders share: a cache that follows the files, and the paper."""
+"""Common parts of the two dataset builders: a cache key from the files, and the citation."""
 
 from __future__ import annotations
 

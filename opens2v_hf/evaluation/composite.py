@@ -226,7 +226,7 @@ def _notes(result: RunResult) -> Iterator[str]:
 
 
 def _coverage_notes(samples: Sequence[GivenSample], split: str) -> Iterator[str]:
-    """How these videos differ from those of the split."""
+    """The differences between these videos and those of the split."""
     known = split_ids(split)
     ids = [sample.given_id for sample in samples]
     if num_unknown := sum(given not in known for given in ids):

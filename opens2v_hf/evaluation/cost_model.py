@@ -33,7 +33,7 @@ from opens2v_hf.results.table import aligned
 from opens2v_hf.scores.scorecard import COLUMNS
 
 Resource = Literal["gpu", "core", "service"]
-"""What a part keeps busy: the GPU, one core, or a service over the network. The three overlap."""
+"""The resource of a part: the GPU, one core, or a service over the network. The three overlap."""
 
 GENERATION = "generation"
 

@@ -93,7 +93,7 @@ class Run:
 
 @dataclass(frozen=True)
 class MetricRecord:
-    """What the result records of a metric; outlives its models.
+    """The record of a metric in the result; it does not refer to the models.
 
     Attributes:
         requested: name of the metric that was requested.

@@ -39,7 +39,7 @@ _THUMBNAIL = linspace(STRIP_FRAMES)
 
 
 class ScoringPass:
-    """What all videos of a pass share.
+    """Shared state of all videos of a pass.
 
     Args:
         found: the videos.
@@ -135,7 +135,7 @@ class VideoContent:
 
     @property
     def source(self) -> Path | bytes:
-        """What a decoder reads."""
+        """The input of the decoder."""
         return self.path if self.data is None else self.data
 
     def is_changed(self) -> bool:
@@ -302,7 +302,7 @@ def score_of(outcome: Outcome) -> VideoScore:
 
 
 def _resource(metric: Metric[Any]) -> str:
-    """What only one video at a time can use: the device of local models, or a remote model."""
+    """The resource that only one video at a time can use: the device of local models, or a remote model."""
     if not metric.models:
         return ""
     return "device" if any(model.device is not None for model in metric.models) else metric.name

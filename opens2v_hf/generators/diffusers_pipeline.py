@@ -44,7 +44,7 @@ class PipelineGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos."""
+        """The generator of the videos."""
         return self.plan.info
 
     @property
@@ -62,7 +62,7 @@ class PipelineGenerator:
         self.plan.check_recipe(recipe)
 
     def num_frames(self, recipe: Recipe) -> int | None:
-        """How many frames a video of this recipe has."""
+        """Number of frames of a video of this recipe."""
         if recipe.num_frames is None:
             return None
         # HunyuanVideo: weights of this kind spend a latent frame on the picture and cut its frames off

@@ -58,7 +58,7 @@ class EndpointGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos; the model behind the service is not known."""
+        """The generator of the videos; the model behind the service is not known."""
         return GeneratorInfo(kind="http", name=self._url, notes=("made by a service; its model and seeds are its own",))
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:

@@ -20,7 +20,7 @@ the video's size; one, with the features of its face; none."""
 
 @dataclass(frozen=True)
 class Family:
-    """How a pipeline class is called.
+    """How to call a pipeline class.
 
     Attributes:
         pipeline_class: name in the repo's index file.
@@ -188,7 +188,7 @@ TEXT_ONLY = frozenset(
 
 
 def text_only_family(pipeline_class: str) -> Family:
-    """How a text-to-video class is called for the ablation without references."""
+    """How to call a text-to-video class, for the ablation without references."""
     is_wan = pipeline_class.startswith("Wan")
     return Family(
         pipeline_class, False, "none", None, None, _WAN if is_wan else Recipe(fps=24),

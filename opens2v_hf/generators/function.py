@@ -35,7 +35,7 @@ class FunctionGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos."""
+        """The generator of the videos."""
         return GeneratorInfo(kind="python", name=self._name, revision=self._revision)
 
     @property

@@ -47,7 +47,7 @@ class PipelinePlan:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos."""
+        """The generator of the videos."""
         return GeneratorInfo(
             kind="diffusers",
             name=self.index.name + (f" + {self.lora.name}" if self.lora else ""),

@@ -112,7 +112,7 @@ class ProviderGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos; complete after `check_recipe`."""
+        """The generator of the videos; complete after `check_recipe`."""
         notes = [f"made by the provider {self._plan.provider}, whose versions and seeds are its own"]
         if self._plan.references == "none":
             notes.append("made from the text alone, without references")

@@ -56,7 +56,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class GeneratorInfo:
-    """Who makes the videos. Everything here but `subject_driven` and `notes` is part of a video's key.
+    """The generator of videos. All fields but `subject_driven` and `notes` are part of a video's key.
 
     Attributes:
         kind: "diffusers", "python", "http" or "provider".
@@ -85,7 +85,7 @@ class Described(Protocol):
 
     @property
     def info(self) -> GeneratorInfo:
-        """Who makes the videos."""
+        """The generator of the videos."""
         ...
 
     @property

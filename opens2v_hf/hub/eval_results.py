@@ -175,7 +175,7 @@ def _is_own(entry: dict[str, Any]) -> bool:
 
 
 def _notes(result: RunResult, card: Scorecard) -> str:
-    """How the total was made, in a line."""
+    """A line about how the total was computed."""
     parts = [
         f"OpenS2V-Eval {card.version}, {card.scoring} scoring, in percent",
         f"{result.coverage.found} of {result.coverage.expected} videos",

@@ -37,5 +37,5 @@ class ErrorLog:
 
     @property
     def advice(self) -> str:
-        """What to do about an unexpected error; the end of its reason."""
+        """Advice for an unexpected error; the end of its reason."""
         return f"please report it with {self.path.name}" if self.path is not None else "please report it"

@@ -35,7 +35,7 @@ _SESSIONS = itertools.count()  # numbers the calls of a launch; equal on all pro
 
 @dataclass
 class _State:
-    """What a process publishes about itself.
+    """Published state of a process.
 
     Attributes:
         settings: name to digest of what must be the same on all processes.
@@ -304,7 +304,7 @@ def launch_folder(journal: Path | None) -> Path:
 
 
 def _start_time(process: int) -> str:
-    """When a process was started; empty if the system has no such file."""
+    """Start time of a process; empty if the system has no such file."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         return boot + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]

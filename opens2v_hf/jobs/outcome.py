@@ -48,7 +48,7 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], *, known: bool = False) -> Outcome:
-        """What `to_dict` was called on."""
+        """Inverse of `to_dict`."""
         return cls(record["value"], record.get("reason", ""), Retry(record.get("retry", Retry.NEVER)), known)
 
 

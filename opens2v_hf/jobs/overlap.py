@@ -80,7 +80,7 @@ class Shared:
 
 
 def default_workers() -> int:
-    """How many groups are done at a time: the number of cores of this process, at most 16."""
+    """Number of groups at a time: the number of cores of this process, at most 16."""
     return max(1, min(_MOST_WORKERS, usable_cores() // launcher.num_local_processes()))
 
 

@@ -63,7 +63,7 @@ class TimeLimited:
         self._calls: queue.SimpleQueue[Any] | None = None
 
     def call(self, work: Callable[[], _Result], seconds: float, *, check: Callable[[], None] = lambda: None) -> _Result:
-        """What `work` returns or raises.
+        """Return or raise the outcome of `work`.
 
         Args:
             work: to do.

@@ -84,5 +84,5 @@ def _table(submission: Submission, scoring: str) -> np.ndarray:
 
 
 def undecided(groups: Sequence[RankGroup]) -> int:
-    """How many pairs of models do not differ significantly."""
+    """Number of pairs of models without a significant difference."""
     return sum(len(group.tied) for group in groups) // 2

@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class HubScores:
-    """What a model's own repo says of it on a split, as the Hub's leaderboard of the benchmark lists it."""
+    """The score of a model on a split in its own repo, as listed by the Hub's leaderboard of the benchmark."""
 
     model_id: str  # "org/name"
     split: str  # of the benchmark

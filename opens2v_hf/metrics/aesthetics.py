@@ -82,7 +82,7 @@ class Aesthetics:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models."""
+        """Settings other than the models that affect the scores."""
         return {"num_frames": self.sampling.count}
 
     @property

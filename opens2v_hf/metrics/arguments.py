@@ -24,7 +24,7 @@ NEEDS = {
     "copypaste": IMAGES,
     COMPOSITE: SAMPLE,
 }
-"""What a metric needs of each sample; a metric that is not named needs only the video."""
+"""Inputs of each sample that a metric needs; the other metrics need only the video."""
 
 _VIDEOS = (
     'generated videos, a list: paths, the bytes of files, dicts with "path" or "bytes", or frames in memory (uint8 '
@@ -241,7 +241,7 @@ def judge_arguments() -> set[str]:
 
 
 def inputs_description(metric: str) -> str:
-    """What `evaluate` shows of a metric's arguments and results."""
+    """The description of a metric's arguments and results in `evaluate`."""
     given = {"predictions": _VIDEOS}
     if metric in NEEDS:
         given["references"] = _REFERENCES[NEEDS[metric]]

@@ -240,7 +240,7 @@ def cost_of(video: Any, rules: Sequence[SamplingRule]) -> float:
 
 
 def video_name(video: Any) -> str:
-    """What identifies a video in messages and across processes: its path or name, or the digest of its bytes.
+    """Identifier of a video in messages and across processes: its path or name, or the digest of its bytes.
 
     Raises:
         ArgumentError: see `video_source`.

@@ -55,7 +55,7 @@ class CopyPaste(SubjectMetric):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models; views by the digest of their pictures."""
+        """Settings other than the models that affect the scores; views by the digest of their pictures."""
         return {**super().options, "reference_views_sha256": self.views.sha256}
 
     def score(self, clip: Clip, reference: SubjectReference) -> VideoScore:

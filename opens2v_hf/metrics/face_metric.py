@@ -36,7 +36,7 @@ class FaceMetric:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models."""
+        """Settings other than the models that affect the scores."""
         return {
             "num_frames": self.sampling.count,
             "face_detector": dict(self.reader.detector.options),

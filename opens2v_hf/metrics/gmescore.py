@@ -82,7 +82,7 @@ class GmeScore:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the embedder."""
+        """Settings other than the embedder that affect the scores."""
         return {
             "num_frames": self.sampling.count,
             "instruction": retrieval_instruction_of(self.embedder),

@@ -25,7 +25,7 @@ from opens2v_hf.video.sampling import every
 
 
 class MotionAmplitude:
-    """How much moves in a clip; the formulas are in `opens2v_hf.scores.motion_amplitude`.
+    """Amount of motion in a clip; the formulas are in `opens2v_hf.scores.motion_amplitude`.
 
     All frames are read, with two at a time in memory. There is no model.
 
@@ -57,7 +57,7 @@ class MotionAmplitude:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers."""
+        """Settings that affect the scores."""
         return {"variant": self.variant, "flow": {"method": "farneback", **FARNEBACK}}
 
     @property

@@ -43,7 +43,7 @@ class MotionSmoothness:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the scorer."""
+        """Settings other than the scorer that affect the scores."""
         return {
             "window_size": WINDOW_SIZE,
             "jump_threshold": JUMP_THRESHOLD,

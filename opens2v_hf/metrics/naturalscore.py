@@ -129,7 +129,7 @@ class NaturalScore:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the judge's weights."""
+        """Settings other than the judge's weights that affect the scores."""
         frozen = self._edition
         edition = {} if frozen is None else {"edition": frozen.name, "edition_sha256": frozen.sha256}
         options: dict[str, Any] = {

@@ -15,7 +15,7 @@ from opens2v_hf.scores.nexus import compared_label
 
 @dataclass(frozen=True, eq=False)
 class NexusReference(LabelledPictures):
-    """What NexusScore needs of a sample; see `LabelledPictures`. The id decides how labels of people are read.
+    """Inputs of NexusScore for a sample; see `LabelledPictures`. Labels of people are interpreted by the id.
 
     Attributes:
         image_embeds: [len(images), D] picture embeddings to use in place of the prompt encoder's; None to encode.

@@ -152,7 +152,7 @@ class NexusScore:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models."""
+        """Settings other than the models that affect the scores."""
         return {
             "variant": self.variant,
             "num_frames": self.sampling.count,
@@ -318,7 +318,7 @@ class NexusScore:
 
 
 def _remarks(boxes: Sequence[NexusBox]) -> Iterator[str]:
-    """What a user should know of a score that there is."""
+    """Remarks about a score, for users."""
     if not boxes:
         yield "no reference was detected in any frame"
     elif not any(box.kept for box in boxes):

@@ -19,7 +19,7 @@ _LEAST_PX = 6
 
 
 def best_correlation(image: Image.Image, frame: np.ndarray, corners: Corners) -> float:
-    """How well a picture fits into a frame near a box at its best position and size, without rotation or warping.
+    """Best match of a picture in a frame near a box, over positions and sizes, without rotation or warping.
 
     Normalised cross-correlation over pixels and colours (mean and contrast do not count), at a resolution where the box
     is `BOX_PX` px long. A picture that was pasted there fits with about 1.

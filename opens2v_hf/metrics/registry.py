@@ -22,7 +22,7 @@ from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 
 @dataclass(frozen=True)
 class MetricEntry:
-    """How one metric is made.
+    """Factory of one metric.
 
     Attributes:
         name: of the metric.

@@ -1,4 +1,4 @@
-"""What `evaluate` stores between `add` and `compute`: each video and each reference as one line of JSON.
+"""Storage of inputs by `evaluate` between `add` and `compute`: each video and each reference as one line of JSON.
 
 Paths are stored as they are. Objects in memory (bytes, frames, PIL images, arrays) stay in this process, and
 their lines name them: nothing is copied, and no image is encoded in a lossy format.
@@ -80,7 +80,7 @@ class InputStore:
         return json.dumps(stored)
 
     def load_video(self, line: str, where: str, fps: float | None) -> Any:
-        """What `video` was given, frames in memory with their rate.
+        """Inverse of `video`; frames in memory have their rate.
 
         Raises:
             ArgumentError: frames in memory have no rate.
@@ -140,7 +140,7 @@ class InputStore:
         return json.dumps({**record, "views": views})
 
     def load_record(self, line: str) -> dict[str, Any]:
-        """What `record` was given, with all keys; "images" are paths, bytes, PIL images or arrays."""
+        """Inverse of `record`, with all keys; "images" are paths, bytes, PIL images or arrays."""
         record = json.loads(line)
         images = [self._loaded(image) for image in record["images"]]
         return {**record, "images": images, "views": [[self._loaded(view) for view in of] for of in record["views"]]}
@@ -161,7 +161,7 @@ class InputStore:
         return stored
 
     def _file(self, value: Any, where: str) -> dict[str, Any] | None:
-        """How a path or the bytes of a file are stored; None for anything else."""
+        """The stored form of a path or the bytes of a file; None for anything else."""
         if isinstance(value, Mapping):
             value = bytes_or_path(value, where)
         if isinstance(value, str | os.PathLike):

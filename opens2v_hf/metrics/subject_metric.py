@@ -50,7 +50,7 @@ class SubjectMetric:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What decides the numbers besides the models."""
+        """Settings other than the models that affect the scores."""
         return {
             "num_frames": self.sampling.count,
             "detector": dict(getattr(self.reader.detector, "options", {})),

@@ -115,7 +115,7 @@ class MultimodalEmbedder:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Those of the embedder."""
+        """Options of the embedder."""
         return {"kind": self.embedder.kind, **self.embedder.options}
 
     def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:

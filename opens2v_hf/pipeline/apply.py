@@ -16,7 +16,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StageStep:
-    """What one stage did with the clips of a unit.
+    """Counts and time of one stage for the clips of a unit.
 
     Attributes:
         name: of the stage.

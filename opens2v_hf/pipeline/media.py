@@ -173,7 +173,7 @@ def reader(source: SourceFile) -> VideoReader:
 
 
 def limits() -> Limits:
-    """How large a source may be: as for all videos, but for its length."""
+    """Size limits of a source: those of all videos, except for the length."""
     usual = Limits.from_environment()
     if os.environ.get("OPENS2V_MAX_VIDEO_PIXELS", "").strip():
         return usual

@@ -1,4 +1,4 @@
-"""How a dataset is made: one object for Python, the command line and YAML files."""
+"""Options of a build: one object for Python, the command line and YAML files."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class BuildOptions(BaseModel):
         return found
 
     def _model(self, role: str) -> Any:
-        """What a stage is given for a role; None for the stage's own default."""
+        """The model of a role for a stage; None for the stage's default."""
         if self.models == "embedded":
             return None if role in _NO_EMBEDDED else {"name": "embedded", **self._placed(role)}
         model = self.models.get(role)
@@ -175,7 +175,7 @@ class BuildOptions(BaseModel):
 
     @property
     def unit_size(self) -> UnitSize:
-        """What a unit holds at most."""
+        """Size limits of a unit."""
         return UnitSize(self.unit_files, self.unit_megabytes * 1_000_000)
 
 

@@ -117,7 +117,7 @@ def _noted(rows: Iterator[dict[str, Any]], written: dict[str, Mapping[str, Any]]
 
 
 def _facts(name: str, result: UnitResult) -> dict[str, Any]:
-    """What the clips say of their file."""
+    """Data of a source file, from its clips."""
     records = (*result.clips, *(entry.record for entry in result.dropped if entry.record is not None))
     source = next((record.source for record in records if record.source.name == name and record.source.fps), None)
     if source is None:
@@ -147,7 +147,7 @@ def _described(dropped: Sequence[Dropped]) -> Iterator[dict[str, Any]]:
 
 
 def _sample(clip: ClipRecord) -> dict[str, Any]:
-    """What is needed to show a clip."""
+    """Data for showing a clip."""
     return {
         "path": as_text(clip.source.path),
         "start": clip.start,

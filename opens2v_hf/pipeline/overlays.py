@@ -37,7 +37,7 @@ _MOST_OVERLAYS = 10  # all combinations of cuts are tried
 
 @dataclass(frozen=True)
 class OverlayRules:
-    """What counts as an overlay, and how much of the picture may be lost with it.
+    """Thresholds for finding overlays, and the largest part of the picture to cut off with them.
 
     Attributes:
         num_frames: spread evenly over the clip, that are compared.

@@ -33,7 +33,7 @@ _FETCHED = 8  # files of remote storage, which are copied whole
 
 @dataclass(frozen=True)
 class Cost:
-    """What one stage takes.
+    """Estimated cost of one stage.
 
     Attributes:
         stage: its name.
@@ -54,7 +54,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class BuildPlanned:
-    """What a build will take. Printing it shows it as a table.
+    """Estimate of a build's time, storage and cost. `print` shows it as a table.
 
     Attributes:
         num_files: videos of the input.

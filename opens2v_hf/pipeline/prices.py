@@ -1,4 +1,4 @@
-"""What endpoints cost: counted from the tokens that replies report, by a dated table that the user can override."""
+"""Cost of endpoints: from the tokens that replies report, by a dated table that the user can override."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Price:
     currency: str
 
     def of_reply(self, usage: Mapping[str, Any] | None, quality: str | None) -> float | None:
-        """What a reply cost; None where that cannot be said.
+        """Cost of a reply; None if it is unknown.
 
         Args:
             usage: as the reply has it: `input_tokens`, `output_tokens`, and perhaps `input_tokens_details` with
@@ -54,11 +54,11 @@ class Price:
         return self.of_image(quality) if counted is None else counted
 
     def of_image(self, quality: str | None) -> float | None:
-        """What a picture costs before it is requested; None where only tokens have a price."""
+        """Cost of a picture before it is requested; None if only tokens have a price."""
         return self.per_image.get(quality or "any", self.per_image.get("any"))
 
     def of_tokens(self, usage: Mapping[str, Any]) -> float | None:
-        """What tokens cost, of one reply or of several together; None where they are not reported or have no price.
+        """Cost of the tokens of one or several replies; None if they are not reported or have no price.
 
         Args:
             usage: as for `of_reply`.

@@ -77,7 +77,7 @@ class Stage(Protocol):
         ...
 
     def facts(self) -> Mapping[str, Any]:
-        """What its results depend on: models with revisions, options, version. JSON-compatible, no secret."""
+        """Everything that affects its results: models with revisions, options, version. JSON-compatible, no secrets."""
         ...
 
     def __call__(self, clips: Sequence[ClipRecord]) -> StageOutput:

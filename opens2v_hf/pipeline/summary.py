@@ -24,7 +24,7 @@ _OF_FILES = ("input", "probe")
 
 @dataclass
 class StageTotal:
-    """What one stage did in all units.
+    """Counts and time of one stage in all units.
 
     Attributes:
         name: of the stage.

@@ -27,7 +27,7 @@ CRASH = "crash"
 
 @dataclass(frozen=True)
 class UnitWork:
-    """What is done with every unit of a dataset. It can be sent to other processes as long as nothing is loaded.
+    """The work on every unit of a dataset. It can be sent to other processes as long as nothing is loaded.
 
     Attributes:
         folder: of the dataset, absolute.
@@ -90,7 +90,7 @@ class UnitWork:
 
 
 def describe(stages: Sequence[Stage], output: dict[str, Any]) -> dict[str, Any]:
-    """What all shards follow from: the stages' facts in their order, and the options of the output."""
+    """Everything that affects the shards: the facts of the stages in order, and the options of the output."""
     described: dict[str, Any] = plain({"stages": [[stage.name, dict(stage.facts())] for stage in stages], **output})
     return described
 

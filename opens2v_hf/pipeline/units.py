@@ -36,7 +36,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class UnitSize:
-    """What a unit holds at most, and one file at least.
+    """Size limits of a unit, which has at least one file.
 
     Attributes:
         files: of the input.

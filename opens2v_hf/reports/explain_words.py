@@ -32,7 +32,7 @@ def rule_words(verdict: Verdict, thresholds: Thresholds) -> str:
 
 
 def dropped_words(reference: ReferenceView, thresholds: Thresholds) -> str:
-    """How many boxes of a reference each rule dropped; empty without any."""
+    """Number of boxes of a reference that each rule dropped; empty without any."""
     return "; ".join(
         f"{number} because {rule_words(verdict, thresholds)}"
         for verdict in Verdict

@@ -145,7 +145,7 @@ class Explanation:
         }
 
     def seconds(self, position: int) -> float:
-        """When a sampled frame is shown, from the video's average frame rate."""
+        """Time of a sampled frame, from the video's average frame rate."""
         return self.frame_indices[position] / self.fps
 
     def boxes_of(self, frame_index: int) -> list[NexusBox]:

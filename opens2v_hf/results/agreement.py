@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RaterAgreement:
-    """How far the raters agree; `leave_one_out` is the usual reference for what a metric can reach.
+    """Agreement of the raters; `leave_one_out` is the usual reference for what a metric can reach.
 
     Attributes:
         num_raters: columns of the table.
@@ -130,7 +130,7 @@ class Agreement:
 
 
 def rater_agreement(ratings: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> RaterAgreement:
-    """How far raters agree with each other.
+    """Agreement of raters with each other.
 
     Args:
         ratings: see `load_ratings`.

@@ -322,7 +322,7 @@ def _warnings(num_models: int) -> list[str]:
 
 
 def _setting(metric: MetricResult) -> str:
-    """What two results must have in common to be of one judge: all that decides numbers, wherever it ran."""
+    """The identity of a judge: everything that affects its scores, wherever it ran."""
     judge = metric.options.get("judge")
     asked = {name: value for name, value in judge.items() if name != "url"} if isinstance(judge, Mapping) else judge
     models = [(model.role, model.name, model.revision, model.quantization, model.engine) for model in metric.models]

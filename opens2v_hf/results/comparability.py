@@ -23,7 +23,7 @@ judge is, which fills a column in the edition of that judge alone: shown, not re
 
 @dataclass(frozen=True)
 class Allowed:
-    """What may be pushed although the leaderboard's numbers are not like that.
+    """Exceptions under which a result that is not comparable may be pushed.
 
     Attributes:
         partial: columns or videos that are missing.
@@ -81,7 +81,7 @@ class NotComparableError(ResultError):
 
 
 def partial_reasons(result: RunResult, card: Scorecard) -> list[str]:
-    """What is missing for a whole row, a sentence each."""
+    """The missing parts of a whole row, a sentence each."""
     found = []
     if card.missing_columns:
         found.append(f"it lacks the columns {', '.join(card.missing_columns)}, so there is no total")

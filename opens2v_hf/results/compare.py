@@ -233,7 +233,7 @@ def _unlike(title: str, a: MetricResult, b: MetricResult) -> Iterator[str]:
 
 
 def _identity(model: Mapping[str, Any]) -> str:
-    """What makes a model's numbers: all but the device, shortened for reading."""
+    """The settings that affect a model's numbers: all but the device, shortened for reading."""
     revision = f"@{model['revision'][:12]}" if model["revision"] else ""
     more = [str(model[name]) for name in ("dtype", "quantization", "engine") if model.get(name)]
     return f"{model['name']}{revision}" + (f" ({', '.join(more)})" if more else "")

@@ -47,7 +47,7 @@ class FrozenModel:
 
 @dataclass(frozen=True)
 class FrozenColumn:
-    """What a column's numbers are made with.
+    """Models and settings of a column.
 
     Attributes:
         models: role to model.
@@ -119,7 +119,7 @@ class MadeModel(Protocol):
 
 
 class Made(Protocol):
-    """How a column's numbers were made, as results and submissions record it."""
+    """Models and settings of a column, as recorded in results and submissions."""
 
     @property
     def models(self) -> Sequence[MadeModel]: ...  # noqa: D102

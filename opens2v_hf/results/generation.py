@@ -1,4 +1,4 @@
-"""How the videos of a result were made, if the same run made them."""
+"""Generation of the videos of a result, if the same run made them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opens2v_hf._util.public_names import generator_name
 
 @dataclass(frozen=True)
 class Generation:
-    """How the videos of a result were made.
+    """Generator and settings of the videos of a result.
 
     Attributes:
         kind: of the generator: "diffusers", "python", "http" or "provider".

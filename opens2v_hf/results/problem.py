@@ -83,7 +83,7 @@ def is_refused(problems: Iterable[Problem]) -> bool:
 
 
 def form_problems(error: ValidationError, remedy: str = _FORM_REMEDY) -> list[Problem]:
-    """What pydantic has found about the form of a record, at most `MAX_PROBLEMS`.
+    """Problems in the form of a record, from pydantic, at most `MAX_PROBLEMS`.
 
     Args:
         error: that it raised.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEYS = ["item", "model"]
 
 Reduce = Literal["min", "mean", "max"]
-"""How several numbers in a cell become one; judges answer with one for each subject."""
+"""Reductions of several numbers in a cell to one; judges answer with one for each subject."""
 
 _REDUCTIONS: Mapping[str, Callable[[list[float]], float]] = {
     "min": min,

@@ -118,7 +118,7 @@ def result_schema() -> dict[str, Any]:
 
 
 def _contradictions(result: RunResult) -> Iterator[str]:
-    """What does not hold between the parts of a result, a sentence each."""
+    """Contradictions between the parts of a result, a sentence each."""
     ids = [video.id for video in result.videos]
     coverage = result.coverage
     if len(ids) + len(coverage.missing) > MAX_SAMPLES:

@@ -113,7 +113,7 @@ class MetricResult:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of the benchmark's split a result rests on.
+    """The part of the benchmark's split that a result covers.
 
     Attributes:
         expected: ids of the split.

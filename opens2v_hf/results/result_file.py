@@ -53,7 +53,7 @@ class Model(_Part):
     """A model that a metric's numbers come from."""
 
     role: Line
-    """What the model does for the metric."""
+    """Role of the model in the metric."""
     name: Line
     """Hub id, folder, "openai:<model>" or "embedded"."""
     revision: Line | None = None
@@ -92,7 +92,7 @@ class Metric(_Part):
 
     models: list[Model]
     options: dict[str, Any] = Field(default_factory=dict)
-    """What else decides the numbers."""
+    """Other settings that affect the numbers."""
     caveats: list[Line]
     """Why the numbers are not the leaderboard's."""
     scores: dict[str, Score]
@@ -113,7 +113,7 @@ class Video(_Part):
 
 
 class CoverageRecord(_Part):
-    """How much of the split the result rests on."""
+    """The part of the split that the result covers."""
 
     expected: Count
     found: Count
@@ -126,7 +126,7 @@ class CoverageRecord(_Part):
 
 
 class GenerationRecord(_Part):
-    """Who made the videos, and how."""
+    """Generator of the videos, and its settings."""
 
     kind: Line
     name: Line
@@ -162,7 +162,7 @@ class ResultFile(_Part):
     """Name of the model that made the videos."""
     split: Line
     benchmark: dict[str, Any] = Field(default_factory=dict)
-    """Where prompts and references came from."""
+    """Source of prompts and references."""
     source: Line
     """The folder's name or the Hub repo of the videos."""
     coverage: CoverageRecord

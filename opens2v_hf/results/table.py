@@ -128,7 +128,7 @@ def format_value(summary: Summary) -> str:
 
 
 def partial_note(card: Scorecard) -> str:
-    """What a partial scorecard lacks, in a sentence; empty for a whole one.
+    """A sentence with the missing columns of a partial scorecard; empty for a whole one.
 
     Example:
         >>> from opens2v_hf.scores.scorecard import scorecard

@@ -16,7 +16,7 @@ MAX_NAME = 60
 
 
 def short_repr(result: RunResult) -> str:
-    """What a REPL shows: model, split, how many videos, the metrics."""
+    """Summary for a REPL: model, split, number of videos, the metrics."""
     coverage = result.coverage
     more = ", partial" if result.is_partial else ""
     more += "" if result.comparable else ", not comparable"

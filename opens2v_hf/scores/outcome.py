@@ -106,7 +106,7 @@ class VideoScore:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> VideoScore:
-        """What `to_dict` was called on, as far as JSON can tell (a tuple comes back as a list).
+        """Inverse of `to_dict`, up to JSON (a tuple becomes a list).
 
         Example:
             >>> score = VideoScore.scored(0.5, variants={"released": 0.5}, frames=[1])

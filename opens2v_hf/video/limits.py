@@ -98,5 +98,5 @@ class Limits:
 
     @property
     def decoder_pixels(self) -> int:
-        """What decoders may allocate for a frame: they round sizes up to whole blocks, and crop afterwards."""
+        """Largest size of a frame in a decoder, which rounds sizes up to whole blocks and crops afterwards."""
         return 2 * self.max_frame_pixels + (1 << 16)

@@ -48,7 +48,7 @@ class ReleasedFiles(Protocol):
         ...
 
     def missing(self, paths: Sequence[str]) -> list[str]:
-        """Those of the paths that are not there."""
+        """The missing ones among the paths."""
         ...
 
     def fingerprint(self, paths: Sequence[str]) -> str:

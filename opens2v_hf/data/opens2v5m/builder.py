@@ -52,7 +52,7 @@ _MOST_LEFT_OUT = 1000
 
 @dataclass
 class OpenS2V5MConfig(datasets.BuilderConfig):
-    """What to read, from where, and how much of it.
+    """Source and selection of the data.
 
     Attributes:
         repo: a dataset repo on the Hub, instead of upstream's; not together with `data_dir`.

@@ -27,7 +27,7 @@ def reference_background(scene: Scene) -> str:
 
 
 def reference_crop(sprite: Sprite) -> str:
-    """How much of a subject its reference shows: the head of a "face", the "whole" of everything else."""
+    """The part of a subject that its reference shows: the head of a "face", the "whole" of everything else."""
     return "face" if sprite.kind == "face" else "whole"
 
 

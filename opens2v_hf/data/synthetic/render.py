@@ -165,7 +165,7 @@ def reference_picture(
 
 
 def reference_face(sprite: PersonSprite, size_px: int = 112, *, crop: str = "whole") -> tuple[np.ndarray, np.ndarray]:
-    """Where the head of a person is in their `reference_picture`.
+    """Box of the head of a person in their `reference_picture`.
 
     Returns:
         float32 [4] and [5, 2]: the head's box and its landmarks, as in `Rendered`.

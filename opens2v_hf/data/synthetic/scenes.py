@@ -1,4 +1,4 @@
-"""What happens in a synthetic scene, in words and numbers; `render` draws it.
+"""Descriptions of synthetic scenes in words and numbers; `render` draws them.
 
 A scene is a frozen dataclass, drawn from an integer seed and changed by copying, so that a simulated model can do to it
 exactly the fault it is to show: another subject, a subject missing at some frames, another background.
@@ -200,7 +200,7 @@ class Scene:
         return tuple(actor.sprite for actor in self.actors)
 
     def progress(self, frame_index: int) -> float:
-        """Where in the film a frame is, 0.0 (first) to 1.0 (last).
+        """Relative position of a frame, 0.0 (first) to 1.0 (last).
 
         Raises:
             ArgumentError: the scene has no such frame.

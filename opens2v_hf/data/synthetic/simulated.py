@@ -192,7 +192,7 @@ SIMULATED_MODELS: Mapping[str, SimulatedModel] = MappingProxyType(
 """Name of a simulated model -> its function from a scene to frames; deterministic, the perfect one first."""
 
 SAMPLE_MODELS = tuple(SIMULATED_MODELS)[:7]
-"""Those whose videos the sample holds; the others are for `opens2v faults`."""
+"""Simulated models of the sample; the others are for `opens2v faults`."""
 
 
 def shows_fault(model: str, scene: Scene) -> bool:

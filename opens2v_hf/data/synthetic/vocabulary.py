@@ -64,4 +64,4 @@ DIRECTIONS = ("left", "right", "up", "down", "still")
 """Ways to move."""
 
 Figure: TypeAlias = Literal["face", "human"]
-"""How much of a person is seen: head and shoulders, or the whole body."""
+"""The visible part of a person: head and shoulders, or the whole body."""

@@ -21,7 +21,7 @@ Order = Literal["aesthetic", "area", "id", "random"]
 
 @dataclass(frozen=True)
 class SubjectRule:
-    """What pictures of subjects a sample has.
+    """Selects the pictures of subjects in a sample.
 
     Attributes:
         form: "white", "black" or "transparent" for the subject cut out by its mask, on that ground; "box" for what its

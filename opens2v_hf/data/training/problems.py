@@ -87,7 +87,7 @@ class BadRow(BadSample):
 
 @dataclass(frozen=True)
 class Counts:
-    """How many rows became samples, and why others did not.
+    """Numbers of samples, and of skipped rows by reason.
 
     Attributes:
         samples: that were yielded.

@@ -167,7 +167,7 @@ class TrainingBatch(Mapping[str, torch.Tensor]):
         return iter(("clips", "rest"))
 
     def __len__(self) -> int:
-        """How many tensors it is as a mapping; `len(batch.ids)` is the number of samples."""
+        """Number of tensors as a mapping; `len(batch.ids)` is the number of samples."""
         return 2
 
     __eq__ = object.__eq__

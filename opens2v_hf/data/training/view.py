@@ -129,7 +129,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
 
     @property
     def counts(self) -> Counts:
-        """How many rows became samples, and why others did not, over all epochs and workers of this node.
+        """Numbers of samples, and of skipped rows by reason, over all epochs and workers of this node.
 
         Workers read ahead of what a DataLoader has given.
         """

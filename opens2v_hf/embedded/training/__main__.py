@@ -45,7 +45,7 @@ _LIBRARIES = ("torch", "transformers", "numpy", "av")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the models of one training script are made and measured.
+    """The functions that train and measure the models of one training script.
 
     Attributes:
         folders: that the script writes below --out; if there is one only, the script's --out is that folder.

@@ -32,14 +32,14 @@ from opens2v_hf.models.aesthetic import AestheticEncoder, AestheticHead
 from opens2v_hf.models.files import WEIGHTS_NAME
 
 MARGIN = 0.5
-"""How much less a broken frame is to be rated than the clean one of its scene, at least."""
+"""Target margin between the ratings of a clean frame and a broken one of its scene."""
 
 _DIM = 64
 _HEAD_SCALE = 10.0  # embeddings have length 1, and ratings are some units apart
 
 
 class EncoderWithHead(nn.Module):
-    """What is trained jointly."""
+    """The jointly trained networks."""
 
     def __init__(self) -> None:
         super().__init__()

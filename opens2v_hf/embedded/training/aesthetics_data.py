@@ -1,4 +1,4 @@
-"""What the embedded aesthetic model learns from: frames of synthetic scenes, clean and broken, and their ratings."""
+"""Training data of the embedded aesthetic model: frames of synthetic scenes, clean and broken, and their ratings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well an aesthetic model ranks clean videos of held-out scenes above broken ones, asked as any user asks it."""
+"""Accuracy of an aesthetic model in ranking clean videos of held-out scenes above broken ones, by the public API."""
 
 from __future__ import annotations
 

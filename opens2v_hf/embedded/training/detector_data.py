@@ -32,7 +32,7 @@ from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.yolo_world.preprocess import letterbox
 
 Subject: TypeAlias = Sprite | Background
-"""What a reference shows: an object, a person, or an environment, which has no box and is not to be found."""
+"""Kind of a reference: an object, a person, or an environment, which has no box and is never detected."""
 
 ARGUABLE = float("nan")
 """Neither there nor absent: such cells are left out of the loss."""
@@ -49,10 +49,10 @@ FEATURES: dict[str, tuple[Any, ...]] = {
     "name": tuple(words.BACKGROUNDS),
     "kind": ("object", "face", "human", "background"),
 }
-"""What the prompt of a reference is to tell: attribute of a subject -> its values."""
+"""Attributes that the prompt of a reference is trained to predict: attribute of a subject -> its values."""
 
 NO_FEATURE = -100
-"""Where a subject has no such attribute; `torch.nn.functional.cross_entropy` leaves it out."""
+"""Class of a subject without the attribute; `torch.nn.functional.cross_entropy` ignores it."""
 
 _MIN_VISIBLE_PX = 150
 
@@ -85,7 +85,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees: P pictures, Q references, each searched for in one of them, and A boxes.
+    """Data of one training step: P pictures, Q references, each to be detected in one of them, and A boxes.
 
     Attributes:
         pictures: uint8 [P, 3, S, S], BGR, padded.
@@ -160,11 +160,11 @@ class DetectorBatches(StepBatches[Batch]):
         )
 
     def as_asked(self, reference: Reference, _rng: np.random.Generator) -> Reference:
-        """What is asked where a reference was drawn: the same, by its picture."""
+        """The query for a drawn reference: its picture."""
         return reference
 
     def encoded(self, references: Sequence[Reference], rng: np.random.Generator) -> torch.Tensor:
-        """What prompts are made from, a row a reference."""
+        """The inputs of the prompts, one row for each reference."""
         drawn = [draw_picture(reference, rng) for reference in references]
         return self.processor(drawn, return_tensors="pt")["pixel_values"]
 

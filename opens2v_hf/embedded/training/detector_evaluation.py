@@ -1,4 +1,4 @@
-"""What a detector finds on held-out synthetic scenes, measured with the classes that a metric uses."""
+"""Recall and precision of a detector on held-out synthetic scenes, with the classes that a metric uses."""
 
 from __future__ import annotations
 

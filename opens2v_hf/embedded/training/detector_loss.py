@@ -101,7 +101,7 @@ def own_targets(output: HeadOutput, batch: Batch) -> torch.Tensor:
 
 
 def subject_cells(cells: Levels, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the cells in the middle of boxes are compared by, and what there is to tell of the boxes' subjects.
+    """Features of the cells in the middle of boxes, and the attributes of the boxes' subjects.
 
     Args:
         cells: of `DetectorWithEncoder`, each [Q, D, H, W].

@@ -42,7 +42,7 @@ no cell is sure of anything."""
 
 
 class DetectorWithEncoder(nn.Module):
-    """What is trained jointly: detector and prompt encoder."""
+    """The jointly trained networks: detector and prompt encoder."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ POSITIVE_FLOOR = 0.6
 """Cosine that a matching pair should have at least, so that scores are high in absolute terms too."""
 
 FAULT_MARGIN = 0.25
-"""How much less a frame with a fault, or a caption with a wrong word, is to fit than the right one."""
+"""Target margin between the similarity of the right frame or caption and of one with a fault or a wrong word."""
 
 _MAX_SCALE = 30.0
 
@@ -107,7 +107,7 @@ def scene_loss(cosines: torch.Tensor, num_pairs: int, scale: torch.Tensor) -> to
 
 
 def margin_loss(cosines: torch.Tensor, frame_origins: torch.Tensor, caption_origins: torch.Tensor) -> torch.Tensor:
-    """How far the nearly right stay from lying `FAULT_MARGIN` under the right.
+    """Hinge loss for similarities of near misses that are not `FAULT_MARGIN` below the right ones.
 
     Args:
         cosines: of frames [F] and captions [T], the C pairs first.

@@ -67,7 +67,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees.
+    """Data of one training step.
 
     Attributes:
         frames: F pictures, the first C of which show what their caption says; the others show nearly that.

@@ -1,4 +1,4 @@
-"""What an embedder tells apart on held-out synthetic scenes, measured through `models.gme` as a metric uses it."""
+"""Accuracy of an embedder on held-out synthetic scenes, through `models.gme` as a metric uses it."""
 
 from __future__ import annotations
 

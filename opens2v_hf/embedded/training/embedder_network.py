@@ -104,7 +104,7 @@ def embed_token_rows(
 
 
 def embed_patches(visual: Any, pictures: Pictures) -> torch.Tensor:
-    """What `visual(patches, grid).pooler_output` gives, with the attention of all pictures in one call.
+    """The same as `visual(patches, grid).pooler_output`, with the attention of all pictures in one call.
 
     Returns:
         [all merged patches, D]

@@ -1,4 +1,4 @@
-"""What the embedded face models learn from: synthetic people in frames and reference pictures, with their heads.
+"""Training data of the embedded face models: synthetic people in frames and reference pictures, with their heads.
 
 A picture depends on the seed and its own number only, so it is the same whichever process draws it.
 """
@@ -30,7 +30,7 @@ from opens2v_hf.models.faces.heatmap_detector import fit_picture
 from opens2v_hf.models.faces.heatmap_network import STRIDE
 
 Identity: TypeAlias = tuple[str, str, str, bool]
-"""What is seen of a synthetic person in a crop of the face: gender, hair, skin, glasses."""
+"""Attributes of a synthetic person that a crop of the face shows: gender, hair, skin, glasses."""
 
 IDENTITIES: tuple[Identity, ...] = tuple(itertools.product(words.GENDERS, words.HAIR, words.SKIN, (False, True)))
 """All of them."""
@@ -61,7 +61,7 @@ class Head:
 
 
 class DetectorBatch(NamedTuple):
-    """What a training step of the detector sees; C = side / `STRIDE`.
+    """Data of a training step of the detector; C = side / `STRIDE`.
 
     Attributes:
         pictures: uint8 [N, side, side, 3] RGB.
@@ -135,7 +135,7 @@ def heads_of(rendered: Rendered, sprites: tuple[Sprite, ...]) -> list[Head]:
 
 
 def cell_targets(heads: list[Head], scale: float, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the detector is to say of each cell: `is_face`, `boxes` and `landmarks` of `DetectorBatch`, for one picture.
+    """Targets of each cell of one picture: `is_face`, `boxes` and `landmarks` of `DetectorBatch`.
 
     A cell near the middle of a head says "face"; one a little further off may say what it likes.
     """
@@ -185,7 +185,7 @@ def draw_faces(seed: int, count: int, side: int) -> tuple[np.ndarray, np.ndarray
 
 
 def identity_of(sprite: PersonSprite) -> Identity:
-    """What tells a person's face from another one's."""
+    """The attributes that distinguish a person's face."""
     return sprite.gender, sprite.hair, sprite.skin, sprite.glasses
 
 

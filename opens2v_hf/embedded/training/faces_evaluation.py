@@ -1,4 +1,4 @@
-"""How well a face detector and a face embedder know synthetic people whom they have not been shown."""
+"""Accuracy of a face detector and a face embedder on held-out synthetic people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the embedded judge learns from: clean and broken videos of synthetic scenes, and how bad each frame is."""
+"""Training data of the embedded judge: clean and broken videos of synthetic scenes, and the damage of each frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a judge ranks clean videos of held-out scenes above broken ones, asked as any user asks it."""
+"""Accuracy of a judge in ranking clean videos of held-out scenes above broken ones, by the public API."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from opens2v_hf.scores.motion_smoothness import JUMP_THRESHOLD, LEVEL_WEIGHTS, w
 
 
 def quality_losses(logits: torch.Tensor, qualities: torch.Tensor, steady: float = 0.0) -> dict[str, torch.Tensor]:
-    """How far videos are from their qualities.
+    """Distance of the scores of videos from their target qualities.
 
     Args:
         logits: [B, T, 5], best level first.

@@ -1,4 +1,4 @@
-"""What the embedded quality scorer learns from: videos of synthetic scenes in which frames are broken or subjects gone.
+"""Training data of the embedded quality scorer: videos of synthetic scenes with broken frames or missing subjects.
 
 Strengths are drawn anew for every frame, so that the network learns to see how bad a window is and not only whether.
 """
@@ -106,7 +106,7 @@ def rated_videos(seed: int, rng: np.random.Generator, num_frames: int) -> list[R
 
 
 def window_qualities(damages: np.ndarray, gone: np.ndarray) -> np.ndarray:
-    """How good the window around each frame is: one less the mean damage of its frames.
+    """Target quality of the window around each frame: 1 minus the mean damage of its frames.
 
     Args:
         damages: [T] in [0, 1].

@@ -1,4 +1,4 @@
-"""How well a quality scorer ranks clean videos of held-out scenes above broken ones, through files and the metric."""
+"""Accuracy of a quality scorer in ranking clean videos of held-out scenes above broken ones, by the metric."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def build_image_processor(side_px: int = SIDE_PX) -> CLIPImageProcessorPil:
 
 
 def build_preprocessor(side_px: int = SIDE_PX) -> FramePreprocessor:
-    """What makes the pictures that the network takes."""
+    """The image processor of the network."""
     return FramePreprocessor(build_image_processor(side_px))
 
 

@@ -1,4 +1,4 @@
-"""How well a segmenter cuts out the subjects of held-out scenes, asked as the pipeline asks it."""
+"""IoU of a segmenter for the subjects of held-out scenes, called as in the pipeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELD_OUT_SEED = 500_000
 """First of the held-out scenes: far from the training's, and from the sample's."""
 
 BOX_ERRORS = (0.0, 0.03, 0.06)
-"""How far boxes are off, in parts of their width and height (a standard deviation)."""
+"""Standard deviation of the shift of boxes, in parts of their width and height."""
 
 
 def evaluate_segmenter(segmenter: str | os.PathLike[str], *, num_scenes: int = 120) -> dict[str, float]:

@@ -80,7 +80,7 @@ def teach_text(networks: DetectorWithText, detector: YoloWorldDetector, encoder:
 def teaching_prompts(
     detector: YoloWorldDetector, encoder: ClipPromptEncoder, subjects: Sequence[Subject]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What phrases are to become: those of the subjects, and then their classes' labels, each once.
+    """Target embeddings of phrases: those of the subjects, then the labels of their classes, each once.
 
     Returns:
         Tokens int64 [N, L], and L2-normalised prompts [N, D]: means over pictures of what is named.

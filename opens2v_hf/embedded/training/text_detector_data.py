@@ -31,7 +31,7 @@ class TextReference(Reference):
 
     @property
     def text(self) -> str:
-        """What is asked."""
+        """The phrase for the subject."""
         if self.by_label:
             return label(self.subject).lower()
         words_of = phrase(self.subject)
@@ -97,7 +97,7 @@ def all_subjects() -> list[Subject]:
 
 
 def scene_words() -> dict[str, object]:
-    """What captions of scenes are made of, as `models.captioner.scene_captioner` reads it."""
+    """The vocabulary of captions of scenes, for `models.captioner.scene_captioner`."""
     phrases: dict[str, list[str]] = {}
     for subject in all_subjects():
         if not isinstance(subject, Background):

@@ -1,4 +1,4 @@
-"""What a text detector finds on held-out synthetic scenes, asked as the pipeline asks it."""
+"""Recall and false alarms of a text detector on held-out synthetic scenes, called as in the pipeline."""
 
 from __future__ import annotations
 

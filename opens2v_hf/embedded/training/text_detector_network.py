@@ -53,7 +53,7 @@ def build_text_tower(tokenizer: PreTrainedTokenizerFast) -> CLIPTextModelWithPro
 
 
 class DetectorWithText(DetectorWithEncoder):
-    """What is trained jointly: detector and text tower. Its references are token ids."""
+    """The jointly trained networks: detector and text tower. References are token ids."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()

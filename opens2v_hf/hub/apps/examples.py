@@ -18,7 +18,7 @@ _NUM_FRAMES = 16
 
 @dataclass(frozen=True)
 class Example:
-    """What a visitor could fill in."""
+    """Example inputs of a page."""
 
     name: str  # says what the video shows
     video: str  # its file

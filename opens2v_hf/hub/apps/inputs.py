@@ -28,7 +28,7 @@ class Input(Protocol):
         ...
 
     def read(self, values: Sequence[Any]) -> Mapping[str, Any]:
-        """What the fields' values say, by name.
+        """The values of the fields, by name.
 
         Raises:
             ArgumentError: they cannot be used.

@@ -102,7 +102,7 @@ def motion_points(details: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def jump_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
-    """How many frames are next to a jump."""
+    """Number of frames next to a jump."""
     jumps, frames = len(outcome.details["jump_frames"]), len(outcome.details["frame_scores"])
     return [f"{jumps} of {frames} frames touch a jump, scorer `{metric.models[0].name}`"]
 
@@ -117,7 +117,7 @@ def jump_points(details: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def replies(details: Mapping[str, Any]) -> str:
-    """What the judge answered in each run, as a table."""
+    """The answers of the judge in each run, as a table."""
     rows: list[Sequence[object]] = [
         (run, "" if one["score"] is None else f"{one['score']:.2f}", one.get("error") or one["reply"])
         for run, one in enumerate(details["runs"], start=1)

@@ -70,11 +70,11 @@ class JobPlan:
 
     @property
     def most_dollars(self) -> float:
-        """What it costs if it runs up to its time limit."""
+        """The cost of a run up to the time limit."""
         return self.dollars_per_hour * self.timeout_s / 3600
 
     def describe(self, estimated_hours: float | None = None) -> list[str]:
-        """What will be done and what it costs, a line each."""
+        """The plan and its cost, one line each."""
         estimated = (
             "how long it takes is not known"
             if estimated_hours is None
@@ -95,7 +95,7 @@ class JobPlan:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What a user says of a job."""
+    """The options of a job."""
 
     flavor: str  # name of the machine, e.g. "a100-large"
     timeout_s: int  # its time limit

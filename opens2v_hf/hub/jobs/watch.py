@@ -26,7 +26,7 @@ class Fetched:
 
 
 def inspect(job_id: str, *, namespace: str | None = None, api: HfApi) -> JobInfo:
-    """What the Hub says of a job.
+    """Status of a job on the Hub.
 
     Raises:
         HubError: the job does not exist, or the Hub cannot be reached.

@@ -1,4 +1,4 @@
-"""What a job runs: `python -m opens2v_hf.hub.jobs.worker REPO PATH`.
+"""The program of a job: `python -m opens2v_hf.hub.jobs.worker REPO PATH`.
 
 It fetches the job's folder, runs the command of `plan.json`, and copies what the command writes to the repo every few
 minutes and at its end. Before the job's time limit it stops the command, so that the last minutes are not lost.
@@ -30,7 +30,7 @@ from opens2v_hf.hub.jobs.mirror import Mirror
 MODULE = "opens2v_hf.hub.jobs.worker"
 
 PLAN, STATE, INPUTS, OUT = "plan.json", "state.json", "inputs", "out"
-"""What a job's folder holds."""
+"""Files in the folder of a job."""
 
 WORK = "@work@"
 """Placeholder in a plan's arguments for the job's folder on its machine."""

@@ -102,7 +102,7 @@ class Reproduction:
         return found
 
     def _of_the_recipe(self, recipe: dict[str, Any], seed: int) -> list[str]:
-        """How the settings of this run differ from the defaults of the authors."""
+        """Differences of the settings of this run from the defaults of the authors."""
         found = [
             f"{name} is {recipe.get(name)}, in the authors' script {setting.value} ({setting.source})"
             for name, setting in self.row.settings.items()

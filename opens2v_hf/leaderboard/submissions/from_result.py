@@ -121,7 +121,7 @@ def _provenance(result: RunResult, metrics: Mapping[str, MetricResult]) -> dict[
 
 
 def _generation_options(made: Generation | None) -> list[dict[str, str]]:
-    """Who made the videos and how; nothing where they were given."""
+    """The generator of the videos and its settings; empty for given videos."""
     if made is None:
         return []
     options = {

@@ -129,7 +129,7 @@ class BenchmarkEntry(_Part):
 
 
 class Provenance(_Part):
-    """Where the numbers of a submission come from."""
+    """Source of the numbers of a submission."""
 
     kind: Literal["published", "measured"]
     """"published" for figures taken over from a published table, "measured" for a run of this package."""
@@ -152,7 +152,7 @@ class Provenance(_Part):
 
 @dataclass(frozen=True)
 class MadeColumn:
-    """What a record says of how a column was made."""
+    """How a column was computed."""
 
     models: Sequence[ModelEntry]  # of the column
     options: Mapping[str, Any]  # name to value
@@ -169,7 +169,7 @@ class Submission(_Part):
     link: str
     """The model's page, http(s); may be empty if there is a `model_id`."""
     team: str
-    """Who evaluated it."""
+    """The team that evaluated the model."""
     venue: Literal["Open-Source", "Closed-Source"]
     split: Literal["open-domain", "human-domain", "single-domain"]
     version: Literal["v1.1", "v1.0", "v1.2-open"]
@@ -182,7 +182,7 @@ class Submission(_Part):
     column_values: PerColumn[Number] = Field(alias="columns")
     """Normalised values in 0..1."""
     counts: PerColumn[Count] = Field(alias="num_videos")
-    """How many videos each column rests on; null where that was not published."""
+    """Number of videos of each column; null if it was not published."""
     videos: list[VideoValues] = Field(alias="per_video")
     """One entry for every sample of the split; empty for published figures."""
     provenance: Provenance

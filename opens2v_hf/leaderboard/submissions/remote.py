@@ -20,7 +20,7 @@ _MOST_COMMITS = 1000
 
 @dataclass(frozen=True)
 class Changes:
-    """What a revision changes since it left the main branch."""
+    """Changes of a revision since it left the main branch."""
 
     added: Mapping[str, int]  # path to size in bytes of the files that are new
     changed: tuple[str, ...]  # paths of files that it changes
@@ -48,7 +48,7 @@ def read_existing(api: HfApi, repo_id: str, revision: str | None = None) -> list
 
 
 def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
-    """What a pull request or commit changes, compared with where it left the main branch.
+    """Changes of a pull request or commit since it left the main branch.
 
     Raises:
         HubError: the Hub cannot be reached, has no such revision, or it has nothing in common with the main branch.

@@ -1,4 +1,4 @@
-"""What the answers of all endpoints have in common."""
+"""Common parsing of the answers of endpoints."""
 
 from __future__ import annotations
 

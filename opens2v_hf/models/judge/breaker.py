@@ -1,4 +1,4 @@
-"""When to stop asking a service that does not answer, or that refuses every request."""
+"""Circuit breaker for a service that does not answer, or that refuses every request."""
 
 from __future__ import annotations
 

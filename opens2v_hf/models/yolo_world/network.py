@@ -205,7 +205,7 @@ class YoloWorld(nn.Module):
         self.image_prompt_encoder = PromptProjector(config)
 
     def image_features(self, pictures: Tensor) -> ImageFeatures:
-        """All that does not depend on a prompt, of pictures [B, 3, S, S] (BGR, 0..1)."""
+        """Features of pictures [B, 3, S, S] (BGR, 0..1) that do not depend on a prompt."""
         levels = self.backbone["image_model"](pictures)
         return ImageFeatures(levels, self.neck.top(levels))
 

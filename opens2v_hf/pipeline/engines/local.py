@@ -174,7 +174,7 @@ class _OpenUnit:
         return 0
 
     def is_changed(self) -> bool:
-        """What a change of a file means for its clips, the unit's work finds out."""
+        """Changed files are handled when the unit is processed."""
         return False
 
     def _do(self) -> Outcome:
@@ -270,7 +270,7 @@ def _silent_end(codes: Sequence[int | None]) -> ProcessError:
 
 
 def _answer(ours: Connection) -> EngineResult | Exception | None:
-    """What a child sent; None where it was killed."""
+    """The message of a child process; None if it was killed."""
     try:
         answer: EngineResult | Exception = ours.recv()
     except EOFError:

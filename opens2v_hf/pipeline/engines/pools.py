@@ -1,4 +1,4 @@
-"""How stages are put on workers, and how many workers each gets."""
+"""Assignment of stages to workers, and the number of workers of each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def segments_of(stages: Sequence[Stage]) -> list[Segment]:
 def pool_sizes(
     segments: Sequence[Segment], cpus: float, gpus: float, *, seconds: Mapping[str, float], most: int | None = None
 ) -> list[int]:
-    """How many workers each segment gets: one, and then one more for that which takes longest, while there is room.
+    """Number of workers of each segment: one, then one more for the slowest as long as there is room.
 
     Args:
         segments: of the pipeline.

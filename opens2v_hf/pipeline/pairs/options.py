@@ -1,4 +1,4 @@
-"""How pairs are made."""
+"""Options of pairs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _MOST_HELD = 1 << 20  # candidates, before those beyond the best of each subject
 
 @dataclass(frozen=True)
 class Rules:
-    """What two subjects must fulfil.
+    """Thresholds for a pair of subjects.
 
     Attributes:
         thresholds: of their similarities.
@@ -207,7 +207,7 @@ def _checked(
     rules: Rules,
     dropped: Counter[str],
 ) -> Candidates:
-    """Those that fulfil all rules but that of the best match."""
+    """Candidates that meet all rules except that of the best match."""
     other_clip = clips[first] != clips[second]  # the index finds those of one clip too
     first, second = first[other_clip], second[other_clip]
     image = _similarities(table.image, first, second)
@@ -241,7 +241,7 @@ def _similarities(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) ->
 
 
 def _mutual(found: Candidates, clips: np.ndarray, dropped: Counter[str]) -> Candidates:
-    """Those that are the most alike of the other clip from both sides; a subject is one thing there, not two."""
+    """Mutual best matches: each subject is the most similar one in the other's clip."""
     good = np.ones(len(found), bool)
     for subject, elsewhere in ((found.first, found.second), (found.second, found.first)):
         order = np.lexsort((elsewhere, -found.text, -found.image, clips[elsewhere], subject))

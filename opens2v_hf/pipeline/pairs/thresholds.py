@@ -13,7 +13,7 @@ from opens2v_hf.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When two subjects are taken for the same.
+    """Similarity thresholds for the same subject.
 
     Attributes:
         text: least similarity of the two labels, inclusive (as released).

@@ -67,7 +67,7 @@ class Verifier(Protocol):
     def name(self) -> str: ...  # noqa: D102
 
     def facts(self) -> Mapping[str, Any]:
-        """All that its verdicts follow from; JSON-compatible, no secret. Verdicts are kept by it."""
+        """Everything that affects its verdicts, JSON-compatible, without secrets; the key of stored verdicts."""
         ...
 
     def verify(self, first: SubjectPictures, second: SubjectPictures) -> Verdict:

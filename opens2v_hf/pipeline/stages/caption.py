@@ -1,4 +1,4 @@
-"""What happens in a clip, in words."""
+"""Captions of clips."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class Crop:
         return left, top, grey.shape[2] - right, grey.shape[1] - bottom
 
     def _bar(self, lines: np.ndarray) -> int:
-        """How many lines, from the first on, are a bar."""
+        """Number of lines of a bar, from the first line on."""
         level = int(np.median(lines[0]))
         if level > self.max_level:
             return 0

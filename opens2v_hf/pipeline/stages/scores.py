@@ -1,4 +1,4 @@
-"""What models say of subjects, and hashes of frames."""
+"""Scores and embeddings of subjects, and hashes of frames."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def crop_of(frame: np.ndarray, box_xyxy: Sequence[float]) -> np.ndarray:
 
 
 def shown_images(frame: np.ndarray, crop: np.ndarray, *, with_frame: bool) -> list[Image.Image]:
-    """What the model is given: the crop, and the whole frame for the context."""
+    """Inputs of the model: the crop, and the whole frame for the context."""
     return [Image.fromarray(picture) for picture in ([crop, frame] if with_frame else [crop])]
 
 

@@ -67,7 +67,7 @@ class Editor(Protocol):
     def is_paid(self) -> bool: ...  # noqa: D102
 
     def facts(self) -> Mapping[str, Any]:
-        """What its pictures depend on other than the request; JSON-compatible, no secret."""
+        """Everything but the request that affects its pictures; JSON-compatible, no secrets."""
         ...
 
     def edit(self, request: EditRequest) -> Edited:

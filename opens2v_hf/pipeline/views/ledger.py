@@ -76,12 +76,12 @@ class Ledger:
 
     @property
     def spent(self) -> float:
-        """What all pictures of this folder cost, as far as it is known."""
+        """Known cost of all pictures of this folder."""
         return sum(self._costs)
 
     @property
     def perhaps_spent(self) -> float:
-        """What those that never came cost at most, by what a picture costs."""
+        """Upper bound of the cost of pictures that never arrived, from the price of a picture."""
         lost = sum(len(endings) for endings in self._journal.all_endings.values())
         return lost * (self._estimate() or 0.0)
 
@@ -134,7 +134,7 @@ class Ledger:
             self._journal.end(key, ending)
 
     def _estimate(self) -> float | None:
-        """What a picture costs at most, by the table, else by those that came."""
+        """Upper bound of the cost of a picture, from the table, else from the pictures that arrived."""
         return self._fixed if self._fixed is not None else max(self._costs, default=None)
 
     def _is_cost_unknown(self) -> bool:

@@ -308,7 +308,7 @@ class _Run:
         }  # fmt: skip
 
     def _measured(self, task: Task, path: Path) -> dict[str, Any]:
-        """What `Acceptance.judge` says; the embedding is computed once for a picture."""
+        """The verdict of `Acceptance.judge`; the embedding is computed once for a picture."""
         threshold = [self._acceptance.min_similarity, self._options.near_copy, self._options.embedder]
         key = hashlib.sha256(json.dumps([task.key, *threshold]).encode()).hexdigest()
         known = self._measures.get(key)

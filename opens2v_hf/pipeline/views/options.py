@@ -1,4 +1,4 @@
-"""How views are made."""
+"""Options of views."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SYNTHETIC = "synthetic"
 """Names a small sample that is made on the spot."""
 
 KEPT_ROWS = 32
-"""How far one can go back."""
+"""Number of samples to which one can go back."""
 
 MOST_ROWS = 5_000
 """Most rows that are searched for one with the tags; then the search reports that none was found, and may continue."""

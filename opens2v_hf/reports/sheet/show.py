@@ -183,7 +183,7 @@ def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Pat
 
 
 def view_key(sample_id: str) -> str:
-    """What the ids of a clip and of its views share: the steps that cut them, not those that filtered them.
+    """The common part of the ids of a clip and its views: the steps that cut them, not those that filtered them.
 
     >>> view_key("a_part2_step1-0-95_step2-0-95_step3_step4_step5")
     'a_part2_step1-0-95_step2-0-95'

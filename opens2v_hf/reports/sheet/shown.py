@@ -90,7 +90,7 @@ class ShownViews:
 
 @dataclass(frozen=True)
 class Shown:
-    """All that a sheet shows."""
+    """The content of a sheet."""
 
     title: str  # above everything
     clip: ShownClip | None = None  # None if only pairs or views are shown

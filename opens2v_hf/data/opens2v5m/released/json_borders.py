@@ -1,4 +1,4 @@
-"""Where an entry of a large JSON object begins and where a JSON value ends, in bytes."""
+"""Byte positions at which entries of a large JSON object begin and JSON values end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 MAX_KEY_BYTES = 4096
-"""How far before a border its key is searched; ids are far shorter."""
+"""Bytes before a border in which its key is searched; ids are far shorter."""
 
 _SPACE = b" \t\r\n"
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
@@ -47,7 +47,7 @@ class Border:
         return None
 
     def count(self, window: bytes) -> int:
-        """How many entries begin in the window."""
+        """Number of entries that begin in the window."""
         count, position = 0, self.find(window, 0)
         while position is not None:
             count += 1
@@ -69,10 +69,10 @@ class Border:
 
 
 RECORD_BORDERS = tuple(Border(token=key) for key in (b'"metadata"', b'"word_tags"', b'"annotation"'))
-"""What released records can begin with."""
+"""First bytes of released records."""
 
 LIST_BORDERS = (Border(token=b"[", opener=b""),)
-"""What entries that are lists begin with."""
+"""First bytes of entries that are lists."""
 
 
 def detect_border(head: bytes, begin: int) -> Border:

@@ -26,7 +26,7 @@ from opens2v_hf.data.opens2v5m.released.split_tar import SplitTar, SplitTarFile
 from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
 
 FRAGMENT_MEMBERS = 1024
-"""How many members are read between two checkpoints of a pass."""
+"""Members between two checkpoints of a pass."""
 
 MAX_TRAILING_BYTES = 1 << 20
 """tar pads its end to 10 KB, or to the record size it was given; what is longer than this belongs to another tar."""

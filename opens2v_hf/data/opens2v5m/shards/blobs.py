@@ -79,7 +79,7 @@ class _File:
         return read_blob(self.blob, self._token)
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """How a row stores it, as `datasets` writes it."""
+        """Its form in a row, as `datasets` writes it."""
         return [(name, self.blob.get(name)) for name in ("path", "bytes", "spans")]
 
     def get(self, name: str, default: Any = None) -> Any:

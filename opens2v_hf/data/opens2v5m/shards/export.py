@@ -22,7 +22,7 @@ _LONGEST_KEY_BYTES = 150  # file systems bound the names of files
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
+    """Result of an export.
 
     Attributes:
         folder: of the tars.

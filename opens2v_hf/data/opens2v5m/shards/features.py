@@ -28,7 +28,7 @@ class _BlobFeature:
         return self.pa_type
 
     def encode_example(self, value: Any) -> dict[str, Any] | None:
-        """What is stored for a value: a dict of the keys of `BLOB`, or an object that was decoded from one."""
+        """The stored form of a value: a dict of the keys of `BLOB`, or an object that was decoded from one."""
         if isinstance(value, str):
             value = {"path": value}
         return None if value is None else {**dict.fromkeys(("path", "bytes", "spans")), **dict(value.items())}
@@ -78,7 +78,7 @@ class MaskFeature:
         return self.pa_type
 
     def encode_example(self, value: Any) -> dict[str, Any] | None:
-        """What is stored for a mask."""
+        """The stored form of a mask."""
         return value.to_dict() if isinstance(value, SubjectMask) else value
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> SubjectMask:

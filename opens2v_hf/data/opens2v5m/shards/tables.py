@@ -35,7 +35,7 @@ _MOST_ROWS_OF_A_TABLE = 64
 
 MOST_GROUP_BYTES = 1 << 30
 MOST_GROUP_VALUES = 20_000_000
-"""What a row group of a shard may hold unpacked, in the columns that are read."""
+"""Largest size of an unpacked row group, in the columns that are read."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _largest_bytes(columns: list[Any]) -> int:
 
 
 def _bytes_of_repeated(file: Any, metadata: pq.FileMetaData, group: int, paths: list[str]) -> int:
-    """What texts and bytes take when every use of a value is written out; they are read without doing that."""
+    """Size of the texts and bytes if dictionary-encoded values were written out; reading does not do that."""
     parquet = pq.ParquetFile(file, metadata=metadata, read_dictionary=paths)
     table = parquet.read_row_group(group, columns=paths)
     return sum(_unpacked_bytes(chunk) for column in table.columns for chunk in column.chunks)

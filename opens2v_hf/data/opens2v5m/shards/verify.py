@@ -39,7 +39,7 @@ class _Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check has found.
+    """Result of a check.
 
     Attributes:
         shards: how many were checked.

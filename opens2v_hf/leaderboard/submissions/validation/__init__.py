@@ -1,1 +1,1 @@
-"""What makes a submission acceptable; nothing in it is believed because it is written there."""
+"""Validation of submissions, which are untrusted input."""

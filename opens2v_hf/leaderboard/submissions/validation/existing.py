@@ -1,4 +1,4 @@
-"""What a submission may not do to those that are there already, and whose copy it may be."""
+"""Checks of a submission against the existing ones: ownership, repetition, copies."""
 
 from __future__ import annotations
 

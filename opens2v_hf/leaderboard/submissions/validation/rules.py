@@ -51,7 +51,7 @@ RAW_RANGES: Mapping[str, tuple[float, float]] = {
     "motion_smoothness": (0.0, 1.0),
     "facesim_cur": (0.0, 1.0),
 }
-"""What a metric can give for one video: cosines, ratings, shares; for the LAION head and the flow, generous bounds."""
+"""Range of a metric's value for one video: cosines, ratings, shares; generous bounds for LAION head and flow."""
 
 RELEASED_SHARE = 0.5
 """Released scoring leaves out videos in which no subject or no face is found. A column that leaves out more than half
@@ -77,7 +77,7 @@ def names_and_links(one: Submission) -> Iterator[Problem]:
 
 
 def time_of_submission(one: Submission, *, now: datetime) -> Iterator[Problem]:
-    """When it was made."""
+    """Time of the evaluation."""
     try:
         when = datetime.fromisoformat(one.submitted_at) if _TIME.fullmatch(one.submitted_at) else None
     except ValueError:
