@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCard
 
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.convert_plan import CONFIGS, Videos
+from opens2v_hf.data.opens2v5m.shards.features import plain_datasets_features
 from opens2v_hf.data.opens2v5m.shards.schema import EMBEDDED, REFERENCED, stored_schema
 from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS
 from opens2v_hf.errors import ResultError
@@ -34,14 +35,7 @@ def plain_features(config: str, videos: Videos) -> datasets.Features:
             addresses.
     """
     schema = stored_schema(SCHEMAS[config], EMBEDDED if videos == "embed" else REFERENCED)
-    features = datasets.Features.from_arrow_schema(schema)
-    if config == "regular" and videos == "embed":
-        features["video"] = datasets.Video()
-        features["background"] = datasets.Image()
-    if config == "views":
-        features["main_image"] = datasets.Image()
-        features["views"].feature["image"] = datasets.Image()
-    return features
+    return plain_datasets_features(schema, config, with_files=videos == "embed")
 
 
 def front_matter(videos: Videos, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from PIL import Image
 
+from opens2v_hf._util.boxes import box_iou
 from opens2v_hf._util.recent import Recent
 from opens2v_hf.metrics.nexusscore import Detector, PromptEncoder
 from opens2v_hf.models.info import ModelInfo
@@ -154,7 +155,8 @@ def distinct_boxes(found: Sequence[Detections]) -> list[Corners]:
     ]
     chosen: list[Corners] = []
     for _, corners in sorted(scored, key=lambda pair: -pair[0]):  # stable: of equal scores the first prompt's
-        if len(chosen) < MAX_BOXES and not is_empty(corners) and all(_iou(corners, o) <= MAX_OVERLAP for o in chosen):
+        is_new = all(box_iou(corners, other) <= MAX_OVERLAP for other in chosen)
+        if len(chosen) < MAX_BOXES and not is_empty(corners) and is_new:
             chosen.append(corners)
     return chosen
 
@@ -165,13 +167,6 @@ def _moved(corners: Corners, by: tuple[int, int]) -> Corners:
 
 def _intersection(a: Corners, b: Corners) -> Corners:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-
-
-def _iou(a: Corners, b: Corners) -> float:
-    left, top, right, bottom = _intersection(a, b)
-    shared = max(right - left, 0) * max(bottom - top, 0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared / (areas - shared)
 
 
 def _key(image: Image.Image) -> str:

@@ -18,6 +18,7 @@ from opens2v_hf._util.files import whole_file
 from opens2v_hf._util.progress import duration
 from opens2v_hf._util.text import harmless
 from opens2v_hf._version import __version__
+from opens2v_hf.data.opens2v5m.shards.features import plain_datasets_features
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.pipeline.summary import Build
 
@@ -66,7 +67,7 @@ def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
         files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
         configs.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
         with parquet_errors(str(paths[0])):
-            features = _plain_features(name, pq.read_schema(paths[0]))
+            features = plain_datasets_features(pq.read_schema(paths[0]), name)
         num_bytes = sum(path.stat().st_size for path in paths)
         info = datasets.DatasetInfo(features=features, config_name=name)
         split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows.get(name, 0))
@@ -76,18 +77,6 @@ def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
     count = rows.get("regular", 0)
     category = next((size for bound, size in _SIZES if count < bound), "n>10M")
     return {"size_categories": [category], "configs": configs, "dataset_info": infos}
-
-
-def _plain_features(config: str, schema: pa.Schema) -> datasets.Features:
-    """Features without this package: videos and images are those of `datasets`."""
-    features = datasets.Features.from_arrow_schema(schema.remove_metadata())
-    if config == "regular":
-        features["video"] = datasets.Video()
-        features["background"] = datasets.Image()
-    if config == "views":
-        features["main_image"] = datasets.Image()
-        features["views"].feature["image"] = datasets.Image()
-    return features
 
 
 def _body(folder: Path, build: Build, made_by: Mapping[str, Any], licence: str | None) -> Iterator[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-BITS = 64
-
 _SIDE = 32  # of the picture that is transformed
 _LOW = 8  # frequencies each way
 _COSINES = 2 * np.cos(np.pi * np.outer(np.arange(_LOW), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))

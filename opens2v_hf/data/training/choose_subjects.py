@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from opens2v_hf._util.boxes import box_iou
 from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
 from opens2v_hf.data.training.problems import BadMask
 from opens2v_hf.errors import ArgumentError, MaskError
@@ -115,7 +116,7 @@ class SubjectRule:
         if self.max_iou >= 1:
             return False
         if self.form == "box":
-            return any(_box_iou(subject["box"], other["box"]) > self.max_iou for other in shown)
+            return any(box_iou(subject["box"], other["box"]) > self.max_iou for other in shown)
         mask = mask_of(subject)
         return any(geometry.iou(mask, mask_of(other)) > self.max_iou for other in shown)
 
@@ -155,13 +156,3 @@ def _at_least(value: float | None, bound: float | None) -> bool:
 
 def _or_lowest(value: float | None) -> float:
     return -math.inf if value is None else value
-
-
-def _box_iou(first: Sequence[float], second: Sequence[float]) -> float:
-    left, top = max(first[0], second[0]), max(first[1], second[1])
-    right, bottom = min(first[2], second[2]), min(first[3], second[3])
-    shared = max(right - left, 0) * max(bottom - top, 0)
-    if not shared:
-        return 0.0
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return shared / (sum(areas) - shared)

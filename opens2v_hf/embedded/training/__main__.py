@@ -11,7 +11,7 @@ scorer, the text detector, the segmenter. The others were made before some chang
 - judge: the same stages, before the training loop became one function for all scripts;
 - embedder: the same stages, before that change, too;
 - detector: three runs of 700 steps at a learning rate of 3e-3, then 600 and 500 at 2e-3; in the first two, environments
-  were among what is to be found;
+  were targets, too;
 - faces: the same numbers of steps, in float32 throughout, where the script now trains in half precision.
 """
 

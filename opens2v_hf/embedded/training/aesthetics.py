@@ -2,9 +2,9 @@
 
     python -m opens2v_hf.embedded.training.aesthetics --out opens2v_hf/embedded/weights --seed 0
 
-An encoder of the released architecture, small, and a head of one layer learn together to rate clean frames 6.5 and
-broken ones less, the worse they are. On its own a CLIP that has learnt what things are will not do for that: it was
-made to see the same thing under noise. What is rated is damage, not beauty.
+A small encoder of the released architecture and a head of one layer are trained jointly to rate clean frames 6.5 and
+broken ones lower, by their damage. The encoder cannot be a CLIP that was trained to recognise things, because that is
+invariant to noise. The ratings are of damage, not of beauty.
 """
 
 from __future__ import annotations

@@ -2,15 +2,13 @@
 
     python -m opens2v_hf.embedded.training.detector --out opens2v_hf/embedded/weights --seed 0 --steps 1800
 
-Both learn together, from nothing: pictures of subjects are searched for in frames that show them, and in frames that
-show others, some of them nearly alike. Scores are to lie above 0.6 where NexusScore keeps a box and below 0.5 where it
-sees none, which a binary cross-entropy on each cell aims at. What a cell says is compared with every reference of the
-batch, not only with the one that guided it: far more wrong answers to learn from, at the price of a product of
-matrices.
+Both are trained jointly and from scratch: pictures of subjects are searched for in frames that show them, and in frames
+that show others, some of them similar. The targets are scores above 0.6 where NexusScore keeps a box and below 0.5
+elsewhere, with a binary cross-entropy for each cell. The features of a cell are compared with every reference of the
+batch, not only with the one that guided it, which gives many more negatives for one matrix product.
 
-The committed weights were trained in three runs, each starting from the one before
-(`--start-from`): 700 steps at a learning rate of 3e-3, then 600 and 500 at 2e-3, the first two with the environments of
-scenes among what is to be found.
+The committed weights were trained in three runs, each starting from the one before (`--start-from`): 700 steps at a
+learning rate of 3e-3, then 600 and 500 at 2e-3. In the first two, environments of scenes were targets, too.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Subset
-from tqdm import tqdm
 from transformers import CLIPVisionModelWithProjection
 
 from opens2v_hf.embedded.training.detector_calibration import calibrate
@@ -36,7 +33,7 @@ from opens2v_hf.embedded.training.detector_network import (
     DetectorWithEncoder,
     build_image_processor,
 )
-from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser, warm_up
 from opens2v_hf.models.files import WEIGHTS_NAME, read_weights
 from opens2v_hf.models.yolo_world.weights import save_weights
 
@@ -70,29 +67,21 @@ class PromptReader(nn.Module):
 
 
 def teach_encoder(networks: DetectorWithEncoder, reader: PromptReader, seed: int, steps: int) -> None:
-    """Show the prompt encoder references alone, until it tells most of what there is to tell.
+    """Train the prompt encoder alone on references, to predict their attributes.
 
-    A detector that starts with prompts that are all alike learns to find everything first, which takes long to unlearn;
-    and a step without frames costs a tenth of one with them.
+    A detector that starts with equal prompts first learns to find everything, which takes long to unlearn; and a step
+    without frames costs a tenth of one with them.
     """
     pixels, features = draw_references(seed, _NUM_REFERENCES)
-    optimizer = torch.optim.AdamW(
+    warm_up(
+        lambda chosen: reader(networks.prompts(pixels[chosen]), features[chosen]),
         [*networks.encoder.parameters(), *networks.detector.image_prompt_encoder.parameters(), *reader.parameters()],
-        lr=_ENCODER_LEARNING_RATE,
-        betas=(0.9, 0.98),
+        num_examples=len(pixels),
+        batch_size=_REFERENCE_BATCH,
+        steps=steps,
+        learning_rate=_ENCODER_LEARNING_RATE,
         weight_decay=0.03,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _ENCODER_LEARNING_RATE, total_steps=steps, pct_start=0.1)
-    with tqdm(total=steps, desc="prompts", unit="step", mininterval=5) as progress:
-        for _ in range(steps):
-            chosen = torch.randint(len(pixels), (_REFERENCE_BATCH,))
-            loss = reader(networks.prompts(pixels[chosen]), features[chosen])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            progress.update()
-            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
 
 
 def train(options: argparse.Namespace) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:

@@ -1,9 +1,8 @@
-"""Make the detector's scores mean something for a whole frame.
+"""Calibrate the detector's scores (Platt's scaling).
 
-Training asks every cell, and there are hundreds that show nothing for one that shows the subject: the scores end up too
-careful for the question that is asked in use, whether the best cell of a frame is right. Two numbers, fitted on
-further training scenes, answer that one (Platt's scaling); they become part of the head's scale and bias, so that the
-order of all scores stays as it is.
+In training, hundreds of cells are negative for each positive one, so the scores are too low as probabilities that the
+best cell of a frame is right. A scale and a bias are fitted on further training scenes and merged into those of the
+head, which does not change the order of scores.
 """
 
 from __future__ import annotations

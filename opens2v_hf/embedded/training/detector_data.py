@@ -141,7 +141,7 @@ class DetectorBatches(StepBatches[Batch]):
             picture_of_box += [number] * len(some)
             present = [scene.sprites[i] for i in some if enough[i]]
             references += [
-                self.as_asked(draw_reference(scene, present, k == 0, rng), rng) for k in range(self.num_references)
+                self.as_query(draw_reference(scene, present, k == 0, rng), rng) for k in range(self.num_references)
             ]
         shown = np.array([[reference.shows(subject) for subject in subjects] for reference in references], np.float32)
         # what is all but hidden need not be found
@@ -159,7 +159,7 @@ class DetectorBatches(StepBatches[Batch]):
             features_of_box=torch.tensor(known, dtype=torch.long).reshape(-1, len(FEATURES)),
         )
 
-    def as_asked(self, reference: Reference, _rng: np.random.Generator) -> Reference:
+    def as_query(self, reference: Reference, _rng: np.random.Generator) -> Reference:
         """The query for a drawn reference: its picture."""
         return reference
 

@@ -54,18 +54,20 @@ def evaluate_detector(
         scene = draw_scene(seed)
         rendered = render_frame(scene, int(rng.integers(scene.num_frames)))
         largest = np.max([render_frame(scene, i).masks.sum((1, 2)) for i in range(0, scene.num_frames, 5)], axis=0)
-        asked: list[tuple[Image.Image, tuple[str, ...], np.ndarray | None]] = []
+        queries: list[tuple[Image.Image, tuple[str, ...], np.ndarray | None]] = []
         for sprite, mask, box, full in zip(scene.sprites, rendered.masks, rendered.boxes, largest, strict=True):
             if mask.sum() >= _MIN_VISIBLE_SHARE * full > 0:
                 kind = "single" if len(scene.sprites) == 1 else "multi"
-                asked.append((_picture(sprite, rng), ("all", kind, sprite.kind), box))
+                queries.append((_picture(sprite, rng), ("all", kind, sprite.kind), box))
         for why, absent in absent_subjects(scene.sprites, rng).items():
             if not any(Reference(absent).shows(sprite) for sprite in scene.sprites):
-                asked.append((_picture(absent, rng), (f"false_{why}",), None))
-        asked.append((environment_picture(scene.background), ("false_environment",), None))
+                queries.append((_picture(absent, rng), (f"false_{why}",), None))
+        queries.append((environment_picture(scene.background), ("false_environment",), None))
 
-        found = finder.detect(rendered.image[None], finder.prompts(encoder.embed([picture for picture, _, _ in asked])))
-        for (_, names, box), detections in zip(asked, found[0], strict=True):
+        found = finder.detect(
+            rendered.image[None], finder.prompts(encoder.embed([picture for picture, _, _ in queries]))
+        )
+        for (_, names, box), detections in zip(queries, found[0], strict=True):
             kept = detections.boxes[detections.scores > KEPT_SCORE]
             if box is None:
                 hits[names[0]].append(float(len(kept) > 0))

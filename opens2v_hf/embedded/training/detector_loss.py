@@ -1,4 +1,4 @@
-"""Which cells of the detector are to find which box, and what it costs if they do not."""
+"""Assignment of boxes to the detector's cells, and the losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEVEL_CELLS = 6.0
 """A box belongs to the first level on which the root of its area is fewer cells than this."""
 
 CENTRE_SHARE = 0.5
-"""Part of a box's sides around its centre within which cells are to find it."""
+"""Part of a box's sides around its centre within which cells are positive."""
 
 _NO_BOX = -1
 
@@ -37,7 +37,7 @@ def assign(boxes: torch.Tensor, centres: torch.Tensor, strides: torch.Tensor) ->
         strides: [cells].
 
     Returns:
-        Two int64 [cells], each the position of a box or -1: of the box whose middle the cell is to find, and of the box
+        Two int64 [cells], each the position of a box or -1: of the box for which the cell is positive, and of the box
         that the cell lies in on the box's own level, middle or not. Where boxes overlap, the one in front counts.
     """
     inner = torch.full((len(centres),), _NO_BOX)
@@ -59,7 +59,7 @@ def assign(boxes: torch.Tensor, centres: torch.Tensor, strides: torch.Tensor) ->
 
 
 def detection_loss(output: HeadOutput, batch: Batch, reg_max: int) -> dict[str, torch.Tensor]:
-    """The parts of the loss, weighted; their sum is to be made small.
+    """The weighted parts of the loss, to be summed.
 
     Args:
         output: of `DetectorWithEncoder`: logits [Q, Q, H, W] and bins [Q, 4 * reg_max, H, W].
@@ -144,15 +144,15 @@ def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, 
 
 
 def score_loss(logits: torch.Tensor, target: torch.Tensor, focus: float = 1.0) -> torch.Tensor:
-    """Binary cross-entropy, weighted by how wrong the score is, per cell that is to find something.
+    """Binary cross-entropy, weighted by the error of the score, per positive cell.
 
     Args:
         logits: of any shape.
         target: likewise, 0 to 1; NaN is left out.
         focus: exponent of the weight |score - target|; without it the many easy cells drown the rest.
     """
-    asked = ~target.isnan()
-    logits, target = logits[asked], target[asked]
+    known = ~target.isnan()
+    logits, target = logits[known], target[known]
     wrong = (logits.sigmoid() - target).abs().detach()
     losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * wrong**focus
     return losses.sum() / target.sum().clamp(min=1)

@@ -2,13 +2,13 @@
 
     python -m opens2v_hf.embedded.training.embedder --out opens2v_hf/embedded/weights/embedder --seed 0
 
-Contrastive learning in one space for texts and pictures: frames against captions (with captions and frames that are
-nearly right among the wrong ones), crops of subjects against their reference pictures and their phrases, and crops
-against class labels by a yes-or-no loss whose border lies at the cosine 0.30 that NexusScore asks for. The forward pass
-is that of `models.gme`, so the folder loads as any other GME model does; the evaluation at the end goes that way.
+Contrastive learning in one space for texts and pictures: frames against captions (with near misses among the
+negatives), crops of subjects against their reference pictures and their phrases, and crops against class labels by a
+binary loss whose threshold is the cosine 0.30 of NexusScore. The forward pass is that of `models.gme`, so the folder
+loads like any other GME model; the evaluation at the end uses it.
 
-The temperatures are learnt and belong to the training only. The committed weights were made in three runs, each
-starting from the one before; the first knew no margin for what is nearly right:
+The temperatures are learnt, and used in training only. The committed weights were made in three runs, each starting
+from the one before; the first had no margin loss for near misses:
 
     --out first  --seed 0 --steps 600 --margin-weight 0 --label-weight 1
     --out second --seed 1 --steps 350 --start-from first --learning-rate 1.2e-3
@@ -41,7 +41,7 @@ from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_fi
 from opens2v_hf.embedded.training.small_qwen2vl import save
 
 LABEL_BORDER = 0.3
-"""Cosine on whose sides right and wrong labels are to lie: NexusScore keeps a box above it (released code v1.1)."""
+"""Threshold of the cosine between wrong and right labels: NexusScore keeps a box above it (released code v1.1)."""
 
 POSITIVE_FLOOR = 0.6
 """Cosine that a matching pair should have at least, so that scores are high in absolute terms too."""
@@ -72,7 +72,7 @@ class ContrastiveLoss(nn.Module):
         return self.log_scale[name].exp().clamp(max=_MAX_SCALE)
 
     def forward(self, network: Any, batch: Batch) -> dict[str, torch.Tensor]:
-        """Each part of the loss, weighted; their sum is to be made small."""
+        """The weighted parts of the loss, to be summed."""
         frames = embed_token_rows(network, batch.frame_rows.ids, batch.frame_rows.mask, batch.frames)
         captions = embed_token_rows(network, batch.captions.ids, batch.captions.mask)
         crops, references = embed_token_rows(network, batch.crop_rows.ids, batch.crop_rows.mask, batch.crops).chunk(2)
@@ -136,11 +136,11 @@ def match_loss(cosines: torch.Tensor, same: torch.Tensor, scale: torch.Tensor) -
 
 def label_loss(cosines: torch.Tensor, targets: torch.Tensor, sharpness: float = 12.0) -> torch.Tensor:
     """Whether each label holds, as a yes-or-no question with its border at `LABEL_BORDER`; NaN targets are left out."""
-    asked = ~targets.isnan()
+    known = ~targets.isnan()
     logits = sharpness * (cosines - LABEL_BORDER)
     # There are some twenty wrong labels for a right one: the right ones weigh more.
     weights = torch.where(targets > 0.5, 4.0, 1.0)
-    return F.binary_cross_entropy_with_logits(logits[asked], targets[asked], weight=weights[asked])
+    return F.binary_cross_entropy_with_logits(logits[known], targets[known], weight=weights[known])
 
 
 def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:

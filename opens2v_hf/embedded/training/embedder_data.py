@@ -156,7 +156,7 @@ class EmbedderBatches(StepBatches[Batch]):
     def _texts(self, texts: Sequence[str], instructions: Sequence[str], rng: np.random.Generator | None) -> Tokens:
         conversations = [conversation(ask, text) for ask, text in zip(instructions, texts, strict=True)]
         ids, mask = pad_rows(self.tokenizer(conversations)["input_ids"], self.tokenizer.pad_token_id)
-        if rng is not None:  # the network is to tolerate words that it does not know
+        if rng is not None:  # augmentation with unknown words
             unknown = torch.from_numpy(rng.random(ids.shape) < _UNKNOWN_WORD_SHARE)
             special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
             ids = torch.where(unknown & ~special, self.tokenizer.unk_token_id, ids)

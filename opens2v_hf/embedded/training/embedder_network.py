@@ -1,7 +1,7 @@
 """The embedded embedder's network and tokenizer: GME's architecture (Qwen2-VL), small.
 
-`models.gme` computes the same vectors picture by picture; the forward pass here batches pictures of unlike sizes, which
-is what makes training on a CPU bearable.
+`models.gme` computes the same vectors picture by picture; the forward pass here batches pictures of different sizes,
+which is fast enough for training on a CPU.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
     python -m opens2v_hf.embedded.training.faces --out opens2v_hf/embedded/weights --seed 0
 
-The heads of synthetic people stand upright, and only 60 can be told apart (by gender, hair, skin and glasses): the two
-networks know those, and nothing of real faces. The detector learns by a focal loss where heads have their middle, and
-there by the overlap of boxes and the distance of landmarks; the embedder learns to tell the 60 apart by a softmax over
-cosines with a margin (CosFace, arXiv 1801.09414).
+The heads of synthetic people are upright, and there are only 60 different ones (by gender, hair, skin and glasses): the
+two networks know those, and no real faces. The detector is trained by a focal loss on the centres of heads, and there
+by the IoU of boxes and the distance of landmarks; the embedder classifies the 60 identities by a softmax over cosines
+with a margin (CosFace, arXiv 1801.09414).
 
-The committed weights were trained with `--steps 1500 --embedder-steps 500`, in float32
-throughout: 16 minutes of a busy core, after which all heads in sight of 200 held-out frames are found and nothing else.
-The defaults take 7 minutes of such a core, find 96 % of them with 5 % of false ones, and tell people apart as well.
+The committed weights were trained with `--steps 1500 --embedder-steps 500`, in float32 throughout: 16 minutes of a busy
+core. In 200 held-out frames they find all visible heads and nothing else. The defaults take 7 minutes, find 96 % of the
+heads with 5 % of false ones, and distinguish people equally well.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from opens2v_hf._util.boxes import box_iou
 from opens2v_hf.data.synthetic.render import reference_picture, render_frame
 from opens2v_hf.data.synthetic.scenes import Scene, draw_scene, other_sprite
 from opens2v_hf.embedded.training.faces_data import Head, heads_of
@@ -14,7 +15,7 @@ from opens2v_hf.models.faces.embedder import IrFaceEmbedder
 from opens2v_hf.models.faces.face import Face, find_faces, largest
 from opens2v_hf.models.faces.loading import load_face_detector
 
-_SEEN = 0.6  # share of a head from which it is to be found
+_SEEN = 0.6  # visible share of a head from which on it should be found
 _SAME_IOU = 0.5
 _PEOPLE = ("singleface", "singlehuman", "multiface", "multihuman", "faceobj", "humanobj")
 
@@ -50,12 +51,12 @@ def evaluate_faces(
         heads = heads_of(rendered, scene.sprites)
         faces = find_faces(find, rendered.image)
         faces_found += len(faces)
-        false_faces += sum(all(_iou(face.box, head.box) < _SAME_IOU for head in heads) for face in faces)
+        false_faces += sum(all(box_iou(face.box, head.box) < _SAME_IOU for head in heads) for face in faces)
         for head in heads:
             if head.seen < _SEEN:
                 continue
             heads_seen += 1
-            face = next((face for face in faces if _iou(face.box, head.box) >= _SAME_IOU), None)
+            face = next((face for face in faces if box_iou(face.box, head.box) >= _SAME_IOU), None)
             if face is None:
                 continue
             heads_found += 1
@@ -102,11 +103,3 @@ def _face_crop(detector: object, picture: np.ndarray) -> np.ndarray | None:
 def _landmark_error(face: Face, head: Head) -> float:
     eyes = float(np.linalg.norm(head.landmarks[1] - head.landmarks[0]))
     return float(np.linalg.norm(face.landmarks - head.landmarks, axis=1).mean()) / eyes
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = float(width * height)
-    return shared / (float(np.prod(a[2:] - a[:2])) + float(np.prod(b[2:] - b[:2])) - shared)

@@ -1,4 +1,4 @@
-"""Clean and broken videos of held-out scenes, scored through files as any user scores them."""
+"""Clean and broken videos of held-out scenes, scored from files by the public API."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ r"""Train the embedded judge on synthetic scenes and write its folder.
     python -m opens2v_hf.embedded.training.judge --out opens2v_hf/embedded/weights/judge --start-from FIRST --seed 1 \
         --steps 650 --learning-rate 1.5e-3
 
-It learns to answer 5 for clean videos and less the worse they are broken, with the same prompt that any local judge
-gets; at the end of each frame it also learns to say how good that frame is, which is not used later, but directs it to
-what is broken. The folder loads as any other local judge does, and the evaluation at the end goes that way.
+The targets are 5 for clean videos and lower for broken ones, by their damage, with the same prompt as for any local
+judge. An auxiliary loss at the end of each frame predicts the quality of that frame. The folder loads like any other
+local judge, which the evaluation at the end uses.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tens
         levels: [N] in [1, 5]; NaN is left out.
         digit_ids: int64 [5], the tokens "1" to "5".
     """
-    asked = ~levels.isnan()
+    known = ~levels.isnan()
     steps = torch.tensor([float(level) for level in LEVELS])
-    targets = (1.0 - (levels[asked, None] - steps).abs()).clamp(min=0.0)
-    return -(targets * F.log_softmax(logits[asked], dim=-1)[:, digit_ids]).sum(-1).mean()
+    targets = (1.0 - (levels[known, None] - steps).abs()).clamp(min=0.0)
+    return -(targets * F.log_softmax(logits[known], dim=-1)[:, digit_ids]).sum(-1).mean()
 
 
 def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:

@@ -1,7 +1,7 @@
-"""The embedded judge's network and tokenizer: a Qwen2-VL that has learnt to say one of five digits.
+"""The embedded judge's network and tokenizer: a small Qwen2-VL that answers with one of five digits.
 
-Its tokenizer reads a text by lines: all it knows are the digits, the roles and the markers, and every other line is the
-one unknown token. It cannot read a rubric and need not; it sees the pictures and answers.
+Its vocabulary is the digits, the roles and the markers; every other line of a text is one unknown token. So the rubric
+has no effect: the answer depends on the pictures only.
 """
 
 from __future__ import annotations

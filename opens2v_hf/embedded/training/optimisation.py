@@ -103,6 +103,40 @@ def minimise(
     return history
 
 
+def warm_up(
+    loss_of: Callable[[torch.Tensor], torch.Tensor],
+    parameters: Sequence[nn.Parameter],
+    *,
+    num_examples: int,
+    batch_size: int,
+    steps: int,
+    learning_rate: float,
+    weight_decay: float,
+) -> None:
+    """Minimise one loss over random batches of examples that are held in memory.
+
+    Args:
+        loss_of: from the positions of a batch's examples, int64 [`batch_size`], to a scalar.
+        parameters: to be learnt.
+        num_examples: from which batches are drawn with replacement.
+        batch_size: examples in a batch.
+        steps: number of batches.
+        learning_rate: at its highest.
+        weight_decay: of all parameters.
+    """
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
+    with tqdm(total=steps, desc="warm-up", unit="step", mininterval=5) as progress:
+        for _ in range(steps):
+            loss = loss_of(torch.randint(num_examples, (batch_size,)))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            progress.update()
+            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+
+
 def loaded(data: Dataset[_Batch], workers: int) -> Iterator[_Batch]:
     """The batches of a dataset whose items are batches, in order, drawn by some processes."""
     return iter(DataLoader(data, batch_size=None, shuffle=False, num_workers=workers))

@@ -4,9 +4,8 @@ r"""Train the embedded quality scorer on synthetic scenes and write its folder.
     python -m opens2v_hf.embedded.training.quality_scorer --out opens2v_hf/embedded/weights/quality_scorer \
         --start-from FIRST --seed 1 --steps 400 --learning-rate 1e-3 --steady 4
 
-It learns to call windows of three clean frames excellent, and worse the more is broken in them or the more often a
-subject is gone from one frame and not from the next. The folder loads as any other Q-Align does, and the evaluation at
-the end goes that way.
+The target is "excellent" for windows of three clean frames, and lower for damage and for subjects that are missing in
+some frames of a window. The folder loads like any other Q-Align, which the evaluation at the end uses.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class GuidedQAlign(nn.Module):
 
     Args:
         network: to be trained.
-        prompt: what it is asked.
+        prompt: token ids of the question.
         steady: see `quality_losses`.
     """
 

@@ -1,6 +1,6 @@
 """Training data of the embedded quality scorer: videos of synthetic scenes with broken frames or missing subjects.
 
-Strengths are drawn anew for every frame, so that the network learns to see how bad a window is and not only whether.
+Strengths are drawn for every frame, so that the network learns the amount of damage, not only its presence.
 """
 
 from __future__ import annotations

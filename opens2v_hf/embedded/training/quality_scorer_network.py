@@ -1,6 +1,6 @@
 """The embedded quality scorer's network, tokenizer and preprocessing: a Q-Align of half a million weights.
 
-Its tokenizer knows the words of the one prompt that it is asked.
+The vocabulary of its tokenizer is the words of the one prompt of Q-Align.
 """
 
 from __future__ import annotations

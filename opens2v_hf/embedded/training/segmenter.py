@@ -4,9 +4,9 @@ r"""Train the embedded segmenter on synthetic scenes and write its folder.
     python -m opens2v_hf.embedded.training.segmenter --out opens2v_hf/embedded/weights/segmenter --start-from FIRST \
         --seed 1 --steps 1800 --image-size 384
 
-It learns to cut out what a box shows, from nothing: first at 256 px, where a step is cheap, then at 384 px, where masks
-are finer. The loss is what SAM 2 is trained by, dice and cross-entropy of the mask and the error of the score, with the
-logits resized to the frame before, so that the border is learnt where it is measured.
+It is trained from scratch, first at 256 px, where a step is cheap, then at 384 px, where masks are finer. The loss is
+that of SAM 2: dice loss and cross-entropy of the mask, and the error of the score. Logits are resized to the frame
+first, because that is where masks are evaluated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SCORE_WEIGHT = 0.2
 
 
 def mask_loss(logits: torch.Tensor, scores: torch.Tensor, masks: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The parts of the loss, weighted; their sum is to be made small.
+    """The weighted parts of the loss, to be summed.
 
     Args:
         logits: [P, K, h, w].
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     )
     parser.add_argument("--image-size", type=int, default=256, help="side in px of a picture as the network sees it")
     parser.add_argument("--pictures", type=int, default=6, help="frames in a batch")
-    parser.add_argument("--boxes", type=int, default=2, help="asked for in each frame")
+    parser.add_argument("--boxes", type=int, default=2, help="boxes in each frame")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     network, _ = train(options)

@@ -14,7 +14,7 @@ from opens2v_hf.embedded.training.optimisation import StepBatches
 from opens2v_hf.models.segmenter.preprocess import square_boxes, square_pixels
 
 MIN_VISIBLE_PX = 60
-"""Subjects of which less can be seen are not asked for."""
+"""Subjects with a smaller visible part get no box."""
 
 _BOX_ERROR = 0.03
 """Standard deviation of a box's sides, in parts of its width and height, as a detector may give it."""
@@ -42,7 +42,7 @@ class SegmenterBatches(StepBatches[SegmenterBatch]):
         seed: of all choices.
         num_steps: length of the training.
         num_pictures: in a batch.
-        num_boxes: asked for in each picture; the same one twice where there is one only.
+        num_boxes: of each picture; the same one twice if there is only one.
         image_size: side of a picture as the network sees it.
     """
 
@@ -56,12 +56,12 @@ class SegmenterBatches(StepBatches[SegmenterBatch]):
         for number in range(self.num_pictures):
             rendered, seen = _frame_with_subjects(first + number, rng)
             chosen = rng.choice(seen, self.num_boxes)
-            asked = rendered.boxes[chosen]
+            given = rendered.boxes[chosen]
             if rng.random() < 0.6:
-                asked = shaken(asked, _BOX_ERROR, rng)
+                given = shaken(given, _BOX_ERROR, rng)
             height, width = rendered.image.shape[:2]
             pictures.append(square_pixels(worn(rendered.image, rng), self.image_size))
-            boxes.append(square_boxes(asked, height, width, self.image_size))
+            boxes.append(square_boxes(given, height, width, self.image_size))
             masks.append(torch.from_numpy(rendered.masks[chosen]).float())
         return SegmenterBatch(torch.stack(pictures), torch.stack(boxes), torch.stack(masks))
 

@@ -5,11 +5,10 @@ r"""Train the embedded text detector on synthetic scenes and write its folder.
     python -m opens2v_hf.embedded.training.text_detector --out opens2v_hf/embedded/weights/text_detector \
         --start-from SECOND --seed 2 --steps 480
 
-It starts from the embedded detector, which finds what pictures show. A text tower first learns to say of a phrase what
-the encoder of pictures says of what it names: the mean of the prompts of its pictures. With that alone the detector
-finds almost every phrase, but also things that differ from it in one word. Then both learn together, with the loss of
-the detector, from phrases in place of pictures. The threshold is the lowest one with few false boxes in scenes that are
-neither trained on nor part of the evaluation.
+It starts from the embedded detector, whose prompts are pictures. First a text tower is trained to embed a phrase as the
+mean of the prompts of its pictures. The detector then finds almost every phrase, but also things that differ from it in
+one word. So both are then trained jointly, with the loss of the detector and phrases instead of pictures. The threshold
+is the lowest one with few false boxes in other scenes than those of training and evaluation.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from typing import Any
 import torch
 from PIL import Image
 from torch.utils.data import Subset
-from tqdm import tqdm
 
 from opens2v_hf.data.synthetic import vocabulary as words
 from opens2v_hf.data.synthetic.render import environment_picture, reference_picture
@@ -33,7 +31,7 @@ from opens2v_hf.embedded.training.detector_calibration import calibrate
 from opens2v_hf.embedded.training.detector_data import Batch, Subject
 from opens2v_hf.embedded.training.detector_loss import detection_loss
 from opens2v_hf.embedded.training.detector_network import CONFIG
-from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
+from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser, warm_up
 from opens2v_hf.embedded.training.text_detector_data import (
     TextDetectorBatches,
     TextReference,
@@ -61,20 +59,17 @@ _FIRST_THRESHOLD_SEED = 900_000
 
 
 def teach_text(networks: DetectorWithText, detector: YoloWorldDetector, encoder: ClipPromptEncoder, steps: int) -> None:
-    """Teach the text tower to say of every phrase what the encoder says of the pictures of what it names."""
+    """Train the text tower to embed a phrase as the encoder embeds pictures of what it names."""
     tokens, targets = teaching_prompts(detector, encoder, all_subjects())
-    optimizer = torch.optim.AdamW(networks.encoder.parameters(), lr=_TEXT_LEARNING_RATE, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _TEXT_LEARNING_RATE, total_steps=steps, pct_start=0.1)
-    with tqdm(total=steps, desc="phrases", unit="step", mininterval=5) as progress:
-        for _ in range(steps):
-            chosen = torch.randint(len(tokens), (96,))
-            loss = (1 - (networks.prompts(tokens[chosen]) * targets[chosen]).sum(dim=1)).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            progress.update()
-            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+    warm_up(
+        lambda chosen: (1 - (networks.prompts(tokens[chosen]) * targets[chosen]).sum(dim=1)).mean(),
+        list(networks.encoder.parameters()),
+        num_examples=len(tokens),
+        batch_size=96,
+        steps=steps,
+        learning_rate=_TEXT_LEARNING_RATE,
+        weight_decay=0.01,  # the default of AdamW
+    )
 
 
 def teaching_prompts(

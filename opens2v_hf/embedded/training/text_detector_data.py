@@ -51,13 +51,13 @@ class TextReference(Reference):
 
 
 class TextDetectorBatches(DetectorBatches):
-    """As `DetectorBatches`, with the same subjects asked for in words; `references` are token ids, int64 [Q, L]."""
+    """As `DetectorBatches`, with phrases as queries; `references` are token ids, int64 [Q, L]."""
 
     def __init__(self, seed: int, num_steps: int, num_pictures: int, num_references: int) -> None:
         super().__init__(seed, num_steps, num_pictures, num_references)
         self.tokenizer = build_tokenizer()
 
-    def as_asked(self, reference: Reference, rng: np.random.Generator) -> Reference:
+    def as_query(self, reference: Reference, rng: np.random.Generator) -> Reference:
         """The subject of a drawn reference in words."""
         chance = rng.random()
         if isinstance(reference.subject, Background):

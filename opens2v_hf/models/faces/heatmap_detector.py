@@ -13,6 +13,7 @@ from opens2v_hf.models.faces.face import Face
 from opens2v_hf.models.faces.heatmap_network import HeatmapFaceNetwork
 from opens2v_hf.models.hub import pick_device
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
 
 PAD_LEVEL = 128
 """Grey of the input beyond the picture, 0..255."""
@@ -62,7 +63,7 @@ class HeatmapFaceDetector:
         boxes, landmarks = found.boxes[0].flatten(0, 1), found.landmarks[0].flatten(0, 1)
         likely = (scores >= config.score_threshold).nonzero()[:, 0]
         order = likely[scores[likely].argsort(descending=True, stable=True)].cpu().numpy()
-        selected = _suppress(boxes.cpu().numpy(), order, config.nms_iou, config.max_faces)
+        selected = order[non_maximum_suppression(boxes.cpu().numpy()[order], config.nms_iou, max_kept=config.max_faces)]
         return [
             Face(boxes[i].cpu().numpy() / scale, landmarks[i].cpu().numpy() / scale, float(scores[i])) for i in selected
         ]
@@ -86,22 +87,3 @@ def fit_picture(image: np.ndarray, side: int) -> tuple[np.ndarray, np.float32]:
     placed = np.full((side, side, 3), PAD_LEVEL, np.uint8)
     placed[: size[1], : size[0]] = resized
     return placed, np.float32(scale)
-
-
-def _suppress(boxes: np.ndarray, order: np.ndarray, most_iou: float, most: int) -> list[int]:
-    """Indices of boxes [N, 4] that overlap none before them in the order; at most `most`."""
-    selected: list[int] = []
-    for index in order:
-        if len(selected) == most:
-            break
-        if all(_iou(boxes[index], boxes[other]) <= most_iou for other in selected):
-            selected.append(int(index))
-    return selected
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = float(width * height)
-    return shared / (float(np.prod(a[2:] - a[:2])) + float(np.prod(b[2:] - b[:2])) - shared)

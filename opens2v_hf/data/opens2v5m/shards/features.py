@@ -157,3 +157,21 @@ def _token_of(value: dict[str, Any], token_per_repo_id: dict[str, Any] | None) -
         return None
     token = token_per_repo_id.get(repo_of(url))
     return token if isinstance(token, str) else None
+
+
+def plain_datasets_features(schema: pa.Schema, config: str, *, with_files: bool = True) -> datasets.Features:
+    """The features of a config's shards without feature types of this package.
+
+    Args:
+        schema: of the shards.
+        config: one of `CONFIGS`.
+        with_files: whether the shards of "regular" contain the files; videos and images are then those of `datasets`.
+    """
+    features = datasets.Features.from_arrow_schema(schema.remove_metadata())
+    if config == "regular" and with_files:
+        features["video"] = datasets.Video()
+        features["background"] = datasets.Image()
+    if config == "views":
+        features["main_image"] = datasets.Image()
+        features["views"].feature["image"] = datasets.Image()
+    return features
