@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 
-def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
+
+def box_iou(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
     """Intersection over union of two boxes; 0.0 where they do not overlap, or have no area.
 
     Example:
