@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opens2v_hf._util.console import remark, say
-from opens2v_hf.cli.options import add, names_of
+from opens2v_hf.cli.options import add, generation_options, names_of
 from opens2v_hf.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -189,7 +189,6 @@ def _seconds(text: str) -> int:
 
 def _estimated_hours(arguments: argparse.Namespace, command: str, plan: JobPlan) -> float | None:
     """Estimated duration of the command on the plan's machine; None if unknown."""
-    from opens2v_hf.cli.generate import generation_options
     from opens2v_hf.evaluation.cost_model import estimate, gpu_named
     from opens2v_hf.leaderboard.reproduction.published_rows import published_row
 

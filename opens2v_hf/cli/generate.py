@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say
 from opens2v_hf._util.text import count_of
 from opens2v_hf.cli.as_job import add_job_arguments
-from opens2v_hf.cli.options import add
+from opens2v_hf.cli.options import add, generation_options
 
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,24 +122,3 @@ def _seeds(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be whole numbers with commas between them (got {text!r})") from error
-
-
-def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Keyword arguments of `generate` from the options of `add_generation_arguments`."""
-    from opens2v_hf.generators.recipe import Recipe
-
-    names = ("width", "height", "num_frames", "fps", "steps", "guidance", "flow_shift", "negative_prompt")
-    given = Recipe(**{name: getattr(arguments, f"gen_{name}") for name in names})
-    recipe = given.over(Recipe.from_file(arguments.recipe)) if arguments.recipe else given
-    return {
-        "recipe": None if recipe == Recipe() else recipe,
-        "model_revision": arguments.model_revision,
-        "seed": arguments.seed,
-        "seeds": arguments.seeds,
-        "lora": arguments.lora,
-        "too_many_references": arguments.too_many_references,
-        "references": arguments.references,
-        "accept_license": arguments.accept_license,
-        "device": arguments.generator_device,
-        "dtype": arguments.generator_dtype,
-    }

@@ -197,3 +197,24 @@ def names_of(value: str | Sequence[str] | None) -> list[str] | None:
     if value is None:
         return None
     return [name.strip() for name in (value.split(",") if isinstance(value, str) else value) if name.strip()]
+
+
+def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Keyword arguments of `generate` from the options of `generate.add_generation_arguments`."""
+    from opens2v_hf.generators.recipe import Recipe
+
+    names = ("width", "height", "num_frames", "fps", "steps", "guidance", "flow_shift", "negative_prompt")
+    given = Recipe(**{name: getattr(arguments, f"gen_{name}") for name in names})
+    recipe = given.over(Recipe.from_file(arguments.recipe)) if arguments.recipe else given
+    return {
+        "recipe": None if recipe == Recipe() else recipe,
+        "model_revision": arguments.model_revision,
+        "seed": arguments.seed,
+        "seeds": arguments.seeds,
+        "lora": arguments.lora,
+        "too_many_references": arguments.too_many_references,
+        "references": arguments.references,
+        "accept_license": arguments.accept_license,
+        "device": arguments.generator_device,
+        "dtype": arguments.generator_dtype,
+    }

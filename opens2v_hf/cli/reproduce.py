@@ -6,8 +6,8 @@ import argparse
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say, say_json, terminal_width
 from opens2v_hf.cli.as_job import add_job_arguments
-from opens2v_hf.cli.generate import add_generation_arguments, check_push, generation_options, push
-from opens2v_hf.cli.options import add
+from opens2v_hf.cli.generate import add_generation_arguments, check_push, push
+from opens2v_hf.cli.options import add, generation_options
 from opens2v_hf.cli.score import GENERATOR_FLAGS, add_scoring_arguments, scoring_options, scoring_paths
 from opens2v_hf.errors import ArgumentError
 

@@ -10,9 +10,9 @@ from typing import Any, get_args
 from opens2v_hf._util.console import hide_bars, is_quiet, say, terminal_width
 from opens2v_hf._util.text import one_line
 from opens2v_hf.cli.as_job import add_job_arguments
-from opens2v_hf.cli.generate import add_generation_arguments, check_push, generation_options, push
+from opens2v_hf.cli.generate import add_generation_arguments, check_push, push
 from opens2v_hf.cli.metric_options import parse_options
-from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
+from opens2v_hf.cli.options import add, add_models, chosen_models, generation_options, names_of
 from opens2v_hf.errors import ArgumentError
 
 _LOADING_FLAGS = ("batch_tokens", "mixed_precision")

@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.metrics.arguments import IMAGES, PROMPT
 from opens2v_hf.metrics.base import MemoryVideo
 from opens2v_hf.metrics.pictures import bytes_or_path
 from opens2v_hf.video.frames_in_memory import ArrayVideo
@@ -104,9 +103,9 @@ class InputStore:
         Raises:
             ArgumentError: it is none of these, or what the metric needs is missing.
         """
-        given = {"prompt": value} if isinstance(value, str) and need != IMAGES else value
+        given = {"prompt": value} if isinstance(value, str) and need != "images" else value
         if not isinstance(given, Mapping):
-            expected = {PROMPT: "a prompt, or a dict with 'prompt'", IMAGES: "a dict with 'images' and 'labels'"}
+            expected = {"prompt": "a prompt, or a dict with 'prompt'", "images": "a dict with 'images' and 'labels'"}
             raise ArgumentError(
                 f"{where}: a reference of {metric} is "
                 f"{expected.get(need, 'a prompt, or a dict with prompt, images, labels and id')} (got {_shown(value)})"
@@ -118,9 +117,9 @@ class InputStore:
         for key in ("prompt", "id"):
             if given.get(key) is not None and not isinstance(given[key], str):
                 raise ArgumentError(f"{where}: {key!r} must be a text (got {_shown(given[key])})")
-        if need == PROMPT and not (given.get("prompt") or "").strip():
+        if need == "prompt" and not (given.get("prompt") or "").strip():
             raise ArgumentError(f"{where}: {metric} compares a video with its prompt, and there is none")
-        if need == IMAGES and (missing := [key for key in ("images", "labels") if given.get(key) is None]):
+        if need == "images" and (missing := [key for key in ("images", "labels") if given.get(key) is None]):
             raise ArgumentError(f"{where}: {metric} needs 'images' with 'labels' (missing: {', '.join(missing)})")
         images, labels = (self._column(given.get(key), key, where) for key in ("images", "labels"))
         if len(images) != len(labels):

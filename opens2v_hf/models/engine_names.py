@@ -13,6 +13,9 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError, MissingDependencyError
 from opens2v_hf.models.endpoint.address import endpoint_key, endpoint_url
 
+ENDPOINT_PREFIX = "openai:"
+"""Starts the name of a model behind an OpenAI-compatible endpoint."""
+
 ENGINES = ("vllm", "sglang")
 VLLM_ARGUMENTS = ("gpu_memory_utilization", "max_model_len", "tensor_parallel_size")
 """Arguments of `vllm.LLM` that decide no number; the command line and the metrics' modules take them."""
@@ -70,8 +73,6 @@ def engine_name(name: str | os.PathLike[str]) -> EngineName | None:
 
 def runs_elsewhere(name: str | os.PathLike[str]) -> bool:
     """Whether a model runs on a server, which takes neither device nor dtype: an endpoint's or an engine's."""
-    from opens2v_hf.models.roles import ENDPOINT_PREFIX
-
     if os.fspath(name).startswith(ENDPOINT_PREFIX):
         return True
     found = engine_name(name)

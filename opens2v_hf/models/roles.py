@@ -18,18 +18,13 @@ from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
 from opens2v_hf.models.engine_names import engine_name, runs_elsewhere
 from opens2v_hf.models.hub_access import ModelUnavailableError, unavailable_messages
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
+from opens2v_hf.models.judge.lifetimes import SHUTDOWN_DATES
 
 OPENS2V_WEIGHTS = "BestWishYsh/OpenS2V-Weight"
 """Hub repo with the benchmark's own copies of weights."""
 
 RELEASED_NUM_FRAMES = 32
 """Frames that the released code (v1.1) samples from a clip for every metric that samples."""
-
-ENDPOINT_PREFIX = "openai:"
-"""Starts the name of a judge behind an OpenAI-compatible endpoint."""
-
-SHUTDOWN_DATES = {"gpt-4o-2024-11-20": date(2027, 1, 14)}
-"""Hosted model, as its maker's own endpoint names it, to the first day on which it is no longer served."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
+from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.options import EndpointOptions, known_options
 from opens2v_hf.models.pictures import check_picture
-from opens2v_hf.models.roles import ENDPOINT_PREFIX
 
 _REPLY_TOKENS = (1024, 4096, 16384)
 """Bounds on a reply's tokens, one after the other, where the user sets none."""

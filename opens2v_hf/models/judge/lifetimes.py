@@ -6,7 +6,9 @@ import warnings
 from datetime import UTC, date, datetime, timedelta
 
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.roles import SHUTDOWN_DATES
+
+SHUTDOWN_DATES = {"gpt-4o-2024-11-20": date(2027, 1, 14)}
+"""Hosted model, as its maker's own endpoint names it, to the first day on which it is no longer served."""
 
 WARNING_DAYS = 30
 """Days before the shutdown from which on a warning is given."""

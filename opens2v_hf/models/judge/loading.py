@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.engine_names import EngineName, check_vllm, engine_name
+from opens2v_hf.models.engine_names import ENDPOINT_PREFIX, EngineName, check_vllm, engine_name
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.batched import BatchedJudge
 from opens2v_hf.models.judge.editions import SHA256, judge_edition, load_edition
@@ -16,7 +16,7 @@ from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.lifetimes import ShutdownWarning
 from opens2v_hf.models.judge.options import known_options
 from opens2v_hf.models.judge.served import ServedJudge
-from opens2v_hf.models.roles import ENDPOINT_PREFIX, ROLES
+from opens2v_hf.models.roles import ROLES
 
 
 def load_judge(
