@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from opens2v_hf.models.roles import ROLES
+    from opens2v_hf.metrics.arguments import COMPOSITE, roles_of
 
     add(parser, "--metrics", help="names of metrics, with commas between them (default: as `opens2v score`)")
     parser.add_argument(
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compared with float32, for networks that take a dtype; none to leave it out (default: float16,bfloat16)",
     )  # fmt: skip
     parser.add_argument("--record", metavar="FILE", help="JSON file for the measured numbers, as rows of known numbers")
-    add_models(parser, ROLES)
+    add_models(parser, roles_of(COMPOSITE))
     add(parser, "--json")
 
 

@@ -42,17 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def scoring_paths() -> tuple[str, ...]:
     """Arguments that may name files or folders of this machine."""
-    from opens2v_hf.models.roles import ROLES
+    from opens2v_hf.metrics.arguments import COMPOSITE, roles_of
 
-    return ("videos", "model", "lora", "data_dir", "recipe", "rubric", "option", *ROLES)
+    return ("videos", "model", "lora", "data_dir", "recipe", "rubric", "option", *roles_of(COMPOSITE))
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of every command that scores the videos of a model."""
     from opens2v_hf.evaluation.api import Resume
     from opens2v_hf.evaluation.passes import Memory
+    from opens2v_hf.metrics.arguments import COMPOSITE, roles_of
     from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
-    from opens2v_hf.models.roles import ROLES
     from opens2v_hf.scores.nexus import VARIANTS
 
     add(
@@ -78,7 +78,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(trial, "--limit", "--ids", "--category")
 
-    models = add_models(parser, ROLES)
+    models = add_models(parser, roles_of(COMPOSITE))
     models.add_argument(
         "--memory",
         default="keep",
