@@ -64,7 +64,7 @@ def decoded_frames(source: Source, index: VideoIndex, indices: Sequence[int]) ->
 
 
 def _frames(source: Source, index: VideoIndex, indices: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The requested frames, up to the first that does not turn up."""
+    """The requested frames, up to the first that is missing."""
     if index.timestamps is None:
         with open_container(source, index.limits) as container:
             yield from _counted(container, video_stream(container, source, index.limits), indices)
