@@ -9,14 +9,29 @@ from __future__ import annotations
 import runpy
 import signal
 import sys
-from functools import partialmethod
+from typing import Any
+from unittest.mock import patch
 
 import gradio as gr
+from gradio.routes import App
+
+make_server, launch = App.create_app, gr.Blocks.launch
+make_no_server = patch("gradio.blocks.App.create_app")
+"""A page makes its server three times before it is launched, each time in a sixth of a second, and once as it is."""
+
+
+def launched_at(port: int) -> Any:
+    def launch_at_port(blocks: gr.Blocks, **options: Any) -> Any:
+        with patch("gradio.blocks.App.create_app", make_server):
+            return launch(blocks, **options, server_port=port, prevent_thread_lock=True)
+
+    return launch_at_port
+
 
 if __name__ == "__main__":
     given = [argument.partition("=") for argument in sys.argv[1:]]
-    launch = gr.Blocks.launch
     for port, _, path in given:
-        gr.Blocks.launch = partialmethod(launch, server_port=int(port), prevent_thread_lock=True)
-        runpy.run_path(path, run_name="__main__")
+        gr.Blocks.launch = launched_at(int(port))
+        with make_no_server:
+            runpy.run_path(path, run_name="__main__")
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
