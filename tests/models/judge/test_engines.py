@@ -103,12 +103,12 @@ def test_vllm_in_this_process_reads_what_the_judge_here_reads(folder: Path, vllm
 def test_a_digit_that_vllm_does_not_list_is_bounded(folder: Path, vllm: SimpleNamespace) -> None:
     judge = load_judge(f"vllm:{folder}", dtype="float32")
     [expected] = LocalJudge.from_pretrained(folder, device="cpu").rate(FRAMES, RUBRIC)
-    for vllm.listed in (300, 250, 200, 150, 100, 50):
+    moved = []
+    for vllm.listed in (250, 100, 50, 20):  # the digits are the 4th, 28th, 71st, 210th and 260th likeliest tokens
         [rating] = judge.rate(FRAMES, RUBRIC)
-        if rating.score is None:
-            assert "none of the digits 1 to 5" in rating.error
-        else:
-            assert abs(rating.score - expected.score) <= rating.details["uncertainty"] + 1e-5
+        moved.append(abs(rating.score - expected.score))
+        assert moved[-1] <= rating.details["uncertainty"] + 1e-5
+    assert moved[-1] > 0.1
     vllm.listed = 1
     [none] = judge.rate(FRAMES, RUBRIC)
     assert none.score is None
