@@ -36,7 +36,7 @@ SCRIPTS = {
     "masks": [],
     "json_stream": ["--gigabytes", "0.5"],
     "opens2v5m": ["--clips", "48", "--rounds", "2"],
-    "gmescore": ["--model", "medium", "--frames", "4", "--rounds", "2"],
+    "gmescore": ["--model", "medium", "--frames", "2", "--rounds", "2"],
     "motion_smoothness": [],
     "nexusscore": ["--frames", "4", "--rounds", "1"],
     "overlap": [],

@@ -182,9 +182,10 @@ class YoloWorldDetector:
         try:
             self.detect(np.zeros((1, side, side, 3), np.uint8), self.prompts(torch.ones(1, self.config.guide_dim)))
         except Exception as error:  # what a missing compiler raises has no common base
+            said = str(error).partition("\n\n")[0]  # PyTorch's advice on debugging comes after it
             raise ModelError(
                 f"the {ROLE} {self.info.name!r} cannot be compiled here ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:300]}); install a C++ compiler (and Triton for a GPU), or leave it out"
+                f"{' '.join(said.split())[:300]}); install a C++ compiler (and Triton for a GPU), or leave it out"
             ) from error
 
     @torch.inference_mode()

@@ -91,7 +91,7 @@ def test_a_compiled_network_finds_the_same_boxes(monkeypatch):
 
 def test_a_network_that_cannot_be_compiled_is_explained(monkeypatch):
     def no_compiler(*_arguments):
-        raise RuntimeError("no C++ compiler")
+        raise RuntimeError("no C++ compiler\n\nSet TORCHDYNAMO_VERBOSE=1 for the internal stack trace")
 
     monkeypatch.setattr(torch, "compile", lambda function: no_compiler)
     with pytest.raises(ModelError, match=r"cannot be compiled here \(RuntimeError: no C\+\+ compiler\)"):
