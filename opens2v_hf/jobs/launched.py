@@ -194,9 +194,15 @@ class LaunchedProcess:
                 return
             if _on_one_machine():  # on several, an earlier launch may have had the same folder name
                 self._raise_failure()
-                raise self.failure(0, "died")
+                raise self.failure(0, f"died{self._item_of_main(launch)}")
         if _on_one_machine():
             self._raise_failure()
+
+    def _item_of_main(self, launch: str) -> str:
+        """Where the main process of a launch was, as far as it has published that."""
+        with suppress(OSError, ValueError, TypeError):
+            return _State(**json.loads((self._folder / launch / "0.json").read_text())).item
+        return ""
 
     def _raise_failure(self) -> None:
         """Raise the failure of the main process, if it has published one."""

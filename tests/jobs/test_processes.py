@@ -122,6 +122,20 @@ def test_a_process_that_dies_right_after_it_began_an_item_is_named_with_it(monke
         process.report(1, 0, "a.mp4")
 
 
+@pytest.mark.parametrize(("published", "where"), [({"settings": {}, "at": "b.mp4"}, " at b.mp4"), (None, "")])
+def test_a_main_process_that_died_before_others_joined_is_named_with_its_item(monkeypatch, tmp_path, published, where):
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "run" / "launch").mkdir(parents=True)
+    (tmp_path / "run" / "launch.json").write_text(json.dumps({"launch": "launch"}))
+    if published is not None:
+        (tmp_path / "run" / "launch" / "0.json").write_text(json.dumps(published))
+    process = launched.LaunchedProcess(tmp_path / "run", [], lambda done, failed: None, Limits(), "it goes on")
+    with pytest.raises(ProcessError) as died:
+        process.join()
+    assert str(died.value) == f"process 0 of 2 died{where}; it goes on"
+
+
 def test_a_full_disk_ends_the_run_with_an_error_of_the_user(monkeypatch, tmp_path):
     for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
