@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import secrets
@@ -212,6 +213,9 @@ def connected(address: str | None, num_cpus: int | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):  # its plans of execution; the file of the session has them
+            handler.setLevel(logging.ERROR)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is not None:
         settings["address"] = address
