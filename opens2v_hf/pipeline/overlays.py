@@ -160,7 +160,10 @@ def find_changing(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     """
     if len(grey) < 2 * _PART:
         return []
-    strict = replace(rules, min_agreement=1.0)  # eight frames of a slow camera have edges that last by chance
+    # eight frames of a slow camera have edges that last by chance; they are weak
+    strict = replace(
+        rules, min_agreement=max(0.85, rules.min_agreement), min_contrast=min(255.0, 3 * rules.min_contrast)
+    )
     found = [
         (start, box)
         for start in range(0, len(grey) - _PART + 1, _STRIDE)

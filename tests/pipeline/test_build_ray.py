@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -15,18 +16,31 @@ from helpers.build_stages import Describe, Log, Trip, files_of, usual, write_vid
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
-from opens2v_hf.pipeline.engines.ray import RayEngine, connected
+from opens2v_hf.pipeline.engines.ray import RayEngine, _Worker, connected
+from opens2v_hf.pipeline.inputs import list_input
 from opens2v_hf.pipeline.options import BuildOptions
-from opens2v_hf.pipeline.stage import Resources
+from opens2v_hf.pipeline.readers import VideoFiles
+from opens2v_hf.pipeline.stage import Resources, StageOutput
 from opens2v_hf.pipeline.stages.probe import Probe
+from opens2v_hf.pipeline.unit_work import UnitWork
+from opens2v_hf.pipeline.units import BuildUnit
 
 SMALL = BuildOptions(unit_files=1)
 NAMES = [f"{letter}.mp4" for letter in "abcd"]
 
 
 class NoModel(Describe):
+    """Fails as code fails that nobody has foreseen."""
+
     def load(self):
-        raise ModelError("org/model: there are no weights; name another")
+        raise KeyError("weights")
+
+
+class Odd(Log):
+    """Returns something else than clips."""
+
+    def __call__(self, clips):
+        return StageOutput([None])
 
 
 class Slow(Log):
@@ -77,9 +91,21 @@ def test_the_same_bytes_though_a_worker_is_killed_and_a_clip_fails(cluster, vide
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_build(cluster, videos, tmp_path):
-    with pytest.raises(ModelError, match="no weights"):
+    with pytest.raises(ModelError, match=r"the stage describe cannot be loaded \(KeyError: 'weights'\)"):
         build_dataset(videos, tmp_path / "no", stages=[Probe(), NoModel()], engine=RayEngine(workers=1))
     assert not list((tmp_path / "no/.build").glob("ray-*"))
+    assert "Traceback" in (tmp_path / "no/.build/errors.log").read_text()
+
+
+def test_an_unexpected_error_of_a_worker_is_that_of_one_unit(videos, tmp_path):
+    cloudpickle = pytest.importorskip("ray").cloudpickle
+    work = UnitWork(tmp_path, (Probe(), Odd("")), VideoFiles(14, None), "recipe")
+    worker = _Worker(cloudpickle.dumps(work), str(videos), True, True)
+    unit = BuildUnit("clips-00000", list_input(videos).files[:1])
+    row = worker({"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""})
+    assert row["error"].startswith("clips-00000: an unexpected error (AttributeError")
+    assert row["kind"] == ""
+    assert "Traceback" in (tmp_path / ".build/errors.log").read_text()
 
 
 def test_too_few_cpus_are_an_error_and_no_wait(cluster, videos, tmp_path):
