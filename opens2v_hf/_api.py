@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.results.result import RunResult
 
@@ -31,6 +32,7 @@ NEXUS_ROLES = ("detector", "prompt_encoder", "embedder")
 """Roles of the models of NexusScore, which `explain` explains."""
 
 
+@checked
 def compare(
     a: RunResult | PathLike,
     b: RunResult | PathLike,
@@ -54,11 +56,12 @@ def compare(
     """
     from opens2v_hf.results.compare import compare_results
 
-    if isinstance(top, bool) or not isinstance(top, int) or top < 0:
+    if top < 0:
         raise ArgumentError(f"top must be a whole number from 0 (got {top!r})")
     return compare_results(_result(a), _result(b), version=weights, scoring=scoring, top=top)
 
 
+@checked
 def report(
     results: RunResult | PathLike | Sequence[RunResult | PathLike],
     out: PathLike,
@@ -105,6 +108,7 @@ def report(
     return write_report(read, out, title=title, version=weights, thumbnails=thumbnails, benchmarks=benchmarks)
 
 
+@checked
 def explain(
     video: PathLike,
     *,
@@ -172,6 +176,7 @@ def explain(
     return explanation
 
 
+@checked
 def show(
     sample: str | int,
     *,
@@ -219,6 +224,7 @@ def show(
     return write_sheet(shown, out)
 
 
+@checked
 def build(
     source: PathLike | None,
     out: PathLike,
@@ -287,6 +293,7 @@ def build(
     return made
 
 
+@checked
 def convert(
     source: PathLike,
     target: PathLike,
@@ -339,6 +346,7 @@ def doctor() -> list[Finding]:
     return examine()
 
 
+@checked
 def push(
     result: RunResult | PathLike, model: str, *, direct: bool = False, dry_run: bool = False, **options: Any
 ) -> Proposal:

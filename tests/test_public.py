@@ -2,9 +2,11 @@
 
 import inspect
 import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from helpers.results import make_result
 from helpers.scorecards import full_result
 
 import opens2v_hf
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
 FUNCTIONS = ("build", "compare", "convert", "doctor", "explain", "push", "report", "score", "show")
@@ -85,3 +87,52 @@ def test_a_report_takes_one_or_several(tmp_path: Path) -> None:
 def test_the_doctor_says_what_is_there() -> None:
     topics = {finding.topic: finding.state for finding in opens2v_hf.doctor()}
     assert topics["opens2v-hf"] == "ok"
+
+
+WRONG_TYPES: list[tuple[str, dict[str, Any], str]] = [
+    ("score", {"videos": 3}, "videos must be a path or None (got 3)"),
+    ("score", {"videos": "v", "out": 3}, "out must be a path or None (got 3)"),
+    ("score", {"videos": "v", "ids": [3]}, "ids must be a text, a list (each a text) or None (got [3])"),
+    ("score", {"videos": "v", "limit": "3"}, "limit must be a whole number or None (got '3')"),
+    ("score", {"videos": "v", "split": None}, "split must be a text (got None)"),
+    ("score", {"videos": "v", "metrics": "gmescore"}, "metrics must be a list (each a text) or None (got 'gmescore')"),
+    ("score", {"videos": "v", "resume": "always"}, "resume must be 'auto', 'retry-failed' or 'never' (got 'always')"),
+    ("score", {"videos": "v\0"}, "videos has characters that cannot be written"),
+    ("score", {"videos": "v", "data_dir": "~nobody-of-this-name/x"}, "there is no folder"),
+    ("score", {"videos": "v", "data_dir": "x" * 5000}, "there is no folder"),
+    ("compare", {"a": 3, "b": "b.json"}, "a must be a RunResult or a path (got 3)"),
+    (
+        "report",
+        {"results": None, "out": "r"},
+        "results must be a RunResult, a path or a list",
+    ),
+    ("report", {"results": ["a"], "out": 3}, "out must be a path (got 3)"),
+    ("push", {"result": 3, "model": "o/m"}, "result must be a RunResult or a path (got 3)"),
+    ("push", {"result": "r.json", "model": 3}, "model must be a text (got 3)"),
+    ("show", {"sample": None}, "sample must be a text or a whole number (got None)"),
+    ("show", {"sample": 0, "config_name": "clips"}, "config_name must be 'regular', 'cross_pairs' or 'views'"),
+    ("convert", {"source": 3, "target": "t"}, "source must be a path (got 3)"),
+    ("convert", {"source": "s", "target": "t", "processes": True}, "processes must be a whole number (got True)"),
+    ("explain", {"video": 3}, "video must be a path (got 3)"),
+    ("explain", {"video": "v", "labels": "cat"}, "labels must be a list (each a text) (got 'cat')"),
+    ("build", {"source": 3, "out": "o"}, "source must be a path or None (got 3)"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), WRONG_TYPES, ids=str)
+def test_an_argument_of_a_wrong_type_is_an_error_in_words(name: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(OpenS2VError, match=re.escape(message)):
+        getattr(opens2v_hf, name)(**arguments)
+
+
+@pytest.mark.parametrize("address", ["hf://datasets/org/name", "s3://bucket/x"])
+def test_what_is_written_is_a_local_folder(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match="what is written must be a local path"):
+        opens2v_hf.report(full_result("alpha"), address)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_title_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
+    page = opens2v_hf.report(full_result("alpha"), tmp_path, title="caf\udce9")
+    assert r"caf\udce9" in page.read_text(encoding="utf-8")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from opens2v_hf._util.atomic import atomic_file
-from opens2v_hf.errors import ResultError
+from opens2v_hf.errors import ArgumentError, ResultError, short_repr
 
 
 @contextmanager
@@ -23,6 +24,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with write_errors(path), atomic_file(path) as temporary:
         yield temporary
+
+
+def check_no_url(path: str | os.PathLike[str]) -> None:
+    """Refuse the URL of a folder that is to be written, which would become a local folder named "hf:".
+
+    Raises:
+        ArgumentError: it is one.
+    """
+    if match := re.match("(hf|https?|s3|gs|file):/", os.fspath(path)):  # `Path` makes one slash of two
+        raise ArgumentError(f"what is written must be a local path, not {match[1]}:// (got {short_repr(path)})")
 
 
 def append_lines(path: Path, lines: Iterable[bytes]) -> None:

@@ -144,7 +144,7 @@ def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> s
     elif re.match(r"[\w.]+=", value):  # NAME.KEY=VALUE
         key, _, name = value.partition("=")
         before = f"{key}="
-    local = Path(name).expanduser()
+    local = Path(os.path.expanduser(name))
     if not name or not os.path.lexists(local):
         return value
     number = len({path.split("/")[1] for path in uploads})

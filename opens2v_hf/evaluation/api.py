@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from opens2v_hf._util import processes
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.console import remark
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import open_split
@@ -43,6 +44,7 @@ from opens2v_hf.video.reader import Backend
 Resume = Literal["auto", "retry-failed", "never"]
 
 
+@checked
 def score(
     videos: str | os.PathLike[str] | None = None,
     *,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.split import EvalSplit, open_split
 from opens2v_hf.data.images import read_image
 from opens2v_hf.data.synthetic.eval_layout import eval_scene, write_eval
@@ -148,6 +149,7 @@ class Golden:
         return digest.hexdigest()
 
 
+@checked
 def calibrate(
     metrics: Sequence[str] | None = None,
     metric_models: MetricModels = None,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.rules import FACESIM_CATEGORIES
 from opens2v_hf.errors import ArgumentError
@@ -121,6 +122,7 @@ class Estimate:
         return None if price is None else price * self.num_gpus * self.hours
 
 
+@checked
 def gpu_named(name: str) -> c.Gpu:
     """A GPU by a text that contains its name, in any case, e.g. "NVIDIA H100 80GB HBM3" or "a100-large".
 
@@ -134,6 +136,7 @@ def gpu_named(name: str) -> c.Gpu:
     return c.GPUS[key]
 
 
+@checked
 def estimate(
     split: str,
     gpu: str,
@@ -205,6 +208,7 @@ def estimate(
     return Estimate(split, card, cores, num_gpus, tuple(parts), keep, low)
 
 
+@checked
 def memory_gb(metrics: Iterable[str], judge: str | None = None) -> tuple[float, float]:
     """GPU memory with all models loaded, and with one group of them after another: weights and activations."""
     roles_of = {name: METRICS[name].roles for name in metrics}
@@ -287,6 +291,7 @@ def _on_gpu(name: str, flops: float, gpu: c.Gpu, explanation: str) -> Part:
     return Part(name, "gpu", gpu_seconds(flops, gpu), 0, f"{explanation}, {flops:.2g} operations")
 
 
+@checked
 def estimated_here(result: RunResult) -> dict[str, float]:
     """Part to the estimated seconds a video, for the videos of a result on this machine.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic.references import subject_reference, subject_views
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED, PersonSprite, Scene, caption, draw_scene, label
@@ -173,6 +174,7 @@ def format_matrix(found: FaultMatrix) -> str:
     return "\n".join(lines)
 
 
+@checked
 def fault_matrix(
     num_scenes: int = 80,
     *,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from opens2v_hf._util.files import check_no_url
 from opens2v_hf.evaluation.generated import described, only_made
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.evaluation.run import MetricPass, Run
@@ -32,6 +33,7 @@ def outputs_of_seeds(
     out: str | os.PathLike[str], split: str, seeds: Sequence[int], *, resume: str, partial: bool
 ) -> dict[int, Output]:
     """Seed to output; the first seed comes first."""
+    check_no_url(out)
     return {
         seed: Output(
             seed_folder(out, seed, seeds),

@@ -60,7 +60,7 @@ def model_folders(metric: Metric[Any]) -> dict[str, str]:
     The revision of such a model is a digest of its weights only, and another configuration gives other numbers. (The
     revision of a model on the Hub is a commit; the embedded ones belong to the version of this package.)
     """
-    folders = {model.role: Path(model.name).expanduser() for model in metric.models if not model.embedded}
+    folders = {model.role: Path(os.path.expanduser(model.name)) for model in metric.models if not model.embedded}
     return {role: settings_sha256(folder) for role, folder in folders.items() if folder.is_dir()}
 
 

@@ -54,7 +54,7 @@ def read_index(name: str, revision: str | None = None) -> PipelineIndex:
     Raises:
         ModelError: there is no such folder or repo, it is gated, the Hub cannot be reached, or it holds no pipeline.
     """
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     if os.path.isdir(folder):  # pathlib raises for a name that is too long
         for each in _NAMES:
             if (folder / each).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def files_of(index: PipelineIndex, pattern: str) -> Path:
         ModelError: they cannot be downloaded.
     """
     if index.is_local:
-        return Path(index.name).expanduser()
+        return Path(os.path.expanduser(index.name))
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

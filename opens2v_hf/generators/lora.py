@@ -42,7 +42,7 @@ def find_lora(name: str) -> Lora:
     Raises:
         ModelError: there is no such LoRA, or it is not clear which file it is.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if os.path.exists(path):  # pathlib raises for a name that is too long
         files = [path] if path.is_file() else sorted(path.glob(f"*{_ENDING}"))
         chosen = _only([str(file) for file in files], name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import struct
 from collections.abc import Mapping
@@ -146,7 +147,9 @@ def _loaded_bytes(index: PipelineIndex, dtype: torch.dtype) -> int | None:
 def _stored_width(index: PipelineIndex, path: str) -> float | None:
     """Mean bytes of a weight in a safetensors file, of which only the header is read."""
     try:
-        header = _local_header(Path(index.name).expanduser() / path) if index.is_local else _hub_header(index, path)
+        header = (
+            _local_header(Path(os.path.expanduser(index.name)) / path) if index.is_local else _hub_header(index, path)
+        )
         counts: dict[str, int] = {}
         for name, tensor in header.items():
             if name != "__metadata__":

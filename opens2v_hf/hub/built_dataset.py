@@ -7,6 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
 from opens2v_hf.errors import ResultError
@@ -18,6 +19,7 @@ CARD = "README.md"
 THIS_REPO = "<this repo>"
 
 
+@checked
 def push_dataset(
     folder: Path,
     repo_id: str,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 KINDS = ("dataset_scripts", "metrics", "spaces")
 
 
+@checked
 def hub_folder(kind: str, name: str) -> Path:
     """The folder that holds the whole content of one Hub repo.
 
@@ -25,6 +27,7 @@ def hub_folder(kind: str, name: str) -> Path:
     raise ArgumentError(f"this installation of opens2v-hf has no {kind} folder {name!r}")
 
 
+@checked
 def kind_folders(kind: str) -> list[Path]:
     """The folders that hold the Hub repos of one kind, best first.
 

@@ -17,6 +17,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.utils.sha import git_hash, sha_fileobj
 from tqdm import tqdm
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import HubError
 from opens2v_hf.hub.client import hub_errors, who_may_write
 
@@ -58,6 +59,7 @@ class RepoPlan:
         return f"{name}: {action}; {', '.join(parts)} files, {size}; {self.unchanged} unchanged"
 
 
+@checked
 def check_access(api: HfApi, org: str) -> None:
     """Check that the token may write for the organisation.
 
@@ -70,6 +72,7 @@ def check_access(api: HfApi, org: str) -> None:
         raise HubError(f"the token is of {owner}, who cannot publish for {org!r}, only for {names}")
 
 
+@checked
 def plan(api: HfApi, repos: Sequence[RepoContent]) -> list[RepoPlan]:
     """Compare repos with the Hub; changes nothing.
 
@@ -79,6 +82,7 @@ def plan(api: HfApi, repos: Sequence[RepoContent]) -> list[RepoPlan]:
     return [_plan(api, content) for content in repos]
 
 
+@checked
 def publish(
     api: HfApi, plans: Sequence[RepoPlan], *, private: bool = False, report: Callable[[str], None] = print
 ) -> None:

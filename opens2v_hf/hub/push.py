@@ -7,6 +7,7 @@ from functools import partial
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
 from opens2v_hf.hub.client import HubUnreachableError, hub_errors, who_may_write
@@ -21,6 +22,7 @@ TITLE = "Add OpenS2V-Eval results"
 """Of the commit and pull request; an open one of the same user is updated."""
 
 
+@checked
 def push_result(
     result: RunResult,
     model: str,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._version import __version__
 from opens2v_hf.data.benchmark.publish import write_parquet
 from opens2v_hf.data.opens2v5m.shards.convert import INDEX_FOLDER, MANIFEST, REJECTED
@@ -53,6 +54,7 @@ def repo_names() -> dict[str, tuple[str, str]]:
     return names
 
 
+@checked
 def contents(
     org: str,
     work: Path,

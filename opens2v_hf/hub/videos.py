@@ -14,6 +14,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.public_names import generator_name, short_generator_name
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.errors import ResultError
@@ -42,6 +43,7 @@ def check_videos_repo(repo_id: str) -> None:
     check_access(HfApi(), repo_id.partition("/")[0])
 
 
+@checked
 def push_videos(
     out: str | os.PathLike[str],
     repo_id: str,

@@ -80,7 +80,7 @@ class ReferenceViews:
 
     def __init__(self, source: str | os.PathLike[str] | Mapping[str, Sequence[Sequence[Any]]]) -> None:
         if isinstance(source, str | os.PathLike):
-            self._views = _in_folder(Path(source).expanduser())
+            self._views = _in_folder(Path(os.path.expanduser(source)))
         elif isinstance(source, Mapping):
             self._views = {str(sample_id): _checked_lists(str(sample_id), lists) for sample_id, lists in source.items()}
         else:

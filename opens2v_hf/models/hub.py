@@ -118,7 +118,7 @@ def model_path(text: str) -> Path:
         ModelError: there is no such user.
     """
     try:
-        return Path(text).expanduser()
+        return Path(os.path.expanduser(text))
     except RuntimeError as error:
         raise ModelError(f"there is no home folder for {text!r}; write the path in full") from error
 

@@ -67,7 +67,7 @@ def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
         files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
         configs.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
         with parquet_errors(str(paths[0])):
-            features = plain_datasets_features(pq.read_schema(paths[0]), name)
+            features = plain_datasets_features(pq.read_schema(paths[0].absolute()), name)
         num_bytes = sum(path.stat().st_size for path in paths)
         info = datasets.DatasetInfo(features=features, config_name=name)
         split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows.get(name, 0))
@@ -114,7 +114,7 @@ def _code(text: str) -> str:
 def _tables(folder: Path, columns: list[str]) -> Iterator[pa.Table]:
     for path in sorted((folder / "data/regular").glob("*.parquet")):
         # `read_table` takes no fields within columns
-        with parquet_errors(str(path)), pq.ParquetFile(path) as parquet:
+        with parquet_errors(str(path)), pq.ParquetFile(path.absolute()) as parquet:
             yield parquet.read(columns=columns)
 
 

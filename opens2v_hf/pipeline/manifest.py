@@ -80,7 +80,7 @@ def _others(folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
     for config in ("cross_pairs", "views"):
         for path in sorted((folder / "data" / config).glob("*.parquet")):
             with parquet_errors(str(path)):
-                count = pq.read_metadata(path).num_rows
+                count = pq.read_metadata(path.absolute()).num_rows
             shards.append({"path": f"data/{config}/{path.name}", "rows": count, "sha256": sha256_of(path)})
             rows[config] += count
     return shards, dict(rows)

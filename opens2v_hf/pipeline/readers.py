@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -215,7 +216,7 @@ def _subject(stored: Mapping[str, Any], score: float, vectors: Sequence[np.ndarr
 def _read_rows(file: InputFile) -> Iterator[dict[str, Any]]:
     """The rows of a shard, a row group in memory at a time; columns that it lacks are null."""
     optional = {field.name for field in BUILD_ONLY}
-    with parquet_errors(file.name), pq.ParquetFile(file.path) as parquet:
+    with parquet_errors(file.name), pq.ParquetFile(os.path.abspath(file.path)) as parquet:
         present = parquet.schema_arrow.names
         if missing := [name for name in BUILT.names if name not in present and name not in optional]:
             raise SourceError(f"{file.name} has no column {missing[0]!r}: it is no shard of OpenS2V-5M")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ResultError
 from opens2v_hf.reports.page import environment
 from opens2v_hf.results.agreement import Agreement, Estimate, RaterAgreement
@@ -84,6 +85,7 @@ def format_agreement(found: Agreement) -> str:
     )
 
 
+@checked
 def write_agreement_page(
     found: Agreement, scores: pd.DataFrame, ratings: pd.DataFrame, path: str | os.PathLike[str]
 ) -> None:
@@ -118,7 +120,7 @@ def write_agreement_page(
         )
     )
     try:
-        Path(path).write_text(page, encoding="utf-8")
+        Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ResultError(f"cannot write {path}: {error.strerror or error}") from error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.files import whole_file
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf._util.progress import duration
@@ -68,6 +69,7 @@ class Step:
     parts: Counter[str] = field(default_factory=Counter)
 
 
+@checked
 def write_build_report(folder: str | os.PathLike[str], prices: str | os.PathLike[str] | None = None) -> Path:
     """Write `report.html` into a dataset's folder; one file, which loads nothing.
 
@@ -117,7 +119,7 @@ def write_build_report(folder: str | os.PathLike[str], prices: str | os.PathLike
     )  # fmt: skip
     target = root / NAME
     with whole_file(target) as temporary:
-        temporary.write_text(page, "utf-8")
+        temporary.write_text(page, "utf-8", "backslashreplace")
     return target
 
 
@@ -188,7 +190,7 @@ def _kept_scores(root: Path) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for path in sorted((root / "data/regular").glob("*.parquet")):
         with parquet_errors(str(path)):
-            table = pq.read_table(path, columns=[*_CLIP_SCORES, "subjects"])
+            table = pq.read_table(path.absolute(), columns=[*_CLIP_SCORES, "subjects"])
         for name in _CLIP_SCORES:
             values.setdefault(f"clip: {name}", []).extend(table[name].drop_null().to_pylist())
         for chunk in table["subjects"].chunks:

@@ -58,7 +58,7 @@ class SamplePair:
 def kept_samples(folder: Path) -> list[Sample]:
     """Clips of the dataset, evenly spread over its shards."""
     paths = sorted((folder / "data/regular").glob("*.parquet"))
-    counts = [pq.read_metadata(path).num_rows for path in paths]
+    counts = [pq.read_metadata(path.absolute()).num_rows for path in paths]
     positions = {int(position) for position in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
     if not positions:
         return []
@@ -162,11 +162,11 @@ def _some_rows(folder: Path, count: int) -> list[dict[str, Any]]:
     """Rows evenly spread over the Parquet files of a folder."""
     rows: list[dict[str, Any]] = []
     paths = sorted(folder.glob("*.parquet"))
-    total = sum(pq.read_metadata(path).num_rows for path in paths)
+    total = sum(pq.read_metadata(path.absolute()).num_rows for path in paths)
     positions = sorted({int(position) for position in np.linspace(0, total - 1, count).round()}) if total else []
     begin = 0
     for path in paths:
-        with pq.ParquetFile(path) as parquet:
+        with pq.ParquetFile(path.absolute()) as parquet:
             for group in range(parquet.num_row_groups):
                 end = begin + parquet.metadata.row_group(group).num_rows
                 here = [position - begin for position in positions if begin <= position < end]

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ResultError
 from opens2v_hf.metrics.base import answer, video_source
 from opens2v_hf.metrics.nexus_reference import NexusReference
@@ -29,6 +30,7 @@ PICTURE_PX = 256
 """Longer side of its reference pictures."""
 
 
+@checked
 def explain(
     metric: NexusScore,
     video: Any,
@@ -86,6 +88,7 @@ def explain(
     )
 
 
+@checked
 def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], *, name: str | None = None) -> Path:
     """Write the explanation as `<name>.html`.
 
@@ -105,7 +108,7 @@ def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], 
     page = target / f"{stem}.html"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        page.write_text(render_page(explanation), encoding="utf-8")
+        page.write_text(render_page(explanation), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ResultError(f"cannot write the explanation into {target}: {error.strerror}") from error
     return page

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import check_no_url
 from opens2v_hf._version import __version__
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ResultError
@@ -24,6 +26,7 @@ MAX_LISTED = 200
 """Failures and missing samples that the page lists; it counts the others."""
 
 
+@checked
 def write_report(
     results: Sequence[RunResult],
     folder: str | os.PathLike[str],
@@ -55,6 +58,7 @@ def write_report(
         SampleError: a reference picture is missing or cannot be downloaded.
         ImageError: a reference picture cannot be read.
     """
+    check_no_url(folder)
     if not results:
         raise ArgumentError("a report needs at least one result")
     groups: dict[str, dict[str, list[RunResult]]] = {}  # split, then sha256 of the prompts: others are other tasks
@@ -106,7 +110,7 @@ def write_report(
         target.mkdir(parents=True, exist_ok=True)
         for picture in (p for one in sections for p in (*one.pictures, *one.category_pictures)):
             (target / picture.file_name).write_bytes(picture.png)
-        (target / "report.html").write_text(page, encoding="utf-8")
+        (target / "report.html").write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ResultError(f"cannot write the report into {target}: {error.strerror}") from error
     return target / "report.html"

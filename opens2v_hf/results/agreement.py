@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.ratings import KEYS
 from opens2v_hf.scores import agreement as formulas
@@ -129,6 +130,7 @@ class Agreement:
         return asdict(self)
 
 
+@checked
 def rater_agreement(ratings: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> RaterAgreement:
     """Agreement of raters with each other.
 
@@ -157,6 +159,7 @@ def rater_agreement(ratings: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     )
 
 
+@checked
 def agreement(
     scores: pd.DataFrame,
     ratings: pd.DataFrame,

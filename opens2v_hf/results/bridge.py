@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.agreement import RESAMPLES, Estimate
@@ -129,6 +130,7 @@ class Side:
     scores: pd.DataFrame
 
 
+@checked
 def load_side(path: str | os.PathLike[str], column: str = "naturalscore", *, reduce: Reduce | None = None) -> Side:
     """Read the scores of one judge.
 
@@ -169,6 +171,7 @@ def load_side(path: str | os.PathLike[str], column: str = "naturalscore", *, red
     return Side(_in_words(column, metric), scores)
 
 
+@checked
 def bridge(a: Side, b: Side, *, tolerance: float | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Bridge:
     """Compare two judges over the videos that both have scored.
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ResultError
 from opens2v_hf.results.columns import (
     column_metrics,
@@ -112,6 +113,7 @@ class ResultComparison:
         }
 
 
+@checked
 def compare_results(
     a: RunResult, b: RunResult, *, version: str = "v1.1", scoring: str = RELEASED, top: int = TOP
 ) -> ResultComparison:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, ResultError
 
 OPEN = "v1.2-open"
@@ -128,6 +129,7 @@ class Made(Protocol):
 
 
 @functools.cache
+@checked
 def edition(name: str) -> Edition:
     """The record of an edition.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.imagenhub import read_imagenhub
 
@@ -36,6 +37,7 @@ _EMPTY = frozenset(("", "na", "<na>", "n/a", "nan", "null", "none"))
 _RATER = re.compile(r"rater[_ ]?(?P<rater>[A-Za-z0-9]*?)(?:_(?P<dimension>[A-Za-z]\w*))?$")
 
 
+@checked
 def load_ratings(path: str | os.PathLike[str], *, dimension: str | None = None) -> pd.DataFrame:
     """Read human ratings.
 
@@ -79,6 +81,7 @@ def load_ratings(path: str | os.PathLike[str], *, dimension: str | None = None) 
     return order.merge(wide, on=KEYS, how="left").reset_index(drop=True)
 
 
+@checked
 def load_scores(paths: Iterable[str | os.PathLike[str]], column: str, *, reduce: Reduce | None = None) -> pd.DataFrame:
     """Read the scores of one metric or judge.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf._util.text import shown
 from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
@@ -37,6 +38,7 @@ def is_result(path: Path) -> bool:
         return False
 
 
+@checked
 def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
     """Read files and all results that folders hold, each with the file that it was read from.
 
@@ -47,6 +49,7 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, Ru
     return [(file, read_result(file)) for file in files]
 
 
+@checked
 def result_files(path: str | os.PathLike[str]) -> list[Path]:
     """The path itself; of a folder the results of `opens2v score` in it, else those in its subfolders.
 
@@ -71,6 +74,7 @@ def result_files(path: str | os.PathLike[str]) -> list[Path]:
     )
 
 
+@checked
 def result_file(path: str | os.PathLike[str]) -> Path:
     """The path itself; of a folder the only result in it.
 
@@ -86,6 +90,7 @@ def result_file(path: str | os.PathLike[str]) -> Path:
     return files[0]
 
 
+@checked
 def read_result(path: str | os.PathLike[str]) -> RunResult:
     """Read a result that `RunResult.save` wrote.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import JudgeError, ResultError
 from opens2v_hf.jobs.journal_files import Record, change_records
 from opens2v_hf.jobs.lock import only_run
@@ -65,6 +66,7 @@ class Rejudged:
         }
 
 
+@checked
 def rejudge(result: RunResult) -> Rejudged:
     """Read the stored answers of a result's NaturalScore again.
 
@@ -91,6 +93,7 @@ def rejudge(result: RunResult) -> Rejudged:
     return Rejudged(replace(result, metrics=metrics), tuple(changes), len(stored), len(asked) - len(stored))
 
 
+@checked
 def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
     """Replace changed scores in the journal of a run, so that a later run does not bring the old ones back.
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ResultError
 from opens2v_hf.models.info import EMBEDDED_NOTE, ModelInfo
@@ -102,6 +103,7 @@ class MetricResult:
         """Over all videos that were found."""
         return summarize(list(self.scores.values()))
 
+    @checked
     def by_category(self, category_of: Mapping[str, str]) -> dict[str, Summary]:
         """A summary for each category, in the order in which `category_of` first names them."""
         ids_of: dict[str, list[str]] = {}
@@ -184,6 +186,7 @@ class RunResult:
         """Sample id to category."""
         return {video.id: video.category for video in self.videos}
 
+    @checked
     def metric(self, name: str) -> MetricResult:
         """The metric of that name.
 
@@ -196,6 +199,7 @@ class RunResult:
         have = ", ".join(metric.name for metric in self.metrics)
         raise ResultError(f"the result of {self.model!r} holds no {name!r} (it has: {have})")
 
+    @checked
     def scorecard(self, *, version: str = "v1.1", scoring: str = RELEASED) -> Scorecard:
         """The leaderboard's columns and total, each with an interval over prompts and by the paper's categories.
 
@@ -284,6 +288,7 @@ class RunResult:
             "scores": {sample_id: score.to_dict() for sample_id, score in metric.scores.items()},
         }
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result as JSON, whole or not at all.
 
@@ -293,6 +298,7 @@ class RunResult:
         return write_json(path, self.to_dict())
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str]) -> RunResult:
         """Read a result written by `save`.
 

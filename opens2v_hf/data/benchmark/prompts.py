@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.rules import applicable_metrics
 from opens2v_hf.data.benchmark.sample import (
     HARD_CASE_CATEGORY,
@@ -36,6 +37,7 @@ _SYNTHETIC = {"True": True, "Wrong": False, "wrong": False}
 """The field is a boolean; "False" is spelled as "Wrong" or "wrong" in the released files."""
 
 
+@checked
 def read_eval_prompts(path: str | os.PathLike[str], *, split: str | None = None) -> list[EvalSample]:
     """Read a prompt file.
 
@@ -60,6 +62,7 @@ def read_eval_prompts(path: str | os.PathLike[str], *, split: str | None = None)
     return parse_eval_prompts(content, source=str(path), split=split)
 
 
+@checked
 def parse_eval_prompts(content: bytes | str, *, source: str, split: str | None = None) -> list[EvalSample]:
     """Parse the content of a prompt file.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.files import write_errors
 from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.data.benchmark.rows import FEATURES, check_pictures, require_pictures, row_of
@@ -13,6 +14,7 @@ from opens2v_hf.data.opens2v5m.shards.write import write_shard
 from opens2v_hf.errors import ArgumentError
 
 
+@checked
 def write_parquet(
     data_dir: str | os.PathLike[str], out_dir: str | os.PathLike[str], *, revision: str | None = None
 ) -> list[Path]:

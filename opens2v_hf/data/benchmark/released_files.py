@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 )
 from tqdm.contrib.concurrent import thread_map
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, SampleError
 
 _DOWNLOADS_AT_ONCE = 8
@@ -56,6 +57,7 @@ class ReleasedFiles(Protocol):
         ...
 
 
+@checked
 def released_files(location: str, *, revision: str | None = None, token: str | bool | None = None) -> ReleasedFiles:
     """Open a folder or a Hub repo.
 
@@ -72,8 +74,8 @@ def released_files(location: str, *, revision: str | None = None, token: str | b
     if "://" not in location:
         if revision is not None:
             raise ArgumentError(f"a revision belongs to a Hub repo, not to a folder (got {revision=} for {location!r})")
-        folder = Path(location).expanduser().absolute()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(location)).absolute()
+        if not os.path.isdir(folder):  # unlike `Path.is_dir`, it takes names that no system has
             raise SampleError(f"there is no folder {folder}; give the one that holds the prompt files")
         return LocalFolder(folder)
     try:
@@ -111,11 +113,11 @@ class LocalFolder:
 
     def fingerprint(self, paths: Sequence[str]) -> str:
         """A hash of the folder's path and of the size and time of change of each file."""
-        digest = hashlib.sha256(str(self.folder).encode())
+        digest = hashlib.sha256(os.fsencode(self.folder))
         for path in paths:
             file = self.folder / path
             stat = file.stat() if os.path.isfile(file) else None
-            digest.update(f"\n{path} {stat and (stat.st_size, stat.st_mtime_ns)}".encode())
+            digest.update(f"\n{path} {stat and (stat.st_size, stat.st_mtime_ns)}".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.prompts import PROMPT_FILES, parse_eval_prompts
 from opens2v_hf.data.benchmark.released_files import HubFolder, ReleasedFiles, released_files
 from opens2v_hf.data.benchmark.sample import EvalSample, Subject
@@ -42,6 +43,7 @@ class EvalSplit:
         return self.files.fetch(subject.path)
 
 
+@checked
 def open_split(
     name: str, *, data_dir: str | None = None, revision: str | None = None, token: str | bool | None = None
 ) -> EvalSplit:

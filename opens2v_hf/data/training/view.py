@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import datasets
 import torch
 import torch.utils.data
 from datasets.distributed import split_dataset_by_node
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.training.choose_subjects import Form, SubjectRule
 from opens2v_hf.data.training.clip_frames import FrameRule, Start
 from opens2v_hf.data.training.fit_frames import Fit, Resize, quiet_in_worker
@@ -55,6 +56,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         ArgumentError: an argument does not fit; the dataset lacks a column or is shuffled through a buffer.
     """
 
+    @checked
     def __init__(
         self,
         dataset: datasets.Dataset | datasets.IterableDataset,
@@ -75,13 +77,6 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         most_skipped: int = 100,
     ) -> None:
         super().__init__()
-        if on_error not in get_args(OnBad):
-            raise ArgumentError(f"on_error is one of {', '.join(get_args(OnBad))} (got {on_error=})")
-        numbers = {"num_frames": num_frames, "stride": stride, "shuffle": shuffle, "seed": seed}
-        numbers |= {"rank": rank, "world_size": world_size, "most_skipped": most_skipped}
-        for name, number in numbers.items():
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise ArgumentError(f"{name} must be a whole number (got {number!r})")
         if not 0 <= rank < world_size:
             raise ArgumentError(f"rank goes from 0 to world_size - 1 (got {rank=}, {world_size=})")
         if shuffle < 0 or seed < 0 or most_skipped < 1:
@@ -91,10 +86,6 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         if isinstance(subjects, str):
             subjects = SubjectRule(subjects)
         rule = SubjectRule(max_count=0, min_count=0) if subjects is None else subjects
-        if not isinstance(rule, SubjectRule):
-            raise ArgumentError(
-                f"subjects must be a SubjectRule, one of {', '.join(get_args(Form))}, or None (got {rule!r})"
-            )
         if pairs and not rule.max_count:
             raise ArgumentError("pairs are for pictures of subjects: give subjects= too")
         stream = as_stream(dataset)

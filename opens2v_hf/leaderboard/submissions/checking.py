@@ -8,6 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, HubError
 from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.pull_requests import OPEN
@@ -41,6 +42,7 @@ def pull_request_of(text: str) -> tuple[str, int] | None:
     return (found["repo"], int(found["number"])) if found else None
 
 
+@checked
 def validate_file(
     path: Path, *, split: str | None = None, existing: Sequence[Submission] = (), allow_published: bool = False
 ) -> list[Problem]:
@@ -79,6 +81,7 @@ def _of_result(path: Path) -> list[Problem]:
     return [Problem("is_result", "", what, remedy)]
 
 
+@checked
 def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Checked:
     """Every record in a folder, against those that were submitted before it.
 
@@ -111,6 +114,7 @@ def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Che
     return checked
 
 
+@checked
 def validate_pull_request(api: HfApi, repo_id: str, number: int, *, allow_published: bool = False) -> Checked:
     """Everything that a pull request to the results dataset would change.
 

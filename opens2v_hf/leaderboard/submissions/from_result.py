@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.ids import split_ids
 from opens2v_hf.errors import ResultError
 from opens2v_hf.leaderboard.submissions.record import FORMAT, GENERATION, Submission
@@ -23,6 +24,7 @@ _INTERNAL_OPTION = "url"
 _BENCHMARK_FIELDS = ("source", "prompt_file", "sha256")
 
 
+@checked
 def make_submission(
     result: RunResult,
     *,

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError
@@ -306,6 +307,7 @@ class Submission(_Part):
             raise SubmissionError(f"{source} is not a submission", form_problems(error)) from error
 
 
+@checked
 def read_submission(content: bytes, *, source: str = "the file", bom: bool = False) -> Submission:
     """The record in a file's content. Only its form is checked.
 
@@ -355,6 +357,7 @@ def _features(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list
     return found
 
 
+@checked
 def load_submissions(
     source: str | Path,
     *,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from huggingface_hub import HfApi
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.hub.client import HubUnreachableError, who_may_write
 from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
@@ -16,6 +17,7 @@ from opens2v_hf.leaderboard.submissions.validation.submission import validate_su
 from opens2v_hf.results.problem import Problem, SubmissionError, is_refused
 
 
+@checked
 def submit(
     submission: Submission,
     repo_id: str,

@@ -145,7 +145,7 @@ def dataset_embedder(folder: Path) -> str | None:
         SourceError: a shard cannot be read.
     """
     for path in sorted((folder / "data/regular").glob("*.parquet")):
-        with parquet_errors(str(path)), pq.ParquetFile(path) as parquet:
+        with parquet_errors(str(path)), pq.ParquetFile(path.absolute()) as parquet:
             if "provenance" not in parquet.schema_arrow.names:
                 return None
             for batch in parquet.iter_batches(1, columns=["provenance"]):
@@ -166,7 +166,7 @@ def _parts(root: Path) -> dict[str, str]:
         raise ResultError(f"{root} has no shards in data/regular; build the dataset first")
     for path in paths:
         with parquet_errors(str(path)):
-            columns = pq.read_table(path, columns=["id", "part"])
+            columns = pq.read_table(path.absolute(), columns=["id", "part"])
         parts.update(zip(columns["id"].to_pylist(), columns["part"].to_pylist(), strict=True))
     return parts
 

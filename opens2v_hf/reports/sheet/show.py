@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.files import whole_file
 from opens2v_hf.data.opens2v5m.builder import DEFAULT_REPO, OpenS2V5M
 from opens2v_hf.data.opens2v5m.filters import Filters
@@ -162,6 +163,7 @@ def check_path(path: str | os.PathLike[str] | None) -> None:
         )
 
 
+@checked
 def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Path:
     """Write the page about a sample.
 
@@ -178,7 +180,7 @@ def write_sheet(shown: Shown, path: str | os.PathLike[str] | None = None) -> Pat
     target = Path(f"{name}.html" if path is None else path)
     page = render_page(shown)
     with whole_file(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return target
 
 

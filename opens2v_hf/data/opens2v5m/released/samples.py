@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, open_source, shown_url
 from opens2v_hf.data.opens2v5m.released.json_borders import LIST_BORDERS, RECORD_BORDERS, Border
 from opens2v_hf.data.opens2v5m.released.json_stream import Entry, Malformed, OnError, read_object
@@ -91,6 +92,7 @@ class ReleasedLayout:
         return open_source(file.url, storage_options=self.location.storage_options, size=file.size)
 
 
+@checked
 def read_layout(
     root: str,
     *,

@@ -145,7 +145,8 @@ def load_index(file: Path | BinaryIO, *, name: str | None = None) -> TarIndex:
         SourceError: it is no index of this package.
     """
     try:
-        table = pq.read_table(file).combine_chunks()
+        # pyarrow takes "a:b/c" for a URL
+        table = pq.read_table(file.absolute() if isinstance(file, Path) else file).combine_chunks()
         metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         table = table.select(SCHEMA.names).cast(SCHEMA)
         pieces = tuple((piece, size) for piece, size in metadata["pieces"])
@@ -181,7 +182,7 @@ def build_index(tar: SplitTar, path: Path, *, progress: Callable[[int], object] 
     metadata = {"pieces": pieces, "skipped": [{"name": s.name, "reason": s.reason} for s in skipped]}
     table = table.take(order).replace_schema_metadata({_METADATA_KEY: json.dumps(metadata).encode()})
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 16)
+        pq.write_table(table, temporary.absolute(), compression="zstd", row_group_size=1 << 16)
     notes.remove()
     return TarIndex(table, pieces, tuple(skipped))
 
@@ -204,7 +205,7 @@ class _Notes:
         self.pax_headers: dict[str, str] = {}
         self._count = 0
         for path in sorted(folder.glob("[0-9]*.parquet")):
-            note = json.loads(pq.read_schema(path).metadata[_METADATA_KEY])
+            note = json.loads(pq.read_schema(path.absolute()).metadata[_METADATA_KEY])
             if note["pieces"] != self._fingerprint:
                 shutil.rmtree(folder)
                 self.offset, self.pax_headers, self._count = 0, {}, 0
@@ -225,13 +226,13 @@ class _Notes:
             {_METADATA_KEY: json.dumps(note).encode()}
         )
         with whole_file(self._folder / f"{self._count:08d}.parquet") as temporary:
-            pq.write_table(table, temporary)
+            pq.write_table(table, temporary.absolute())
         self._count += 1
 
     def collect(self) -> tuple[pa.Table, list[Skipped]]:
         tables, skipped = [SCHEMA.empty_table()], []
         for path in sorted(self._folder.glob("[0-9]*.parquet")):
-            table = pq.read_table(path)
+            table = pq.read_table(path.absolute())
             skipped += [Skipped(**entry) for entry in json.loads(table.schema.metadata[_METADATA_KEY])["skipped"]]
             tables.append(table.replace_schema_metadata(None).cast(SCHEMA))
         return pa.concat_tables(tables).combine_chunks(), skipped

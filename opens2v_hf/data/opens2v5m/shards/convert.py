@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,7 +28,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import check_no_url, whole_file, write_errors
 from opens2v_hf._util.progress import Progress
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
@@ -92,6 +94,7 @@ _SHARD = TypeAdapter(Shard)
 _CONVERSION = TypeAdapter(Conversion)
 
 
+@checked
 def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
     """Converts, or resumes a conversion that was stopped at any moment.
 
@@ -107,7 +110,7 @@ def convert(plan: Plan, folder: Path, *, processes: int = 1) -> Conversion:
         SourceError: a released file cannot be read, or a process was killed. Call it again to resume.
     """
     _check_target(folder, plan)
-    if (folder / MANIFEST).is_file():
+    if os.path.isfile(folder / MANIFEST):  # unlike `Path.is_file`, it takes names that no system has
         manifest = _owned(folder / MANIFEST, plan)
         try:
             conversion = _CONVERSION.validate_python({"folder": folder, **manifest})
@@ -278,10 +281,11 @@ def _stored_blob(blob: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | No
 
 
 def _check_target(folder: Path, plan: Plan) -> None:
+    check_no_url(folder)
     root = plan.layout.location.root
     if "://" not in root and folder.resolve().is_relative_to(Path(root).resolve()):
         raise ArgumentError(f"{folder} must be outside of {root}, which is to be converted; choose another folder")
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not folder.is_dir():
         raise ResultError(f"{folder} is a file; give the folder that the converted dataset is to be written to")
 
 

@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.json_stream import byte_ranges
 from opens2v_hf.data.opens2v5m.released.samples import JsonFile, ReleasedLayout
@@ -70,6 +71,7 @@ class Plan:
     fingerprint: str
 
 
+@checked
 def plan_conversion(
     layout: ReleasedLayout,
     *,

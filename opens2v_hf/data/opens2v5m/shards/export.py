@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.files import whole_file, write_errors
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
@@ -35,6 +36,7 @@ class Export:
     tars: tuple[str, ...]
 
 
+@checked
 def export_webdataset(data_dir: str, out: Path, *, tar_megabytes: int = TAR_MEGABYTES) -> Export:
     """Write the clips of a dataset as tars.
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
@@ -54,6 +55,7 @@ class Verification:
     problems: tuple[str, ...]
 
 
+@checked
 def verify(folder: Path) -> Verification:
     """Checks that every shard of a converted or built dataset is there and whole, and that its content can be used.
 
@@ -119,7 +121,7 @@ def _verify_shard(path: Path, shard: _Shard, config: str, seen: set[tuple[str, s
 def _verify_rows(path: Path, shard: _Shard, config: str, seen: set[tuple[str, str]]) -> tuple[list[str], int, int]:
     problems: list[str] = []
     masks = 0
-    with pq.ParquetFile(path) as parquet:
+    with pq.ParquetFile(path.absolute()) as parquet:
         count = parquet.metadata.num_rows
         if config == "regular":
             columns = ["id", "part", "subjects", "frame_height", "frame_width", "video.path"]

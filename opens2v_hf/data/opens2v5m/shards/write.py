@@ -44,7 +44,7 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -
     with (
         whole_file(path) as temporary,
         pq.ParquetWriter(
-            temporary,
+            temporary.absolute(),  # pyarrow takes "a:b/c" for a URL
             schema,
             compression={leaf: "none" if leaf.endswith("bytes") else "zstd" for leaf in leaves},
             compression_level={leaf: _COMPRESSION_LEVEL for leaf in leaves if not leaf.endswith("bytes")},

@@ -262,6 +262,15 @@ def test_invalid_targets_are_refused(tmp_path) -> None:
     assert convert(plan, tmp_path / "empty").rows["views"] == len(plan.layout.view_ids())
 
 
+def test_a_colon_in_a_relative_path_is_no_url(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    converted = convert(plan_conversion(read_layout(str(folder_form())), configs=("cross_pairs",)), Path("run:1/data"))
+    assert verify(Path("run:1/data")).problems == ()
+    assert converted.rows["cross_pairs"] > 0
+    with pytest.raises(ArgumentError, match="local path, not hf://"):
+        convert(plan_conversion(read_layout(str(folder_form()))), Path("hf://datasets/org/name"))
+
+
 def test_a_second_conversion_into_the_folder_is_refused(tmp_path) -> None:
     plan = plan_conversion(read_layout(str(folder_form())), configs=("views",))
     script = """
