@@ -3,12 +3,17 @@
 import math
 import random
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers.submissions import RANGES, columns_of, make_submission, replace, weights_of
 
 from opens2v_hf.data.benchmark.ids import split_ids
 from opens2v_hf.leaderboard.submissions.checking import validate_folder
+from opens2v_hf.leaderboard.submissions.validation.copies import HONEST_CORRELATION, copy_signs, derived_from
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 
 THEIRS = make_submission("open-domain", 3, model="VACE-14B", submitted_by="alice")
@@ -98,6 +103,102 @@ def test_honest_models_on_the_same_prompts_are_left_alone():
         for seed in (1, 2)
     )
     assert validate_submission(one, existing=[other]) == []
+
+
+def honest_models(count):
+    """Models for which half of a value is how hard the prompt is."""
+    shared = random.Random(0)
+    hard = {(name, i): shared.random() for i in THEIRS.per_video for name in RANGES}
+
+    def value_of(draw, name, i, _):
+        low, high = RANGES[name]
+        return low + (high - low) * (0.5 * hard[name, i] + 0.5 * draw.random())
+
+    return [
+        with_values(THEIRS, partial(value_of, random.Random(seed)), model=f"Honest {seed}", submitted_by=f"user{seed}")
+        for seed in range(count)
+    ]
+
+
+def notices(one, existing):
+    return [problem.what for problem in validate_submission(one, existing=existing) if problem.code == "looks_copied"]
+
+
+def test_a_copy_with_noise_is_found_where_others_say_how_hard_a_prompt_is():
+    others = honest_models(6)
+    copy = with_values(
+        others[2], lambda name, i, value: value + noise(name, i, 0.1), model="Rocket", submitted_by="mallory"
+    )
+    assert copy_signs(copy, others[2]) == []  # the correlation alone is no proof
+    (what,) = notices(copy, others)
+    assert "looks like a copy of 'Honest 2' of 'user2'" in what
+    assert all(notices(one, [other for other in others if other is not one]) == [] for one in others)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({1: 0.5, 4: 0.5}, "a blend of 'Honest 1' of 'user1' and 'Honest 4' of 'user4'"),
+        ({1: 0.7, 4: 0.3}, "a blend of 'Honest 1' of 'user1' and 'Honest 4' of 'user4'"),
+        ({0: 0.4, 1: 0.3, 4: 0.3}, "a blend of 'Honest 0' of 'user0' and 'Honest 1' of 'user1' and 'Honest 4'"),
+    ],
+    ids=str,
+)
+def test_a_blend_is_found(weights, words):
+    others = honest_models(6)
+
+    def mean(name, i, _):
+        return sum(weight * others[number].per_video[i][name] for number, weight in weights.items())
+
+    (what,) = notices(with_values(THEIRS, mean, model="Rocket", submitted_by="mallory"), others)
+    assert words in what
+
+
+def test_missing_videos_do_not_hide_a_blend():
+    others = honest_models(6)
+    blend = with_values(
+        THEIRS,
+        lambda name, i, _: (others[1].per_video[i][name] + others[4].per_video[i][name]) / 2,
+        model="Rocket",
+        submitted_by="mallory",
+    )
+    ids = list(THEIRS.per_video)
+    lacking = [
+        replace(one, per_video={i: values for k, (i, values) in enumerate(one.per_video.items()) if k % 40 != number})
+        for number, one in enumerate(others)
+    ]
+    (found,) = derived_from(blend, lacking)
+    assert [one.model for one in found.originals] == ["Honest 1", "Honest 4"]
+    assert list(derived_from(replace(blend, per_video={i: blend.per_video[i] for i in ids[:15]}), others)) == []
+
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "human-ratings"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the ratings are not here")
+@pytest.mark.parametrize("file", ["subject_driven.csv", "two_subjects.csv"])
+def test_real_models_on_the_same_prompts_do_not_reach_the_bounds(file):
+    rows = pd.read_csv(REAL / file)
+    tables = {name: rows.pivot_table(index="item", columns="model", values=name) for name in ("clip_i", "dino")}
+    for table in tables.values():
+        ranks = table.corr(method="spearman").to_numpy()
+        assert np.max(ranks[~np.eye(len(ranks), dtype=bool)]) <= HONEST_CORRELATION + 0.005
+    models = [
+        SimpleNamespace(
+            model=model,
+            videos=[None],
+            per_video={
+                item: {
+                    column: float(table.loc[item, model])
+                    for column, table in zip(RANGES, tables.values(), strict=False)
+                }
+                for item in tables["dino"].index
+            },
+        )
+        for model in tables["dino"].columns
+    ]
+    for one in models:
+        assert list(derived_from(one, [other for other in models if other is not one])) == []
 
 
 def test_a_new_submission_of_the_same_model_is_no_copy():

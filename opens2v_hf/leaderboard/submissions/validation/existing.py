@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-import numpy as np
-import pandas as pd
-
 from opens2v_hf.leaderboard.submissions.record import Submission
+from opens2v_hf.leaderboard.submissions.validation.copies import copy_signs, derived_from
 from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
 from opens2v_hf.results.problem import Problem, shown
-from opens2v_hf.scores.scorecard import COLUMNS
 
-FEWEST_VIDEOS = 20
-FEWEST_VALUES = 10
-"""Different ones: over fewer, as when almost every video is perfectly smooth, a correlation says nothing."""
-
-COPIED_CORRELATION = 0.98
-"""Of the videos of two models over the same prompts. Prompts that are hard for both make values go along with each
-other, but not so closely."""
-
-COPIED_DISTRIBUTION = 0.9999
-"""Correlation of the sorted values, which a copy keeps if its values are given to other videos and changed a little."""
-
-COPIED_SHARE = 0.5
-SAME_VIDEO_SHARE = 0.2
-"""Share of values that are the same to `DECIMALS` for any videos, and for the same video. Only values that no other
-video of the model has are counted: ratings in whole steps and ends of a range are often equal by chance."""
-
-DECIMALS = 6
+COMPARE = "a person should compare the videos of both before this is merged"
 
 
 def against_existing(one: Submission, *, existing: Sequence[Submission]) -> Iterator[Problem]:
@@ -40,6 +21,19 @@ def against_existing(one: Submission, *, existing: Sequence[Submission]) -> Iter
             if key not in reported:
                 reported.add(key)
                 yield problem
+    others = [other for other in existing if confusable_key(other.model) != confusable_key(one.model)]
+    if not any(code in ("copied_values", "duplicate", "looks_copied") for code, _ in reported):
+        yield from _derived(one, others)
+
+
+def _derived(one: Submission, others: Sequence[Submission]) -> Iterator[Problem]:
+    """Of copies that only a comparison with all the others shows."""
+    for copied in derived_from(one, others):
+        names = " and ".join(f"{shown(other.model)} of {shown(other.submitted_by)}" for other in copied.originals)
+        what = (
+            f"looks like a {'copy' if len(copied.originals) == 1 else 'blend'} of {names} ({'; '.join(copied.signs)})"
+        )
+        yield Problem("looks_copied", "per_video", what, COMPARE, notice=True)
 
 
 def sender(one: Submission, *, authors: Collection[str] | None) -> Iterator[Problem]:
@@ -70,8 +64,7 @@ def _against(one: Submission, other: Submission) -> Iterator[Problem]:
         yield Problem("copied_values", "per_video", what, "submit the values of this model's own videos")
     elif not same_key and (signs := copy_signs(one, other)):
         what = f"looks like a copy of {shown(other.model)} of {shown(other.submitted_by)} ({'; '.join(signs)})"
-        remedy = "a person should compare the videos of both before this is merged"
-        yield Problem("looks_copied", "per_video", what, remedy, notice=True)
+        yield Problem("looks_copied", "per_video", what, COMPARE, notice=True)
 
 
 def _result(one: Submission) -> tuple[object, ...]:
@@ -79,54 +72,3 @@ def _result(one: Submission) -> tuple[object, ...]:
         confusable_key(one.model), one.split, one.version, one.scoring,
         round(one.total, 9), {name: round(value, 9) for name, value in one.columns.items()},
     )  # fmt: skip
-
-
-def copy_signs(one: Submission, other: Submission) -> list[str]:
-    """Columns whose per-video values one of two submissions may have from the other, with what they have in common.
-
-    The samples that both have are compared, so that a copy to another split is found as well. Values that were all
-    shifted, scaled or reversed keep their correlation; if some were changed or are of a third model, others are the
-    same; values that were given to other videos keep their distribution.
-
-    Args:
-        one: a submission.
-        other: another.
-    """
-    common = [sample_id for sample_id in one.per_video if sample_id in other.per_video]
-    signs = []
-    for name in COLUMNS:
-        both = [i for i in common if name in one.per_video[i] and name in other.per_video[i]]
-        first = np.array([one.per_video[i][name] for i in both])
-        second = np.array([other.per_video[i][name] for i in both])
-        if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
-            continue
-        with np.errstate(all="ignore"):  # values beyond a metric's range are refused elsewhere
-            rank, linear, distribution = (
-                float(np.corrcoef(a, b)[0, 1])
-                for a, b in ((_ranks(first), _ranks(second)), (first, second), (np.sort(first), np.sort(second)))
-            )
-        same_video = np.mean(_is_rare(first) & (np.abs(first - second) < 0.5 * 10.0**-DECIMALS))
-        share = len(np.intersect1d(_rare(first), _rare(second))) / len(both)
-        if (
-            max(abs(rank), abs(linear)) >= COPIED_CORRELATION
-            or distribution >= COPIED_DISTRIBUTION
-            or same_video >= SAME_VIDEO_SHARE
-            or share >= COPIED_SHARE
-        ):
-            signs.append(
-                f"{name}: rank correlation {rank:.3f}, linear {linear:.3f}, of the sorted values {distribution:.5f}, "
-                f"{max(share, same_video):.0%} the same"
-            )
-    return signs
-
-
-def _is_rare(values: np.ndarray) -> np.ndarray:
-    return ~pd.Series(values).round(DECIMALS).duplicated(keep=False).to_numpy()
-
-
-def _rare(values: np.ndarray) -> np.ndarray:
-    return values[_is_rare(values)].round(DECIMALS)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return pd.Series(values).rank().to_numpy()
