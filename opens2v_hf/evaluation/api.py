@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from opens2v_hf._util import processes
 from opens2v_hf._util.argument_types import checked
@@ -154,8 +154,6 @@ def score(
 
     A video that is broken or cannot be rated raises nothing: the result lists it as failed, with the reason.
     """
-    if resume not in get_args(Resume):
-        raise ArgumentError(f"resume must be one of {', '.join(get_args(Resume))} (got {resume!r})")
     making = GenerationOptions(
         recipe,
         seed,
@@ -170,7 +168,7 @@ def score(
     )
     check_source(videos, model, making, out)
     selection = Selection.of(limit, ids, category)
-    names = _metric_names(metrics)
+    names = DEFAULT_METRICS if metrics is None else tuple(dict.fromkeys(metrics))
     opened = open_split(split, data_dir=None if data_dir is None else os.fspath(data_dir), revision=revision)
     passes = plan_passes(
         names,
@@ -228,17 +226,6 @@ def score(
         others = score_other_seeds(run, made, passes, names, out=out, outputs=outputs, known_metrics=tuple(METRICS))
         run = replace(run, other_seeds=others)
     return score_passes(run, passes, names, output=output, known_metrics=tuple(METRICS))
-
-
-def _metric_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
-    if metrics is None:
-        return DEFAULT_METRICS
-    if isinstance(metrics, str):
-        raise ArgumentError(f"metrics must be a list of names (got {metrics!r}); write [{metrics!r}]")
-    names = list(metrics) if isinstance(metrics, Iterable) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise ArgumentError(f"metrics must be a list of names (got {metrics!r:.80})")
-    return tuple(dict.fromkeys(names))
 
 
 def _default_name(videos: str, found: FoundVideos) -> str:

@@ -511,11 +511,11 @@ def test_a_source_that_gives_nothing_is_an_error(tmp_path) -> None:
 
 def test_arguments_that_do_not_fit() -> None:
     for options, message in (
-        ({"on_error": "ignore"}, "on_error is one of raise, skip"),
+        ({"on_error": "ignore"}, "on_error must be 'raise' or 'skip'"),
         ({"rank": 2, "world_size": 2}, "rank goes from 0"),
         ({"shuffle": -1}, "at least 0"),
         ({"num_frames": 0}, "at least 1"),
-        ({"subjects": "grey"}, "form is one of"),
+        ({"subjects": "grey"}, "subjects must be a SubjectRule, 'white'"),
         ({"subjects": True}, "subjects must be"),
         ({"size": 480}, "size must be"),
         ({"size": (480.0, 832)}, "size must be"),
