@@ -1,21 +1,31 @@
-"""One run at a time in an output folder."""
+"""One run at a time in an output folder, also where several machines share it."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from opens2v_hf._util.console import remark
 from opens2v_hf.errors import ResultError
 
 _LOCK = "lock"
 _HOLDER = "holder.json"
+
+BEAT_S = 10.0
+"""A run shows as often that it is alive, by the time of change of `holder.json`."""
+
+SILENCE_S = 3 * BEAT_S
+"""After which a run of another machine counts as ended."""
 
 
 @contextmanager
@@ -23,7 +33,9 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the lock of a journal's folder during the block.
 
     The operating system frees the lock when the process ends, in any way. The processes of one launch share the lock of
-    their main process.
+    their main process. Some network file systems keep locks on one machine (NFS with `nolock` or `local_lock`, most
+    object stores that are mounted). So a run whose lock is free, but that finds the notice of another machine's run,
+    waits whether that is still changed; the notice is deleted when a run ends and stays when it is killed.
 
     Raises:
         ResultError: another run holds it (the message names it), or the folder cannot be written.
@@ -34,17 +46,69 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
         lock = FileLock(folder / _LOCK)
         lock.acquire(timeout=0)
     except Timeout:
-        raise ResultError(
-            f"another run{_holder(folder)} is writing to {folder}; wait until it has finished or stop it, or choose "
-            "another output folder"
-        ) from None
+        raise _another_run(folder) from None
     except (OSError, NotImplementedError) as error:
         raise ResultError(f"cannot lock {folder}: {error}; choose an output folder that can be written") from error
     try:
+        _refuse_other_machine(folder)
         _write_holder(folder)
-        yield
+        with _beating(folder / _HOLDER):
+            yield
     finally:
         lock.release()
+
+
+def _another_run(folder: Path) -> ResultError:
+    return ResultError(
+        f"another run{_holder(folder)} is writing to {folder}; wait until it has finished or stop it, or choose "
+        "another output folder"
+    )
+
+
+def _refuse_other_machine(folder: Path) -> None:
+    notice = _read_notice(folder)
+    if notice is None or notice[0].get("host") == socket.gethostname():
+        return
+    end = time.monotonic() + SILENCE_S
+    remark(f"a run{_holder(folder)} has not ended properly; waiting {SILENCE_S:.0f} s whether it still writes")
+    while time.monotonic() < end:
+        time.sleep(min(1.0, SILENCE_S / 10))
+        latest = _read_notice(folder)
+        if latest is None:
+            return
+        if latest != notice:
+            raise _another_run(folder)
+
+
+def _read_notice(folder: Path) -> tuple[dict[str, Any], int] | None:
+    """The notice of a run and its time of change; None if there is none."""
+    try:
+        with (folder / _HOLDER).open("rb") as file:  # NFS asks its server when a file is opened, `stat` may not
+            holder = json.loads(file.read())
+            return (holder, os.fstat(file.fileno()).st_mtime_ns) if isinstance(holder, dict) else None
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def _beating(notice: Path) -> Iterator[None]:
+    """Change the time of the notice again and again until the block ends, and delete it then."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_S):
+            with suppress(OSError):  # the folder's disk may be gone for a while; the run itself says so
+                os.utime(notice)
+
+    thread = threading.Thread(target=beat, daemon=True, name="opens2v-notice")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(OSError):
+            notice.unlink()
 
 
 def _write_holder(folder: Path) -> None:
@@ -60,9 +124,8 @@ def _write_holder(folder: Path) -> None:
 
 
 def _holder(folder: Path) -> str:
-    """Words that name the holder of the lock; empty if unknown."""
-    try:
-        holder = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
-        return f" (process {holder['process']} on {holder['host']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError, TypeError):  # the holder has just begun, or has ended
+    """Words that name the holder of the lock; empty if it has just begun, or has ended."""
+    notice = _read_notice(folder)
+    if notice is None or not {"process", "host", "since"} <= notice[0].keys():
         return ""
+    return f" (process {notice[0]['process']} on {notice[0]['host']}, since {notice[0]['since']})"

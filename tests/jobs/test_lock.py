@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.errors import ResultError
+from opens2v_hf.jobs import lock
 from opens2v_hf.jobs.lock import only_run
 
 HOLD = """
@@ -50,3 +51,48 @@ def test_a_lock_folder_that_cannot_be_created_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot lock"), only_run(tmp_path / "file" / "inside"):
         raise AssertionError("no folder can be made in a file")
+
+
+BROKEN_LOCKS = """
+import sys
+from opens2v_hf.jobs import lock
+lock.BEAT_S = 0.05
+lock.socket.gethostname = lambda: "other-machine"
+with lock.only_run(sys.argv[1]):
+    print("held", flush=True)
+    (lock.Path(sys.argv[1]) / "lock").unlink()  # as on a file system whose locks are of one machine
+    sys.stdin.read()
+"""
+
+
+def test_a_run_of_another_machine_whose_lock_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "SILENCE_S", 5.0)
+    process = subprocess.Popen(
+        [sys.executable, "-c", BROKEN_LOCKS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ResultError, match=f"process {process.pid} on other-machine"), only_run(tmp_path):
+            raise AssertionError("two at once")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        monkeypatch.setattr(lock, "SILENCE_S", 0.2)
+        with only_run(tmp_path):
+            assert str(os.getpid()) in (tmp_path / "holder.json").read_text()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_that_ended_leaves_no_notice(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), only_run(tmp_path):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "holder.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"host": "other"'])
+def test_a_torn_notice_is_no_run(tmp_path: Path, content: str) -> None:
+    (tmp_path / "holder.json").write_text(content)
+    with only_run(tmp_path):
+        assert str(os.getpid()) in (tmp_path / "holder.json").read_text()
