@@ -14,7 +14,7 @@ from helpers.results import make_result
 from helpers.scorecards import full_result
 
 import opens2v_hf
-from opens2v_hf.errors import ArgumentError, OpenS2VError
+from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder, write_thumbnail
 
 FUNCTIONS = ("build", "compare", "convert", "doctor", "explain", "push", "report", "score", "show")
@@ -136,3 +136,11 @@ def test_what_is_written_is_a_local_folder(address: str, tmp_path: Path, monkeyp
 def test_a_title_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
     page = opens2v_hf.report(full_result("alpha"), tmp_path, title="caf\udce9")
     assert r"caf\udce9" in page.read_text(encoding="utf-8")
+
+
+def test_a_link_that_points_to_itself_is_no_dataset(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SourceError, match="loop"):
+        opens2v_hf.show(0, data_dir=tmp_path / "loop")
+    with pytest.raises(SourceError, match="loop"):
+        opens2v_hf.convert(tmp_path / "loop", tmp_path / "out")

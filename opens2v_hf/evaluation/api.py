@@ -231,7 +231,7 @@ def score(
 def _default_name(videos: str, found: FoundVideos) -> str:
     name = name_of_maker(videos, found)
     if name is None:
-        raise ArgumentError(f"no model name can be derived from the folder {Path(videos).resolve()}; give `name=`")
+        raise ArgumentError(f"no model name can be derived from the folder {os.path.realpath(videos)}; give `name=`")
     return name
 
 

@@ -132,4 +132,4 @@ def name_of_model(model: Any, lora: str | None = None) -> str:
         return as_line(getattr(model, "__name__", type(model).__name__))
     if model.startswith(("http://", "https://")):
         return as_line(model.partition("://")[2].strip("/"))
-    return as_line(Path(os.path.expanduser(model)).name or Path(model).resolve().name)
+    return as_line(Path(os.path.expanduser(model)).name or Path(os.path.realpath(model)).name)

@@ -80,7 +80,7 @@ def name_of_maker(videos: str, found: FoundVideos) -> str | None:
         videos: argument of `find_videos`.
         found: its return value.
     """
-    name = Path(videos).name if found.is_remote else model_name(str(Path(videos).resolve()))
+    name = Path(videos).name if found.is_remote else model_name(os.path.realpath(videos))
     return None if name is None else as_line(name)
 
 
@@ -95,7 +95,7 @@ def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
         deeper = [] if recursive else files_below(folder, most=_MOST_DEEPER)
         raise ArgumentError(explain_no_match(str(folder), names, deeper, ids))
     return FoundVideos(
-        source=as_line(folder.resolve().name),
+        source=as_line(Path(os.path.realpath(folder)).name),
         fetch={sample_id: partial(Path, folder / name) for sample_id, name in files.items()},
         file_names=files,
         missing=missing,

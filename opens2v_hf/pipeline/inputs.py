@@ -8,7 +8,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec.core
@@ -72,7 +72,7 @@ def list_input(source: str | os.PathLike[str]) -> Listing:
         root = text.rstrip("/")
         entries = list(_remote_entries(root))
     else:
-        root = str(Path(text).resolve())
+        root = os.path.realpath(text)
         if not os.path.isdir(root):
             raise SourceError(f"{text}: there is no such folder; give a folder of videos, or a URL that fsspec knows")
         entries = list(_local_entries(root))

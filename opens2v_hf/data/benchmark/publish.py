@@ -38,7 +38,7 @@ def write_parquet(
         ResultError: `out_dir` cannot be written.
     """
     out_dir = Path(out_dir)
-    if str(data_dir) == str(out_dir) or (out_dir.is_dir() and Path(data_dir).resolve() == out_dir.resolve()):
+    if str(data_dir) == str(out_dir) or (out_dir.is_dir() and os.path.realpath(data_dir) == os.path.realpath(out_dir)):
         raise ArgumentError(f"{out_dir} holds the released layout; write the Parquet copy to another folder")
     splits = [open_split(name, data_dir=os.fspath(data_dir), revision=revision) for name in PROMPT_FILES]
     for split in splits:

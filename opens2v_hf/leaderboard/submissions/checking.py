@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -94,7 +95,13 @@ def validate_folder(folder: Path, *, existing: Sequence[Submission] = ()) -> Che
     """
     is_clone = (folder / DATA_FOLDER).is_dir()
     pattern = f"{DATA_FOLDER}/**/*" if is_clone else "**/*.json"
-    files = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
+    files = sorted(
+        path
+        # unlike `Path.glob`, it goes on where a folder vanishes or cannot be read
+        for parent, _, names in os.walk(folder / DATA_FOLDER if is_clone else folder)
+        for path in (Path(parent, name) for name in names)
+        if not path.name.startswith(".") and (is_clone or path.suffix == ".json") and os.path.isfile(path)
+    )
     if not files:
         raise ArgumentError(f"{folder} must contain results (no file {pattern} in it)")
     checked: Checked = {}

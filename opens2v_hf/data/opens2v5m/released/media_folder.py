@@ -27,7 +27,7 @@ class Location:
 
     def __init__(self, root: str | os.PathLike[str], storage_options: dict[str, Any] | None = None) -> None:
         root = os.fspath(root)
-        self.root = root.rstrip("/") if "://" in root else str(Path(os.path.expanduser(root)).resolve())
+        self.root = root.rstrip("/") if "://" in root else os.path.realpath(os.path.expanduser(root))
         self.storage_options = dict(storage_options or {})
         self._listing: tuple[str, dict[str, str]] | None = None
 

@@ -283,7 +283,7 @@ def _stored_blob(blob: dict[str, Any] | None, plan: Plan) -> dict[str, Any] | No
 def _check_target(folder: Path, plan: Plan) -> None:
     check_no_url(folder)
     root = plan.layout.location.root
-    if "://" not in root and folder.resolve().is_relative_to(Path(root).resolve()):
+    if "://" not in root and Path(os.path.realpath(folder)).is_relative_to(Path(os.path.realpath(root))):
         raise ArgumentError(f"{folder} must be outside of {root}, which is to be converted; choose another folder")
     if os.path.exists(folder) and not folder.is_dir():
         raise ResultError(f"{folder} is a file; give the folder that the converted dataset is to be written to")
