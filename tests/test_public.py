@@ -97,7 +97,7 @@ WRONG_TYPES: list[tuple[str, dict[str, Any], str]] = [
     ("score", {"videos": "v", "split": None}, "split must be a text (got None)"),
     ("score", {"videos": "v", "metrics": "gmescore"}, "metrics must be a list (each a text) or None (got 'gmescore')"),
     ("score", {"videos": "v", "resume": "always"}, "resume must be 'auto', 'retry-failed' or 'never' (got 'always')"),
-    ("score", {"videos": "v\0"}, "videos has characters that cannot be written"),
+    ("score", {"videos": "v\0"}, "videos has characters that no path has"),
     ("score", {"videos": "v", "data_dir": "~nobody-of-this-name/x"}, "there is no folder"),
     ("score", {"videos": "v", "data_dir": "x" * 5000}, "there is no folder"),
     ("compare", {"a": 3, "b": "b.json"}, "a must be a RunResult or a path (got 3)"),

@@ -77,8 +77,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
                 value = bound.arguments[name] = tuple(value)
             if not fits(value, hint):
                 raise ArgumentError(f"{name} must be {words(hint)} (got {short_repr(value)})")
-            if isinstance(value, str | os.PathLike) and not _can_be_encoded(value, hint):
-                raise ArgumentError(f"{name} has characters that cannot be written (got {short_repr(value)})")
+            if isinstance(value, str | os.PathLike) and _PATH in words(hint) and not _can_be_a_path(value):
+                raise ArgumentError(f"{name} has characters that no path has (got {short_repr(value)})")
         return function(*bound.args, **bound.kwargs)
 
     return call
@@ -150,13 +150,12 @@ def words(hint: Any) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
-def _can_be_encoded(value: str | os.PathLike[str], hint: Any) -> bool:
-    """False for half surrogates, except those that stand for bytes of a file's name, and for NUL in a path."""
+def _can_be_a_path(value: str | os.PathLike[str]) -> bool:
+    """False for NUL and for half surrogates, except those that stand for bytes of a name that is no UTF-8."""
     try:
-        encoded = os.fsencode(value)
+        return b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:
         return False
-    return b"\0" not in encoded or _PATH not in words(hint)
 
 
 def _either(names: list[str]) -> str:
