@@ -38,9 +38,14 @@ class CachedByContent(datasets.DatasetBuilder):
     def _create_builder_config(
         self, config_name: str | None = None, custom_features: Any = None, config_id: str | None = None, **kwargs: Any
     ) -> tuple[datasets.BuilderConfig, str]:
-        config, default_id = super()._create_builder_config(
-            config_name=config_name, custom_features=custom_features, config_id=config_id, **kwargs
-        )
+        try:
+            config, default_id = super()._create_builder_config(
+                config_name=config_name, custom_features=custom_features, config_id=config_id, **kwargs
+            )
+        except UnicodeEncodeError as error:  # `datasets` writes the arguments into a name
+            raise ArgumentError(
+                f"`datasets` takes only names that are UTF-8 (got {error.object!r:.80}); rename the folder"
+            ) from error
         if config.data_files is not None:
             raise ArgumentError(f"{self.data_arguments}, not data_files=")
         contents = self.open_config(config)

@@ -51,3 +51,8 @@ def test_the_same_bytes_in_tars_of_some_size(built, tmp_path, monkeypatch):
         export_webdataset(str(built), tmp_path / "one")
     with pytest.raises(ArgumentError, match="at least one megabyte"):
         export_webdataset(str(built), tmp_path / "three", tar_megabytes=0)
+
+
+def test_a_folder_whose_name_is_no_utf8(tmp_path) -> None:
+    with pytest.raises(ArgumentError, match=r"names that are UTF-8 .*rename the folder"):
+        export_webdataset(str(tmp_path / "caf\udce9"), tmp_path / "out")
