@@ -36,12 +36,14 @@ def cut_out(image: np.ndarray, rle: RLE, *, background: Background = "white", cr
     _check(image)
     if rle.size != image.shape[:2]:
         raise MaskError(f"a mask of {rle.size} does not fit an image of {image.shape[:2]} (height, width)")
+    mask = decode(rle)
     if crop:
         around = geometry.box(rle)
         if around is None:
             raise MaskError("the mask is empty: there is no subject to cut out")
-        image, rle = cut_box(image, around), geometry.crop(rle, around)
-    mask = np.ascontiguousarray(decode(rle)).view(np.uint8)
+        left, top, right, bottom = around
+        image, mask = image[top:bottom, left:right], mask[top:bottom, left:right]
+    mask = np.ascontiguousarray(mask).view(np.uint8)
     picture = cv2.copyTo(image, mask, np.full(image.shape, _LEVELS[background], np.uint8))
     if background == "transparent":
         return np.dstack([picture, mask * np.uint8(255)])
