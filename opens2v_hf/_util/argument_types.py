@@ -34,7 +34,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """A function whose arguments are compared with its annotations at each call.
 
     A whole number is also a number, and True is neither. Where several items are annotated, any collection of them
-    will do, but a text, bytes and a mapping are none; an iterator is read into a tuple first, unless one is annotated.
+    will do, but a text and bytes are none, and a mapping is no sequence; an iterator is read into a tuple first, unless one is annotated.
     Not compared are protocols, and types that are imported for type checkers only.
 
     Args:
@@ -167,7 +167,9 @@ def _is_several(kind: type) -> bool:
 
 
 def _all_fit(value: Any, kind: type, parameters: tuple[Any, ...]) -> bool:
-    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Iterable):
+        return False
+    if isinstance(value, Mapping) and not isinstance(value, kind):  # its keys are an iterable, and no sequence
         return False
     if isinstance(value, Iterator):
         return isinstance(value, kind)  # nothing may be read of it here

@@ -60,6 +60,7 @@ FITTING: list[dict[str, Any]] = [
     {"names": {"a": 1}.keys()},
     {"names": np.array(["a", "b"])},
     {"several": [Point()]},
+    {"stream": {1: "a"}},
     {"size": [3, 4]},
     {"options": {"a": {"b": 3}}},
     {"mode": "exact"},
@@ -93,6 +94,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"names": np.array("a")}, "names must be a text, a list (each a text) or None (got array('a'"),
     ({"several": [3]}, "several must be a list (each a Point) (got [3])"),
     ({"several": Point()}, "several must be a list (each a Point) (got "),
+    ({"names": {"a": 1}}, "names must be a text, a list (each a text) or None (got {'a': 1})"),
     ({"stream": "12"}, "stream must be a list (each a whole number) (got '12')"),
     ({"size": (1, 2, 3)}, "size must be 2 items: a whole number, a whole number (got (1, 2, 3))"),
     (
