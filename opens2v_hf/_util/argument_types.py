@@ -34,7 +34,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """A function whose arguments are compared with its annotations at each call.
 
     A whole number is also a number, and True is neither. Where several items are annotated, any collection of them
-    will do, but a text and bytes are none, and a mapping is no sequence; an iterator is read into a tuple first, unless one is annotated.
+    will do, but a text and bytes are none, and a mapping is no sequence; an iterator is read into a tuple first, unless
+    one is annotated.
     Not compared are protocols, and types that are imported for type checkers only.
 
     Args:
