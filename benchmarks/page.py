@@ -73,8 +73,8 @@ LIMITS = {
         "final size only: 1.0 ms of processor a frame from 720p to 832x480 (0.55 resizing in OpenCV, 0.17 converting, "
         "0.13 writing into the clip, 0.12 new memory for the clip), next to 0.43 ms for full-size RGB and some 7.5 ms "
         "for decoding; converting at full size and resizing RGB takes 1.28 ms. Subject pictures are some 2 %. By these "
-        "parts the bound is 0.93. Scaling in libswscale takes longer (1.15 to 2.8 ms) and is farther from a bicubic reference "
-        "(31 to 40 dB on four generated clips; the view 38 to 44, resized RGB 42 to 45)."
+        "parts the bound is 0.93. Scaling in libswscale takes longer (1.15 to 2.8 ms) and is farther from a bicubic "
+        "reference (31 to 40 dB on four generated clips; the view 38 to 44, resized RGB 42 to 45)."
     ),
     ("32 of",): (
         "four fifths of the time are decoding by ffmpeg's threads; opening, the index, checks and conversion are the "
