@@ -105,10 +105,18 @@ def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
 
 def _in_repo(repo_id: str, ids: list[str], revision: str | None, *, folder: str = "") -> FoundVideos:
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     try:
-        info = HfApi().dataset_info(repo_id, revision=revision)
+        try:
+            info = HfApi().dataset_info(repo_id, revision=revision)
+        except RepositoryNotFoundError:
+            if not HfApi().repo_exists(repo_id):
+                raise
+            raise ArgumentError(
+                f"{repo_id} is a model on the Hub and no dataset of videos; to make its videos and score them give "
+                f"`model={repo_id}`"
+            ) from None
     except (HTTPError, OfflineModeIsEnabled, OSError) as error:
         raise ArgumentError(
             f"there is no folder {repo_id}, and the Hub dataset repo of that name cannot be listed: {error}"

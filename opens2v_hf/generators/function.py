@@ -50,8 +50,7 @@ class FunctionGenerator:
     def max_references(self) -> int | None:
         """The attribute `max_references` of the function; by default any number."""
         found = getattr(self._function, "max_references", None)
-        if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
-            raise ArgumentError(f"max_references of {self._name} must be a whole number of at least 1 (got {found!r})")
+        _check_limit(found, self._name)
         return found
 
     def generate(self, request: Request, progress: Progress | None = None) -> Generated:
@@ -134,15 +133,34 @@ def as_generator(found: Any, *, name: str | None = None, revision: str | None = 
     except Exception as error:
         raise ArgumentError(f"{what}() raised {type(error).__name__}: {error}") from error
     if hasattr(made, "generate"):
-        missing = [each for each in ("info", "recipe", "max_references", "close") if not hasattr(made, each)]
-        if missing:
-            raise ArgumentError(
-                f"{what} has a method `generate` and lacks {', '.join(missing)}; see generators.Generator"
-            )
+        _check_attributes(made, what)
         return made
     if not callable(made):
         raise ArgumentError(f"a model must be a name, a function or a generator (got {what} of {type(made).__name__})")
-    return FunctionGenerator(made, name=name, revision=revision or getattr(made, "revision", None))
+    revision = revision or getattr(made, "revision", None)
+    if revision is not None and not isinstance(revision, str):
+        raise ArgumentError(f"revision of {what} must be a text (got {revision!r:.80})")
+    return FunctionGenerator(made, name=name, revision=revision)
+
+
+def _check_attributes(made: Any, what: str) -> None:
+    """Refuse an object that is not a `Generator`."""
+    missing = [each for each in ("info", "recipe", "max_references", "close") if not hasattr(made, each)]
+    if missing:
+        raise ArgumentError(f"{what} has a method `generate` and lacks {', '.join(missing)}; see generators.Generator")
+    if not callable(made.generate) or not callable(made.close):
+        raise ArgumentError(f"`generate` and `close` of {what} must be methods; see generators.Generator")
+    for name, kind in (("info", GeneratorInfo), ("recipe", Recipe)):
+        if not isinstance(found := getattr(made, name), kind):
+            raise ArgumentError(f"{name} of {what} must be a {kind.__name__} (got {type(found).__name__})")
+    _check_limit(made.max_references, what)
+
+
+def _check_limit(limit: Any, what: str) -> None:
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise ArgumentError(
+            f"max_references of {what} must be a whole number of at least 1, or None (got {limit!r:.80})"
+        )
 
 
 def _import(where: str) -> tuple[Any, str | None]:

@@ -103,7 +103,10 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
     except RevisionNotFoundError as error:
         raise ModelError(f"{name!r} has no revision {revision!r}") from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"there is no model {name!r} on the Hub, or it is private: check the id") from error
+        hint = "check the id"
+        if _is_dataset(name):
+            hint = "it is a dataset; to score videos in it, give it without `model=`"
+        raise ModelError(f"there is no model {name!r} on the Hub, or it is private: {hint}") from error
     except HFValidationError as error:
         raise ModelError(f"{name!r} must be a folder or a Hub id of the form 'org/name'") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
@@ -114,6 +117,16 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
         f"{name!r} holds no diffusers pipeline (neither {' nor '.join(_NAMES)}); score it by a Python function, an "
         "HTTP endpoint, or videos that its own code made"
     )
+
+
+def _is_dataset(name: str) -> bool:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi().repo_exists(name, repo_type="dataset")
+    except (HfHubHTTPError, OSError):  # only a hint
+        return False
 
 
 def _index(name: str, content: bytes, *, revision: str, files: Mapping[str, int] | None, local: bool) -> PipelineIndex:

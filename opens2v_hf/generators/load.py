@@ -94,6 +94,8 @@ def plan_generator(
         _refuse_others(given, (), "a function or an object")
         made = as_generator(model)
         return PlannedGenerator(made.info.name, "object", lambda: made)
+    if not model.strip():
+        raise ArgumentError("the name of the model is empty; give a Hub id, a folder or one of the other names")
     kind, _, rest = model.partition(":")
     if kind in ("python", "http", "https"):
         _refuse_others(given, (), repr(model))

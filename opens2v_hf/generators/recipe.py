@@ -63,6 +63,10 @@ class Recipe:
                 raise ArgumentError(f"recipe: {name} must be text (got {value!r})")
         if not isinstance(self.extra, Mapping) or not all(isinstance(name, str) for name in self.extra):
             raise ArgumentError(f"recipe: extra must map names of arguments to values (got {self.extra!r})")
+        try:
+            json.dumps(dict(self.extra))
+        except (TypeError, ValueError, RecursionError) as error:  # it is in the record of each video
+            raise ArgumentError(f"recipe: extra must be JSON-compatible ({error})") from error
 
     def over(self, base: Recipe) -> Recipe:
         """This recipe, with the settings of `base` for those that are None; `extra` is merged name by name."""
@@ -88,6 +92,8 @@ class Recipe:
         Raises:
             ArgumentError: a setting is unknown or has a value that cannot be used.
         """
+        if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+            raise ArgumentError(f"{where} must map settings to values (got {content!r:.80})")
         known = [each.name for each in fields(cls)]
         unknown = sorted(set(content) - set(known))
         if unknown:
@@ -103,11 +109,11 @@ class Recipe:
         """
         import yaml
 
+        if not isinstance(path, str | os.PathLike):
+            raise ArgumentError(f"the file of a recipe must be a path (got {path!r:.80})")
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
             content = json.loads(text) if Path(path).suffix == ".json" else yaml.safe_load(text)
         except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             raise ArgumentError(f"cannot read the recipe {path}: {' '.join(str(error).split())}") from error
-        if not isinstance(content, Mapping):
-            raise ArgumentError(f"the recipe {path} must map settings to values (got {type(content).__name__})")
         return cls.from_dict(content, where=str(path))

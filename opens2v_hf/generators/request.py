@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.recipe import Recipe
 
 Progress = Callable[[int, int], None]
@@ -46,12 +49,25 @@ class Generated:
         fps: frames per second; None for the recipe's. Ignored with `video`.
         facts: JSON-compatible, for the record of the video. "used_prompt" is a prompt that replaced the request's; the
             result is then not comparable.
+
+    Raises:
+        GenerationError: one of them has another type, or both or neither of frames and video are given.
     """
 
     frames: np.ndarray | None = None
     video: bytes | None = None
     fps: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.video is not None and not isinstance(self.video, bytes):
+            raise GenerationError(f"`video` must be the bytes of a video file (got {type(self.video).__name__})")
+        if (self.frames is None) == (self.video is None):
+            raise GenerationError("the generator must return either frames or a video")
+        if self.fps is not None and not (_is_number(self.fps) and math.isfinite(self.fps) and self.fps > 0):
+            raise GenerationError(f"`fps` must be a number above 0 (got {self.fps!r:.80})")
+        if not isinstance(self.facts, Mapping):
+            raise GenerationError(f"`facts` must map names to values (got {type(self.facts).__name__})")
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,9 @@ class GeneratorInfo:
         subject_driven: whether the model takes pictures of subjects as such. An image-to-video model does not: its
             picture is the first frame.
         notes: for readers of the result.
+
+    Raises:
+        ArgumentError: one of them has another type.
     """
 
     kind: str
@@ -78,6 +97,27 @@ class GeneratorInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     subject_driven: bool = True
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("kind", self.kind), ("name", self.name)):
+            if not isinstance(value, str) or not value:
+                raise ArgumentError(f"`{name}` of a generator must be a text (got {value!r:.80})")
+        for name, value in (("revision", self.revision), ("family", self.family), ("dtype", self.dtype)):
+            if value is not None and not isinstance(value, str):
+                raise ArgumentError(f"`{name}` of a generator must be a text or None (got {value!r:.80})")
+        versions = self.versions.items() if isinstance(self.versions, Mapping) else [(None, None)]
+        if not all(isinstance(word, str) for pair in versions for word in pair):
+            raise ArgumentError(f"`versions` of a generator must map packages to texts (got {self.versions!r:.80})")
+        if not isinstance(self.subject_driven, bool):
+            raise ArgumentError(
+                f"`subject_driven` of a generator must be True or False (got {self.subject_driven!r:.80})"
+            )
+        if not isinstance(self.notes, tuple | list) or not all(isinstance(note, str) for note in self.notes):
+            raise ArgumentError(f"`notes` of a generator must be a tuple of texts (got {self.notes!r:.80})")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Described(Protocol):

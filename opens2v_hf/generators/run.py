@@ -18,6 +18,7 @@ from typing import Any
 from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.console import remark
 from opens2v_hf._util.progress import Progress as ProgressBar
+from opens2v_hf._util.text import reason_of
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.data.benchmark.split import EvalSplit
 from opens2v_hf.errors import ArgumentError, ResultError
@@ -133,8 +134,8 @@ def generate_videos(
         def take_folder() -> None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ResultError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+            except (OSError, ValueError) as error:  # a NUL character in the path
+                raise ResultError(f"cannot make the folder {folder}: {reason_of(error)}") from error
             held.enter_context(only_run(journal_folder))
             refuse_foreign_videos(folder, samples)
             remove_leftovers(folder)

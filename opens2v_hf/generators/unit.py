@@ -175,6 +175,8 @@ class _OpenSample:
         with _StepBar(self._sample.id, shown=common.shown) as progress:
             made = common.generator.generate(request, progress)
         seconds = time.monotonic() - started
+        if not isinstance(made, Generated):
+            raise GenerationError(f"the generator must return a Generated (got {type(made).__name__})")
         common.took(seconds)
         record = {
             "key": self.key,
@@ -203,8 +205,6 @@ class _OpenSample:
                 write_file(sidecar, json.dumps(record, indent=2, ensure_ascii=False))
                 write_file(video, made.video)
                 return record
-            if made.frames is None:
-                raise GenerationError("the generator returned neither frames nor a video")
             frames = self._checked(np.asarray(made.frames))
             fps = made.fps or common.settings.recipe.fps
             if fps is None:

@@ -11,6 +11,7 @@ import json, sys
 from pathlib import Path
 from huggingface_hub import HfApi
 from opens2v_hf.errors import OpenS2VError
+from opens2v_hf.evaluation.videos import find_videos
 from opens2v_hf.generators.plan import plan_pipeline
 api, seen = HfApi(), {}
 if sys.argv[1] == "write":
@@ -24,6 +25,7 @@ if sys.argv[1] == "write":
         api.create_repo(repo)
         for name, value in content.items():
             api.upload_file(path_or_fileobj=json.dumps(value).encode(), path_in_repo=name, repo_id=repo)
+    api.create_repo("org/videos", repo_type="dataset")
     header = json.dumps({"w": {"dtype": "F32", "shape": [40, 5], "data_offsets": [0, 800]}}).encode()
     header += b" " * (192 - len(header))
     weights = len(header).to_bytes(8, "little") + header + bytes(800)
@@ -44,6 +46,10 @@ else:
             seen[f"{name}@{what or revision}"] = f"{type(error).__name__}: {error}"
         if what:
             setattr(rooms, what, real)
+    try:
+        find_videos("org/vace", ["singleobj_1"])
+    except OpenS2VError as error:
+        seen["find_videos"] = str(error)
 print(json.dumps(seen))
 """
 
@@ -52,6 +58,7 @@ def test_repos_are_judged_by_their_index_file(loopback_hub, tmp_path):
     loopback_hub.run(CHECK, "write", home=tmp_path / "keeper")
     asked = [
         ["org/vace", None, ""], ["org/modular", None, ""], ["org/own-code", None, ""], ["org/nobody", None, ""],
+        ["org/videos", None, ""],
         ["org/vace", "v9", ""], ["keeper/vace-gated", None, ""], ["no id at all", None, ""],
         ["org/vace", None, "_free_disk"], ["org/vace", None, "free_memory_bytes"],
     ]  # fmt: skip
@@ -61,6 +68,9 @@ def test_repos_are_judged_by_their_index_file(loopback_hub, tmp_path):
     assert found["org/modular"][0] == "EchoModularPipeline"
     assert "holds no diffusers pipeline" in found["org/own-code@None"]
     assert "there is no model 'org/nobody'" in found["org/nobody@None"]
+    assert "it is a dataset; to score videos in it, give it without `model=`" in found["org/videos@None"]
+    assert "org/vace is a model on the Hub" in found["find_videos"]
+    assert "give `model=org/vace`" in found["find_videos"]
     assert "has no revision 'v9'" in found["org/vace@v9"]
     assert "is gated: accept its terms" in found["keeper/vace-gated@None"]
     assert "must be a folder or a Hub id" in found["no id at all@None"]
