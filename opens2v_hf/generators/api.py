@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from opens2v_hf._util import processes
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.console import remark
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
@@ -22,6 +23,7 @@ from opens2v_hf.generators.run import chosen_seeds, complete_settings, generate_
 from opens2v_hf.generators.run_plan import plan_run
 
 
+@checked
 def generate(
     model: Any,
     *,

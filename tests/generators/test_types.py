@@ -8,6 +8,7 @@ from helpers.stripes import Stripes, make
 from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators import Generated, GeneratorInfo, Recipe
 from opens2v_hf.generators.api import generate
+from opens2v_hf.leaderboard.reproduction.reproduce import reproduce
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +23,24 @@ def benchmark(tmp_path_factory):
         {"model": None},
         {"model": ["org/name"]},
         {"model": ""},
+        {"split": ["open-domain"]},
+        {"out": 3},
+        {"out": None},
+        {"recipe": {"steps": 3}},
         {"seed": "42"},
         {"seeds": 3},
+        {"seeds": ["1"]},
         {"seeds": "1,2"},
         {"limit": "3"},
         {"limit": True},
+        {"ids": 3},
+        {"ids": [3]},
+        {"data_dir": 3},
         {"lora": 3},
         {"references": 3},
         {"too_many_references": 3},
+        {"accept_license": "yes"},
+        {"retry_failed": 1},
         {"device": 3},
     ],
     ids=str,
@@ -38,6 +49,13 @@ def test_arguments_of_a_run(benchmark, tmp_path, arguments):
     (name,) = arguments
     with pytest.raises(ArgumentError, match=name):
         generate(**{"model": Stripes(), "out": tmp_path, "data_dir": benchmark} | arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"name": 3}, {"source": 3}, {"recipe": 3}, {"out": 3}, {"split": 3}], ids=str)
+def test_arguments_of_a_reproduction(tmp_path, arguments):
+    (name,) = arguments
+    with pytest.raises(ArgumentError, match=name):
+        reproduce(**{"name": "VACE-1.3B", "source": "new", "model": Stripes(), "out": tmp_path} | arguments)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation.api import score
 from opens2v_hf.generators.recipe import SEED, Recipe
@@ -16,6 +17,7 @@ Source = Literal["results", "new"]
 """Source of the videos: those that the benchmark's authors published, or new ones."""
 
 
+@checked
 def reproduce(
     name: str,
     *,
@@ -54,8 +56,6 @@ def reproduce(
         ResultError: upstream's repo holds no videos of it.
         OpenS2VError: see `opens2v_hf.score`.
     """
-    if source not in get_args(Source):
-        raise ArgumentError(f"source must be one of {', '.join(get_args(Source))} (got {source!r})")
     row = published_row(name)
     chosen = row.split_or_first(split)
     common = {"split": chosen, "name": row.name, "out": out, **scoring}
