@@ -133,7 +133,7 @@ def as_generator(found: Any, *, name: str | None = None, revision: str | None = 
     except Exception as error:
         raise ArgumentError(f"{what}() raised {type(error).__name__}: {error}") from error
     if hasattr(made, "generate"):
-        _check_attributes(made, what)
+        _check_attributes(made, str(what))
         return made
     if not callable(made):
         raise ArgumentError(f"a model must be a name, a function or a generator (got {what} of {type(made).__name__})")

@@ -102,9 +102,9 @@ class GeneratorInfo:
         for name, value in (("kind", self.kind), ("name", self.name)):
             if not isinstance(value, str) or not value:
                 raise ArgumentError(f"`{name}` of a generator must be a text (got {value!r:.80})")
-        for name, value in (("revision", self.revision), ("family", self.family), ("dtype", self.dtype)):
-            if value is not None and not isinstance(value, str):
-                raise ArgumentError(f"`{name}` of a generator must be a text or None (got {value!r:.80})")
+        for name, text in (("revision", self.revision), ("family", self.family), ("dtype", self.dtype)):
+            if text is not None and not isinstance(text, str):
+                raise ArgumentError(f"`{name}` of a generator must be a text or None (got {text!r:.80})")
         versions = self.versions.items() if isinstance(self.versions, Mapping) else [(None, None)]
         if not all(isinstance(word, str) for pair in versions for word in pair):
             raise ArgumentError(f"`versions` of a generator must map packages to texts (got {self.versions!r:.80})")
