@@ -112,15 +112,8 @@ def resolve_model(name: str | os.PathLike[str], revision: str | None, role: str)
 
 
 def model_path(text: str) -> Path:
-    """A path as the user named it, with `~` for a home folder.
-
-    Raises:
-        ModelError: there is no such user.
-    """
-    try:
-        return Path(os.path.expanduser(text))
-    except RuntimeError as error:
-        raise ModelError(f"there is no home folder for {text!r}; write the path in full") from error
+    """A path as the user named it, with `~` for a home folder; unchanged where there is no such user."""
+    return Path(os.path.expanduser(text))
 
 
 def check_available(name: str, revision: str | None, role: str, filename: str = "config.json") -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 _CHUNK_DRAWS = 4_000_000  # held at a time: 32 MB, and as much again for their counts
-_MOST_ROWS_KEPT = 255  # whose counts fit into a byte: 4 MB for the draws of a chunk
+_MAX_CACHED_ROWS = 255  # counts up to it fit into a byte: at most 4 MB for the draws of a chunk
 
 
 def resampled_means(table: np.ndarray, *, num_resamples: int, seed: int) -> np.ndarray:
@@ -100,8 +100,8 @@ def interval_of(means: np.ndarray, *, confidence: float = 0.95) -> tuple[float, 
 def _chunks_of_counts(seed: int, num_resamples: int, num_rows: int) -> Iterator[np.ndarray]:
     """Number of times that each row is drawn in each resample: float64 [R, N] in chunks, each line sums to N."""
     step = max(1, _CHUNK_DRAWS // num_rows)
-    if num_resamples <= step and num_rows <= _MOST_ROWS_KEPT:
-        yield _kept_counts(seed, num_resamples, num_rows).astype(float)
+    if num_resamples <= step and num_rows <= _MAX_CACHED_ROWS:
+        yield _cached_counts(seed, num_resamples, num_rows).astype(float)
         return
     generator = np.random.default_rng(seed)
     for done in range(0, num_resamples, step):
@@ -109,7 +109,7 @@ def _chunks_of_counts(seed: int, num_resamples: int, num_rows: int) -> Iterator[
 
 
 @lru_cache(maxsize=8)
-def _kept_counts(seed: int, num_resamples: int, num_rows: int) -> np.ndarray:
+def _cached_counts(seed: int, num_resamples: int, num_rows: int) -> np.ndarray:
     """The counts as uint8: drawing them takes longer than all else, and a result has many intervals of as many rows."""
     return _counts(np.random.default_rng(seed), num_resamples, num_rows).astype(np.uint8)
 

@@ -32,6 +32,17 @@ def test_a_seed_gives_the_same_draws_in_any_chunks(monkeypatch: pytest.MonkeyPat
     assert not np.array_equal(resampled_means(TABLE, num_resamples=100, seed=6), whole, equal_nan=True)
 
 
+@pytest.mark.parametrize("rows", [3, 255, 256])  # the counts of up to 255 rows are cached
+def test_means_are_those_of_the_drawn_rows(rows: int) -> None:
+    table = np.random.default_rng(1).normal(size=(rows, 2))
+    drawn = np.random.default_rng(7).integers(0, rows, size=(40, rows))
+    for scale in (1, 2):
+        means = resampled_means(scale * table, num_resamples=40, seed=7)
+        np.testing.assert_allclose(means, scale * table[drawn].mean(axis=1), atol=1e-12)
+    repeated = resampled_means(np.ones((rows, 1)), num_resamples=40, seed=7)
+    np.testing.assert_array_equal(repeated, 1.0)
+
+
 def test_without_rows_or_resamples_there_is_nothing() -> None:
     assert np.isnan(resampled_means(np.empty((0, 2)), num_resamples=3, seed=0)).all()
     assert resampled_means(TABLE, num_resamples=0, seed=0).shape == (0, 2)

@@ -1,7 +1,7 @@
 """Loading Q-Align's weights by the names of the released checkpoint: no code of a repo runs, and memory stays bounded.
 
 The network is built without memory of its own, and takes over one tensor after the other, each already in its dtype and
-on its device. Beside the network itself there is never more than one tensor of a file in memory.
+on its device. Apart from the network itself, there is never more than one tensor of a file in memory.
 """
 
 from __future__ import annotations

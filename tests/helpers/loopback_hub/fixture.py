@@ -49,8 +49,14 @@ class Forks:
             "environment": dict(environment),
             "cwd": str(cwd or os.getcwd()),
         }
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        done = json.loads(self._process.stdout.readline())
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            done = json.loads(self._process.stdout.readline())
+        except BaseException:  # such as a time limit: the answer must not be taken for that of the next piece
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+            raise
         return done["exit_code"], done["out"], done["err"]
 
     def printed(

@@ -38,7 +38,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what it was holds the next pieces
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the parent's has the next pieces of code
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             sys.exit(_execute(request))
@@ -64,6 +64,8 @@ def _execute(request: dict[str, Any]) -> int:
     try:
         exec(compile(request["code"], "<forked>", "exec"), {"__name__": "__main__"})
     except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:
         traceback.print_exc()

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_phrases_with_a_word_it_does_not_know_are_not_asked(folder: Path) -> None:
+def test_phrases_with_a_word_it_does_not_know_are_not_searched(folder: Path) -> None:
     found = load_text_detector(folder, device="cpu").detect(PICTURE, ["red star", "a red dog", "", "star " * 30])
     assert found.not_searched == (1, 2, 3)
     assert {item.phrase_index for item in found} == {0}
