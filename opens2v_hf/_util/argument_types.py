@@ -35,7 +35,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     A whole number is also a number, and True is neither. Where several items are annotated, any collection of them
     will do, but a text and bytes are none, and a mapping is no sequence; an iterator is read into a tuple first, unless
-    one is annotated.
+    one is annotated. Single values of NumPy become those of Python, and devices and dtypes of PyTorch their names where
+    a text is annotated.
     Not compared are protocols, and types that are imported for type checkers only.
 
     Args:
@@ -74,6 +75,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             if kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
                 continue
             hint = hint_of(name)
+            if hint is Any:
+                continue
+            value = bound.arguments[name] = _plain(value, hint)
             if isinstance(value, Iterator) and _wants_collection(hint) and not fits(value, hint):
                 value = bound.arguments[name] = tuple(value)
             if not fits(value, hint):
@@ -149,6 +153,15 @@ def words(hint: Any) -> str:
             return f"{len(items)} items: {', '.join(words(each) for each in items)}"
         return "a list" if not items or items[0] in (Any, object) else f"a list (each {words(items[0])})"
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    kind = type(value)
+    if kind.__module__ == "numpy" and (isinstance(value, Real) or kind.__name__ in ("bool", "bool_")):
+        return value.item()  # JSON has no values of NumPy
+    if kind.__module__ == "torch" and kind.__name__ in ("device", "dtype") and not fits(value, hint) and fits("", hint):
+        return str(value).removeprefix("torch.")
+    return value
 
 
 def _can_be_a_path(value: str | os.PathLike[str]) -> bool:

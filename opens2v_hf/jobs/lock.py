@@ -21,11 +21,14 @@ from opens2v_hf.errors import ResultError
 _LOCK = "lock"
 _HOLDER = "holder.json"
 
+LOCK_FILES = (_LOCK, _HOLDER)
+"""Of a folder in use; they have no meaning in a copy of it."""
+
 BEAT_S = 10.0
-"""A run shows as often that it is alive, by the time of change of `holder.json`."""
+"""Seconds between two changes of the time of `holder.json`, which show that the run is alive."""
 
 SILENCE_S = 3 * BEAT_S
-"""After which a run of another machine counts as ended."""
+"""Seconds without a change after which a run of another machine counts as ended."""
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
     The operating system frees the lock when the process ends, in any way. The processes of one launch share the lock of
     their main process. Some network file systems keep locks on one machine (NFS with `nolock` or `local_lock`, most
     object stores that are mounted). So a run whose lock is free, but that finds the notice of another machine's run,
-    waits whether that is still changed; the notice is deleted when a run ends and stays when it is killed.
+    waits to see whether that still changes; the notice is deleted when a run ends and remains when it is killed.
 
     Raises:
         ResultError: another run holds it (the message names it), or the folder cannot be written.
@@ -70,7 +73,7 @@ def _refuse_other_machine(folder: Path) -> None:
     if notice is None or notice[0].get("host") == socket.gethostname():
         return
     end = time.monotonic() + SILENCE_S
-    remark(f"a run{_holder(folder)} has not ended properly; waiting {SILENCE_S:.0f} s whether it still writes")
+    remark(f"a run{_holder(folder)} has not ended properly; waiting {SILENCE_S:.0f} s to see whether it still writes")
     while time.monotonic() < end:
         time.sleep(min(1.0, SILENCE_S / 10))
         latest = _read_notice(folder)

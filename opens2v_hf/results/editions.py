@@ -128,7 +128,6 @@ class Made(Protocol):
     def options(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
-@functools.cache
 @checked
 def edition(name: str) -> Edition:
     """The record of an edition.
@@ -139,6 +138,11 @@ def edition(name: str) -> Edition:
     """
     if name not in SHA256:
         raise ArgumentError(f"there is no edition {name!r} (known are: {', '.join(SHA256)})")
+    return _read(name)
+
+
+@functools.cache
+def _read(name: str) -> Edition:
     path = _FOLDER / f"{name}.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     columns = {

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
@@ -46,9 +47,7 @@ def called(
 FITTING: list[dict[str, Any]] = [
     {"count": 3},
     {"count": None},
-    {"count": np.int64(3)},
     {"ratio": 1},
-    {"ratio": np.float32(0.5)},
     {"flag": True},
     {"path": "a"},
     {"path": Path("a")},
@@ -77,8 +76,29 @@ def test_what_fits_is_passed_on_unchanged(arguments: dict[str, Any]) -> None:
     assert called(**arguments)[name] is arguments[name]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "plain"),
+    [
+        ({"count": np.int64(3)}, 3),
+        ({"ratio": np.float32(0.5)}, 0.5),
+        ({"ratio": np.uint8(7)}, 7),
+        ({"flag": np.array([1, 2]).max() > 1}, True),
+        ({"name": torch.device("cuda", 1)}, "cuda:1"),
+        ({"name": torch.bfloat16}, "bfloat16"),
+    ],
+    ids=str,
+)
+def test_values_of_numpy_and_pytorch_become_plain(arguments: dict[str, Any], plain: Any) -> None:
+    (name,) = arguments
+    found = called(**arguments)[name]
+    assert found == plain
+    assert type(found) is type(plain)
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"count": "3"}, "count must be a whole number or None (got '3')"),
+    ({"count": np.bool_(True)}, "count must be a whole number or None (got True)"),
+    ({"count": torch.device("cpu")}, "count must be a whole number or None (got device(type='cpu'))"),
     ({"count": True}, "count must be a whole number or None (got True)"),
     ({"count": 3.0}, "count must be a whole number or None (got 3.0)"),
     ({"ratio": "x"}, "ratio must be a number (got 'x')"),

@@ -1,6 +1,7 @@
 """Commands as Hugging Face Jobs, on a Hub on loopback that runs them."""
 
 import argparse
+import errno
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ import httpx
 import pytest
 from helpers.build_stages import write_videos
 from helpers.hub_commands import opens2v
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
 
 from opens2v_hf.cli import as_job, command_parser, main, reproduce
 from opens2v_hf.data.synthetic.eval_layout import write_eval, write_generated
@@ -199,6 +200,9 @@ class FakeApi:
         self.commits.append(sorted(one.path_in_repo for one in operations))
         for one in operations:
             content = getattr(one, "path_or_fileobj", None)
+            if content is None and one.path_in_repo not in self.files:
+                answer = httpx.Response(404, request=httpx.Request("POST", "https://hub.example"))
+                raise RemoteEntryNotFoundError("A file with this name doesn't exist", response=answer)
             if content is None:
                 del self.files[one.path_in_repo]
             else:
@@ -213,6 +217,7 @@ def test_a_mirror_uploads_changed_files_and_deletes_missing_ones(tmp_path):
     (tmp_path / "a.journal").mkdir()
     (tmp_path / "a.journal/0.jsonl").write_text("1\n")
     (tmp_path / "a.journal/lock").write_text("")
+    (tmp_path / "a.journal/holder.json").write_text("{}")
     (tmp_path / "b.mp4.tmp").write_text("half")
     (tmp_path / ".build/videos/0").mkdir(parents=True)
     (tmp_path / ".build/videos/0/1.mp4").write_text("of the unit that is being made")
@@ -246,6 +251,40 @@ def test_a_file_that_is_removed_while_it_is_copied_is_removed_from_the_repo_as_w
     (tmp_path / "merged.jsonl").write_text("1\n2\n3\n")
     mirror.push()
     assert api.files == {"x/out/merged.jsonl": b"1\n2\n3\n"}
+    assert mirror.push() == 0
+
+
+def test_files_of_a_folder_that_cannot_be_listed_are_not_deleted_from_the_repo(tmp_path, monkeypatch):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos/1.mp4").write_text("1")
+    api = FakeApi()
+    mirror = Mirror(api, "org/runs", "x/out", tmp_path)
+    scandir = os.scandir
+
+    def failing(path):
+        if Path(path).name == "videos":
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", failing)
+        with pytest.raises(OSError, match="Too many open files"):
+            mirror.push()
+    assert api.commits == []
+    shutil.rmtree(tmp_path / "videos")
+    api.files["x/out/videos/1.mp4"] = b"1"
+    mirror.push()
+    assert api.files == {}
+
+
+def test_a_deletion_whose_answer_was_lost_does_not_stop_later_copies(tmp_path):
+    (tmp_path / "old.json").write_text("old")
+    api = FakeApi()  # from which the file is deleted already
+    mirror = Mirror(api, "org/runs", "x/out", tmp_path)
+    (tmp_path / "old.json").unlink()
+    (tmp_path / "new.json").write_text("new")
+    assert mirror.push() == 1
+    assert api.files == {"x/out/new.json": b"new"}
     assert mirror.push() == 0
 
 

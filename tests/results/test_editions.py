@@ -67,13 +67,15 @@ def test_records_are_frozen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         canonical = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
         assert hashlib.sha256(canonical.encode()).hexdigest() == checksum
         (tmp_path / f"{name}.json").write_text(text.replace("0.24", "0.25"))
-    edition.cache_clear()
+    editions._read.cache_clear()
     monkeypatch.setattr(editions, "_FOLDER", tmp_path)
     with pytest.raises(ResultError, match="was changed"):
         edition("v1.1")
-    edition.cache_clear()
+    editions._read.cache_clear()
     with pytest.raises(ArgumentError, match="no edition 'v9'"):
         edition("v9")
+    with pytest.raises(ArgumentError, match="name must be a text"):
+        edition(["v1.1"])  # type: ignore[arg-type]
 
 
 def test_records_say_what_the_package_does() -> None:

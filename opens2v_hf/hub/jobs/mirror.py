@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import EntryNotFoundError
 
+from opens2v_hf.jobs.lock import LOCK_FILES
 from opens2v_hf.pipeline.units import WORK_FOLDER
 
 _TEMPORARY = (".tmp", ".lock")
-_LOCK = "lock"
-"""Of `opens2v_hf.jobs.lock`, which has no meaning on another machine."""
 
 
 class Mirror:
@@ -64,23 +64,30 @@ class Mirror:
                 operations.append(CommitOperationAdd(f"{self._path}/{name}", str(copy)))
             operations += [CommitOperationDelete(f"{self._path}/{name}") for name in removed]
             if operations:
-                self._api.create_commit(
-                    self._repo_id,
-                    operations,
-                    repo_type="dataset",
-                    commit_message=f"{self._path}: {len(operations)} files",
-                )
+                try:
+                    self._api.create_commit(
+                        self._repo_id,
+                        operations,
+                        repo_type="dataset",
+                        commit_message=f"{self._path}: {len(operations)} files",
+                    )
+                except EntryNotFoundError:
+                    if not removed:
+                        raise
+                    # an earlier commit deleted them, and its answer was lost
+                    self._known = {name: status for name, status in self._known.items() if name in now}
+                    return self.push(more=more)
         self._known = now
         return len(operations)
 
     def _files(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Path in the folder, and a value that changes with the file."""
-        for root, folders, names in os.walk(self._folder):
+        for root, folders, names in os.walk(self._folder, onerror=_raise_unless_missing):
             folders[:] = sorted(name for name in folders if not name.startswith(".") or name == WORK_FOLDER)
             if Path(root).name == WORK_FOLDER and "videos" in folders:
                 folders.remove("videos")  # of the unit that is being made
             for name in sorted(names):
-                if name.startswith(".") or name == _LOCK or name.endswith(_TEMPORARY):
+                if name.startswith(".") or name in LOCK_FILES or name.endswith(_TEMPORARY):
                     continue
                 file = Path(root, name)
                 try:
@@ -88,3 +95,9 @@ class Mirror:
                 except FileNotFoundError:
                     continue
                 yield file.relative_to(self._folder).as_posix(), (status.st_mtime_ns, status.st_size)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    """Otherwise the files of a folder that cannot be listed would be deleted from the repo."""
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -172,6 +172,18 @@ def test_missing_videos_do_not_hide_a_blend():
     assert list(derived_from(replace(blend, per_video={i: blend.per_video[i] for i in ids[:15]}), others)) == []
 
 
+@pytest.mark.parametrize("far", [1e308, math.inf])
+def test_values_beyond_any_range_do_not_stop_the_comparison(far):
+    others = honest_models(6)
+    strange = {i: {**values, "gmescore": far * noise("gmescore", i, 1)} for i, values in THEIRS.per_video.items()}
+    others[0] = replace(others[0], per_video=strange)
+    copy = with_values(
+        others[2], lambda name, i, value: value + noise(name, i, 0.1), model="Rocket", submitted_by="mallory"
+    )
+    (what,) = notices(copy, others)
+    assert "looks like a copy of 'Honest 2' of 'user2'" in what
+
+
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "human-ratings"
 
 

@@ -57,6 +57,9 @@ MOST_MISSING = 0.2
 
 FEWEST_BLENDED_VIDEOS = 50
 
+_FARTHEST = 1e6
+"""Bound of the values that are compared: those beyond a metric's range are refused elsewhere, and some overflow."""
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -86,11 +89,11 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
     signs = []
     for name in COLUMNS:
         both = [i for i in common if name in one.per_video[i] and name in other.per_video[i]]
-        first = np.array([one.per_video[i][name] for i in both])
-        second = np.array([other.per_video[i][name] for i in both])
+        first = _bounded([one.per_video[i][name] for i in both])
+        second = _bounded([other.per_video[i][name] for i in both])
         if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
             continue
-        with np.errstate(all="ignore"):  # values beyond a metric's range are refused elsewhere
+        with np.errstate(all="ignore"):  # NaN is refused elsewhere
             rank, linear, distribution = (
                 float(np.corrcoef(a, b)[0, 1])
                 for a, b in ((_ranks(first), _ranks(second)), (first, second), (np.sort(first), np.sort(second)))
@@ -125,7 +128,7 @@ def derived_from(one: Submission, others: Sequence[Submission]) -> Iterator[Deri
     found: dict[tuple[int, ...], list[str]] = {}
     for name in COLUMNS:
         ids = [sample_id for sample_id, values in one.per_video.items() if name in values]
-        values = np.array([one.per_video[i][name] for i in ids])
+        values = _bounded([one.per_video[i][name] for i in ids])
         if len(ids) < FEWEST_VIDEOS or len(np.unique(values)) < FEWEST_VALUES:
             continue
         numbers, table = _values_of(latest, name, ids)
@@ -146,12 +149,16 @@ def _values_of(others: Sequence[Submission], name: str, ids: Sequence[str]) -> t
     """Numbers of those that have nearly all videos, and a column of values for each; the mean where one is missing."""
     numbers, columns = [], []
     for number, other in enumerate(others):
-        values = np.array([other.per_video.get(i, {}).get(name, np.nan) for i in ids], dtype=float)
+        values = _bounded([other.per_video.get(i, {}).get(name, np.nan) for i in ids])
         is_missing = np.isnan(values)
         if is_missing.mean() <= MOST_MISSING and len(np.unique(values[~is_missing])) >= FEWEST_VALUES:
             columns.append(np.where(is_missing, values[~is_missing].mean(), values))
             numbers.append(number)
     return numbers, np.array(columns).reshape(len(numbers), len(ids)).T
+
+
+def _bounded(values: Sequence[float]) -> np.ndarray:
+    return np.clip(np.array(values, dtype=float), -_FARTHEST, _FARTHEST)
 
 
 def _alike(values: np.ndarray, table: np.ndarray) -> Iterator[tuple[int, float]]:
