@@ -140,9 +140,11 @@ def find_overlays(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     """
     if not rules.changing:
         return find_static(grey, rules)
-    changing = find_changing(grey, rules)
-    static = [box for box in find_static(grey[::3], rules) if not any(_overlap(box, line) for line in changing)]
-    return sorted([*changing, *static], key=lambda box: (-_area(box), box))[:_MOST_OVERLAYS]
+    found = find_changing(grey, rules)
+    step = max(1, (len(grey) - 1) // (rules.num_frames - 1))  # 3, less in a short clip
+    for box in find_static(grey[::step], rules):
+        found = _joined(found, box)
+    return sorted(found, key=lambda box: (-_area(box), box))[:_MOST_OVERLAYS]
 
 
 def find_changing(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
@@ -176,7 +178,7 @@ def find_changing(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
             other for begin, other in found if abs(begin - start) >= _PART and _same_line(box, other)
         ]  # a text is its own partner where it stays for long
         for partner in partners:
-            lines = _joined_lines(lines, _around(box, partner))
+            lines = _joined(lines, _around(box, partner))
     return sorted(lines, key=lambda box: (-_area(box), box))
 
 
@@ -313,12 +315,12 @@ def _same_line(one: Box, other: Box) -> bool:
     return columns > 0 and rows >= _SAME_ROWS * max(one[3] - one[1], other[3] - other[1])
 
 
-def _joined_lines(lines: Sequence[Box], line: Box) -> list[Box]:
-    """The lines and one more; those that overlap it become one with it."""
-    for other in lines:
-        if _overlap(other, line):
-            return _joined_lines([box for box in lines if box != other], _around(other, line))
-    return [*lines, line]
+def _joined(boxes: Sequence[Box], box: Box) -> list[Box]:
+    """The boxes and one more; those that overlap it become one with it."""
+    for other in boxes:
+        if _overlap(other, box):
+            return _joined([one for one in boxes if one != other], _around(other, box))
+    return [*boxes, box]
 
 
 def _around(one: Box, other: Box) -> Box:

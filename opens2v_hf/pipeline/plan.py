@@ -27,8 +27,9 @@ from opens2v_hf.video.limits import Limits
 from opens2v_hf.video.source import Source
 
 _HEADERS = 200
-_FETCHED = 8  # files of remote storage, which are copied whole
-"""Files whose headers are read; the others are taken to be like them, byte for byte."""
+"""Most files whose headers are read; the others are assumed to have as many seconds a byte."""
+_FETCHED = 8
+"""The same for remote storage, whose files are copied whole."""
 
 
 @dataclass(frozen=True)

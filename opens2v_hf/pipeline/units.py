@@ -177,7 +177,7 @@ class _Step(BaseModel):
     taken: int
     kept: int
     seconds: float
-    usage: dict[str, int]
+    usage: dict[str, float]
 
 
 class _Drop(BaseModel):
@@ -203,7 +203,11 @@ class _Note(BaseModel):
 
 
 def read_note(folder: Path, unit: BuildUnit) -> dict[str, Any] | None:
-    """What is known of a unit that is done; None where it is not, where its shard is gone or the note is damaged."""
+    """What is known of a unit that is done; None where it is not, where its shard is gone or the note is damaged.
+
+    Raises:
+        ResultError: the system cannot read the note, which may be whole.
+    """
     path = folder / unit.note
     if not path.is_file():
         return None
@@ -211,6 +215,8 @@ def read_note(folder: Path, unit: BuildUnit) -> dict[str, Any] | None:
         note: dict[str, Any] = read_json(path)
         _Note.model_validate(note)
     except (ResultError, ValidationError) as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # processing the unit again may cost money
         _LOGGER.warning("%s is damaged, its unit is processed again (%s)", path, str(error).splitlines()[0])
         return None
     files = [name for name in (note["shard"], note["vectors"]) if name]
@@ -225,6 +231,9 @@ def undone(folder: Path, units: Sequence[BuildUnit], recipe: str, *, retry_faile
         units: of the plan.
         recipe: see `BuildUnit.key`.
         retry_failed: take units as well in which a clip was dropped because something went wrong.
+
+    Raises:
+        ResultError: the system cannot read a note.
     """
     left = []
     for unit in units:

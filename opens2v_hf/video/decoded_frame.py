@@ -85,6 +85,7 @@ class DecodedFrame:
         return (
             self._frame.format.name in _HALVED_CHROMA
             and not self._converters.upright
+            and all(plane.line_size > 0 for plane in self._frame.planes)  # rows from the bottom up are negative
             and all(number % 2 == 0 for number in (*region, height, width))
         )
 

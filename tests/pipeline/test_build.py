@@ -27,6 +27,7 @@ from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.stage import StageOutput
 from opens2v_hf.pipeline.stages.probe import Probe
+from opens2v_hf.pipeline.units import read_note, read_plan
 from opens2v_hf.reports.build_page import write_build_report
 
 
@@ -148,6 +149,17 @@ def test_a_damaged_note_is_a_unit_that_is_not_done(videos, built, tmp_path):
         (out / f".build/clips-{number:05d}.json").write_text(text)
     assert build_dataset(videos, out, stages=usual(), options=SMALL).is_complete
     assert files_of(out) == files_of(built)
+
+
+def test_a_note_that_the_system_cannot_read_is_an_error_and_no_unit_to_pay_for_again(built, monkeypatch):
+    unit = read_plan(built).units[0]
+
+    def unreadable(path, *_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "read_text", unreadable)
+    with pytest.raises(ResultError, match="Input/output error"):
+        read_note(built, unit)
 
 
 def test_an_error_with_one_clip_drops_that_clip_alone(videos, tmp_path):

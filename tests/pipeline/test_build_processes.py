@@ -98,12 +98,27 @@ def test_finished_units_survive_a_killed_process(videos, built, tmp_path):
     assert {counts[id_] for id_ in counts if f"{id_.partition('_')[0]}.mp4" in finished} <= {1}
 
 
-def test_an_unexpected_error_of_a_process_is_told_in_words_and_its_traceback_is_in_a_file(videos, tmp_path, capfd):
+def test_an_unexpected_error_of_a_process_is_put_in_words_and_its_traceback_is_in_a_file(videos, tmp_path, capfd):
     out = tmp_path / "out"
     with pytest.raises(ProcessError, match=r"ValueError: invalid literal.*please report it with errors\.log"):
         build_dataset(videos, out, stages=usual(Closed("")), options=SMALL, engine=LocalEngine(2))
     assert "Traceback" not in "".join(capfd.readouterr())
     assert "Traceback" in (out / ".build/errors.log").read_text()
+
+
+def test_an_interrupt_reaches_no_child_the_first_included():
+    """In a fresh interpreter, where the first process starts that of `multiprocessing` as well."""
+    script = """if True:
+        import multiprocessing, signal
+        from opens2v_hf.pipeline.engines.local import _no_interrupts
+        child = multiprocessing.get_context("spawn").Process(target=signal.raise_signal, args=(signal.SIGINT,))
+        with _no_interrupts():
+            child.start()
+        child.join()
+        print(child.exitcode)
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_an_unexpected_error_of_one_unit_costs_no_other(videos, tmp_path, capfd):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.pipeline import overlays
 from opens2v_hf.pipeline.overlays import OverlayRules, best_crop, find_overlays, find_static
 
 HEIGHT, WIDTH, COUNT = 180, 320, 12
@@ -101,6 +102,21 @@ def test_subtitles_that_change_are_one_overlay_and_a_logo_another() -> None:
     )
     assert_covers(corner, logo)
     assert len(find_overlays(frames[::3], OverlayRules(changing=False))) == 1, "the logo alone"
+
+
+def test_static_overlays_of_a_short_clip_are_searched_in_twelve_frames_at_least() -> None:
+    for count in (12, 20):
+        frames, truth = drawn(moving(seed=1, count=count), "who are you talking to", (40, 168))
+        (found,) = find_overlays(frames[RULES.positions(count)], RULES)
+        assert_covers(found, truth)
+
+
+def test_a_static_overlay_that_reaches_beyond_the_lines_is_part_of_them(monkeypatch) -> None:
+    lines, static = [(40, 150, 160, 160), (10, 10, 60, 20)], [(30, 140, 100, 165), (200, 20, 220, 30)]
+    monkeypatch.setattr(overlays, "find_changing", lambda *_: lines)
+    monkeypatch.setattr(overlays, "find_static", lambda *_: static)
+    found = find_overlays(np.zeros((34, HEIGHT, WIDTH), np.uint8), RULES)
+    assert found == [(30, 140, 160, 165), (10, 10, 60, 20), (200, 20, 220, 30)]
 
 
 def test_text_of_a_moment_and_text_that_moves_with_the_scene_do_not_change() -> None:

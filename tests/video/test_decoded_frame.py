@@ -75,3 +75,12 @@ def test_all_else_is_resized_as_rgb(tmp_path, pix_fmt, turns, region, size) -> N
     x0, y0, x1, y1 = region
     expected = resize(open_video(content).read([0])[0][y0:y1, x0:x1], *size)
     assert np.array_equal(resized(content, region, *size), expected)
+
+
+def test_rows_that_are_stored_from_the_bottom_up(tmp_path) -> None:
+    """FFmpeg's decoder of AMV gives planes whose line size is negative."""
+    path = encode(
+        tmp_path / "a.avi", numbered_frames(1), codec="amv", pix_fmt="yuvj420p", options={"strict": "unofficial"}
+    )
+    expected = resize(open_video(path).read([0])[0], 20, 30)
+    assert np.array_equal(resized(path, (0, 0, 96, 64), 20, 30), expected)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -213,8 +214,8 @@ def _in_children(job: _Job, count: int) -> EngineResult:
             child = context.Process(target=_child, args=arguments, name=f"opens2v-build-{rank}")
             with _no_interrupts():
                 child.start()
+                children.append((child, ours))  # before an interrupt can come
             theirs.close()
-            children.append((child, ours))
         answers = [_answer(ours) for _, ours in children]
         for child, _ in children:
             child.join()
@@ -251,12 +252,15 @@ def _pickled(job: _Job) -> bytes:
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
     """Start a process that Ctrl-C does not reach: this one ends it, and prints one message instead of several."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # the first process would start it, which lets interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _silent_end(codes: Sequence[int | None]) -> ProcessError:
