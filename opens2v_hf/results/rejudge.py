@@ -78,13 +78,16 @@ def rejudge(result: RunResult) -> Rejudged:
     """
     metric = result.metric(METRIC)
     allow_partial = metric.options.get("allow_partial") is True
+    judge = metric.options.get("judge")
+    bound = judge.get("min_digit_mass") if isinstance(judge, Mapping) else None
+    min_digit_mass = float(bound) if isinstance(bound, int | float) else 0.0
     stored = {sample_id: runs for sample_id, score in metric.scores.items() if (runs := list(_runs(score)))}
     if not stored:
         raise ResultError(f"the {METRIC} of {result.model!r} holds no answers of a judge; score the videos again")
     scores, changes = dict(metric.scores), []
     for sample_id, runs in stored.items():
         before = scores[sample_id]
-        after = _read_again(before, runs, allow_partial=allow_partial)
+        after = _read_again(before, runs, allow_partial=allow_partial, min_digit_mass=min_digit_mass)
         if _differs(before.value, after.value):
             scores[sample_id] = after
             changes.append(Change(sample_id, before.value, after.value, after.reason if after.value is None else ""))
@@ -135,14 +138,16 @@ def _runs(score: VideoScore) -> Iterator[Mapping[str, Any]]:
             yield run
 
 
-def _read_again(score: VideoScore, runs: list[Mapping[str, Any]], *, allow_partial: bool) -> VideoScore:
+def _read_again(
+    score: VideoScore, runs: list[Mapping[str, Any]], *, allow_partial: bool, min_digit_mass: float
+) -> VideoScore:
     values: list[float | None] = []
     read_runs: list[dict[str, Any]] = []
     errors: list[str] = []
     for run in runs:
         kept = {name: value for name, value in run.items() if name not in ("score", "error")}
         try:
-            values.append(reread_run(run))
+            values.append(reread_run(run, min_digit_mass=min_digit_mass))
             read_runs.append({"score": values[-1], **kept})
         except JudgeError as error:
             values.append(None)

@@ -172,12 +172,18 @@ def read_listed(logprobs: Mapping[str, float]) -> ListedExpectation:
     )
 
 
-def reread_run(run: Mapping[str, Any]) -> float:
+def low_digit_mass(mass: float, bound: float) -> str:
+    """Why there is no score."""
+    return f"the digits 1 to 5 together have a probability of {mass:.3g}, below min_digit_mass={bound:g}"
+
+
+def reread_run(run: Mapping[str, Any], *, min_digit_mass: float = 0.0) -> float:
     """The score of one stored run of a judge, read anew from its raw answers.
 
     Args:
         run: as a NaturalScore's details hold it: `reply`, `replies` and `problems`; `logprobs` or `probabilities` where
             the score is an expectation.
+        min_digit_mass: least probability of the five digits together for which an expectation is a score.
 
     Raises:
         JudgeError: no answer is a score, or none was stored.
@@ -187,8 +193,14 @@ def reread_run(run: Mapping[str, Any]) -> float:
         4
     """
     if isinstance(run.get("logprobs"), Mapping):
-        return read_listed(run["logprobs"]).score
+        read = read_listed(run["logprobs"])
+        if read.digit_mass < min_digit_mass:
+            raise JudgeError(low_digit_mass(read.digit_mass, min_digit_mass))
+        return read.score
     if isinstance(run.get("probabilities"), Mapping):
+        mass = float(run.get("digit_mass", 1.0))
+        if mass < min_digit_mass:
+            raise JudgeError(low_digit_mass(mass, min_digit_mass))
         return math.fsum(level * float(run["probabilities"].get(str(level), 0.0)) for level in LEVELS)
     replies = [text for text in run.get("replies") or [run.get("reply", "")] if isinstance(text, str)]
     problems = [*(run.get("problems") or ()), *[""] * len(replies)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -86,3 +87,15 @@ def test_a_result_without_answers_is_refused(
     path = make_result(values=(3.0,), metric=metric).save(tmp_path / "r.json")
     assert main(["rejudge", str(path)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_judge_that_hardly_meant_a_digit_gets_no_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`min_digit_mass` was an option of the run, and still holds."""
+    of_transformers = {"probabilities": {"2": 0.5, "4": 0.5}, "digit_mass": 0.1}
+    of_vllm = {"logprobs": {"x": math.log(0.8), "3": math.log(0.1)}}
+    failed = [VideoScore.failed("no digit", runs=[run("x", error="low", **one)]) for one in (of_transformers, of_vllm)]
+    path = stored(tmp_path / "open-domain.json", failed, judge={"min_digit_mass": 0.2})
+    assert main(["rejudge", str(path)]) == 0
+    assert "3.0000" not in capsys.readouterr().out
+    assert main(["rejudge", str(stored(path, failed, judge={"min_digit_mass": 0.05}))]) == 0
+    assert capsys.readouterr().out.count("no score -> 3.0000") == 2

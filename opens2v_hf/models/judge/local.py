@@ -22,7 +22,7 @@ from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.models.qwen_vl import ARCHITECTURES, QwenVLChat, single_token
 from opens2v_hf.models.transformers_loading import load_config, load_placed
-from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities
+from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities, low_digit_mass
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 DEFAULT_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
@@ -206,11 +206,6 @@ def check_digit_mass(min_digit_mass: float) -> None:
     """Raise `ArgumentError` for a bound that is no probability below 1."""
     if not 0.0 <= min_digit_mass < 1.0:
         raise ArgumentError(f"min_digit_mass must be in [0, 1) (got {min_digit_mass})")
-
-
-def low_digit_mass(mass: float, bound: float) -> str:
-    """Why there is no score."""
-    return f"the digits 1 to 5 together have a probability of {mass:.3g}, below min_digit_mass={bound:g}"
 
 
 def _check_architecture(model_type: str, name: str) -> None:

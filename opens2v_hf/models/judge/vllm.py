@@ -13,10 +13,10 @@ from opens2v_hf.models.engine_names import EngineName
 from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
-from opens2v_hf.models.judge.local import check_digit_mass, load_processors, low_digit_mass
+from opens2v_hf.models.judge.local import check_digit_mass, load_processors
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.models.qwen_vl import QwenVLChat, size_in_blocks
-from opens2v_hf.scores.natural import read_listed
+from opens2v_hf.scores.natural import low_digit_mass, read_listed
 from opens2v_hf.video.resize import resize
 
 MAX_FRAMES = 16
