@@ -121,11 +121,11 @@ def _hub_index(name: str, revision: str | None) -> PipelineIndex:
 
 def _is_dataset(name: str) -> bool:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
     try:
         return HfApi().repo_exists(name, repo_type="dataset")
-    except (HfHubHTTPError, OSError):  # only a hint
+    except (HTTPError, OSError):  # only a hint
         return False
 
 

@@ -39,6 +39,7 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
     their main process. Some network file systems keep locks on one machine (NFS with `nolock` or `local_lock`, most
     object stores that are mounted). So a run whose lock is free, but that finds the notice of another machine's run,
     waits to see whether that still changes; the notice is deleted when a run ends and remains when it is killed.
+    Two runs that begin in the same moment are not found in this way.
 
     Raises:
         ResultError: another run holds it (the message names it), or the folder cannot be written.
@@ -70,7 +71,7 @@ def _another_run(folder: Path) -> ResultError:
 
 def _refuse_other_machine(folder: Path) -> None:
     notice = _read_notice(folder)
-    if notice is None or notice[0].get("host") == socket.gethostname():
+    if notice is None or notice[0].get("machine") == _machine():
         return
     end = time.monotonic() + SILENCE_S
     remark(f"a run{_holder(folder)} has not ended properly; waiting {SILENCE_S:.0f} s to see whether it still writes")
@@ -114,10 +115,19 @@ def _beating(notice: Path) -> Iterator[None]:
             notice.unlink()
 
 
+def _machine() -> str:
+    """Identity of this machine until it is started again, also in containers, whose host names say nothing of it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not Linux
+        return socket.gethostname()
+
+
 def _write_holder(folder: Path) -> None:
     holder = {
         "process": os.getpid(),
         "host": socket.gethostname(),
+        "machine": _machine(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:

@@ -57,7 +57,8 @@ BROKEN_LOCKS = """
 import sys
 from opens2v_hf.jobs import lock
 lock.BEAT_S = 0.05
-lock.socket.gethostname = lambda: "other-machine"
+lock.socket.gethostname = lambda: "other-host"
+lock._machine = lambda: "another"
 with lock.only_run(sys.argv[1]):
     print("held", flush=True)
     (lock.Path(sys.argv[1]) / "lock").unlink()  # as on a file system whose locks are of one machine
@@ -73,7 +74,7 @@ def test_a_run_of_another_machine_whose_lock_is_not_seen(tmp_path: Path, monkeyp
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(ResultError, match=f"process {process.pid} on other-machine"), only_run(tmp_path):
+        with pytest.raises(ResultError, match=f"process {process.pid} on other-host"), only_run(tmp_path):
             raise AssertionError("two at once")
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -83,6 +84,28 @@ def test_a_run_of_another_machine_whose_lock_is_not_seen(tmp_path: Path, monkeyp
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_killed_run_of_this_machine_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one in a container, which has another host name."""
+    code = HOLD.replace("with ", "import socket; socket.gethostname = lambda: 'container'\nwith ", 1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+    assert "container" in (tmp_path / "holder.json").read_text()
+
+    def refuse(seconds: float) -> None:
+        raise AssertionError(f"waited for {seconds} s")
+
+    monkeypatch.setattr(lock.time, "sleep", refuse)
+    with only_run(tmp_path):
+        assert "container" not in (tmp_path / "holder.json").read_text()
 
 
 def test_a_run_that_ended_leaves_no_notice(tmp_path: Path) -> None:
