@@ -96,6 +96,6 @@ def test_a_judge_that_hardly_meant_a_digit_gets_no_score(tmp_path: Path, capsys:
     failed = [VideoScore.failed("no digit", runs=[run("x", error="low", **one)]) for one in (of_transformers, of_vllm)]
     path = stored(tmp_path / "open-domain.json", failed, judge={"min_digit_mass": 0.2})
     assert main(["rejudge", str(path)]) == 0
-    assert "3.0000" not in capsys.readouterr().out
+    assert "2 videos with stored answers were parsed again, 0 have another score" in capsys.readouterr().out
     assert main(["rejudge", str(stored(path, failed, judge={"min_digit_mass": 0.05}))]) == 0
-    assert capsys.readouterr().out.count("no score -> 3.0000") == 2
+    assert "2 videos with stored answers were parsed again, 2 have another score" in capsys.readouterr().out
