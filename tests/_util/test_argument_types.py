@@ -70,7 +70,7 @@ FITTING: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("arguments", FITTING, ids=str)
+@pytest.mark.parametrize("arguments", FITTING, ids=range(len(FITTING)))
 def test_what_fits_is_passed_on_unchanged(arguments: dict[str, Any]) -> None:
     (name,) = arguments
     assert called(**arguments)[name] is arguments[name]
@@ -131,7 +131,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=str)
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=range(len(WRONG)))
 def test_what_does_not_fit_is_named_in_words(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=re.escape(message)):
         called(**arguments)
