@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIMENSIONS = ("consistency", "quality")
-"""What the two numbers of a cell rate, each 0, 0.5 or 1: whether a picture is what was requested, and how it looks."""
+"""Of the two ratings of a cell, each 0, 0.5 or 1: whether a picture is what was requested, and its visual quality."""
 
 _FILE = re.compile(r".*_rater(?P<rater>\w+)\.tsv")
 
@@ -63,7 +63,7 @@ def _ratings(cell: str, where: str) -> list[tuple[str, float]]:
         return []
     try:
         found = json.loads(cell)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or len(found) != len(DIMENSIONS):
         raise ResultError(f"{where} must be [consistency,quality] (got {cell!r:.60})")

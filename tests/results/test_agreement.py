@@ -136,7 +136,7 @@ def test_a_folder_of_imagenhub(tmp_path):
     ]
     with pytest.raises(ArgumentError, match="rates consistency, quality"):
         load_ratings(tmp_path)
-    for wrong in ("[1]", "1", "[1,", '{"a": 1}'):
+    for wrong in ("[1]", "1", "[1,", '{"a": 1}', "[" * 10_000):
         write(tmp_path / "Subject-Driven_rater3.tsv", f"uid\tDreamBooth\nsample_0.jpg\t{wrong}\n")
         with pytest.raises(ResultError, match=r"rater3.tsv, sample_0.jpg, DreamBooth must be \[consistency,quality\]"):
             load_ratings(tmp_path)

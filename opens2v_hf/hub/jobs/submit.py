@@ -235,7 +235,7 @@ def _refuse_while_running(before: JobRecord, api: HfApi) -> None:
         try:
             stage = api.inspect_job(job_id=before.id, namespace=before.namespace).status.stage
         except HfHubHTTPError as error:
-            if error.response.status_code == 404:  # the Hub keeps no ended job for ever
+            if error.response.status_code == 404:  # the Hub forgets ended jobs after a while
                 return
             raise
     if stage not in ENDED:
@@ -255,10 +255,10 @@ def _outdated(api: HfApi, plan: JobPlan) -> list[CommitOperationDelete]:
         ]
     except EntryNotFoundError:  # it was removed meanwhile
         return []
-    wanted = {f"{plan.path}/{path}" for path in plan.uploads}
+    uploaded = {f"{plan.path}/{path}" for path in plan.uploads}
     own = (f"{plan.path}/{INPUTS}/", f"{plan.path}/{STATE}")
     folders = {file.rpartition("/")[0] for file in files}
-    old = [file for file in files if file.startswith(own) and file not in wanted and file not in folders]
+    old = [file for file in files if file.startswith(own) and file not in uploaded and file not in folders]
     return [CommitOperationDelete(file) for file in old]
 
 
