@@ -6,6 +6,7 @@ trees, downloads with ranges, community evaluation results and the leaderboards 
     store.py         repos, commits and LFS objects
     evaluations.py   evaluation results in model repos, leaderboards of datasets
     answers.py       the Hub's answers as JSON
+    jobs.py          jobs, as processes
     routes.py        which handler answers which request
     __main__.py      `python -m helpers.loopback_hub PORT`: the server
     fixture.py       the pytest fixture `loopback_hub`

@@ -171,10 +171,12 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory, bare: Forks) -> Iterato
         url = server.stdout.readline().strip()
         assert url, (folder / "stderr.txt").read_text()
         imported = Forks("imported", hub_environment(url, folder / "home"))
-        yield LoopbackHub(url, folder / "home", bare, imported)
-        imported.close()
-        server.terminate()
-        server.wait(timeout=10)
+        try:
+            yield LoopbackHub(url, folder / "home", bare, imported)
+            imported.close()
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 _REPO = r"(?:(?P<kind>dataset|space)s/)?(?P<repo_id>[^/]+/[^/]+?)"
-_KEEPER = "org"
+_OWNER = "org"
 """The user of every token that names no other; it may do everything."""
 
 _TOKEN = re.compile(r"Bearer hf_loopback_(?P<user>[a-z0-9-]+)")
@@ -155,7 +155,7 @@ class Hub:
         repo = self.store.repos.get((kind or "model", unquote(repo_id)))
         if repo is None:
             return answers.error("RepoNotFound", 404, "Repository not found")
-        if repo.id.endswith("-gated") and _user(request) not in (_KEEPER, repo.id.split("/")[0]):
+        if repo.id.endswith("-gated") and _user(request) not in (_OWNER, repo.id.split("/")[0]):
             return answers.error("GatedRepo", 403, f"Access to {repo.id} is restricted")
         commit = repo.resolve(unquote(revision))
         if commit is None:
@@ -312,11 +312,11 @@ class Hub:
 
 def _user(request: Request) -> str:
     token = _TOKEN.fullmatch(request.headers.get("authorization", ""))
-    return token["user"] if token else _KEEPER
+    return token["user"] if token else _OWNER
 
 
 def _may_write(request: Request, repo: Repo, ref: str) -> bool:
     """To one's own repos, and to one's own pull requests anywhere."""
     user = _user(request)
     own = {discussion.ref for discussion in repo.discussions.values() if discussion.author == user}
-    return user in (_KEEPER, repo.id.split("/")[0]) or ref in own
+    return user in (_OWNER, repo.id.split("/")[0]) or ref in own
