@@ -95,23 +95,3 @@ def test_the_readers_of_json_stream(load, tmp_path) -> None:
     for reader in (module.with_ijson, module.with_json):
         assert list(reader(file)) == expected
     assert [(entry.key, entry.value) for entry in module.with_this_package(file)] == expected
-
-
-def test_page(load, monkeypatch, tmp_path) -> None:
-    """Ratios of one script replace those that it left before, and one that fell by more than a tenth is named."""
-    page = load("page")
-    for name in ("RESULTS", "PAGE", "PICTURE"):
-        monkeypatch.setattr(page, name, tmp_path / getattr(page, name).name)
-
-    def left(ratio: float):
-        return lambda name, arguments: [{"part": "a part", "against": "the other", "ratio": ratio, "goal": 1.0}]
-
-    monkeypatch.setattr(page, "run", left(1.5))
-    run(page, monkeypatch, "--only", "masks")
-    assert "| a part | the other | 1.50 | >= 1.00 |" in (tmp_path / page.PAGE.name).read_text()
-    monkeypatch.setattr(page, "run", left(0.5))
-    with pytest.raises(SystemExit) as ended:
-        run(page, monkeypatch, "--only", "masks")
-    assert ended.value.code == 1
-    assert "| a part | the other | 0.50 | >= 1.00 (not reached) |" in (tmp_path / page.PAGE.name).read_text()
-    assert (tmp_path / page.PICTURE.name).stat().st_size > 1000

@@ -49,11 +49,18 @@ def test_a_ratio_that_fell_by_more_than_a_tenth_is_named(
     assert "masks: decode against pycocotools: 1.79, was 2.00" in capsys.readouterr().out
     assert "| masks: decode | pycocotools | 1.79 | >= 1.00 |" in page.PAGE.read_text()
     assert "| runner | bare calls | 1.00 |" in page.PAGE.read_text(), "the others stay"
+    assert page.PICTURE.stat().st_size > 1000
 
 
 def test_a_smaller_loss_is_not_named(page: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     measure(page, monkeypatch, 1.81)
     assert "slower" not in capsys.readouterr().out
+
+
+def test_a_goal_that_is_not_reached_is_marked(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        measure(page, monkeypatch, 0.5)
+    assert "| masks: decode | pycocotools | 0.50 | >= 1.00 (not reached) |" in page.PAGE.read_text()
 
 
 def test_the_simulated_makespan(monkeypatch: pytest.MonkeyPatch) -> None:

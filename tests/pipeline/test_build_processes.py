@@ -14,7 +14,7 @@ from helpers.build_stages import Log, Trip, files_of, usual, write_videos
 
 from opens2v_hf.errors import ArgumentError, ModelError, ProcessError
 from opens2v_hf.pipeline.api import build_dataset
-from opens2v_hf.pipeline.engines.local import LocalEngine
+from opens2v_hf.pipeline.engines.local import LocalEngine, _silent_end
 from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.stage import StageOutput
 
@@ -119,6 +119,11 @@ def test_an_interrupt_reaches_no_child_the_first_included():
     """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_processes_that_end_without_a_message():
+    assert "ended with exit code 3. A Python script must" in str(_silent_end([-9, 3, 0]))
+    assert "was killed; run the same command again" in str(_silent_end([0, -9]))
 
 
 def test_an_unexpected_error_of_one_unit_costs_no_other(videos, tmp_path, capfd):

@@ -265,10 +265,12 @@ def _no_interrupts() -> Iterator[None]:
 
 def _silent_end(codes: Sequence[int | None]) -> ProcessError:
     """The error of processes that have ended without an answer."""
-    if any(code is not None and code > 0 for code in codes):
+    code = next((code for code in codes if code is not None and code > 0), None)
+    if code is not None:
         return ProcessError(
-            "a process that builds units could not start; a Python script must make the call under "
-            "`if __name__ == '__main__':`, because each process imports the script"
+            f"a process that builds units ended with exit code {code}. A Python script must make the call under "
+            "`if __name__ == '__main__':`, because each process imports the script; if it does, run the same command "
+            "again to resume"
         )
     return ProcessError("a process that built units was killed; run the same command again to resume")
 
