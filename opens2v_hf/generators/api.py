@@ -10,6 +10,7 @@ from typing import Any
 from opens2v_hf._util import processes
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.console import remark
+from opens2v_hf._util.files import check_no_url
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
@@ -80,7 +81,8 @@ def generate(
         ResultError: another run uses `out`, or it cannot be written; finished videos are saved.
         SampleError: the benchmark's files are missing or malformed.
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+    check_no_url(out)
+    if limit is not None and limit < 1:
         raise ArgumentError(f"limit must be a whole number of at least 1 (got {limit!r})")
     all_seeds = chosen_seeds(seed, seeds)
     planned = plan_generator(

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import check_no_url
 from opens2v_hf.errors import ResultError
 from opens2v_hf.metrics.base import answer, video_source
 from opens2v_hf.metrics.nexus_reference import NexusReference
@@ -101,8 +102,10 @@ def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], 
         Path of the page, which is self-contained.
 
     Raises:
+        ArgumentError: the folder is a URL.
         ResultError: the folder cannot be written.
     """
+    check_no_url(folder)
     stem = re.sub(r"[^\w.-]+", "_", name or explanation.sample_id or Path(explanation.title).stem).strip(".") or "video"
     target = Path(folder)
     page = target / f"{stem}.html"

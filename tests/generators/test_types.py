@@ -26,6 +26,8 @@ def benchmark(tmp_path_factory):
         {"split": ["open-domain"]},
         {"out": 3},
         {"out": None},
+        {"out": "hf://datasets/org/name"},
+        {"limit": 0},
         {"recipe": {"steps": 3}},
         {"seed": "42"},
         {"seeds": 3},
@@ -47,7 +49,8 @@ def benchmark(tmp_path_factory):
 )
 def test_arguments_of_a_run(benchmark, tmp_path, arguments):
     (name,) = arguments
-    with pytest.raises(ArgumentError, match=name):
+    words = "must be a local path" if str(arguments[name]).startswith("hf:") else name
+    with pytest.raises(ArgumentError, match=words):
         generate(**{"model": Stripes(), "out": tmp_path, "data_dir": benchmark} | arguments)
 
 
