@@ -20,7 +20,7 @@ from opens2v_hf.pipeline.units import BuildPlan, read_note
 
 
 def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]) -> dict[str, int]:
-    """Write the manifest of what is there, and remove shards that no unit has any more.
+    """Write the manifest of the shards that are there.
 
     Args:
         folder: of the dataset.
@@ -31,7 +31,7 @@ def write_manifest(folder: Path, plan: BuildPlan, description: Mapping[str, Any]
         Config -> rows.
 
     Raises:
-        ResultError: it cannot be written.
+        ResultError: it cannot be written, or the system cannot read a note.
         SourceError: a shard cannot be read.
     """
     shards: list[dict[str, Any]] = []
