@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,11 @@ def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
     else:
         found = tuple(seeds)
     for each in found:
-        if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < 2**53:
+        if isinstance(each, bool) or not isinstance(each, Integral) or not 0 <= each < 2**53:
             raise ArgumentError(f"seed must be a whole number from 0 to 2**53 - 1 (got {each!r})")
     if len(set(found)) < len(found):
         raise ArgumentError(f"each of the seeds must be named once (got {list(found)})")
-    return found
+    return tuple(map(int, found))  # JSON has no integers of NumPy
 
 
 def complete_settings(

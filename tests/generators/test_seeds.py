@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.stripes import Stripes, make
@@ -20,7 +21,7 @@ def seeds_of(stripes):
 
 def test_each_seed_has_a_folder_laid_out_like_a_run_of_its_own(benchmark, tmp_path):
     stripes = Stripes()
-    run = make(stripes, benchmark, tmp_path, seeds=[42, 43, 7])
+    run = make(stripes, benchmark, tmp_path, seeds=[42, np.int64(43), 7])
     assert (run.settings.seed, list(run.others)) == (42, [43, 7])
     assert len(stripes.requests) == 3 * len(OPEN_IDS)
     for seed, folder in ((42, "out/videos"), (43, "out/seed-43/videos"), (7, "out/seed-7/videos")):
