@@ -130,6 +130,8 @@ def test_what_is_written_is_a_local_folder(address: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArgumentError, match="what is written must be a local path"):
         opens2v_hf.report(full_result("alpha"), address)
+    with pytest.raises(ArgumentError, match="what is written must be a local path"):
+        opens2v_hf.build("videos", address, stages=["probe"])
     assert not list(tmp_path.iterdir())
 
 

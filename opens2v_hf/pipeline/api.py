@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.files import check_no_url, whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, ResultError, SourceError
@@ -165,6 +165,7 @@ def build_dataset(
     Raises:
         OpenS2VError: see `build`.
     """
+    check_no_url(out)
     folder = path_of(out)
     options = options or BuildOptions()
     applied = choose_stages(options, stages)
