@@ -37,9 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     say("\nKnown repos\n")
     for name, repo in REPOS.items():
         size = "" if repo.weights_gb is None else f", {repo.weights_gb:.0f} GB of weights"
+        memory = f"; memory: {repo.memory}" if repo.memory else ""
         where = f", not in {', '.join(repo.excluded)}" if repo.excluded else ""
         ways = "own code only: a function, an endpoint or ready videos" if repo.refusal else "by its name"
-        say(f"  {name:44} {ways}; {repo.references or 'see the repo'}; {repo.licence}{where}{size}")
+        say(f"  {name:44} {ways}; {repo.references or 'see the repo'}; {repo.licence}{where}{size}{memory}")
     say("\nAny other repo of one of these classes works as well: opens2v models ORG/NAME checks it.")
     return 0
 

@@ -218,7 +218,10 @@ def test_the_command_makes_videos_from_a_name(tmp_path, capsys):
 
 def test_the_list_of_models(capsys, folder):
     assert main(["models"]) == 0
-    assert "WanVACEPipeline" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "WanVACEPipeline" in listed
+    (vace,) = (line for line in listed.splitlines() if "Wan2.1-VACE-1.3B-diffusers" in line)
+    assert vace.endswith("Apache-2.0, 19 GB of weights; memory: 16 GB in bfloat16")  # 2.15 + 5.68 billion parameters
     assert main(["models", str(folder)]) == 0
     assert "can be scored: WanVACEPipeline" in capsys.readouterr().out
     for name, kind in {
