@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from opens2v_hf._util import processes as launcher
 from opens2v_hf.errors import ArgumentError, MissingDependencyError
 from opens2v_hf.models.endpoint.address import endpoint_key, endpoint_url
 
@@ -91,7 +92,8 @@ def check_embedder(model: str | os.PathLike[str], **arguments: Any) -> None:
     """Raise what loading an embedder in an engine would raise before anything is loaded or asked.
 
     Raises:
-        ArgumentError: the engine cannot run it, or the key has characters that no key has.
+        ArgumentError: the engine cannot run it, the key has characters that no key has, or several processes were
+            launched for an engine in one.
         MissingDependencyError: vLLM is not installed.
     """
     found = engine_name(model)
@@ -109,7 +111,17 @@ def check_embedder(model: str | os.PathLike[str], **arguments: Any) -> None:
 
 
 def check_vllm(model: str | os.PathLike[str]) -> None:
-    """Raise `MissingDependencyError` where vLLM is not installed."""
+    """Check that vLLM can run in this process.
+
+    Raises:
+        ArgumentError: several processes were launched together, and each would start vLLM on the first GPU.
+        MissingDependencyError: vLLM is not installed.
+    """
+    if (count := launcher.num_processes()) > 1:
+        raise ArgumentError(
+            f"{os.fspath(model)!r} runs in one process, which may use several GPUs (tensor_parallel_size), and {count} "
+            "were launched; launch one, or start a server and name it (vllm:http://host:port/<model>)"
+        )
     if importlib.util.find_spec("vllm") is None:
         raise MissingDependencyError(
             f"{os.fspath(model)!r} runs in vLLM, which is not installed: pip install vllm; or name a server that runs "

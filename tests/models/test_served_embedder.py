@@ -198,6 +198,14 @@ def test_vllm_that_is_not_installed_is_named_before_anything_is_loaded(folder, r
         check_models({role: ModelChoice(f"vllm:{folder}")})
 
 
+@pytest.mark.parametrize("role", ["embedder", "judge"])
+def test_vllm_in_one_of_several_processes_is_refused(folder, role, monkeypatch):
+    for variable, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(ArgumentError, match="2 were launched; launch one, or start a server"):
+        check_models({role: ModelChoice(f"vllm:{folder}")})
+
+
 @pytest.mark.parametrize("values", [[0.0, 0.0], [float("nan"), 1.0]])
 def test_a_vector_of_vllm_that_is_none_is_an_error_of_its_input(monkeypatch, values):
     module = ModuleType("vllm")
