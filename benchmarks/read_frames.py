@@ -1,4 +1,4 @@
-"""How long it takes to read the 32 frames that the metrics use, against other ways to get them.
+"""How long it takes to read the 32 frames that the metrics use, and all frames, against other ways to get them.
 
     python benchmarks/read_frames.py [VIDEO ...]
 
@@ -6,7 +6,9 @@ Compared in one run, each way opening the file itself, all checked to give the s
 
 - ours: `open_video(...).read(linspace(32))`, through decord and through PyAV, the index and the checks included;
 - one by one: decord's `reader[i]` for each frame; and with PyAV a seek to the keyframe before each frame;
-- the whole video: all frames decoded with PyAV and converted, then 32 of them picked.
+- the whole video: all frames decoded with PyAV and converted, then 32 of them picked;
+- all frames, one after another, as flow and smoothness read them: `iter_frames()`, and a loop over the frames of PyAV,
+  by the clock and by processor time: ours converts in threads, while the next frames are decoded.
 
 Times are the median of the repeats; the last column is each way's time over that of our reader (PyAV).
 """
@@ -72,6 +74,17 @@ WAYS: dict[str, Callable[[str, Indices], np.ndarray]] = {
 }
 
 
+def all_by_ours(path: str) -> int:
+    return sum(1 for _ in open_video(path).iter_frames())
+
+
+def all_by_pyav(path: str) -> int:
+    with av.open(path, **IGNORED_TAGS) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        return sum(1 for frame in container.decode(stream) if frame.to_ndarray(format="rgb24").size)
+
+
 def synthetic_frames(count: int, height: int = 480, width: int = 832) -> Iterator[np.ndarray]:
     """A textured picture that drifts, so that the encoder has motion to code."""
     texture = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
@@ -102,6 +115,25 @@ def compare(path: str, repeats: int) -> None:
         print(f"{name:20} {1000 * median:8.1f} {median / base:7.2f}")
 
 
+def compare_all_frames(path: str, repeats: int) -> None:
+    ways = {"ours": all_by_ours, "bare PyAV": all_by_pyav}
+    elapsed: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    count = 0
+    for _ in range(repeats):
+        for name, read in ways.items():
+            clock, processor = time.perf_counter(), time.process_time()
+            count = read(path)
+            elapsed[name].append((time.perf_counter() - clock, time.process_time() - processor))
+    medians = {
+        name: [statistics.median(column) for column in zip(*taken, strict=True)] for name, taken in elapsed.items()
+    }
+    for column, clock_name in enumerate(("", ", by processor time")):
+        ours_s, bare_s = medians["ours"][column], medians["bare PyAV"][column]
+        goal = None if clock_name else 1 / 1.05
+        note(f"all {count} frames{clock_name}", "bare PyAV", bare_s / ours_s, goal=goal)
+        print(f"all {count} frames{clock_name}: ours {1000 * ours_s:.1f} ms, bare PyAV {1000 * bare_s:.1f} ms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", nargs="*", metavar="VIDEO", help="by default synthetic clips of 81 and 600 frames")
@@ -115,6 +147,7 @@ def main() -> None:
                 videos.append(str(write_video(path, synthetic_frames(count), 24, keyframe_interval=250)))
         for path in videos:
             compare(path, arguments.repeats)
+            compare_all_frames(path, arguments.repeats)
 
 
 if __name__ == "__main__":
