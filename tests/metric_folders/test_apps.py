@@ -210,7 +210,7 @@ def test_both_definitions_of_motion(clip, tmp_path):
     assert "Not comparable with the leaderboard" in text
     one = encode(tmp_path / "one.mp4", numbered_frames(1))
     assert re.search(r"one\.mp4: .*at least two", refusal_of(run(page, one)))
-    assert "unknown variant" in refusal_of(run(page, clip, Definition="other"))
+    assert "variants released, magnitude" in refusal_of(run(page, clip, Definition="other"))
 
 
 def test_one_person(people):

@@ -1,6 +1,8 @@
 """The explorer as a visitor meets it, without a network."""
 
+import os
 from runpy import run_path
+from unittest.mock import patch
 
 import pytest
 from helpers.browser import ROOT, Page, app_on_loopback
@@ -49,7 +51,8 @@ def wait_for_sample(page, number: int, sample_id: str) -> None:
 
 
 def test_an_empty_field_is_no_condition():
-    filter_of = run_path(str(ROOT / "spaces" / "explorer" / "app.py"))["filter_of"]
+    with patch.dict(os.environ):  # the Space sets a switch of the Hub's client
+        filter_of = run_path(str(ROOT / "spaces" / "explorer" / "app.py"))["filter_of"]
     assert filter_of("", False, None, None, 0.0, 0.0, 0.0) == SampleFilter()
     assert filter_of("", False, 2.0, None, 0.0, 0.0, 0.0).duration_s == (2.0, 60.0)
 

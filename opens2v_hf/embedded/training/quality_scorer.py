@@ -52,13 +52,13 @@ def quality_losses(logits: torch.Tensor, qualities: torch.Tensor, steady: float 
     weights = torch.tensor(LEVEL_WEIGHTS)
     targets = (1.0 - (qualities[..., None] - weights).abs() * (len(LEVEL_WEIGHTS) - 1)).clamp(min=0.0)
     scores = logits.softmax(-1) @ weights
-    found, targets = scores.diff(dim=1), qualities.diff(dim=1)
+    changes, target_changes = scores.diff(dim=1), qualities.diff(dim=1)
     parts = {
         "level": -(targets * F.log_softmax(logits, dim=-1)).sum(-1).mean(),
-        "jump": 20.0 * F.mse_loss(found, targets),
+        "jump": 20.0 * F.mse_loss(changes, target_changes),
     }
     if steady:
-        parts["steady"] = steady * F.smooth_l1_loss(found, targets, beta=JUMP_THRESHOLD)
+        parts["steady"] = steady * F.smooth_l1_loss(changes, target_changes, beta=JUMP_THRESHOLD)
     return parts
 
 

@@ -122,8 +122,11 @@ class LoopbackHub:
 
 
 def hub_environment(url: str, home: Path, *, offline: bool = False, user: str | None = None) -> dict[str, str]:
-    """Environment variables of a process that talks to a Hub at `url` and to no other, as a user of it."""
-    env = {key: value for key, value in os.environ.items() if key not in OFFLINE_SWITCHES}
+    """Environment variables of a process that talks to a Hub at `url` and to no other, as a user of it.
+
+    None of the Hub's own variables is passed on: a page that a test loads may set some, as a Space does.
+    """
+    env = {key: value for key, value in os.environ.items() if not key.startswith("HF_") and key not in OFFLINE_SWITCHES}
     env |= {
         "HF_ENDPOINT": url,
         "HF_HUB_DISABLE_XET": "1",
