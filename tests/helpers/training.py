@@ -42,8 +42,15 @@ LAYOUTS = {
 
 def stream(layout: str | Path = "embedded shards", **options) -> datasets.IterableDataset:
     """Rows of the config "regular"."""
+    return _loaded(layout) if layout in LAYOUTS and not options else _load(layout, **options)
+
+
+def _load(layout: str | Path, **options) -> datasets.IterableDataset:
     folder = LAYOUTS[layout]() if layout in LAYOUTS else layout
     return datasets.load_dataset("opens2v-5m", data_dir=str(folder), split="train", streaming=True, **options)
+
+
+_loaded = functools.cache(_load)  # a view reads a shard of it anew each time, and does not change it
 
 
 @functools.cache

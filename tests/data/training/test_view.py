@@ -182,7 +182,7 @@ def test_nodes_share_the_samples() -> None:
 
 @pytest.mark.parametrize(
     ("method", "workers", "options"),
-    [("fork", 2, {}), ("fork", 3, {"layout": "folder", "shuffle": 2}), ("spawn", 2, {"shuffle": 2, "pairs": True})],
+    [("fork", 2, {}), ("fork", 3, {"layout": "folder", "shuffle": 2}), ("spawn", 1, {"shuffle": 2, "pairs": True})],
 )
 def test_workers_share_the_samples(method, workers, options) -> None:
     alone = sorted(fingerprint(sample) for sample in view_of(**options))
@@ -220,10 +220,11 @@ def test_seed_and_epoch_decide_the_samples() -> None:
     orders = [epoch_of(view, 0), epoch_of(view, 1), epoch_of(view, 0), epoch_of(other, 0)]
     assert orders[0] == orders[2]
     assert len({tuple(order) for order in orders}) == 3
-    starts = {name_of(sample): set() for sample in view}
+    starts = {name: set() for name in records()}
+    short = view_of(num_frames=1, subjects=None, background=False)
     for epoch in range(6):
-        view.set_epoch(epoch)
-        for sample in view:
+        short.set_epoch(epoch)
+        for sample in short:
             starts[name_of(sample)].add(sample.frame_indices[0])
     assert all(len(found) > 1 for found in starts.values())
 
@@ -257,8 +258,8 @@ def test_a_view_resumes_at_the_very_next_sample(options) -> None:
         assert second.state_dict() == state
         assert second.epoch == 2
         assert seen + [fingerprint(sample) for sample in second] == expected
-        second.set_epoch(2)  # again, from its first sample
-        assert [fingerprint(sample) for sample in second] == expected
+    second.set_epoch(2)  # again, from its first sample
+    assert [fingerprint(sample) for sample in second] == expected
 
 
 def test_a_resumed_view_continues_with_the_next_epoch() -> None:
