@@ -11,6 +11,7 @@ import pytest
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils.operations import concatenate, find_batch_size, slice_tensors
+from helpers.opens2v5m import folder_form
 from helpers.training import records, stream
 from torch.utils.data import DataLoader
 
@@ -82,6 +83,8 @@ def test_accelerate_in_one_process(dispatch, split, workers) -> None:
 SCRIPT = """
     import json, sys
     from pathlib import Path
+    from helpers import opens2v5m
+    opens2v5m.folder_form = lambda: Path(sys.argv[2])
     from accelerate import Accelerator, DataLoaderConfiguration
     from torch.utils.data import DataLoader
     from data.training.test_batch import rows_of, view
@@ -107,8 +110,9 @@ def test_accelerate_in_two_processes(tmp_path) -> None:
     root = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))}
     done = subprocess.run(
-        [*command, tmp_path / "script.py", tmp_path], capture_output=True, text=True, timeout=300, env=environment
-    )
+        [*command, tmp_path / "script.py", tmp_path, folder_form()],
+        capture_output=True, text=True, timeout=300, env=environment,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     # A file for each process: lines of two processes may mix on one output.
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]

@@ -44,7 +44,7 @@ def allowed() -> set[tuple]:
     return {side for pair in released_pairs() for side in sides(pair)}
 
 
-def drawn(view: TrainingView, epochs: int = 6) -> set[tuple]:
+def drawn(view: TrainingView, epochs: int = 3) -> set[tuple]:
     found = set()
     for epoch in range(epochs):
         view.set_epoch(epoch)
@@ -198,7 +198,7 @@ def test_a_missing_partner_is_fatal_or_skipped(tmp_path) -> None:
     ):
         drawn(view_of(folder), epochs=20)
     view = view_of(folder, on_error="skip")
-    found = drawn(view, epochs=20)
+    found = drawn(view)
     assert found
     assert all(missing not in entry for entry in found)
     assert view.counts.dropped_subjects[Reason.PARTNER] == view.counts.skipped[Reason.NO_SUBJECT] > 0
