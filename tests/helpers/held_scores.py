@@ -1,4 +1,4 @@
-"""The command line, launched, whose second score in each process waits until the process ends: `held_scores.py WORDS`."""
+"""The command line, launched; the second score in each process waits until that ends: `held_scores.py WORDS...`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONG_S = 600.0
 
 
 def hold() -> None:
-    """Let a process score one video."""
+    """Let each process score one video."""
     score, calls = GmeScore.score, itertools.count()
 
     def held(self: GmeScore, clip: Any, reference: str) -> Any:
