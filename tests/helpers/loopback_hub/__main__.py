@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("--lfs", action="store_true", help="tell clients to upload Parquet and videos through LFS")
     arguments = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", arguments.port))
+    # asyncio sets it only where the protocol was named; else each answer waits 40 ms for the client to acknowledge
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(make_app(Store(use_lfs=arguments.lfs)), log_level="error"))
     server.run(sockets=[listener])
