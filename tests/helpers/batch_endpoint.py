@@ -76,6 +76,7 @@ class BatchEndpoint:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     endpoint: BatchEndpoint
 
     def do_POST(self) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from helpers.videos import numbered_frames
 
 from opens2v_hf.masks.rle import encode
 from opens2v_hf.pipeline import media
@@ -26,6 +25,8 @@ FPS = 12
 
 def write_videos(folder: Path, names: Sequence[str], *, frames: int = 12) -> Path:
     """A video of `frames` frames under each name, all different."""
+    from helpers.videos import numbered_frames  # with pytest, which no process of a build needs
+
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

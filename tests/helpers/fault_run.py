@@ -6,6 +6,7 @@ A line of JSON is a list of jobs (see `run_job`) that run together; the answer i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from opens2v_hf._util.retries import Retries
 from opens2v_hf.data.benchmark.prompts import parse_eval_prompts
@@ -312,6 +314,8 @@ def forked_runs(stderr: Path) -> Iterator[Runs]:
 
 def serve() -> None:
     package_versions()  # is cached, and so need not be found out by each fork
+    Image.preinit()  # likewise the formats of pictures
+    gc.freeze()  # so that the collector of a fork does not copy the pages of what is imported
     for line in sys.stdin:
         jobs = json.loads(line)
         children = [_fork(job) for job in jobs]

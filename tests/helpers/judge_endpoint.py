@@ -173,6 +173,7 @@ class Endpoint:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body may wait 40 ms for the client to acknowledge the headers
     endpoint: Endpoint
 
     def do_POST(self) -> None:

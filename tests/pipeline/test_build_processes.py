@@ -73,11 +73,11 @@ def built(videos, tmp_path_factory) -> dict[str, bytes]:
     return files_of(folder)
 
 
-def test_four_processes_give_the_same_bytes_as_one(videos, built, tmp_path):
+def test_three_processes_give_the_same_bytes_as_one(videos, built, tmp_path):
     """Two do so in the next test, after one was killed."""
     log = tmp_path / "log"
     stages = usual(Log(str(log)))
-    build = build_dataset(videos, tmp_path / "out", stages=stages, options=SMALL, engine=LocalEngine(4))
+    build = build_dataset(videos, tmp_path / "out", stages=stages, options=SMALL, engine=LocalEngine(3))
     assert build.is_complete
     assert set(Counter(log.read_text().split()).values()) == {1}
     assert len(log.read_text().split()) == 16

@@ -76,6 +76,8 @@ def cluster():
     roots = os.pathsep.join([str(here.parents[2]), str(here.parents[1]), str(here.parent)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", roots)
+        # these would be of no use: they start without the environment that the workers of an engine have
+        patch.setenv("RAY_prestart_worker_first_driver", "0")
         with connected(None, num_cpus=4) as ray:
             yield ray.get_runtime_context().gcs_address
 
