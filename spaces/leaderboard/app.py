@@ -63,6 +63,10 @@ KEEP_UPLOADS_S = (3600, 3600)
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Events of the page are not part of its API, and show no progress overlay."""
+IN_ORDER: dict[str, dict[str, Any]] = {
+    part: {**PRIVATE, "concurrency_id": part, "concurrency_limit": 1} for part in ("tables", "model", "compare")
+}
+"""Several controls change each of these parts: answers come in the order of the choices, so that the last one stays."""
 
 ALL, OPEN_ONLY, CLOSED_ONLY = "All", "Open", "Closed"
 VENUE_OF = {ALL: "", OPEN_ONLY: OPEN, CLOSED_ONLY: CLOSED}
@@ -158,14 +162,14 @@ class Leaderboard:
     ) -> list[Any]:  # fmt: skip
         """The switches above a split's table with the choices that lead to rows; a switch without a choice is hidden.
 
-        Choices stay if the split has them. `offered` are the columns of the previous split; columns that only this one
-        has are shown.
+        Choices stay if the split has them, also those made since it was opened: such a switch gets no value.
+        `offered` are the columns of the previous split; columns that only this one has are shown.
         """
         offers = self.boards.offers(split)
         views = [SCORES, CATEGORIES] if offers.categories else [SCORES]
         accesses = [ALL, OPEN_ONLY, CLOSED_ONLY] if {OPEN, CLOSED} <= offers.venues else [ALL]
         answer = [
-            gr.Radio(titled(choices), value=chosen if chosen in choices else choices[0], visible=len(choices) > 1)
+            gr.Radio(titled(choices), visible=len(choices) > 1, **_value(chosen, choices, choices[0]))
             for choices, chosen in (
                 (accesses, access),
                 (views, view),
@@ -180,11 +184,11 @@ class Leaderboard:
             *answer,
             gr.Dropdown(
                 [(TITLES[name], name) for name in metrics],
-                value=metric if metric in metrics else metrics[0],
                 visible=by_category,
+                **_value(metric, metrics, metrics[0]),
             ),
             gr.Checkbox(visible=offers.categories),
-            gr.Dropdown([TOTAL, MODEL, *names], value=sort_by if sort_by in (MODEL, *names) else TOTAL),
+            gr.Dropdown([TOTAL, MODEL, *names], **_value(sort_by, [TOTAL, MODEL, *names], TOTAL)),
             gr.CheckboxGroup(names, value=[name for name in names if name in shown or name not in offered]),
             names,
         ]
@@ -285,20 +289,25 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
             tab.select(None, None, None, js=_NAME_THE_PAGE % (name, name))
         for control in controls:
             # of the keys typed meanwhile only the last starts a search
-            control.input(board.tables, controls, outputs, trigger_mode="always_last", **PRIVATE)
+            control.input(board.tables, controls, outputs, trigger_mode="always_last", **IN_ORDER["tables"])
         for table in outputs[::3]:
             table.select(board.chosen, None, [tabs, model], **PRIVATE)
         for control in (model, version, scoring):
-            control.change(board.model, [model, version, scoring], model_page, **PRIVATE)
+            control.change(board.model, [model, version, scoring], model_page, **IN_ORDER["model"])
         sides = [first, second, split, version, scoring]
         for control in sides:
-            control.change(board.compare, sides, compare_page, **PRIVATE)
+            control.change(board.compare, sides, compare_page, **IN_ORDER["compare"])
         opened = demo.load(
             board.open_page, address, [head, model, first, second, tabs, *splits], js=_GIVE_ADDRESS, **PRIVATE
         )
         opened.then(None, None, None, js=_IS_OPEN)
-        demo.load(board.tables, controls, outputs, **PRIVATE)
+        demo.load(board.tables, controls, outputs, **IN_ORDER["tables"])
     return demo
+
+
+def _value(chosen: str, choices: list[str], first: str) -> dict[str, Any]:
+    """A value for a control whose choice is not among the new ones; none otherwise, which leaves it as it is by now."""
+    return {} if chosen in choices else {"value": first}
 
 
 def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
@@ -371,7 +380,7 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
         chosen = tab.select(
             partial(board.toggles, split), [*toggles, *of_columns], [*toggles, intervals, *of_columns], **PRIVATE
         )
-        chosen.then(board.tables, controls, outputs, **PRIVATE)
+        chosen.then(board.tables, controls, outputs, **IN_ORDER["tables"])
     return controls, outputs, list(tabs.values())
 
 
