@@ -33,12 +33,27 @@ window.asked = [];  // addresses that the page has fetched
 window.changedAt = performance.now();
 const fetchIt = window.fetch;
 window.fetch = (...given) => { window.asked.push(String(given[0]?.url ?? given[0])); return fetchIt(...given); };
-new MutationObserver(() => { window.changedAt = performance.now(); })
-  .observe(document, {subtree: true, childList: true, attributes: true});
+const changed = () => { window.changedAt = performance.now(); };
+new MutationObserver(changed).observe(document, {subtree: true, childList: true, attributes: true});
+addEventListener('resize', changed);
 """
 """Runs before a page's own scripts, so that tests can wait for what the page does."""
-SETTLED_MS = 400
+_TO_CLICK = """
+const found = [...document.querySelectorAll('button, label, li, [role=option]')].find(element =>
+  element.checkVisibility({visibilityProperty: true}) && element.innerText.trim().split('\\n')[0] === arguments[0]);
+found?.scrollIntoView({block: 'center'});
+return found ?? null;
+"""
+_SETTLED = """
+const moves = one => one.playState === 'running' && !(one instanceof CSSAnimation);  // such as the clock of a message
+return document.readyState === 'complete' && performance.now() - window.changedAt > arguments[0]
+  && !document.getAnimations().some(moves);
+"""
+_HAS_WIDTH = "return matchMedia(`(width: ${arguments[0]}px)`).matches || null"
+BUILT_MS = 400
 """A page that has not changed for so long is built; before, its parts are replaced and forget what they were given."""
+LAID_OUT_MS = 150
+"""A page that has not changed for so long, and in which no transition runs, is laid out at its new width."""
 HEEDED_WITHIN_S = 5.0
 """After which a file or a click that the page has not answered with a request is given again."""
 
@@ -143,17 +158,14 @@ class Page:
     def open(self, query: str = "") -> None:
         """Load the page, and wait until it is built."""
         self.driver.get(f"{self.address}{query}")
-        self.wait(lambda: self.find("button") or None, "the page shows no button", seconds=STARTS_WITHIN_S)
-        self.wait(self._is_built, "the page does not become complete", seconds=STARTS_WITHIN_S)
-
-    def _is_built(self) -> bool | None:
-        return (
-            self.driver.execute_script(
-                "return document.readyState === 'complete' && performance.now() - window.changedAt > arguments[0]",
-                SETTLED_MS,
-            )
-            or None
+        self.wait(
+            lambda: self._settled(BUILT_MS) and (self.find("button") or None),
+            "the page does not become complete, with a button",
+            seconds=STARTS_WITHIN_S,
         )
+
+    def _settled(self, quiet_ms: int) -> bool | None:
+        return self.driver.execute_script(_SETTLED, quiet_ms) or None
 
     def find(self, css: str) -> list[Any]:
         return self.driver.find_elements("css selector", css)
@@ -219,11 +231,9 @@ class Page:
         self.wait(lambda: None if self.find(".toast-close") else True, "a message stays")
 
         def press() -> bool | None:
-            elements = self.find("button, label, li, [role=option]")
-            found = next((one for one in elements if one.text.strip().split("\n")[0] == text), None)
+            found = self.driver.execute_script(_TO_CLICK, text)
             if found is None:
                 return None
-            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
             found.click()
             return True
 
@@ -258,7 +268,10 @@ class Page:
         self.wait(chosen, f"{field} does not offer {option}")
 
     def text(self) -> str:
-        return self.wait(lambda: self.driver.find_element("css selector", "body").text, "the page has no body")
+        return self.wait(
+            lambda: self.driver.execute_script("return document.body && document.body.innerText"),
+            "the page has no body",
+        )
 
     def wait_for_text(self, *words: str) -> str:
         """Wait until all these words are on the page, or an error is; gives the page's text."""
@@ -273,15 +286,22 @@ class Page:
         return text
 
     def resize(self, width: int) -> None:
-        """Give the page the width of a screen, and wait until it is laid out."""
+        """Give the page the width of a screen and the height of the whole page, and wait until it is laid out."""
         height = 900
-        for _ in range(2):  # the second time as high as the page is at this width
+        while True:
             self.driver.execute_cdp_cmd(
                 "Emulation.setDeviceMetricsOverride",
                 {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 640},
             )
-            self.wait(self._is_built, "the page does not settle")
-            height = min(6000, self.driver.execute_script("return document.documentElement.scrollHeight"))
+            self.wait(lambda: self.driver.execute_script(_HAS_WIDTH, width), "the page does not take its width")
+            if (needed := self._height()) <= height:
+                self.wait(lambda: self._settled(LAID_OUT_MS), "the page does not settle")
+                if (needed := self._height()) <= height:
+                    return
+            height = needed
+
+    def _height(self) -> int:
+        return min(6000, self.driver.execute_script("return document.documentElement.scrollHeight"))
 
     def screenshot(self, path: Path, width: int = 1300) -> Path:
         """The whole page as a PNG file."""

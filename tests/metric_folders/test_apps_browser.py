@@ -100,8 +100,6 @@ def _check(page: Page, path: Path) -> None:
     page.driver.execute_script("document.body.classList.add('dark')")
     page.screenshot(path.with_name(f"{path.name}-390-dark.png"), 390)
     assert page.low_contrast() == []
-    page.driver.execute_script("document.body.classList.remove('dark')")
-    page.resize(1280)
 
 
 @on(*NAMES)
