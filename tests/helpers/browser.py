@@ -295,10 +295,14 @@ class Page:
             )
             self.wait(lambda: self.driver.execute_script(_HAS_WIDTH, width), "the page does not take its width")
             if (needed := self._height()) <= height:
-                self.wait(lambda: self._settled(LAID_OUT_MS), "the page does not settle")
+                self.wait(self.is_laid_out, "the page does not settle")
                 if (needed := self._height()) <= height:
                     return
             height = needed
+
+    def is_laid_out(self) -> bool | None:
+        """True once nothing changes or moves any more."""
+        return self._settled(LAID_OUT_MS)
 
     def _height(self) -> int:
         return min(6000, self.driver.execute_script("return document.documentElement.scrollHeight"))

@@ -390,7 +390,7 @@ def test_a_phone_in_the_dark(page, folder):
     wait_for(phone, "model-page", "BindWeave", "57.61")  # the page that the address names
     for tab in ("Models", "Compare", "Submit", "About", "Leaderboard"):
         phone.click(tab)
-        time.sleep(0.5)
+        phone.wait(phone.is_laid_out, f"{tab} does not settle")
         width = phone.driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= 390, f"{tab} is {width} px wide"
         assert phone.low_contrast() == []
