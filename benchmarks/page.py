@@ -143,7 +143,7 @@ def draw(ratios: list[dict[str, Any]]) -> None:
     panel.axvline(1, color="#5b6778", linewidth=1)
     panel.set_xlabel("speed of this package over the other's; line: goal; orange: not reached")
     panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(PICTURE, dpi=110)
+    figure.savefig(PICTURE, dpi=90)
 
 
 def cpu_lines(results: dict[str, Any]) -> list[str]:

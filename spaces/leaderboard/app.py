@@ -64,7 +64,8 @@ KEEP_UPLOADS_S = (3600, 3600)
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Events of the page are not part of its API, and show no progress overlay."""
 IN_ORDER: dict[str, dict[str, Any]] = {
-    part: {**PRIVATE, "concurrency_id": part, "concurrency_limit": 1} for part in ("tables", "model", "compare")
+    part: {**PRIVATE, "concurrency_id": part, "concurrency_limit": 1}
+    for part in ("switches", "tables", "model", "compare")
 }
 """Several controls change each of these parts: answers come in the order of the choices, so that the last one stays."""
 
@@ -378,7 +379,10 @@ def _board_tab(board: Leaderboard) -> tuple[list[Any], list[Any], list[gr.Tab]]:
     of_columns = [sort_by, shown, offered]
     for split, tab in tabs.items():
         chosen = tab.select(
-            partial(board.toggles, split), [*toggles, *of_columns], [*toggles, intervals, *of_columns], **PRIVATE
+            partial(board.toggles, split),
+            [*toggles, *of_columns],
+            [*toggles, intervals, *of_columns],
+            **IN_ORDER["switches"],
         )
         chosen.then(board.tables, controls, outputs, **IN_ORDER["tables"])
     return controls, outputs, list(tabs.values())
