@@ -19,8 +19,9 @@ from opens2v_hf.errors import ArgumentError, ImageError, JudgeError, ModelError
 from opens2v_hf.models.hub import ResolvedModel, loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.chat_judge import ChatJudge
 from opens2v_hf.models.judge.rubric import Rubric
-from opens2v_hf.models.qwen_vl import ARCHITECTURES, QwenVLChat, single_token
+from opens2v_hf.models.qwen_vl import ARCHITECTURES, single_token
 from opens2v_hf.models.transformers_loading import load_config, load_placed
 from opens2v_hf.scores.natural import LEVELS, expected_score, level_probabilities, low_digit_mass
 from opens2v_hf.video.resize import resizes_horizontally_first
@@ -28,7 +29,7 @@ from opens2v_hf.video.resize import resizes_horizontally_first
 DEFAULT_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 
 
-class LocalJudge:
+class LocalJudge(ChatJudge):
     """Reads the score of a video from the next-token probabilities of a vision-language model.
 
     The prompt is the model's own chat layout: the tokenizer's chat template, or the family's plain one (a system turn
@@ -47,8 +48,6 @@ class LocalJudge:
         ModelError: the tokenizer lacks a token, or its chat template places no pictures.
     """
 
-    deterministic = True
-
     def __init__(
         self,
         model: Any,
@@ -58,14 +57,9 @@ class LocalJudge:
         info: ModelInfo,
         min_digit_mass: float = 0.0,
     ) -> None:
-        check_digit_mass(min_digit_mass)
-        self._model = model.eval()
-        self._tokenizer = tokenizer
-        self._image_processor = image_processor
-        self._info = info
-        self._min_digit_mass = min_digit_mass
         self._digit_ids = [single_token(tokenizer, str(level), info) for level in LEVELS]
-        self._chat = QwenVLChat(tokenizer, image_processor, info)
+        super().__init__(tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
+        self._model = model.eval()
 
     @classmethod
     def from_pretrained(
@@ -107,33 +101,13 @@ class LocalJudge:
             )  # fmt: skip
             return cls(network, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
 
-    @property
-    def info(self) -> ModelInfo:
-        """Provenance of the model."""
-        return self._info
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Settings that change the score, JSON-compatible."""
-        size = self._image_processor.size
-        return {
-            "min_pixels": size["shortest_edge"],
-            "max_pixels": size["longest_edge"],
-            "min_digit_mass": self._min_digit_mass,
-            "chat_template": "the tokenizer's" if self._tokenizer.chat_template else "plain",
-        }
-
-    def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
-        """See `Judge.rate`; all runs are the same, and the model is run once."""
-        if not frames or runs < 1:
-            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
+    def _rating(self, frames: Sequence[Image.Image], rubric: Rubric) -> Rating:
         try:
-            rating = self._read(self.next_token_logits(frames, rubric))
+            return self._read(self.next_token_logits(frames, rubric))
         except JudgeError as error:
-            rating = Rating(None, error=str(error))
+            return Rating(None, error=str(error))
         except torch.OutOfMemoryError as error:
-            rating = Rating(None, error=f"not enough memory for {len(frames)} frames; lower max_pixels ({error})")
-        return [rating] * runs
+            return Rating(None, error=f"not enough memory for {len(frames)} frames; lower max_pixels ({error})")
 
     @torch.inference_mode()
     def next_token_logits(self, frames: Sequence[Image.Image], rubric: Rubric) -> torch.Tensor:
@@ -200,12 +174,6 @@ def load_processors(resolved: ResolvedModel, min_pixels: int | None, max_pixels:
     bounds = _pixel_bounds(image_processor, resolved.defaults, min_pixels, max_pixels)
     image_processor.size = {"shortest_edge": bounds[0], "longest_edge": bounds[1]}
     return tokenizer, resizes_horizontally_first(image_processor)
-
-
-def check_digit_mass(min_digit_mass: float) -> None:
-    """Raise `ArgumentError` for a bound that is no probability below 1."""
-    if not 0.0 <= min_digit_mass < 1.0:
-        raise ArgumentError(f"min_digit_mass must be in [0, 1) (got {min_digit_mass})")
 
 
 def _check_architecture(model_type: str, name: str) -> None:

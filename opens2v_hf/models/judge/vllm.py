@@ -13,9 +13,10 @@ from opens2v_hf.models.engine_names import EngineName
 from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
-from opens2v_hf.models.judge.local import check_digit_mass, load_processors
+from opens2v_hf.models.judge.chat_judge import ChatJudge, check_digit_mass
+from opens2v_hf.models.judge.local import load_processors
 from opens2v_hf.models.judge.rubric import Rubric
-from opens2v_hf.models.qwen_vl import QwenVLChat, size_in_blocks
+from opens2v_hf.models.qwen_vl import size_in_blocks
 from opens2v_hf.scores.natural import low_digit_mass, read_listed
 from opens2v_hf.video.resize import resize
 
@@ -25,7 +26,7 @@ LISTED_TOKENS = 20
 """Likeliest first tokens that are read, as from a server."""
 
 
-class VllmJudge:
+class VllmJudge(ChatJudge):
     """Reads the score of a video from the first token's log-probabilities, computed by `vllm.LLM`.
 
     The prompt, the frames' pixels and the reading are those of `LocalJudge`, but only the likeliest 20 tokens are
@@ -44,8 +45,6 @@ class VllmJudge:
         ModelError: the tokenizer lacks a token, or its chat template places no pictures.
     """
 
-    deterministic = True
-
     def __init__(
         self,
         llm: Any,
@@ -56,42 +55,23 @@ class VllmJudge:
         info: ModelInfo,
         min_digit_mass: float = 0.0,
     ) -> None:
-        check_digit_mass(min_digit_mass)
+        super().__init__(tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
         self._llm = llm
         self._sampling = sampling
-        self._tokenizer = tokenizer
-        self._image_processor = image_processor
-        self._info = info
-        self._min_digit_mass = min_digit_mass
-        self._chat = QwenVLChat(tokenizer, image_processor, info)
-
-    @property
-    def info(self) -> ModelInfo:
-        """Provenance of the model."""
-        return self._info
 
     @property
     def options(self) -> dict[str, Any]:
         """Settings that change the score, JSON-compatible."""
-        size = self._image_processor.size
-        return {
-            "min_pixels": size["shortest_edge"],
-            "max_pixels": size["longest_edge"],
-            "min_digit_mass": self._min_digit_mass,
-            "chat_template": "the tokenizer's" if self._tokenizer.chat_template else "plain",
-            "top_logprobs": LISTED_TOKENS,
-        }
+        return super().options | {"top_logprobs": LISTED_TOKENS}
 
     def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
-        """See `Judge.rate`; all runs are the same, and the model is run once.
+        """See `ChatJudge.rate`.
 
         Raises:
-            ArgumentError: no frame, `runs` below 1, or the rubric holds the token of a picture.
+            ArgumentError: as there.
             ModelError: vLLM reads the frames as another number of tokens than the model's own processor.
         """
-        if not frames or runs < 1:
-            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
-        return [self._rating(frames, rubric)] * runs
+        return super().rate(frames, rubric, runs=runs)
 
     def _rating(self, frames: Sequence[Image.Image], rubric: Rubric) -> Rating:
         prompt = self._chat.prompt(len(frames), rubric.text)
