@@ -68,7 +68,12 @@ class CrashTrace:
 
 def machine_state() -> dict[str, Any]:
     """The boot of this machine, and how many processes it has ended since then because memory ran out."""
-    return {"boot": _first_line(Path("/proc/sys/kernel/random/boot_id")), "oom_kills": _oom_kills()}
+    return {"boot": boot_id(), "oom_kills": _oom_kills()}
+
+
+def boot_id() -> str:
+    """Identity of this machine until it is started again; empty where the system gives none (only Linux does)."""
+    return _first_line(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def ending_of(journal: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> Ending:

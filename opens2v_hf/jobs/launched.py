@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +23,7 @@ from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf._util.files import write_errors
 from opens2v_hf.errors import OpenS2VError, ProcessError, ResultError
+from opens2v_hf.jobs.endings import boot_id
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import digest
 
@@ -54,6 +55,10 @@ class _State:
     finished: bool = False
     left: bool = False
     error: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls(**json.loads(path.read_text()))
 
     @property
     def item(self) -> str:
@@ -201,7 +206,7 @@ class LaunchedProcess:
     def _item_of_main(self, launch: str) -> str:
         """Where the main process of a launch was, as far as it has published that."""
         with suppress(OSError, ValueError, TypeError):
-            return _State(**json.loads((self._folder / launch / "0.json").read_text())).item
+            return _State.read(self._folder / launch / "0.json").item
         return ""
 
     def _raise_failure(self) -> None:
@@ -216,7 +221,7 @@ class LaunchedProcess:
         if rank == self.rank:
             return self._own
         try:
-            return _State(**json.loads((self.folder / f"{rank}.json").read_text()))
+            return _State.read(self.folder / f"{rank}.json")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError):  # a shared file system may fail for a moment
@@ -312,8 +317,7 @@ def launch_folder(journal: Path | None) -> Path:
 def _start_time(process: int) -> str:
     """Start time of a process; empty if the system has no such file."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-        return boot + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        return boot_id() + Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
 

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from opens2v_hf._util.console import remark
 from opens2v_hf.errors import ResultError
+from opens2v_hf.jobs.endings import boot_id
 
 _LOCK = "lock"
 _HOLDER = "holder.json"
@@ -117,10 +118,7 @@ def _beating(notice: Path) -> Iterator[None]:
 
 def _machine() -> str:
     """Identity of this machine until it is started again, also in containers, whose host names say nothing of it."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # not Linux
-        return socket.gethostname()
+    return boot_id() or socket.gethostname()
 
 
 def _write_holder(folder: Path) -> None:

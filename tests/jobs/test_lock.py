@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,21 @@ with only_run(sys.argv[1]):
 """
 
 
+@contextmanager
+def process_of(code: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs the code with the folder, from when it holds the lock; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_the_second_run_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
     refused = pytest.raises(ResultError, match=rf"another run \(process {os.getpid()} on .*choose another")
     with only_run(tmp_path), refused, only_run(tmp_path):
@@ -30,21 +47,13 @@ def test_the_second_run_is_refused_with_the_first_ones_name(tmp_path: Path) -> N
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+    with process_of(HOLD, tmp_path) as process:
         with pytest.raises(ResultError, match=f"process {process.pid} "), only_run(tmp_path):
             raise AssertionError("two at once")
         process.send_signal(signal.SIGKILL)
         process.wait()
         with only_run(tmp_path):
             assert str(os.getpid()) in (tmp_path / "holder.json").read_text()
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_lock_folder_that_cannot_be_created_raises(tmp_path: Path) -> None:
@@ -68,12 +77,7 @@ with lock.only_run(sys.argv[1]):
 
 def test_a_run_of_another_machine_whose_lock_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "SILENCE_S", 5.0)
-    process = subprocess.Popen(
-        [sys.executable, "-c", BROKEN_LOCKS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+    with process_of(BROKEN_LOCKS, tmp_path) as process:
         with pytest.raises(ResultError, match=f"process {process.pid} on other-host"), only_run(tmp_path):
             raise AssertionError("two at once")
         process.send_signal(signal.SIGKILL)
@@ -81,23 +85,13 @@ def test_a_run_of_another_machine_whose_lock_is_not_seen(tmp_path: Path, monkeyp
         monkeypatch.setattr(lock, "SILENCE_S", 0.2)
         with only_run(tmp_path):
             assert str(os.getpid()) in (tmp_path / "holder.json").read_text()
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_killed_run_of_this_machine_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one in a container, which has another host name."""
     code = HOLD.replace("with ", "import socket; socket.gethostname = lambda: 'container'\nwith ", 1)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-    finally:
-        process.kill()
-        process.communicate()
+    with process_of(code, tmp_path):
+        pass
     assert "container" in (tmp_path / "holder.json").read_text()
 
     def refuse(seconds: float) -> None:
