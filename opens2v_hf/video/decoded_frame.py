@@ -47,6 +47,7 @@ class DecodedFrame:
     def __init__(self, frame: av.VideoFrame, converters: Converters) -> None:
         self._frame = frame
         self._converters = converters
+        self._rgb: np.ndarray | None = None
 
     def rgb(self) -> np.ndarray:
         """The whole frame, uint8 [H, W, 3], upright: to the bit what `VideoReader.iter_frames` gives.
@@ -54,16 +55,19 @@ class DecodedFrame:
         Raises:
             VideoError: if it cannot be converted.
         """
-        with errors_as_video_errors(self._converters.name):
-            return self._converters.whole.convert(self._frame)
+        if self._rgb is None:
+            with errors_as_video_errors(self._converters.name):
+                self._rgb = self._converters.whole.convert(self._frame)
+        return self._rgb
 
     def write_resized(self, region: Region, out: np.ndarray) -> None:
         """Write a part of the frame in the size of `out`.
 
         Where the video has 8 bits and chroma at half the resolution, is stored upright, and the sides of the region and
-        of `out` are even, luma and chroma are resized before they become RGB, in half the time of resizing RGB: the
-        result has chroma at half its own resolution, as a video that is encoded in that size. Otherwise, and where
-        the region has the size of `out`, RGB is cut and resized. Both resize by `fast_resize.resize`.
+        of `out` are even, luma and chroma are resized before they become RGB, in some 0.7 of the time of converting the
+        whole frame and resizing RGB: the result has chroma at half its own resolution, as a video that is encoded in
+        that size. Otherwise, and where the region has the size of `out`, RGB is cut and resized. Both resize by
+        `fast_resize.resize`.
 
         Args:
             region: of the upright frame, within it.
@@ -77,9 +81,8 @@ class DecodedFrame:
         with errors_as_video_errors(self._converters.name):
             if (bottom - top, right - left) != (height, width) and self._has_planes_for(region, height, width):
                 self._resize_planes(region, out)
-                return
-            whole = self._converters.whole.convert(self._frame)
-            resize(whole[top:bottom, left:right], height, width, out)
+            else:
+                resize(self.rgb()[top:bottom, left:right], height, width, out)
 
     def _has_planes_for(self, region: Region, height: int, width: int) -> bool:
         return (
