@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from ratios import note
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.gme import DEFAULT_INSTRUCTION, RETRIEVAL_INSTRUCTION, VISION_TOKENS, GmeEmbedder
@@ -39,7 +39,7 @@ from opens2v_hf.video.clip import Clip
 from opens2v_hf.video.writer import write_video
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+from helpers.tiny_qwen2vl import save_tiny_qwen2vl, save_wide_qwen2vl
 
 RELEASED_BOUNDS = {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28}
 PROMPT = (
@@ -100,22 +100,6 @@ def generated_video(path: Path, *, num_frames: int = 81, width: int = 832, heigh
     return path
 
 
-def medium_model(folder: Path) -> Path:
-    """A Qwen2-VL with random weights, whose language model has 24 layers of 1024 channels."""
-    save_tiny_qwen2vl(folder, **RELEASED_BOUNDS)
-    config: Any = Qwen2VLConfig.from_pretrained(folder)
-    config.text_config.update(
-        {
-            "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 24, "num_attention_heads": 16,
-            "num_key_value_heads": 4, "layer_types": ["full_attention"] * 24,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
-        }
-    )  # fmt: skip
-    config.vision_config.hidden_size = 1024
-    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
-    return folder
-
-
 class Passes:
     """Records the passes of an embedder's network, and repeats them."""
 
@@ -154,7 +138,8 @@ def main() -> None:
         model = arguments.model
         if model in ("random", "medium"):
             target = Path(folder) / "model"
-            model = str(save_tiny_qwen2vl(target, **RELEASED_BOUNDS) if model == "random" else medium_model(target))
+            save = save_tiny_qwen2vl if model == "random" else partial(save_wide_qwen2vl, width=1024)
+            model = str(save(target, **RELEASED_BOUNDS))
         video = arguments.video or generated_video(Path(folder) / "video.mp4")
         load = {"device": arguments.device, "dtype": arguments.dtype}
         metric = GmeScore.from_pretrained(model, num_frames=arguments.frames, **load)

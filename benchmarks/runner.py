@@ -32,7 +32,6 @@ from typing import Any
 
 import torch
 from ratios import note
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from opens2v_hf._util import processes as launch
 from opens2v_hf.data.benchmark.split import EvalSplit, open_split
@@ -157,25 +156,6 @@ def processes(root: Path, rounds: int) -> None:
     print(f"  ratio     {one_wall / two_wall:.2f} by the wall, {2 * one_cpu / two_cpu:.2f} by the processor")
 
 
-def save_random_model(folder: Path) -> Path:
-    """A Qwen2-VL of some 330 MB with random weights."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from helpers.tiny_qwen2vl import save_tiny_qwen2vl
-
-    save_tiny_qwen2vl(folder)
-    config: Any = Qwen2VLConfig.from_pretrained(folder)
-    config.text_config.update(
-        {
-            "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 24, "num_attention_heads": 8,
-            "num_key_value_heads": 2, "layer_types": ["full_attention"] * 24,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
-        }
-    )  # fmt: skip
-    config.vision_config.hidden_size = 512
-    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
-    return folder
-
-
 def hungry(root: Path, how: str) -> None:
     """Score one video with an embedder and a judge; prints the peak of memory above that of the imports."""
     split = open_split(SPLIT, data_dir=str(root / "benchmark"))
@@ -198,8 +178,11 @@ def peak_mb() -> float:
 
 
 def memory(root: Path) -> None:
+    sys.path.insert(0, str(ROOT / "tests"))
+    from helpers.tiny_qwen2vl import save_wide_qwen2vl
+
     for role in ("embedder", "judge"):
-        save_random_model(root / role)
+        save_wide_qwen2vl(root / role, 512)  # some 330 MB
     weights = [path.stat().st_size / 1e6 for path in root.glob("*/model.safetensors")]
     peaks = {}
     for how in ("keep", "low"):

@@ -53,6 +53,23 @@ def save_tiny_qwen2vl(
     return folder
 
 
+def save_wide_qwen2vl(folder: Path, width: int, **bounds: int) -> Path:
+    """As `save_tiny_qwen2vl`, with a fresh language model of 24 layers of so many channels."""
+    save_tiny_qwen2vl(folder, **bounds)
+    config: Any = Qwen2VLConfig.from_pretrained(folder)
+    config.text_config.update(
+        {
+            "hidden_size": width, "intermediate_size": 3 * width, "num_hidden_layers": 24,
+            "num_attention_heads": width // 64, "num_key_value_heads": width // 256,
+            "layer_types": ["full_attention"] * 24,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
+        }
+    )  # fmt: skip
+    config.vision_config.hidden_size = width
+    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
 def tiny_config(
     kind: Any, padding_side: str, *, text: dict[str, Any], vision: dict[str, Any]
 ) -> tuple[Any, PreTrainedTokenizerFast]:
