@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -12,8 +14,11 @@ from pathlib import Path
 import pytest
 from helpers.build_stages import Log, Trip, files_of, usual, write_videos
 
+from opens2v_hf._util.console import is_quiet
 from opens2v_hf.errors import ArgumentError, ModelError, ProcessError
+from opens2v_hf.models.hub_access import ModelUnavailableError
 from opens2v_hf.pipeline.api import build_dataset
+from opens2v_hf.pipeline.engines import local
 from opens2v_hf.pipeline.engines.local import LocalEngine, _silent_end
 from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.stage import StageOutput
@@ -134,6 +139,19 @@ def test_an_unexpected_error_of_one_unit_costs_no_other(videos, tmp_path, capfd)
     assert build.rows["regular"] == 12  # two clips of each of the six files of the other units
     assert "Traceback" not in "".join(capfd.readouterr())
     assert "Traceback" in (out / ".build/errors.log").read_text()
+
+
+def test_a_child_reports_an_error_that_is_not_made_from_its_message_alone(tmp_path, monkeypatch):
+    def offline(job):
+        raise ModelUnavailableError("embedder", "org/name", "there is no such repo")
+
+    monkeypatch.setattr(local, "_share", offline)
+    monkeypatch.setattr(local, "hide_bars", lambda downloads: None)
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    local._child(pickle.dumps(None), str(tmp_path / "errors.log"), {}, is_quiet(), theirs)
+    error = ours.recv()
+    assert type(error) is ModelError
+    assert "the embedder 'org/name' cannot be loaded" in str(error)
 
 
 def test_a_stage_that_cannot_be_loaded_or_sent_is_named(videos, tmp_path):

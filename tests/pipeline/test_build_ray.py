@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from helpers.build_stages import Describe, Log, Trip, files_of, usual, write_videos
 
-from opens2v_hf.errors import ArgumentError, ModelError
+from opens2v_hf.errors import ArgumentError, ModelError, ProcessError
+from opens2v_hf.models.hub_access import ModelUnavailableError
 from opens2v_hf.pipeline.api import build_dataset
 from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
 from opens2v_hf.pipeline.engines.ray import RayEngine, _Worker, connected
@@ -99,15 +100,66 @@ def test_a_model_that_cannot_be_loaded_ends_the_build(cluster, videos, tmp_path)
     assert "Traceback" in (tmp_path / "no/.build/errors.log").read_text()
 
 
-def test_an_unexpected_error_of_a_worker_is_that_of_one_unit(videos, tmp_path):
+def worker_of(folder: Path, *stages) -> _Worker:
+    """In this process."""
     cloudpickle = pytest.importorskip("ray").cloudpickle
-    work = UnitWork(tmp_path, (Probe(), Odd("")), VideoFiles(14, None), "recipe")
-    worker = _Worker(cloudpickle.dumps(work), str(videos), True, True)
+    (folder / ".build").mkdir(exist_ok=True)
+    (folder / ".build/mark").touch()
+    work = UnitWork(folder, stages, VideoFiles(14, None), "recipe")
+    return _Worker(cloudpickle.dumps(work), str(folder), "mark", True, True)
+
+
+@pytest.mark.parametrize(("damaged", "kind"), [(False, "AttributeError"), (True, "UnpicklingError")])
+def test_an_unexpected_error_of_a_worker_is_that_of_one_unit(videos, tmp_path, damaged, kind):
+    worker = worker_of(tmp_path, Probe(), Odd(""))
     unit = BuildUnit("clips-00000", list_input(videos).files[:1])
-    row = worker({"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""})
-    assert row["error"].startswith("clips-00000: an unexpected error (AttributeError")
+    state = b"damaged" if damaged else pickle.dumps((unit, None))
+    row = worker({"unit": unit.name, "state": state, "error": "", "kind": ""})
+    assert row["error"].startswith(f"clips-00000: an unexpected error ({kind}")
     assert row["kind"] == ""
     assert "Traceback" in (tmp_path / ".build/errors.log").read_text()
+
+
+class Exits(Describe):
+    """A script that ends its process."""
+
+    def load(self):
+        sys.exit(3)
+
+
+class Offline(Describe):
+    """Its model is a class of error that other processes do not make from a text."""
+
+    def load(self):
+        raise ModelUnavailableError("embedder", "org/name", "there is no such repo")
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"), [(Exits(), "cannot load its stages (SystemExit: 3)"), (Offline(), "there is no such repo")]
+)
+def test_a_worker_that_cannot_load_gives_an_error_of_the_package(tmp_path, stage, message):
+    row = worker_of(tmp_path, stage)({"unit": "clips-00000", "state": b"", "error": "", "kind": ""})
+    assert message in row["error"]
+    assert row["kind"] == "ModelError"
+
+
+def test_errors_of_ray_are_put_in_words(cluster, videos, tmp_path, monkeypatch):
+    from ray.data import Dataset
+    from ray.data.exceptions import ExecutionTimeoutError  # no `RayError`
+
+    held = Log("")
+    held.file = sys.stdout
+    with pytest.raises(ArgumentError, match=r"cannot be sent to workers \(TypeError"):
+        build_dataset(videos, tmp_path / "held", stages=usual(held), options=SMALL, engine=RayEngine(workers=1))
+
+    def stalls(*_):
+        raise ExecutionTimeoutError("no progress\n")
+
+    monkeypatch.setattr(Dataset, "iter_rows", stalls)
+    with pytest.raises(ProcessError, match=r"Ray gave up \(no progress\); .*the same command resumes"):
+        build_dataset(videos, tmp_path / "late", stages=usual(), options=SMALL, engine=RayEngine(workers=1))
+    assert "ExecutionTimeoutError" in (tmp_path / "late/.build/errors.log").read_text()
+    assert not [path for out in ("held", "late") for path in (tmp_path / out / ".build").glob("ray-*")]
 
 
 def test_too_few_cpus_are_an_error_and_no_wait(cluster, videos, tmp_path):

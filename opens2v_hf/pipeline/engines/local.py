@@ -31,7 +31,7 @@ from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.jobs.unit import Group, Unit
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.clip_ids import whole_file
-from opens2v_hf.pipeline.engines.outcome import EngineResult
+from opens2v_hf.pipeline.engines.outcome import EngineResult, plain_error
 from opens2v_hf.pipeline.inputs import InputFile
 from opens2v_hf.pipeline.records import SourceFile
 from opens2v_hf.pipeline.unit_work import UnitWork
@@ -293,7 +293,7 @@ def _child(pickled: bytes, log: str, environment: Mapping[str, str], quiet: bool
         job: _Job = pickle.loads(pickled)  # noqa: S301 - of the process that started this one
         theirs.send(_share(job))
     except OpenS2VError as error:
-        theirs.send(type(error)(str(error)))
+        theirs.send(plain_error(error))
     except (Exception, SystemExit) as error:  # the message goes to the user, the traceback to the file
         errors = ErrorLog(Path(log))
         errors.write("a process that builds units", error)

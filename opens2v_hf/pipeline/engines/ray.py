@@ -27,7 +27,7 @@ from opens2v_hf.errors import (
 )
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.pipeline.apply import UnitResult, apply_stages
-from opens2v_hf.pipeline.engines.outcome import EngineResult
+from opens2v_hf.pipeline.engines.outcome import EngineResult, plain_error
 from opens2v_hf.pipeline.engines.pools import Segment, check_room, pool_sizes, segments_of
 from opens2v_hf.pipeline.unit_work import UnitWork
 from opens2v_hf.pipeline.units import ERRORS, WORK_FOLDER, BuildUnit, read_note
@@ -98,23 +98,23 @@ class RayEngine:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.execution_no_progress_timeout_s = self.unit_timeout_s
+        parts = [_pickled(ray, replace(work, stages=segment.stages)) for segment in segments]
+        rows = [{"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""} for unit in units]
         mark = work.folder / WORK_FOLDER / f"ray-{secrets.token_hex(8)}"
         mark.touch()
         done: list[str] = []
         failed: dict[str, str] = {}
-        rows = [{"unit": unit.name, "state": pickle.dumps((unit, None)), "error": "", "kind": ""} for unit in units]
-        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        for index, (segment, size) in enumerate(zip(segments, sizes, strict=True)):
-            part = replace(work, stages=segment.stages)
-            ends = (index == 0, index == len(segments) - 1)
-            dataset = dataset.map(
-                _Worker,
-                fn_constructor_args=(ray.cloudpickle.dumps(part), str(mark), *ends),
-                compute=ray.data.ActorPoolStrategy(size=size),
-                num_cpus=segment.cpus,
-                num_gpus=segment.gpus or None,
-            )
         try:
+            dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+            for index, (segment, part, size) in enumerate(zip(segments, parts, sizes, strict=True)):
+                ends = (index == 0, index == len(segments) - 1)
+                dataset = dataset.map(
+                    _Worker,
+                    fn_constructor_args=(part, str(work.folder), mark.name, *ends),
+                    compute=ray.data.ActorPoolStrategy(size=size),
+                    num_cpus=segment.cpus,
+                    num_gpus=segment.gpus or None,
+                )
             for row in dataset.iter_rows():
                 if row["kind"]:
                     raise getattr(errors, row["kind"])(row["error"])
@@ -123,66 +123,93 @@ class RayEngine:
                 else:
                     done.append(row["unit"])
                 progress.advance(1)
-        except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        except OpenS2VError:
+            raise
+        except Exception as error:  # some of Ray Data's own errors are no `RayError`
+            ErrorLog(work.folder / ERRORS).write("Ray", error)
+            lines = [*str(error).strip().splitlines(), ""]
+            last = next((line for line in reversed(lines) if line.strip()), type(error).__name__)
             raise ProcessError(
-                f"Ray gave up ({reason}); finished units remain, and the same command resumes from there"
+                f"Ray gave up ({last.strip()}); the traceback is in {ERRORS}. Finished units remain, and the same "
+                "command resumes from there"
             ) from error
         finally:
             mark.unlink(missing_ok=True)
         return EngineResult(tuple(done), failed)
 
 
-class _Worker:
-    """Applies the stages of one segment to units, with its models loaded once."""
+def _pickled(ray: Any, part: UnitWork) -> bytes:
+    try:
+        pickled: bytes = ray.cloudpickle.dumps(part)
+    except Exception as error:  # a stage may hold anything
+        raise ArgumentError(
+            f"the stages cannot be sent to workers ({type(error).__name__}: {error}); let them open what they need in "
+            "`load`"
+        ) from error
+    return pickled
 
-    def __init__(self, part: bytes, mark: str, first: bool, last: bool) -> None:
+
+class _Worker:
+    """Applies the stages of one segment to units, with its models loaded once.
+
+    Nothing may leave it: Ray starts a worker whose constructor fails again and again, and gives up with all units for
+    an error with one row.
+    """
+
+    def __init__(self, part: bytes, folder: str, mark: str, first: bool, last: bool) -> None:
         self._first, self._last = first, last
+        self._log = ErrorLog(Path(folder, ERRORS))
         self._fault: OpenS2VError | None = None
-        hide_bars()
         try:
+            hide_bars()
+            if not Path(folder, WORK_FOLDER, mark).exists():
+                raise ResultError(
+                    f"{folder} is not there on a node of the cluster; choose a folder that all nodes see under the "
+                    "same path"
+                )
             from ray import cloudpickle  # a stage may be a class of the user's script, which `pickle` cannot carry
 
             self._work: UnitWork = cloudpickle.loads(part)
-            if not Path(mark).exists():
-                raise ResultError(
-                    f"{self._work.folder} is not there on a node of the cluster; choose a folder that all nodes see "
-                    "under the same path"
-                )
             self._work.load()
-        except OpenS2VError as error:  # one that is raised here would make Ray start the worker again and again
+        except OpenS2VError as error:
             self._fault = error
-        except Exception as error:  # e.g. the module of a user's stage is missing on this node
-            self._fault = ModelError(f"a worker cannot load its stages ({type(error).__name__}: {error})")
+        except (Exception, SystemExit) as error:  # e.g. the module of a user's stage is missing on this node
+            self._log.write("a worker that loads its stages", error)
+            self._fault = ModelError(
+                f"a worker cannot load its stages ({type(error).__name__}: {error}); the traceback is in {ERRORS}"
+            )
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         if row["error"]:
             return dict(row)
         if self._fault is not None:
             return _failed(row, self._fault)
-        unit, result = pickle.loads(row["state"])  # noqa: S301 - from the driver or another worker
         try:
-            state: UnitResult = self._work.begin(unit) if self._first else result
-            state = apply_stages((), self._work.stages, state)
-            if not self._last:
-                return {**row, "state": pickle.dumps((unit, state))}
-            self._work.finish(unit, state)
-            return {**row, "state": b""}
+            return {**row, "state": self._next_state(row["state"])}
         except ServiceUnavailableError as error:  # other units of this worker would wait for it as well
             self._fault = error
             return _failed(row, error)
         except OpenS2VError as error:
             return _failed(row, error)
         except (Exception, SystemExit) as error:  # any error costs this unit only
-            log = ErrorLog(self._work.folder / ERRORS)
-            log.write(unit.name, error)
-            reason = f"{unit.name}: an unexpected error ({type(error).__name__}: {error}); {log.advice}"
+            self._log.write(row["unit"], error)
+            reason = f"{row['unit']}: an unexpected error ({type(error).__name__}: {error}); {self._log.advice}"
             return _failed(row, ProcessError(reason))
+
+    def _next_state(self, state: bytes) -> bytes:
+        """What the next segment takes; empty after the last one, which writes the shard."""
+        unit, before = pickle.loads(state)  # noqa: S301 - from the driver or another worker
+        result: UnitResult = apply_stages((), self._work.stages, self._work.begin(unit) if self._first else before)
+        if not self._last:
+            return pickle.dumps((unit, result))
+        self._work.finish(unit, result)
+        return b""
 
 
 def _failed(row: Mapping[str, Any], error: OpenS2VError) -> dict[str, Any]:
-    kind = type(error).__name__ if isinstance(error, _CONCERNS_ALL) else ""
-    return {**row, "state": b"", "error": str(error) or type(error).__name__, "kind": kind}
+    plain = plain_error(error)
+    kind = type(plain).__name__ if isinstance(plain, _CONCERNS_ALL) else ""
+    return {**row, "state": b"", "error": str(plain), "kind": kind}
 
 
 def measured_seconds(folder: Path) -> dict[str, float]:
@@ -193,6 +220,19 @@ def measured_seconds(folder: Path) -> dict[str, float]:
         for step in note["stages"] if note is not None else ():
             seconds[step["name"]] = seconds.get(step["name"], 0.0) + step["seconds"]
     return seconds
+
+
+@contextmanager
+def _silent_driver() -> Iterator[None]:
+    """Ray writes remarks on the actors of Ray Data to the terminal of a process that was connected outside of this."""
+    name = "RAY_BACKEND_LOG_LEVEL"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "fatal")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
 
 
 @contextmanager
@@ -229,8 +269,9 @@ def connected(address: str | None, num_cpus: int | None) -> Iterator[Any]:
             "runtime_env": {"env_vars": {"PYTHONPATH": paths}},
         }
     try:
-        ray.init(**settings)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        with _silent_driver():
+            ray.init(**settings)
+    except Exception as error:  # of Ray, of the network, or of the system
         where = f"the Ray cluster {address}" if address else "Ray on this machine"
         raise ProcessError(f"cannot reach {where}: {error}; check that it runs and its version") from error
     try:
