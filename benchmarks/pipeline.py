@@ -11,7 +11,7 @@ while the others are measured. Everything is measured `--repeats` times, and the
 processor time are printed as well; they do not depend on what else the machine does.
 
 Wall-clock ratios of two workers need two idle cores; the load of the machine is printed with them. The defaults take
-some five minutes.
+some ten minutes.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def say(name: str, against: str, own: Measured, other: Measured, goal: float, wo
 def main() -> None:
     """Read the arguments, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=int, default=40)
+    parser.add_argument("--videos", type=int, default=80)
     parser.add_argument("--rounds", type=int, default=600_000, help="of hashing a clip, about half a second")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-ray", action="store_true")

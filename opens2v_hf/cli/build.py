@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say
+from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.metric_options import split_option
 from opens2v_hf.cli.options import add, add_models, chosen_models, names_of
@@ -60,6 +61,7 @@ def check_before_job(arguments: argparse.Namespace) -> None:
     choose_stages(_options(arguments), names_of(arguments.stages))
     _engine(arguments)
     _views(arguments)
+    _check_afterwards(arguments)
     for source in (arguments.source, arguments.from_dataset):
         if source is not None and "://" not in source and not os.path.isdir(source):
             raise ArgumentError(f"{source}: there is no such folder; give a folder, or a URL such as hf://datasets/...")
@@ -130,6 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError("--probe goes with --plan; --limit makes a dataset of some videos")
     if arguments.plan:
         return _plan(arguments, options, stages)
+    _check_afterwards(arguments)
     made = build(
         arguments.source,
         arguments.out,
@@ -160,6 +163,16 @@ def run(arguments: argparse.Namespace) -> int:
 
         push_dataset(Path(made.folder), arguments.push, private=arguments.private, report=say)
     return code
+
+
+def _check_afterwards(arguments: argparse.Namespace) -> None:
+    """Refuse before the build what would fail after it."""
+    if arguments.push is not None:
+        check_repo_id(arguments.push, "the repo of the dataset")
+    if arguments.prices is not None:
+        from opens2v_hf.pipeline.prices import price_of
+
+        price_of("", arguments.prices)
 
 
 def _options(arguments: argparse.Namespace) -> Any:
@@ -199,6 +212,8 @@ def _engine(arguments: argparse.Namespace) -> Any:
 
     timeout = {} if arguments.unit_timeout is None else {"unit_timeout_s": arguments.unit_timeout}
     if arguments.engine == "ray":
+        if arguments.processes != 1:
+            raise ArgumentError("--processes goes with the local engine; --engine ray takes --workers")
         return RayEngine(arguments.address, arguments.workers, **timeout)
     if arguments.address or arguments.workers:
         raise ArgumentError("--address and --workers go with --engine ray; the local engine takes --processes")
@@ -239,7 +254,7 @@ def _views(arguments: argparse.Namespace) -> Any:
 def _plan(arguments: argparse.Namespace, options: Any, stages: list[str] | None) -> int:
     from opens2v_hf.pipeline.plan import plan_build
 
-    if arguments.source is None:
+    if arguments.source is None or arguments.from_dataset is not None:
         raise ArgumentError("--plan needs a folder of videos as SOURCE; there is no plan for --from")
     say(
         plan_build(

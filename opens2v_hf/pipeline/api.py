@@ -205,19 +205,15 @@ def choose_stages(options: BuildOptions, stages: Sequence[str | Stage] | None) -
     """
     arguments = options.arguments()
     if stages is None:
-        chosen = make_stages(arguments)
-    else:
-        names = [stage for stage in stages if isinstance(stage, str)]
-        made = {stage.name: stage for stage in make_stages(arguments, names)}
-        # those of the pipeline in its own order, not in the order of the names
-        ordered = iter(made.values())
-        chosen = [next(ordered) if isinstance(stage, str) else stage for stage in stages]
-    names = [stage.name for stage in chosen]
+        return make_stages(arguments)
+    if not stages:
+        raise ArgumentError("no stage was chosen; name at least one")
+    names = [stage if isinstance(stage, str) else stage.name for stage in stages]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ArgumentError(f"two stages are named {repeated[0]!r}; provenance and reports go by their names")
-    if not chosen:
-        raise ArgumentError("no stage was chosen; name at least one")
-    return chosen
+    # those of the pipeline in its own order, not in the order of the names
+    ordered = iter(make_stages(arguments, [stage for stage in stages if isinstance(stage, str)]))
+    return [next(ordered) if isinstance(stage, str) else stage for stage in stages]
 
 
 def _output_facts(options: BuildOptions, from_dataset: bool) -> dict[str, Any]:
@@ -238,7 +234,7 @@ def _check_locations(source: Location | None, from_dataset: Location | None, out
                 f"{location}: download the dataset first; stages are applied again to a dataset on this machine only"
             )
         return
-    inner, outer = out, Path(location).resolve()
+    inner, outer = out, path_of(location)
     if inner.is_relative_to(outer):
         raise ArgumentError(f"{out} must not be in {location}, which is read; choose a folder outside of it")
 
@@ -254,7 +250,7 @@ def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> Non
     """Write the recipe into the folder; refuse a folder that holds something else."""
     path = folder / RECIPE
     if path.is_file():
-        before = read_json(path)
+        before = _recipe_before(path)
         if before != description and not overwrite:
             raise ResultError(
                 f"{folder} was begun with other options ({_difference(before, description)}); give the same, choose "
@@ -268,8 +264,22 @@ def _claim(folder: Path, description: dict[str, Any], *, overwrite: bool) -> Non
         temporary.write_text(json.dumps(description, indent=1), "utf-8")
 
 
-def _difference(before: Any, now: dict[str, Any]) -> str:
-    stages = dict(before.get("stages", [])) if isinstance(before, dict) else {}
+def _recipe_before(path: Path) -> dict[str, Any] | None:
+    """The recipe of an earlier run; None where it is damaged."""
+    try:
+        recipe = read_json(path)
+        stages = dict(recipe["stages"])
+    except (ResultError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        return None
+    return recipe if all(isinstance(facts, dict) for facts in stages.values()) else None
+
+
+def _difference(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
+    if before is None:
+        return f"{RECIPE}, which says with which, is damaged"
+    stages = dict(before["stages"])
     chosen = dict(now["stages"])
     if list(stages) != list(chosen):
         return f"the stages {', '.join(stages)}, now {', '.join(chosen)}"

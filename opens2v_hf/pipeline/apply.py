@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opens2v_hf.pipeline.faults import ERROR, raise_what_concerns_all
+from opens2v_hf.pipeline.faults import raise_what_concerns_all, rule_of
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput, usage_of
 
@@ -95,7 +95,7 @@ def _outcome(stage: Stage, clips: Sequence[ClipRecord]) -> StageOutput:
         if len(clips) == 1:
             _LOGGER.debug("the stage %s failed with %s", stage.name, clips[0].id, exc_info=error)
             reason = f"{type(error).__name__}: {error}"
-            return StageOutput((), (Dropped(clips[0].id, stage.name, ERROR, reason, record=clips[0]),))
+            return StageOutput((), (Dropped(clips[0].id, stage.name, rule_of(error), reason, record=clips[0]),))
     outputs = [_outcome(stage, (clip,)) for clip in clips]
     return StageOutput(
         [clip for output in outputs for clip in output.kept],

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import errno
 
-from opens2v_hf.errors import MissingDependencyError, ModelError, ResultError, ServiceUnavailableError
+from opens2v_hf.errors import MissingDependencyError, ModelError, ResultError, ServiceUnavailableError, VideoError
 
 ERROR = "error"
 """The rule under which clips are dropped by an error."""
 
+CHANGED = "changed"
+"""The rule under which clips are dropped whose file was changed while it was read."""
+
+MISSING = "missing"
+"""The rule under which files are dropped that were listed, and are gone when they are read."""
+
+MAY_PASS = (ERROR, CHANGED, MISSING)
+"""Rules under which the same file may be dropped in one run and not in the next."""
+
 _CONCERNS_ALL = (MissingDependencyError, ModelError, ServiceUnavailableError, ResultError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+
+
+class SourceChangedError(VideoError):
+    """A file of the input is not the one that was listed any more."""
+
+
+def rule_of(error: Exception) -> str:
+    """The rule under which a clip is dropped by an error."""
+    return CHANGED if isinstance(error, SourceChangedError) else ERROR
 
 
 def raise_what_concerns_all(error: Exception) -> None:

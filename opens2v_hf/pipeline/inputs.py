@@ -6,13 +6,13 @@ import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec.core
-from huggingface_hub.errors import HTTPError
+from fsspec.registry import known_implementations
 
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import MissingDependencyError, SourceError
@@ -70,6 +70,8 @@ def list_input(source: str | os.PathLike[str]) -> Listing:
     text = os.fspath(source)
     if "://" in text:
         root = text.rstrip("/")
+        if "://" not in root:
+            raise SourceError(f"{text}: names no bucket or folder; give a URL such as s3://bucket/folder")
         entries = list(_remote_entries(root))
     else:
         root = os.path.realpath(text)
@@ -154,11 +156,11 @@ def _remote_entries(root: str) -> Iterator[InputFile]:
         filesystem, path = fsspec.core.url_to_fs(root)
         found: dict[str, dict[str, Any]] = filesystem.find(path, detail=True)
     except ImportError as error:
-        raise MissingDependencyError(
-            f"reading {shown_url(root)} needs the package of its storage ({error}); s3:// is s3fs, gs:// is gcsfs"
-        ) from error
-    except (OSError, HTTPError, ValueError) as error:  # the second: of the Hub client's HTTP library
-        reason = str(error).replace(root, shown_url(root))
+        package = known_implementations.get(root.partition("://")[0], {}).get("class", "fsspec").partition(".")[0]
+        advice = str(error) if package == "fsspec" else f"pip install {package}"  # fsspec names it for its own classes
+        raise MissingDependencyError(f"reading {shown_url(root)} needs another package: {advice}") from error
+    except Exception as error:  # file systems pass on any error of their clients
+        reason = str(error).replace(root, shown_url(root)) or type(error).__name__
         raise SourceError(
             f"cannot list {shown_url(root)}: {reason}; check the URL, and the credentials of its storage"
         ) from error
@@ -169,8 +171,13 @@ def _remote_entries(root: str) -> Iterator[InputFile]:
         name = full.removeprefix(base)
         if any(part.startswith(".") for part in name.split("/")):
             continue
-        mark = next((entry[key] for key in ("ETag", "blob_id", "checksum", "mtime", "created") if entry.get(key)), "")
-        yield InputFile(filesystem.unstrip_protocol(full), name, int(entry.get("size") or 0), str(mark))
+        yield InputFile(filesystem.unstrip_protocol(full), name, int(entry.get("size") or 0), remote_stamp(entry))
+
+
+def remote_stamp(entry: Mapping[str, Any]) -> str:
+    """The stamp of a remote file, from what its file system says of it; "" where that says nothing of its content."""
+    marks = ("ETag", "blob_id", "checksum", "mtime", "created")
+    return str(next((entry[mark] for mark in marks if entry.get(mark)), ""))
 
 
 def _sha256(file: InputFile) -> str | None:
@@ -179,6 +186,6 @@ def _sha256(file: InputFile) -> str | None:
         with fsspec.open(file.path, "rb") as stream:
             while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
-    except (OSError, HTTPError):  # the stage that reads its frames reports the fault
+    except Exception:  # file systems pass on any error of their clients; the stage that reads its frames reports it
         return None
     return digest.hexdigest()

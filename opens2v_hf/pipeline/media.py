@@ -13,15 +13,18 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import fsspec
+import fsspec.core
 import numpy as np
 
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.pipeline.faults import SourceChangedError
+from opens2v_hf.pipeline.inputs import remote_stamp
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.video.guard import printable
 from opens2v_hf.video.limits import Limits
@@ -48,7 +51,7 @@ class _Cache:
     def __init__(self) -> None:
         self.readers: OrderedDict[_FileKey, VideoReader] = OrderedDict()
         self.frames: OrderedDict[tuple[_FileKey, int], np.ndarray] = OrderedDict()
-        self.copies: OrderedDict[str, Path] = OrderedDict()
+        self.copies: OrderedDict[tuple[str, str], Path] = OrderedDict()  # by URL and stamp
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         self.process = os.getpid()
         self.num_bytes = 0  # of the frames
@@ -188,13 +191,14 @@ def local_path(source: SourceFile) -> Path:
     """
     if "://" not in source.path:
         return Path(source.path)
-    copy = _cache.copies.get(source.path)
+    version = source.path, source.stamp
+    copy = _cache.copies.get(version)
     if copy is None:
         copy = _fetched(source)
-        _cache.copies[source.path] = copy
+        _cache.copies[version] = copy
         if len(_cache.copies) > _MAX_COPIES:
             _cache.copies.popitem(last=False)[1].unlink(missing_ok=True)
-    _cache.copies.move_to_end(source.path)
+    _cache.copies.move_to_end(version)
     return copy
 
 
@@ -205,14 +209,37 @@ def _fetched(source: SourceFile) -> Path:
     try:
         with os.fdopen(handle, "wb") as target, fsspec.open(source.path, "rb") as remote:
             shutil.copyfileobj(remote, target, 1 << 20)
+            _check_as_listed(source, getattr(remote, "details", None) or {}, target.tell())
+    except SourceChangedError:
+        Path(name).unlink(missing_ok=True)
+        raise
     except Exception as error:  # file systems pass on any error of their clients
         Path(name).unlink(missing_ok=True)
+        if not isinstance(error, FileNotFoundError):
+            _check_as_listed(source, _details_now(source), source.num_bytes)
         reason = str(error).replace(source.path, shown_url(source.path))
         raise VideoError(
             f"{source.name}: cannot be fetched ({printable(reason) or type(error).__name__}); check that it is still "
             "there, and the credentials of its storage"
         ) from error
     return Path(name)
+
+
+def _check_as_listed(source: SourceFile, details: Mapping[str, Any], num_bytes: int) -> None:
+    stamp = remote_stamp(details)
+    if (source.num_bytes and num_bytes != source.num_bytes) or (source.stamp and stamp and stamp != source.stamp):
+        raise SourceChangedError(f"{source.name}: was changed after it was listed; the same command reads it again")
+
+
+def _details_now(source: SourceFile) -> Mapping[str, Any]:
+    """Of a remote file; nothing where its storage does not answer, which the caller reports."""
+    try:
+        filesystem, path = fsspec.core.url_to_fs(source.path)
+        filesystem.invalidate_cache()
+        details: Mapping[str, Any] = filesystem.info(path)
+    except Exception:  # file systems pass on any error of their clients
+        return {}
+    return details
 
 
 def _file_key(source: SourceFile, path: Path) -> _FileKey:
@@ -223,7 +250,7 @@ def _file_key(source: SourceFile, path: Path) -> _FileKey:
             f"{source.name}: cannot be read ({error.strerror}); do not change the input during a build"
         ) from error
     if source.num_bytes and status.st_size != source.num_bytes:
-        raise VideoError(
+        raise SourceChangedError(
             f"{source.name}: has {status.st_size} bytes now, and had {source.num_bytes} when it was probed; do not "
             "change the input during a build"
         )

@@ -14,8 +14,9 @@ from opens2v_hf._util.files import whole_file
 from opens2v_hf.data.opens2v5m.shards.schema import BUILT, EMBEDDED, stored_schema
 from opens2v_hf.data.opens2v5m.shards.write import sha256_of, write_shard
 from opens2v_hf.jobs.outcome import plain
-from opens2v_hf.pipeline.apply import ERROR, UnitResult
-from opens2v_hf.pipeline.readers import CHANGED, OUTPUT, Reader
+from opens2v_hf.pipeline.apply import UnitResult
+from opens2v_hf.pipeline.faults import MAY_PASS
+from opens2v_hf.pipeline.readers import OUTPUT, Reader
 from opens2v_hf.pipeline.records import ClipRecord, Subject
 from opens2v_hf.pipeline.rows import as_text
 from opens2v_hf.pipeline.stage import Dropped
@@ -80,7 +81,7 @@ def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, read
                 }
                 for step in result.steps
             ],
-            "errors": sum(entry.rule in (ERROR, CHANGED) for entry in dropped),
+            "errors": sum(entry.rule in MAY_PASS for entry in dropped),
             "dropped": list(_described(dropped)),
         }
     )

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,13 +16,13 @@ import pyarrow.parquet as pq
 
 from opens2v_hf._util.files import write_errors
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
-from opens2v_hf.data.opens2v5m.shards.features import to_blob
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.shards.schema import BUILD_ONLY, BUILT
-from opens2v_hf.errors import SourceError, VideoError
+from opens2v_hf.data.opens2v5m.shards.tables import conform
+from opens2v_hf.errors import OpenS2VError, SourceError, VideoError
 from opens2v_hf.masks.rle import RLE
-from opens2v_hf.pipeline.apply import ERROR
 from opens2v_hf.pipeline.clip_ids import whole_file
+from opens2v_hf.pipeline.faults import CHANGED, rule_of
 from opens2v_hf.pipeline.inputs import InputFile, stamp_now
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile, Subject
 from opens2v_hf.pipeline.rows import row_of, with_video
@@ -30,9 +31,6 @@ from opens2v_hf.pipeline.units import WORK_FOLDER, BuildUnit
 
 OUTPUT = "output"
 """Names the last step, which is no stage, where a clip is dropped by it."""
-
-CHANGED = "changed"
-"""The rule under which clips are dropped whose file was changed while it was read."""
 
 Drop = Callable[[Dropped], object]
 
@@ -74,7 +72,9 @@ class VideoFiles:
     def begin(self, unit: BuildUnit) -> list[ClipRecord]:
         """A record a file, of which nothing is known yet."""
         return [
-            whole_file(SourceFile(file.path, file.name, num_bytes=file.num_bytes, licence=self.licence))
+            whole_file(
+                SourceFile(file.path, file.name, num_bytes=file.num_bytes, licence=self.licence, stamp=file.stamp)
+            )
             for file in unit.files
         ]
 
@@ -85,7 +85,7 @@ class VideoFiles:
             try:
                 row = with_video(clip, self.crf)
             except VideoError as error:
-                rule = ERROR if _is_as_listed(files[clip.source.name]) else CHANGED
+                rule = rule_of(error) if _is_as_listed(files[clip.source.name]) else CHANGED
                 drop(Dropped(clip.id, OUTPUT, rule, str(error), record=clip))
                 continue
             if _is_as_listed(files[clip.source.name]):
@@ -119,9 +119,14 @@ class BuiltShards:
         with write_errors(folder):
             folder.mkdir(parents=True)
             for number, row in enumerate(_read_rows(unit.files[0])):
-                path = folder / f"{number:06d}{Path(row['video']['path'] or '').suffix or '.mp4'}"
-                path.write_bytes(read_blob(row["video"]))
-                clips.append(clip_of_row(row, str(path), known))
+                with _row_errors(unit.files[0].name, number):
+                    if not isinstance(row["id"], str):
+                        raise ValueError("its id is null")
+                    content = read_blob(row["video"])
+                    path = folder / f"{number:06d}{Path(row['video']['path'] or '').suffix or '.mp4'}"
+                    clip = clip_of_row(row, str(path), known)
+                path.write_bytes(content)
+                clips.append(clip)
         return clips
 
     def rows(self, unit: BuildUnit, clips: Sequence[ClipRecord], drop: Drop) -> Iterator[dict[str, Any]]:
@@ -222,12 +227,20 @@ def _read_rows(file: InputFile) -> Iterator[dict[str, Any]]:
             raise SourceError(f"{file.name} has no column {missing[0]!r}: it is no shard of OpenS2V-5M")
         columns = [name for name in BUILT.names if name in present]
         for group in range(parquet.num_row_groups):
-            table = parquet.read_row_group(group, columns=columns)
-            for name in ("video", "background"):
-                blobs = to_blob(table[name].combine_chunks())
-                table = table.set_column(table.column_names.index(name), name, blobs)
+            table = conform(parquet.read_row_group(group, columns=columns), BUILT)
             for row in table.to_pylist():
                 yield {**dict.fromkeys(optional), **row}
+
+
+@contextmanager
+def _row_errors(shard: str, number: int) -> Iterator[None]:
+    """Name the row that holds what no row of a dataset holds, e.g. null where a clip has its frames."""
+    try:
+        yield
+    except (OpenS2VError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{shard}, row {number}: is no row of OpenS2V-5M ({type(error).__name__}: {error}); write the dataset again"
+        ) from error
 
 
 def _read_vectors(path: Path) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:

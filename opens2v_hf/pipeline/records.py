@@ -24,6 +24,7 @@ class SourceFile:
         size: upright (height, width) in pixels.
         num_bytes: of the file.
         licence: of the content, if known.
+        stamp: of `InputFile`, as the file was listed; "" where that is not known.
     """
 
     path: str
@@ -34,6 +35,7 @@ class SourceFile:
     size: tuple[int, int] = (0, 0)
     num_bytes: int = 0
     licence: str | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,8 @@ from typing import Any
 
 from opens2v_hf._util.progress import duration
 from opens2v_hf._util.text import count_of
-from opens2v_hf.pipeline.faults import ERROR
+from opens2v_hf.pipeline.faults import CHANGED, ERROR
 from opens2v_hf.pipeline.output import drops_by_stage
-from opens2v_hf.pipeline.readers import CHANGED
 from opens2v_hf.pipeline.rows import as_text
 from opens2v_hf.pipeline.units import BuildPlan, read_note
 
@@ -117,7 +117,7 @@ class Build:
         if self.num_others:
             yield f"note: {count_of(self.num_others, 'file')} without the ending of a video left out"
         yield from (f"note: {note}" for note in self.notes)
-        yield from _named("held what another file holds", [f"{a} = {b}" for a, b in sorted(self.duplicates.items())])
+        yield from _named("held what another file holds", [_pair(*pair) for pair in sorted(self.duplicates.items())])
         yield from _named("were removed since an earlier run", self.missing)
         yield from _named("could not be used", [f"{name} ({rule})" for name, rule in self.unusable.items()])
         yield from _named("were changed while they were read; run the same command again", self.changed)
@@ -202,6 +202,12 @@ def _ordered(totals: Mapping[str, StageTotal]) -> list[StageTotal]:
     """In the order of the stages, with "input" first and "output" last."""
     order = {"input": 0, "output": 2}
     return sorted(totals.values(), key=lambda total: order.get(total.name, 1))
+
+
+def _pair(name: str, first: str) -> str:
+    """Two names, with their letters apart where they would look alike."""
+    alike = unicodedata.normalize("NFKC", name) == unicodedata.normalize("NFKC", first)
+    return f"{name!a} = {first!a}" if alike else f"{name} = {first}"
 
 
 def _named(what: str, names: Sequence[str]) -> Iterator[str]:

@@ -264,4 +264,4 @@ def _grouped(files: Sequence[InputFile], size: UnitSize, number: int) -> list[Bu
 
 def path_of(folder: str | os.PathLike[str]) -> Path:
     """A folder of a dataset as an absolute path, which other processes and machines understand alike."""
-    return Path(folder).resolve()
+    return Path(os.path.realpath(folder))  # `Path.resolve` raises for a link to itself

@@ -152,7 +152,16 @@ def test_a_yaml_file_of_flags(videos, tmp_path, capsys):
         (["--views-model", "m", "--option", 'views.near_copy="5"'], "--option views.near_copy"),
         (["--option", "detect.min_scores=1"], "min_score,"),
         (["--option", "detect.min_score=abc"], "min_score='abc'"),
-        (["--push", "name", "--limit", "0"], "limit must be"),
+        (["--push", "org/name", "--limit", "0"], "limit must be"),
+        (["--push", "name"], "the repo of the dataset must be org/name"),
+        (["--prices", "absent.json"], "cannot read the result absent.json"),
+        (["--engine", "ray", "--processes", "2"], "--engine ray takes --workers"),
+        (["--plan", "--from", "x"], "there is no plan for --from"),
+        (["--stages", "probe,probe"], "two stages are named 'probe'"),
+        # of stages that were not chosen
+        (["--stages", "probe", "--option", "detect.x=1"], "the stage detect has no option 'x'"),
+        (["--stages", "probe", "--preset", "none"], "preset"),
+        (["--stages", "probe", "--captions", "absent.json"], "absent.json: the captions cannot be read"),
     ],
 )
 def test_wrong_flags(videos, tmp_path, capsys, words, message):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
@@ -138,8 +139,8 @@ def test_files_of_remote_storage_give_the_same_bytes(videos, built, tmp_path):
 
 def test_storage_whose_package_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it was not installed
-    with pytest.raises(MissingDependencyError, match=r"s3://bucket/clips needs .*s3:// is s3fs"):
-        build_dataset("s3://bucket/clips", tmp_path / "out", stages=usual())
+    with pytest.raises(MissingDependencyError, match=r"s3://bucket needs another package: pip install s3fs$"):
+        build_dataset("s3://bucket/", tmp_path / "out", stages=usual())
 
 
 def test_a_damaged_note_is_a_unit_that_is_not_done(videos, built, tmp_path):
@@ -240,6 +241,23 @@ def test_the_same_video_under_two_names_is_taken_once_and_named(videos, tmp_path
     assert "1 held what another file holds: z.mp4 = b.mp4" in str(build)
 
 
+def test_one_name_in_two_unicode_forms_is_two_files(videos, tmp_path):
+    composed, decomposed = "\u00fc.mp4", "u\u0308.mp4"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, of in ((composed, "a.mp4"), (decomposed, "b.mp4"), ("x.mp4", "c.mp4")):
+        shutil.copy(videos / of, folder / name)
+    build = build_dataset(folder, tmp_path / "two", stages=usual())
+    assert build.rows["regular"] == 6
+    rows = pq.read_table(tmp_path / "two/data/regular").to_pylist()
+    assert {row["source"]["file"] for row in rows} == {composed, decomposed, "x.mp4"}
+    assert len({row["id"] for row in rows}) == 6
+    shutil.copy(folder / composed, folder / decomposed)
+    build = build_dataset(folder, tmp_path / "same", stages=usual())
+    # the names look alike, so their letters are shown
+    assert r"1 held what another file holds: '\xfc.mp4' = 'u\u0308.mp4'" in str(build)
+
+
 def test_bad_files_are_dropped_alone(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -312,6 +330,31 @@ def test_a_stage_applied_again_changes_only_its_columns(built, tmp_path):
     assert verify(out).problems == ()
 
 
+def test_shards_of_another_schema_are_named(built, tmp_path):
+    table = pq.read_table(built / "data/regular/clips-00000.parquet")
+
+    def replaced(name, values, kind=None):
+        column = pa.array(values, kind or table.schema.field(name).type)
+        return table.set_column(table.column_names.index(name), name, column)
+
+    count = table.num_rows
+    damaged = {
+        "column 'cut' must be of type struct": replaced("cut", ["x"] * count, pa.string()),
+        "a.parquet, row 0: is no row of OpenS2V-5M (TypeError": replaced("cut", [None] * count),
+        "its id is null": replaced("id", [None] * count),
+        "must have bytes or a path": replaced("video", [None] * count),
+        "has no column 'caption'": table.drop_columns(["caption"]),
+    }
+    for number, (message, changed) in enumerate(damaged.items()):
+        source = tmp_path / f"in{number}"
+        (source / "data/regular").mkdir(parents=True)
+        pq.write_table(changed, source / "data/regular/a.parquet")
+        shutil.copy(built / "data/regular/clips-00001.parquet", source / "data/regular/b.parquet")
+        build = build_dataset(None, tmp_path / f"out{number}", from_dataset=source, stages=[Log(str(tmp_path / "log"))])
+        assert message in build.failed["clips-00000"]
+        assert build.rows["regular"] == count, "of the other shard"
+
+
 def test_a_stage_that_needs_the_files_is_refused_on_clips(built, tmp_path):
     with pytest.raises(ArgumentError, match="'probe' needs the files"):
         build_dataset(None, tmp_path / "out", from_dataset=built, stages=["probe"])
@@ -348,6 +391,22 @@ def test_wrong_arguments(videos, tmp_path, arguments, message):
     with pytest.raises((ArgumentError, SourceError), match=message):
         build_dataset(**call)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("recipe", ["{", "[1]", '{"stages": 3}', '{"stages": [["probe", 3]]}'])
+def test_a_damaged_recipe_is_no_recipe(built, videos, tmp_path, recipe):
+    shutil.copytree(built / ".build", tmp_path / ".build")
+    (tmp_path / ".build/recipe.json").write_text(recipe)
+    with pytest.raises(ResultError, match=r"begun with other options \(\.build/recipe\.json, .* is damaged\)"):
+        build_dataset(videos, tmp_path, stages=usual(), options=SMALL)
+
+
+def test_a_link_to_itself_is_an_error_in_words(videos, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SourceError, match="there is no such folder"):
+        build_dataset(tmp_path / "loop", tmp_path / "out", stages=usual())
+    with pytest.raises(ResultError, match="Too many levels of symbolic links"):
+        build_dataset(videos, tmp_path / "loop", stages=usual())
 
 
 def test_a_folder_with_other_files_is_refused(videos, tmp_path):

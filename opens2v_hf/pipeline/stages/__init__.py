@@ -53,7 +53,9 @@ def make_stages(
     unknown = sorted({*arguments, *(only or ())} - set(STAGES))
     if unknown:
         raise ArgumentError(f"the stages are {', '.join(STAGES)} (got {', '.join(unknown)})")
-    return [_made(name, arguments.get(name, {})) for name in STAGES if only is None or name in only]
+    # stages with arguments are made also where they were not chosen, so that a wrong argument is never ignored
+    made = [_made(name, arguments.get(name, {})) for name in STAGES if only is None or name in {*only, *arguments}]
+    return [stage for stage in made if only is None or stage.name in only]
 
 
 def _made(name: str, arguments: Mapping[str, Any]) -> Stage:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from opens2v_hf.errors import OpenS2VError
-from opens2v_hf.pipeline.faults import ERROR, raise_what_concerns_all
+from opens2v_hf.pipeline.faults import raise_what_concerns_all, rule_of
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, StageOutput
 
@@ -53,7 +53,7 @@ def each_clip(
                 rule, reason = error.rule, error.reason
             else:
                 _LOGGER.debug("the stage %s failed with %s", stage, clip.id, exc_info=error)
-                rule, reason = ERROR, str(error)
+                rule, reason = rule_of(error), str(error)
                 if not isinstance(error, OpenS2VError):
                     reason = f"{type(error).__name__}: {reason}"
             lost.append(Dropped(clip.id, stage, rule, reason, record=clip))

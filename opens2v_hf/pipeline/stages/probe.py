@@ -11,6 +11,7 @@ from typing import Any
 from opens2v_hf.errors import VideoError
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.clip_ids import clip_id
+from opens2v_hf.pipeline.faults import MISSING
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stage import Dropped, Resources, StageOutput
 from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
@@ -28,7 +29,7 @@ class Probe:
     Records that it takes are of whole files (`whole_file`), and so are those that it gives. Dropped are files that
     cannot be used, by the rules
 
-    - "missing": there is no such file any more, or it cannot be fetched,
+    - "missing": there is no such file any more,
     - "empty": it has no bytes,
     - "encrypted": its pictures are protected,
     - "no_video": it holds no pictures that move,
@@ -80,9 +81,11 @@ def _existing(source: SourceFile) -> Path:
     try:
         path = media.local_path(source)
     except VideoError as error:
-        raise ClipDroppedError("missing", str(error)) from error
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ClipDroppedError(MISSING, str(error)) from error
+        raise  # it may be fetched another time
     if not path.is_file():
-        raise ClipDroppedError("missing", f"{source.name}: there is no such file any more")
+        raise ClipDroppedError(MISSING, f"{source.name}: there is no such file any more")
     if path.stat().st_size == 0:
         raise ClipDroppedError("empty", f"{source.name}: is empty (0 bytes)")
     return path
@@ -122,5 +125,5 @@ def _sha256(source: SourceFile, path: Path) -> str:
             while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
     except OSError as error:
-        raise ClipDroppedError("missing", f"{source.name}: cannot be read any more ({error.strerror})") from error
+        raise ClipDroppedError(MISSING, f"{source.name}: cannot be read any more ({error.strerror})") from error
     return digest.hexdigest()

@@ -59,7 +59,7 @@ def test_a_full_disk_is_no_missing_file(monkeypatch: pytest.MonkeyPatch) -> None
         Probe()(remote)
 
     monkeypatch.setattr(media.fsspec, "open", lambda *args, **kwargs: (_ for _ in ()).throw(PermissionError("denied")))
-    assert rules(Probe()(remote).dropped) == ["missing", "missing"]
+    assert rules(Probe()(remote).dropped) == ["error", "error"]  # it may be fetched another time
 
 
 def test_subjects_dropped_before_an_error_are_counted() -> None:

@@ -91,6 +91,8 @@ def _rows(builder: OpenS2V5M) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _add(tar: tarfile.TarFile, row: dict[str, Any], number: int, keys: set[str]) -> None:
     video, background = row.pop("video") or {}, row.pop("background")
+    if row["id"] is None:
+        raise SourceError(f"row {number} of the dataset has no id: write the dataset again")
     key = row["id"].replace(".", "-").replace("/", "-")
     # Different ids, or those of different parts, can have one key, and WebDataset would join the two samples.
     if len(key.encode()) > _LONGEST_KEY_BYTES or key in keys:
