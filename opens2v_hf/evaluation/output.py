@@ -106,7 +106,11 @@ class Output:
     def _remove_leftovers(self) -> None:
         """Remove the temporary files of runs that were killed."""
         remove_crash_traces(self.journal)
-        leftovers = [*self.result.parent.glob(f".{self.result.name}.*"), *self.thumbnails.glob(".*.part")]
+        leftovers = [
+            *self.result.parent.glob(f".{self.result.name}.*"),
+            *self.thumbnails.glob(".*.part"),
+            *self.journal.glob(".*.tmp"),
+        ]
         for path in leftovers:
             try:
                 path.unlink(missing_ok=True)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-import multiprocessing
-import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 from opens2v_hf._util.retries import Retries
 from opens2v_hf.errors import ServiceUnavailableError, VideoError
+from opens2v_hf.jobs.child_check import fault_of_child
 from opens2v_hf.jobs.endings import Ending
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.failure import failure
@@ -280,36 +277,3 @@ def _all_failed(group: Group, outcome: Outcome) -> GroupOutcome:
 
 def _at(unit: Unit, group: Group) -> str:
     return f"{group.name}, {unit.name}"
-
-
-def fault_of_child(check: Callable[[], None] | None, seconds: float) -> str:
-    """Run a check in a child process: "" if no signal ended it, or words that name the signal.
-
-    Args:
-        check: to run; None for no check.
-        seconds: time limit; a child that exceeds it is killed, and the answer is "".
-    """
-    if check is None:
-        return ""
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    child = context.Process(target=partial(_check_quietly, check), daemon=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the child only reads the input, in threads of its own
-        child.start()
-    child.join(seconds)
-    if child.is_alive():  # if the input is at fault, the time limit of the group reports it
-        child.kill()
-        child.join()
-        return ""
-    return (
-        ""
-        if child.exitcode is None or child.exitcode >= 0
-        else f"reading it ends a process by signal {-child.exitcode}"
-    )
-
-
-def _check_quietly(check: Callable[[], None]) -> None:
-    try:
-        check()
-    except Exception:  # only signals matter here; an exception becomes the outcome of a unit in the parent
-        sys.exit(1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opens2v_hf.jobs.endings import CrashTrace, Ending, ending_of, machine_state
-from opens2v_hf.jobs.journal_files import JournalWriter, Record, is_of_launch, journal_files, read_records
+from opens2v_hf.jobs.journal_files import JournalWriter, Record, is_of_launch, journal_files, launch_of, read_records
 from opens2v_hf.jobs.outcome import Outcome
 
 SINGLE = "single"
@@ -175,12 +175,12 @@ def open_journal(folder: str | os.PathLike[str], *, rank: int = 0, launch: str =
     known: list[Record] = []
     endings: dict[str, list[Ending]] = defaultdict(list)
     suspects: set[str] = set()
-    now = machine_state()
-    for path in journal_files(folder):
-        if launch != SINGLE and is_of_launch(path, launch):
-            continue
+    paths = [path for path in journal_files(folder) if launch == SINGLE or not is_of_launch(path, launch)]
+    files = [(path, read_records(path)) for path in paths]
+    ends = _states_at_end(files)
+    for (path, records), at_end in zip(files, ends, strict=True):
         begun: dict[str, Record] = {}
-        for record in read_records(path):
+        for record in records:
             if record.kind == "unit":
                 known.append(record)
             elif record.kind == "begun":
@@ -191,9 +191,26 @@ def open_journal(folder: str | os.PathLike[str], *, rank: int = 0, launch: str =
                     endings[record.key].append(Ending(record.value["reason"]))
                     suspects.update([before.about["name"]] if before else [])
         for record in begun.values():
-            endings[record.key].append(ending_of(path, record.value, now))
+            endings[record.key].append(ending_of(path, record.value, at_end))
             suspects.add(record.about["name"])
     return Journal(known, JournalWriter(folder, rank=rank, launch=launch), endings=endings, suspects=suspects)
+
+
+def _states_at_end(files: Sequence[tuple[Path, Sequence[Record]]]) -> list[Mapping[str, Any]]:
+    """For each file of a journal, the state of the machine that was noted first after its process had ended.
+
+    So a process that the system ends later, which may be any, does not explain the end of an earlier one.
+    """
+    states: list[Mapping[str, Any]] = []
+    following = earliest = machine_state()
+    launch: object = None
+    for path, records in reversed(files):
+        of_file = launch_of(path) if launch_of(path) != SINGLE else path
+        if of_file != launch:  # the processes of one launch run at the same time
+            following, launch = earliest, of_file
+        states.append(following)
+        earliest = next((record.value for record in records if record.kind == "begun"), earliest)
+    return states[::-1]
 
 
 def remove_crash_traces(folder: Path) -> None:

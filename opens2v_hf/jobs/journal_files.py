@@ -184,7 +184,12 @@ def change_records(folder: str | os.PathLike[str], change: Callable[[Record], Re
 
 def is_of_launch(path: Path, launch: str) -> bool:
     """Whether a process of this launch wrote the file."""
-    return path.name.split("-")[1:2] == [launch]
+    return launch_of(path) == launch
+
+
+def launch_of(path: Path) -> str:
+    """The launch id in the name of a file; empty in a foreign name."""
+    return [*path.name.split("-"), ""][1]
 
 
 def remove_files(paths: Iterable[Path]) -> None:

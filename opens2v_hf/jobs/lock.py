@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ BEAT_S = 10.0
 SILENCE_S = 3 * BEAT_S
 """Seconds without a change after which a run of another machine counts as ended."""
 
+CHILDREN_END_S = 10.0
+"""Seconds in which the children of a killed process end, also on a busy machine."""
+
+_POLL_S = 0.05
+
 
 @contextmanager
 def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
@@ -49,9 +55,7 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise _another_run(folder) from None
+        _acquire(lock, folder)
     except (OSError, NotImplementedError) as error:
         raise ResultError(f"cannot lock {folder}: {error}; choose an output folder that can be written") from error
     try:
@@ -61,6 +65,34 @@ def only_run(folder: str | os.PathLike[str]) -> Iterator[None]:
             yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, folder: Path) -> None:
+    """Take the lock; that of a killed run is waited for, which a forked child of it may hold for a moment longer."""
+    end = time.monotonic() + CHILDREN_END_S
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            return
+        except Timeout:
+            if time.monotonic() > end or not _was_killed(folder):
+                raise _another_run(folder) from None
+        time.sleep(_POLL_S)
+
+
+def _was_killed(folder: Path) -> bool:
+    """Whether the process in the notice has ended without deleting it."""
+    notice = _read_notice(folder)
+    if notice is None or notice[0].get("machine") != _machine() or sys.platform == "win32":
+        return False
+    process = notice[0].get("process")
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError, TypeError):
+        return False
+    return False
 
 
 def _another_run(folder: Path) -> ResultError:

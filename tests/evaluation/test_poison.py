@@ -33,20 +33,21 @@ def reasons(out: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("how", "ends_by", "words"),
+    ("how", "code", "words"),
     [
-        ("abort", signal.SIGABRT, "the process crashed (Aborted)"),
-        ("kill", signal.SIGKILL, "reading it ends a process by signal 9"),  # as the system does where memory is out
+        ("abort", -signal.SIGABRT, "the process crashed (Aborted)"),
+        ("kill", -signal.SIGKILL, "reading it ends a process by signal 9"),  # as the system does where memory is out
+        ("exit", 7, "reading it ends a process with exit code 7"),
     ],
 )
 def test_a_video_that_ended_the_process_twice_is_skipped(
-    videos: Path, tmp_path: Path, runs: Runs, how: str, ends_by: int, words: str
+    videos: Path, tmp_path: Path, runs: Runs, how: str, code: int, words: str
 ) -> None:
     out = tmp_path / "out"
     job = job_of(videos, out, how)
     clear_log(videos)
-    assert runs.run(job) == -ends_by
-    assert runs.run(job) == -ends_by
+    assert runs.run(job) == code
+    assert runs.run(job) == code
     assert runs.run(job) == 0
     (reason,) = reasons(out)
     assert f"{POISON}.mp4 is skipped: work on it has ended more than once" in reason
@@ -61,7 +62,7 @@ def test_a_video_that_ended_the_process_twice_is_skipped(
     assert result_bytes(out) == before
 
     # retried on demand, and scored when the decoder has been mended
-    assert runs.run({**job, "retry_failed": True}) == -ends_by
+    assert runs.run({**job, "retry_failed": True}) == code
     score(videos, out, retry_failed=True)
     score(videos, tmp_path / "undisturbed")
     assert result_bytes(out) == result_bytes(tmp_path / "undisturbed")

@@ -20,8 +20,9 @@ from opens2v_hf.errors import (
     ServiceUnavailableError,
     VideoError,
 )
+from opens2v_hf.jobs import journal as journal_module
 from opens2v_hf.jobs.error_log import ErrorLog
-from opens2v_hf.jobs.journal import open_journal
+from opens2v_hf.jobs.journal import SINGLE, open_journal
 from opens2v_hf.jobs.journal_files import journal_files, read_records
 from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import SingleProcess
@@ -253,3 +254,26 @@ def test_a_clock_that_goes_backwards_brings_no_failure_back(tmp_path: Path, monk
     newer.rename(tmp_path / f"0{newer.name}")  # as if it had been written before
     assert sorted(tmp_path.glob("*.jsonl"))[1] == older
     assert run(Numbers("a", x=8), folder=tmp_path)[0].units["x"] == Outcome(7, known=True)
+
+
+def test_memory_that_ran_out_explains_the_attempt_in_which_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system counts the processes of all programs."""
+
+    def at(oom_kills: int) -> None:
+        monkeypatch.setattr(journal_module, "machine_state", lambda: {"boot": "1", "oom_kills": oom_kills})
+
+    def begin(launch: str = SINGLE, rank: int = 0) -> None:
+        open_journal(tmp_path, launch=launch, rank=rank).begin("group", "a.mp4")
+
+    at(5)
+    begin()  # killed from outside
+    begin()  # the system ends it
+    at(6)
+    begin("launched", 0)  # killed from outside
+    begin("launched", 1)
+    at(7)  # of another program, or of one of these two
+    reasons = [ending.reason for ending in open_journal(tmp_path).endings("group")]
+    memory = "the system ended the process because memory ran out"
+    assert reasons == ["", memory, memory, memory]

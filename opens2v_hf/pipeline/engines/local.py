@@ -21,7 +21,7 @@ from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.console import hide_bars, is_quiet, set_quiet
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.errors import ArgumentError, OpenS2VError, ProcessError
-from opens2v_hf.jobs.engine import fault_of_child
+from opens2v_hf.jobs.child_check import fault_of_child
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.journal import Journal, open_journal
 from opens2v_hf.jobs.outcome import Outcome, Retry
