@@ -121,7 +121,7 @@ def shard_tables(
         SourceError: the file cannot be read or lacks a column.
     """
     malformed = _malformed_row(url, on_error, report)
-    with open_parquet(url, storage_options) as opened:
+    with open_parquet(url, storage_options, mapped=True) as opened:
         fragment = None if selection.rows is None else ds.ParquetFileFormat().make_fragment(opened.file)
         # The fragment has read the footer, which is not read again.
         parquet = pq.ParquetFile(opened.file, metadata=fragment and fragment.metadata, pre_buffer=True)

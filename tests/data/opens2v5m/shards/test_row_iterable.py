@@ -16,6 +16,7 @@ from PIL import UnidentifiedImageError
 
 from opens2v_hf.data.images import to_png
 from opens2v_hf.data.opens2v5m.shards.blobs import SubjectMask
+from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
 from opens2v_hf.data.opens2v5m.shards.row_iterable import RowIterable, values_of
 from opens2v_hf.errors import SourceError
 
@@ -90,3 +91,18 @@ def test_a_shard_that_is_cut_while_it_is_read_is_an_error(tmp_path) -> None:
     os.truncate(path, 100)
     with pytest.raises(SourceError, match=rf"{path.name} changed while it was read"):
         list(rows)
+
+
+def test_a_file_that_is_cut_off_within_a_read_is_an_error(tmp_path) -> None:
+    """Mapped into memory it would end the process."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"video": [bytes(200_000)] * 2}), path, compression="none", use_dictionary=False)
+    with pytest.raises(SourceError, match=r"cannot read .*rows\.parquet"):
+        read_while_cut(path)
+
+
+def read_while_cut(path) -> None:
+    with open_parquet(str(path)) as opened:
+        parquet = pq.ParquetFile(opened.file)
+        os.truncate(path, 1000)
+        parquet.read_row_group(0)
