@@ -188,8 +188,8 @@ def run_job(job: Mapping[str, Any]) -> int:
     `kill`: {"at": "write" | "sync" | "replace", "count": n, "bytes": k} kills the process at its n-th call of that
     function, after the first k bytes of it are written. `max_bytes` limits the size of files. `poison`: {"how":
     "abort" | "kill" | "exit" | "hang" | "memory", "id": the video that does it, "limit_s": the time limit of a video}.
-    `peak`: a file that gets the rise of the peak of memory in MB, with `num_weights` bytes for each metric. `ranks`: a file for
-    `fault_ranks`, which is run with the variables of `environment` instead of anything else.
+    `peak`: a file that gets the rise of the peak of memory in MB, with `num_weights` bytes for each metric. `ranks`: a
+    file for `fault_ranks`, which is run with the variables of `environment` instead of anything else.
     """
     if "ranks" in job:
         os.environ.update(job["environment"])
