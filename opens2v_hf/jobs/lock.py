@@ -85,7 +85,7 @@ def _was_killed(folder: Path) -> bool:
     notice = _read_notice(folder)
     if notice is None or notice[0].get("machine") != _machine() or sys.platform == "win32":
         return False
-    process = notice[0].get("process")
+    process: Any = notice[0].get("process")
     try:
         os.kill(process, 0)
     except ProcessLookupError:
