@@ -46,22 +46,20 @@ SCRIPTS = {
 """With arguments that keep each under some three minutes on two cores."""
 LOST = 0.9
 """Below this share of the committed ratio a part has become slower."""
-VERSIONS = ("torch", "transformers", "av", "decord", "pycocotools", "pyarrow", "opencv-python-headless", "numpy")
+VERSIONS = (
+    "torch",
+    "transformers",
+    "av",
+    "decord",
+    "pycocotools",
+    "pyarrow",
+    "opencv-python-headless",
+    "numpy",
+    "numba",
+)
 
 
 LIMITS = {
-    ("masks: area", "masks: box", "masks: IoU"): (
-        "pycocotools is compiled C and reads a code in one pass, some 2 ns a character, without a check: counts that "
-        "do not fill the picture or end within a number are no error there. Here each code is checked, and NumPy makes "
-        "some fifteen passes over the joined codes of a list, 9 to 16 ns a character for an area, fewer in longer "
-        "lists (one mask after another: from 60 ns). By the profile (`benchmarks/masks.py --profile`) more than half "
-        "of an area is the reading of numbers: finding where they end, and joining those of several characters; sums "
-        "and checks are the rest. A box also divides each border by the height. Two thirds of an IoU are the search "
-        "and the sum over the borders, done for each pair of masks that may overlap. More needs compiled code. "
-        "pycocotools behind this package's functions would not help: it gives wrong numbers for codes that end within "
-        "a number or do not fill the picture, so that the numbers would have to be read and added up here first, which "
-        "is what takes the time."
-    ),
     ("all columns: shards",): (
         "half of the processor time of a row is Parquet's, on both sides, for its 2.5 MB (a mapped file here, as for "
         "pyarrow), a quarter the copy of the video into Python and the values of the subjects, in a third of the time "
@@ -82,10 +80,6 @@ LIMITS = {
         "rest. By processor time this package takes 0.6 of decord's (300 frames); by wall clock it depends on the free "
         "cores."
     ),
-    ("two processes",): (
-        "a single process reads and decodes the next video on the other core, so that it keeps 1.14 of two cores busy; "
-        "by that at most 1.88 is possible here. By processor time two processes take less than one."
-    ),
     ("a device and",): (
         "one video at a time already spreads its flow over both cores, and the flow of a video takes some 4.6 seconds "
         "of a core, next to 1.6 of the simulated device: cores are what is scarce here. With the flow simulated as "
@@ -95,6 +89,21 @@ LIMITS = {
     ("masks: encode",): "between 0.8 and 1.1 from run to run on this machine, busy with other work.",
 }
 """Why a goal is not reached, by the beginnings of the parts' names."""
+REMARKS = {
+    "masks: area": (
+        "lists of masks are read by code that numba compiles (the extra `fast`), which checks each code as NumPy's "
+        "passes do; pycocotools checks nothing: counts that do not fill the picture or end within a number give wrong "
+        "numbers there. A list of 16 spends a quarter of its time on collecting the codes and sizes. Without numba, "
+        "NumPy makes some fifteen passes over the codes of a list, 9 to 16 ns a character. numba is loaded once half a "
+        "second has been spent so: that takes 0.6 s, and the first time, when it compiles, some 4 s."
+    ),
+    "two processes": (
+        "the ratio by processor time is twice the processor time of one process over that of both: what sharing the "
+        "work costs, whatever else the machine does. By the clock, a single process already reads and decodes the next "
+        "video on the other core, which keeps 1.14 of two cores busy, so that at most 1.88 is possible here."
+    ),
+}
+"""What to know of a ratio, by the beginning of the part's name."""
 
 
 def run(name: str, arguments: list[str]) -> list[dict[str, Any]]:
@@ -166,6 +175,9 @@ def cpu_lines(results: dict[str, Any]) -> list[str]:
     for beginnings, reason in LIMITS.items():
         if parts := [part for part in missed if part.startswith(beginnings)]:
             lines += ["", f"Not reached, {'; '.join(parts)}: {reason}"]
+    for beginning, remark in REMARKS.items():
+        if any(one["part"].startswith(beginning) for one in results["ratios"]):
+            lines += ["", f"Of {beginning}: {remark}"]
     return lines
 
 

@@ -152,7 +152,8 @@ def processes(root: Path, rounds: int) -> None:
     print(f"processes   one thread each, best of {rounds} rounds")
     print(f"  one       {one_wall:.2f} s wall, {one_cpu:.2f} s of processor")
     print(f"  two       {two_wall:.2f} s wall, {two_cpu:.2f} s of processor together")
-    note("two processes", "one process", one_wall / two_wall, goal=1.8)
+    note("two processes, by the clock", "one process", one_wall / two_wall, goal=1.8)
+    note("two processes, by processor time", "one process", 2 * one_cpu / two_cpu, goal=1.8)
     print(f"  ratio     {one_wall / two_wall:.2f} by the wall, {2 * one_cpu / two_cpu:.2f} by the processor")
 
 

@@ -26,7 +26,7 @@ from opens2v_hf.errors import MaskError, short_repr
 MAX_PIXELS = 1 << 27
 """Pixels of the largest picture (16K x 8K): a larger mask is hostile or broken."""
 
-_MAX_GROUPS = 6
+MAX_GROUPS = 6
 """Groups of five bits in a number: enough for any difference between two runs of `MAX_PIXELS`."""
 
 _FIRST_CHARACTER = 48
@@ -119,7 +119,7 @@ def runs(rle: RLE) -> np.ndarray:
     if lengths.min() < 0:
         where = int(np.argmax(lengths < 0))
         raise MaskError(f"run {where} of a {height} x {width} mask has the negative length {lengths[where]}")
-    total = int(lengths.sum())
+    total = int(lengths.sum(dtype=np.float64))  # no sum of hostile numbers may wrap around to the right one
     if total != height * width:
         raise MaskError(f"the runs of a {height} x {width} mask cover {total} pixels, not {height * width}")
     return lengths
@@ -216,7 +216,7 @@ def encode(mask: np.ndarray) -> RLE:
 def _read_numbers(rle: RLE) -> np.ndarray:
     """int64 [R]: the numbers of a code as they are written, differences and all."""
     height, width = rle.size
-    if len(rle.counts) > _MAX_GROUPS * (height * width + 1):
+    if len(rle.counts) > MAX_GROUPS * (height * width + 1):
         raise MaskError(f"a code of {len(rle.counts)} characters is too long for a {height} x {width} mask")
     try:
         code = rle.counts.encode("ascii")
@@ -235,7 +235,7 @@ def _read_numbers(rle: RLE) -> np.ndarray:
         raise MaskError("a mask's counts end in the middle of a number: the text has been cut off")
     widths = np.diff(ends, prepend=-1)
     longest = int(widths.max())
-    if longest > _MAX_GROUPS:
+    if longest > MAX_GROUPS:
         raise MaskError(f"a mask's counts hold a number of {longest} characters, more than any picture needs")
     return _joined(groups, ends, widths)
 
@@ -263,7 +263,7 @@ def _read_together(rles: Sequence[RLE]) -> RunPairs | None:
     text = "".join([rle.counts for rle in rles])
     num_characters = np.array([len(rle.counts) for rle in rles])
     num_pixels = np.array([rle.size[0] * rle.size[1] for rle in rles])
-    is_plausible = (num_characters > 0) & (num_characters <= _MAX_GROUPS * (num_pixels + 1))
+    is_plausible = (num_characters > 0) & (num_characters <= MAX_GROUPS * (num_pixels + 1))
     if not text.isascii() or not is_plausible.all():
         return None
     groups = np.frombuffer(text.encode("ascii"), dtype=np.uint8) - np.uint8(_FIRST_CHARACTER)
@@ -272,7 +272,7 @@ def _read_together(rles: Sequence[RLE]) -> RunPairs | None:
         return None
     ends = np.flatnonzero(groups < _MORE)
     widths = np.diff(ends, prepend=-1)
-    if widths.max() > _MAX_GROUPS:
+    if widths.max() > MAX_GROUPS:
         return None
     numbers = _joined(groups, ends, widths)
     number_stops = np.searchsorted(ends, stops)
@@ -291,7 +291,7 @@ def _read_together(rles: Sequence[RLE]) -> RunPairs | None:
     pairs -= np.repeat(before, num_pairs, axis=0)
     pairs[firsts, 0] = first_backgrounds
     pairs[(firsts + num_pairs - 1)[is_odd], 1] = 0
-    if pairs.min() < 0 or (np.add.reduceat(pairs.ravel(), 2 * firsts) != num_pixels).any():
+    if pairs.min() < 0 or pairs.max() > MAX_PIXELS or (np.add.reduceat(pairs.ravel(), 2 * firsts) != num_pixels).any():
         return None
     return RunPairs(pairs, firsts)
 

@@ -63,6 +63,16 @@ def test_a_goal_that_is_not_reached_is_marked(page: Any, monkeypatch: pytest.Mon
     assert "| masks: decode | pycocotools | 0.50 | >= 1.00 (not reached) |" in page.PAGE.read_text()
 
 
+def test_what_to_know_of_a_ratio_is_said_whether_its_goal_is_reached_or_not(
+    page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "REMARKS", {"masks: dec": "read twice.", "shards": "not on this page."})
+    for ratio in (2.0, 1.9):
+        measure(page, monkeypatch, ratio)
+        assert "\n\nOf masks: dec: read twice.\n" in page.PAGE.read_text()
+        assert "not on this page" not in page.PAGE.read_text()
+
+
 def test_the_simulated_makespan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import scaling

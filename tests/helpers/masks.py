@@ -7,6 +7,22 @@ import numpy as np
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
+HOSTILE_CODES = {
+    "runs past the end": ((2, 2), "23", "cover 5 pixels, not 4"),
+    "too short": ((2, 2), "21", "cover 3 pixels, not 4"),
+    "negative run": ((2, 2), "O5", "negative length -1"),
+    "negative by difference": ((2, 2), "221J", "negative length"),
+    "not ascii": ((2, 2), "2é", "not ASCII"),
+    "foreign character": ((2, 2), "2 2", "position 1"),
+    "character above the alphabet": ((2, 2), "2p", "position 1"),
+    "truncated number": ((2, 2), "2R", "middle of a number"),
+    "empty": ((2, 2), "", "empty"),
+    "number of ten characters": ((100, 100), "P" * 9 + "1", "10 characters"),
+    "more characters than pixels": ((1, 1), "0" * 100, "too long"),
+    "a number of six characters": ((2, 2), "PPPPP24", "cover 67108868 pixels"),
+}
+"""Size, code and what its refusal says."""
+
 
 @st.composite
 def masks(draw, max_side: int = 40) -> np.ndarray:

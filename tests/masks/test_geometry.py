@@ -2,14 +2,22 @@
 
 import numpy as np
 import pytest
-from helpers.masks import masks, oracle_encode, released_masks
+from helpers.masks import HOSTILE_CODES, masks, oracle_encode, released_masks
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
 from opens2v_hf.errors import MaskError
-from opens2v_hf.masks import geometry
-from opens2v_hf.masks.rle import RLE, decode, encode
+from opens2v_hf.masks import compiled, geometry
+from opens2v_hf.masks.rle import RLE, decode, encode, runs
+
+
+@pytest.fixture(params=["numpy", "compiled"], scope="module", autouse=True)
+def passes(request):
+    """All of this file with NumPy's passes, and once more with the compiled ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geometry, "_seconds_before_loading", float("inf") if request.param == "numpy" else 0)
+        yield request.param
 
 
 @given(masks())
@@ -41,6 +49,14 @@ def test_iou(first, second):
     expected = oracle.iou([oracle_encode(first)], [oracle_encode(second)], [False])[0, 0]
     assert geometry.iou(encode(first), encode(second)) == pytest.approx(expected, abs=1e-12)
     assert geometry.intersection(encode(first), encode(second)) == int((first & second).sum())
+
+
+@given(st.lists(masks(max_side=12), min_size=1, max_size=5))
+def test_iou_of_all_pairs(pictures):
+    pictures = [np.pad(mask, ((0, 12 - mask.shape[0]), (0, 12 - mask.shape[1]))) for mask in pictures]
+    rles = [encode(mask) for mask in pictures]
+    expected = [[(one & two).sum() / max((one | two).sum(), 1) for two in pictures[:3]] for one in pictures]
+    np.testing.assert_array_equal(geometry.iou_matrix(rles, rles[:3]), expected)
 
 
 def test_iou_of_empty_masks_is_zero():
@@ -82,6 +98,42 @@ def test_empty_runs_of_the_subject_do_not_count():
 def test_crop_outside(corners):
     with pytest.raises(MaskError, match="does not lie within"):
         geometry.crop(RLE((4, 4), "88"), corners)
+
+
+@pytest.mark.parametrize(("size", "counts", "message"), HOSTILE_CODES.values(), ids=HOSTILE_CODES.keys())
+def test_hostile_codes_in_lists(size, counts, message):
+    listed = [RLE((2, 2), "22"), RLE(size, counts), RLE((2, 2), "4")]
+    for function in (geometry.areas, geometry.boxes):
+        with pytest.raises(MaskError, match=message):
+            function(listed)
+    with pytest.raises(MaskError, match=message):
+        geometry.iou_matrix([RLE(size, counts)], [RLE(size, counts)])
+    assert compiled.areas(listed) is compiled.boxes(listed) is None  # it is NumPy's passes that say what is wrong
+    assert compiled.iou_matrix(listed[1:2], []) is None
+
+
+@given(
+    st.lists(st.text(alphabet=st.characters(min_codepoint=46, max_codepoint=113), max_size=8), min_size=1, max_size=3)
+)
+def test_compiled_refuses_what_numpy_refuses(codes):
+    listed = [RLE((3, 7), counts) for counts in codes]
+    try:
+        lengths = [runs(rle) for rle in listed]
+    except MaskError:
+        assert compiled.areas(listed) is compiled.boxes(listed) is compiled.iou_matrix(listed, []) is None
+        return
+    assert compiled.areas(listed).tolist() == [int(one[1::2].sum()) for one in lengths]
+
+
+def test_compiled_code_is_loaded_only_where_it_pays(monkeypatch):
+    monkeypatch.setattr(geometry, "_load_compiled", lambda: pytest.fail("loaded for one list"))
+    monkeypatch.setattr(geometry, "_seconds_before_loading", 60)
+    assert geometry.areas([RLE((2, 2), "22"), RLE((2, 2), "13")]).tolist() == [2, 3]
+    assert geometry._seconds_before_loading < 60
+    # without numba the passes remain NumPy's
+    monkeypatch.setattr(geometry, "_load_compiled", lambda: None)
+    monkeypatch.setattr(geometry, "_seconds_before_loading", 0)
+    assert geometry.areas([RLE((2, 2), "22"), RLE((2, 2), "13")]).tolist() == [2, 3]
 
 
 def test_masks_of_different_pictures():

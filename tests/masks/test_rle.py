@@ -4,12 +4,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers.masks import masks, oracle_encode, released_masks
+from helpers.masks import HOSTILE_CODES, masks, oracle_encode, released_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
 from opens2v_hf.errors import MaskError
+from opens2v_hf.masks import compiled
 from opens2v_hf.masks.rle import MAX_PIXELS, RLE, decode, encode, from_runs, run_pairs, runs
 
 
@@ -65,23 +66,7 @@ def test_other_forms_of_counts(record):
     assert RLE.from_dict(record) == RLE((2, 2), "22")
 
 
-HOSTILE = {
-    "runs past the end": ((2, 2), "23", "cover 5 pixels, not 4"),
-    "too short": ((2, 2), "21", "cover 3 pixels, not 4"),
-    "negative run": ((2, 2), "O5", "negative length -1"),
-    "negative by difference": ((2, 2), "221J", "negative length"),
-    "not ascii": ((2, 2), "2é", "not ASCII"),
-    "foreign character": ((2, 2), "2 2", "position 1"),
-    "character above the alphabet": ((2, 2), "2p", "position 1"),
-    "truncated number": ((2, 2), "2R", "middle of a number"),
-    "empty": ((2, 2), "", "empty"),
-    "number of ten characters": ((100, 100), "P" * 9 + "1", "10 characters"),
-    "more characters than pixels": ((1, 1), "0" * 100, "too long"),
-    "a number of six characters": ((2, 2), "PPPPP24", "cover 67108868 pixels"),
-}
-
-
-@pytest.mark.parametrize(("size", "counts", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize(("size", "counts", "message"), HOSTILE_CODES.values(), ids=HOSTILE_CODES.keys())
 def test_hostile_codes(size, counts, message):
     with pytest.raises(MaskError, match=message):
         decode(RLE(size, counts))
@@ -112,6 +97,24 @@ def test_a_billion_pixels_are_refused_before_any_allocation():
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000
+
+
+def test_a_sum_that_wraps_around_to_the_right_one_is_refused():
+    # Runs r, a, 0, a + d, d, a + 2 d, 2 d, ... whose sum is 2**64 more than the picture has pixels.
+    d, excess, num_runs = 2**29 - 1, 2**64 + MAX_PIXELS, 3
+    while (grown := d * ((num_runs - 1) // 2)) <= excess:
+        excess, num_runs = excess - grown, num_runs + 1
+    a, r = divmod(excess, num_runs // 2)
+
+    def six_groups(number):
+        return "".join(chr(80 + (number >> 5 * group & 31)) for group in range(5)) + chr(48 + (number >> 25))
+
+    rle = RLE((MAX_PIXELS // 8, 8), six_groups(r) + six_groups(a) + "0" + six_groups(d) * (num_runs - 3))
+    with pytest.raises(MaskError, match=f"cover 1844674407\\d+ pixels, not {MAX_PIXELS}"):
+        runs(rle)
+    with pytest.raises(MaskError, match="cover"):
+        run_pairs([rle, rle])
+    assert compiled.areas([rle, rle]) is None
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, -1), (2,), (2, 2, 2), (2.5, 2), ("2", "2")])
