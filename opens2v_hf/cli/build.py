@@ -158,7 +158,9 @@ def run(arguments: argparse.Namespace) -> int:
             say(problem, error=True)
         say(f"checked {found.shards} shards, {sum(found.rows.values())} rows, {found.masks} masks")
         code = code or int(bool(found.problems))
-    if arguments.push is not None:
+    if arguments.push is not None and code:
+        say("it was not pushed, because it is not complete or the check has found problems", error=True)
+    elif arguments.push is not None:
         from opens2v_hf.hub.built_dataset import push_dataset
 
         push_dataset(Path(made.folder), arguments.push, private=arguments.private, report=say)

@@ -24,6 +24,7 @@ from opens2v_hf.pipeline.options import BuildOptions
 from opens2v_hf.pipeline.pairs import PairOptions, make_pairs
 from opens2v_hf.pipeline.readers import BuiltShards, Reader, VideoFiles
 from opens2v_hf.pipeline.stage import Stage
+from opens2v_hf.pipeline.stage_models import forget_endpoints
 from opens2v_hf.pipeline.stages import make_stages
 from opens2v_hf.pipeline.summary import Build, summarise
 from opens2v_hf.pipeline.unit_work import UnitWork, describe, digest_of
@@ -168,6 +169,7 @@ def build_dataset(
     check_no_url(out)
     folder = path_of(out)
     options = options or BuildOptions()
+    forget_endpoints()
     applied = choose_stages(options, stages)
     _check_locations(source, from_dataset, folder)
     reader: Reader

@@ -85,6 +85,12 @@ class StageModel:
         return self.__dict__ | ({} if self._choice is None else {"_model": None})
 
 
+def forget_endpoints() -> None:
+    """Let the next build in this process make new clients: those of the last may have stopped, or hold another key."""
+    for key in [key for key, model in _shared.items() if isinstance(getattr(model, "budget", None), Budget)]:
+        del _shared[key]
+
+
 def on_gpu(*models: StageModel | None) -> float:
     """The devices that one worker with these models takes, for `Resources.gpus`."""
     return float(any(model is not None and model.wants_gpu for model in models))

@@ -62,6 +62,8 @@ class Build:
         changed: files that were changed while they were read; the same command reads them again.
         unusable: files that could not be used -> the rule, at most 1,000 of them.
         errors: clips and files that something went wrong with, a line each, at most 1,000.
+        num_unusable: all files that could not be used.
+        num_errors: all clips and files that something went wrong with.
         num_others: files of the input that are no videos.
         notes: of pairs and views, a sentence each.
     """
@@ -80,6 +82,8 @@ class Build:
     changed: tuple[str, ...] = ()
     unusable: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    num_unusable: int = 0
+    num_errors: int = 0
     num_others: int = 0
     notes: tuple[str, ...] = ()
 
@@ -119,9 +123,10 @@ class Build:
         yield from (f"note: {note}" for note in self.notes)
         yield from _named("held what another file holds", [_pair(*pair) for pair in sorted(self.duplicates.items())])
         yield from _named("were removed since an earlier run", self.missing)
-        yield from _named("could not be used", [f"{name} ({rule})" for name, rule in self.unusable.items()])
+        unusable = [f"{name} ({rule})" for name, rule in self.unusable.items()]
+        yield from _named("could not be used", unusable, self.num_unusable)
         yield from _named("were changed while they were read; run the same command again", self.changed)
-        yield from _named("were left out by an error; --retry-failed tries them again", self.errors)
+        yield from _named("were left out by an error; --retry-failed tries them again", self.errors, self.num_errors)
         yield from _named("are not done; run the same command again", [f"{a}: {b}" for a, b in self.failed.items()])
 
 
@@ -135,7 +140,7 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         rows: config -> rows, of configs other than "regular".
     """
     totals: dict[str, StageTotal] = {}
-    count = done = 0
+    count = done = num_unusable = num_errors = 0
     video_seconds = clip_seconds = 0.0
     changed: dict[str, None] = {}
     unusable: dict[str, str] = {}
@@ -153,9 +158,13 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
             if entry["rule"] == CHANGED:
                 changed[entry.get("file", entry["clip_id"])] = None
             elif entry["rule"] == ERROR:
-                errors.append(f"{entry['clip_id']} ({entry['stage']}): {entry['reason']}")
-            elif entry["stage"] in _OF_FILES and len(unusable) < _MOST_LISTED:
-                unusable[entry.get("file", entry["clip_id"])] = entry["rule"]
+                num_errors += 1
+                if len(errors) < _MOST_LISTED:
+                    errors.append(f"{entry['clip_id']} ({entry['stage']}): {entry['reason']}")
+            elif entry["stage"] in _OF_FILES:
+                num_unusable += 1
+                if len(unusable) < _MOST_LISTED:
+                    unusable[entry.get("file", entry["clip_id"])] = entry["rule"]
     return Build(
         folder,
         {"regular": count, **rows},
@@ -170,7 +179,9 @@ def summarise(folder: Path, plan: BuildPlan, failed: Mapping[str, str], rows: Ma
         tuple(map(as_text, plan.missing)),
         tuple(changed),
         unusable,
-        tuple(errors[:_MOST_LISTED]),
+        tuple(errors),
+        num_unusable,
+        num_errors,
         plan.num_others,
     )
 
@@ -210,9 +221,11 @@ def _pair(name: str, first: str) -> str:
     return f"{name!a} = {first!a}" if alike else f"{name} = {first}"
 
 
-def _named(what: str, names: Sequence[str]) -> Iterator[str]:
+def _named(what: str, names: Sequence[str], count: int | None = None) -> Iterator[str]:
+    """A note of the first names; `count` is that of all where `names` are not all."""
     if not names:
         return
+    count = len(names) if count is None else count
     shown = "; ".join(names[:_MOST_NAMED])
-    more = f"; and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    yield f"note: {len(names)} {what}: {shown}{more}"
+    more = f"; and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
+    yield f"note: {count} {what}: {shown}{more}"

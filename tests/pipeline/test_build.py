@@ -393,6 +393,19 @@ def test_wrong_arguments(videos, tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_thousands_of_empty_files_are_counted_and_a_few_named(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(1003):
+        (folder / f"{number:04d}.mp4").touch()
+    build = build_dataset(folder, tmp_path / "out", stages=[Probe()], options=BuildOptions(unit_files=1003))
+    assert build.stages[0].rules == {"empty": 1003}
+    assert len(build.unusable) == 1000
+    assert "1003 could not be used: 0000.mp4 (empty); " in str(build)
+    assert "(empty); and 998 more" in str(build)
+    assert "1,003 files could not be used" in write_build_report(tmp_path / "out").read_text()
+
+
 @pytest.mark.parametrize("recipe", ["{", "[1]", '{"stages": 3}', '{"stages": [["probe", 3]]}'])
 def test_a_damaged_recipe_is_no_recipe(built, videos, tmp_path, recipe):
     shutil.copytree(built / ".build", tmp_path / ".build")

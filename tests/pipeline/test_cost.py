@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.build_stages import write_videos
-from helpers.judge_endpoint import judge_endpoint, raw, says
+from helpers.judge_endpoint import fails, judge_endpoint, raw, says
 
 from opens2v_hf.cli import main
 
@@ -28,7 +28,6 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(videos: Path, out: Path, stages: str, model: str) -> list[str]:
-    """Each test has a model name of its own: a process loads a model once, with the endpoint of that moment."""
     return ["build", str(videos), str(out), "--stages", stages, "--captioner", f"openai:{model}", "--report"]
 
 
@@ -59,7 +58,20 @@ def test_captions_and_tags_by_an_endpoint_are_counted_and_priced(videos, tmp_pat
 def test_a_cost_that_is_not_known_is_not_zero(videos, tmp_path, monkeypatch) -> None:
     with judge_endpoint(says(CAPTION, tokens=None)) as endpoint:
         monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
-        assert main(command(videos, tmp_path / "out", "probe,caption", "other")) == 0
+        assert main(command(videos, tmp_path / "out", "probe,caption", "m")) == 0
     page = (tmp_path / "out/report.html").read_text()
     assert "2 calls, no reply reports its tokens" in page
     assert "its cost is not known" in page
+
+
+def test_an_endpoint_that_stopped_one_build_is_asked_again_by_the_next(videos, tmp_path, capsys, monkeypatch) -> None:
+    words = command(videos, tmp_path / "out", "probe,caption", "m")
+    with judge_endpoint(fails(401, "wrong key")) as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        assert main(words) == 1
+        assert len(endpoint.requests) == 1
+    assert "wrong key" in capsys.readouterr().out
+    with judge_endpoint(says(CAPTION)) as endpoint:  # in the same process, e.g. a notebook
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        assert main(words) == 0
+    assert "2 clips" in capsys.readouterr().out

@@ -35,14 +35,15 @@ _ENGLISH = {
 _MIN_WORDS = 8  # shorter texts say too little about their language
 _MIN_ENGLISH = 0.15  # of the words; English captions have 0.3 to 0.5, other languages that share some below 0.1
 _MIN_LATIN = 0.8  # of the letters
+_MAX_CHARACTERS = 10_000  # the released sample's caption has 1,259
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
 class Caption:
     """Has clips described by a model, or takes captions that are given.
 
-    Rules: "no_caption" (the model gives none, an empty one or a refusal, or none is given for the clip),
-    "wrong_language" (see `is_english`).
+    Rules: "no_caption" (the model gives none, an empty one or a refusal, or none is given for the clip), "too_long"
+    (over 10,000 characters by a model, which repeats itself), "wrong_language" (see `is_english`).
 
     Args:
         captioner: of the role, see `StageModel`.
@@ -129,6 +130,9 @@ class Caption:
             answer: str = self.captioner.get().caption(list(self._frames(clip)), self.prompt)
         except CaptionError as error:
             raise ClipDroppedError("no_caption", str(error)) from error
+        if len(answer) > _MAX_CHARACTERS:
+            reason = f"the caption has {len(answer):,} characters, at most {_MAX_CHARACTERS:,}: {answer[:120]!r}..."
+            raise ClipDroppedError("too_long", reason)
         return answer
 
     def _frames(self, clip: ClipRecord) -> np.ndarray:

@@ -32,6 +32,10 @@ PROMPT = (
 )
 """The question to the tagger, before the caption."""
 
+# Thai, Lao, Burmese, Khmer, Chinese and Japanese have no spaces between words, and Korean words have endings
+_LETTER = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A letter next to which a tag would be a part of a word."""
+
 _MAX_WORDS = 12  # of a tag; longer ones are sentences
 
 
@@ -149,6 +153,8 @@ def in_caption(tag: str, caption: str) -> tuple[str, str | None]:
         ('red hat', None)
         >>> in_caption("man", "A woman with a red hat.")[1], in_caption("dog", "A woman.")[1]
         ('part_of_word', 'not_in_caption')
+        >>> in_caption("雨衣", "一位穿着黄色雨衣的女士站在公交车站看报纸。")
+        ('雨衣', None)
     """
     words = [re.escape(word) for word in tag.split()]
     if len(words) > _MAX_WORDS:
@@ -156,7 +162,7 @@ def in_caption(tag: str, caption: str) -> tuple[str, str | None]:
     pattern = r"\s+".join(words)
     found = None
     for flags in (re.NOFLAG, re.IGNORECASE):
-        found = found or re.search(rf"(?<!\w){pattern}(?!\w)", caption, flags)
+        found = found or re.search(rf"(?<!{_LETTER}){pattern}(?!{_LETTER})", caption, flags)
     if found is not None:
         return found[0], None
     return tag, "part_of_word" if re.search(pattern, caption, re.IGNORECASE) else "not_in_caption"

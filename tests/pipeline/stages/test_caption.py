@@ -81,6 +81,7 @@ def test_more_frames_can_be_shown(clip: ClipRecord) -> None:
         ("  \n", "no_caption"),
         (CaptionError("the captioner refused"), "no_caption"),
         (OTHERS[0], "wrong_language"),
+        ("a red hat and " * 7_200, "too_long"),
     ],
 )
 def test_an_answer_that_is_no_english_caption_drops_the_clip(clip: ClipRecord, answer, rule: str) -> None:

@@ -7,6 +7,7 @@ from helpers.clips import rules
 
 from opens2v_hf.errors import ModelError, ResultError, VideoError
 from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.faults import SourceChangedError
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stage import Dropped
 from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
@@ -46,6 +47,14 @@ def test_an_error_of_all_clips_ends_the_stage() -> None:
         each_clip("stage", CLIPS, failing(ModelError("no weights")))
     with pytest.raises(KeyboardInterrupt):
         each_clip("stage", CLIPS, failing(KeyboardInterrupt()))
+
+
+def test_a_file_that_was_changed_is_no_error_of_its_clip() -> None:
+    def changed(clip, lost):
+        raise SourceChangedError(f"{clip.id}: has 7 bytes now")
+
+    output = each_clip("stage", [ClipRecord("a", SourceFile("a.mp4", "a.mp4"))], changed)
+    assert rules(output.dropped) == ["changed"]
 
 
 def test_a_full_disk_is_no_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
