@@ -61,8 +61,9 @@ _IS_OPEN = "() => { window.boardIsOpen = true; }"
 KEEP_UPLOADS_S = (3600, 3600)
 """Seconds between deletions of uploads, and the age of deleted ones."""
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-"""Events of the page are not part of its API, and show no progress overlay."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+"""Events of the page are not part of its API, and show no progress overlay. What is chosen, clicked or typed while an
+answer is awaited is not dropped: the last of it is answered."""
 IN_ORDER: dict[str, dict[str, Any]] = {
     part: {**PRIVATE, "concurrency_id": part, "concurrency_limit": 1}
     for part in ("switches", "tables", "model", "compare")
@@ -289,8 +290,7 @@ def build(source: Source, *, sign_in: bool) -> gr.Blocks:
         for name, tab in zip(PAGES, (tab_board, tab_models, tab_compare, tab_submit, tab_about), strict=True):
             tab.select(None, None, None, js=_NAME_THE_PAGE % (name, name))
         for control in controls:
-            # of the keys typed meanwhile only the last starts a search
-            control.input(board.tables, controls, outputs, trigger_mode="always_last", **IN_ORDER["tables"])
+            control.input(board.tables, controls, outputs, **IN_ORDER["tables"])
         for table in outputs[::3]:
             table.select(board.chosen, None, [tabs, model], **PRIVATE)
         for control in (model, version, scoring):

@@ -124,6 +124,21 @@ def test_a_long_video_is_refused(clip, monkeypatch):
     assert "at most 5 frames here (got 6)" in refusal_of(run(load_page("motion_amplitude"), clip))
 
 
+def test_an_answer_that_comes_after_another_video_was_chosen_is_not_shown(clip):
+    def score(video, values):
+        if leaves:
+            page.replace([], turn)
+        return metric.Shown("1.0", [], "", [None])
+
+    page, turn = metric.Page("", "", [], score, [gr.Plot], []), metric.Turn()
+    page.replace([], turn)
+    page.ask([], turn)
+    leaves = False
+    assert page.score_in_turn(turn, str(clip))[0] == "## 1.0"
+    leaves = True
+    assert page.score_in_turn(turn, str(clip)) == [gr.skip(), gr.skip()]
+
+
 def test_the_embedded_and_the_released_models_are_offered():
     for name in NEEDS_EMBEDDED:
         fields = {field.label: field for field in _fields(name)}

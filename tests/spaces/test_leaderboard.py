@@ -302,7 +302,7 @@ def test_the_csv_file(page):
 
 
 def test_a_click_on_a_name_opens_the_models_page(page, folder):
-    for column in (2, 1):  # a number opens nothing
+    for column in (2, 1):  # a number opens nothing, and the page answers the last of two clicks
         cell = page.driver.find_element("css selector", f"#table-open-domain [data-row='0'][data-col='{column}']")
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
         cell.click()

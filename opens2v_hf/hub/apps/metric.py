@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import gradio as gr
@@ -25,6 +25,9 @@ MOST_FRAMES = 1200
 
 FAILED = "the page could not compute it; try again, or score the video on your own machine with `opens2v score`"
 
+IN_ORDER: dict[str, Any] = {"concurrency_id": "fresh", "concurrency_limit": 1}
+"""The answers to several examples come in the order in which they were chosen."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -42,6 +45,14 @@ Score = Callable[[str, Mapping[str, Any]], Shown]
 Raises:
     OpenS2VError: the reason if there is no score.
 """
+
+
+@dataclass
+class Turn:
+    """A visitor's videos are counted, and which of them was asked about last."""
+
+    video: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,22 +83,39 @@ class Page:
             components = [video, *(component for group in fields for component in group)]
             outputs = [text, *views]
             nothing = ["", *[None] * len(views)]
+            # an old score must not be taken for that of the new video, nor an answer that comes late
+            turn = gr.State(Turn())
+            cleared = button.click(partial(self.ask, nothing), turn, outputs, api_visibility="private")
+            scored = cleared.then(self.score_in_turn, [turn, *components], outputs, api_name="score")
+            scored.failure(lambda: frame.refusal(FAILED), None, text, api_visibility="private")
+            video.input(partial(self.replace, nothing), turn, outputs, api_visibility="private")
             for example, one in zip(self.examples, buttons, strict=True):
                 drawn = draw_example(*example)
                 one.value = f"Example: {drawn.name}"
                 one.click(
-                    lambda drawn=drawn: [*self.filled(drawn), *nothing],
-                    None, [*components, *outputs], api_visibility="private",
+                    partial(self.replace, [*self.filled(drawn), *nothing]), turn, [*components, *outputs],
+                    trigger_mode="always_last", api_visibility="private", **IN_ORDER,
                 )  # fmt: skip
-            # an old score must not be taken for that of the new video
-            cleared = button.click(lambda: nothing, None, outputs, api_visibility="private")
-            scored = cleared.then(self.run, components, outputs, api_name="score")
-            scored.failure(lambda: frame.refusal(FAILED), None, text, api_visibility="private")
         return demo
 
     def launch(self) -> None:
         """Serve the page, as a Space does."""
         frame.launch(self.build())
+
+    def ask(self, nothing: list[Any], turn: Turn) -> list[Any]:
+        """The empty outputs, once a visitor has asked for the score of the present video."""
+        turn.asked = turn.video
+        return nothing
+
+    def replace(self, values: list[Any], turn: Turn) -> list[Any]:
+        """The values that come with another video."""
+        turn.video += 1
+        return values
+
+    def score_in_turn(self, turn: Turn, *values: Any) -> list[Any]:
+        """`run`, whose answer changes nothing once there is another video."""
+        found = self.run(*values)
+        return found if turn.asked == turn.video else [gr.skip() for _ in found]
 
     def filled(self, example: Example) -> list[Any]:
         """The values of all fields for an example."""
