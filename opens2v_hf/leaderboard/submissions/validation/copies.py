@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from opens2v_hf.leaderboard.submissions.record import Submission
 from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
@@ -95,11 +94,13 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
             continue
         with np.errstate(all="ignore"):  # NaN is refused elsewhere
             rank, linear, distribution = (
-                float(np.corrcoef(a, b)[0, 1])
+                _correlation(a, b)
                 for a, b in ((_ranks(first), _ranks(second)), (first, second), (np.sort(first), np.sort(second)))
             )
-        same_video = np.mean(_is_rare(first) & (np.abs(first - second) < 0.5 * 10.0**-DECIMALS))
-        share = len(np.intersect1d(_rare(first), _rare(second))) / len(both)
+        is_rare = _is_rare(first)
+        same_video = np.mean(is_rare & (np.abs(first - second) < 0.5 * 10.0**-DECIMALS))
+        rare = first[is_rare].round(DECIMALS)
+        share = len(np.intersect1d(rare, second[_is_rare(second)].round(DECIMALS), assume_unique=True)) / len(both)
         if (
             max(abs(rank), abs(linear)) >= COPIED_CORRELATION
             or distribution >= COPIED_DISTRIBUTION
@@ -172,7 +173,7 @@ def _alike(values: np.ndarray, table: np.ndarray) -> Iterator[tuple[int, float]]
     for position in range(ranks.shape[1]):
         shared = (everyone - ranks[:, position])[:, None]
         first, second = (_residuals(each, shared) for each in (own, ranks[:, position]))
-        correlation = float(np.corrcoef(first, second)[0, 1])
+        correlation = _correlation(first, second)
         if abs(correlation) >= bound:
             yield position, correlation
 
@@ -212,13 +213,17 @@ def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / values.std(axis=0)
 
 
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    first, second = first - first.mean(), second - second.mean()
+    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+
+
 def _is_rare(values: np.ndarray) -> np.ndarray:
-    return ~pd.Series(values).round(DECIMALS).duplicated(keep=False).to_numpy()
-
-
-def _rare(values: np.ndarray) -> np.ndarray:
-    return values[_is_rare(values)].round(DECIMALS)
+    _, positions, counts = np.unique(values.round(DECIMALS), return_inverse=True, return_counts=True)
+    return counts[positions] == 1
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    return pd.Series(values).rank().to_numpy()
+    """From 1 for the smallest; equal values have the mean of their ranks."""
+    _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[positions]
