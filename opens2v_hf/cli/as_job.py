@@ -148,7 +148,7 @@ def _uploaded(value: str, uploads: dict[str, Path], inputs: str, work: str) -> s
     if not name or not os.path.lexists(local):
         return value
     number = len({path.split("/")[1] for path in uploads})
-    target = f"{inputs}/{number}/{local.resolve().name}"
+    target = f"{inputs}/{number}/{os.path.basename(os.path.realpath(local))}"
     if local.is_dir():
         uploads |= {f"{target}/{file.relative_to(local).as_posix()}": file for file in _files_in(local)}
     else:

@@ -97,7 +97,7 @@ def write_build_report(folder: str | os.PathLike[str], prices: str | os.PathLike
     steps = _steps(build, notes, facts, prices)
     pairs, views = _note(root / PAIRS_NOTE), _note(root / VIEWS_NOTE)
     page = environment().get_template("build.html.j2").render(
-        title=root.resolve().name,
+        title=os.path.basename(os.path.realpath(root)),
         build=build,
         steps=steps,
         most=max([1, *(max(step.taken, step.kept) for step in steps)]),

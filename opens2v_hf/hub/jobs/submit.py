@@ -296,5 +296,5 @@ def _dollars_per_hour(machine: JobHardwareInfo) -> float:
 
 
 def _new_path(out: Path) -> str:
-    name = _UNSAFE.sub("-", out.resolve().name).strip("-.") or "run"
+    name = _UNSAFE.sub("-", os.path.basename(os.path.realpath(out))).strip("-.") or "run"
     return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
-from opens2v_hf.errors import ArgumentError, ResultError
+from opens2v_hf.errors import ArgumentError, ResultError, short_repr
 from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.results.editions import OPEN, edition
 from opens2v_hf.results.problem import SubmissionError, form_problems
@@ -386,14 +387,14 @@ def load_submissions(
     if not str(source):
         raise ArgumentError("the results dataset must be a folder, a file or org/name (got an empty text)")
     folder = Path(source)
-    if not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+    if not os.path.exists(folder) and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
         from opens2v_hf.leaderboard.submissions.remote import download_results
 
         folder = download_results(str(source), revision=revision, token=token)
     found = []
     for name, content in _records_at(folder):
         try:
-            found.append(read_submission(content, source=name, bom=True))
+            found.append(read_submission(_bytes_of(content), source=name, bom=True))
         except ResultError as error:
             if on_error is None:
                 raise
@@ -401,18 +402,27 @@ def load_submissions(
     return sorted(found, key=lambda one: (SPLITS.index(one.split), one.model.casefold(), one.submitted_at))
 
 
-def _records_at(folder: Path) -> list[tuple[str, bytes]]:
+def _records_at(folder: Path) -> list[tuple[str, Path | bytes]]:
     try:
-        if folder.is_dir():
+        if os.path.isdir(folder):
             found = (folder / DATA_FOLDER).rglob("*.json")
             files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
             if not files:
                 raise ResultError(f"{folder} must contain results (no file {DATA_FOLDER}/**/*.json in it)")
-            return [(path.relative_to(folder).as_posix(), path.read_bytes()) for path in files]
+            return [(path.relative_to(folder).as_posix(), path) for path in files]
         lines = folder.read_bytes().splitlines()
     except OSError as error:
-        raise ResultError(f"cannot read results from {folder}: {error.strerror}") from error
+        raise ResultError(f"cannot read results from {short_repr(str(folder))}: {error.strerror}") from error
     return [(f"{folder.name}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _bytes_of(content: Path | bytes) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    try:
+        return content.read_bytes()
+    except OSError as error:
+        raise ResultError(f"cannot read the result {content}: {error.strerror}") from error
 
 
 def _slug(name: str) -> str:

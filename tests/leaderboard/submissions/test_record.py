@@ -1,5 +1,6 @@
 """The record of a submission: written, read, and put where it belongs."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -215,3 +216,28 @@ def test_an_empty_source_is_refused(tmp_path, monkeypatch):
         load_submissions("")
     with pytest.raises(ArgumentError, match="empty"):
         validate_file(Path(""))
+
+
+def test_a_file_that_cannot_be_read_does_not_cost_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission = make_submission("open-domain", 0)
+    write(tmp_path, submission)
+    (tmp_path / "data" / "bad.json").write_text("{}")
+    read = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "bad.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    messages: list[str] = []
+    assert load_submissions(tmp_path, on_error=messages.append) == [submission]
+    assert messages == [f"cannot read the result {tmp_path / 'data' / 'bad.json'}: Permission denied"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "file/inside", "loop"])
+def test_what_is_no_path_is_an_error_in_words(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ResultError, match="cannot read results from"):
+        load_submissions(tmp_path / name)
