@@ -16,6 +16,7 @@ from collections.abc import Callable
 import httpx
 from PIL import Image
 
+from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -84,7 +85,7 @@ class EndpointGenerator:
         key = os.environ.get(KEY_VARIABLE)
         if key and not (key.isascii() and key.isprintable()):
             raise ArgumentError(f"{KEY_VARIABLE} must hold printable ASCII characters only; check how it was set")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         until = time.monotonic() + self._timeout_s
         try:
             # no redirects: the key must not reach another host
@@ -110,6 +111,7 @@ class EndpointGenerator:
         return content
 
     def _read(self, answer: httpx.Response, until: float) -> bytes:
+        check_coding(answer)
         parts = bytearray()
         for part in answer.iter_bytes():
             parts += part

@@ -1,6 +1,7 @@
 """A service on loopback that misbehaves."""
 
 import base64
+import gzip
 import io
 
 import numpy as np
@@ -57,6 +58,11 @@ def test_a_long_wait_is_cut_and_the_failure_is_transient():
     [
         (raw(b"<html>sign in</html>", content_type="text/html; charset=utf-8"), "text/html.*video file", True),
         (raw(b"", content_type="video/mp4"), "where a video file is expected", True),
+        (
+            raw(gzip.compress(gzip.compress(b"v")), content_type="video/mp4", Content_Encoding="gzip, gzip"),
+            r"Content-Encoding must be gzip, deflate or nothing \(got 'gzip, gzip'\)",
+            True,
+        ),
         (raw(b"no such model", status=404), "status 404.*no such model", False),
         (drips(30), "no answer within 1 s", True),
     ],

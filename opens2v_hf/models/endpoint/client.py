@@ -18,6 +18,7 @@ from typing import ClassVar, Generic, TypeVar
 import httpx
 import tenacity
 
+from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.budget import Budget
@@ -262,6 +263,7 @@ class EndpointClient(Generic[_Reply]):
             ) as http,
             http.stream("POST", self.url, content=body) as response,
         ):
+            check_coding(response)
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > self.max_body_bytes:

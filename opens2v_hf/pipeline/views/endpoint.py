@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
@@ -87,7 +88,7 @@ class EndpointEditor:
                 f"{DEFAULT_BASE_URL} wants a key, and there is none; set OPENAI_API_KEY, or name another endpoint"
             )
         self._secret = key if len(key) >= _MIN_SECRET_CHARS else ""
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._options = options
         self._price = price
         self._sleep = sleep
@@ -151,6 +152,7 @@ class EndpointEditor:
             httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
             http.stream("POST", self.url, data=fields, files=parts) as response,
         ):
+            check_coding(response)
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
@@ -232,9 +234,10 @@ class EndpointEditor:
         async with (
             asyncio.timeout(self._options.timeout_s),
             httpx.AsyncClient(timeout=_MAX_CONNECT_S, follow_redirects=True) as http,
-            http.stream("GET", url) as response,
+            http.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as response,
         ):
             response.raise_for_status()
+            check_coding(response)
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:

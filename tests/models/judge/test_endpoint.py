@@ -114,6 +114,10 @@ def test_three_runs_are_three_calls_with_a_rating_each() -> None:
             raw(gzip.compress(b" " * (50 << 20) + json.dumps(completion("5")).encode()), Content_Encoding="gzip"),
             id="gzip-bomb",
         ),
+        pytest.param(
+            raw(gzip.compress(gzip.compress(json.dumps(completion("5")).encode())), Content_Encoding="gzip, gzip"),
+            id="packed-twice",
+        ),
     ],
 )
 def test_transient_failures_are_retried(fault: Behaviour) -> None:

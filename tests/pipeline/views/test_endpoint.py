@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -132,6 +133,12 @@ def test_a_request_that_may_be_paid_is_sent_once(answer, message: str) -> None:
 def test_a_huge_answer_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY_BYTES", 1000)
     with judge_endpoint(raw(b"x" * 100_000)) as server, pytest.raises(EditLostError, match="more than"):
+        editor(server.base_url).edit(ONE)
+
+
+def test_an_answer_that_is_packed_twice_is_not_unpacked() -> None:
+    answer = raw(gzip.compress(gzip.compress(b"{}")), Content_Encoding="gzip, gzip")
+    with judge_endpoint(answer) as server, pytest.raises(EditLostError, match="Content-Encoding must be gzip"):
         editor(server.base_url).edit(ONE)
 
 
