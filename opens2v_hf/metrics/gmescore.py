@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf.errors import ArgumentError, VideoError
+from opens2v_hf.errors import ArgumentError, VideoError, short_repr
 from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.gme import GmeEmbedder, edition_of, retrieval_instruction_of, similarities
 from opens2v_hf.models.info import ModelInfo
@@ -109,12 +109,14 @@ class GmeScore:
 
         Returns:
             The score, with `variants` and the details `similarities` (one a sampled frame) and `frame_indices`;
-            `FAILED` where the video cannot be read or its embedding is no number.
+            `FAILED` where the video cannot be read, the prompt is no Unicode or its embedding is no number.
 
         Raises:
             ArgumentError: the prompt is empty or no text.
         """
         prompt = checked_prompt(reference)
+        if not _is_unicode(prompt):
+            return VideoScore.failed(f"the prompt has half of a surrogate pair: {short_repr(prompt)}; correct its file")
         try:
             frames = clip.frames(self.sampling)
         except VideoError as error:
@@ -150,3 +152,11 @@ def checked_prompt(prompt: object) -> str:
     if not prompt.strip():
         raise ArgumentError("GmeScore compares a video with its prompt, and this one is empty (got ''); give its text")
     return prompt
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -267,7 +267,8 @@ def test_texts_and_paths_that_are_no_unicode_cost_their_video_only(load, video):
     """A lone surrogate is what JSON of another program, or a file name of another encoding, may hold."""
     gmescore = load("gmescore", embedder="embedded", num_frames=1, device="cpu")
     result = gmescore.compute(predictions=[video] * 2, references=["a \udc80 number", "a number"])
-    assert result["statuses"][1] == "scored"
+    assert result["statuses"] == ["failed", "scored"]
+    assert "the prompt has half of a surrogate pair" in result["reasons"][0]
     paths = load("motion_amplitude").compute(predictions=["absent\udcff.mp4", str(video)])
     assert paths["statuses"] == ["failed", "scored"]
 
