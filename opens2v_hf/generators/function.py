@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.rust_panics import panics_as_errors
 from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -60,7 +61,8 @@ class FunctionGenerator:
             GenerationError: the function raised, or returned neither frames nor a video.
         """
         try:
-            made = self._function(request)
+            with panics_as_errors():
+                made = self._function(request)
         except OpenS2VError:
             raise
         except Exception as error:

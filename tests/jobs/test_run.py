@@ -38,6 +38,10 @@ class BrokenMessageError(Exception):
         raise ValueError("no message")
 
 
+class PanicException(BaseException):
+    pass
+
+
 class Numbers:
     """A group and its open form; each unit is a value or an error to raise."""
 
@@ -134,6 +138,7 @@ def test_finished_units_are_not_done_again(tmp_path: Path) -> None:
         (RecursionError("deep"), Retry.NEXT_RUN, "unexpected error (RecursionError: deep)"),
         (SystemExit(3), Retry.NEXT_RUN, "a, x: an unexpected error (RuntimeError: the code called sys.exit(3))"),
         (BrokenMessageError(), Retry.NEXT_RUN, "a, x: an unexpected error (BrokenMessageError: "),
+        (PanicException("index"), Retry.NEXT_RUN, "a, x: an unexpected error (RuntimeError: a library panicked: index"),
     ],
 )
 def test_an_error_fails_its_unit_only(

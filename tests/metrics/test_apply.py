@@ -41,7 +41,7 @@ def scores(*metrics, opened=clip):
     [
         VideoError("bad video"), ImageError("bad image"), JudgeError("no answer"), OSError("bad disk"),
         IndexError("bad QOI"), MemoryError("no room"), UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogate"),
-        OverflowError("400 digits"), RecursionError("deep"),
+        OverflowError("400 digits"), RecursionError("deep"), type("PanicException", (BaseException,), {})("of Rust"),
     ],
 )  # fmt: skip
 def test_what_one_metric_raises_is_its_failure_and_costs_no_other(error):

@@ -13,6 +13,7 @@ import torch.utils.data
 from datasets.distributed import split_dataset_by_node
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.rust_panics import panics_as_errors
 from opens2v_hf.data.training.choose_subjects import Form, SubjectRule
 from opens2v_hf.data.training.clip_frames import FrameRule, Start
 from opens2v_hf.data.training.fit_frames import Fit, Resize, quiet_in_worker
@@ -210,7 +211,8 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
 
     def _make(self, row: dict[str, Any], position: ConsumerPosition) -> TrainingSample | None:
         try:
-            return self._maker.make(row, position, partial(self._drop, row))
+            with panics_as_errors():
+                return self._maker.make(row, position, partial(self._drop, row))
         except OpenS2VError:
             raise
         except Exception as error:  # shards may hold anything, such as None where the released records have a number

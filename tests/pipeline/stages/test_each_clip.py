@@ -32,6 +32,7 @@ def failing(error: Exception):
         (VideoError("b.mp4: frame 3 is damaged"), "error", "b.mp4: frame 3 is damaged"),
         (ZeroDivisionError("division by zero"), "error", "ZeroDivisionError: division by zero"),
         (MemoryError("frames"), "error", "MemoryError: frames"),
+        (type("PanicException", (BaseException,), {})("i"), "error", "RuntimeError: a library panicked: i"),
     ],
 )
 def test_an_error_drops_its_clip_alone(error: Exception, rule: str, reason: str) -> None:
