@@ -8,6 +8,7 @@ from typing import Literal
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, GenerationError
+from opens2v_hf.video.resize import resize
 
 TooMany = Literal["fail", "first", "collage"]
 """Treatment of samples with more references than a model takes: the sample fails, the first ones are taken, or all are
@@ -37,7 +38,7 @@ def on_canvas(image: Image.Image, width: int, height: int) -> Image.Image:
     scale = min(width / image.width, height / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     canvas = Image.new("RGB", (width, height), _WHITE)
-    canvas.paste(image.resize(size, Image.Resampling.LANCZOS), ((width - size[0]) // 2, (height - size[1]) // 2))
+    canvas.paste(resize(image, size, Image.Resampling.LANCZOS), ((width - size[0]) // 2, (height - size[1]) // 2))
     return canvas
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from opens2v_hf.errors import MissingDependencyError, ModelError
 from opens2v_hf.models.hub import pick_device, pick_dtype
+from opens2v_hf.video.resize import resize
 
 _PROMPT = "empty background, the surroundings continue, no people, no objects"
 _MULTIPLE = 16  # of the sides that all of diffusers' inpainting pipelines take
@@ -70,17 +71,21 @@ class DiffusersInpainter:
         import torch
 
         height, width = image.shape[:2]
-        size = tuple(max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE) for side in (width, height))
+        size = (_rounded(width), _rounded(height))
         result = self.pipeline(
             prompt=_PROMPT,
-            image=Image.fromarray(image).resize(size),
+            image=resize(Image.fromarray(image), size),
             mask_image=Image.fromarray(hole.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST),
             width=size[0],
             height=size[1],
             generator=torch.Generator("cpu").manual_seed(_SEED),
         ).images[0]
-        painted = np.asarray(result.convert("RGB").resize((width, height)))
+        painted = np.asarray(resize(result.convert("RGB"), (width, height)))
         return np.where(hole[..., None], painted, image)
+
+
+def _rounded(side: int) -> int:
+    return max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE)
 
 
 def load_inpainter(

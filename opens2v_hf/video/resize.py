@@ -18,6 +18,8 @@ def resize(
 ) -> Image.Image:
     """Resize an image horizontally, then vertically, as `Image.resize` does in Pillow 10 to 12.
 
+    Some of these releases begin with the height of an image that is more than 100 times as high as wide; this does not.
+
     Args:
         image: of mode "RGB" or "L". Others are converted by `Image.resize`, here twice.
         size: width and height in pixels.
