@@ -68,7 +68,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_bytes(
         assert set(scored) == UNITS
         # each kill costs at most the one score that was under way
         assert scored.total() - len(UNITS) <= killed_here
-        assert not list(out.glob(".*"))
+        assert not list(out.rglob(".*"))
         killed += killed_here
         rounds += 1
 
