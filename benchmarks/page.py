@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from PIL import Image
 from ratios import VARIABLE
 
 HERE = Path(__file__).resolve().parent
@@ -153,6 +154,9 @@ def draw(ratios: list[dict[str, Any]]) -> None:
     panel.set_xlabel("speed of this package over the other's; line: goal; orange: not reached")
     panel.spines[["top", "right"]].set_visible(False)
     figure.savefig(PICTURE, dpi=90)
+    with Image.open(PICTURE) as picture:  # few colours: a third of the bytes
+        few = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=32)
+    few.save(PICTURE, optimize=True)
 
 
 def cpu_lines(results: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+import torch
 from transformers import AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, ModelError
@@ -85,5 +86,6 @@ def _load_served(name: EngineName, revision: str | None, role: str, arguments: d
     with loading(found):
         tokenizer = AutoTokenizer.from_pretrained(found.source, **found.load_arguments())
         engine = VllmEngine(found.source, tokenizer, revision=found.hub_revision, dtype=dtype, **given)
-    info = replace(found.info(dtype=None if dtype == "auto" else dtype, device="cuda"), engine=name.engine)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    info = replace(found.info(dtype=None if dtype == "auto" else dtype, device=device), engine=name.engine)
     return ServedEmbedder(engine, info, **bounds)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
@@ -159,5 +160,6 @@ def load_vllm_judge(
         given = {"limit_mm_per_prompt": {"image": MAX_FRAMES}, "max_logprobs": LISTED_TOKENS} | arguments
         llm = LLM(model=found.source, revision=found.hub_revision, dtype=kind, **given)
         sampling = SamplingParams(temperature=0.0, max_tokens=1, logprobs=LISTED_TOKENS)
-    info = replace(found.info(dtype=None if kind == "auto" else kind, device="cuda"), engine=name.engine)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    info = replace(found.info(dtype=None if kind == "auto" else kind, device=device), engine=name.engine)
     return VllmJudge(llm, sampling, tokenizer, image_processor, info=info, min_digit_mass=min_digit_mass)
