@@ -8,7 +8,7 @@ the same rows in a later one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -33,6 +33,14 @@ _PART, _STRIDE = 8, 4  # frames of a part of the clip in which text stays, and f
 _SAME_ROWS = 0.6  # of the higher of two lines of text that both have
 _LINE_ASPECT = 2.0  # width of a line of text over its height, at least
 _MOST_OVERLAYS = 10  # all combinations of cuts are tried
+_STEADY = 4  # frames before and after a line is replaced in which its pixels must stay
+_MIN_STEP = 24  # levels by which a pixel changes where a line is replaced
+_MOST_UNSTEADY = 0.35  # of that change, which a pixel may vary by before and after it
+_MOST_STEPPING = 0.08  # of the band of rows; where more changes at once, it is no line of text
+_MOST_STEPPING_AROUND = 0.05  # likewise of the line's surroundings
+_LONG_LINE = 0.1  # of the picture's width, at least
+_LONG_LINE_ASPECT = 5.0  # things that come to rest have wide outlines as well, but none so wide
+_BOTH_SIGNS = 0.2  # of the pixels that change: those of the line that goes, and those of the one that comes
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,8 @@ def find_overlays(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     if not rules.changing:
         return find_static(grey, rules)
     found = find_changing(grey, rules)
+    for box in find_replaced(grey, rules):
+        found = _joined(found, box)
     step = max(1, (len(grey) - 1) // (rules.num_frames - 1))  # 3, less in a short clip
     for box in find_static(grey[::step], rules):
         found = _joined(found, box)
@@ -182,6 +192,63 @@ def find_changing(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     return sorted(lines, key=lambda box: (-_area(box), box))
 
 
+def find_replaced(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
+    """Lines of subtitles at the upper or lower border that are replaced at once, whether the picture moves or not.
+
+    All pixels of the two texts change between two frames, and stay the same before and after, which hardly anything
+    else does. One line must follow another directly, or text must come or go twice in the same rows.
+
+    Args:
+        grey: uint8 [n, H, W], as for `find_changing`.
+        rules: see `OverlayRules`.
+
+    Returns:
+        As `find_overlays`.
+    """
+    height, width = grey.shape[1:]
+    band = min(height, round((rules.border + 0.1) * height))  # of lines whose centre is near enough to the border
+    lines: list[Box] = []
+    for top in {0, height - band} if band > 4 * _MIN_SIDE_PX else ():
+        found = list(_replacements(grey[:, top : top + band], rules))
+        for time, box, both in found:
+            partners = [other for when, other, _ in found if abs(when - time) >= _STEADY and _same_line(box, other)]
+            for other in [*partners, *([box] if both else [])]:
+                x0, y0, x1, y1 = _grown(_around(box, other), _HALO_PX, (band, width))
+                y = (y0 + y1) / 2 + top
+                if min(y, height - y) <= rules.border * height:
+                    lines = _joined(lines, (x0, y0 + top, x1, y1 + top))
+    return sorted(lines, key=lambda box: (-_area(box), box))
+
+
+def _replacements(band: np.ndarray, rules: OverlayRules) -> Iterator[tuple[int, Box, bool]]:
+    """Frames after which a line of text comes or goes, its box, and whether one goes and another comes."""
+    anywhere = replace(rules, border=1.0, max_area=1.0)
+    size = band.shape[1:]
+    for time in range(_STEADY - 1, len(band) - _STEADY):
+        if (cv2.absdiff(band[time], band[time + 1]) >= _MIN_STEP).mean() < _MIN_EDGES:
+            continue
+        before, after = (band[at : at + _STEADY].astype(np.float32) for at in (time + 1 - _STEADY, time + 1))
+        change = after.mean(axis=0) - before.mean(axis=0)
+        step = np.abs(change)
+        vary = np.maximum(np.ptp(before, axis=0), np.ptp(after, axis=0))
+        steps = (step >= _MIN_STEP) & (vary <= _MOST_UNSTEADY * step)
+        if not _MIN_EDGES <= steps.mean() <= _MOST_STEPPING:
+            continue
+        edges, upright = _lasting_edges(change[None], rules)
+        edges = _without_specks(edges & (cv2.dilate(steps.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0))
+        for box in _joined_edges(edges, round(size[0] / (rules.border + 0.1))):
+            x0, y0, x1, y1 = box
+            if x1 - x0 < max(_LONG_LINE_ASPECT * (y1 - y0), _LONG_LINE * size[1]):
+                continue
+            if not _is_text_like(box, edges, upright, anywhere):
+                continue
+            if steps[_ring(box, _RING_PX, size)].mean() > _MOST_STEPPING_AROUND:
+                continue
+            inside = change[y0:y1, x0:x1][steps[y0:y1, x0:x1]]
+            brighter = float((inside > 0).mean()) if len(inside) else 0.0
+            yield time, box, _BOTH_SIGNS <= brighter <= 1 - _BOTH_SIGNS
+
+
 def find_static(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
     """The overlays that stay the same in all frames; see `find_overlays`."""
     if len(grey) < 3 or min(grey.shape[1:]) < 4 * _MIN_SIDE_PX:
@@ -192,13 +259,9 @@ def find_static(grey: np.ndarray, rules: OverlayRules) -> list[Box]:
         return []  # in a picture that does not move everything looks like an overlay
     edges, upright = _lasting_edges(values, rules)
     height, width = edges.shape
-    kernel = np.ones((max(3, round(_JOIN_HEIGHT * height)), max(3, round(_JOIN_WIDTH * width))), np.uint8)
     edges = _without_specks(edges)
-    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     found = []
-    for x, y, w, h, _ in stats[1:count].tolist():
-        box = (x, y, x + w, y + h)
+    for box in _joined_edges(edges, height):
         if _is_text_like(box, edges, upright, rules) and _is_still(box, values, motion, edges, rules):
             found.append(_grown(box, _HALO_PX, (height, width)))
     return sorted(found, key=lambda box: (-_area(box), box))[:_MOST_OVERLAYS]
@@ -258,6 +321,14 @@ def _lasting_edges(values: np.ndarray, rules: OverlayRules) -> tuple[np.ndarray,
         agreeing += x * mean_x + y * mean_y >= 0.5 * square
     lasting = (square >= rules.min_contrast**2) & (agreeing >= rules.min_agreement * len(values))
     return lasting, np.abs(mean_x) > np.abs(mean_y)
+
+
+def _joined_edges(edges: np.ndarray, height: int) -> list[Box]:
+    """Boxes around edges that are as near to each other as letters and words are in a picture of this height."""
+    kernel = np.ones((max(3, round(_JOIN_HEIGHT * height)), max(3, round(_JOIN_WIDTH * edges.shape[1]))), np.uint8)
+    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    return [(x, y, x + w, y + h) for x, y, w, h, _ in stats[1:count].tolist()]
 
 
 def _without_specks(edges: np.ndarray) -> np.ndarray:

@@ -104,6 +104,38 @@ def test_subtitles_that_change_are_one_overlay_and_a_logo_another() -> None:
     assert len(find_overlays(frames[::3], OverlayRules(changing=False))) == 1, "the logo alone"
 
 
+def still(seed: int = 6, count: int = 34) -> np.ndarray:
+    """A picture that does not move, with the noise of a camera."""
+    noise = np.random.default_rng(seed).normal(scale=2, size=(count, HEIGHT, WIDTH))
+    return np.clip(moving(seed=seed, count=1) + noise, 0, 255).astype(np.uint8)
+
+
+def test_subtitles_that_change_are_found_on_a_picture_that_is_still() -> None:
+    frames = still()
+    one, above = drawn(frames[:17], "who are you talking to", (40, 168))
+    other, below = drawn(frames[17:], "nobody. go to sleep", (60, 168))
+    truth = (min(above[0], below[0]), min(above[1], below[1]), max(above[2], below[2]), max(above[3], below[3]))
+
+    (found,) = find_overlays(np.concatenate([one, other]), RULES)
+    assert_covers(found, truth)
+
+    (found,) = find_overlays(np.concatenate([frames[:10], one[:14], frames[24:]]), RULES)
+    assert_covers(found, above)
+
+
+def test_what_changes_on_a_still_picture_without_being_a_line_at_its_border_is_no_overlay() -> None:
+    frames = still()
+    sign = np.concatenate([frames[:17], drawn(frames[17:], "a sign is lit once", (40, 168))[0]])
+    middle = [
+        drawn(frames[part], words, (40, 95))[0] for part, words in ((slice(17), "on air"), (slice(17, 34), "off"))
+    ]
+    clock = [drawn(frames[part], words, (260, 168))[0] for part, words in ((slice(17), "1:2"), (slice(17, 34), "3:4"))]
+    lights_out = np.concatenate([frames[:17], frames[17:] // 3])
+
+    for changed in (frames, sign, np.concatenate(middle), np.concatenate(clock), lights_out):
+        assert find_overlays(changed, RULES) == []
+
+
 def test_static_overlays_of_a_short_clip_are_searched_in_twelve_frames_at_least() -> None:
     for count in (12, 20):
         frames, truth = drawn(moving(seed=1, count=count), "who are you talking to", (40, 168))
