@@ -11,7 +11,8 @@ from typing import Any
 from opens2v_hf.errors import VideoError
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.clip_ids import clip_id
-from opens2v_hf.pipeline.faults import MISSING
+from opens2v_hf.pipeline.faults import MISSING, SourceChangedError
+from opens2v_hf.pipeline.inputs import InputFile, stamp_now
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
 from opens2v_hf.pipeline.stage import Dropped, Resources, StageOutput
 from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
@@ -55,6 +56,16 @@ class Probe:
         return each_clip(self.name, clips, self._apply)
 
     def _apply(self, clip: ClipRecord, lost: list[Dropped]) -> list[ClipRecord]:
+        try:
+            return self._probed(clip)
+        except ClipDroppedError as error:
+            if error.rule != MISSING and _was_changed(clip.source):  # e.g. it is still being copied
+                raise SourceChangedError(
+                    f"{clip.source.name}: was changed after it was listed; the same command reads it again"
+                ) from error
+            raise
+
+    def _probed(self, clip: ClipRecord) -> list[ClipRecord]:
         path = _existing(clip.source)
         source = replace(clip.source, num_bytes=path.stat().st_size)
         header = _header(source, path)
@@ -75,6 +86,11 @@ class Probe:
         )
         changes = {"id": clip_id(source.name, 0, source.num_frames), "source": source, "end": source.num_frames}
         return [clip.made_by(self.name, header, **changes)]
+
+
+def _was_changed(source: SourceFile) -> bool:
+    listed = InputFile(source.path, source.name, source.num_bytes, source.stamp)
+    return bool(source.stamp) and stamp_now(listed) != source.stamp
 
 
 def _existing(source: SourceFile) -> Path:

@@ -9,6 +9,7 @@ from helpers.clips import clip_of
 from helpers.videos import encode, numbered_frames, rotated, sound_only, without_frames
 
 from opens2v_hf.pipeline.clip_ids import whole_file
+from opens2v_hf.pipeline.inputs import list_input
 from opens2v_hf.pipeline.records import SourceFile
 from opens2v_hf.pipeline.stage import StageOutput
 from opens2v_hf.pipeline.stages.probe import Probe
@@ -92,6 +93,21 @@ def test_every_bad_file_is_named_and_dropped_alone(tmp_path: Path) -> None:
         assert path.name in drop.reason, "the reason names the file"
         assert (drop.stage, drop.record.source.name) == ("probe", path.name)
         assert str(tmp_path) not in drop.reason
+
+
+def test_a_file_that_is_still_being_copied_was_changed(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", numbered_frames(24))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200])
+    (listed,) = list_input(tmp_path).files
+
+    def rules_of() -> list[str]:
+        source = SourceFile(listed.path, listed.name, stamp=listed.stamp)
+        return [drop.rule for drop in Probe()([whole_file(source)]).dropped]
+
+    assert rules_of() == ["unreadable"]
+    path.write_bytes(whole[:-100])
+    assert rules_of() == ["changed"]
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
