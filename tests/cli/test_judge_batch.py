@@ -228,3 +228,10 @@ def test_the_price_is_printed_before_any_request(
         score(inputs, tmp_path, endpoint.base_url, "--judge", "openai:gpt-4o-2024-11-20")
     # 4 * (16 * 255 + 700) = 19120 tokens at 2.50 dollars a million, and 4 * 5 at 10: half of 0.0480
     assert "4 requests in 1 batches, about 0.0 M tokens and 0.02 dollars, half the price" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 100_000, b'{"response": {"status_code": 1e999}, "custom_id": "1"}', b"{}", b"3"]
+)
+def test_a_line_that_is_no_answer_is_none(line: bytes) -> None:
+    assert batched._answer(line) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import tenacity
 
 from opens2v_hf.errors import ServiceUnavailableError
+from opens2v_hf.models.endpoint.answers import read_json
 
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 """States of a batch of which nothing more comes."""
@@ -75,24 +77,24 @@ class BatchClient:
         Raises:
             ServiceUnavailableError: the service refuses it, or gives no answer.
         """
-        for record in self._get("/batches", {"limit": 100}).json().get("data", []):
-            metadata = record.get("metadata") or {}
-            usable = record.get("status") not in ("failed", "cancelled") and record["id"] not in ended
-            if metadata.get(TAG) == tag and usable:
-                return str(record["id"])
-        uploaded = self._ask(
-            "POST",
+        listed = self._record("GET", "/batches", params={"limit": 100}).get("data")
+        for record in listed if isinstance(listed, list) else []:
+            with suppress(AttributeError, KeyError, TypeError):  # it is no batch that this client could have started
+                usable = record["status"] not in ("failed", "cancelled") and record["id"] not in ended
+                if record["metadata"].get(TAG) == tag and usable:
+                    return str(record["id"])
+        uploaded = self._id(
             "/files",
             data={"purpose": "batch"},
             files={"file": ("requests.jsonl", requests, "application/jsonl")},
         )
         record = {
-            "input_file_id": uploaded.json()["id"],
+            "input_file_id": uploaded,
             "endpoint": "/v1/chat/completions",
             "completion_window": _WINDOW,
             "metadata": {TAG: tag},
         }
-        return str(self._ask("POST", "/batches", json=record).json()["id"])
+        return self._id("/batches", json=record)
 
     def status(self, batch_id: str) -> Batch:
         """Request the state of a batch.
@@ -100,18 +102,22 @@ class BatchClient:
         Raises:
             ServiceUnavailableError: see `submit`.
         """
-        record = self._get(f"/batches/{batch_id}").json()
-        counts = record.get("request_counts") or {}
-        errors = (record.get("errors") or {}).get("data") or []
-        files = [record.get(name) for name in ("output_file_id", "error_file_id")]
-        return Batch(
-            id=batch_id,
-            state=str(record.get("status", "")),
-            files=tuple(str(name) for name in files if name),
-            completed=int(counts.get("completed", 0)) + int(counts.get("failed", 0)),
-            total=int(counts.get("total", 0)),
-            problem="; ".join(str(error.get("message", "")) for error in errors)[:_EXCERPT_CHARS],
-        )
+        path = f"/batches/{batch_id}"
+        record = self._record("GET", path)
+        try:
+            counts = record.get("request_counts") or {}
+            errors = (record.get("errors") or {}).get("data") or []
+            files = [record.get(name) for name in ("output_file_id", "error_file_id")]
+            return Batch(
+                id=batch_id,
+                state=str(record["status"]),
+                files=tuple(str(name) for name in files if name),
+                completed=int(counts.get("completed", 0)) + int(counts.get("failed", 0)),
+                total=int(counts.get("total", 0)),
+                problem="; ".join(str(error.get("message", "")) for error in errors)[:_EXCERPT_CHARS],
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise self._no_batches(path, f"its record of a batch is malformed ({error!r})") from error
 
     def content(self, file_id: str) -> bytes:
         """The bytes of a file.
@@ -119,10 +125,29 @@ class BatchClient:
         Raises:
             ServiceUnavailableError: see `submit`.
         """
-        return self._get(f"/files/{file_id}/content").content
+        return self._ask("GET", f"/files/{file_id}/content").content
 
-    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
-        return self._ask("GET", path, params=params)
+    def _id(self, path: str, **arguments: Any) -> str:
+        """What the service calls the thing that a POST has made."""
+        record = self._record("POST", path, **arguments)
+        if not isinstance(record.get("id"), str):
+            raise self._no_batches(path, "it holds no id")
+        return str(record["id"])
+
+    def _record(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        content = self._ask(method, path, **arguments).content
+        try:
+            record = read_json(content)
+        except ValueError as error:
+            raise self._no_batches(path, str(error)) from error
+        if not isinstance(record, dict):
+            raise self._no_batches(path, "it is no JSON object")
+        return record
+
+    def _no_batches(self, path: str, problem: str) -> ServiceUnavailableError:
+        return ServiceUnavailableError(
+            f"the answer of {self._base_url}{path} cannot be used: {problem}; does the service take batches?"
+        )
 
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         retrying = tenacity.Retrying(

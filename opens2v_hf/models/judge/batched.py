@@ -230,5 +230,5 @@ def _answer(line: bytes) -> dict[str, Any] | None:
         body = response.get("body") if response else {"error": record.get("error") or {}}
         status = int(response.get("status_code") or httpx.codes.INTERNAL_SERVER_ERROR)
         return {"id": str(record["custom_id"]), "status": status, "body": json.dumps(body)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
