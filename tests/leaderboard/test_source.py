@@ -70,7 +70,7 @@ def look():
 def settled():
     source.current()
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon and thread._target == source.read:
+        if getattr(thread, "_target", None) == source.read:  # a thread that has ended has none
             thread.join()
     return look()
 
