@@ -44,6 +44,17 @@ const found = [...document.querySelectorAll('button, label, li, [role=option]')]
 found?.scrollIntoView({block: 'center'});
 return found ?? null;
 """
+_CHOOSE = """
+const field = document.querySelector(arguments[0]);
+if (!field) return null;
+if (field.value.includes(arguments[1])) return true;
+const own = [...field.closest('.block').querySelectorAll('[role=option]')];  // another list may still be open
+const option = own.find(one => one.innerText.includes(arguments[1]));
+if (option) option.dispatchEvent(new MouseEvent('mousedown', {bubbles: true}));
+else field.focus();
+return null;
+"""
+"""Options are found and chosen in one go, because they are drawn anew at any time."""
 _SETTLED = """
 const moves = one => one.playState === 'running' && !(one instanceof CSSAnimation);  // such as the clock of a message
 return document.readyState === 'complete' && performance.now() - window.changedAt > arguments[0]
@@ -249,23 +260,9 @@ class Page:
         self.wait(lambda: None if self.find("#verdict [data-before]") else True, "the answer before stays")
 
     def choose(self, field: str, option: str) -> None:
-        """Open the dropdown of this label and choose the option that has this text in it."""
+        """Choose the option of a dropdown that has this text in it, and wait until the dropdown shows it."""
         name = f"input[role=combobox][aria-label='{field}']"
-
-        def opened() -> bool | None:
-            (dropdown,) = self.wait(lambda: self.find(name) or None, f"there is no dropdown {field}")
-            dropdown.click()
-            return True if self.find("[role=option]") else None
-
-        def chosen() -> bool | None:
-            found = next((item for item in self.find("[role=option]") if option in item.text), None)
-            if found is None:
-                return None
-            found.click()
-            return True
-
-        self.wait(opened, f"{field} offers nothing")
-        self.wait(chosen, f"{field} does not offer {option}")
+        self.wait(lambda: self.driver.execute_script(_CHOOSE, name, option), f"{field} does not take {option}")
 
     def text(self) -> str:
         return self.wait(

@@ -129,22 +129,6 @@ def press(page, css):
     page.driver.execute_script("document.querySelector(arguments[0]).click()", css)
 
 
-def choose(page, field, option):
-    """Choose in a dropdown; its options are found and chosen in one go, because they are drawn anew at any time."""
-    name = f"input[role=combobox][aria-label='{field}']"
-    page.wait(lambda: page.find(name) or None, f"there is no dropdown {field}")[0].click()
-    page.wait(
-        lambda: page.driver.execute_script(
-            "const options = [...document.querySelectorAll('[role=option]')];"
-            "const found = options.find(one => one.innerText.includes(arguments[0]));"
-            "if (!found) return null;"
-            "found.dispatchEvent(new MouseEvent('mousedown', {bubbles: true})); return true;",
-            option,
-        ),
-        f"{field} does not offer {option}",
-    )
-
-
 def test_it_opens_with_open_domain_live_from_the_hub(page, folder):
     table = rows(page, "open-domain")
     assert len(table) == 11 + 4 + 1
@@ -239,7 +223,7 @@ def test_categories(page):
     page.click("Categories")
     table = rows(page, "open-domain", lambda table: len(table) == 4)
     assert len(table[0]) == 3 + 7
-    choose(page, "Column by category", "FaceSim")
+    page.choose("Column by category", "FaceSim")
     faces = rows(page, "open-domain", lambda table: len(table[0]) == 3 + 3)
     values = [min(max(v["facesim_cur"], 0), 1) for i, v in AURORA.per_video.items() if i.startswith("singleface_")]
     aurora = next(row for row in faces if row[1] == "Aurora-14B")
@@ -250,10 +234,10 @@ def test_categories(page):
 
 def test_columns_order_and_intervals(page):
     page.click("Columns, order, intervals")
-    choose(page, "Order by", "GmeScore")
+    page.choose("Order by", "GmeScore")
     names(page, "open-domain")
     rows(page, "open-domain", lambda table: table[0][1] == "VACE-P1.3B")  # 71.38
-    choose(page, "Order by", "Total")
+    page.choose("Order by", "Total")
     rows(page, "open-domain", lambda table: table[0][1] == "Aurora-14B")
     page.click("Evaluated by")
     rows(page, "open-domain", lambda table: "Aurora Lab" in table[0])
@@ -316,7 +300,7 @@ def test_a_click_on_a_name_opens_the_models_page(page, folder):
 
 
 def test_the_name_of_a_hostile_model_is_text(page):
-    choose(page, "Model", "<img src=x")
+    page.choose("Model", "<img src=x")
     wait_for(page, "model-page", HOSTILE_NAME[:60])
     found = page.driver.execute_script(
         "return [...document.querySelectorAll('#model-page img, #model-page script, #model-page [onerror], "
@@ -328,15 +312,15 @@ def test_the_name_of_a_hostile_model_is_text(page):
 
 def test_two_models_side_by_side(page, folder):
     page.click("Compare")
-    choose(page, "First model", "Drift")
-    choose(page, "Second model", "Borealis")
+    page.choose("First model", "Drift")
+    page.choose("Second model", "Borealis")
     wait_for(page, "compare-page", "Borealis is", "points above Drift, and the difference is significant")
     assert len(page.find("#compare-page svg")) == 1 + 7
     assert page.screenshot(folder / "compare.png").stat().st_size > 100_000
-    choose(page, "First model", "VACE-14B")
-    choose(page, "Split", "Human-Domain")
+    page.choose("First model", "VACE-14B")
+    page.choose("Split", "Human-Domain")
     wait_for(page, "compare-page", "Borealis cannot be compared here")
-    choose(page, "Second model", "Stand-In")
+    page.choose("Second model", "Stand-In")
     wait_for(
         page, "compare-page", "65.78", "62.08", "VACE-14B is 3.70 points above Stand-In", "significance is unknown"
     )
