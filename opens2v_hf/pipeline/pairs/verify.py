@@ -18,6 +18,7 @@ from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.judge.options import EndpointOptions
 from opens2v_hf.pipeline.pairs.pictures import SubjectPictures
+from opens2v_hf.video.resize import resize
 
 PROMPT = (
     "Pictures 1 and 2 show a subject cut out of a video frame, and that whole frame. Pictures 3 and 4 show the same "
@@ -166,5 +167,6 @@ def read_verdict(reply: str) -> Verdict | None:
 
 def _data_url(picture: np.ndarray) -> str:
     image = Image.fromarray(picture)
-    image.thumbnail((_LONG_SIDE_PX, _LONG_SIDE_PX), Image.Resampling.LANCZOS)
-    return picture_url(image, "jpeg", quality=90)
+    scale = min(1.0, _LONG_SIDE_PX / max(image.size))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return picture_url(resize(image, (width, height), Image.Resampling.LANCZOS), "jpeg", quality=90)
