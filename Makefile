@@ -21,6 +21,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip uninstall --quiet --yes opencv-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--force-reinstall --no-deps opencv-python-headless
+# Only its weights are used, by one test, which is skipped where the newest Python has no wheel of it.
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps mediapipe==0.10.14
 	@touch $@
 
 demo: $(INSTALLED) ## make a sample, score simulated models on it, write tables, plots and a report

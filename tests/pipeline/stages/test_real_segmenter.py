@@ -1,8 +1,8 @@
 """The stage with a real network: MediaPipe's person segmenter against the released masks of the real clip.
 
-Its weights are in a package whose code is not used: `pip install --no-deps mediapipe==0.10.14`; newer ones have none.
-The package is in no extra: its dependencies include opencv-contrib-python, which overwrites the files of
-opencv-python-headless, and an extra cannot leave dependencies out.
+`make install` takes its weights, in a package whose code is not used and without its dependencies; newer ones have no
+weights. It is in no extra: an extra cannot leave dependencies out, and among them is opencv-contrib-python, which
+overwrites the files of opencv-python-headless.
 """
 
 import importlib.util
