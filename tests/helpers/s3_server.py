@@ -2,58 +2,29 @@
 
 import hashlib
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from helpers.loopback_server import LoopbackServer
 
 PAGE = 2
 """Objects in an answer to ListObjectsV2; the rest comes with a continuation token."""
 
 
-class S3Server:
+class S3Server(LoopbackServer):
     """Attributes: objects (key to content) of the bucket `name`, refused (keys that answer 403), before_get (called
     with the key before an object is sent), requests (method and key or "list")."""
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self.name = name
         self.objects: dict[str, bytes] = {}
         self.refused: set[str] = set()
         self.before_get = lambda key: None
         self.requests: list[tuple[str, str]] = []
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_HEAD(self) -> None:
-                outer._answer(self)
-
-            def do_GET(self) -> None:
-                outer._answer(self)
-
-            def log_message(self, *arguments: object) -> None:
-                """Keeps the test's output clean."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def running(self) -> Iterator["S3Server"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
-
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
         url = urlsplit(handler.path)
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         self.requests.append((handler.command, key or "list"))
@@ -75,8 +46,8 @@ class S3Server:
         if found := re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("Range", "")):
             begin, end = int(found[1]), min(int(found[2]), len(content) - 1)
             headers["Content-Range"] = f"bytes {begin}-{end}/{len(content)}"
-            return self._send(handler, 206, content[begin : end + 1], headers)
-        return self._send(handler, 200, content, headers)
+            return self.send(handler, 206, content[begin : end + 1], headers)
+        return self.send(handler, 200, content, headers)
 
     def _list(self, handler: BaseHTTPRequestHandler, query: dict[str, str]) -> None:
         after, prefix = query.get("continuation-token", ""), query.get("prefix", "")
@@ -92,19 +63,11 @@ class S3Server:
             f"<ListBucketResult><Name>{self.name}</Name><EncodingType>url</EncodingType><KeyCount>{len(shown)}</KeyCount>"
             f"<IsTruncated>{str(bool(more)).lower()}</IsTruncated>{more}{entries}</ListBucketResult>"
         )
-        self._send(handler, 200, body.encode(), {"Content-Type": "application/xml"})
+        self.send(handler, 200, body.encode(), {"Content-Type": "application/xml"})
 
     def _fail(self, handler: BaseHTTPRequestHandler, status: int, code: str, message: str) -> None:
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-        self._send(handler, status, body.encode(), {"Content-Type": "application/xml"})
-
-    def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str]) -> None:
-        handler.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        if handler.command == "GET":
-            handler.wfile.write(body)
+        self.send(handler, status, body.encode(), {"Content-Type": "application/xml"})
 
 
 def etag(content: bytes) -> str:
