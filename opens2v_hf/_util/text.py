@@ -57,6 +57,15 @@ def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" + "s" * (number != 1)
 
 
+def is_unicode(text: str) -> bool:
+    """False for a text with half of a surrogate pair, which JSON can hold, and no file, tokenizer or terminal takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_line(value: str) -> bool:
     """Whether a string can be printed in one line: no control characters, no half characters, at most `MAX_LINE`."""
     return len(value) <= MAX_LINE and not any(map(_is_unprintable, value))

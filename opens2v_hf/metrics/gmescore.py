@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.text import is_unicode
 from opens2v_hf.errors import ArgumentError, VideoError, short_repr
 from opens2v_hf.models.embedder_loading import load_embedder
 from opens2v_hf.models.gme import GmeEmbedder, edition_of, retrieval_instruction_of, similarities
@@ -115,7 +116,7 @@ class GmeScore:
             ArgumentError: the prompt is empty or no text.
         """
         prompt = checked_prompt(reference)
-        if not _is_unicode(prompt):
+        if not is_unicode(prompt):
             return VideoScore.failed(f"the prompt has half of a surrogate pair: {short_repr(prompt)}; correct its file")
         try:
             frames = clip.frames(self.sampling)
@@ -152,11 +153,3 @@ def checked_prompt(prompt: object) -> str:
     if not prompt.strip():
         raise ArgumentError("GmeScore compares a video with its prompt, and this one is empty (got ''); give its text")
     return prompt
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.text import is_unicode
 from opens2v_hf.data.benchmark.rules import applicable_metrics
 from opens2v_hf.data.benchmark.sample import (
     HARD_CASE_CATEGORY,
@@ -151,14 +152,8 @@ def _subjects(paths: Any, labels: Any, where: str) -> tuple[Subject, ...]:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether a value is text that is not empty and can be stored: JSON can hold halves of surrogate pairs."""
-    if not isinstance(value, str) or not value.strip():
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether a value is text that is not empty and can be stored."""
+    return isinstance(value, str) and bool(value.strip()) and is_unicode(value)
 
 
 def _stays_inside(path: str) -> bool:
