@@ -23,8 +23,9 @@ And its functions do what the commands of the same names do:
 arguments of loading it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from opens2v_hf._util.lazy import lazy_names
 from opens2v_hf._version import __version__
 from opens2v_hf.hub import names as _names
 
@@ -55,26 +56,15 @@ __all__ = [
     "show",
 ]
 
-_LAZY = {
-    "score": "opens2v_hf.evaluation.api",
-    "generate": "opens2v_hf.generators.api",
-    "reproduce": "opens2v_hf.leaderboard.reproduction.reproduce",
-    "RunResult": "opens2v_hf.results.result",
-    "ModelChoice": "opens2v_hf.models.roles",
-    **dict.fromkeys(("build", "compare", "convert", "doctor", "explain", "push", "report", "show"), "opens2v_hf._api"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs heavy libraries only when it is used."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# What needs heavy libraries is imported only when it is used.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "opens2v_hf._api": "build compare convert doctor explain push report show",
+        "opens2v_hf.evaluation.api": "score",
+        "opens2v_hf.generators.api": "generate",
+        "opens2v_hf.leaderboard.reproduction.reproduce": "reproduce",
+        "opens2v_hf.models.roles": "ModelChoice",
+        "opens2v_hf.results.result": "RunResult",
+    },
+)

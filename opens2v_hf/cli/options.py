@@ -126,11 +126,7 @@ def add(parser: Any, *flags: str, **changes: Any) -> None:
 
 
 def add_models(parser: argparse.ArgumentParser, roles: Iterable[str]) -> Any:
-    """Declare the flags that choose models: `--models`, `--<role>` and `--<role>-revision`, the device and the dtype.
-
-    Returns:
-        The group, for more flags.
-    """
+    """Declare `--models`, `--<role>`, `--<role>-revision`, the device and the dtype; gives the group for more flags."""
     from opens2v_hf.models.roles import ROLES
 
     group = parser.add_argument_group("models", "each a Hub id, a folder, or 'embedded'")

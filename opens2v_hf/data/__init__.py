@@ -23,12 +23,13 @@ __all__ = [
     "open_split",
 ]
 
-_MODULES = {
-    "opens2v_hf.data.benchmark.sample": ("EvalSample", "Subject"),
-    "opens2v_hf.data.benchmark.split": ("EvalSplit", "open_split"),
-    "opens2v_hf.data.opens2v5m.filters": ("QualityFilter",),
-    "opens2v_hf.data.training": ("SubjectRule", "TrainingView", "collate"),
-    "opens2v_hf.masks.apply": ("cut_out",),
-}
-
-__getattr__, __dir__ = lazy_names(__name__, {name: module for module, names in _MODULES.items() for name in names})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "opens2v_hf.data.benchmark.sample": "EvalSample Subject",
+        "opens2v_hf.data.benchmark.split": "EvalSplit open_split",
+        "opens2v_hf.data.opens2v5m.filters": "QualityFilter",
+        "opens2v_hf.data.training": "SubjectRule TrainingView collate",
+        "opens2v_hf.masks.apply": "cut_out",
+    },
+)

@@ -55,10 +55,6 @@ class Selection:
     def choose(self, samples: Sequence[EvalSample], with_video: Collection[str]) -> list[EvalSample]:
         """The selected samples, in their order.
 
-        Args:
-            samples: of the split.
-            with_video: ids that have a video.
-
         Raises:
             ArgumentError: an id or a category is not in the split, or no selected sample has a video.
         """

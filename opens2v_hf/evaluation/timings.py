@@ -140,10 +140,6 @@ class Timings:
 def measured_seconds(run: str | Path, split: str) -> dict[str, float]:
     """Part to seconds a video that a run measured.
 
-    Args:
-        run: its folder `out=`.
-        split: of the run.
-
     Raises:
         ArgumentError: there are no timings.
     """

@@ -74,12 +74,7 @@ def find_videos(
 
 
 def name_of_maker(videos: str, found: FoundVideos) -> str | None:
-    """The name of the model from the path of its videos, as a printable line; None if the path is generic.
-
-    Args:
-        videos: argument of `find_videos`.
-        found: its return value.
-    """
+    """The name of the model from the path of its videos, as a printable line; None if the path is generic."""
     name = Path(videos).name if found.is_remote else model_name(os.path.realpath(videos))
     return None if name is None else as_line(name)
 

@@ -24,14 +24,7 @@ SEED = 0
 
 
 def build_embedded_pipeline(folder: str | os.PathLike[str]) -> Path:
-    """Build the pipeline and save it as a diffusers folder of 0.4 MB.
-
-    Args:
-        folder: that is written.
-
-    Returns:
-        The folder.
-    """
+    """Build the pipeline and save it as a diffusers folder of 0.4 MB."""
     import torch
     from diffusers import (
         AutoencoderKLWan,

@@ -31,9 +31,6 @@ def hub_folder(kind: str, name: str) -> Path:
 def kind_folders(kind: str) -> list[Path]:
     """The folders that hold the Hub repos of one kind, best first.
 
-    Args:
-        kind: one of `KINDS`.
-
     Raises:
         ArgumentError: the kind is unknown.
     """

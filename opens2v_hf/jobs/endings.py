@@ -77,13 +77,7 @@ def boot_id() -> str:
 
 
 def ending_of(journal: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> Ending:
-    """Why a process did not finish a group.
-
-    Args:
-        journal: the journal file of the process.
-        begun: `machine_state()` when it began the group.
-        now: the current `machine_state()`.
-    """
+    """Why a process did not finish a group."""
     if fault := _first_line(journal.with_suffix(_ENDING)):
         return Ending(f"the process crashed ({fault.removeprefix('Fatal Python error: ')})")
     before, after = begun.get("oom_kills"), now.get("oom_kills")

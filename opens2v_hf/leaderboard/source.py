@@ -144,10 +144,6 @@ def read_hub_scores(benchmark: str, *, token: str | bool | None = None) -> list[
 
     A value outside of 0..100, or of the embedded models, is skipped.
 
-    Args:
-        benchmark: the dataset that registers the tasks.
-        token: for a private one.
-
     Raises:
         HubError: the Hub cannot be reached, or the dataset has no leaderboard.
     """

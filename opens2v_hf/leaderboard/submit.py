@@ -99,11 +99,6 @@ def check_upload(file: Path, details: Details, existing: Sequence[Submission]) -
 def send(submission: Submission, repo_id: str, token: str) -> str:
     """Propose a record to the results dataset as the visitor; it is checked again with the present records.
 
-    Args:
-        submission: that was checked.
-        repo_id: of the results dataset.
-        token: the visitor's own.
-
     Returns:
         The address of the pull request.
 

@@ -218,12 +218,7 @@ class MemoryVideo:
     name: str
 
     def checked(self) -> ArrayVideo:
-        """The video.
-
-        Raises:
-            ArgumentError: see `ArrayVideo`.
-            VideoError: likewise.
-        """
+        """The video."""
         return ArrayVideo(self.frames, self.fps, name=self.name)
 
 
@@ -240,11 +235,7 @@ def cost_of(video: Any, rules: Sequence[SamplingRule]) -> float:
 
 
 def video_name(video: Any) -> str:
-    """Identifier of a video in messages and across processes: its path or name, or the digest of its bytes.
-
-    Raises:
-        ArgumentError: see `video_source`.
-    """
+    """Identifier of a video in messages and across processes: its path or name, or the digest of its bytes."""
     source = video if isinstance(video, MemoryVideo) else video_source(video)
     if isinstance(source, ArrayVideo | MemoryVideo):
         return source.name

@@ -65,10 +65,6 @@ class FaceReader:
     def picture_embed(self, picture: Any, *, name: str) -> np.ndarray | None:
         """The vector of the largest face in a reference picture, float32 [D]; None where no face is found.
 
-        Args:
-            picture: see `load_picture`.
-            name: for messages.
-
         Raises:
             ImageError: the picture is missing or broken.
             ArgumentError: it is no picture.

@@ -18,10 +18,6 @@ def face_references_of(
 ) -> list[FaceReference]:
     """The people among the references of each video: the pictures labelled "Man" or "Woman".
 
-    Args:
-        records: see `labelled_pictures`.
-        ids: likewise.
-
     Raises:
         ArgumentError: see `labelled_pictures` and `LabelledPictures`.
     """

@@ -143,11 +143,7 @@ class SubjectReader:
 
 
 def distinct_boxes(found: Sequence[Detections]) -> list[Corners]:
-    """The boxes of a frame, each subject once whichever prompts found it, the best score first; `MAX_BOXES` at most.
-
-    Args:
-        found: for each prompt its detections.
-    """
+    """The boxes of a frame, each subject once whichever prompts found it, the best score first; `MAX_BOXES` at most."""
     scored = [
         (float(score), pixel_corners(box))
         for of_prompt in found

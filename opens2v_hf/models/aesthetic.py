@@ -122,10 +122,6 @@ class AestheticHead:
 def build_head(weights: Mapping[str, Tensor], *, source: str) -> nn.Sequential:
     """The network that holds `weights`, in float32.
 
-    Args:
-        weights: by the released keys.
-        source: of the weights, for messages.
-
     Raises:
         ModelError: these are no such layers, or one does not fit the next.
     """

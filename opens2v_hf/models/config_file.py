@@ -19,10 +19,6 @@ _Config = TypeVar("_Config")
 def read_config(path: Path, of: str) -> dict[str, Any]:
     """The JSON object in a file.
 
-    Args:
-        path: of the file.
-        of: whose configuration it is, for messages.
-
     Raises:
         ModelError: the file is missing or no JSON object.
     """
@@ -58,11 +54,6 @@ def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) 
 
 def check_sizes(values: Any, source: str, name: str = "") -> None:
     """Refuse a configuration with sizes that no network has, before a library builds layer after layer without end.
-
-    Args:
-        values: what a config.json holds.
-        source: what it comes from, for messages.
-        name: of the value that `values` is.
 
     Raises:
         ModelError: a number is too large.

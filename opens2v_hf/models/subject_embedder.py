@@ -86,9 +86,6 @@ class TowerEmbedder:
     def embed(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """Embed pictures.
 
-        Args:
-            images: of any sizes and modes.
-
         Returns:
             float32 [N, D], L2-normalised, on the CPU.
         """

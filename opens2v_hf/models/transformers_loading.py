@@ -35,13 +35,6 @@ def _complete_network(
 ) -> Any:
     """A network with all of its weights; see `load_config`, which comes first.
 
-    Args:
-        network_class: of transformers, with `from_pretrained`.
-        found: the model.
-        dtype: of the weights.
-        model_kwargs: more arguments of `from_pretrained`.
-        what: the network is, for messages.
-
     Raises:
         ArgumentError: the network takes no argument of such a name.
         ModelError: weights are missing or have another shape.

@@ -162,9 +162,6 @@ def build_dataset(
         limit: likewise.
         retry_failed: likewise.
         overwrite: likewise.
-
-    Raises:
-        OpenS2VError: see `build`.
     """
     check_no_url(out)
     folder = path_of(out)

@@ -24,9 +24,6 @@ def file_id(name: str) -> str:
     The stem of a plain name; of others (with folders, other endings or characters that paths and shells give a meaning)
     what is left of it, and a digest that keeps apart what would become alike.
 
-    Args:
-        name: relative to the input's root.
-
     Example:
         >>> file_id("beach_01.mp4"), file_id("holiday/Été à la mer.mov")
         ('beach_01', 'Été-à-la-mer-321cfe63')

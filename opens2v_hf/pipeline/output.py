@@ -32,16 +32,6 @@ SCORES = ("technical", "motion", "aesthetic", "foreground_aesthetic", "backgroun
 def write_unit(folder: Path, unit: BuildUnit, key: str, result: UnitResult, reader: Reader) -> dict[str, Any]:
     """Write the remaining clips of a unit. The same clips give the same shard and vectors, byte for byte.
 
-    Args:
-        folder: of the dataset.
-        unit: that is done.
-        key: see `BuildUnit.key`.
-        result: of all stages.
-        reader: makes the rows.
-
-    Returns:
-        The note.
-
     Raises:
         ResultError: it cannot be written.
     """

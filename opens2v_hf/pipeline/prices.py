@@ -60,9 +60,6 @@ class Price:
     def of_tokens(self, usage: Mapping[str, Any]) -> float | None:
         """Cost of the tokens of one or several replies; None if they are not reported or have no price.
 
-        Args:
-            usage: as for `of_reply`.
-
         Example:
             >>> Price({"input": 2.5, "output": 10.0}, {}, "", "", "USD").of_tokens(
             ...     {"calls": 9, "input_tokens": 40_000, "output_tokens": 1_000}

@@ -44,11 +44,7 @@ def masks_of(clip: ClipRecord) -> list[RLE]:
 
 
 def foreground(clip: ClipRecord) -> np.ndarray:
-    """Bool [H, W]: where a subject is that no tag of the background names.
-
-    Raises:
-        SampleError: as `masks_of`.
-    """
+    """Bool [H, W]: where a subject is that no tag of the background names."""
     surroundings = set(clip.tags.get("background", ()))
     covered = np.zeros(clip.frame_size, bool)
     for subject, mask in zip(clip.subjects, masks_of(clip), strict=True):

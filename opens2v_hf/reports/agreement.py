@@ -91,12 +91,6 @@ def write_agreement_page(
 ) -> None:
     """Write a self-contained HTML page: the statistics, a scatter plot, the worst disagreements.
 
-    Args:
-        found: of `agreement`.
-        scores: that it was computed from.
-        ratings: likewise.
-        path: of the file.
-
     Raises:
         ResultError: the file cannot be written.
     """

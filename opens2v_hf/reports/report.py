@@ -48,9 +48,6 @@ def write_report(
         thumbnails: (model, split) to sample id to JPEG file, see `find_thumbnails`.
         benchmarks: splits that were scored: prompts and reference pictures of the best and worst videos are shown.
 
-    Returns:
-        Path of the page.
-
     Raises:
         ArgumentError: no result, two of the same model and split, an unknown version, or a benchmark that no
             result was scored on.

@@ -103,11 +103,6 @@ def update_journal(journal: Path, before: RunResult, after: RunResult) -> int:
     A later run takes a video that failed and has a score now from the journal, too, also of a judge behind an endpoint:
     its answer is paid for. One that still has no score is requested again.
 
-    Args:
-        journal: its folder.
-        before: the result of the run.
-        after: the same with other scores.
-
     Returns:
         The number of scores that were replaced.
 

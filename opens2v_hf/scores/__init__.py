@@ -49,53 +49,14 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        **dict.fromkeys(("aesthetics_score",), "opens2v_hf.scores.aesthetics"),
-        **dict.fromkeys(("copy_excess",), "opens2v_hf.scores.copypaste"),
-        **dict.fromkeys(
-            (
-                "facesim_cur",
-                "facesim_multi",
-            ),
-            "opens2v_hf.scores.faces",
-        ),
-        **dict.fromkeys(("gme_score",), "opens2v_hf.scores.gme"),
-        **dict.fromkeys(("motion_magnitude",), "opens2v_hf.scores.motion_amplitude"),
-        **dict.fromkeys(
-            (
-                "expected_score",
-                "read_score",
-            ),
-            "opens2v_hf.scores.natural",
-        ),
-        **dict.fromkeys(
-            (
-                "NexusBox",
-                "Thresholds",
-                "Verdict",
-                "coverage",
-                "nexus_score",
-                "released",
-            ),
-            "opens2v_hf.scores.nexus",
-        ),
-        **dict.fromkeys(
-            (
-                "Status",
-                "Summary",
-                "VideoScore",
-                "summarize",
-            ),
-            "opens2v_hf.scores.outcome",
-        ),
-        **dict.fromkeys(
-            (
-                "COLUMNS",
-                "Scorecard",
-                "normalise",
-                "total_of",
-                "weights",
-            ),
-            "opens2v_hf.scores.scorecard",
-        ),
+        "opens2v_hf.scores.aesthetics": "aesthetics_score",
+        "opens2v_hf.scores.copypaste": "copy_excess",
+        "opens2v_hf.scores.faces": "facesim_cur facesim_multi",
+        "opens2v_hf.scores.gme": "gme_score",
+        "opens2v_hf.scores.motion_amplitude": "motion_magnitude",
+        "opens2v_hf.scores.natural": "expected_score read_score",
+        "opens2v_hf.scores.nexus": "NexusBox Thresholds Verdict coverage nexus_score released",
+        "opens2v_hf.scores.outcome": "Status Summary VideoScore summarize",
+        "opens2v_hf.scores.scorecard": "COLUMNS Scorecard normalise total_of weights",
     },
 )

@@ -10,11 +10,6 @@ from opens2v_hf.errors import ArgumentError
 def check_variant(variant: str, known: Collection[str], metric: str) -> str:
     """A variant's name as it was given.
 
-    Args:
-        variant: its name.
-        known: all names.
-        metric: for the message.
-
     Raises:
         ArgumentError: it is none of them.
     """

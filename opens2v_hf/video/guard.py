@@ -15,9 +15,6 @@ def errors_as_video_errors(name: str) -> Iterator[None]:
     Damaged files make the libraries raise almost anything (OSError, OverflowError, ValueError, MemoryError ...), so all
     exceptions are meant; the original one is the cause. Put only work on the file's content into the block.
 
-    Args:
-        name: of the video.
-
     Raises:
         VideoError: if anything but an error of this package was raised.
     """

@@ -16,10 +16,6 @@ def is_encrypted(stream: io.FileIO | io.BytesIO, name: str) -> bool:
 
     libavformat shows such a stream under the codec below the encryption, and its decoder then fails as on damage.
 
-    Args:
-        stream: over the file.
-        name: of the video, for messages.
-
     Raises:
         VideoError: if the file has more boxes than any video.
     """

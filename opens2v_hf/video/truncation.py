@@ -43,10 +43,6 @@ def claimed_frames(stream: io.FileIO | io.BytesIO, name: str) -> int:
 
     libavformat allocates an entry for each before it looks any further, so a count in a few bytes can fill the memory.
 
-    Args:
-        stream: over the file.
-        name: of the video, for messages.
-
     Raises:
         VideoError: if the file has more boxes than any video.
     """

@@ -113,9 +113,6 @@ def write_dataset(
         seed: of the sample.
         on_file: called with each file that is written.
 
-    Returns:
-        The folder.
-
     Raises:
         ArgumentError: an argument is out of range.
     """

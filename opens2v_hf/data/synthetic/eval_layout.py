@@ -127,9 +127,6 @@ def write_eval(
         seed: of the sample, 0 to 99.
         on_file: called with each file that is written.
 
-    Returns:
-        The folder.
-
     Raises:
         ArgumentError: a number or seed out of range.
     """

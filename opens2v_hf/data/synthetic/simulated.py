@@ -215,10 +215,6 @@ def shows_fault(model: str, scene: Scene) -> bool:
 def simulate(model: str, scene: Scene) -> Frames:
     """The video that a simulated model makes of a scene.
 
-    Args:
-        model: one of `SIMULATED_MODELS`.
-        scene: of the prompt and its references.
-
     Returns:
         `scene.num_frames` frames, uint8 [H, W, 3] RGB.
 

@@ -59,15 +59,14 @@ __all__ = [
     "collate",
 ]
 
-_MODULES = {
-    "choose_subjects": ("SubjectRule",),
-    "pair_index": ("PairIndex", "PairRule"),
-    "problems": ("BadSample", "Counts"),
-    "sample": ("TrainingBatch", "TrainingSample", "collate"),
-    "view": ("TrainingView",),
-}
-
 # torch and OpenCV are imported on first use.
 __getattr__, __dir__ = lazy_names(
-    __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+    __name__,
+    {
+        "opens2v_hf.data.training.choose_subjects": "SubjectRule",
+        "opens2v_hf.data.training.pair_index": "PairIndex PairRule",
+        "opens2v_hf.data.training.problems": "BadSample Counts",
+        "opens2v_hf.data.training.sample": "TrainingBatch TrainingSample collate",
+        "opens2v_hf.data.training.view": "TrainingView",
+    },
 )

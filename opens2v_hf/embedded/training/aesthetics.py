@@ -80,9 +80,6 @@ def losses(ratings: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tens
 def train(options: argparse.Namespace) -> tuple[EncoderWithHead, list[dict[str, float]]]:
     """Train a network.
 
-    Args:
-        options: of the command line, see `main`.
-
     Returns:
         The network in evaluation mode, and the parts of the loss at every step.
     """

@@ -18,16 +18,6 @@ def evaluate_aesthetics(
     num_scenes: int = 40,
     first_seed: int = HELD_OUT_SEED,
 ) -> dict[str, float]:
-    """Score held-out scenes, clean and broken, with `Aesthetics`.
-
-    Args:
-        encoder: as `AestheticEncoder.from_pretrained` takes it.
-        head: as `AestheticHead.from_pretrained` takes it.
-        num_scenes: held-out scenes.
-        first_seed: of them.
-
-    Returns:
-        See `held_out_videos.figures_of`.
-    """
+    """Score held-out scenes, clean and broken, with `Aesthetics`."""
     metric = Aesthetics.from_pretrained(encoder, head, num_frames=8, device="cpu")
     return figures_of(scores_of_videos(metric, range(first_seed, first_seed + num_scenes), unseen=UNSEEN))

@@ -87,9 +87,6 @@ def teach_encoder(networks: DetectorWithEncoder, reader: PromptReader, seed: int
 def train(options: argparse.Namespace) -> tuple[DetectorWithEncoder, list[dict[str, float]]]:
     """Train the networks.
 
-    Args:
-        options: of the command line.
-
     Returns:
         Both, calibrated, and the parts of the loss at every step.
     """
@@ -139,11 +136,7 @@ def teach_both(
 
 
 def save(networks: DetectorWithEncoder, folder: Path) -> tuple[Path, Path]:
-    """Write the folders `detector` and `prompt_encoder`; weights in float16.
-
-    Returns:
-        The two folders.
-    """
+    """Write the folders `detector` and `prompt_encoder`; weights in float16."""
     detector, encoder = folder / "detector", folder / "prompt_encoder"
     weights = {
         key: value.half() if value.is_floating_point() else value

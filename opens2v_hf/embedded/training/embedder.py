@@ -146,9 +146,6 @@ def label_loss(cosines: torch.Tensor, targets: torch.Tensor, sharpness: float = 
 def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
 
-    Args:
-        options: of the command line, see `main`.
-
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """

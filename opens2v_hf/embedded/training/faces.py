@@ -39,12 +39,7 @@ _FACES_PER_STEP = 96
 
 
 def detection_loss(found: FaceMap, batch: DetectorBatch) -> dict[str, Tensor]:
-    """Named parts of the detector's loss, scalars.
-
-    Args:
-        found: what the network says.
-        batch: what it should say.
-    """
+    """Named parts of the detector's loss, scalars."""
     known = ~batch.is_face.isnan()
     target = batch.is_face.nan_to_num()
     entropy = F.binary_cross_entropy_with_logits(found.logits, target, reduction="none")

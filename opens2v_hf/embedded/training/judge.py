@@ -51,9 +51,6 @@ def level_loss(logits: torch.Tensor, levels: torch.Tensor, digit_ids: torch.Tens
 def train(options: argparse.Namespace) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train a network.
 
-    Args:
-        options: of the command line.
-
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """

@@ -11,15 +11,6 @@ from opens2v_hf.metrics.naturalscore import NaturalScore
 def evaluate_judge(
     judge: str | os.PathLike[str], *, num_scenes: int = 40, protocol: str = "released"
 ) -> dict[str, float]:
-    """Score every held-out scene, clean and broken, with `NaturalScore`.
-
-    Args:
-        judge: as `load_judge` takes it.
-        num_scenes: held-out scenes.
-        protocol: of `NaturalScore`.
-
-    Returns:
-        See `held_out_videos.figures_of`.
-    """
+    """Score every held-out scene, clean and broken, with `NaturalScore`."""
     metric = NaturalScore.from_pretrained(judge, protocol=protocol, device="cpu")
     return figures_of(scores_of_videos(metric, range(HELD_OUT_SEED, HELD_OUT_SEED + num_scenes)))

@@ -112,9 +112,6 @@ def video_logits(network: QAlign, tokens: torch.Tensor, shape: Sequence[int], pr
 def train(options: argparse.Namespace) -> tuple[QAlign, Any, list[dict[str, float]]]:
     """Train a network.
 
-    Args:
-        options: of the command line.
-
     Returns:
         The network, its tokenizer, and the parts of the loss at every step.
     """

@@ -18,11 +18,6 @@ def evaluate_quality_scorer(
 ) -> dict[str, float]:
     """Score every held-out scene, clean and broken.
 
-    Args:
-        scorer: as `QAlignScorer.from_pretrained` takes it.
-        num_scenes: held-out scenes.
-        first_seed: of them.
-
     Returns:
         `held_out_videos.figures_of` the smoothness, and "quality <fault>", the mean quality of all windows.
     """

@@ -56,9 +56,6 @@ def mask_loss(logits: torch.Tensor, scores: torch.Tensor, masks: torch.Tensor) -
 def train(options: argparse.Namespace) -> tuple[Any, list[dict[str, float]]]:
     """Train a network.
 
-    Args:
-        options: of the command line.
-
     Returns:
         The network, and the parts of the loss at every step.
     """

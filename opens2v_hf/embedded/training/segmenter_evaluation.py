@@ -21,10 +21,6 @@ BOX_ERRORS = (0.0, 0.03, 0.06)
 def evaluate_segmenter(segmenter: str | os.PathLike[str], *, num_scenes: int = 120) -> dict[str, float]:
     """Segment every subject in one frame of each held-out scene.
 
-    Args:
-        segmenter: as `SamSegmenter.from_pretrained` takes it.
-        num_scenes: held-out scenes.
-
     Returns:
         Mean IoU with the true masks in the true boxes ("mean IoU"), its median and 10 % quantile, the share of masks
         from 0.9 on, and the mean IoU in boxes that are off by 3 % and 6 % of their sides.

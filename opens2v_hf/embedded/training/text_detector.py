@@ -105,9 +105,6 @@ def _pictures(subject: Subject) -> list[Image.Image]:
 def train(options: argparse.Namespace) -> tuple[DetectorWithText, list[dict[str, float]]]:
     """Train the networks.
 
-    Args:
-        options: of the command line.
-
     Returns:
         Both, calibrated, and the parts of the loss at every step.
     """

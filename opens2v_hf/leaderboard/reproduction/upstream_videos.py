@@ -38,11 +38,6 @@ def folder_of(name: str, split: str, files: Iterable[str]) -> str:
 
     A folder inside it that is named after the split is chosen, where there is one.
 
-    Args:
-        name: of the row.
-        split: of the benchmark.
-        files: all paths in the repo.
-
     Raises:
         ResultError: there is none, or it holds no video.
 

@@ -295,10 +295,6 @@ class Submission(_Part):
     def from_dict(cls, record: object, *, source: str = "the record") -> Submission:
         """A record as `to_dict` writes it. Only its form is checked.
 
-        Args:
-            record: as Python's json reads it.
-            source: names it in messages.
-
         Raises:
             SubmissionError: it is not a record of this format; the error has every reason.
         """

@@ -97,11 +97,7 @@ class BatchClient:
         return self._id("/batches", json=record)
 
     def status(self, batch_id: str) -> Batch:
-        """Request the state of a batch.
-
-        Raises:
-            ServiceUnavailableError: see `submit`.
-        """
+        """Request the state of a batch."""
         path = f"/batches/{batch_id}"
         record = self._record("GET", path)
         try:
@@ -120,11 +116,7 @@ class BatchClient:
             raise self._no_batches(path, f"its record of a batch is malformed ({error!r})") from error
 
     def content(self, file_id: str) -> bytes:
-        """The bytes of a file.
-
-        Raises:
-            ServiceUnavailableError: see `submit`.
-        """
+        """The bytes of a file."""
         return self._ask("GET", f"/files/{file_id}/content").content
 
     def _id(self, path: str, **arguments: Any) -> str:

@@ -66,9 +66,6 @@ def align_face(image: np.ndarray, landmarks: np.ndarray, *, size_px: int = RELEA
 
     Returns:
         uint8 [size_px, size_px, 3], bilinear.
-
-    Raises:
-        ArgumentError: see `similarity_transform`.
     """
     matrix = similarity_transform(landmarks, TEMPLATE * (size_px / TEMPLATE_PX))
     return cv2.warpAffine(image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))

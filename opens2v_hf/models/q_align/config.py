@@ -141,10 +141,6 @@ class QAlignConfig:
 
         A missing value has the default of the released class; keys that change nothing here are ignored.
 
-        Args:
-            values: in the released layout.
-            source: of the values, for messages.
-
         Raises:
             ModelError: a value of the wrong type, or one that asks for another network.
         """

@@ -23,10 +23,6 @@ def prompt_ids(tokenizer: Any, text: str = VIDEO_PROMPT) -> PromptIds:
     The texts on both sides of the frames are tokenised apart; the sequence begins with the token for that, once. A
     level's id is that of the first token of its word.
 
-    Args:
-        tokenizer: of transformers.
-        text: holds `IMAGE_MARK` once.
-
     Raises:
         ModelError: the tokenizer cannot be the network's: it knows no token for the beginning, or two levels are one.
     """

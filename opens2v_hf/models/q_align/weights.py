@@ -35,11 +35,6 @@ _NAMED_KEYS = 4  # in an error message
 def load_network(found: ResolvedModel, *, device: torch.device, dtype: torch.dtype) -> QAlign:
     """Build the network that a folder or Hub repo describes.
 
-    Args:
-        found: the model.
-        device: to put it on.
-        dtype: of all weights.
-
     Returns:
         The network, in evaluation mode, without gradients.
 

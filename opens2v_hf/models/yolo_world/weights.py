@@ -26,11 +26,6 @@ from opens2v_hf.models.yolo_world.network import YoloWorld
 def build_network(config: YoloWorldConfig, weights: Mapping[str, Tensor], *, source: str) -> YoloWorld:
     """A network in evaluation mode that holds `weights`; tensors it does not need are left aside.
 
-    Args:
-        config: widths and depths.
-        weights: by the released keys.
-        source: of the weights, for messages.
-
     Raises:
         ModelError: keys are missing or have another shape; the message lists them.
     """

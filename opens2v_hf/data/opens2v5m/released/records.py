@@ -139,11 +139,6 @@ def cluster_of(sample_id: str) -> str:
 def parse_record(sample_id: str, record: Any, part: str) -> RegularRecord:
     """Reads a released record.
 
-    Args:
-        sample_id: its key in the JSON object.
-        record: its value.
-        part: the part that it belongs to.
-
     Raises:
         SampleError: a field is missing, or has a value that cannot be. The message names the field.
     """

@@ -63,9 +63,6 @@ def verify(folder: Path) -> Verification:
     samples are unique within their part, that every mask decodes and has the size of its frame, and that a row has a
     video.
 
-    Args:
-        folder: of the dataset.
-
     Raises:
         ResultError: there is no manifest: the conversion or the build has not ended.
     """

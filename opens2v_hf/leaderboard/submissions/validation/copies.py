@@ -79,10 +79,6 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
     The samples that both have are compared, so that a copy to another split is found as well. Values that were all
     shifted, scaled or reversed keep their correlation; if some were changed or are of a third model, others are the
     same; values that were given to other videos keep their distribution.
-
-    Args:
-        one: a submission.
-        other: another.
     """
     common = [sample_id for sample_id in one.per_video if sample_id in other.per_video]
     signs = []
@@ -120,10 +116,6 @@ def derived_from(one: Submission, others: Sequence[Submission]) -> Iterator[Deri
     Prompts that are hard for all models make honest values go along with each other. So what the other models have in
     common is removed from the ranks before two are compared; for blends, the values are regressed on those of the
     others, of which the best are chosen one after another.
-
-    Args:
-        one: a submission.
-        others: of other models.
     """
     latest = list({confusable_key(other.model): other for other in others if other.videos}.values())
     found: dict[tuple[int, ...], list[str]] = {}

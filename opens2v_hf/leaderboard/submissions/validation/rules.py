@@ -293,9 +293,6 @@ def released_gaps(submission: Submission) -> dict[str, tuple[int, int]]:
     A metric that applies to every sample needs a value for all of them; NexusScore and FaceSim count for at least
     `RELEASED_SHARE` of theirs.
 
-    Args:
-        submission: with per-video values.
-
     Returns:
         Column to how many videos do not count in it, and to how many it applies.
     """
