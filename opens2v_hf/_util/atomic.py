@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_LONGEST_NAME = 100
+_NAME_CHARS = 50
+"""Of a file's name in that of its temporary file: a name has 255 bytes at most, and a character up to four."""
 
 
 @contextmanager
@@ -20,11 +21,12 @@ def atomic_file(path: Path, *, suffix: str = ".tmp", sync: bool = True) -> Itera
 
     Args:
         path: of the file; its folder is made where it is missing.
-        suffix: of the temporary file's name, by which leftovers of a killed process are found.
+        suffix: of the temporary file's name, by which leftovers of a killed process are found; before it are the
+            last characters of the name, with its ending.
         sync: False to skip the wait for the disk, for files that need not survive a crash of the machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}{suffix}")
+    temporary = path.with_name(f".{path.name[-_NAME_CHARS:]}.{secrets.token_hex(4)}{suffix}")
     # The tempfile module would make it readable for its owner alone, and `os.replace` keeps that.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
@@ -39,6 +41,6 @@ def atomic_file(path: Path, *, suffix: str = ".tmp", sync: bool = True) -> Itera
 
 def temporary_folder(parent: Path, prefix: str) -> Path:
     """Make a new folder that is to be renamed when it is complete; its mode follows the umask."""
-    folder = parent / f"{prefix[:_LONGEST_NAME]}{secrets.token_hex(8)}"
+    folder = parent / f"{prefix[:_NAME_CHARS]}{secrets.token_hex(8)}"
     folder.mkdir(parents=True)
     return folder

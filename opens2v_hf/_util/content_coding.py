@@ -1,10 +1,12 @@
-"""Answers of servers that become much longer when they are unpacked."""
+"""Answers of servers that are much longer than they should be, or become so when they are unpacked."""
 
 from __future__ import annotations
 
 import httpx
 
 _UNBOUNDED = {"br", "zstd"}
+_REDIRECT_PARTS = 4
+"""Reads of the body of a redirect: after a short one, which is read to its end, the connection can be used again."""
 
 
 def check_coding(response: httpx.Response) -> None:
@@ -16,9 +18,39 @@ def check_coding(response: httpx.Response) -> None:
     Raises:
         httpx.DecodingError: the answer is packed in such a way.
     """
-    codings = [coding.strip().lower() for coding in response.headers.get("Content-Encoding", "").split(",")]
-    if len(codings) > 1 or codings[0] in _UNBOUNDED:
-        shown = ", ".join(codings)[:80]
-        raise httpx.DecodingError(
-            f"Content-Encoding must be gzip, deflate or nothing (got {shown!r})", request=response.request
-        )
+    if problem := coding_problem(response.headers.get("Content-Encoding", "")):
+        raise httpx.DecodingError(problem, request=response.request)
+
+
+def coding_problem(header: str) -> str:
+    """Why an answer with this `Content-Encoding` is not to be unpacked; empty where it may be. See `check_coding`.
+
+    Example:
+        >>> coding_problem("gzip"), coding_problem("gzip, br")
+        ('', "Content-Encoding must be gzip, deflate or nothing (got 'gzip, br')")
+    """
+    codings = [coding.strip().lower() for coding in header.split(",")]
+    if len(codings) == 1 and codings[0] not in _UNBOUNDED:
+        return ""
+    return f"Content-Encoding must be gzip, deflate or nothing (got {', '.join(codings)[:80]!r})"
+
+
+def drop_redirect_body(response: httpx.Response) -> None:
+    """A response hook for a client that follows redirects: httpx reads the body of each whole, of any length."""
+    if response.has_redirect_location and isinstance(response.stream, httpx.SyncByteStream):
+        for _ in zip(range(_REDIRECT_PARTS), response.stream):
+            pass
+        response.stream.close()
+        response.stream = httpx.ByteStream(b"")
+
+
+async def drop_redirect_body_async(response: httpx.Response) -> None:
+    """See `drop_redirect_body`."""
+    if response.has_redirect_location and isinstance(response.stream, httpx.AsyncByteStream):
+        parts = 0
+        async for _ in response.stream:
+            parts += 1
+            if parts == _REDIRECT_PARTS:
+                break
+        await response.stream.aclose()
+        response.stream = httpx.ByteStream(b"")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opens2v_hf._util.content_coding import coding_problem
 from opens2v_hf._util.data_url import picture_url
 from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
@@ -236,23 +237,29 @@ def _guarded(until: float, name: str) -> Iterator[None]:
     """Bound the size of what the Hub's client reads and the time that it polls; by itself it has no limits."""
     from huggingface_hub.utils import get_session
 
-    def in_time(_: Any) -> None:
+    def in_time() -> None:
         if time.monotonic() > until:
             raise _too_late(name)
 
+    def prepare(request: Any) -> None:
+        in_time()
+        request.headers["Accept-Encoding"] = "gzip"  # Brotli, which the Hub's client accepts, has no useful bound
+
     def read_bounded(response: Any) -> None:
+        if problem := coding_problem(response.headers.get("Content-Encoding", "")):
+            raise GenerationError(f"the answer of {name} cannot be read: {problem}", transient=True)
         parts = bytearray()
         for part in response.iter_bytes():
             parts += part
             if len(parts) > MAX_VIDEO_BYTES:
                 raise GenerationError(f"{name} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
-            in_time(None)
+            in_time()
         response._content = bytes(parts)  # as `read` does
 
     client = get_session()
     hooks, timeout = client.event_hooks, client.timeout
     client.event_hooks = {
-        "request": [*hooks.get("request", ()), in_time],
+        "request": [*hooks.get("request", ()), prepare],
         "response": [*hooks.get("response", ()), read_bounded],
     }
     client.timeout = _SILENCE_S

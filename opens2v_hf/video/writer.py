@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.errors import ArgumentError
 
 _LARGEST_RATE_DENOMINATOR = 1001
@@ -55,16 +55,10 @@ def write_video(
     if not target.parent.is_dir():
         raise ArgumentError(f"{target}: its folder {target.parent} does not exist; make it first")
 
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial")
-    os.close(handle)
-    partial = Path(name)
-    try:
+    # no wait for the disk, which would be one for each video
+    with atomic_file(target, suffix=".partial", sync=False) as partial:
         _encode(partial, target, frames, Fraction(fps).limit_denominator(_LARGEST_RATE_DENOMINATOR), quality,
                 keyframe_interval)  # fmt: skip
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 
@@ -120,9 +114,3 @@ def _check_frame(frame: np.ndarray, index: int, shape: tuple[int, ...], target: 
             f"{target}: frame {index} is {frame.shape[1]}x{frame.shape[0]}, the first is {shape[1]}x{shape[0]}; "
             "all frames of a video have one size, of at least one pixel"
         )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,6 +11,7 @@ import pytest
 from opens2v_hf._util.atomic import atomic_file, temporary_folder
 from opens2v_hf._util.files import whole_file
 from opens2v_hf.evaluation.thumbnails import write_thumbnail
+from opens2v_hf.generators.files import remove_leftovers
 from opens2v_hf.results.result import write_json
 from opens2v_hf.video.writer import write_video
 
@@ -54,8 +55,20 @@ def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
 
 
-def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
-    path = tmp_path / ("x" * 251 + ".txt")
-    with atomic_file(path) as temporary:
+@pytest.mark.parametrize("stem", ["x" * 251, "é" * 125, "\N{GRINNING FACE}" * 62])
+def test_a_name_as_long_as_names_can_be(tmp_path: Path, stem: str) -> None:
+    frames = np.zeros((2, 16, 16, 3), np.uint8)
+    with atomic_file(tmp_path / f"{stem}.txt") as temporary:
         temporary.write_text("new")
-    assert path.read_text() == "new"
+    written = [write_video(tmp_path / f"{stem}.mp4", frames, fps=8.0), write_thumbnail(tmp_path, stem, frames)]
+    assert {path.name for path in tmp_path.iterdir()} == {f"{stem}.txt", *(path.name for path in written)}
+    assert temporary_folder(tmp_path, stem).is_dir()
+
+
+def test_the_ending_is_seen_in_the_temporary_name(tmp_path: Path) -> None:
+    """By it the leftovers of a killed process are found."""
+    with atomic_file(tmp_path / ("x" * 200 + ".mp4"), suffix=".partial") as temporary:
+        temporary.touch()
+        remove_leftovers(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        temporary.touch()

@@ -36,6 +36,7 @@ class Service:
         endless: never finishes.
         payloads: of the requests for videos.
         keys: that came with them.
+        accepted: codings likewise.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class Service:
         self.endless = False
         self.payloads: list[dict] = []
         self.keys: set[str | None] = set()
+        self.accepted: set[str | None] = set()
 
     def get(self, path: str) -> bytes:
         if path.startswith("/api/models/"):
@@ -84,6 +86,7 @@ def service(monkeypatch):
 
         def do_POST(self):
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            played.accepted.add(self.headers["Accept-Encoding"])
             self.answer(*played.post(payload, self.headers["Authorization"]))
 
         def log_message(self, *arguments):
@@ -226,6 +229,15 @@ def test_a_video_without_end_is_cut(service, monkeypatch):
         made("hf:fal-ai/org/image")
     service.video = bytes(1 << 20)
     assert len(made("hf:fal-ai/org/image")[1].video) == 1 << 20
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip"])
+def test_what_has_no_bound_when_it_is_unpacked_is_refused(service, coding):
+    service.answers = [(200, {"Content-Type": JSON, "Content-Encoding": coding}, b"{}")]
+    with pytest.raises(GenerationError, match=rf"Content-Encoding must be gzip, .*\(got '{coding}'\)") as raised:
+        made("hf:fal-ai/org/image")
+    assert raised.value.transient
+    assert service.accepted == {"gzip"}
 
 
 def test_a_provider_that_never_finishes_is_given_up(service):

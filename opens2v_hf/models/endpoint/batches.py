@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import tenacity
 
+from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.event_loop import run_coroutine
 from opens2v_hf.errors import ServiceUnavailableError
 from opens2v_hf.models.endpoint.answers import read_json
 
@@ -22,6 +25,10 @@ TAG = "opens2v"
 _WINDOW = "24h"
 _ATTEMPTS = 6
 _EXCERPT_CHARS = 300
+_MAX_CONNECT_S = 15.0
+_MAX_RECORD_BYTES = 16 << 20
+MAX_CONTENT_BYTES = 200 << 20
+"""Bytes of a file of answers: as many as services take of requests, which hold pictures and are longer."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class BatchClient:
     Args:
         base_url: up to and without "/batches".
         headers: with the key; never shown.
-        timeout_s: of one request; files are large.
+        timeout_s: of one request with its answer; files are large.
         sleep: waits some seconds between attempts.
     """
 
@@ -63,7 +70,8 @@ class BatchClient:
         self, base_url: str, headers: Mapping[str, str], *, timeout_s: float, sleep: Callable[[float], None]
     ) -> None:
         self._base_url = base_url
-        self._http = httpx.Client(headers=dict(headers), timeout=timeout_s)
+        self._headers = {**headers, "Accept-Encoding": "gzip"}
+        self._timeout_s = timeout_s
         self._sleep = sleep
 
     def submit(self, requests: bytes, tag: str, *, ended: Collection[str] = ()) -> str:
@@ -116,8 +124,8 @@ class BatchClient:
             raise self._no_batches(path, f"its record of a batch is malformed ({error!r})") from error
 
     def content(self, file_id: str) -> bytes:
-        """The bytes of a file."""
-        return self._ask("GET", f"/files/{file_id}/content").content
+        """The bytes of a file; one of more than `MAX_CONTENT_BYTES` is refused."""
+        return self._ask("GET", f"/files/{file_id}/content", {}, MAX_CONTENT_BYTES)
 
     def _id(self, path: str, **arguments: Any) -> str:
         """What the service calls the thing that a POST has made."""
@@ -127,7 +135,7 @@ class BatchClient:
         return str(record["id"])
 
     def _record(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        content = self._ask(method, path, **arguments).content
+        content = self._ask(method, path, arguments, _MAX_RECORD_BYTES)
         try:
             record = read_json(content)
         except ValueError as error:
@@ -141,7 +149,7 @@ class BatchClient:
             f"the answer of {self._base_url}{path} cannot be used: {problem}; does the service take batches?"
         )
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _ask(self, method: str, path: str, arguments: Mapping[str, Any], max_bytes: int) -> bytes:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_TransientError),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
@@ -150,20 +158,46 @@ class BatchClient:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, path, arguments)
+            return retrying(self._attempt, method, path, arguments, max_bytes)
         except _TransientError as error:
             raise ServiceUnavailableError(f"{self._base_url}{path} gave no answer: {error}") from error
 
-    def _attempt(self, method: str, path: str, arguments: Mapping[str, Any]) -> httpx.Response:
+    def _attempt(self, method: str, path: str, arguments: Mapping[str, Any], max_bytes: int) -> bytes:
+        url = self._base_url + path
         try:
-            response = self._http.request(method, self._base_url + path, **arguments)
-        except httpx.RequestError as error:
+            response, content = run_coroutine(self._exchange(method, url, arguments, max_bytes))
+        except httpx.DecodingError as error:
+            raise _TransientError(f"what came cannot be read: {error}") from error
+        except TimeoutError as error:
+            raise _TransientError(f"none came within {self._timeout_s:g} s") from error
+        except (httpx.RequestError, OSError, UnicodeError) as error:  # the last is a host that is no name
             raise _TransientError(f"the connection failed ({type(error).__name__})") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise _TransientError(f"HTTP {response.status_code}")
         if response.is_error or response.is_redirect:
+            said = content[: 4 * _EXCERPT_CHARS].decode("utf-8", errors="replace")[:_EXCERPT_CHARS]
             raise ServiceUnavailableError(
-                f"{self._base_url}{path} refused with {response.status_code}; does the service take batches? It says: "
-                f"{response.text[:_EXCERPT_CHARS]}"
+                f"{url} refused with {response.status_code}; does the service take batches? It says: {said}"
             )
-        return response
+        if len(content) > max_bytes:
+            raise ServiceUnavailableError(f"the answer of {url} has more than {max_bytes >> 20} MB, and is not read")
+        return content
+
+    async def _exchange(
+        self, method: str, url: str, arguments: Mapping[str, Any], max_bytes: int
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer and its body, of which little more than `max_bytes` is read."""
+        # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
+        timeout = httpx.Timeout(None, connect=min(self._timeout_s, _MAX_CONNECT_S))
+        content = bytearray()
+        async with (
+            asyncio.timeout(self._timeout_s),
+            httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
+            http.stream(method, url, **arguments) as response,
+        ):
+            check_coding(response)
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > max_bytes:
+                    break
+        return response, bytes(content)

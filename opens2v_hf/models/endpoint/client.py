@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import re
 import ssl
 import threading
@@ -19,6 +18,7 @@ import httpx
 import tenacity
 
 from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.event_loop import event_loop
 from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.budget import Budget
@@ -242,7 +242,7 @@ class EndpointClient(Generic[_Reply]):
             TimeoutError: it took longer than an attempt may.
             httpx.RequestError: the connection failed.
         """
-        under_way = asyncio.run_coroutine_threadsafe(self._exchange(body), _event_loop())
+        under_way = asyncio.run_coroutine_threadsafe(self._exchange(body), event_loop())
         self._under_way.add(under_way)
         try:
             return under_way.result(self._options.timeout_s + _CLOSING_S)
@@ -301,18 +301,6 @@ class EndpointClient(Generic[_Reply]):
 def _tls() -> ssl.SSLContext:
     """Reading the certificates takes tens of milliseconds."""
     return httpx.create_ssl_context()
-
-
-@functools.cache
-def _event_loop() -> asyncio.AbstractEventLoop:
-    """The loop on which all requests of this process run, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="opens2v-judge", daemon=True).start()
-    return loop
-
-
-if hasattr(os, "register_at_fork"):  # a forked process has no such thread
-    os.register_at_fork(after_in_child=_event_loop.cache_clear)
 
 
 def retry_after_s(header: str | None, now_s: float) -> float | None:

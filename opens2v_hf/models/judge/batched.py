@@ -55,7 +55,7 @@ class BatchedJudge:
         self._folder = Path(folder)
         self._sleep = sleep
         self._poll_s = poll_s
-        self._client = BatchClient(judge.base_url, judge.headers, timeout_s=600.0, sleep=sleep)
+        self._client = BatchClient(judge.base_url, judge.headers, timeout_s=1800.0, sleep=sleep)
         self._answers = self._read_answers()
 
     @property

@@ -18,7 +18,8 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.content_coding import check_coding, drop_redirect_body_async
+from opens2v_hf._util.event_loop import run_coroutine
 from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
@@ -116,7 +117,7 @@ class EndpointEditor:
         for attempt in range(1, _ATTEMPTS + 1):
             wait_s = min(2.0**attempt, _LONGEST_WAIT_S)
             try:
-                answer = asyncio.run(self._exchange(files, prompt))
+                answer = run_coroutine(self._exchange(files, prompt))
             except (httpx.ConnectError, httpx.ConnectTimeout, UnicodeError) as error:
                 problem = f"no connection ({self._clean(str(error)) or type(error).__name__})"
             except TimeoutError as error:
@@ -222,7 +223,7 @@ class EndpointEditor:
         problem = ""
         for attempt in range(1, _DOWNLOAD_ATTEMPTS + 1):
             try:
-                return asyncio.run(self._fetch(url))
+                return run_coroutine(self._fetch(url))
             except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
                 problem = self._clean(str(error)) or type(error).__name__
             if attempt < _DOWNLOAD_ATTEMPTS:
@@ -231,9 +232,10 @@ class EndpointEditor:
 
     async def _fetch(self, url: str) -> bytes:
         body = bytearray()
+        hooks = {"response": [drop_redirect_body_async]}
         async with (
             asyncio.timeout(self._options.timeout_s),
-            httpx.AsyncClient(timeout=_MAX_CONNECT_S, follow_redirects=True) as http,
+            httpx.AsyncClient(timeout=_MAX_CONNECT_S, follow_redirects=True, event_hooks=hooks) as http,
             http.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as response,
         ):
             response.raise_for_status()

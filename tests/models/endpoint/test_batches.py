@@ -1,5 +1,7 @@
 """Answers of a service for batches that are none."""
 
+import asyncio
+import gzip
 from functools import partial
 
 import httpx
@@ -19,9 +21,11 @@ def client(monkeypatch):
     def made(**answers):
         def answer(request):
             content = answers[f"{request.method}_{request.url.path.split('/')[2]}"]
+            if isinstance(content, httpx.Response):
+                return content
             return httpx.Response(200, **{"content" if isinstance(content, bytes) else "json": content})
 
-        monkeypatch.setattr(batches.httpx, "Client", partial(httpx.Client, transport=httpx.MockTransport(answer)))
+        monkeypatch.setattr(batches.httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer)))
         return batches.BatchClient(URL, {}, timeout_s=5.0, sleep=lambda seconds: None)
 
     return made
@@ -58,3 +62,38 @@ def test_what_is_no_batch_of_this_client_is_passed_over(client, listed):
     assert asked.submit(b"{}", "mine") == "new"
     if isinstance(listed, list):
         assert client(GET_batches={"data": [*listed, BATCH]}).submit(b"{}", "mine") == "b"
+
+
+def test_a_file_of_answers_is_read_up_to_a_bound(client, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_CONTENT_BYTES", 1 << 20)
+    assert client(GET_files=bytes(1 << 20)).content("f") == bytes(1 << 20)
+    with pytest.raises(ServiceUnavailableError, match=f"{URL}/files/f/content has more than 1 MB"):
+        client(GET_files=bytes((1 << 20) + 1)).content("f")
+
+
+def test_a_record_is_read_up_to_a_bound(client, monkeypatch):
+    monkeypatch.setattr(batches, "_MAX_RECORD_BYTES", 1 << 20)
+    with pytest.raises(ServiceUnavailableError, match=f"{URL}/batches/b has more than 1 MB"):
+        client(GET_batches=b" " * (1 << 20) + b"{}").status("b")
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_what_is_packed_twice_is_not_unpacked(client, status):
+    packed = {"Content-Encoding": "gzip, gzip"}
+    answer = httpx.Response(status, content=gzip.compress(gzip.compress(b"{}")), headers=packed)
+    with pytest.raises(ServiceUnavailableError, match="Content-Encoding must be gzip, deflate or nothing"):
+        client(GET_batches=answer).status("b")
+
+
+def test_a_service_that_sends_a_byte_now_and_then_is_given_up(client, monkeypatch):
+    class Drip(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                await asyncio.sleep(0.01)
+                yield b" "
+
+    monkeypatch.setattr(batches, "_ATTEMPTS", 1)
+    asked = client(GET_files=httpx.Response(200, stream=Drip()))
+    asked._timeout_s = 0.05
+    with pytest.raises(ServiceUnavailableError, match=r"gave no answer: none came within 0\.05 s"):
+        asked.content("f")

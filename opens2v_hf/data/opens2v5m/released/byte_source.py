@@ -23,6 +23,7 @@ from huggingface_hub import HfFileSystem
 from huggingface_hub.errors import HTTPError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from opens2v_hf._util.content_coding import drop_redirect_body
 from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 _T = TypeVar("_T")
@@ -206,7 +207,8 @@ class HttpSource(RemoteSource):
     def _connect(self) -> httpx.Client:
         # A range of a compressed file would be one of other bytes.
         headers = {**(self._storage_options.get("headers") or {}), "Accept-Encoding": "identity"}
-        return httpx.Client(follow_redirects=True, timeout=60, headers=headers)
+        hooks = {"response": [drop_redirect_body]}
+        return httpx.Client(follow_redirects=True, timeout=60, headers=headers, event_hooks=hooks)
 
     def _ask_size(self) -> int:
         with self._get(0, 1) as response:

@@ -1,6 +1,8 @@
+import gzip
 import os
 import pickle
 import re
+import tracemalloc
 
 import pytest
 from helpers.range_server import RangeServer
@@ -75,6 +77,22 @@ def test_a_server_without_ranges_is_refused(tmp_path) -> None:
     (tmp_path / "file.bin").write_bytes(CONTENT)
     with RangeServer(tmp_path, ranges=False).running() as server, pytest.raises(SourceError, match="only whole"):
         open_source(f"{server.url}/file.bin").read(0, 4)
+
+
+def test_the_body_of_a_redirect_is_not_read(served) -> None:
+    bomb = gzip.compress(bytes(32 << 20))
+
+    def redirect(status, headers, body, whole, asked):
+        if served.requests[-1][1] != "/old.bin":
+            return status, headers, body
+        return 302, {"Location": "/file.bin", "Content-Encoding": "gzip"}, bomb
+
+    served.alter = redirect
+    source = open_source(f"{served.url}/old.bin")
+    tracemalloc.start()
+    assert source.read(1000, 8) == CONTENT[1000:1008]
+    assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    tracemalloc.stop()
 
 
 def another_range(status, headers, body, whole, asked):

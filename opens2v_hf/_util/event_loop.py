@@ -1,0 +1,33 @@
+"""One event loop, in a thread of its own, for requests that have a time limit as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+@functools.cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The loop of this process. `asyncio.run` has none to offer where one runs already, as in a notebook."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="opens2v-requests", daemon=True).start()
+    return loop
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Wait for a coroutine, which is cancelled where the wait is interrupted."""
+    under_way = asyncio.run_coroutine_threadsafe(coroutine, event_loop())
+    try:
+        return under_way.result()
+    finally:
+        under_way.cancel()
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no such thread
+    os.register_at_fork(after_in_child=event_loop.cache_clear)
