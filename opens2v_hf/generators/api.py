@@ -11,6 +11,7 @@ from opens2v_hf._util import processes
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.console import remark
 from opens2v_hf._util.files import check_no_url
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.split import open_split
 from opens2v_hf.errors import ArgumentError
@@ -137,4 +138,13 @@ def generate(
         ]
         return replace(first, others={run.settings.seed: run for run in others})
     finally:
-        generator.close()
+        _close(generator)
+
+
+def _close(generator: Any) -> None:
+    """Free what a generator holds; that this fails takes no video away."""
+    try:
+        with ends_as_errors():
+            generator.close()
+    except Exception as error:
+        remark(f"{generator.info.name} could not be closed ({type(error).__name__}: {error})")

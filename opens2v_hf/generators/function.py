@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -61,7 +61,7 @@ class FunctionGenerator:
             GenerationError: the function raised, or returned neither frames nor a video.
         """
         try:
-            with panics_as_errors():
+            with ends_as_errors():
                 made = self._function(request)
         except OpenS2VError:
             raise
@@ -131,7 +131,8 @@ def as_generator(found: Any, *, name: str | None = None, revision: str | None = 
             "or a function of one Request that calls it"
         )
     try:
-        made = found() if inspect.isclass(found) else found
+        with ends_as_errors():
+            made = found() if inspect.isclass(found) else found
     except Exception as error:
         raise ArgumentError(f"{what}() raised {type(error).__name__}: {error}") from error
     if hasattr(made, "generate"):
@@ -167,16 +168,17 @@ def _check_limit(limit: Any, what: str) -> None:
 
 def _import(where: str) -> tuple[Any, str | None]:
     try:
-        if not where.endswith(".py"):
-            return importlib.import_module(where), None
-        path = Path(where).resolve()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        spec = importlib.util.spec_from_file_location(f"opens2v_generator_{digest[:12]}", path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{where} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        with ends_as_errors():
+            if not where.endswith(".py"):
+                return importlib.import_module(where), None
+            path = Path(where).resolve()
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            spec = importlib.util.spec_from_file_location(f"opens2v_generator_{digest[:12]}", path)
+            if spec is None or spec.loader is None:
+                raise ImportError(f"{where} is not a Python file")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
     except Exception as error:
         hint = "" if where.endswith(".py") else "; name an installed module, or a file that ends in .py"
         raise ArgumentError(f"cannot import {where!r}: {type(error).__name__}: {error}{hint}") from error

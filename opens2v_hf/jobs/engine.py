@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from opens2v_hf._util.retries import Retries
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.errors import ServiceUnavailableError, VideoError
 from opens2v_hf.jobs.child_check import fault_of_child
 from opens2v_hf.jobs.endings import Ending
@@ -232,7 +232,7 @@ class _Calls:
 
     def _once(self, work: Callable[[], _Result]) -> _Result:
         self._shared.check()
-        with panics_as_errors():
+        with ends_as_errors():
             if math.isinf(self._until):
                 return work()
             return self._caller.call(work, self._until - time.monotonic(), check=self._shared.check)

@@ -113,10 +113,6 @@ def _serve(calls: queue.SimpleQueue[Any]) -> None:
         del call
         try:
             answer.put((work(), None))
-        except SystemExit as error:  # of the work: signals are handled in the main thread
-            exited = RuntimeError(f"the code called sys.exit({error.code!r})")
-            exited.__cause__ = error
-            answer.put((None, exited))
         except BaseException as error:  # raised in the calling thread
             answer.put((None, error))
         del work, answer

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.jobs.failure import failure
 from opens2v_hf.scores.outcome import VideoScore
@@ -60,7 +60,7 @@ def score_tasks(tasks: Sequence[Task], clip: Clip | Callable[[], Clip]) -> Itera
         try:
             if not isinstance(opened, Clip):
                 opened = opened()
-            with panics_as_errors():
+            with ends_as_errors():
                 score = task.metric.score(opened, task.reference())
         except Exception as error:
             name = task.metric.name

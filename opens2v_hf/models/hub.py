@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf._util import processes
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
 from opens2v_hf.models.config_file import read_config
 from opens2v_hf.models.damage import damaged_file
@@ -184,7 +185,8 @@ def loading(model: ResolvedModel) -> Iterator[None]:
         ModelError: the model cannot be loaded; the message names the folder and the damaged file, where it is found.
     """
     try:
-        yield
+        with ends_as_errors():
+            yield
     except ModelError as error:
         known = (model.name, model.source)
         if any(name in str(error) for name in known):
@@ -194,13 +196,9 @@ def loading(model: ResolvedModel) -> Iterator[None]:
         raise
     except Exception as error:
         raise cannot_load(model, error) from error
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise cannot_load(model, error) from error
-        raise
 
 
-def cannot_load(model: ResolvedModel, error: BaseException) -> ModelError:
+def cannot_load(model: ResolvedModel, error: Exception) -> ModelError:
     """The error to raise when a model could not be loaded: which one, which file, why, and what to do."""
     if model.is_local:
         folder: Path | None = Path(model.source)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.pipeline.faults import raise_what_concerns_all, rule_of
 from opens2v_hf.pipeline.records import ClipRecord
 from opens2v_hf.pipeline.stage import Dropped, Stage, StageOutput, usage_of
@@ -89,7 +90,8 @@ def _apply(stage: Stage, result: UnitResult) -> UnitResult:
 
 def _outcome(stage: Stage, clips: Sequence[ClipRecord]) -> StageOutput:
     try:
-        return stage(clips)
+        with ends_as_errors():
+            return stage(clips)
     except Exception as error:
         raise_what_concerns_all(error)
         if len(clips) == 1:

@@ -20,6 +20,7 @@ from typing import Any
 
 import fsspec.core
 import numpy as np
+from huggingface_hub import HfFileSystem
 
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, VideoError
@@ -207,9 +208,13 @@ def _fetched(source: SourceFile) -> Path:
         _cache.folder, _cache.process = tempfile.TemporaryDirectory(prefix="opens2v-"), os.getpid()
     handle, name = tempfile.mkstemp(dir=_cache.folder.name)
     try:
-        with os.fdopen(handle, "wb") as target, fsspec.open(source.path, "rb") as remote:
+        opened = fsspec.open(source.path, "rb")
+        with os.fdopen(handle, "wb") as target, opened as remote:
             shutil.copyfileobj(remote, target, 1 << 20)
-            _check_as_listed(source, getattr(remote, "details", None) or {}, target.tell())
+            details = getattr(remote, "details", None) or {}
+            if isinstance(opened.fs, HfFileSystem):  # what it says is from the listing
+                details = opened.fs.info(opened.path, refresh=True, expand_info=True)
+            _check_as_listed(source, details, target.tell())
     except SourceChangedError:
         Path(name).unlink(missing_ok=True)
         raise

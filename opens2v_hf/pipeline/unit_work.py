@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.errors import ModelError, OpenS2VError
 from opens2v_hf.jobs.error_log import ErrorLog
 from opens2v_hf.jobs.outcome import plain
@@ -50,7 +50,7 @@ class UnitWork:
         """
         for stage in self.stages:
             try:
-                with panics_as_errors():
+                with ends_as_errors():
                     stage.load()
             except OpenS2VError:
                 raise

@@ -41,6 +41,19 @@ def test_each_sample_gets_a_video_and_its_record(benchmark, tmp_path):
     assert [image.getpixel((0, 0))[2] == 200 for image in request.images] == [False, True]
 
 
+@pytest.mark.parametrize("error", [ValueError("gone"), SystemExit(3)])
+def test_a_generator_that_cannot_be_closed_has_made_its_videos(benchmark, tmp_path, capsys, error):
+    stripes = Stripes()
+
+    def close():
+        raise error
+
+    stripes.close = close
+    assert sorted(make(stripes, benchmark, tmp_path).made) == sorted(OPEN_IDS)
+    assert "stripes could not be closed (" in capsys.readouterr().err
+
+
+
 def test_a_second_run_makes_nothing(benchmark, tmp_path):
     make(Stripes(), benchmark, tmp_path)
     again = Stripes()

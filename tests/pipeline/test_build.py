@@ -183,6 +183,13 @@ def test_an_error_of_all_clips_ends_the_run(videos, tmp_path):
     with pytest.raises(ModelError, match="no weights"):
         build_dataset(videos, tmp_path / "out", stages=[Probe(), NoModel()])
 
+    class Exits(Describe):
+        def load(self):
+            sys.exit(3)
+
+    with pytest.raises(ModelError, match=r"the stage describe cannot be loaded .*called sys\.exit\(3\)"):
+        build_dataset(videos, tmp_path / "exits", stages=[Probe(), Exits()])
+
 
 def test_files_that_come_and_change_later(videos, tmp_path):
     folder, out, log = tmp_path / "in", tmp_path / "out", tmp_path / "log"

@@ -13,7 +13,7 @@ import torch.utils.data
 from datasets.distributed import split_dataset_by_node
 
 from opens2v_hf._util.argument_types import checked
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.data.training.choose_subjects import Form, SubjectRule
 from opens2v_hf.data.training.clip_frames import FrameRule, Start
 from opens2v_hf.data.training.fit_frames import Fit, Resize, quiet_in_worker
@@ -211,7 +211,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
 
     def _make(self, row: dict[str, Any], position: ConsumerPosition) -> TrainingSample | None:
         try:
-            with panics_as_errors():
+            with ends_as_errors():
                 return self._maker.make(row, position, partial(self._drop, row))
         except OpenS2VError:
             raise

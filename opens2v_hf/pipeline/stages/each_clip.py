@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from opens2v_hf._util.rust_panics import panics_as_errors
+from opens2v_hf._util.foreign_code import ends_as_errors
 from opens2v_hf.errors import OpenS2VError
 from opens2v_hf.pipeline.faults import raise_what_concerns_all, rule_of
 from opens2v_hf.pipeline.records import ClipRecord
@@ -47,7 +47,7 @@ def each_clip(
     for clip in clips:
         lost: list[Dropped] = []
         try:
-            with panics_as_errors():
+            with ends_as_errors():
                 kept += apply(clip, lost)
         except Exception as error:  # any error costs this clip only
             raise_what_concerns_all(error)

@@ -162,6 +162,48 @@ def test_the_form_on_the_hub(tmp_path, loopback_hub) -> None:
     assert (first, mask_keys) == (ids()[0], ["counts", "size"])
 
 
+def test_a_file_of_the_hub_that_another_of_its_size_replaced(tmp_path, loopback_hub) -> None:
+    (tmp_path / "video.mp4").write_bytes(bytes(1000) + b"a" * 1000)
+    printed = loopback_hub.forked(
+        """
+        import pickle, sys
+        from pathlib import Path
+        from huggingface_hub import HfApi
+        from opens2v_hf.data.opens2v5m.released.byte_source import open_source
+        from opens2v_hf.errors import OpenS2VError
+        from opens2v_hf.pipeline import media
+        from opens2v_hf.pipeline.inputs import list_input
+        from opens2v_hf.pipeline.records import SourceFile
+        path, url = Path(sys.argv[1]), "hf://datasets/org/replaced/video.mp4"
+        api = HfApi()
+        api.create_repo("org/replaced", repo_type="dataset", exist_ok=True)
+        def upload():
+            api.upload_file(path_or_fileobj=path, path_in_repo=path.name, repo_id="org/replaced", repo_type="dataset")
+        upload()
+        [file] = list_input("hf://datasets/org/replaced").files
+        listed = SourceFile(file.path, file.name, num_bytes=file.num_bytes, stamp=file.stamp)
+        print(media.local_path(listed).read_bytes() == path.read_bytes())
+        media.forget()
+        source = open_source(url)
+        print(source.read(0, 10) + source.read(1000, 10))
+        path.write_bytes(bytes(1000) + b"b" * 1000)
+        upload()
+        for read in (lambda: source.read(1000, 10), lambda: pickle.loads(pickle.dumps(source)).read(0, 10),
+                     lambda: media.local_path(listed)):
+            try:
+                print(read())
+            except OpenS2VError as error:
+                print(type(error).__name__, error)
+        print(open_source(url).read(1000, 10))
+        """,
+        tmp_path / "video.mp4",
+    )
+    changed = "SourceError hf://datasets/org/replaced/video.mp4 changed while it was read: load the dataset again"
+    before = str(bytes(10) + b"a" * 10)
+    late = "SourceChangedError video.mp4: was changed after it was listed; the same command reads it again"
+    assert printed.splitlines()[-6:] == ["True", before, changed, changed, late, str(b"b" * 10)]
+
+
 def test_only_the_selected_columns_are_given() -> None:
     for source in SOURCES:
         rows = list(stream(source, columns=["caption", "id"]))

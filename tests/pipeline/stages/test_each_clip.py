@@ -1,22 +1,24 @@
 """What costs one clip, and what ends a stage."""
 
 import errno
+import sys
 
 import pytest
 from helpers.clips import rules
 
 from opens2v_hf.errors import ModelError, ResultError, VideoError
 from opens2v_hf.pipeline import media
+from opens2v_hf.pipeline.apply import apply_stages
 from opens2v_hf.pipeline.faults import SourceChangedError
 from opens2v_hf.pipeline.records import ClipRecord, SourceFile
-from opens2v_hf.pipeline.stage import Dropped
+from opens2v_hf.pipeline.stage import Dropped, Resources, StageOutput
 from opens2v_hf.pipeline.stages.each_clip import ClipDroppedError, each_clip
 from opens2v_hf.pipeline.stages.probe import Probe
 
 CLIPS = [ClipRecord(name, SourceFile(name, name)) for name in "abc"]
 
 
-def failing(error: Exception):
+def failing(error: BaseException):
     def apply(clip, lost):
         if clip.id == "b":
             raise error
@@ -33,9 +35,10 @@ def failing(error: Exception):
         (ZeroDivisionError("division by zero"), "error", "ZeroDivisionError: division by zero"),
         (MemoryError("frames"), "error", "MemoryError: frames"),
         (type("PanicException", (BaseException,), {})("i"), "error", "RuntimeError: a library panicked: i"),
+        (SystemExit(3), "error", "RuntimeError: the code called sys.exit(3)"),
     ],
 )
-def test_an_error_drops_its_clip_alone(error: Exception, rule: str, reason: str) -> None:
+def test_an_error_drops_its_clip_alone(error: BaseException, rule: str, reason: str) -> None:
     output = each_clip("stage", CLIPS, failing(error))
 
     assert [clip.id for clip in output.kept] == ["a", "c"]
@@ -78,3 +81,19 @@ def test_subjects_dropped_before_an_error_are_counted() -> None:
         raise ClipDroppedError("no_tags", "none is left")
 
     assert rules(each_clip("stage", CLIPS[:1], apply).dropped) == ["repeated", "no_tags"]
+
+def test_a_stage_of_a_user_that_exits_drops_its_clip_alone() -> None:
+    class Exits:
+        name = "exits"
+        resources = Resources(batch=8)
+
+        def __call__(self, clips):
+            if any(clip.id == "b" for clip in clips):
+                sys.exit("no luck")
+            return StageOutput(clips)
+
+    result = apply_stages(CLIPS, [Exits()])
+    assert [clip.id for clip in result.clips] == ["a", "c"]
+    assert [(drop.clip_id, drop.rule, drop.reason) for drop in result.dropped] == [
+        ("b", "error", "RuntimeError: the code called sys.exit('no luck')")
+    ]

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ import fsspec.core
 import httpx
 from huggingface_hub import HfFileSystem
 from huggingface_hub.errors import HTTPError
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from opens2v_hf._util.content_coding import drop_redirect_body
@@ -119,6 +120,7 @@ class RemoteSource:
         self._connection: Any = None
         self._process = -1
         self._size = -1 if size is None else size
+        self._version = ""
 
     @property
     def url(self) -> str:
@@ -183,10 +185,19 @@ class RemoteSource:
     def _ask_range(self, offset: int, end: int) -> bytes:
         filesystem, path = self._connected()
         if isinstance(filesystem, HfFileSystem):
-            # The Hub's `cat_file` reads ahead by 5 MB; an uncached file requests the range alone.
-            with filesystem.open(path, "rb", cache_type="none") as file:
-                return file._fetch_range(offset, end)
+            return self._ask_hub_range(filesystem, path, offset, end)
         return filesystem.cat_file(path, start=offset, end=end)
+
+    def _ask_hub_range(self, filesystem: HfFileSystem, path: str, offset: int, end: int) -> bytes:
+        # The Hub's `cat_file` reads ahead by 5 MB, and nothing tells which version of the file it has read.
+        headers = {**build_hf_headers(token=filesystem.token), "Range": f"bytes={offset}-{end - 1}"}
+        response = http_backoff("GET", filesystem.url(path), headers=headers, timeout=_LONGEST_WAIT_S)
+        hf_raise_for_status(response)
+        version = _hub_version([*response.history, response])
+        if self._version and version and version != self._version:
+            raise SourceError(f"{self._shown} changed while it was read: load the dataset again")
+        self._version = self._version or version
+        return response.content
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_connection": None, "_process": -1}
@@ -362,6 +373,16 @@ def _read_fully(file: io.FileIO, length: int) -> bytes:
 
 def _validators_of(response: httpx.Response) -> dict[str, str]:
     return {name: response.headers[name] for name in _VALIDATORS if name in response.headers}
+
+
+def _hub_version(answers: Sequence[Any]) -> str:
+    """The entity tag of a file of the Hub, from the answers of one request with its redirects; "" where none is said.
+
+    A large file is behind a redirect, which has the tag; that of the storage it leads to is another one.
+    """
+    linked = next((answer.headers["X-Linked-ETag"] for answer in answers if "X-Linked-ETag" in answer.headers), "")
+    tag = linked or (answers[0].headers.get("ETag", "") if len(answers) == 1 else "")
+    return tag.removeprefix("W/").strip('"')
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int]:
