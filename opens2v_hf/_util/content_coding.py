@@ -38,7 +38,7 @@ def coding_problem(header: str) -> str:
 def drop_redirect_body(response: httpx.Response) -> None:
     """A response hook for a client that follows redirects: httpx reads the body of each whole, of any length."""
     if response.has_redirect_location and isinstance(response.stream, httpx.SyncByteStream):
-        for _ in zip(range(_REDIRECT_PARTS), response.stream):
+        for _ in zip(range(_REDIRECT_PARTS), response.stream, strict=False):
             pass
         response.stream.close()
         response.stream = httpx.ByteStream(b"")

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from opens2v_hf._util.retries import Retries
 from opens2v_hf._util.foreign_code import ends_as_errors
+from opens2v_hf._util.retries import Retries
 from opens2v_hf.errors import ServiceUnavailableError, VideoError
 from opens2v_hf.jobs.child_check import fault_of_child
 from opens2v_hf.jobs.endings import Ending

@@ -53,7 +53,6 @@ def test_a_generator_that_cannot_be_closed_has_made_its_videos(benchmark, tmp_pa
     assert "stripes could not be closed (" in capsys.readouterr().err
 
 
-
 def test_a_second_run_makes_nothing(benchmark, tmp_path):
     make(Stripes(), benchmark, tmp_path)
     again = Stripes()

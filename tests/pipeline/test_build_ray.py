@@ -135,7 +135,8 @@ class Offline(Describe):
 
 
 @pytest.mark.parametrize(
-    ("stage", "message"), [(Exits(), "cannot be loaded (RuntimeError: the code called sys.exit(3))"), (Offline(), "there is no such repo")]
+    ("stage", "message"),
+    [(Exits(), "cannot be loaded (RuntimeError: the code called sys.exit(3))"), (Offline(), "there is no such repo")],
 )
 def test_a_worker_that_cannot_load_gives_an_error_of_the_package(tmp_path, stage, message):
     row = worker_of(tmp_path, stage)({"unit": "clips-00000", "state": b"", "error": "", "kind": ""})

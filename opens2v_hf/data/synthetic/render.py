@@ -20,6 +20,7 @@ from opens2v_hf.data.synthetic.backdrops import draw_backdrop, draw_occluder
 from opens2v_hf.data.synthetic.figures import draw_figure
 from opens2v_hf.data.synthetic.scenes import ASPECT, SUBJECT_HEIGHT, Actor, Background, PersonSprite, Scene, Sprite
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.video.resize import resize
 
 HEAD_BOXES = {"face": (0.14, 0.04, 0.86, 0.78), "human": (0.24, 0.01, 0.76, 0.27)}
 """Head of a person, xyxy in parts of the figure's width and height."""
@@ -108,7 +109,7 @@ def render_pasted(scene: Scene, frame_index: int, pictures: Sequence[Image.Image
         figure_left, figure_top, _, figure_height = _reference_place(actor.sprite, picture.width, crop)
         scale = height / figure_height
         side = max(round(scale * picture.width), 1)
-        pixels = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR), np.float32)
+        pixels = np.asarray(resize(picture, (side, side), Image.Resampling.BILINEAR), np.float32)
         patch = np.concatenate([pixels, np.ones((side, side, 1), np.float32)], axis=2)
         _paste(canvas, np.pad(patch, ((1, 1), (1, 1), (0, 0))), left - scale * figure_left, top - scale * figure_top)
     if scene.occluder is not None:

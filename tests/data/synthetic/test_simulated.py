@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from opens2v_hf.data.benchmark.sample import PREFIXES
 from opens2v_hf.data.synthetic import simulated
@@ -118,6 +119,18 @@ class TestFaults:
         empty = render_background(scene).astype(int)
         rim = ~everyone(scene)[0] & (np.abs(frames[0] - empty).max(axis=-1) > 10)
         assert rim.mean() > 0.01  # with a background of its own around it
+
+    def test_pictures_are_resized_one_axis_at_a_time(self, scene, monkeypatch):
+        """Which axis Pillow begins with depends on its release."""
+        resized, changed = Image.Image.resize, []
+
+        def one_resize(image, size, *arguments, **options):
+            changed.append(sum(old != new for old, new in zip(image.size, size, strict=True)))
+            return resized(image, size, *arguments, **options)
+
+        monkeypatch.setattr(Image.Image, "resize", one_resize)
+        next(iter(simulate("pasted_reference", scene)))
+        assert max(changed) == 1
 
     def test_drifting_subject_is_right_at_first_and_wrong_at_the_end(self, scene):
         frames = video("drifting_subject", scene)

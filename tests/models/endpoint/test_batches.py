@@ -25,7 +25,9 @@ def client(monkeypatch):
                 return content
             return httpx.Response(200, **{"content" if isinstance(content, bytes) else "json": content})
 
-        monkeypatch.setattr(batches.httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer)))
+        monkeypatch.setattr(
+            batches.httpx, "AsyncClient", partial(httpx.AsyncClient, transport=httpx.MockTransport(answer))
+        )
         return batches.BatchClient(URL, {}, timeout_s=5.0, sleep=lambda seconds: None)
 
     return made

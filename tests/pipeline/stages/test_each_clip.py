@@ -82,6 +82,7 @@ def test_subjects_dropped_before_an_error_are_counted() -> None:
 
     assert rules(each_clip("stage", CLIPS[:1], apply).dropped) == ["repeated", "no_tags"]
 
+
 def test_a_stage_of_a_user_that_exits_drops_its_clip_alone() -> None:
     class Exits:
         name = "exits"
