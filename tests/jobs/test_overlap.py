@@ -49,10 +49,11 @@ def test_a_resource_is_used_by_one_item_at_a_time():
 def test_an_error_stops_the_others():
     shared = Shared()
     stopped: list[int] = []
+    all_began = threading.Barrier(3, timeout=60)
 
     def work(item: int) -> None:
+        all_began.wait()
         if item == 0:
-            time.sleep(0.1)
             raise KeyError(item)
         try:
             while True:

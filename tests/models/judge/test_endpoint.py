@@ -492,7 +492,15 @@ def test_a_budget_in_tokens_needs_an_endpoint_that_reports_them() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_no_more_requests_at_a_time_than_allowed_over_all_threads(concurrency: int) -> None:
-    with judge_endpoint(hangs(0.05)) as endpoint:
+    all_sent = threading.Event()
+
+    def holds(handler: Any) -> None:
+        if handler.endpoint.most_at_a_time == concurrency:
+            all_sent.set()
+        all_sent.wait(60)  # a busy machine may take long to send the second one
+        hangs(0.05)(handler)
+
+    with judge_endpoint(holds) as endpoint:
         judge = EndpointJudge("gpt-test", base_url=endpoint.base_url, concurrency=concurrency)
         threads = [threading.Thread(target=judge.rate, args=(FRAMES, RUBRIC), kwargs={"runs": 3}) for _ in range(3)]
         for thread in threads:

@@ -108,25 +108,29 @@ from opens2v_hf.data.opens2v5m.shards import convert as module
 from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
 from opens2v_hf.data.opens2v5m.released.samples import read_layout
 original = module.write_shard
-def slow(*arguments):
-    count = original(*arguments)
-    time.sleep(0.05)
-    return count
-module.write_shard = slow
+left = int(sys.argv[1])
+def until_killed(*arguments):
+    global left
+    if not left:
+        time.sleep(600)
+    left -= 1
+    return original(*arguments)
+module.write_shard = until_killed
 module.convert(plan_conversion(read_layout({str(root)!r}), json_step=2000), Path({str(tmp_path / "killed")!r}))
 """
     notes = []
-    for count in (2, 6):
-        process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    for further in (2, 4):
+        process = subprocess.Popen([sys.executable, "-c", script, str(further)], stderr=subprocess.DEVNULL)
         done = tmp_path / "killed" / ".conversion" / "done"
         deadline = time.monotonic() + 60
-        while len(list(done.rglob("*.json"))) < count and time.monotonic() < deadline:
+        while len(list(done.rglob("*.json"))) < sum(notes) + further and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         notes.append(len(list(done.rglob("*.json"))))
         assert not (tmp_path / "killed" / "conversion.json").exists()
-    assert 2 <= notes[0] < notes[1] < len(plan.units)
+    assert notes == [2, 6]
+    assert len(plan.units) > 6
     # What a kill in the middle of a write leaves behind.
     (tmp_path / "killed" / "data" / "regular" / ".half.parquet.xyz.tmp").write_bytes(b"half")
     convert(plan, tmp_path / "killed")
