@@ -1,10 +1,11 @@
-"""A cache of the values that were made last."""
+"""Caches: of the values that were made last, and of what is made of the same objects."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -29,3 +30,21 @@ class Recent(Generic[_Key, _Value]):
                 self._values.popitem(last=False)
         self._values.move_to_end(key)
         return self._values[key]
+
+
+def shared_by(kind: Callable[..., _Value]) -> Callable[..., _Value]:
+    """A function that makes a `kind` of its arguments, the same for the same objects; it is freed with its last user.
+
+    The made object must hold its arguments.
+    """
+    # while it lives no other objects have the ids of those that it holds
+    made: WeakValueDictionary[tuple[int, ...], Any] = WeakValueDictionary()
+
+    def shared(*parts: Any) -> _Value:
+        key = tuple(map(id, parts))
+        found = made.get(key)
+        if found is None:
+            found = made[key] = kind(*parts)
+        return found
+
+    return shared

@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
-from opens2v_hf._util.recent import Recent
+from opens2v_hf._util.recent import Recent, shared_by
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.models.faces.align import align_face
 from opens2v_hf.models.faces.face import Face, FaceDetector, FaceEmbedder, find_faces, largest
@@ -105,14 +104,5 @@ def _of_frame(faces: Sequence[Face], embeds: Sequence[np.ndarray]) -> FrameFaces
     )
 
 
-_READERS: WeakValueDictionary[tuple[int, int], FaceReader] = WeakValueDictionary()
-
-
-def shared_reader(detector: FaceDetector, embedder: FaceEmbedder) -> FaceReader:
-    """The reader of two models, shared by all metrics that use both; it is freed with the last of them."""
-    # a reader holds its models, so while it lives no other model has their ids
-    key = (id(detector), id(embedder))
-    reader = _READERS.get(key)
-    if reader is None:
-        reader = _READERS[key] = FaceReader(detector, embedder)
-    return reader
+shared_reader = shared_by(FaceReader)
+"""The reader of detector and embedder, shared by all metrics that use these."""

@@ -119,7 +119,6 @@ class MetricModule(evaluate.Metric):
         from types import SimpleNamespace
 
         from opens2v_hf.metrics.base import score_many
-        from opens2v_hf.metrics.module_references import references_for
         from opens2v_hf.metrics.registry import METRICS
 
         entry = METRICS[self.metric]
@@ -128,7 +127,7 @@ class MetricModule(evaluate.Metric):
             options["details"] = given.get("details", False)
         # Made without models first: a bad option shows before gigabytes are loaded.
         entry.build(dict.fromkeys(entry.roles, SimpleNamespace(deterministic=False)), options)
-        references = references_for(self.metric, records, given)
+        references = _references_for(self.metric, records, given)
         choices = self._choices(entry.roles, given)
         encodes = given.get("prompt_encoder") is not None or any(
             getattr(reference, "needs_encoder", False) for reference in references or ()
@@ -195,3 +194,21 @@ class MetricModule(evaluate.Metric):
         methods = ("compute", "add", "add_batch")
         self.__dict__.update(dict.fromkeys(name for name in _OF_ONE_PROCESS if name not in methods), **state)
         self._start()
+
+
+def _references_for(
+    metric: str, records: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
+) -> Sequence[Any] | None:
+    """One reference for each video, or None for a metric that needs none."""
+    from opens2v_hf.metrics.face_reference import face_references_of
+    from opens2v_hf.metrics.nexus_reference import references_of
+    from opens2v_hf.metrics.subject_reference import subject_references_of
+
+    if metric == "gmescore":
+        return [record["prompt"] for record in records]
+    if metric == "nexusscore":
+        embeds = {name: given.get(name) for name in ("image_embeds", "prompt_embeds")}
+        return references_of(records, given.get("ids"), **embeds)
+    if metric in ("subject_identity", "copypaste"):
+        return subject_references_of(records, given.get("ids"))
+    return face_references_of(records, given.get("ids")) if metric.startswith("facesim") else None

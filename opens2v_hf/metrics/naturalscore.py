@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, JudgeError, ServiceUnavailableError, VideoError
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
 from opens2v_hf.models.judge.base import Judge, Rating
@@ -71,7 +72,7 @@ class NaturalScore:
         protocol = RELEASED if protocol is None else protocol
         if protocol not in PROTOCOLS:
             raise ArgumentError(f"unknown protocol (got {protocol=}); known are {', '.join(PROTOCOLS)}")
-        if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
+        if not is_whole(runs, 1):
             raise ArgumentError(f"runs must be a whole number from 1 (got {runs=})")
         if not isinstance(rubric, Rubric | None):
             raise ArgumentError(f"rubric must be a Rubric or the path of a text file (got {rubric!r:.80})")

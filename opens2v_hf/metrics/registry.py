@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from opens2v_hf.data.benchmark.rules import facesim_reference, person_references, subject_references
@@ -46,10 +47,14 @@ class MetricEntry:
         return {role: ROLES[role].released for role in self.roles}
 
 
-def _build_gmescore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.gmescore import GmeScore
+def _made_of(module: str, class_name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Metric[Any]]:
+    """Build a metric whose class takes its models by the names of their roles. The module may import torch."""
 
-    return GmeScore(models["embedder"], **options)
+    def build(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
+        made = getattr(import_module(f"{__package__}.{module}"), class_name)
+        return made(**models, **options)
+
+    return build
 
 
 def _build_naturalscore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
@@ -58,7 +63,7 @@ def _build_naturalscore(models: Mapping[str, Any], options: Mapping[str, Any]) -
 
     rubric = options.get("rubric")
     loaded = {**options, "rubric": Rubric.from_file(rubric)} if isinstance(rubric, str | os.PathLike) else options
-    return NaturalScore(models["judge"], **loaded)
+    return NaturalScore(**models, **loaded)
 
 
 def _build_nexusscore(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
@@ -80,84 +85,46 @@ def _build_aesthetics(models: Mapping[str, Any], options: Mapping[str, Any]) -> 
     return Aesthetics(models["aesthetic_encoder"], models["aesthetic_head"], **options)
 
 
-def _build_motion_amplitude(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
+def _video_alone(sample: EvalSample, split: EvalSplit) -> None:
+    return None
 
-    return MotionAmplitude(**options)
+
+def _pictures(sample: EvalSample, split: EvalSplit, subjects: Sequence[Subject]) -> dict[str, Any]:
+    return {
+        "images": tuple(split.picture_path(subject) for subject in subjects),
+        "labels": tuple(subject.label for subject in subjects),
+        "id": sample.id,
+    }
 
 
 def _nexus_reference(sample: EvalSample, split: EvalSplit) -> NexusReference:
-    return NexusReference(
-        images=tuple(split.picture_path(subject) for subject in sample.subjects),
-        labels=tuple(subject.label for subject in sample.subjects),
-        id=sample.id,
-    )
-
-
-def _build_motion_smoothness(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.motion_smoothness import MotionSmoothness
-
-    return MotionSmoothness(models["quality_scorer"], **options)
-
-
-def _build_facesim_cur(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.facesim_cur import FaceSimCur
-
-    return FaceSimCur(models["face_detector"], models["face_embedder"], **options)
-
-
-def _build_facesim_multi(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.facesim_multi import FaceSimMulti
-
-    return FaceSimMulti(models["face_detector"], models["face_embedder"], **options)
+    return NexusReference(**_pictures(sample, split, sample.subjects))
 
 
 def _first_person(sample: EvalSample, split: EvalSplit) -> FaceReference:
     first = facesim_reference(sample.category, sample.subjects)
-    return _people(sample, split, () if first is None else (first,))
+    return FaceReference(**_pictures(sample, split, () if first is None else (first,)))
 
 
 def _all_people(sample: EvalSample, split: EvalSplit) -> FaceReference:
-    return _people(sample, split, person_references(sample.subjects))
-
-
-def _people(sample: EvalSample, split: EvalSplit, subjects: Sequence[Subject]) -> FaceReference:
-    return FaceReference(
-        images=tuple(split.picture_path(subject) for subject in subjects),
-        labels=tuple(subject.label for subject in subjects),
-        id=sample.id,
-    )
-
-
-def _build_subject_identity(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.subject_identity import SubjectIdentity
-
-    return SubjectIdentity(**models, **options)
-
-
-def _build_copypaste(models: Mapping[str, Any], options: Mapping[str, Any]) -> Metric[Any]:
-    from opens2v_hf.metrics.copypaste import CopyPaste
-
-    return CopyPaste(**models, **options)
+    return FaceReference(**_pictures(sample, split, person_references(sample.subjects)))
 
 
 def _all_subjects(sample: EvalSample, split: EvalSplit) -> SubjectReference:
     chosen = subject_references(sample.subjects)
-    return SubjectReference(
-        images=tuple(split.picture_path(subject) for subject in chosen),
-        labels=tuple(subject.label for subject in chosen),
-        id=sample.id,
-        positions=tuple(position for position, subject in enumerate(sample.subjects) if subject in chosen),
-    )
+    positions = tuple(position for position, subject in enumerate(sample.subjects) if subject in chosen)
+    return SubjectReference(**_pictures(sample, split, chosen), positions=positions)
 
 
+_FACE_ROLES = ("face_detector", "face_embedder")
+_SUBJECT_ROLES = ("detector", "prompt_encoder", "subject_embedder")
 METRICS: dict[str, MetricEntry] = {
     entry.name: entry
     for entry in (
         MetricEntry(
             "gmescore",
             ("embedder",),
-            _build_gmescore,
+            _made_of("gmescore", "GmeScore"),
             lambda sample, split: sample.prompt,
             ("variant", "num_frames", "rounding"),
         ),
@@ -165,7 +132,7 @@ METRICS: dict[str, MetricEntry] = {
             "naturalscore",
             ("judge",),
             _build_naturalscore,
-            lambda sample, split: None,
+            _video_alone,
             ("protocol", "runs", "rubric", "allow_partial"),
         ),
         MetricEntry(
@@ -176,52 +143,34 @@ METRICS: dict[str, MetricEntry] = {
             ("variant", "num_frames", "box_threshold", "text_threshold", "label_instruction", "details"),
         ),
         MetricEntry(
-            "aesthetics",
-            ("aesthetic_encoder", "aesthetic_head"),
-            _build_aesthetics,
-            lambda sample, split: None,
-            ("num_frames",),
+            "aesthetics", ("aesthetic_encoder", "aesthetic_head"), _build_aesthetics, _video_alone, ("num_frames",)
         ),
         MetricEntry(
-            "motion_amplitude",
-            (),
-            _build_motion_amplitude,
-            lambda sample, split: None,
-            ("variant",),
+            "motion_amplitude", (), _made_of("motion_amplitude", "MotionAmplitude"), _video_alone, ("variant",)
         ),
         MetricEntry(
             "motion_smoothness",
             ("quality_scorer",),
-            _build_motion_smoothness,
-            lambda sample, split: None,
+            _made_of("motion_smoothness", "MotionSmoothness"),
+            _video_alone,
             (),
         ),
+        MetricEntry("facesim_cur", _FACE_ROLES, _made_of("facesim_cur", "FaceSimCur"), _first_person, ("num_frames",)),
         MetricEntry(
-            "facesim_cur",
-            ("face_detector", "face_embedder"),
-            _build_facesim_cur,
-            _first_person,
-            ("num_frames",),
-        ),
-        MetricEntry(
-            "facesim_multi",
-            ("face_detector", "face_embedder"),
-            _build_facesim_multi,
-            _all_people,
-            ("num_frames",),
+            "facesim_multi", _FACE_ROLES, _made_of("facesim_multi", "FaceSimMulti"), _all_people, ("num_frames",)
         ),
         MetricEntry(
             "subject_identity",
-            ("detector", "prompt_encoder", "subject_embedder"),
-            _build_subject_identity,
+            _SUBJECT_ROLES,
+            _made_of("subject_identity", "SubjectIdentity"),
             _all_subjects,
             ("num_frames",),
             by_default=False,
         ),
         MetricEntry(
             "copypaste",
-            ("detector", "prompt_encoder", "subject_embedder"),
-            _build_copypaste,
+            _SUBJECT_ROLES,
+            _made_of("copypaste", "CopyPaste"),
             _all_subjects,
             ("reference_views", "num_frames"),
             by_default=False,
@@ -244,7 +193,10 @@ def load_tasks(
 ) -> list[MetricTask]:
     """Load metrics, see `load_metrics`, for the samples of a split."""
     metrics = load_metrics(names, models=models, options=options, embedded=embedded)
-    return [MetricTask(metric, _bind(METRICS[metric.name], split)) for metric in metrics]
+    return [
+        MetricTask(metric, lambda sample, entry=METRICS[metric.name]: entry.reference(sample, split))  # type: ignore[misc]
+        for metric in metrics
+    ]
 
 
 def load_metrics(
@@ -295,21 +247,18 @@ def check_request(
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[MetricEntry]:
     """The requested metrics; nothing is loaded. See `load_metrics` for arguments and errors."""
-    entries = [_entry(name) for name in dict.fromkeys(names)]
+    entries = [metric_entry(name) for name in dict.fromkeys(names)]
     if not entries:
         raise ArgumentError(f"name at least one metric (known are: {', '.join(METRICS)})")
     _refuse_unknown(entries, models or {}, options or {})
     return entries
 
 
-def _entry(name: str) -> MetricEntry:
+def metric_entry(name: str) -> MetricEntry:
+    """The metric of a name; an `ArgumentError` if there is none."""
     if name not in METRICS:
         raise ArgumentError(f"there is no metric {name!r} (known are: {', '.join(METRICS)})")
     return METRICS[name]
-
-
-def _bind(entry: MetricEntry, split: EvalSplit) -> Callable[[EvalSample], Any]:
-    return lambda sample: entry.reference(sample, split)
 
 
 def _refuse_unknown(

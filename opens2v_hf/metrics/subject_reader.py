@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 import numpy as np
 from PIL import Image
 
 from opens2v_hf._util.boxes import box_iou
-from opens2v_hf._util.recent import Recent
+from opens2v_hf._util.recent import Recent, shared_by
 from opens2v_hf.metrics.nexusscore import Detector, PromptEncoder
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.subject_embedder import GREY, SubjectEmbedder
@@ -169,14 +168,5 @@ def _key(image: Image.Image) -> str:
     return hashlib.sha256(repr((image.mode, image.size)).encode() + image.tobytes()).hexdigest()
 
 
-_READERS: WeakValueDictionary[tuple[int, int, int], SubjectReader] = WeakValueDictionary()
-
-
-def shared_reader(detector: Detector, prompt_encoder: PromptEncoder, embedder: SubjectEmbedder) -> SubjectReader:
-    """The reader of three models, shared by all metrics that use them; it is freed with the last of them."""
-    # a reader holds its models, so while it lives no other model has their ids
-    key = (id(detector), id(prompt_encoder), id(embedder))
-    reader = _READERS.get(key)
-    if reader is None:
-        reader = _READERS[key] = SubjectReader(detector, prompt_encoder, embedder)
-    return reader
+shared_reader = shared_by(SubjectReader)
+"""The reader of detector, prompt encoder and embedder, shared by all metrics that use these."""

@@ -1,4 +1,5 @@
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -131,9 +132,10 @@ def test_a_reader_goes_with_its_metrics():
     first = shared_reader(detector, embedder)
     assert shared_reader(detector, embedder) is first
     assert shared_reader(SquareDetector(), embedder) is not first
+    alive = weakref.ref(first)
     del first
     gc.collect()
-    assert (id(detector), id(embedder)) not in face_reader._READERS
+    assert alive() is None
 
 
 def test_only_the_released_procedure_is_without_caveats():
