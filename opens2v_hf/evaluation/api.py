@@ -27,7 +27,7 @@ from opens2v_hf.evaluation.request import MetricModels, metric_options, model_ch
 from opens2v_hf.evaluation.run import Run
 from opens2v_hf.evaluation.scoring import score_passes
 from opens2v_hf.evaluation.seeds import loaded_once, name_of_seed, outputs_of_seeds, score_other_seeds
-from opens2v_hf.evaluation.selection import Selection, restrict
+from opens2v_hf.evaluation.selection import Selection
 from opens2v_hf.evaluation.video_names import near_matches
 from opens2v_hf.evaluation.videos import FoundVideos, find_videos, name_of_maker
 from opens2v_hf.generators.plan import References
@@ -36,7 +36,7 @@ from opens2v_hf.generators.references import TooMany
 from opens2v_hf.generators.run import chosen_seeds
 from opens2v_hf.jobs.time_limit import Limits
 from opens2v_hf.metrics.naturalscore import RELEASED_RUNS
-from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
+from opens2v_hf.metrics.registry import DEFAULT_METRICS
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.video.reader import Backend
@@ -191,7 +191,7 @@ def score(
         model_name = name or name_of_model(model, lora)
         for each, output_of_seed in outputs.items():  # refused now, not after hours of making videos
             result_name = model_name if each == all_seeds[0] else name_of_seed(model_name, each)
-            output_of_seed.refuse_to_lose(result_name, "videos", set(names), set(METRICS))
+            output_of_seed.refuse_to_lose(result_name, "videos", names)
         made = make_videos(
             model, out, making, split=split, data_dir=None if data_dir is None else os.fspath(data_dir),
             revision=revision, ids=[sample.id for sample in samples], retry_failed=resume == "retry-failed",
@@ -205,7 +205,8 @@ def score(
     if not selection.is_whole:
         if made is None:
             samples = selection.choose(opened.samples, found.fetch)
-        found = restrict(found, samples)
+        ids_in_use = {sample.id for sample in samples}
+        found = found.only(ids_in_use, [sample_id for sample_id in found.missing if sample_id in ids_in_use])
         benchmark["subset"] = f"{len(samples)} of {len(opened.samples)} samples ({selection.describe()})"
     default_name = name_of_model(model, lora) if made is not None else None
     run = Run(
@@ -223,9 +224,9 @@ def score(
         _announce(run, names, options)
     if made is not None and made.others and out is not None:
         passes = loaded_once(passes)
-        others = score_other_seeds(run, made, passes, names, out=out, outputs=outputs, known_metrics=tuple(METRICS))
+        others = score_other_seeds(run, made, passes, names, out=out, outputs=outputs)
         run = replace(run, other_seeds=others)
-    return score_passes(run, passes, names, output=output, known_metrics=tuple(METRICS))
+    return score_passes(run, passes, names, output=output)
 
 
 def _default_name(videos: str, found: FoundVideos) -> str:

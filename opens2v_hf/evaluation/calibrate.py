@@ -26,7 +26,7 @@ from opens2v_hf.errors import ArgumentError, OpenS2VError
 from opens2v_hf.evaluation.request import MetricModels, model_choices
 from opens2v_hf.evaluation.run import package_versions
 from opens2v_hf.metrics.base import score_clip
-from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_metrics
+from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS, load_metrics, metric_entry
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.scores.scorecard import COLUMNS
@@ -174,8 +174,7 @@ def calibrate(
     """
     names = list(DEFAULT_METRICS if metrics is None else metrics)
     for name in names:
-        if name not in METRICS:
-            raise ArgumentError(f"there is no metric {name!r} (known are: {', '.join(METRICS)})")
+        metric_entry(name)
     if wrong := [dtype for dtype in precisions if dtype not in PRECISIONS]:
         raise ArgumentError(f"precisions must be among {', '.join(PRECISIONS)} (got {wrong[0]!r})")
     expected, rows = known_numbers()

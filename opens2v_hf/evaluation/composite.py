@@ -13,7 +13,7 @@ from opens2v_hf.metrics.apply import Task
 from opens2v_hf.metrics.base import Metric, answer, cost_of, definitions, score_video, setting_of, video_name
 from opens2v_hf.metrics.each_video import for_each_video
 from opens2v_hf.metrics.model_cache import ModelCache, choose, load_models
-from opens2v_hf.metrics.registry import METRICS, load_metrics
+from opens2v_hf.metrics.registry import METRICS, check_request, load_metrics
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.columns import column_metrics
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord, notes
@@ -46,10 +46,7 @@ def metric_names(metrics: Sequence[str] | None, split: str) -> list[str]:
     if not isinstance(listed, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in listed):
         raise ArgumentError(f"metrics must be a list of names (got {metrics!r:.80})")
     names = list(dict.fromkeys(listed))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        what = f"there is no metric {unknown[0]!r}" if unknown else "name at least one metric"
-        raise ArgumentError(f"{what} (known are: {', '.join(METRICS)})")
+    check_request(names)
     return names
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.evaluation import cost_constants as c
 from opens2v_hf.generators.recipe import Recipe
@@ -30,7 +31,7 @@ class VideoShape:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_whole(value, 1):
                 raise ArgumentError(f"{name} must be a whole number of at least 1 (got {value!r})")
 
     @property

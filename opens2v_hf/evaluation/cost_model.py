@@ -26,7 +26,7 @@ from opens2v_hf.evaluation.cost_formulas import (
 )
 from opens2v_hf.evaluation.passes import groups_by_models
 from opens2v_hf.generators.recipe import Recipe
-from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.metrics.registry import METRICS, metric_entry
 from opens2v_hf.models.engine_names import ENDPOINT_PREFIX, runs_elsewhere
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.result import RunResult
@@ -171,8 +171,8 @@ def estimate(
         ArgumentError: an argument has a value that cannot be used.
     """
     chosen = list(METRICS if metrics is None else metrics)
-    if unknown := [name for name in chosen if name not in METRICS]:
-        raise ArgumentError(f"there is no metric {unknown[0]!r} (known are: {', '.join(METRICS)})")
+    for name in chosen:
+        metric_entry(name)
     for name, value in (("cores", cores), ("num_gpus", num_gpus), ("limit", 1 if limit is None else limit)):
         if value < 1:
             raise ArgumentError(f"{name} must be a whole number of at least 1 (got {value!r})")

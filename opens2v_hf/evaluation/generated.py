@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,7 @@ def make_videos(
 
 def only_made(found: FoundVideos, run: GenerationRun) -> FoundVideos:
     """The videos that this run made or found finished; a sample that failed has none."""
-    return replace(
-        found,
-        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in run.made},
-        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in run.made},
-        missing=tuple(dict.fromkeys([*found.missing, *run.failed])),
-    )
+    return found.only(run.made, [*found.missing, *run.failed])
 
 
 def described(run: GenerationRun) -> Generation:

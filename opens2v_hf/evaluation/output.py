@@ -14,6 +14,7 @@ from opens2v_hf.evaluation.timings import FILE as TIMINGS
 from opens2v_hf.jobs.journal import remove_crash_traces
 from opens2v_hf.jobs.journal_files import journal_files, remove_files
 from opens2v_hf.jobs.lock import only_run
+from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.results.result import PARTIAL_ENDING, RunResult
 
 
@@ -49,26 +50,23 @@ class Output:
         self._overwrite = overwrite or fresh
 
     @contextmanager
-    def held(
-        self, *, model: str, source: str, metrics: Collection[str], known_metrics: Collection[str]
-    ) -> Iterator[None]:
+    def held(self, *, model: str, source: str, metrics: Collection[str]) -> Iterator[None]:
         """Lock the folder during the block; refuse to replace a result that this run cannot resume.
 
         Args:
             model: name of the model that is scored.
             source: of its videos.
             metrics: of this run.
-            known_metrics: names of all metrics of this package.
 
         Raises:
             ArgumentError: see `refuse_to_lose`.
             ResultError: another run uses the folder, or it cannot be written.
         """
         before = _status(self.result)
-        self.refuse_to_lose(model, source, set(metrics), set(known_metrics))  # before the lock creates the folder
+        self.refuse_to_lose(model, source, metrics)  # before the lock creates the folder
         with only_run(self.journal):
             if _status(self.result) != before:  # another run has written a result in between
-                self.refuse_to_lose(model, source, set(metrics), set(known_metrics))
+                self.refuse_to_lose(model, source, metrics)
             if self.fresh:
                 remove_files(
                     [*journal_files(self.journal), *self.journal.glob("*.crash"), self.errors, self.journal / TIMINGS]
@@ -76,7 +74,7 @@ class Output:
             self._remove_leftovers()
             yield
 
-    def refuse_to_lose(self, model: str, source: str, metrics: set[str], known: set[str]) -> None:
+    def refuse_to_lose(self, model: str, source: str, metrics: Collection[str]) -> None:
         """Refuse a run whose result would replace one that it cannot resume.
 
         Raises:
@@ -96,7 +94,7 @@ class Output:
             raise ArgumentError(f"{error}; {remedy}") from error
         if (before.model, _without_revision(before.source)) != (model, _without_revision(source)):
             raise ArgumentError(f"{self.result} is the result of {before.model!r} ({before.source}); {remedy}")
-        lost = [metric.name for metric in before.metrics if metric.name in known - metrics]
+        lost = [metric.name for metric in before.metrics if metric.name in METRICS.keys() - set(metrics)]
         if lost:
             raise ArgumentError(
                 f"{self.result} also holds {', '.join(lost)}, which this run would remove; add them to the metrics, "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from opens2v_hf._util.numbers import is_finite, is_whole
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS
@@ -17,20 +17,13 @@ from opens2v_hf.models.roles import ROLES, ModelChoice
 MetricModels = str | Mapping[str, str | os.PathLike[str] | ModelChoice] | None
 """`metric_models=`: "embedded", or role to model."""
 
-_A_COUNT = "a whole number from 1 to 100000"
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+_MOST = 100_000
+_A_COUNT = f"a whole number from 1 to {_MOST}"
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("num_frames", "runs"), (_A_COUNT, _is_count)),
-    **dict.fromkeys(("box_threshold", "text_threshold"), ("a finite number", _is_number)),
+    **dict.fromkeys(("num_frames", "runs"), (_A_COUNT, lambda value: is_whole(value, 1, _MOST))),
+    **dict.fromkeys(("box_threshold", "text_threshold"), ("a finite number", is_finite)),
     **dict.fromkeys(("allow_partial", "details"), ("true or false", lambda value: isinstance(value, bool))),
     **dict.fromkeys(("variant", "protocol", "label_instruction"), ("a text", lambda value: isinstance(value, str))),
     "reference_views": (
@@ -101,7 +94,7 @@ def metric_options(
                 raise ArgumentError(f"{name}'s {key} must be {what} (got {value!r:.80})")
     if num_frames is None:
         return merged
-    if not _is_count(num_frames):
+    if not is_whole(num_frames, 1, _MOST):
         raise ArgumentError(f"num_frames must be {_A_COUNT} (got {num_frames!r:.80})")
     for name in metrics:
         if name in METRICS and "num_frames" in METRICS[name].options:

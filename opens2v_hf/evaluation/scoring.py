@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from opens2v_hf._util import processes as launcher
@@ -41,7 +41,6 @@ def score_passes(
     metrics: Sequence[str],
     *,
     output: Output | None = None,
-    known_metrics: Collection[str] = (),
 ) -> RunResult:
     """Score every video that was found with every metric.
 
@@ -54,7 +53,6 @@ def score_passes(
         passes: the metrics, one group of them after another.
         metrics: names of all of them, in the order in which the result lists them.
         output: of the journal and the result; None to write neither.
-        known_metrics: names of all metrics of this package.
 
     Raises:
         ArgumentError: the output has a result that this run cannot resume.
@@ -77,9 +75,7 @@ def score_passes(
 
         def lock_output() -> None:
             if output is not None:
-                held.enter_context(
-                    output.held(model=run.model, source=found.source, metrics=metrics, known_metrics=known_metrics)
-                )
+                held.enter_context(output.held(model=run.model, source=found.source, metrics=metrics))
 
         processes = held.enter_context(
             joined(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from opens2v_hf._util.files import check_no_url
@@ -61,7 +61,6 @@ def score_other_seeds(
     *,
     out: str | os.PathLike[str],
     outputs: dict[int, Output],
-    known_metrics: Collection[str],
 ) -> dict[int, SeedValues]:
     """Score the videos of all seeds but the first.
 
@@ -72,7 +71,6 @@ def score_other_seeds(
         metrics: their names.
         out: of the first seed's run.
         outputs: from `outputs_of_seeds`.
-        known_metrics: names of all metrics of this package.
 
     Returns:
         Seed to column to sample id to raw value.
@@ -87,6 +85,5 @@ def score_other_seeds(
             model=name_of_seed(first.model, seed),
             generation=described(run),
         )
-        result = score_passes(of_seed, passes, metrics, output=outputs[seed], known_metrics=known_metrics)
-        values[seed] = column_values(result)
+        values[seed] = column_values(score_passes(of_seed, passes, metrics, output=outputs[seed]))
     return values

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.data.benchmark.in_turn import in_turn
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.evaluation.videos import FoundVideos
 
 _MOST_NAMED = 12
 
@@ -32,9 +32,7 @@ class Selection:
     categories: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.limit is not None and (
-            isinstance(self.limit, bool) or not isinstance(self.limit, int) or self.limit < 1
-        ):
+        if self.limit is not None and not is_whole(self.limit, 1):
             raise ArgumentError(f"limit must be a whole number of at least 1 (got {self.limit!r})")
         for name in ("ids", "categories"):
             if getattr(self, name) == ():
@@ -82,17 +80,6 @@ class Selection:
                 rest = f", ... and {len(values) - _MOST_NAMED} more" if len(values) > _MOST_NAMED else ""
                 parts.append(f"{name} {', '.join(values[:_MOST_NAMED])}{rest}")
         return "; ".join(parts)
-
-
-def restrict(found: FoundVideos, samples: Sequence[EvalSample]) -> FoundVideos:
-    """The videos of some samples only."""
-    ids = {sample.id for sample in samples}
-    return replace(
-        found,
-        fetch={sample_id: fetch for sample_id, fetch in found.fetch.items() if sample_id in ids},
-        file_names={sample_id: name for sample_id, name in found.file_names.items() if sample_id in ids},
-        missing=tuple(sample_id for sample_id in found.missing if sample_id in ids),
-    )
 
 
 def _names(value: str | Sequence[str] | None, argument: str) -> tuple[str, ...] | None:

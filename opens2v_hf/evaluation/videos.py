@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -42,6 +42,15 @@ class FoundVideos:
     def is_remote(self) -> bool:
         """Whether `fetch` downloads."""
         return self.source.startswith("hf://")
+
+    def only(self, ids: Collection[str], missing: Iterable[str]) -> FoundVideos:
+        """The videos of some ids; `missing` are those without one."""
+        return replace(
+            self,
+            fetch={sample_id: fetch for sample_id, fetch in self.fetch.items() if sample_id in ids},
+            file_names={sample_id: name for sample_id, name in self.file_names.items() if sample_id in ids},
+            missing=tuple(dict.fromkeys(missing)),
+        )
 
 
 def find_videos(

@@ -10,7 +10,7 @@ from opens2v_hf.evaluation import output
 from opens2v_hf.evaluation.output import Output
 from opens2v_hf.jobs.lock import only_run
 
-ASKED = {"model": "mine", "source": "videos", "metrics": ["gmescore"], "known_metrics": ["gmescore"]}
+ASKED = {"model": "mine", "source": "videos", "metrics": ["gmescore"]}
 
 
 def test_a_refused_run_leaves_nothing_behind(tmp_path: Path) -> None:

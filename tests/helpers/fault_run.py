@@ -160,7 +160,6 @@ def score(
         [MetricPass(group, lambda group=group: load(group)) for group in groups],
         names,
         output=None if out is None else Output(out, SPLIT, **output),
-        known_metrics=("gmescore", "naturalscore", "motion_amplitude"),
     )
 
 
