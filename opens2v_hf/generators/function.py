@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf._util.foreign_code import ends_as_errors
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, GenerationError, OpenS2VError
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -160,7 +161,7 @@ def _check_attributes(made: Any, what: str) -> None:
 
 
 def _check_limit(limit: Any, what: str) -> None:
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+    if limit is not None and not is_whole(limit, 1):
         raise ArgumentError(
             f"max_references of {what} must be a whole number of at least 1, or None (got {limit!r:.80})"
         )

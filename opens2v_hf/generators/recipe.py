@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.numbers import is_finite, is_whole
 from opens2v_hf.errors import ArgumentError
 
 SEED = 42
@@ -47,13 +47,13 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("width", "height", "num_frames", "steps"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            if value is not None and not is_whole(value, 1):
                 raise ArgumentError(f"recipe: {name} must be a whole number of at least 1 (got {value!r})")
         for name in ("fps", "guidance", "flow_shift"):
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not is_finite(value):
                 raise ArgumentError(f"recipe: {name} must be a finite number (got {value!r})")
             if name != "guidance" and value <= 0:
                 raise ArgumentError(f"recipe: {name} must be above 0 (got {value!r})")

@@ -14,6 +14,7 @@ from typing import Any
 from huggingface_hub import HfApi
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
+from opens2v_hf._util.numbers import is_number
 from opens2v_hf.errors import HubError, OpenS2VError
 from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.eval_results import task_ids
@@ -185,7 +186,7 @@ def _shipped(snapshot: Path) -> tuple[Boards, Origin]:
 
 def _fraction(percent: object) -> float | None:
     """A percentage as a value in 0..1; None for anything else."""
-    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+    if not is_number(percent, 0, 100):
         return None
     return percent / 100
 

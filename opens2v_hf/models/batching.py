@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
 
 MAX_PADDING = 0.05
@@ -16,7 +17,7 @@ def check_count(name: str, value: object) -> None:
     Raises:
         ArgumentError: it is no whole number from 1.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_whole(value, 1):
         raise ArgumentError(f"{name} must be a whole number from 1 (got {value!r:.80})")
 
 

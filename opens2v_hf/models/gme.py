@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 from transformers import AutoImageProcessor, AutoTokenizer, Qwen2VLModel
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf._util.threads import in_order
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.batching import check_count, token_batches
@@ -310,7 +311,7 @@ def check_pixel_bounds(min_pixels: int, max_pixels: int, *, of_folder: bool = Fa
     Raises:
         ArgumentError: they are none; a `ModelError` where a model's folder gives them.
     """
-    are_whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in (min_pixels, max_pixels))
+    are_whole = all(is_whole(bound) for bound in (min_pixels, max_pixels))
     if not are_whole or not FACTOR**2 <= min_pixels <= max_pixels:
         raise (ModelError if of_folder else ArgumentError)(
             f"pixel bounds must be whole numbers with {FACTOR**2} <= min_pixels <= max_pixels "

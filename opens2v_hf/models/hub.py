@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opens2v_hf._util import processes
 from opens2v_hf._util.foreign_code import ends_as_errors
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
 from opens2v_hf.models.config_file import read_config
 from opens2v_hf.models.damage import damaged_file
@@ -320,7 +321,7 @@ def _defaults(folder: Path) -> dict[str, Any]:
         return {}
     values = read_config(path, "a model of this package")
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_whole(value, 1):
             raise ModelError(f"{path}: {name} must be a whole number from 1 (got {value!r:.40})")
     return values
 

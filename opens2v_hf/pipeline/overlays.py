@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from opens2v_hf._util.numbers import is_number, is_whole
 from opens2v_hf.errors import ArgumentError
 
 Box = tuple[int, int, int, int]
@@ -79,7 +80,7 @@ class OverlayRules:
     max_loss: float = 0.2
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_frames, bool) or not isinstance(self.num_frames, int) or self.num_frames < 3:
+        if not is_whole(self.num_frames, 3):
             raise ArgumentError(f"num_frames must be a whole number from 3 (got {self.num_frames!r})")
         if not isinstance(self.changing, bool):
             raise ArgumentError(f"changing must be true or false (got {self.changing!r})")
@@ -99,7 +100,7 @@ class OverlayRules:
 
     def _check(self, name: str, most: float) -> None:
         value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        if not is_number(value, 0, most):
             raise ArgumentError(f"{name} of overlays must be a number in 0..{most:g} (got {value!r})")
 
     @classmethod

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import JudgeError
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -287,7 +288,7 @@ def _stated_in_json(reply: str) -> int | None:
     if len(stated) != 1 or any(not isinstance(value, str) or _mentions_number(value) for value in rest):
         return None
     value = stated[0]
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_whole(value) else None
 
 
 def _excerpt(reply: str, max_chars: int = 200) -> str:

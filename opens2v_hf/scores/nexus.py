@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.numbers import is_finite
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.variants import check_variant
 
@@ -47,7 +48,7 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name, value in (("box_score", self.box_score), ("text_similarity", self.text_similarity)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not is_finite(value):
                 raise ArgumentError(f"a threshold is a finite number (got {name}={value!r})")
 
     def rounded(self, *, box_dtype: str, similarity_dtype: str) -> Thresholds:

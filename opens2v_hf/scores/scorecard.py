@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from opens2v_hf._util.numbers import is_finite
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.resampling import interval_of, resampled_means
 
@@ -455,7 +456,7 @@ def _column(name: str) -> Column:
 
 
 def _finite(column: str, what: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite(value):
         raise ArgumentError(f"{column}: {what} is a finite number (got {value!r})")
     return float(value)
 

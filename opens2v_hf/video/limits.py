@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import Self
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, VideoError
 
 _VARIABLES = {
@@ -33,7 +34,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_whole(value, 1):
                 raise ArgumentError(f"{field.name} must be a whole number from 1 (got {value!r})")
 
     @classmethod

@@ -42,10 +42,10 @@ def per_frame(name: str, key: str) -> Callable[[Mapping[str, Any]], pd.DataFrame
     )
 
 
-def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
+def people_lines(metric: Metric[Any], outcome: VideoScore, found: str = "a face") -> list[str]:
     """The results of each person, as a list."""
     people = [
-        f"- {one['label']}: similarity {one['similarity']:.4f}, a face in {one['frames_found']} frames"
+        f"- {one['label']}: similarity {one['similarity']:.4f}, {found} in {one['frames_found']} frames"
         for one in outcome.references
     ]
     return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(people)]
@@ -53,11 +53,7 @@ def people_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
 
 def subject_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
     """The results of each subject, as a list."""
-    subjects = [
-        f"- {one['label']}: similarity {one['similarity']:.4f}, found in {one['frames_found']} frames"
-        for one in outcome.references
-    ]
-    return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(subjects)]
+    return people_lines(metric, outcome, "found")
 
 
 def copy_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from opens2v_hf.errors import ArgumentError, CaptionError, EndpointError
+from opens2v_hf.errors import CaptionError, EndpointError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.options import EndpointOptions, known_options
+from opens2v_hf.models.judge.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.pictures import check_picture
 
 _REPLY_TOKENS = (1024, 4096, 16384)
@@ -47,14 +46,7 @@ class EndpointCaptioner:
         sleep: Callable[[float], None] | None = None,
         **given: Any,
     ) -> None:
-        self._model = model.removeprefix(ENDPOINT_PREFIX).strip()
-        if not self._model:
-            raise ArgumentError(f"a captioner behind an endpoint is named {ENDPOINT_PREFIX}<model> (got {model!r})")
-        if unknown := sorted(set(given) - set(known_options())):
-            raise ArgumentError(
-                f"the captioner {model!r} knows no {', '.join(unknown)}; its options are {', '.join(known_options())}"
-            )
-        self._options = replace(options or EndpointOptions(), **given)
+        self._model, self._options = endpoint_model("captioner", model, options, given)
         self.budget = Budget.of_this_process(self._options.max_calls, self._options.max_tokens)
         self._client = ChatClient(self._options, budget=self.budget, role="captioner", sleep=sleep)
         self._bound = ReplyBound(self._options, _REPLY_TOKENS)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, CaptionError, ImageError, ModelError
 from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.hub import (
@@ -182,7 +183,7 @@ def _qwen_chat(found: ResolvedModel, info: ModelInfo, max_pixels: int | None) ->
     processor = AutoImageProcessor.from_pretrained(found.source, backend="pil", **arguments)
     if max_pixels is not None:
         least = processor.size["shortest_edge"]
-        if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < least:
+        if not is_whole(max_pixels, least):
             raise ArgumentError(f"max_pixels must be a whole number from {least} (got {max_pixels!r})")
         processor.size = {"shortest_edge": least, "longest_edge": max_pixels}
     return tokenizer, QwenVLChat(tokenizer, resizes_horizontally_first(processor), info)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from opens2v_hf._util.numbers import is_whole
+
 
 def read_json(content: bytes) -> Any:
     """The JSON value of an answer.
@@ -29,4 +31,4 @@ def token_count(usage: Any, name: str) -> int | None:
         (7, None)
     """
     value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if is_whole(value, 0) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from opens2v_hf._util import processes
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.judge.breaker import JudgeStoppedError
 
@@ -25,7 +26,7 @@ class Budget:
 
     def __init__(self, max_calls: int | None = None, max_tokens: int | None = None) -> None:
         for name, cap in (("max_calls", max_calls), ("max_tokens", max_tokens)):
-            if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
+            if cap is not None and not is_whole(cap, 1):
                 raise ArgumentError(f"{name} must be a whole number from 1, or None for no cap (got {cap!r})")
         self.max_calls = max_calls
         self.max_tokens = max_tokens

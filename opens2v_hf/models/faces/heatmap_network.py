@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ModelError
 from opens2v_hf.models.config_file import config_from
 
@@ -48,7 +49,7 @@ class HeatmapConfig:
 
     def __post_init__(self) -> None:
         whole = (*self.widths, self.neck_width, self.input_px, self.max_faces)
-        if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in whole):
+        if any(not is_whole(number, 1) for number in whole):
             raise ModelError(f"widths, sides and counts must be whole numbers from 1 (got {self})")
         if len(self.widths) != 5 or self.input_px % 32:
             raise ModelError(f"the detector has five levels, and an input of a multiple of 32 px (got {self})")

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError, MissingDependencyError, ModelError
 from opens2v_hf.models.faces.face import Face
 from opens2v_hf.models.files import WeightsFile, find_weights
@@ -72,7 +73,7 @@ class InsightFaceDetector:
             ModelError: nothing found, the file is no face detector with landmarks, or its input is of another size.
             ArgumentError: an argument has a value that cannot be used.
         """
-        if isinstance(input_px, bool) or not isinstance(input_px, int) or input_px < 32 or input_px % 32:
+        if not is_whole(input_px, 32) or input_px % 32:
             raise ArgumentError(f"input_px must be a multiple of 32 (got {input_px})")
         if not 0.0 < score_threshold < 1.0:
             raise ArgumentError(f"the detector's threshold lies between 0 and 1 (got {score_threshold=})")

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ModelError
 from opens2v_hf.models.config_file import config_from
 
@@ -39,7 +40,7 @@ class IrConfig:
 
     def __post_init__(self) -> None:
         numbers = (*self.units, *self.widths, self.input_px, self.embed_dim)
-        if any(isinstance(number, bool) or not isinstance(number, int) or number < 1 for number in numbers):
+        if any(not is_whole(number, 1) for number in numbers):
             raise ModelError(f"units, widths and sizes must be whole numbers from 1 (got {self})")
         if len(self.units) != _STAGES or len(self.widths) != _STAGES + 1:
             raise ModelError(f"an IR net has {_STAGES} stages, and a width for the stem and each of them (got {self})")

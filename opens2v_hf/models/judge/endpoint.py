@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +19,7 @@ from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply, read_completion, read_error
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
-from opens2v_hf.models.judge.options import EndpointOptions, known_options
+from opens2v_hf.models.judge.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.scores.natural import read_listed, read_score
 
@@ -66,14 +65,7 @@ class EndpointJudge:
         now: Callable[[], float] = time.time,
         **given: Any,
     ) -> None:
-        self._model = model.removeprefix(ENDPOINT_PREFIX).strip()
-        if not self._model:
-            raise ArgumentError(f"a judge behind an endpoint is named {ENDPOINT_PREFIX}<model> (got {model!r})")
-        if unknown := sorted(set(given) - set(known_options())):
-            raise ArgumentError(
-                f"the judge {model!r} knows no {', '.join(unknown)}; its options are {', '.join(known_options())}"
-            )
-        self._options = replace(options or EndpointOptions(), **given)
+        self._model, self._options = endpoint_model("judge", model, options, given)
         self.budget = Budget.of_this_process(self._options.max_calls, self._options.max_tokens)
         self._client = self.chat_client(self._options, budget=self.budget, sleep=sleep, now=now)
         if self._client.is_makers_own:

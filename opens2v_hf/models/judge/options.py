@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from opens2v_hf._util.numbers import is_finite, is_whole
 from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 
 BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 
@@ -81,26 +82,29 @@ class EndpointOptions:
         for name in ("base_url", "api_key", "reasoning_effort", "image_detail"):
             _require(self, name, "a text", lambda value: value is None or isinstance(value, str))
         for name in ("concurrency", "max_reply_attempts", "max_attempts"):
-            _require(self, name, "a whole number from 1", _is_count)
+            _require(self, name, "a whole number from 1", lambda value: is_whole(value, 1))
         for name in ("max_calls", "max_tokens"):
             _require(
-                self, name, "a whole number from 1, or None for no cap", lambda value: value is None or _is_count(value)
+                self,
+                name,
+                "a whole number from 1, or None for no cap",
+                lambda value: value is None or is_whole(value, 1),
             )
-        _require(self, "timeout_s", "a number of seconds above 0", lambda value: _is_number(value) and value > 0)
-        _require(self, "max_wait_s", "a number of seconds from 0", lambda value: _is_number(value) and value >= 0)
+        _require(self, "timeout_s", "a number of seconds above 0", lambda value: is_finite(value) and value > 0)
+        _require(self, "max_wait_s", "a number of seconds from 0", lambda value: is_finite(value) and value >= 0)
         for name in ("temperature", "top_p"):
-            _require(self, name, "a number from 0", lambda value: value is None or (_is_number(value) and value >= 0))
-        _require(self, "seed", "a whole number", lambda value: value is None or _is_whole(value))
+            _require(self, name, "a number from 0", lambda value: value is None or (is_finite(value) and value >= 0))
+        _require(self, "seed", "a whole number", lambda value: value is None or is_whole(value))
         _require(
             self, "max_reply_tokens", "a whole number from 1, None or 'auto'",
-            lambda value: value in (None, "auto") or _is_count(value),
+            lambda value: value in (None, "auto") or is_whole(value, 1),
         )  # fmt: skip
         for name, words in (("bound_field", BoundField), ("image_format", ImageFormat), ("reading", Reading)):
             names = get_args(words)
             _require(self, name, f"one of {', '.join(names)}", lambda value, names=names: value in names)
         _require(self, "frames_first", "true or false", lambda value: isinstance(value, bool))
-        _require(self, "top_logprobs", "a whole number in 5..20", lambda value: _is_whole(value) and 5 <= value <= 20)
-        _require(self, "jpeg_quality", "a whole number in 1..95", lambda value: _is_count(value) and value <= 95)
+        _require(self, "top_logprobs", "a whole number in 5..20", lambda value: is_whole(value, 5, 20))
+        _require(self, "jpeg_quality", "a whole number in 1..95", lambda value: is_whole(value, 1, 95))
         _check_extra(self.extra_body)
 
     @property
@@ -122,23 +126,28 @@ def known_options() -> list[str]:
     return [option.name for option in fields(EndpointOptions)]
 
 
+def endpoint_model(
+    role: str, model: str, options: EndpointOptions | None, given: Mapping[str, Any]
+) -> tuple[str, EndpointOptions]:
+    """The name of a model as its endpoint knows it, and the options with those that were given by name.
+
+    Raises:
+        ArgumentError: there is no name, or an option is unknown or has no usable value.
+    """
+    name = model.removeprefix(ENDPOINT_PREFIX).strip()
+    if not name:
+        raise ArgumentError(f"a {role} behind an endpoint is named {ENDPOINT_PREFIX}<model> (got {model!r})")
+    known = known_options()
+    if unknown := sorted(set(given) - set(known)):
+        raise ArgumentError(f"the {role} {model!r} knows no {', '.join(unknown)}; its options are {', '.join(known)}")
+    return name, replace(options or EndpointOptions(), **given)
+
+
 def _require(options: EndpointOptions, name: str, what: str, is_usable: Any) -> None:
     value = getattr(options, name)
     if not is_usable(value):
         shown = "another type" if name == "api_key" else repr(value)[:80]
         raise ArgumentError(f"{name} must be {what} (got {shown})")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return _is_whole(value) and value >= 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_extra(values: Any) -> None:

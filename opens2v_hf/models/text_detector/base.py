@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from opens2v_hf._util.numbers import is_number
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import ModelInfo
 
@@ -137,6 +137,6 @@ def check_threshold(value: float, name: str) -> float:
     Raises:
         ArgumentError: it is no number in 0..1.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+    if not is_number(value, 0, 1):
         raise ArgumentError(f"{name} must be a number from 0 to 1 (got {value!r})")
     return float(value)

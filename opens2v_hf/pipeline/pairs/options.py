@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.pipeline.pairs.thresholds import Thresholds
 
@@ -65,7 +66,7 @@ class PairOptions:
         }  # fmt: skip
         for name, low in least.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            if not is_whole(value, low):
                 raise ArgumentError(f"{name} must be a whole number from {low} (got {value!r})")
         if self.near_duplicate > 64:
             raise ArgumentError(f"near_duplicate must be at most the 64 bits of a hash (got {self.near_duplicate})")

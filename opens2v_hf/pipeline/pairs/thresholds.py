@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from opens2v_hf._util.numbers import is_number
 from opens2v_hf.errors import ArgumentError
 
 
@@ -26,7 +27,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         for name in ("text", "image"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
+            if not is_number(value, -1, 1):
                 raise ArgumentError(f"a {name} similarity must be a number in -1..1 (got {value!r})")
 
 

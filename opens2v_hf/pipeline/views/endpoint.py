@@ -147,18 +147,12 @@ class EndpointEditor:
         name = self._image_field(len(files))
         parts = [(name, (f"{number}.png", data, "image/png")) for number, data in enumerate(files)]
         fields = {"model": self.name, "prompt": prompt, "n": "1", **self._fields()}
-        body = bytearray()
         async with (
             asyncio.timeout(limit_s),
             httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
             http.stream("POST", self.url, data=fields, files=parts) as response,
         ):
-            check_coding(response)
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise EditLostError(f"the answer has more than {MAX_BODY_BYTES >> 20} MB")
-        return _Answer(response.status_code, response.headers, bytes(body))
+            return _Answer(response.status_code, response.headers, await _body(response, "answer"))
 
     def _fields(self) -> dict[str, str]:
         named = {"size": self._options.size, "quality": self._options.quality, **self._options.extra}
@@ -231,7 +225,6 @@ class EndpointEditor:
         raise EditLostError(f"the picture was made, but cannot be fetched from the answer's url ({problem})")
 
     async def _fetch(self, url: str) -> bytes:
-        body = bytearray()
         hooks = {"response": [drop_redirect_body_async]}
         async with (
             asyncio.timeout(self._options.timeout_s),
@@ -239,12 +232,7 @@ class EndpointEditor:
             http.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as response,
         ):
             response.raise_for_status()
-            check_coding(response)
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise EditLostError(f"the picture has more than {MAX_BODY_BYTES >> 20} MB")
-        return bytes(body)
+            return await _body(response, "picture")
 
     def _said(self, answer: _Answer) -> str:
         message, _ = read_error(answer.text[: 1 << 16])
@@ -252,6 +240,16 @@ class EndpointEditor:
 
     def _clean(self, text: str) -> str:
         return text.replace(self._secret, "[key]") if self._secret else text
+
+
+async def _body(response: httpx.Response, what: str) -> bytes:
+    check_coding(response)
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise EditLostError(f"the {what} has more than {MAX_BODY_BYTES >> 20} MB")
+    return bytes(body)
 
 
 def _as_field(value: Any) -> str:

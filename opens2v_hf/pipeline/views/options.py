@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
 
 Choice = Literal["best", "released"]
@@ -95,9 +96,7 @@ class ViewOptions:
             ("max_views_per_clip", False), ("concurrency", False), ("max_calls", True), ("max_clips", True),
         ):  # fmt: skip
             value = getattr(self, name)
-            if not (optional and value is None) and (
-                isinstance(value, bool) or not isinstance(value, int) or value < 1
-            ):
+            if not (optional and value is None) and not is_whole(value, 1):
                 raise ArgumentError(f"{name} must be a whole number from 1 (got {value!r})")
         for name in ("timeout_s", "max_cost"):
             value = getattr(self, name)

@@ -12,6 +12,7 @@ from typing import Any
 
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.numbers import is_whole
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.data.opens2v5m.shards.blobs import read_blob
@@ -54,7 +55,7 @@ def export_webdataset(data_dir: str, out: Path, *, tar_megabytes: int = TAR_MEGA
         SourceError: the dataset is not there, or a file of it cannot be read.
         ResultError: the folder is not empty, or cannot be written.
     """
-    if isinstance(tar_megabytes, bool) or not isinstance(tar_megabytes, int) or tar_megabytes < 1:
+    if not is_whole(tar_megabytes, 1):
         raise ArgumentError(f"a tar has at least one megabyte (got {tar_megabytes!r})")
     builder = OpenS2V5M(dataset_name="opens2v-5m", config_name="regular", data_dir=data_dir)
     tars: list[str] = []
