@@ -91,7 +91,7 @@ def report(
     from opens2v_hf.data.benchmark.split import open_split
     from opens2v_hf.evaluation.thumbnails import find_thumbnails
     from opens2v_hf.reports.report import write_report
-    from opens2v_hf.results.reading import read_results
+    from opens2v_hf.results.result import read_results
 
     given = [results] if isinstance(results, RunResult | str | os.PathLike) else list(results)
     read: list[RunResult] = []

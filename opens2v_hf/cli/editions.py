@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the records, or the editions of results; 1 if a result has none."""
     from opens2v_hf.results.columns import column_metrics
     from opens2v_hf.results.editions import editions
-    from opens2v_hf.results.reading import read_results
+    from opens2v_hf.results.result import read_results
 
     if not arguments.results:
         if arguments.json:

@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Parse the answers, print the changes, and write the result if `--out` is given."""
-    from opens2v_hf.results.reading import read_result, result_file
+    from opens2v_hf.results.reading import result_file
     from opens2v_hf.results.rejudge import METRIC, rejudge
+    from opens2v_hf.results.result import RunResult
 
     source = result_file(arguments.result)
-    before = read_result(source)
+    before = RunResult.load(source)
     found = rejudge(before)
     means = [one.metric(METRIC).summary.mean for one in (before, found.result)]
     if arguments.json:
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _written(out: Path, source: Path, before: RunResult, found: Rejudged) -> Iterator[str]:
     """Write the result and, if it replaces that of a run, its journal; yields what was done."""
     from opens2v_hf.results.rejudge import update_journal
-    from opens2v_hf.results.result import PARTIAL_ENDING
+    from opens2v_hf.results.result_file import PARTIAL_ENDING
 
     journal = source.with_name(f"{source.name.removesuffix(PARTIAL_ENDING).removesuffix('.json')}.journal")
     is_source = out.exists() and out.samefile(source)

@@ -21,7 +21,7 @@ from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.agreement import RESAMPLES, Estimate
 from opens2v_hf.results.columns import category_of_id
 from opens2v_hf.results.ratings import KEYS, Reduce, load_scores
-from opens2v_hf.results.reading import read_results
+from opens2v_hf.results.result import read_results
 from opens2v_hf.scores.agreement import kendall_tau_b, spearman
 from opens2v_hf.scores.resampling import interval_of
 

@@ -1,12 +1,11 @@
-"""Reading and checking a result file, which another person may have written."""
+"""Finding, reading and checking result files, which other people may have written."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,8 +16,7 @@ from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.results.columns import category_of_id
 from opens2v_hf.results.problem import MAX_PROBLEMS, Problem, ProblemsError, form_problems
-from opens2v_hf.results.result import FORMAT, PARTIAL_ENDING, RunResult
-from opens2v_hf.results.result_file import ResultFile
+from opens2v_hf.results.result_file import FORMAT, PARTIAL_ENDING, ResultFile
 from opens2v_hf.scores.scorecard import COLUMNS
 
 MAX_SAMPLES = 10_000
@@ -36,17 +34,6 @@ def is_result(path: Path) -> bool:
             return _HEAD.match(file.read(_HEAD_BYTES)) is not None
     except OSError:
         return False
-
-
-@checked
-def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
-    """Read files and all results that folders hold, each with the file that it was read from.
-
-    Raises:
-        ResultError: see `read_result`; or a folder holds no result.
-    """
-    files = dict.fromkeys(file for path in paths for file in result_files(path))
-    return [(file, read_result(file)) for file in files]
 
 
 @checked
@@ -90,49 +77,37 @@ def result_file(path: str | os.PathLike[str]) -> Path:
     return files[0]
 
 
-@checked
-def read_result(path: str | os.PathLike[str]) -> RunResult:
-    """Read a result that `RunResult.save` wrote.
-
-    Args:
-        path: of the file, or of a folder that holds just one result.
+def read_result_file(path: Path) -> ResultFile:
+    """Read the file of a result.
 
     Raises:
         ResultError: the file is missing, not JSON, or not a result of this format.
         ProblemsError: fields are missing or malformed, or contradict each other; it lists them all.
     """
-    path = result_file(path)
     record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ResultError(
-            f"{os.fspath(path)} is not a result of format {FORMAT}; give a file that `opens2v score` wrote"
-        )
-    what = f"{os.fspath(path)} is a malformed result"
+        raise ResultError(f"{path} is not a result of format {FORMAT}; give a file that `opens2v score` wrote")
+    what = f"{path} is a malformed result"
     try:
-        result = ResultFile.model_validate(record).result()
+        file = ResultFile.model_validate(record)
     except ValidationError as error:
         raise ProblemsError(what, form_problems(error, _REMEDY)) from error
-    if problems := [Problem("contradiction", "", text, _REMEDY) for text in _contradictions(result)]:
+    if problems := [Problem("contradiction", "", text, _REMEDY) for text in _contradictions(file)]:
         raise ProblemsError(what, problems[:MAX_PROBLEMS])
-    return result
+    return file
 
 
-def result_schema() -> dict[str, Any]:
-    """The JSON schema of a result file; rules between fields, which no schema can hold, are checked on reading."""
-    return ResultFile.model_json_schema()
-
-
-def _contradictions(result: RunResult) -> Iterator[str]:
-    """Contradictions between the parts of a result, a sentence each."""
-    ids = [video.id for video in result.videos]
-    coverage = result.coverage
+def _contradictions(file: ResultFile) -> Iterator[str]:
+    """Contradictions between the parts of a file, a sentence each."""
+    ids = [video.id for video in file.videos]
+    coverage = file.coverage
     if len(ids) + len(coverage.missing) > MAX_SAMPLES:
         yield f"it has more than {MAX_SAMPLES} samples"
         return
     for sample_id in (*ids, *coverage.missing):
         if category_of_id(sample_id) is None:
             yield f"{shown(sample_id)} is not an id of the benchmark"
-    for video in result.videos:
+    for video in file.videos:
         if video.category != category_of_id(video.id):
             yield f"{shown(video.id)} is not of the category {shown(video.category)}"
     if len(set(ids) | set(coverage.missing)) < len(ids) + len(coverage.missing):
@@ -142,13 +117,13 @@ def _contradictions(result: RunResult) -> Iterator[str]:
             f"{len(ids)} videos and {len(coverage.missing)} missing ones do not make {coverage.found} found of "
             f"{coverage.expected}"
         )
-    if result.other_seeds and (result.generation is None or result.generation.seed in result.other_seeds):
+    if file.other_seeds and (file.generation is None or str(file.generation.seed) in file.other_seeds):
         yield "`other_seeds` needs a `generation` with another seed"
-    for seed, columns in result.other_seeds.items():
+    for seed, columns in file.other_seeds.items():
         if unknown := sorted(set(columns) - set(COLUMNS)):
             yield f"other_seeds.{seed} has {shown(unknown[0])}, which is no column of the leaderboard"
         if not {i for values in columns.values() for i in values} <= {*ids, *coverage.missing}:
             yield f"other_seeds.{seed} has ids that are none of the result's"
-    for metric in result.metrics:
+    for name, metric in file.metrics.items():
         if set(metric.scores) != set(ids):
-            yield f"metrics.{metric.name}.scores does not have the ids of `videos`"
+            yield f"metrics.{name}.scores does not have the ids of `videos`"

@@ -22,6 +22,8 @@ from opens2v_hf.results.columns import (
 )
 from opens2v_hf.results.editions import editions
 from opens2v_hf.results.generation import Generation
+from opens2v_hf.results.reading import read_result_file, result_file, result_files
+from opens2v_hf.results.result_file import FORMAT
 from opens2v_hf.results.views import result_html, short_repr
 from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
@@ -30,11 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from opens2v_hf.scores.seeds import SeedValues
-
-FORMAT = "opens2v-hf/result/1"
-
-PARTIAL_ENDING = ".partial.json"
-"""Of the files of results about some samples of a split, which never replace one about all of them."""
 
 PARTIAL_NOTE = "only some samples of the split were scored: a trial, not comparable with any leaderboard"
 """Of a result with `RunResult.is_partial`."""
@@ -309,9 +306,47 @@ class RunResult:
             ResultError: the file is missing, not JSON, or not a result of this format; a `ProblemsError` lists all that
                 is wrong with its fields.
         """
-        from opens2v_hf.results.reading import read_result  # it makes what is defined here
+        file = read_result_file(result_file(path))
+        covered = file.coverage
+        return cls(
+            model=file.model,
+            split=file.split,
+            benchmark=file.benchmark,
+            source=file.source,
+            coverage=Coverage(
+                covered.expected,
+                covered.found,
+                tuple(covered.missing),
+                tuple(covered.unknown),
+                {name: tuple(ids) for name, ids in covered.applicable.items()},
+            ),
+            videos=tuple(VideoRecord(**dict(video)) for video in file.videos),
+            metrics=tuple(
+                MetricResult(
+                    name=name,
+                    models=tuple(ModelInfo(**dict(model)) for model in metric.models),
+                    options=metric.options,
+                    caveats=tuple(metric.caveats),
+                    scores={sample_id: score.made() for sample_id, score in metric.scores.items()},
+                )
+                for name, metric in file.metrics.items()
+            ),
+            package=file.package,
+            created_at=file.created_at,
+            generation=None if file.generation is None else file.generation.made(),
+            other_seeds={int(seed): columns for seed, columns in file.other_seeds.items()},
+        )
 
-        return read_result(path)
+
+@checked
+def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, RunResult]]:
+    """Read files and all results that folders hold, each with the file that it was read from.
+
+    Raises:
+        ResultError: see `RunResult.load`; or a folder holds no result.
+    """
+    files = dict.fromkeys(file for path in paths for file in result_files(path))
+    return [(file, RunResult.load(file)) for file in files]
 
 
 def notes(results: Sequence[RunResult]) -> list[str]:

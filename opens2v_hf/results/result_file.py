@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from opens2v_hf._util.text import A_LINE, is_line
-from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.generation import Generation
-from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import Status, VideoScore
+
+FORMAT = "opens2v-hf/result/1"
+
+PARTIAL_ENDING = ".partial.json"
+"""Of the files of results about some samples of a split, which never replace one about all of them."""
 
 _MAX_INTEGER = 2**53
 
@@ -176,35 +179,3 @@ class ResultFile(_Part):
     """None where the videos were given."""
     other_seeds: dict[Seed, dict[MetricName, dict[str, Number | None]]] = Field(default_factory=dict)
     """Further seeds of the same samples to column to sample id to raw value; null for a video that has none."""
-
-    def result(self) -> RunResult:
-        """The typed result."""
-        covered = self.coverage
-        return RunResult(
-            model=self.model,
-            split=self.split,
-            benchmark=self.benchmark,
-            source=self.source,
-            coverage=Coverage(
-                covered.expected,
-                covered.found,
-                tuple(covered.missing),
-                tuple(covered.unknown),
-                {name: tuple(ids) for name, ids in covered.applicable.items()},
-            ),
-            videos=tuple(VideoRecord(**dict(video)) for video in self.videos),
-            metrics=tuple(
-                MetricResult(
-                    name=name,
-                    models=tuple(ModelInfo(**dict(model)) for model in metric.models),
-                    options=metric.options,
-                    caveats=tuple(metric.caveats),
-                    scores={sample_id: score.made() for sample_id, score in metric.scores.items()},
-                )
-                for name, metric in self.metrics.items()
-            ),
-            package=self.package,
-            created_at=self.created_at,
-            generation=None if self.generation is None else self.generation.made(),
-            other_seeds={int(seed): columns for seed, columns in self.other_seeds.items()},
-        )

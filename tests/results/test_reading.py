@@ -10,8 +10,8 @@ from helpers.results import make_result
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ResultError
 from opens2v_hf.results.problem import ProblemsError
-from opens2v_hf.results.reading import read_results, result_schema
-from opens2v_hf.results.result import RunResult, write_json
+from opens2v_hf.results.result import RunResult, read_results, write_json
+from opens2v_hf.results.result_file import ResultFile
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_result_of_another_version_of_the_format_is_refused_by_it(tmp_path: Pa
 
 
 def test_the_schema_names_the_fields_that_must_be_there() -> None:
-    schema = result_schema()
+    schema = ResultFile.model_json_schema()
     assert set(schema["required"]) == {
         "format", "model", "split", "source", "coverage", "videos", "metrics", "created_at",
     }  # fmt: skip
