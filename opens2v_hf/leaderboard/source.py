@@ -22,7 +22,8 @@ from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.leaderboard.boards import Boards
 from opens2v_hf.leaderboard.rows import HubScores
 from opens2v_hf.leaderboard.sanitize import plain
-from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, load_submissions
+from opens2v_hf.leaderboard.submissions.record import Submission, load_submissions
+from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER
 from opens2v_hf.models.info import EMBEDDED_NOTE
 
 RESULTS_NAME, BENCHMARK_NAME = "opens2v-results", "opens2v-eval"

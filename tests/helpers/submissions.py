@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_ids
-from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
+from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission, json_schema
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.results.result import Coverage, MetricResult, RunResult, VideoRecord
 from opens2v_hf.scores.outcome import VideoScore
@@ -174,3 +175,25 @@ def make_whole_result(
         package={"opens2v-hf": "0.1.0", "torch": "2.13.0"},
         created_at="2026-01-01T00:00:00+00:00",
     )
+
+
+def features_yaml() -> list[dict[str, Any]]:
+    """The fields of a record as `dataset_info.features` of a dataset card holds them."""
+    schema = json_schema()
+    return _features(schema, schema["$defs"])
+
+
+_DTYPES = {"string": "string", "number": "float64", "integer": "int64", "boolean": "bool"}
+
+
+def _features(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for name, field in schema["properties"].items():
+        field = next((one for one in field.get("anyOf", ()) if one["type"] != "null"), field)
+        item = field.get("items", field)
+        if "$ref" in item:
+            nested = _features(definitions[item["$ref"].rpartition("/")[2]], definitions)
+            found.append({"name": name, "list" if "items" in field else "struct": nested})
+        else:
+            found.append({"name": name, "dtype": _DTYPES[field["type"]]})
+    return found

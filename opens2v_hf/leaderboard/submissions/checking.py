@@ -13,9 +13,9 @@ from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError, HubError
 from opens2v_hf.hub.client import hub_errors
 from opens2v_hf.hub.pull_requests import OPEN
-from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, read_submission
+from opens2v_hf.leaderboard.submissions.record import Submission, read_existing, read_submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form, released_form_problems
-from opens2v_hf.leaderboard.submissions.remote import changes_of, read_existing
+from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, changes_of
 from opens2v_hf.leaderboard.submissions.validation.reading import MAX_BYTES, parse, read_file, too_large
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused

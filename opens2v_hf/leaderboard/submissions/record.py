@@ -17,12 +17,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from huggingface_hub import HfApi
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from opens2v_hf._util.argument_types import checked
 from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError, short_repr
+from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, download_results
 from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.results.editions import OPEN, edition
 from opens2v_hf.results.problem import SubmissionError, form_problems
@@ -36,7 +38,6 @@ GENERATION = "generation"
 VENUES = ("Open-Source", "Closed-Source")
 
 
-DATA_FOLDER = "data"
 _SLUG_LENGTH = 64
 _MAX_INTEGER = 2**53
 
@@ -332,28 +333,6 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def features_yaml() -> list[dict[str, Any]]:
-    """The fields of a record as `dataset_info.features` of a dataset card holds them."""
-    schema = json_schema()
-    return _features(schema, schema["$defs"])
-
-
-_DTYPES = {"string": "string", "number": "float64", "integer": "int64", "boolean": "bool"}
-
-
-def _features(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for name, field in schema["properties"].items():
-        field = next((one for one in field.get("anyOf", ()) if one["type"] != "null"), field)
-        item = field.get("items", field)
-        if "$ref" in item:
-            nested = _features(definitions[item["$ref"].rpartition("/")[2]], definitions)
-            found.append({"name": name, "list" if "items" in field else "struct": nested})
-        else:
-            found.append({"name": name, "dtype": _DTYPES[field["type"]]})
-    return found
-
-
 @checked
 def load_submissions(
     source: str | Path,
@@ -384,9 +363,7 @@ def load_submissions(
         raise ArgumentError("the results dataset must be a folder, a file or org/name (got an empty text)")
     folder = Path(source)
     if not os.path.exists(folder) and re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
-        from opens2v_hf.leaderboard.submissions.remote import download_results
-
-        folder = download_results(str(source), revision=revision, token=token)
+        folder = download_results(HfApi(token=token), str(source), revision)
     found = []
     for name, content in _records_at(folder):
         try:
@@ -396,6 +373,17 @@ def load_submissions(
                 raise
             on_error(str(error))
     return sorted(found, key=lambda one: (SPLITS.index(one.split), one.model.casefold(), one.submitted_at))
+
+
+def read_existing(api: HfApi, repo_id: str) -> list[Submission]:
+    """The records that are there.
+
+    Raises:
+        HubError: the Hub cannot be reached, or has no such dataset.
+        ResultError: a record that is there is malformed.
+    """
+    folder = download_results(api, repo_id)
+    return load_submissions(folder) if any((folder / DATA_FOLDER).rglob("*.json")) else []
 
 
 def _records_at(folder: Path) -> list[tuple[str, Path | bytes]]:

@@ -13,7 +13,9 @@ from tqdm.auto import tqdm
 
 from opens2v_hf.errors import HubError
 from opens2v_hf.hub.client import hub_errors
-from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission, load_submissions
+
+DATA_FOLDER = "data"
+"""Of the records in the results dataset."""
 
 _MOST_COMMITS = 1000
 
@@ -27,24 +29,21 @@ class Changes:
     deleted: tuple[str, ...]  # paths of files that it deletes
 
 
-def download_results(repo_id: str, *, revision: str | None = None, token: str | bool | None = None) -> Path:
+def download_results(api: HfApi, repo_id: str, revision: str | None = None) -> Path:
     """A local copy of the records of a results dataset; downloaded files are reused.
 
     Raises:
         HubError: the Hub cannot be reached, or has no such dataset.
     """
-    return _download(HfApi(token=token), repo_id, revision)
-
-
-def read_existing(api: HfApi, repo_id: str, revision: str | None = None) -> list[Submission]:
-    """The records that are there.
-
-    Raises:
-        HubError: the Hub cannot be reached, or has no such dataset.
-        ResultError: a record that is there is malformed.
-    """
-    folder = _download(api, repo_id, revision)
-    return load_submissions(folder) if any((folder / DATA_FOLDER).rglob("*.json")) else []
+    with hub_errors(api):
+        folder = api.snapshot_download(
+            repo_id,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=[f"{DATA_FOLDER}/**/*.json"],
+            tqdm_class=_BarInTerminal,
+        )
+    return Path(folder)
 
 
 def changes_of(api: HfApi, repo_id: str, revision: str) -> Changes:
@@ -72,18 +71,6 @@ class _BarInTerminal(tqdm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "disable": kwargs.get("disable") or None})
-
-
-def _download(api: HfApi, repo_id: str, revision: str | None) -> Path:
-    with hub_errors(api):
-        folder = api.snapshot_download(
-            repo_id,
-            repo_type="dataset",
-            revision=revision,
-            allow_patterns=[f"{DATA_FOLDER}/**/*.json"],
-            tqdm_class=_BarInTerminal,
-        )
-    return Path(folder)
 
 
 def _files(api: HfApi, repo_id: str, revision: str) -> dict[str, RepoFile]:

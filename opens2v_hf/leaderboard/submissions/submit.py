@@ -11,8 +11,8 @@ from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.hub.client import HubUnreachableError, who_may_write
 from opens2v_hf.hub.pull_requests import Proposal, find_target, offline_proposal, propose, read_text
-from opens2v_hf.leaderboard.submissions.record import DATA_FOLDER, Submission
-from opens2v_hf.leaderboard.submissions.remote import changes_of, read_existing
+from opens2v_hf.leaderboard.submissions.record import Submission, read_existing
+from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, changes_of
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.problem import Problem, SubmissionError, is_refused
 

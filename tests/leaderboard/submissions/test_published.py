@@ -6,12 +6,13 @@ import re
 
 import pytest
 from datasets import load_dataset
+from helpers.submissions import features_yaml
 from huggingface_hub import DatasetCard
 
 from opens2v_hf.errors import ResultError
 from opens2v_hf.hub.folders import hub_folder
 from opens2v_hf.leaderboard.submissions.published import HEADINGS, TABLES, read_table, write_published
-from opens2v_hf.leaderboard.submissions.record import features_yaml, load_submissions
+from opens2v_hf.leaderboard.submissions.record import load_submissions
 
 FOLDER = hub_folder("dataset_scripts", "opens2v-results")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from datasets import load_dataset
-from helpers.submissions import RUBRIC_CAVEAT, make_submission, make_whole_result, replace
+from helpers.submissions import RUBRIC_CAVEAT, features_yaml, make_submission, make_whole_result, replace
 
 from opens2v_hf.errors import ArgumentError, HubError, ResultError
 from opens2v_hf.leaderboard.submissions.checking import validate_file, validate_folder
@@ -17,7 +17,6 @@ from opens2v_hf.leaderboard.submissions.record import (
     VENUES,
     PerColumn,
     Submission,
-    features_yaml,
     json_schema,
     load_submissions,
 )
