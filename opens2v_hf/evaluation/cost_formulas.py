@@ -81,9 +81,9 @@ def motion_smoothness_flops(size: VideoShape) -> float:
     return size.num_frames * (windows + 2 * c.QUALITY_SCORER_VISION.parameters * c.WINDOW_VISION_TOKENS)
 
 
-def generation_flops(model: c.VideoModel, recipe: Recipe, references: int = 1) -> float:
-    """Of one video: for every step and pass 2 P N, and 4 N^2 d in the attention of each layer."""
-    frames = -(-((recipe.num_frames or 81) - 1) // model.frames_a_token) + 1 + references
+def generation_flops(model: c.VideoModel, recipe: Recipe) -> float:
+    """Of one video: for every step and pass 2 P N, and 4 N^2 d in the attention of each layer; with one reference."""
+    frames = -(-((recipe.num_frames or 81) - 1) // model.frames_a_token) + 2
     tokens = frames * ((recipe.width or 832) // model.pixels_a_token) * ((recipe.height or 480) // model.pixels_a_token)
     one_pass = 2 * model.parameters * tokens + 4 * tokens**2 * model.width * model.layers
     return (recipe.steps or 50) * model.passes_a_step * one_pass

@@ -90,13 +90,12 @@ def explain(
 
 
 @checked
-def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], *, name: str | None = None) -> Path:
-    """Write the explanation as `<name>.html`.
+def write_explanation(explanation: Explanation, folder: str | os.PathLike[str]) -> Path:
+    """Write the explanation as `<id of the sample, or name of the video>.html`.
 
     Args:
         explanation: to write.
         folder: made if missing.
-        name: of the file; the sample's id or the video's name by default.
 
     Returns:
         Path of the page, which is self-contained.
@@ -106,7 +105,7 @@ def write_explanation(explanation: Explanation, folder: str | os.PathLike[str], 
         ResultError: the folder cannot be written.
     """
     check_no_url(folder)
-    stem = re.sub(r"[^\w.-]+", "_", name or explanation.sample_id or Path(explanation.title).stem).strip(".") or "video"
+    stem = re.sub(r"[^\w.-]+", "_", explanation.sample_id or Path(explanation.title).stem).strip(".") or "video"
     target = Path(folder)
     page = target / f"{stem}.html"
     try:

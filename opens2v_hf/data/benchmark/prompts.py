@@ -7,10 +7,9 @@ A prompt file is one JSON object:
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from opens2v_hf._util.argument_types import checked
@@ -39,38 +38,13 @@ _SYNTHETIC = {"True": True, "Wrong": False, "wrong": False}
 
 
 @checked
-def read_eval_prompts(path: str | os.PathLike[str], *, split: str | None = None) -> list[EvalSample]:
-    """Read a prompt file.
-
-    Args:
-        path: of the file.
-        split: a key of `PROMPT_FILES`; by default the one that the file's name belongs to, if any. It decides whether
-            NexusScore is among a sample's metrics.
-
-    Returns:
-        The samples, in the file's order.
-
-    Raises:
-        SampleError: the file is missing or malformed; the message names the file and the sample's id.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SampleError(f"cannot read the prompt file {path}: {error.strerror or error}") from error
-    if split is None:
-        split = next((name for name, file in PROMPT_FILES.items() if file == path.name), None)
-    return parse_eval_prompts(content, source=str(path), split=split)
-
-
-@checked
 def parse_eval_prompts(content: bytes | str, *, source: str, split: str | None = None) -> list[EvalSample]:
     """Parse the content of a prompt file.
 
     Args:
         content: of the file.
         source: where it came from, for messages.
-        split: see `read_eval_prompts`.
+        split: a key of `PROMPT_FILES`, if any; it decides whether NexusScore is among a sample's metrics.
 
     Raises:
         SampleError: the content is malformed; the message names `source` and the sample's id.

@@ -143,18 +143,18 @@ def _targets(shown: torch.Tensor, reference: torch.Tensor, inner: torch.Tensor, 
     return torch.where(around, ARGUABLE, padded[reference, inner])
 
 
-def score_loss(logits: torch.Tensor, target: torch.Tensor, focus: float = 1.0) -> torch.Tensor:
+def score_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy, weighted by the error of the score, per positive cell.
 
     Args:
         logits: of any shape.
         target: likewise, 0 to 1; NaN is left out.
-        focus: exponent of the weight |score - target|; without it the many easy cells drown the rest.
     """
     known = ~target.isnan()
     logits, target = logits[known], target[known]
+    # without this weight the many easy cells drown the rest
     wrong = (logits.sigmoid() - target).abs().detach()
-    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * wrong**focus
+    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * wrong
     return losses.sum() / target.sum().clamp(min=1)
 
 

@@ -43,16 +43,12 @@ _TIMEOUT_S = 60.0
 _ATTEMPTS = 5
 
 
-def run_job(
-    repo_id: str, path: str, *, every_s: float = PUSH_EVERY_S, sleep: Callable[[float], None] = time.sleep
-) -> int:
+def run_job(repo_id: str, path: str) -> int:
     """Run the command of a job's folder.
 
     Args:
         repo_id: dataset repo.
         path: of the job's folder in it.
-        every_s: seconds between two copies.
-        sleep: waits some seconds.
 
     Returns:
         0 if the command ended, with its exit code in `state.json`; 1 if it was stopped.
@@ -71,11 +67,11 @@ def run_job(
         out.mkdir(exist_ok=True)
         mirror = Mirror(api, repo_id, f"{path}/{OUT}", out)
         ended = _Child(command_of(plan, work)).wait(
-            every_s, begun + plan["timeout_s"] - MARGIN_S, lambda: _push(mirror, attempts=1, sleep=sleep)
+            PUSH_EVERY_S, begun + plan["timeout_s"] - MARGIN_S, lambda: _push(mirror, attempts=1)
         )
         state = {"exit_code": ended, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         more = {f"{path}/{STATE}": json.dumps(state).encode()}
-        _push(mirror, more=more, attempts=_ATTEMPTS, sleep=sleep)
+        _push(mirror, more=more, attempts=_ATTEMPTS)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 0 if ended is not None else 1
@@ -140,7 +136,11 @@ class _Child:
 
 
 def _push(
-    mirror: Mirror, *, attempts: int, sleep: Callable[[float], None], more: dict[str, bytes] | None = None
+    mirror: Mirror,
+    *,
+    attempts: int,
+    sleep: Callable[[float], None] = time.sleep,
+    more: dict[str, bytes] | None = None,
 ) -> None:
     """Copy to the Hub, with retries; a failed copy does not end the command."""
     try:

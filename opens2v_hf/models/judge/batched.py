@@ -39,7 +39,6 @@ class BatchedJudge:
     Args:
         judge: that makes the requests and reads the answers.
         folder: for `answers.jsonl` and `batches.json`.
-        poll_s: seconds between two requests for the state of the batches.
         sleep: waits some seconds.
     """
 
@@ -49,12 +48,10 @@ class BatchedJudge:
         folder: str | os.PathLike[str],
         *,
         sleep: Callable[[float], None],
-        poll_s: float = POLL_S,
     ) -> None:
         self._judge = judge
         self._folder = Path(folder)
         self._sleep = sleep
-        self._poll_s = poll_s
         self._client = BatchClient(judge.base_url, judge.headers, timeout_s=1800.0, sleep=sleep)
         self._answers = self._read_answers()
 
@@ -179,7 +176,7 @@ class BatchedJudge:
             if all(batch.state in ENDED for batch in states):
                 return
             say(f"batches: {sum(b.completed for b in states)} of {sum(b.total for b in states)} requests are answered")
-            self._sleep(self._poll_s)
+            self._sleep(POLL_S)
 
     def _keep(self, batch: Batch) -> None:
         lines = b"".join(self._client.content(file) for file in batch.files).splitlines()

@@ -6,6 +6,9 @@ import threading
 
 from opens2v_hf.errors import ServiceUnavailableError
 
+_MOST = 3
+"""Failures in a row after which calls stop."""
+
 
 class JudgeStoppedError(ServiceUnavailableError):
     """A judge answers no further call, for whichever video: a refused key, an unknown model, a spent budget."""
@@ -19,12 +22,10 @@ class Breaker:
 
     Args:
         url: of the service, for messages.
-        most: failures in a row after which calls stop.
     """
 
-    def __init__(self, url: str, *, most: int = 3) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._most = most
         self._unanswered = 0
         self._refused: set[int] = set()
         self._ever_completed = False
@@ -60,7 +61,7 @@ class Breaker:
         """
         with self._lock:
             self._unanswered += 1
-            if self._unanswered >= self._most:
+            if self._unanswered >= _MOST:
                 self._error = self._error or ServiceUnavailableError(
                     f"{self._url} gave no answer to {self._unanswered} calls in a row and is not called again in this "
                     f"run; the last: {reason}"
@@ -81,7 +82,7 @@ class Breaker:
         with self._lock:
             self._unanswered = 0
             self._refused.add(hash(request))
-            in_a_row = len(self._refused) >= self._most
+            in_a_row = len(self._refused) >= _MOST
             if (for_all or in_a_row) if not self._ever_completed else (for_all and in_a_row):
                 self._error = self._error or JudgeStoppedError(reason)
         self.check()

@@ -17,8 +17,8 @@ VIDEO_PROMPT = (
 """The question that the network was trained on, which ends where a level follows (released code v1.1)."""
 
 
-def prompt_ids(tokenizer: Any, text: str = VIDEO_PROMPT) -> PromptIds:
-    """Token ids of a prompt and of the levels.
+def prompt_ids(tokenizer: Any) -> PromptIds:
+    """Token ids of `VIDEO_PROMPT` and of the levels.
 
     The texts on both sides of the frames are tokenised apart; the sequence begins with the token for that, once. A
     level's id is that of the first token of its word.
@@ -28,7 +28,7 @@ def prompt_ids(tokenizer: Any, text: str = VIDEO_PROMPT) -> PromptIds:
     """
     if tokenizer.bos_token_id is None:
         raise ModelError("the quality scorer's tokenizer has no token for the beginning of a sequence (bos_token)")
-    before, after = (_encode(tokenizer, part) for part in text.split(IMAGE_MARK))
+    before, after = (_encode(tokenizer, part) for part in VIDEO_PROMPT.split(IMAGE_MARK))
     words = [_encode(tokenizer, level) for level in LEVELS]
     levels = tuple(word[0] for word in words if word)
     if len(set(levels)) != len(LEVELS):

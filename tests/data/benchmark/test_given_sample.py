@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from opens2v_hf.data.benchmark.given_sample import given_samples
-from opens2v_hf.data.benchmark.prompts import PROMPT_FILES, read_eval_prompts
+from opens2v_hf.data.benchmark.prompts import PROMPT_FILES, parse_eval_prompts
 from opens2v_hf.data.benchmark.rules import facesim_reference, person_references
 from opens2v_hf.errors import ArgumentError
 
@@ -19,7 +19,8 @@ def given(record, split="open-domain", metrics=()):
 @pytest.mark.parametrize("as_paths", [True, False])
 def test_the_rules_give_what_they_give_for_the_benchmark_itself(shared_data, split, as_paths):
     """Whether the pictures are handed in as files in their folders, or as bytes that say nothing but their label."""
-    for sample in read_eval_prompts(shared_data / "opens2v-eval" / PROMPT_FILES[split], split=split):
+    content = (shared_data / "opens2v-eval" / PROMPT_FILES[split]).read_bytes()
+    for sample in parse_eval_prompts(content, source=split, split=split):
         images = [Path("/data") / s.path if as_paths else s.path.encode() for s in sample.subjects]
         record = {
             "id": sample.id, "prompt": sample.prompt, "images": images, "labels": [s.label for s in sample.subjects],
