@@ -286,10 +286,10 @@ class HttpSource(RemoteSource):
         """First and last byte of a partial answer, and the length of the file where the server tells it."""
         header = response.headers.get("Content-Range", "")
         found = _CONTENT_RANGE.fullmatch(header.strip())
-        if found is None:
-            kind = response.headers.get("Content-Type", "")
+        in_parts = response.headers.get("Content-Type", "").strip().lower().startswith("multipart/")
+        if found is None or in_parts or (found[3] != "*" and int(found[2]) >= int(found[3])):
             reason = f"Content-Range is {header[:80]!r}" if header else "Content-Range is missing"
-            if kind.startswith("multipart/"):
+            if in_parts:
                 reason = "it answers in several parts"
             raise SourceError(
                 f"cannot read {self._shown} by ranges: its server does not say which bytes it sends ({reason})"
@@ -360,7 +360,7 @@ def shown_url(url: str) -> str:
 
 
 def _is_compressed(response: httpx.Response) -> bool:
-    return response.headers.get("Content-Encoding", "identity").lower() != "identity"
+    return response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
 
 
 def _read_fully(file: io.FileIO, length: int) -> bytes:
@@ -372,7 +372,8 @@ def _read_fully(file: io.FileIO, length: int) -> bytes:
 
 
 def _validators_of(response: httpx.Response) -> dict[str, str]:
-    return {name: response.headers[name] for name in _VALIDATORS if name in response.headers}
+    # a tag that a proxy makes weak is still that of the same file
+    return {name: response.headers[name].removeprefix("W/") for name in _VALIDATORS if name in response.headers}
 
 
 def _hub_version(answers: Sequence[Any]) -> str:

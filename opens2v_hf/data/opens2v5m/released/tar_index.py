@@ -28,8 +28,11 @@ from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
 FRAGMENT_MEMBERS = 1024
 """Members between two checkpoints of a pass."""
 
-MAX_TRAILING_BYTES = 1 << 20
+MAX_TRAILING_BYTES = 64 << 20
 """tar pads its end to 10 KB, or to the record size it was given; what is longer than this belongs to another tar."""
+
+_TAIL_BYTES = 1 << 20
+"""Of the padding, read at once."""
 
 SCHEMA = pa.schema(
     [
@@ -254,7 +257,7 @@ def _read_members(
     while True:
         try:
             if archive is None:
-                archive = tarfile.TarFile(fileobj=file, mode="r", pax_headers=dict(pax_headers))
+                archive = tarfile.TarFile(fileobj=file, mode="r", pax_headers=dict(pax_headers), encoding="utf-8")
             info = archive.next()
         except OpenS2VError:
             raise
@@ -314,12 +317,13 @@ def _check_end(tar: SplitTar, offset: int, where: str) -> None:
         )
     if block.strip(b"\0"):
         raise SourceError(f"{where}: the tar is damaged: byte {offset} begins neither a member nor the end")
+    for position in range(offset, min(tar.size, offset + MAX_TRAILING_BYTES), _TAIL_BYTES):
+        if tar.read(position, _TAIL_BYTES).strip(b"\0"):
+            raise SourceError(
+                f"{where}: there are members behind the end of the tar at byte {offset}, as where several tars were "
+                "joined; extract them (`cat PIECES | tar --extract --ignore-zeros`) and read the folder"
+            )
     if tar.size - offset > MAX_TRAILING_BYTES:
         raise SourceError(
             f"{where}: the tar ends at byte {offset}, but its pieces hold {tar.size} bytes: they are of different tars"
-        )
-    if tar.read(offset, tar.size - offset).strip(b"\0"):
-        raise SourceError(
-            f"{where}: there are members behind the end of the tar at byte {offset}, as where several tars were "
-            "joined; extract them (`cat PIECES | tar --extract --ignore-zeros`) and read the folder"
         )

@@ -111,6 +111,14 @@ def several_parts(status, headers, body, whole, asked):
     return status, {"Content-Type": "multipart/byteranges; boundary=x"}, b"--x\r\n" + body
 
 
+def parts_and_a_range(status, headers, body, whole, asked):
+    return status, {**headers, "Content-Type": "Multipart/ByteRanges; boundary=x"}, body
+
+
+def more_than_there_is(status, headers, body, whole, asked):
+    return status, {"Content-Range": headers["Content-Range"].replace(str(len(whole)), "5")}, body
+
+
 def too_many_bytes(status, headers, body, whole, asked):
     return status, headers, body + b"more"
 
@@ -138,6 +146,8 @@ def longer_file(status, headers, body, whole, asked):
         (no_range, "does not say which bytes it sends .Content-Range is missing"),
         (other_unit, "does not say which bytes it sends .Content-Range is 'pages 1-2/3'"),
         (several_parts, "it answers in several parts"),
+        (parts_and_a_range, "it answers in several parts"),
+        (more_than_there_is, "does not say which bytes it sends .Content-Range is 'bytes 1000-1007/5'"),
         (too_many_bytes, "more bytes than it announces"),
         (compressed, "compressed"),
         (whole_file, "sends files only whole"),

@@ -263,11 +263,20 @@ def test_a_truncated_tar_is_an_error(tmp_path) -> None:
         assert not (tmp_path / "index.parquet").exists()
 
 
-def test_a_damaged_tar_is_an_error(tmp_path) -> None:
+def test_names_do_not_depend_on_the_locale(tmp_path, monkeypatch) -> None:
+    tar = split(make_tar({"été.mp4": b"x"}), tmp_path, 10**6)
+    monkeypatch.setattr(tarfile.TarFile, "encoding", "latin-1")
+    assert [member.name for member in build_index(tar, tmp_path / "index.parquet")] == ["été.mp4"]
+
+
+def test_a_damaged_tar_is_an_error(tmp_path, monkeypatch) -> None:
     data = bytearray(make_tar({f"{n}.mp4": b"x" * 600 for n in range(4)}))
     data[2 * 1536 + 5] ^= 0xFF
     with pytest.raises(SourceError, match="byte 3072 begins neither a member nor the end"):
         build_index(split(bytes(data), tmp_path / "a", 10**6), tmp_path / "index.parquet")
+    padded = make_tar({"a.mp4": b"x"}) + bytes(2 << 20)  # as with `tar --blocking-factor 8192`
+    assert len(build_index(split(padded, tmp_path / "padded", 10**7), tmp_path / "padded.parquet")) == 1
+    monkeypatch.setattr(tar_index, "MAX_TRAILING_BYTES", 1 << 20)
     two = make_tar({"a.mp4": b"x"}) + bytes(2 << 20)
     with pytest.raises(SourceError, match="of different tars"):
         build_index(split(two, tmp_path / "b", 10**6), tmp_path / "index.parquet")
