@@ -58,6 +58,18 @@ def append_lines(path: Path, lines: Iterable[bytes]) -> None:
         os.fsync(file.fileno())
 
 
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """What `folder.glob` finds, sorted, without hidden files and folders, such as the "._name" that macOS leaves.
+
+    Unlike a shell's, the patterns of `pathlib` match hidden names.
+    """
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
     """Turn the errors of a disk that is full, read-only or otherwise not to be written into a ResultError.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ModelError
 
@@ -177,7 +178,9 @@ def _digest(folder: Path) -> str:
 
 
 def _folder_weights(folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.glob("*/*.safetensors")}
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in visible_files(folder, "*/*.safetensors")
+    }
 
 
 def _hub_weights(api: Any, name: str, revision: str | None) -> dict[str, int] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ModelError
 
@@ -44,7 +45,7 @@ def find_lora(name: str) -> Lora:
     """
     path = Path(os.path.expanduser(name))
     if os.path.exists(path):  # pathlib raises for a name that is too long
-        files = [path] if path.is_file() else sorted(path.glob(f"*{_ENDING}"))
+        files = [path] if path.is_file() else visible_files(path, f"*{_ENDING}")
         chosen = _only([str(file) for file in files], name)
         digest = hashlib.sha256(Path(chosen).read_bytes()).hexdigest()
         return Lora(name, str(Path(chosen).parent), Path(chosen).name, f"sha256:{digest}", True)

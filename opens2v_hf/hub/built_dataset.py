@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
 from opens2v_hf.errors import ResultError
@@ -50,8 +51,8 @@ def push_dataset(
     files: dict[str, Path | bytes] = {
         path.relative_to(folder).as_posix(): path
         for part in ("data", "vectors")
-        for path in sorted((folder / part).rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        for path in visible_files(folder / part, "**/*")
+        if path.is_file()
     }
     if not any(name.startswith("data/regular/") for name in files):
         raise ResultError(f"{folder} holds no clip; build it with other options or models, then push it")

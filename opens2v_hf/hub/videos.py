@@ -15,6 +15,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.public_names import generator_name, short_generator_name
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.errors import ResultError
@@ -75,7 +76,7 @@ def push_videos(
     for folder in sorted(Path(out).glob("videos")) + sorted(Path(out).glob("seed-*/videos")):
         seed = _SEED_FOLDER.fullmatch(folder.parent.name)
         target = f"{RESULTS_FOLDER}/{name}-seed-{seed[1]}" if seed else f"{RESULTS_FOLDER}/{name}"
-        for video in sorted(folder.iterdir()):
+        for video in visible_files(folder, "*"):
             record = video.with_suffix(".json")
             if is_video_name(video.name) and record.is_file():
                 files |= {f"{target}/{video.name}": video, f"{target}/{record.name}": _public_record(record)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.labelled_pictures import LabelledPictures, labelled_pictures
 from opens2v_hf.metrics.pictures import load_picture
@@ -126,7 +127,7 @@ def _in_folder(folder: Path) -> dict[str, dict[int, tuple[Path, ...]]]:
     if not folder.is_dir():
         raise ArgumentError(f"reference_views must be a folder that exists (got {os.fspath(folder)!r})")
     found: dict[str, dict[int, tuple[Path, ...]]] = {}
-    for path in sorted(folder.glob("*/*/*")):
+    for path in visible_files(folder, "*/*/*"):
         number = path.parent.name
         if path.suffix.lower() in _ENDINGS and number.isascii() and number.isdigit() and int(number) >= 1:
             of_sample = found.setdefault(path.parent.parent.name, {})

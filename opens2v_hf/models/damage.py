@@ -17,7 +17,11 @@ def damaged_file(path: Path) -> str:
     for weights of any size.
     """
     try:
-        files = [path] if path.is_file() else sorted(entry for entry in path.iterdir() if entry.is_file())
+        files = (
+            [path]
+            if path.is_file()
+            else sorted(entry for entry in path.iterdir() if entry.is_file() and entry.name[0] != ".")
+        )
     except OSError as error:
         return f"{path} cannot be listed ({error.strerror})"
     for path in files:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opens2v_hf._util.files import check_no_url, whole_file, write_errors
+from opens2v_hf._util.files import check_no_url, visible_files, whole_file, write_errors
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, ResultError, SourceError
@@ -123,7 +123,7 @@ def build(
 
 def _make_pairs(folder: Path, pairs: PairOptions | bool) -> list[str]:
     """Make pairs, and return notes; with default options, an obstacle is a note and no error."""
-    if not any((folder / "vectors").glob("*.npz")):
+    if not visible_files(folder / "vectors", "*.npz"):
         return ["no pairs were made: the stages left no vectors of subjects"]
     if isinstance(pairs, PairOptions):
         make_pairs(folder, pairs)
@@ -308,7 +308,7 @@ def _planned(folder: Path, listing: Listing, size: UnitSize, limit: int | None) 
 def _shards_of(dataset: Location | None) -> Listing:
     root = path_of(dataset or "")
     files = []
-    for path in sorted((root / "data/regular").glob("*.parquet")):
+    for path in visible_files(root / "data/regular", "*.parquet"):
         status = path.stat()
         files.append(InputFile(str(path), path.name, status.st_size, f"{status.st_size}-{status.st_mtime_ns}"))
     if not files:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.files import visible_files, whole_file
 from opens2v_hf._util.progress import duration
 from opens2v_hf._util.text import harmless
 from opens2v_hf._version import __version__
@@ -61,7 +61,7 @@ def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
     configs: list[dict[str, Any]] = []
     infos = []
     for name in CONFIGS:
-        paths = sorted((folder / "data" / name).glob("*.parquet"))
+        paths = visible_files(folder / "data" / name, "*.parquet")
         if not paths:
             continue
         files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
@@ -112,7 +112,7 @@ def _code(text: str) -> str:
 
 
 def _tables(folder: Path, columns: list[str]) -> Iterator[pa.Table]:
-    for path in sorted((folder / "data/regular").glob("*.parquet")):
+    for path in visible_files(folder / "data/regular", "*.parquet"):
         # `read_table` takes no fields within columns
         with parquet_errors(str(path)), pq.ParquetFile(path.absolute()) as parquet:
             yield parquet.read(columns=columns)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.files import visible_files, whole_file
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
@@ -78,7 +78,7 @@ def _others(folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
     shards: list[dict[str, Any]] = []
     rows: Counter[str] = Counter()
     for config in ("cross_pairs", "views"):
-        for path in sorted((folder / "data" / config).glob("*.parquet")):
+        for path in visible_files(folder / "data" / config, "*.parquet"):
             with parquet_errors(str(path)):
                 count = pq.read_metadata(path.absolute()).num_rows
             shards.append({"path": f"data/{config}/{path.name}", "rows": count, "sha256": sha256_of(path)})

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.progress import duration
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, SourceError, VideoError
@@ -227,7 +228,7 @@ def _measured(
         if not made.video_seconds:
             raise SourceError(f"none of the {made.num_files} videos that were tried can be read")
         times = hours * 3600 / made.video_seconds
-        shards = sum(path.stat().st_size for path in (made.folder / "data/regular").glob("*.parquet"))
+        shards = sum(path.stat().st_size for path in visible_files(made.folder / "data/regular", "*.parquet"))
     measured = f"measured on {made.num_files} videos ({duration(made.video_seconds)})"
     costs = []
     for stage in made.stages:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from opens2v_hf._util.argument_types import checked
-from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.files import visible_files, whole_file
 from opens2v_hf._util.json_file import read_json
 from opens2v_hf._util.progress import duration
 from opens2v_hf._version import __version__
@@ -188,7 +188,7 @@ def _histograms(
 
 def _kept_scores(root: Path) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
-    for path in sorted((root / "data/regular").glob("*.parquet")):
+    for path in visible_files(root / "data/regular", "*.parquet"):
         with parquet_errors(str(path)):
             table = pq.read_table(path.absolute(), columns=[*_CLIP_SCORES, "subjects"])
         for name in _CLIP_SCORES:

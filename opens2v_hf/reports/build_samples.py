@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 from PIL import Image
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf.data.images import read_image
 from opens2v_hf.data.opens2v5m.builder import OpenS2V5M
 from opens2v_hf.errors import OpenS2VError
@@ -57,7 +58,7 @@ class SamplePair:
 
 def kept_samples(folder: Path) -> list[Sample]:
     """Clips of the dataset, evenly spread over its shards."""
-    paths = sorted((folder / "data/regular").glob("*.parquet"))
+    paths = visible_files(folder / "data/regular", "*.parquet")
     counts = [pq.read_metadata(path.absolute()).num_rows for path in paths]
     positions = {int(position) for position in np.linspace(0, sum(counts) - 1, KEPT).round()} if sum(counts) else set()
     if not positions:
@@ -161,7 +162,7 @@ def _labels(subjects: Sequence[DrawnSubject]) -> tuple[tuple[str, str], ...]:
 def _some_rows(folder: Path, count: int) -> list[dict[str, Any]]:
     """Rows evenly spread over the Parquet files of a folder."""
     rows: list[dict[str, Any]] = []
-    paths = sorted(folder.glob("*.parquet"))
+    paths = visible_files(folder, "*.parquet")
     total = sum(pq.read_metadata(path.absolute()).num_rows for path in paths)
     positions = sorted({int(position) for position in np.linspace(0, total - 1, count).round()}) if total else []
     begin = 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DIMENSIONS = ("consistency", "quality")
 """Of the two ratings of a cell, each 0, 0.5 or 1: whether a picture is what was requested, and its visual quality."""
 
-_FILE = re.compile(r".*_rater(?P<rater>\w+)\.tsv")
+_FILE = re.compile(r"(?!\.).*_rater(?P<rater>\w+)\.tsv")
 
 
 def read_imagenhub(folder: Path) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from opens2v_hf._util.atomic import atomic_file, temporary_folder
-from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.files import visible_files, whole_file
 from opens2v_hf.evaluation.thumbnails import write_thumbnail
 from opens2v_hf.generators.files import remove_leftovers
 from opens2v_hf.results.result import write_json
@@ -72,3 +72,11 @@ def test_the_ending_is_seen_in_the_temporary_name(tmp_path: Path) -> None:
         remove_leftovers(tmp_path)
         assert list(tmp_path.iterdir()) == []
         temporary.touch()
+
+
+def test_hidden_files_are_in_no_listing(tmp_path: Path) -> None:
+    for name in ("b.parquet", "a.parquet", "._a.parquet", ".hidden/c.parquet", "d/e.parquet", "d/._e.parquet"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in visible_files(tmp_path, "*.parquet")] == ["a.parquet", "b.parquet"]
+    assert [path.name for path in visible_files(tmp_path, "**/*.parquet")] == ["a.parquet", "b.parquet", "e.parquet"]

@@ -320,8 +320,11 @@ def test_a_full_disk_ends_the_run_and_the_next_resumes(videos, built, tmp_path, 
 
 
 def test_a_stage_applied_again_changes_only_its_columns(built, tmp_path):
-    out = tmp_path / "out"
-    build_dataset(None, out, from_dataset=built, stages=[Recaption()])
+    out, copied = tmp_path / "out", tmp_path / "copied"
+    shutil.copytree(built, copied)
+    for part in ("data/regular/._clips-00000.parquet", "vectors/._clips-00000.npz"):  # as macOS leaves them
+        (copied / part).write_bytes(b"\0\5\x16\7")
+    build_dataset(None, out, from_dataset=copied, stages=[Recaption()])
     old = pq.read_table(built / "data/regular").to_pylist()
     new = pq.read_table(out / "data/regular").to_pylist()
     changed = ("caption", "provenance")

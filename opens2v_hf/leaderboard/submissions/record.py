@@ -21,6 +21,7 @@ from huggingface_hub import HfApi
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import visible_files
 from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError, short_repr
@@ -389,8 +390,7 @@ def read_existing(api: HfApi, repo_id: str) -> list[Submission]:
 def _records_at(folder: Path) -> list[tuple[str, Path | bytes]]:
     try:
         if os.path.isdir(folder):
-            found = (folder / DATA_FOLDER).rglob("*.json")
-            files = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+            files = [path for path in visible_files(folder / DATA_FOLDER, "**/*.json") if path.is_file()]
             if not files:
                 raise ResultError(f"{folder} must contain results (no file {DATA_FOLDER}/**/*.json in it)")
             return [(path.relative_to(folder).as_posix(), path) for path in files]

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from opens2v_hf._util.files import whole_file, write_errors
+from opens2v_hf._util.files import visible_files, whole_file, write_errors
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.shards.schema import CROSS_PAIRS
@@ -144,7 +144,7 @@ def dataset_embedder(folder: Path) -> str | None:
     Raises:
         SourceError: a shard cannot be read.
     """
-    for path in sorted((folder / "data/regular").glob("*.parquet")):
+    for path in visible_files(folder / "data/regular", "*.parquet"):
         with parquet_errors(str(path)), pq.ParquetFile(path.absolute()) as parquet:
             if "provenance" not in parquet.schema_arrow.names:
                 return None
@@ -161,7 +161,7 @@ def _embedder_in(provenance: str | None) -> str | None:
 def _parts(root: Path) -> dict[str, str]:
     """Clip id to its part of the dataset."""
     parts: dict[str, str] = {}
-    paths = sorted((root / "data/regular").glob("*.parquet"))
+    paths = visible_files(root / "data/regular", "*.parquet")
     if not paths:
         raise ResultError(f"{root} has no shards in data/regular; build the dataset first")
     for path in paths:

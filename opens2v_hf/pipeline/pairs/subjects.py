@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from opens2v_hf._util.files import visible_files
 from opens2v_hf.errors import ResultError
 
 FOLDER = "vectors"
@@ -76,7 +77,7 @@ def read_subjects(folder: Path, clips: Iterable[str] | None = None) -> tuple[Sub
         ResultError: there are no vectors, a file is damaged, two files have other lengths of vectors, or a subject
             comes twice.
     """
-    paths = sorted((folder / FOLDER).glob("*.npz"))
+    paths = visible_files(folder / FOLDER, "*.npz")
     if not paths:
         raise ResultError(
             f"there are no vectors in {folder / FOLDER}; build the dataset first: its scores stage makes them"

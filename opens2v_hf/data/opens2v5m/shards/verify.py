@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
 from opens2v_hf._util.argument_types import checked
+from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.progress import Progress
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
@@ -81,7 +82,7 @@ def verify(folder: Path) -> Verification:
     masks = 0
     seen: set[tuple[str, str]] = set()
     listed = {shard.path for shard in manifest.shards}
-    files = (file for file in (folder / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
+    files = (file for file in visible_files(folder / "data", "**/*") if file.is_file())
     present = {str(file.relative_to(folder)) for file in files}
     problems += [f"{name}: the manifest does not list this file" for name in sorted(present - listed)]
     sizes = {name: (folder / name).stat().st_size for name in listed & present}
