@@ -6,6 +6,7 @@ The prompt files say the same; this is for checking results where the files are 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opens2v_hf.data.benchmark.rules import FACESIM_CATEGORIES, GENERAL_METRICS, SPLITS_WITHOUT_NEXUSSCORE
 from opens2v_hf.errors import ArgumentError
@@ -48,6 +49,7 @@ def split_ids(split: str) -> dict[str, str]:
     return {f"{name}_{i}": name for name, count in CATEGORY_COUNTS[split].items() for i in range(1, count + 1)}
 
 
+@lru_cache(maxsize=64)  # a board asks for each of its submissions
 def applicable_ids(column: str, split: str) -> frozenset[str]:
     """The ids of a split that should have a value in a column.
 
