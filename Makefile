@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Tests run in as many processes; each computes with one thread, and many wait for a page or another process.
 WORKERS ?= 3
+# Some containers set it. Each process would then compile the package again, and each of pytest all tests: a third of what
+# collecting them takes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test test-fast test-portable lint layers format types doctest docs embedded check wheel bench clean
 
