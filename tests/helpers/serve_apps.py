@@ -18,10 +18,14 @@ from gradio.routes import App
 make_server, launch = App.create_app, gr.Blocks.launch
 make_no_server = patch("gradio.blocks.App.create_app")
 """A page makes its server three times before it is launched, each time in a sixth of a second, and once as it is."""
+POLL_QUEUE_S = 0.05
+"""How often a page's queue is polled for requests, as gradio does on Windows. Elsewhere it polls it each millisecond,
+which costs 4 % of a processor for each page, also for one that nobody uses."""
 
 
 def launched_at(port: int) -> Any:
     def launch_at_port(blocks: gr.Blocks, **options: Any) -> Any:
+        blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = POLL_QUEUE_S
         with patch("gradio.blocks.App.create_app", make_server):
             return launch(blocks, **options, server_port=port, prevent_thread_lock=True)
 
