@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from opens2v_hf.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class ConsumerPosition:
@@ -231,7 +233,14 @@ class _PackedRows(torch.Tensor):
 
 
 def collate(samples: Sequence[TrainingSample]) -> TrainingBatch:
-    """A batch of samples, for `DataLoader(collate_fn=...)`."""
+    """A batch of samples, for `DataLoader(collate_fn=...)`.
+
+    Raises:
+        ArgumentError: there is no sample, or their clips have several shapes.
+    """
+    shapes = sorted({tuple(sample.clip.shape) for sample in samples})
+    if len(shapes) != 1:
+        raise ArgumentError(f"a batch needs samples whose clips have one shape (got {shapes})")
     clips = torch.stack([sample.clip.permute(0, 2, 3, 1) for sample in samples]).permute(0, 1, 4, 2, 3)
     batch = TrainingBatch({"clips": clips, "rest": None})
     batch._rest = tuple(

@@ -384,7 +384,7 @@ def read_existing(api: HfApi, repo_id: str) -> list[Submission]:
         ResultError: a record that is there is malformed.
     """
     folder = download_results(api, repo_id)
-    return load_submissions(folder) if any((folder / DATA_FOLDER).rglob("*.json")) else []
+    return load_submissions(folder) if visible_files(folder / DATA_FOLDER, "**/*.json") else []
 
 
 def _records_at(folder: Path) -> list[tuple[str, Path | bytes]]:
