@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any, ParamSpec
 
@@ -58,10 +60,18 @@ _Arguments = ParamSpec("_Arguments")
 def _in_house_style(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
     @wraps(draw)
     def styled(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
-        with mpl.rc_context({**_STYLE, "font.family": _font_families()}):
+        with _house_style():
             return draw(*args, **kwargs)
 
     return styled
+
+
+@contextmanager
+def _house_style() -> Iterator[None]:
+    with mpl.rc_context({**_STYLE, "font.family": _font_families()}), warnings.catch_warnings():
+        # one warning a letter; the page has the names as text too, in the fonts of its reader
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        yield
 
 
 def colors(models: Sequence[str]) -> dict[str, str]:
@@ -153,7 +163,7 @@ def extra_bars(rows: Sequence[Row], metric: str, color_of: Mapping[str, str]) ->
 def to_png(figure: Figure) -> bytes:
     """The figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    with mpl.rc_context({**_STYLE, "font.family": _font_families()}):
+    with _house_style():
         figure.savefig(buffer, format="png", dpi=_DPI)
     return buffer.getvalue()
 
@@ -162,7 +172,8 @@ def without_legend(figure: Figure, png: bytes) -> bytes:
     """The PNG file of a figure, cut above the legend at its lower edge."""
     if not figure.legends:
         return png
-    legend = figure.legends[0].get_window_extent().transformed(figure.transFigure.inverted())
+    with _house_style():
+        legend = figure.legends[0].get_window_extent().transformed(figure.transFigure.inverted())
     picture = Image.open(io.BytesIO(png))
     buffer = io.BytesIO()
     picture.crop((0, 0, picture.width, round((1 - legend.y1) * picture.height))).save(buffer, format="PNG")

@@ -111,13 +111,15 @@ def test_companion_metrics_have_their_own_units() -> None:
     assert _lengths(figure) == pytest.approx([0.5])
 
 
-@pytest.mark.parametrize("model", ["$x_{1}$", "_hidden", "a\nb", "x" * 400])
-def test_any_name_is_drawn_as_it_is(model: str) -> None:
+@pytest.mark.parametrize("model", ["$x_{1}$", "_hidden", "a\nb", "x" * 400, "\N{GRINNING FACE} \ue000"])
+def test_any_name_is_drawn_as_it_is(model: str, recwarn: pytest.WarningsRecorder) -> None:
     rows = table.rows([full_result(model, metrics=("gmescore",)), full_result("other", metrics=("gmescore",))])
     figure = plots.column_bars(rows, plots.colors([row.model for row in rows]))
     assert plots.to_png(figure).startswith(b"\x89PNG")
     labels = [text.get_text().strip() for text in figure.legends[0].get_texts()]
     assert sorted(labels) == sorted([plots.short_name(model), "other"])
+    plots.without_legend(figure, plots.to_png(figure))
+    assert not recwarn.list, "letters without a font are no news for a user"
 
 
 def test_a_picture_is_cut_between_its_plot_and_its_legend() -> None:
