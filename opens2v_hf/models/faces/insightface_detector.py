@@ -91,23 +91,42 @@ class InsightFaceDetector:
             )
         on_cuda = "CUDAExecutionProvider" in network.session.get_providers()
         info = found.info(dtype="float32", device=str(chosen) if on_cuda else "cpu")
-        return cls(network, info, input_px=input_px, score_threshold=score_threshold)
+        detector = cls(network, info, input_px=input_px, score_threshold=score_threshold)
+        detector._try()
+        return detector
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Find faces in a picture, uint8 [H, W, 3] RGB, by falling score.
 
         Raises:
-            ModelError: the model gives no landmarks.
+            ModelError: the model gives no landmarks, or numbers that are not finite.
         """
+        if min(image.shape[:2]) * self.options["input_px"] < max(image.shape[:2]):
+            return []  # fitted into the input, it would be less than a pixel high or wide
         boxes, landmarks = self.model.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), max_num=0, metric="default")
         if landmarks is None:
             raise ModelError(
                 f"the face detector {self.info.name!r} gives boxes without landmarks; use one that has them"
             )
+        if not (np.isfinite(boxes).all() and np.isfinite(landmarks).all()):
+            raise ModelError(f"the face detector {self.info.name!r} gives places of faces that are no numbers")
         return [
             Face(np.asarray(box[:4], np.float32), np.asarray(points, np.float32), float(box[4]))
             for box, points in zip(boxes, landmarks, strict=True)
         ]
+
+    def _try(self) -> None:
+        """Find out now, and not at each video, that it gives something else than faces."""
+        side = self.options["input_px"]
+        try:
+            self.detect(np.zeros((side, side, 3), np.uint8))
+        except ModelError:
+            raise
+        except Exception as error:  # see `_load`
+            raise ModelError(
+                f"the face detector {self.info.name!r} cannot be used ({' '.join(str(error).split())}); give e.g. "
+                f"{ROLES[ROLE].file}"
+            ) from error
 
 
 def model_loader() -> Any:

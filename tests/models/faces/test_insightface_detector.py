@@ -15,6 +15,7 @@ pytest.importorskip("insightface", reason="the extra 'faces' is not installed")
 pytest.importorskip("onnxruntime", reason="the extra 'faces' is not installed")
 pytest.importorskip("onnx", reason="makes the detectors of these tests")
 
+import onnx
 from helpers.onnx_faces import RED_SCORE, write_detector, write_recogniser
 
 
@@ -112,9 +113,32 @@ def test_what_is_no_face_detector_is_refused(tmp_path):
         InsightFaceDetector.from_pretrained(tmp_path)
     with pytest.raises(ModelError, match="neither a folder"):
         InsightFaceDetector.from_pretrained("no-such-folder")
-    without = InsightFaceDetector.from_pretrained(write_detector(tmp_path / "w.onnx", landmarks=False), device="cpu")
     with pytest.raises(ModelError, match="without landmarks"):
-        without.detect(picture_of((10, 12)))
+        InsightFaceDetector.from_pretrained(write_detector(tmp_path / "w.onnx", landmarks=False), device="cpu")
+    network = onnx.load(write_detector(tmp_path / "order.onnx"))
+    outputs = list(network.graph.output)[::-1]
+    del network.graph.output[:]
+    network.graph.output.extend(outputs)
+    onnx.save(network, tmp_path / "order.onnx")
+    with pytest.raises(ModelError, match=r"order\.onnx' cannot be used \("):
+        InsightFaceDetector.from_pretrained(tmp_path / "order.onnx", device="cpu")
+
+
+def test_places_that_are_no_numbers_are_no_faces(tmp_path):
+    network = onnx.load(write_detector(tmp_path / "det.onnx"))
+    for weights in network.graph.initializer:
+        if weights.name == "box8_b":
+            nowhere = np.full(weights.dims, np.inf, np.float32)
+            weights.CopyFrom(onnx.numpy_helper.from_array(nowhere, weights.name))
+    onnx.save(network, tmp_path / "det.onnx")
+    detector = InsightFaceDetector.from_pretrained(tmp_path / "det.onnx", device="cpu")
+    with pytest.raises(ModelError, match="no numbers"):
+        detector.detect(picture_of((10, 12)))
+
+
+def test_a_picture_that_is_too_narrow_for_the_input_has_no_face(detector):
+    assert detector.detect(np.full((2, 3000, 3), (255, 0, 0), np.uint8)) == []
+    assert detector.detect(np.full((3000, 2, 3), (255, 0, 0), np.uint8)) == []
 
 
 @pytest.mark.parametrize(
