@@ -8,7 +8,7 @@ import pytest
 from helpers.embedded import committed_figures
 
 import opens2v_hf
-from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
+from opens2v_hf.embedded.training.held_out_videos import evaluate_aesthetics
 from opens2v_hf.metrics.aesthetics import Aesthetics
 from opens2v_hf.metrics.base import answer
 from opens2v_hf.models.info import EMBEDDED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.embedded import committed_figures
 
-from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
+from opens2v_hf.embedded.training.held_out_videos import evaluate_judge
 from opens2v_hf.metrics.base import answer
 from opens2v_hf.metrics.naturalscore import NaturalScore
 from opens2v_hf.models.info import EMBEDDED

@@ -8,7 +8,7 @@ import pytest
 from helpers.embedded import committed_figures
 
 import opens2v_hf
-from opens2v_hf.embedded.training.quality_scorer_evaluation import HELD_OUT_SEED, evaluate_quality_scorer
+from opens2v_hf.embedded.training.held_out_videos import QUALITY_SEED, evaluate_quality_scorer
 from opens2v_hf.metrics.base import answer
 from opens2v_hf.metrics.motion_smoothness import MotionSmoothness
 from opens2v_hf.models.info import EMBEDDED
@@ -16,7 +16,7 @@ from opens2v_hf.models.info import EMBEDDED
 FAULTS = ("noise", "blocks", "tearing", "warp", "channels", "flicker")
 """Of half of a video's frames; subjects that flicker are gone from half of them, too."""
 
-FIRST_SEED = HELD_OUT_SEED + 10_000
+FIRST_SEED = QUALITY_SEED + 10_000
 """Scenes that no training saw."""
 
 

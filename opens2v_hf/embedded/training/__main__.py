@@ -29,12 +29,10 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
 from opens2v_hf.embedded.training.detector_evaluation import evaluate_detector
 from opens2v_hf.embedded.training.embedder_evaluation import evaluate_embedder
 from opens2v_hf.embedded.training.faces_evaluation import evaluate_faces
-from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
-from opens2v_hf.embedded.training.quality_scorer_evaluation import evaluate_quality_scorer
+from opens2v_hf.embedded.training.held_out_videos import evaluate_aesthetics, evaluate_judge, evaluate_quality_scorer
 from opens2v_hf.embedded.training.segmenter_evaluation import evaluate_segmenter
 from opens2v_hf.embedded.training.text_detector_evaluation import evaluate_text_detector
 

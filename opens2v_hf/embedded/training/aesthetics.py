@@ -26,7 +26,7 @@ from opens2v_hf.embedded.training.aesthetics_data import (
     AestheticBatches,
     build_image_processor,
 )
-from opens2v_hf.embedded.training.aesthetics_evaluation import evaluate_aesthetics
+from opens2v_hf.embedded.training.held_out_videos import evaluate_aesthetics
 from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
 from opens2v_hf.models.aesthetic import AestheticEncoder, AestheticHead
 from opens2v_hf.models.files import WEIGHTS_NAME

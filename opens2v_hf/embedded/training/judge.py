@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from opens2v_hf.embedded.training.held_out_videos import evaluate_judge
 from opens2v_hf.embedded.training.judge_data import CLIPS_PER_SCENE, JudgeBatch, JudgeBatches
-from opens2v_hf.embedded.training.judge_evaluation import evaluate_judge
 from opens2v_hf.embedded.training.judge_network import (
     as_judge,
     build_image_processor,

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from opens2v_hf.embedded.training.held_out_videos import evaluate_quality_scorer
 from opens2v_hf.embedded.training.optimisation import loaded, minimise, print_figures, training_parser
 from opens2v_hf.embedded.training.quality_scorer_data import VIDEOS_PER_SCENE, QualityBatch, QualityBatches
-from opens2v_hf.embedded.training.quality_scorer_evaluation import evaluate_quality_scorer
 from opens2v_hf.embedded.training.quality_scorer_network import (
     build_network,
     build_tokenizer,

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from opens2v_hf.data.synthetic.scenes import FIRST_TRAINING_SEED
+from opens2v_hf.embedded.training.held_out_videos import QUALITY_SEED
 from opens2v_hf.embedded.training.quality_scorer import damage_loss, main, quality_losses, video_logits
 from opens2v_hf.embedded.training.quality_scorer_data import (
     VIDEOS_PER_SCENE,
@@ -15,7 +16,6 @@ from opens2v_hf.embedded.training.quality_scorer_data import (
     rated_videos,
     window_qualities,
 )
-from opens2v_hf.embedded.training.quality_scorer_evaluation import HELD_OUT_SEED
 from opens2v_hf.embedded.training.quality_scorer_network import (
     build_network,
     build_preprocessor,
@@ -80,7 +80,7 @@ def test_a_batch_is_the_same_each_time_and_no_held_out_scene_is_in_it() -> None:
     assert not torch.equal(first.pixels, other.pixels)
     assert first.pixels.shape == (VIDEOS_PER_SCENE * 8, 3, 84, 84)
     assert first.qualities.shape == first.damages.shape == (VIDEOS_PER_SCENE, 8)
-    assert HELD_OUT_SEED + 100_000 < FIRST_TRAINING_SEED
+    assert QUALITY_SEED + 100_000 < FIRST_TRAINING_SEED
 
 
 def test_filters_begin_equally_loud() -> None:
