@@ -6,7 +6,7 @@ import argparse
 
 from opens2v_hf._util.console import hide_bars, is_quiet, say
 from opens2v_hf.cli.metric_options import parse_options
-from opens2v_hf.cli.options import add, add_models, chosen_models
+from opens2v_hf.cli.options import add, add_models, chosen_models, named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,19 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     hide_bars(downloads=is_quiet())
     explanation = opens2v_hf.explain(
         arguments.video,
-        id=arguments.id,
-        split=arguments.split,
-        data_dir=arguments.data_dir,
-        revision=arguments.revision,
         images=arguments.image,
         labels=arguments.label,
-        variant=arguments.variant,
-        num_frames=arguments.num_frames,
         metric_models=chosen_models(arguments, NEXUS_ROLES, loading=loading),
         options=options.get("nexusscore"),
-        device=arguments.device,
-        dtype=arguments.dtype,
-        backend=arguments.backend,
+        **named(
+            arguments,
+            *("id", "split", "data_dir", "revision", "variant", "num_frames", "device", "dtype", "backend"),
+        ),
     )
     page = write_explanation(explanation, arguments.out)
     say(headline(explanation))

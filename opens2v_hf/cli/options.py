@@ -183,6 +183,11 @@ def chosen_models(
     return choices
 
 
+def named(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The arguments of these names, to be handed on by the same names."""
+    return {name: getattr(arguments, name) for name in names}
+
+
 def names_of(value: str | Sequence[str] | None) -> list[str] | None:
     """Names with commas between them as a list; None stays None.
 
@@ -204,13 +209,10 @@ def generation_options(arguments: argparse.Namespace) -> dict[str, Any]:
     recipe = given.over(Recipe.from_file(arguments.recipe)) if arguments.recipe else given
     return {
         "recipe": None if recipe == Recipe() else recipe,
-        "model_revision": arguments.model_revision,
-        "seed": arguments.seed,
-        "seeds": arguments.seeds,
-        "lora": arguments.lora,
-        "too_many_references": arguments.too_many_references,
-        "references": arguments.references,
-        "accept_license": arguments.accept_license,
         "device": arguments.generator_device,
         "dtype": arguments.generator_dtype,
+        **named(
+            arguments,
+            *("model_revision", "seed", "seeds", "lora", "too_many_references", "references", "accept_license"),
+        ),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from opens2v_hf._util.console import say
 from opens2v_hf._util.repo_id import check_repo_id
-from opens2v_hf.cli.options import add
+from opens2v_hf.cli.options import add, named
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.results.result import RunResult
 
@@ -117,15 +117,13 @@ def _push_to_model(result: RunResult, arguments: argparse.Namespace) -> Proposal
     return push_result(
         result,
         arguments.model,
-        direct=arguments.direct,
-        dry_run=arguments.dry_run,
         benchmark=arguments.benchmark or BENCHMARK,
         source_url=arguments.source,
         version=arguments.weights,
-        scoring=arguments.scoring,
-        allow_partial=arguments.allow_partial,
-        allow_embedded=arguments.allow_embedded,
-        allow_not_comparable=arguments.allow_not_comparable,
+        **named(
+            arguments,
+            *("direct", "dry_run", "scoring", "allow_partial", "allow_embedded", "allow_not_comparable"),
+        ),
     )
 
 

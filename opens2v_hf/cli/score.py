@@ -12,7 +12,7 @@ from opens2v_hf._util.text import one_line
 from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.generate import add_generation_arguments, check_push, push
 from opens2v_hf.cli.metric_options import parse_options
-from opens2v_hf.cli.options import add, add_models, chosen_models, generation_options, names_of
+from opens2v_hf.cli.options import add, add_models, chosen_models, generation_options, named, names_of
 from opens2v_hf.errors import ArgumentError
 
 _LOADING_FLAGS = ("batch_tokens", "mixed_precision")
@@ -184,24 +184,16 @@ def scoring_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `opens2v_hf.score` from the flags of `add_scoring_arguments`."""
     metrics = names_of(arguments.metrics) or []
     options, models = _chosen(arguments, metrics)
+    same = (
+        *("num_frames", "device", "dtype", "limit", "ids", "category", "data_dir", "revision", "videos_revision"),
+        *("recursive", "backend", "resume", "memory"),
+    )
     return {
         "metrics": metrics,
         "metric_models": models,
         "options": options,
-        "num_frames": arguments.num_frames,
-        "device": arguments.device,
-        "dtype": arguments.dtype,
-        "limit": arguments.limit,
-        "ids": arguments.ids,
-        "category": arguments.category,
-        "data_dir": arguments.data_dir,
-        "revision": arguments.revision,
-        "videos_revision": arguments.videos_revision,
-        "recursive": arguments.recursive,
-        "backend": arguments.backend,
-        "resume": arguments.resume,
-        "memory": arguments.memory,
         "video_timeout_s": arguments.video_timeout,
+        **named(arguments, *same),
     }
 
 
