@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from opens2v_hf.generators.outcome import Settings
 from opens2v_hf.generators.references import as_rgb, choose
 from opens2v_hf.generators.request import Generated, Generator, GeneratorInfo, Progress, Request
 from opens2v_hf.jobs.outcome import Outcome, Retry
-from opens2v_hf.jobs.unit import Unit, digest
+from opens2v_hf.jobs.unit import PlainGroup, Unit, digest
 from opens2v_hf.metrics.pictures import load_picture
 from opens2v_hf.video.writer import write_video
 
@@ -107,8 +108,8 @@ class SampleGroup:
         return _OpenSample(self.common, self.sample)
 
 
-class _OpenSample:
-    """A sample with its pictures."""
+class _OpenSample(PlainGroup):
+    """A sample with its pictures, which are in memory, and from which the key is computed."""
 
     def __init__(self, common: Common, sample: EvalSample) -> None:
         self._common = common
@@ -123,24 +124,15 @@ class _OpenSample:
                 # `load_picture` drops transparency as the metrics do, which shows the colour of transparent pixels
                 images.append(as_rgb(raw if raw.has_transparency_data else picture, subject.path))
         self._images = images
-        self.facts: Mapping[str, Any] = {}
-        self.check: Callable[[], None] | None = None
         self.key = request_key(sample, self._digests, common.generator.info, common.settings)
 
     @property
     def units(self) -> Sequence[Unit]:
         return (Unit(UNIT, self._unit_key, self._work, about={"id": self._sample.id}),)
 
-    def prepare(self, names: Collection[str]) -> None:
-        """Nothing to do: `open` reads the pictures."""
-
     def num_bytes(self) -> int:
         """Memory of the pictures."""
         return sum(image.width * image.height * 3 for image in self._images)
-
-    def is_changed(self) -> bool:
-        """False: the pictures are in memory, and the key is computed from them."""
-        return False
 
     def _unit_key(self) -> str:
         """The request's key; if its video was made and removed since, the next key that has no finished video."""
@@ -172,7 +164,7 @@ class _OpenSample:
         labels = tuple(subject.label for subject in self._sample.subjects)[: len(images)]
         request = Request(self._sample.id, self._sample.prompt, images, labels, settings.seed, recipe)
         started = time.monotonic()
-        with _StepBar(self._sample.id, shown=common.shown) as progress:
+        with _step_bar(self._sample.id, shown=common.shown) as progress:
             made = common.generator.generate(request, progress)
         seconds = time.monotonic() - started
         if not isinstance(made, Generated):
@@ -233,21 +225,16 @@ class _OpenSample:
         )
 
 
-class _StepBar:
+@contextmanager
+def _step_bar(name: str, *, shown: bool) -> Iterator[Progress]:
     """A progress bar of the denoising steps of one video, on a terminal."""
+    with tqdm(desc=name, unit="step", leave=False, disable=None if shown else True) as bar:
 
-    def __init__(self, name: str, *, shown: bool) -> None:
-        self._bar = tqdm(desc=name, unit="step", leave=False, disable=None if shown else True)
-
-    def __enter__(self) -> Progress:
         def show(done: int, total: int) -> None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
+            bar.total = total
+            bar.update(done - bar.n)
 
-        return show
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
+        yield show
 
 
 def _peak_gpu_gb() -> float | None:

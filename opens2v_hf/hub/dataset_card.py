@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard
 
 from opens2v_hf.data.opens2v5m.shards.convert import MANIFEST
 from opens2v_hf.data.opens2v5m.shards.convert_plan import CONFIGS, Videos
-from opens2v_hf.data.opens2v5m.shards.features import plain_datasets_features
+from opens2v_hf.data.opens2v5m.shards.features import card_front_matter, plain_datasets_features
 from opens2v_hf.data.opens2v5m.shards.schema import EMBEDDED, REFERENCED, stored_schema
 from opens2v_hf.data.opens2v5m.shards.tables import SCHEMAS
 from opens2v_hf.errors import ResultError
@@ -22,8 +22,6 @@ THIS_REPO = "<this repo>"
 
 CONVERSION_MARK = "<!-- conversion -->"
 """Placeholder in the card for the summary of the conversion."""
-
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def plain_features(config: str, videos: Videos) -> datasets.Features:
@@ -39,31 +37,13 @@ def plain_features(config: str, videos: Videos) -> datasets.Features:
 
 
 def front_matter(videos: Videos, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """The part of the front matter that depends on the shards.
+    """The part of the front matter that depends on the shards; see `card_front_matter`.
 
     Args:
         videos: as for `plain_features`.
         sizes: rows and bytes of the shards of each config, (0, 0) if unknown.
-
-    Returns:
-        `size_categories`, `configs` and `dataset_info`.
     """
-    names = [config for config in CONFIGS if config in sizes]
-    configs: list[dict[str, Any]] = []
-    infos = []
-    for name in names:
-        files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
-        configs.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
-        rows, num_bytes = sizes[name]
-        info = datasets.DatasetInfo(features=plain_features(name, videos), config_name=name)
-        if rows:
-            split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows)
-            info.splits = datasets.SplitDict({"train": split})
-            info.download_size = info.dataset_size = num_bytes
-        infos.append({"config_name": name, **info._to_yaml_dict()})
-    rows = sizes.get("regular", (0, 0))[0]
-    category = next((name for bound, name in _SIZES if rows < bound), "1M<n<10M") if rows else "1M<n<10M"
-    return {"size_categories": [category], "configs": configs, "dataset_info": infos}
+    return card_front_matter((name, plain_features(name, videos), *sizes[name]) for name in CONFIGS if name in sizes)
 
 
 def read_manifest(converted: Path) -> dict[str, Any]:

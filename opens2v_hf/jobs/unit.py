@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from opens2v_hf.errors import ProcessError
@@ -70,6 +71,24 @@ class OpenGroup(Protocol):
     def check(self) -> Callable[[], None] | None:
         """Reads the input; called in a child process, which it may crash. None for no check."""
         ...
+
+
+class PlainGroup:
+    """What an open group (see `OpenGroup`) has whose input is small, needs no preparation, and does not change."""
+
+    facts: Mapping[str, Any] = MappingProxyType({})
+    check: Callable[[], None] | None = None
+
+    def prepare(self, names: Collection[str]) -> None:
+        """Nothing to do."""
+
+    def num_bytes(self) -> int:
+        """None that count."""
+        return 0
+
+    def is_changed(self) -> bool:
+        """Never."""
+        return False
 
 
 class Group(Protocol):

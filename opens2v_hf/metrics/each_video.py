@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from opens2v_hf._util import processes as launcher
@@ -14,7 +13,7 @@ from opens2v_hf.jobs.outcome import Outcome
 from opens2v_hf.jobs.processes import joined
 from opens2v_hf.jobs.run import collect, run_units
 from opens2v_hf.jobs.time_limit import Limits
-from opens2v_hf.jobs.unit import Unit
+from opens2v_hf.jobs.unit import PlainGroup, Unit
 
 _Item = TypeVar("_Item")
 _UNIT = "score"
@@ -86,12 +85,10 @@ def for_each_video(
     return [failed(item, unit.reason) if unit.failed else unit.value for item, unit in zip(items, units, strict=True)]
 
 
-class _Video:
+class _Video(PlainGroup):
     """An item as a group of one unit; see `opens2v_hf.jobs.unit.Group` and `OpenGroup`."""
 
     unit_names = (_UNIT,)
-    facts: Mapping[str, Any] = MappingProxyType({})
-    check = None
 
     def __init__(
         self,
@@ -108,12 +105,3 @@ class _Video:
 
     def open(self) -> _Video:
         return self
-
-    def prepare(self, names: Collection[str]) -> None:
-        pass
-
-    def num_bytes(self) -> int:
-        return 0
-
-    def is_changed(self) -> bool:
-        return False

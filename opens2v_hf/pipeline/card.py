@@ -18,7 +18,7 @@ from opens2v_hf._util.files import visible_files, whole_file
 from opens2v_hf._util.progress import duration
 from opens2v_hf._util.text import harmless
 from opens2v_hf._version import __version__
-from opens2v_hf.data.opens2v5m.shards.features import plain_datasets_features
+from opens2v_hf.data.opens2v5m.shards.features import card_front_matter, plain_datasets_features
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.pipeline.summary import Build
 
@@ -28,7 +28,6 @@ CONFIGS = ("regular", "cross_pairs", "views")
 _SCORES = ("duration_s", "technical", "motion", "aesthetic", "foreground_aesthetic", "background_aesthetic")
 _SAMPLES = 5
 _LABELS = 20
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
 def write_card(folder: Path, build: Build, made_by: Mapping[str, Any], licence: str | None = None) -> None:
@@ -49,7 +48,7 @@ def write_card(folder: Path, build: Build, made_by: Mapping[str, Any], licence: 
         "task_categories": ["text-to-video"],
         "tags": ["subject-to-video", "opens2v"],
         "license": "other" if licence is None else licence,
-        **_front_matter(folder, build.rows),
+        **card_front_matter(_configs(folder, build.rows)),
     }
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)
     with whole_file(folder / CARD) as temporary:
@@ -57,26 +56,12 @@ def write_card(folder: Path, build: Build, made_by: Mapping[str, Any], licence: 
         temporary.write_text(f"---\n{text}---\n{body}\n", "utf-8")
 
 
-def _front_matter(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
-    configs: list[dict[str, Any]] = []
-    infos = []
+def _configs(folder: Path, rows: Mapping[str, int]) -> Iterator[tuple[str, datasets.Features, int, int]]:
     for name in CONFIGS:
-        paths = visible_files(folder / "data" / name, "*.parquet")
-        if not paths:
-            continue
-        files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
-        configs.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
-        with parquet_errors(str(paths[0])):
-            features = plain_datasets_features(pq.read_schema(paths[0].absolute()), name)
-        num_bytes = sum(path.stat().st_size for path in paths)
-        info = datasets.DatasetInfo(features=features, config_name=name)
-        split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows.get(name, 0))
-        info.splits = datasets.SplitDict({"train": split})
-        info.download_size = info.dataset_size = num_bytes
-        infos.append({"config_name": name, **info._to_yaml_dict()})
-    count = rows.get("regular", 0)
-    category = next((size for bound, size in _SIZES if count < bound), "n>10M")
-    return {"size_categories": [category], "configs": configs, "dataset_info": infos}
+        if paths := visible_files(folder / "data" / name, "*.parquet"):
+            with parquet_errors(str(paths[0])):
+                features = plain_datasets_features(pq.read_schema(paths[0].absolute()), name)
+            yield name, features, rows.get(name, 0), sum(path.stat().st_size for path in paths)
 
 
 def _body(folder: Path, build: Build, made_by: Mapping[str, Any], licence: str | None) -> Iterator[str]:

@@ -8,14 +8,13 @@ import pickle
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from opens2v_hf._util import processes as launcher
 from opens2v_hf._util.console import hide_bars, is_quiet, set_quiet
@@ -28,7 +27,7 @@ from opens2v_hf.jobs.outcome import Outcome, Retry
 from opens2v_hf.jobs.processes import joined
 from opens2v_hf.jobs.run import collect, run_units
 from opens2v_hf.jobs.time_limit import Limits
-from opens2v_hf.jobs.unit import Group, Unit
+from opens2v_hf.jobs.unit import Group, PlainGroup, Unit
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.clip_ids import whole_file
 from opens2v_hf.pipeline.engines.outcome import EngineResult, plain_error
@@ -153,30 +152,16 @@ class _UnitGroup:
         return _OpenUnit(self.work, self.unit, f"{key}/carefully" if suspect else key, carefully=suspect)
 
 
-class _OpenUnit:
-    check: Callable[[], None] | None = None
-
+class _OpenUnit(PlainGroup):  # files that change are noticed when the unit is processed
     def __init__(self, work: UnitWork, unit: BuildUnit, key: str, *, carefully: bool) -> None:
         self._work = work
         self._unit = unit
         self._carefully = carefully
         self.key = key
-        self.facts: Mapping[str, Any] = {}
 
     @property
     def units(self) -> Sequence[Unit]:
         return (Unit(_UNIT, lambda: self.key, self._do, about={"unit": self._unit.name}, service=_ENDPOINT),)
-
-    def prepare(self, names: Collection[str]) -> None:
-        """Nothing is needed before."""
-
-    def num_bytes(self) -> int:
-        """Units are done one at a time in a process."""
-        return 0
-
-    def is_changed(self) -> bool:
-        """Changed files are handled when the unit is processed."""
-        return False
 
     def _do(self) -> Outcome:
         crashing = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,6 +13,9 @@ from datasets.features.features import register_feature
 
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
 from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILT, CROSS_PAIRS, MASK, REGULAR, VIEWS
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
+_USUAL_SIZE = "1M<n<10M"  # of the released dataset, where the number of rows is unknown
 
 HUB_PREFIX = "hf://datasets/"
 
@@ -175,3 +179,29 @@ def plain_datasets_features(schema: pa.Schema, config: str, *, with_files: bool 
         features["main_image"] = datasets.Image()
         features["views"].feature["image"] = datasets.Image()
     return features
+
+
+def card_front_matter(configs: Iterable[tuple[str, datasets.Features, int, int]]) -> dict[str, Any]:
+    """The part of a card's front matter that plain `datasets` reads.
+
+    Args:
+        configs: name, features, rows and bytes of the shards of each config; 0 where these are unknown.
+
+    Returns:
+        `size_categories`, `configs` and `dataset_info`.
+    """
+    entries: list[dict[str, Any]] = []
+    infos = []
+    category = _USUAL_SIZE
+    for name, features, rows, num_bytes in configs:
+        files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
+        entries.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
+        info = datasets.DatasetInfo(features=features, config_name=name)
+        if num_bytes:
+            split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows)
+            info.splits = datasets.SplitDict({"train": split})
+            info.download_size = info.dataset_size = num_bytes
+        infos.append({"config_name": name, **info._to_yaml_dict()})
+        if name == "regular" and rows:
+            category = next((size for bound, size in _SIZES if rows < bound), "n>10M")
+    return {"size_categories": [category], "configs": entries, "dataset_info": infos}
