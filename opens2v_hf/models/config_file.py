@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +51,24 @@ def config_from(path: Path, of: str, make: Callable[[dict[str, Any]], _Config]) 
         raise error if str(path) in str(error) else ModelError(f"{path}: {error}") from error
     except Exception as error:  # any field may have a value of any type
         raise ModelError(f"{path} does not describe {of}: {type(error).__name__}: {error}") from error
+
+
+def known_values(kind: type, values: Mapping[str, Any], source: str, also: Collection[str] = ()) -> dict[str, Any]:
+    """The values for the fields of a dataclass, lists as tuples.
+
+    Args:
+        kind: the dataclass.
+        values: of a JSON object.
+        source: what they come from, for messages.
+        also: keys that may be there, and are no fields.
+
+    Raises:
+        ModelError: a key is unknown.
+    """
+    known = {item.name for item in fields(kind)}
+    if unknown := sorted(set(values) - known - set(also)):
+        raise ModelError(f"{source} has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
 
 
 def check_sizes(values: Any, source: str, name: str = "") -> None:

@@ -7,7 +7,7 @@ far its box reaches to each side, and where in the box its landmarks lie.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.config_file import config_from
+from opens2v_hf.models.config_file import config_from, known_values
 
 ARCHITECTURE = "heatmap_face_detector"
 STRIDE = 4
@@ -73,13 +73,7 @@ class HeatmapConfig:
     def _from_dict(cls, values: Mapping[str, Any], path: Path) -> HeatmapConfig:
         if values.get("architecture") != ARCHITECTURE:
             raise ModelError(f"{path} does not describe a {ARCHITECTURE!r}")
-        known = {item.name for item in fields(cls)}
-        if unknown := sorted(set(values) - known - {"architecture"}):
-            raise ModelError(f"{path} has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        given: dict[str, Any] = {key: values[key] for key in known & set(values)}
-        if isinstance(given.get("widths"), list):
-            given["widths"] = tuple(given["widths"])
-        return cls(**given)
+        return cls(**known_values(cls, values, str(path), also=("architecture",)))
 
 
 class FaceMap(NamedTuple):

@@ -7,7 +7,7 @@ nets of the same make have fewer and narrower ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ModelError
-from opens2v_hf.models.config_file import config_from
+from opens2v_hf.models.config_file import config_from, known_values
 
 ARCHITECTURE = "ir_face_embedder"
 _STAGES = 4
@@ -64,14 +64,9 @@ class IrConfig:
         Raises:
             ModelError: an unknown key, another architecture, or a value that cannot be used.
         """
-        known = {item.name for item in fields(cls)}
-        if unknown := sorted(set(values) - known - {"architecture"}):
-            raise ModelError(f"{source} has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        read = known_values(cls, values, source, also=("architecture",))
         if values.get("architecture", ARCHITECTURE) != ARCHITECTURE:
             raise ModelError(f"{source} describes a {values['architecture']!r}, and no {ARCHITECTURE!r}")
-        read: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
-        }
         for key in ("units", "widths"):
             if key in read and not isinstance(read[key], tuple):
                 raise ModelError(f"{source}: {key} is a list of whole numbers (got {read[key]!r})")

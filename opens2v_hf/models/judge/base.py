@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.rubric import Rubric
 
@@ -85,3 +86,9 @@ class Judge(Protocol):
             ArgumentError: no frame, or `runs` below 1.
         """
         ...
+
+
+def check_request(frames: Sequence[Image.Image], runs: int) -> None:
+    """Raise `ArgumentError` where there is nothing to rate."""
+    if not frames or runs < 1:
+        raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")

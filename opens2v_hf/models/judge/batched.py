@@ -16,7 +16,7 @@ from opens2v_hf._util.json_file import read_json
 from opens2v_hf.errors import ArgumentError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.batches import ENDED, Batch, BatchClient
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.base import Rating, check_request
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.rubric import Rubric
 
@@ -72,8 +72,7 @@ class BatchedJudge:
 
     def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
         """See `Judge.rate`; what the batches have answered."""
-        if not frames or runs < 1:
-            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
+        check_request(frames, runs)
         digest = self._digest(self._judge.messages(frames, rubric))
         return [
             self._judge.rating_of(self._attempts(digest, run)) or Rating(None, error=_NOT_YET) for run in range(runs)

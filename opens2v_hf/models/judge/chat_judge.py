@@ -10,7 +10,7 @@ from PIL import Image
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.base import Rating, check_request
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.models.qwen_vl import QwenVLChat
 
@@ -61,8 +61,7 @@ class ChatJudge(ABC):
         Raises:
             ArgumentError: no frame, `runs` below 1, or the rubric holds the token of a picture.
         """
-        if not frames or runs < 1:
-            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
+        check_request(frames, runs)
         return [self._rating(frames, rubric)] * runs
 
     @abstractmethod

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from opens2v_hf.errors import ArgumentError, EndpointError, JudgeError, ServiceUnavailableError
+from opens2v_hf.errors import EndpointError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
 from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.base import Rating
+from opens2v_hf.models.judge.base import Rating, check_request
 from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply, read_completion, read_error
 from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
 from opens2v_hf.models.judge.options import EndpointOptions, endpoint_model
@@ -104,8 +104,7 @@ class EndpointJudge:
 
     def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
         """See `Judge.rate`."""
-        if not frames or runs < 1:
-            raise ArgumentError(f"a judge needs at least one frame and one run (got {len(frames)} frames, {runs=})")
+        check_request(frames, runs)
         messages = self.messages(frames, rubric)
         with ThreadPoolExecutor(max_workers=min(runs, self._options.concurrency)) as pool:
             try:

@@ -65,15 +65,6 @@ class VllmJudge(ChatJudge):
         """Settings that change the score, JSON-compatible."""
         return super().options | {"top_logprobs": LISTED_TOKENS}
 
-    def rate(self, frames: Sequence[Image.Image], rubric: Rubric, *, runs: int = 1) -> list[Rating]:
-        """See `ChatJudge.rate`.
-
-        Raises:
-            ArgumentError: as there.
-            ModelError: vLLM reads the frames as another number of tokens than the model's own processor.
-        """
-        return super().rate(frames, rubric, runs=runs)
-
     def _rating(self, frames: Sequence[Image.Image], rubric: Rubric) -> Rating:
         prompt = self._chat.prompt(len(frames), rubric.text)
         ids = self._tokenizer(prompt, add_special_tokens=False)["input_ids"]

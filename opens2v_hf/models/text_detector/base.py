@@ -109,6 +109,11 @@ def collect(
     return Detections(tuple(found), num_unmapped, tuple(not_searched))
 
 
+def corners_of(boxes: np.ndarray) -> np.ndarray:
+    """Boxes [N, 4] as centre, width and height -> xyxy."""
+    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
+
+
 def unique_phrases(phrases: Sequence[str]) -> dict[str, int]:
     """Phrases as detectors read them, to their first position: lower case, single spaces, no full stop, question mark.
 

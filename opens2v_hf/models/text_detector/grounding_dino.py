@@ -14,7 +14,7 @@ from opens2v_hf.errors import ModelError
 from opens2v_hf.models.hub import ResolvedModel
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.pictures import check_picture
-from opens2v_hf.models.text_detector.base import Detections, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.base import Detections, collect, corners_of, unique_phrases, wordless
 from opens2v_hf.models.text_detector.prompts import map_boxes, pack_phrases
 from opens2v_hf.models.text_detector.transformers_detector import TransformersDetector
 from opens2v_hf.video.resize import resizes_horizontally_first
@@ -82,7 +82,8 @@ class GroundingDinoDetector(TransformersDetector):
                 text_threshold=self.text_threshold,
             )
             num_unmapped += mapped.num_unmapped
-            boxes.append(_corners(output.pred_boxes[0].float().cpu().numpy()[mapped.queries], size))
+            parts_of_picture = corners_of(output.pred_boxes[0].float().cpu().numpy()[mapped.queries])
+            boxes.append(parts_of_picture * [size[1], size[0], size[1], size[0]])
             scores.append(mapped.scores)
             indices.append(np.array(positions, int)[mapped.phrases])
         return collect(
@@ -110,10 +111,3 @@ class GroundingDinoDetector(TransformersDetector):
             "token_type_ids": torch.zeros_like(ids),
             "attention_mask": torch.ones_like(ids),
         }
-
-
-def _corners(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Boxes [N, 4] as centre, width and height in parts of the picture -> xyxy in pixels."""
-    height, width = size
-    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
-    return corners * [width, height, width, height]

@@ -12,7 +12,7 @@ from transformers import AutoImageProcessor, Owlv2ForObjectDetection
 
 from opens2v_hf.models.hub import ResolvedModel
 from opens2v_hf.models.pictures import check_picture
-from opens2v_hf.models.text_detector.base import Detections, collect, unique_phrases, wordless
+from opens2v_hf.models.text_detector.base import Detections, collect, corners_of, unique_phrases, wordless
 from opens2v_hf.models.text_detector.transformers_detector import TransformersDetector
 from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
 
@@ -62,7 +62,7 @@ class Owlv2Detector(TransformersDetector):
         )
         scores = output.logits[0].float().sigmoid().cpu().numpy()
         # the picture is the upper left part of a square as long as its longer side
-        boxes = _corners(output.pred_boxes[0].float().cpu().numpy()) * max(height, width)
+        boxes = corners_of(output.pred_boxes[0].float().cpu().numpy()) * max(height, width)
         best, scores = scores.argmax(axis=1), scores.max(axis=1)
         selected = [
             queries[non_maximum_suppression(boxes[queries], self.nms_iou)]
@@ -81,7 +81,3 @@ class Owlv2Detector(TransformersDetector):
 
 def _descending(positions: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return positions[np.argsort(-scores[positions], kind="stable")]
-
-
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1)
