@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the files."""
-    from opens2v_hf.data.opens2v5m.shards.export import export_webdataset
+    from opens2v_hf.data.opens2v5m.export import export_webdataset
 
     done = export_webdataset(arguments.dataset, arguments.folder, tar_megabytes=arguments.tar_megabytes)
     say(f"{count_of(done.rows, 'clip')} in {count_of(len(done.tars), 'tar')} in {done.folder}")

@@ -17,7 +17,7 @@ _FOR_CALLERS = frozenset({"role", "sleep", "batch"})  # of Python; the command l
 
 _EMBEDDERS = (
     ("opens2v_hf.models.gme", "GmeEmbedder.from_pretrained"),
-    ("opens2v_hf.models.endpoint.embeddings", "ServerEngine"),
+    ("opens2v_hf.models.embedding_server", "ServerEngine"),
 )
 _BEHIND = {
     "judge": (("opens2v_hf.models.judge.local", "LocalJudge.from_pretrained"),),
@@ -106,8 +106,8 @@ def _check_key(word: str, name: str, key: str, known: Sequence[str]) -> None:
 
 def _loading_arguments(role: str) -> list[str]:
     """Names of the arguments of loading a role's model, for all kinds of models of that role."""
-    from opens2v_hf.models.engine_names import VLLM_ARGUMENTS
-    from opens2v_hf.models.judge.options import known_options
+    from opens2v_hf.models.endpoint.engine_names import VLLM_ARGUMENTS
+    from opens2v_hf.models.endpoint.options import known_options
     from opens2v_hf.models.roles import ROLES
 
     names = dict.fromkeys(known_options() if role == "judge" else ())

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from opens2v_hf._util.console import say
-from opens2v_hf.models.judge.lifetimes import ShutdownWarning
-from opens2v_hf.models.judge.options import known_options
+from opens2v_hf.models.endpoint.lifetimes import ShutdownWarning
+from opens2v_hf.models.endpoint.options import known_options
 
 _ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)=([^`\n]*)`")
 

@@ -27,7 +27,7 @@ from opens2v_hf.evaluation.cost_formulas import (
 from opens2v_hf.evaluation.passes import groups_by_models
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.metrics.registry import METRICS, metric_entry
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX, runs_elsewhere
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX, runs_elsewhere
 from opens2v_hf.models.roles import ROLES
 from opens2v_hf.results.result import RunResult
 from opens2v_hf.results.table import aligned

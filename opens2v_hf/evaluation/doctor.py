@@ -189,7 +189,7 @@ def _model(name: str, role: Role) -> Finding:
 
 
 def _endpoint(topic: str, role: Role) -> Finding:
-    from opens2v_hf.models.judge.lifetimes import OTHER_JUDGES, WARNING_DAYS
+    from opens2v_hf.models.endpoint.lifetimes import OTHER_JUDGES, WARNING_DAYS
 
     if url := os.environ.get("OPENAI_BASE_URL"):
         return Finding(topic, "ok", f"{role.released} at OPENAI_BASE_URL ({url.rpartition('@')[2]})")

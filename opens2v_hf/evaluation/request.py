@@ -10,7 +10,7 @@ from opens2v_hf._util.numbers import is_finite, is_whole
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.metrics.registry import METRICS
-from opens2v_hf.models.engine_names import runs_elsewhere
+from opens2v_hf.models.endpoint.engine_names import runs_elsewhere
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES, ModelChoice
 

@@ -13,7 +13,7 @@ from opens2v_hf.leaderboard.submissions.from_result import make_submission
 from opens2v_hf.leaderboard.submissions.record import FORMAT, Submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form
 from opens2v_hf.leaderboard.submissions.submit import submit
-from opens2v_hf.leaderboard.submissions.validation.reading import parse
+from opens2v_hf.leaderboard.submissions.untrusted_json import parse
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.columns import version_of
 from opens2v_hf.results.comparability import Allowed, NotComparableError, check_comparable

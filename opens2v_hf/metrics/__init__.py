@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from opens2v_hf.metrics.registry import METRICS, load_metrics
     from opens2v_hf.metrics.subject_identity import SubjectIdentity
     from opens2v_hf.metrics.subject_reference import SubjectReference
+    from opens2v_hf.models.endpoint.options import EndpointOptions
     from opens2v_hf.models.faces.face import FaceDetector, FaceEmbedder
     from opens2v_hf.models.info import ModelInfo
-    from opens2v_hf.models.judge.options import EndpointOptions
     from opens2v_hf.models.roles import ROLES, ModelChoice
     from opens2v_hf.models.subject_embedder import SubjectEmbedder
 
@@ -83,7 +83,7 @@ __getattr__, __dir__ = lazy_names(
         "opens2v_hf.metrics.subject_reference": "SubjectReference",
         "opens2v_hf.models.faces.face": "FaceDetector FaceEmbedder",
         "opens2v_hf.models.info": "ModelInfo",
-        "opens2v_hf.models.judge.options": "EndpointOptions",
+        "opens2v_hf.models.endpoint.options": "EndpointOptions",
         "opens2v_hf.models.roles": "ROLES ModelChoice",
         "opens2v_hf.models.subject_embedder": "SubjectEmbedder",
     },

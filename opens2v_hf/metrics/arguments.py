@@ -229,10 +229,10 @@ def check_flags(given: Mapping[str, Any]) -> None:
 
 def judge_arguments() -> set[str]:
     """The arguments of loading that a judge behind an endpoint, in vLLM or a local one takes."""
-    from opens2v_hf.models.engine_names import VLLM_ARGUMENTS
+    from opens2v_hf.models.endpoint.engine_names import VLLM_ARGUMENTS
+    from opens2v_hf.models.endpoint.options import known_options
     from opens2v_hf.models.judge.endpoint import EndpointJudge
     from opens2v_hf.models.judge.local import LocalJudge
-    from opens2v_hf.models.judge.options import known_options
 
     kinds = (EndpointJudge.__init__, LocalJudge.from_pretrained)
     named = {name for kind in kinds for name in inspect.signature(kind).parameters}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.engine_names import runs_elsewhere
+from opens2v_hf.models.endpoint.engine_names import runs_elsewhere
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES, ModelChoice, check_models, load_model
 

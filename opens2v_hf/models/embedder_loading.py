@@ -11,8 +11,8 @@ import torch
 from transformers import AutoTokenizer
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.endpoint.embeddings import ServerEngine
-from opens2v_hf.models.engine_names import EngineName, check_embedder, engine_name
+from opens2v_hf.models.embedding_server import ServerEngine
+from opens2v_hf.models.endpoint.engine_names import EngineName, check_embedder, engine_name
 from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ROLES

@@ -5,6 +5,7 @@ Importing this module imports no network.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
@@ -15,10 +16,10 @@ from typing import Any
 
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.errors import ArgumentError, ModelError, OpenS2VError
-from opens2v_hf.models.engine_names import engine_name, runs_elsewhere
+from opens2v_hf.models.endpoint.engine_names import engine_name, runs_elsewhere
+from opens2v_hf.models.endpoint.lifetimes import SHUTDOWN_DATES
 from opens2v_hf.models.hub_access import ModelUnavailableError, unavailable_messages
 from opens2v_hf.models.info import ModelInfo, quantization_caveats
-from opens2v_hf.models.judge.lifetimes import SHUTDOWN_DATES
 
 OPENS2V_WEIGHTS = "BestWishYsh/OpenS2V-Weight"
 """Hub repo with the benchmark's own copies of weights."""
@@ -41,6 +42,8 @@ class Role:
             behind an endpoint.
         check: module and attribute of a function that takes what the loader takes, loads nothing large, and raises if
             something other than the weights is missing (a key, InsightFace).
+        weights: module and attribute of a function that says which weights a name stands for, where it may stand for
+            others than its own: from the name and the arguments to name and revision; None where none are loaded here.
         shutdown: first day on which the released model is no longer served; None if no date is known.
     """
 
@@ -51,6 +54,7 @@ class Role:
     file: str = "config.json"
     download_gb: float = 0.0
     check: tuple[str, str] | None = None
+    weights: tuple[str, str] | None = None
     shutdown: date | None = None
 
 
@@ -60,7 +64,7 @@ ROLES: dict[str, Role] = {
         ("opens2v_hf.models.embedder_loading", "load_embedder"),
         ("device", "dtype", "batch_tokens"),
         also="vllm:http://host:port/<model>",
-        check=("opens2v_hf.models.engine_names", "check_embedder"),
+        check=("opens2v_hf.models.endpoint.engine_names", "check_embedder"),
         download_gb=16.6,
     ),
     "judge": Role(
@@ -69,6 +73,7 @@ ROLES: dict[str, Role] = {
         ("device", "dtype"),
         also="openai:<model>, vllm:http://host:port/<model> or naturalscore-open-1",
         check=("opens2v_hf.models.judge.loading", "check_judge"),
+        weights=("opens2v_hf.models.judge.editions", "weights_of"),
         shutdown=SHUTDOWN_DATES["gpt-4o-2024-11-20"],
     ),
     "detector": Role(
@@ -142,7 +147,7 @@ ROLES: dict[str, Role] = {
         ("opens2v_hf.models.subject_embedder", "load_subject_embedder"),
         ("device", "dtype"),
         also="vllm:http://host:port/<model>",
-        check=("opens2v_hf.models.engine_names", "check_embedder"),
+        check=("opens2v_hf.models.endpoint.engine_names", "check_embedder"),
         download_gb=0.4,
     ),
 }
@@ -221,10 +226,8 @@ def _check_weights(role: str, choice: ModelChoice) -> None:
         return
     if engine := engine_name(name):
         name = engine.model
-    if role == "judge":
-        from opens2v_hf.models.judge.editions import weights_of
-
-        loaded = weights_of(name, choice.arguments)
+    if (weights := ROLES[role].weights) is not None:
+        loaded = _attribute(weights)(name, choice.arguments)
         if loaded is None:
             return
         name, revision = loaded
@@ -235,7 +238,7 @@ def _check_weights(role: str, choice: ModelChoice) -> None:
 def _check_requirements(role: str, choice: ModelChoice) -> None:
     check = ROLES[role].check
     if check is not None:
-        getattr(importlib.import_module(check[0]), check[1])(choice.name, **choice.arguments)
+        _attribute(check)(choice.name, **choice.arguments)
 
 
 def load_model(role: str, choice: ModelChoice) -> Any:
@@ -246,12 +249,14 @@ def load_model(role: str, choice: ModelChoice) -> Any:
         ModelError: the model cannot be loaded.
     """
     _check_name(choice)
-    module_name, attribute = ROLES[role].loader
-    loader: Any = importlib.import_module(module_name)
-    for part in attribute.split("."):
-        loader = getattr(loader, part)
+    loader = _attribute(ROLES[role].loader)
     _check_arguments(role, choice, loader)
     return loader(choice.name, **choice.arguments)
+
+
+def _attribute(place: tuple[str, str]) -> Any:
+    """What a module and an attribute of it name; imported now, because most of them import torch."""
+    return functools.reduce(getattr, place[1].split("."), importlib.import_module(place[0]))
 
 
 def _check_arguments(role: str, choice: ModelChoice, loader: Callable[..., Any]) -> None:

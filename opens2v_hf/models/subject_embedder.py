@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, ViTImageProcessorPil
 from opens2v_hf.errors import ModelError
 from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.embedder_loading import EMBEDDERS, load_embedder
-from opens2v_hf.models.engine_names import engine_name
+from opens2v_hf.models.endpoint.engine_names import engine_name
 from opens2v_hf.models.hub import ResolvedModel, loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ROLES

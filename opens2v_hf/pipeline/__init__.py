@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from opens2v_hf._util.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from opens2v_hf.models.judge.options import EndpointOptions
+    from opens2v_hf.models.endpoint.options import EndpointOptions
     from opens2v_hf.pipeline.engines.local import LocalEngine
     from opens2v_hf.pipeline.engines.ray import RayEngine
     from opens2v_hf.pipeline.options import BuildOptions
@@ -49,7 +49,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "opens2v_hf.models.judge.options": "EndpointOptions",
+        "opens2v_hf.models.endpoint.options": "EndpointOptions",
         "opens2v_hf.pipeline.engines.local": "LocalEngine",
         "opens2v_hf.pipeline.engines.ray": "RayEngine",
         "opens2v_hf.pipeline.options": "BuildOptions",

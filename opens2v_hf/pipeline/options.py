@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from opens2v_hf.errors import ArgumentError, short_repr
-from opens2v_hf.models.engine_names import runs_elsewhere
+from opens2v_hf.models.endpoint.engine_names import runs_elsewhere
 from opens2v_hf.models.roles import ROLES as ROLES_OF_MODELS
 from opens2v_hf.pipeline.rows import CRF
 from opens2v_hf.pipeline.units import UnitSize

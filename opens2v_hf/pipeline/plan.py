@@ -16,7 +16,7 @@ from opens2v_hf._util.files import visible_files
 from opens2v_hf._util.progress import duration
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.errors import ArgumentError, SourceError, VideoError
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.api import build_dataset, choose_stages
 from opens2v_hf.pipeline.inputs import InputFile, list_input

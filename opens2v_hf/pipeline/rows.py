@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf.data.opens2v5m.released.records import TAG_KINDS, AnnotatedSubject, RegularRecord
-from opens2v_hf.data.opens2v5m.shards.schema import regular_row
+from opens2v_hf.data.opens2v5m.released.rows import regular_row
 from opens2v_hf.errors import VideoError
 from opens2v_hf.pipeline import media
 from opens2v_hf.pipeline.records import ClipRecord

@@ -21,7 +21,7 @@ from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.shards.parquet_file import parquet_errors
 from opens2v_hf.data.opens2v5m.shards.verify import BUILD_MANIFEST
 from opens2v_hf.errors import ResultError
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.pipeline.pairs.make import NOTE as PAIRS_NOTE
 from opens2v_hf.pipeline.prices import price_of
 from opens2v_hf.pipeline.summary import Build, summarise, usage_text

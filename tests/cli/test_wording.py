@@ -10,7 +10,7 @@ import opens2v_hf
 from opens2v_hf.cli import main
 from opens2v_hf.cli.wording import in_flags, plain_warnings
 from opens2v_hf.data.synthetic.eval_layout import write_eval
-from opens2v_hf.models.judge.lifetimes import check_lifetime
+from opens2v_hf.models.endpoint.lifetimes import check_lifetime
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from opens2v_hf.errors import ArgumentError, EndpointError, MissingDependencyErr
 from opens2v_hf.metrics.base import score_clip
 from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.models.embedder_loading import load_embedder
-from opens2v_hf.models.engine_names import EngineName, engine_name
+from opens2v_hf.models.endpoint.engine_names import EngineName, engine_name
 from opens2v_hf.models.gme import RETRIEVAL_INSTRUCTION, GmeEmbedder
 from opens2v_hf.models.roles import ModelChoice, check_models, load_model
 from opens2v_hf.models.served_embedder import EnginePrompt

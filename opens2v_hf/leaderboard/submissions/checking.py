@@ -16,7 +16,7 @@ from opens2v_hf.hub.pull_requests import OPEN
 from opens2v_hf.leaderboard.submissions.record import Submission, read_existing, read_submission
 from opens2v_hf.leaderboard.submissions.released_form import is_released_form, released_form_problems
 from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, changes_of
-from opens2v_hf.leaderboard.submissions.validation.reading import MAX_BYTES, parse, read_file, too_large
+from opens2v_hf.leaderboard.submissions.untrusted_json import MAX_BYTES, parse, read_file, too_large
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 from opens2v_hf.results.problem import Problem, SubmissionError, harmless, is_refused
 from opens2v_hf.results.reading import is_result

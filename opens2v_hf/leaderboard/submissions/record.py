@@ -26,7 +26,7 @@ from opens2v_hf.data.benchmark.ids import applicable_ids, split_ids
 from opens2v_hf.data.benchmark.sample import PAPER_CATEGORIES
 from opens2v_hf.errors import ArgumentError, ResultError, short_repr
 from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, download_results
-from opens2v_hf.leaderboard.submissions.validation.reading import parse
+from opens2v_hf.leaderboard.submissions.untrusted_json import parse
 from opens2v_hf.results.editions import OPEN, edition
 from opens2v_hf.results.problem import SubmissionError, form_problems
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorecard, weights

@@ -12,10 +12,10 @@ from opens2v_hf.errors import CaptionError, EndpointError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.judge.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.pictures import check_picture
 
 _REPLY_TOKENS = (1024, 4096, 16384)

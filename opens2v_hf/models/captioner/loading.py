@@ -8,7 +8,7 @@ from typing import Any
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.captioner.base import Captioner
 from opens2v_hf.models.captioner.endpoint import EndpointCaptioner
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import EMBEDDED
 from opens2v_hf.models.roles import ROLES
 

@@ -7,7 +7,7 @@ import threading
 from opens2v_hf._util import processes
 from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.judge.breaker import JudgeStoppedError
+from opens2v_hf.models.endpoint.breaker import JudgeStoppedError
 
 
 class Budget:

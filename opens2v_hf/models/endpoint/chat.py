@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from opens2v_hf.models.endpoint.client import EndpointClient
-from opens2v_hf.models.judge.completion import ChatReply, read_completion
+from opens2v_hf.models.endpoint.completion import ChatReply, read_completion
 
 
 class ChatClient(EndpointClient[ChatReply]):

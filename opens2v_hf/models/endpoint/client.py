@@ -21,10 +21,10 @@ from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf._util.event_loop import event_loop
 from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
+from opens2v_hf.models.endpoint.breaker import Breaker, JudgeStoppedError
 from opens2v_hf.models.endpoint.budget import Budget
-from opens2v_hf.models.judge.breaker import Breaker, JudgeStoppedError
-from opens2v_hf.models.judge.completion import read_error
-from opens2v_hf.models.judge.options import EndpointOptions
+from opens2v_hf.models.endpoint.completion import read_error
+from opens2v_hf.models.endpoint.options import EndpointOptions
 
 _Reply = TypeVar("_Reply")
 

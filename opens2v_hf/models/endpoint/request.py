@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opens2v_hf._util.data_url import picture_url
 from opens2v_hf.models.endpoint.client import RefusedError
-from opens2v_hf.models.judge.options import EndpointOptions
+from opens2v_hf.models.endpoint.options import EndpointOptions
 
 if TYPE_CHECKING:
     from PIL import Image

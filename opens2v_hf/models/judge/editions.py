@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opens2v_hf.errors import ArgumentError, ModelError
-from opens2v_hf.models.engine_names import VLLM_ARGUMENTS, EngineName
+from opens2v_hf.models.endpoint.engine_names import VLLM_ARGUMENTS, EngineName
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Judge, Rating
 from opens2v_hf.models.judge.rubric import Rubric

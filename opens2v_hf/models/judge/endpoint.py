@@ -13,13 +13,13 @@ from opens2v_hf.errors import EndpointError, JudgeError, ServiceUnavailableError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
 from opens2v_hf.models.endpoint.client import RefusedError
+from opens2v_hf.models.endpoint.completion import CUT_OFF, ChatReply, read_completion, read_error
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.lifetimes import check_lifetime, utc_date
+from opens2v_hf.models.endpoint.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.endpoint.request import ReplyBound, chat_request, user_turn
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating, check_request
-from opens2v_hf.models.judge.completion import CUT_OFF, ChatReply, read_completion, read_error
-from opens2v_hf.models.judge.lifetimes import check_lifetime, utc_date
-from opens2v_hf.models.judge.options import EndpointOptions, endpoint_model
 from opens2v_hf.models.judge.rubric import Rubric
 from opens2v_hf.scores.natural import read_listed, read_score
 

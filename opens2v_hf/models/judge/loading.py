@@ -8,13 +8,13 @@ import warnings
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX, EngineName, check_vllm, engine_name
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX, EngineName, check_vllm, engine_name
+from opens2v_hf.models.endpoint.lifetimes import ShutdownWarning
+from opens2v_hf.models.endpoint.options import known_options
 from opens2v_hf.models.judge.base import Judge
 from opens2v_hf.models.judge.batched import BatchedJudge
 from opens2v_hf.models.judge.editions import SHA256, judge_edition, load_edition
 from opens2v_hf.models.judge.endpoint import EndpointJudge
-from opens2v_hf.models.judge.lifetimes import ShutdownWarning
-from opens2v_hf.models.judge.options import known_options
 from opens2v_hf.models.judge.served import ServedJudge
 from opens2v_hf.models.roles import ROLES
 

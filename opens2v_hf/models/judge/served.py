@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.endpoint.chat import ChatClient
-from opens2v_hf.models.engine_names import EngineName, engine_key
+from opens2v_hf.models.endpoint.engine_names import EngineName, engine_key
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 

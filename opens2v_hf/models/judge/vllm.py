@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from opens2v_hf.errors import ArgumentError, JudgeError, ModelError
-from opens2v_hf.models.engine_names import EngineName
+from opens2v_hf.models.endpoint.engine_names import EngineName
 from opens2v_hf.models.hub import loading, resolve_model
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.judge.base import Rating

@@ -15,8 +15,8 @@ from opens2v_hf._util.data_url import picture_url
 from opens2v_hf.errors import ArgumentError, EndpointError, JudgeError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.chat import ChatClient
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
-from opens2v_hf.models.judge.options import EndpointOptions
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.options import EndpointOptions
 from opens2v_hf.pipeline.pairs.pictures import SubjectPictures
 from opens2v_hf.video.resize import resize
 

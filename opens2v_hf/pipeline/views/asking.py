@@ -17,7 +17,7 @@ import numpy as np
 from opens2v_hf._util.files import whole_file
 from opens2v_hf.errors import ServiceUnavailableError
 from opens2v_hf.jobs.outcome import Outcome
-from opens2v_hf.models.judge.breaker import Breaker, JudgeStoppedError
+from opens2v_hf.models.endpoint.breaker import Breaker, JudgeStoppedError
 from opens2v_hf.pipeline.views.editor import (
     Edited,
     EditLostError,

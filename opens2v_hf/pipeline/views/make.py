@@ -27,7 +27,7 @@ from opens2v_hf.jobs.journal import open_journal
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.jobs.outcome import Outcome
 from opens2v_hf.masks.apply import cut_out
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.models.roles import ModelChoice, load_model
 from opens2v_hf.pipeline.manifest import refresh_manifest
 from opens2v_hf.pipeline.pairs.pictures import frame_of

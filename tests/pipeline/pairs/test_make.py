@@ -18,8 +18,8 @@ from opens2v_hf.data.opens2v5m.shards.verify import verify
 from opens2v_hf.data.synthetic.dataset_plan import plan_dataset
 from opens2v_hf.data.synthetic.scenes import phrase
 from opens2v_hf.errors import ArgumentError, ResultError, ServiceUnavailableError
+from opens2v_hf.models.endpoint.options import EndpointOptions
 from opens2v_hf.models.gme import GmeEmbedder
-from opens2v_hf.models.judge.options import EndpointOptions
 from opens2v_hf.pipeline.pairs import EndpointVerifier, PairOptions, make_pairs
 from opens2v_hf.pipeline.pairs.pictures import frame_of
 from opens2v_hf.video.phash import phash, phash_distance

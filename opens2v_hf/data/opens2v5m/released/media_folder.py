@@ -16,8 +16,13 @@ from opens2v_hf._util.files import whole_file
 from opens2v_hf.data.opens2v5m.released.byte_source import open_source, shown_url
 from opens2v_hf.data.opens2v5m.released.split_tar import Span, SplitTar, order_pieces
 from opens2v_hf.data.opens2v5m.released.tar_index import TarIndex, load_index
-from opens2v_hf.data.opens2v5m.shards.blobs import UNINDEXED_MARK
 from opens2v_hf.errors import SourceError
+
+UNINDEXED_MARK = ".tar::"
+"""Separates the tar from the file in the path of a file in a split tar that has no index.
+
+Such a file has an empty list of spans; a file of any name can have this in its path.
+"""
 
 INDEX_SUFFIX = ".index.parquet"
 

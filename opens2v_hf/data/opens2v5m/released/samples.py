@@ -22,7 +22,7 @@ from opens2v_hf.data.opens2v5m.released.json_borders import LIST_BORDERS, RECORD
 from opens2v_hf.data.opens2v5m.released.json_stream import Entry, Malformed, OnError, read_object
 from opens2v_hf.data.opens2v5m.released.media_folder import Location, MediaFolder
 from opens2v_hf.data.opens2v5m.released.records import parse_pairs, parse_record
-from opens2v_hf.data.opens2v5m.shards.schema import pair_row, regular_row
+from opens2v_hf.data.opens2v5m.released.rows import pair_row, regular_row
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 
 Subset = Literal["all", "high-quality"]

@@ -12,16 +12,11 @@ from PIL import Image
 
 from opens2v_hf.data.images import read_image
 from opens2v_hf.data.opens2v5m.released.byte_source import ByteSource, hub_options, open_source, shown_url
+from opens2v_hf.data.opens2v5m.released.media_folder import UNINDEXED_MARK
 from opens2v_hf.errors import SourceError
 from opens2v_hf.masks import geometry
 from opens2v_hf.masks.rle import RLE, decode
 from opens2v_hf.video.reader import VideoReader, open_video
-
-UNINDEXED_MARK = ".tar::"
-"""Separates the tar from the file in the path of a file in a split tar that has no index.
-
-Such a file has an empty list of spans; a file of any name can have this in its path.
-"""
 
 
 def read_blob(blob: Mapping[str, Any] | None, token: str | None = None) -> bytes:

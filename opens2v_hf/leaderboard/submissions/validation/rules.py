@@ -16,8 +16,8 @@ from opens2v_hf.data.benchmark.ids import PROMPT_SHA256, applicable_ids, split_i
 from opens2v_hf.data.benchmark.rules import GENERAL_METRICS
 from opens2v_hf.hub.links import link_problems
 from opens2v_hf.leaderboard.submissions.record import GENERATION, Provenance, Submission
+from opens2v_hf.leaderboard.submissions.untrusted_json import parse
 from opens2v_hf.leaderboard.submissions.validation.names import name_problems
-from opens2v_hf.leaderboard.submissions.validation.reading import parse
 from opens2v_hf.leaderboard.submissions.validation.text import text_problems
 from opens2v_hf.results.comparability import is_unavoidable
 from opens2v_hf.results.editions import edition

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from opens2v_hf.leaderboard.submissions import untrusted_json as reading
 from opens2v_hf.leaderboard.submissions.record import Submission, read_submission
 from opens2v_hf.leaderboard.submissions.validation import existing as rows
-from opens2v_hf.leaderboard.submissions.validation import reading, rules
+from opens2v_hf.leaderboard.submissions.validation import rules
 from opens2v_hf.results.problem import Problem, SubmissionError, shown
 
 

@@ -7,7 +7,8 @@ from helpers.opens2v5m import folder_form
 from pycocotools import mask as oracle
 
 from opens2v_hf.data.opens2v5m.released.records import cluster_of, parse_pairs, parse_record
-from opens2v_hf.data.opens2v5m.shards.schema import CROSS_PAIRS, REGULAR, pair_row, regular_row, to_table
+from opens2v_hf.data.opens2v5m.released.rows import pair_row, regular_row
+from opens2v_hf.data.opens2v5m.shards.schema import CROSS_PAIRS, REGULAR, to_table
 from opens2v_hf.errors import SampleError
 
 

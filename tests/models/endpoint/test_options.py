@@ -4,7 +4,7 @@ import pytest
 
 from opens2v_hf.cli.metric_options import parse_options
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.judge.options import EndpointOptions
+from opens2v_hf.models.endpoint.options import EndpointOptions
 
 
 def options_from_words(words: list[str]) -> dict[str, object]:

@@ -13,8 +13,8 @@ from opens2v_hf._util.threads import in_order
 from opens2v_hf.models.endpoint.answers import read_json, token_count
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.endpoint.client import EndpointClient
-from opens2v_hf.models.engine_names import EngineName, engine_key
-from opens2v_hf.models.judge.options import EndpointOptions
+from opens2v_hf.models.endpoint.engine_names import EngineName, engine_key
+from opens2v_hf.models.endpoint.options import EndpointOptions
 from opens2v_hf.models.served_embedder import EnginePrompt, EngineVector, finite_vector
 
 _END = "<|endoftext|>"

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from opens2v_hf._util.numbers import is_finite, is_whole
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.engine_names import ENDPOINT_PREFIX
+from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 
 BoundField = Literal["auto", "max_tokens", "max_completion_tokens"]
 

@@ -10,7 +10,7 @@ import webdataset
 from helpers.build_stages import usual, write_videos
 
 from opens2v_hf.cli import main
-from opens2v_hf.data.opens2v5m.shards.export import export_webdataset
+from opens2v_hf.data.opens2v5m.export import export_webdataset
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.pipeline.api import build_dataset
 

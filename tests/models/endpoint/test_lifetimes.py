@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from opens2v_hf.errors import ModelError
+from opens2v_hf.models.endpoint.lifetimes import ShutdownWarning, utc_date
 from opens2v_hf.models.judge.endpoint import EndpointJudge
-from opens2v_hf.models.judge.lifetimes import ShutdownWarning, utc_date
 from opens2v_hf.models.judge.loading import check_judge, load_judge
 from opens2v_hf.models.roles import ROLES, ModelChoice, check_models
 
