@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import gc
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
@@ -24,6 +27,7 @@ _PASSING_ERRNOS = frozenset(
     )
     if hasattr(errno, name)
 )  # fmt: skip
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?")
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
@@ -121,3 +125,24 @@ def _is_passing(error: BaseException) -> bool:
 def _is_lack_of_memory(error: BaseException) -> bool:
     # torch's class by its name, so that a run without torch does not import it
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def retry_after_s(header: str | None, now_s: float) -> float | None:
+    """Seconds to wait by a `Retry-After` header, given as seconds or as an HTTP date.
+
+    Returns:
+        At least 0; None where there is no header or it makes no sense.
+
+    Example:
+        >>> retry_after_s("7", 0.0), retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 50.0), retry_after_s("soon", 0.0)
+        (7.0, 10.0, None)
+    """
+    if header is None:
+        return None
+    if _SECONDS.fullmatch(header.strip()):
+        return float(header)
+    try:
+        date = parsedate_to_datetime(header)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_s)
+    except (ValueError, OverflowError):
+        return None

@@ -8,15 +8,15 @@ if the answer has it.
 from __future__ import annotations
 
 import base64
-import io
 import os
 import time
 from collections.abc import Callable
 
 import httpx
-from PIL import Image
 
 from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.retries import retry_after_s
+from opens2v_hf.data.images import to_png
 from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -71,7 +71,7 @@ class EndpointGenerator:
         body = {
             "id": request.id,
             "prompt": request.prompt,
-            "images": [png_base64(image) for image in request.images],
+            "images": [base64.b64encode(to_png(image)).decode("ascii") for image in request.images],
             "labels": list(request.labels),
             "seed": request.seed,
             "recipe": request.recipe.to_dict(),
@@ -99,7 +99,9 @@ class EndpointGenerator:
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__}: {error}") from error
         if answer.status_code == 429 or answer.status_code >= 500:
-            raise BusyError(f"status {answer.status_code}", retry_after(answer.headers.get("Retry-After")))
+            raise BusyError(
+                f"status {answer.status_code}", retry_after_s(answer.headers.get("Retry-After"), time.time())
+            )
         if answer.status_code != 200:
             said = " ".join(content[:300].decode("utf-8", "replace").split())
             raise GenerationError(f"{self._url} refused the request (status {answer.status_code}): {said!r}")
@@ -157,18 +159,3 @@ class BusyError(Exception):
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
-
-
-def retry_after(text: str | None) -> float | None:
-    """Seconds of a `Retry-After`; None where there are none."""
-    try:
-        return max(0.0, float(text)) if text else None
-    except ValueError:  # a date: the default wait is used
-        return None
-
-
-def png_base64(image: Image.Image) -> str:
-    """A picture as text: PNG in base64."""
-    stream = io.BytesIO()
-    image.save(stream, format="PNG")
-    return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 from opens2v_hf._util.content_coding import coding_problem
 from opens2v_hf._util.data_url import picture_url
+from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf._util.text import reason_of
 from opens2v_hf.errors import ArgumentError, GenerationError, ModelError
 from opens2v_hf.generators.endpoint import (
     MAX_VIDEO_BYTES,
     BusyError,
     ask_until_free,
-    retry_after,
 )
 from opens2v_hf.generators.recipe import Recipe
 from opens2v_hf.generators.request import Generated, GeneratorInfo, Progress, Request
@@ -224,7 +224,7 @@ class ProviderGenerator:
         """The exception for an answer with an error's status."""
         status = error.response.status_code
         if status == 429 or status >= 500:
-            return BusyError(f"status {status}", retry_after(error.response.headers.get("Retry-After")))
+            return BusyError(f"status {status}", retry_after_s(error.response.headers.get("Retry-After"), time.time()))
         if status in _REFUSED:
             return ModelError(
                 f"{self._plan.name} refuses: {_REFUSED[status]} (status {status}); finished videos are saved"

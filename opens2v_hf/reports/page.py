@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 from PIL import Image
+
+from opens2v_hf._util.data_url import picture_url
 
 _JPEG_QUALITY = 82
 # the second alternative leaves addresses, fractions and closing tags alone: a path begins a word and has two parts
@@ -36,9 +37,7 @@ def environment() -> jinja2.Environment:
 
 def data_url(picture: Image.Image) -> Markup:
     """A picture as a data URL of a JPEG file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return jpeg_url(buffer.getvalue())
+    return Markup(picture_url(picture, "jpeg", quality=_JPEG_QUALITY))  # noqa: S704 - base64 only
 
 
 def jpeg_url(data: bytes) -> Markup:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import ClassVar, Generic, TypeVar
 
 import httpx
@@ -19,6 +16,7 @@ import tenacity
 
 from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf._util.event_loop import event_loop
+from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.breaker import Breaker, JudgeStoppedError
@@ -34,7 +32,6 @@ _MAX_RETRY_S = 300.0  # after which a call is not sent again, as where a server 
 _MAX_CONNECT_S = 15.0
 _CLOSING_S = 5.0  # for closing a connection after its time is over
 _MIN_SECRET_CHARS = 8  # shorter keys are placeholders of local servers ("EMPTY"), and parts of ordinary words
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]+)?")
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 _ADVICE = {
     401: "the key is missing or refused; check {key_variable}",
@@ -301,27 +298,6 @@ class EndpointClient(Generic[_Reply]):
 def _tls() -> ssl.SSLContext:
     """Reading the certificates takes tens of milliseconds."""
     return httpx.create_ssl_context()
-
-
-def retry_after_s(header: str | None, now_s: float) -> float | None:
-    """Seconds to wait by a `Retry-After` header, given as seconds or as an HTTP date.
-
-    Returns:
-        At least 0; None where there is no header or it makes no sense.
-
-    Example:
-        >>> retry_after_s("7", 0.0), retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 50.0), retry_after_s("soon", 0.0)
-        (7.0, 10.0, None)
-    """
-    if header is None:
-        return None
-    if _SECONDS.fullmatch(header.strip()):
-        return float(header)
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_s)
 
 
 def _asked_wait(state: tenacity.RetryCallState) -> float:

@@ -20,11 +20,11 @@ from PIL import Image
 
 from opens2v_hf._util.content_coding import check_coding, drop_redirect_body_async
 from opens2v_hf._util.event_loop import run_coroutine
+from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.breaker import JudgeStoppedError
-from opens2v_hf.models.endpoint.client import retry_after_s
 from opens2v_hf.models.endpoint.completion import read_error
 from opens2v_hf.models.endpoint.engine_names import ENDPOINT_PREFIX
 from opens2v_hf.pipeline.prices import Price

@@ -29,8 +29,8 @@ from helpers.judge_endpoint import (
 )  # fmt: skip
 from PIL import Image
 
+from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.errors import ArgumentError
-from opens2v_hf.models.endpoint.client import retry_after_s
 from opens2v_hf.models.judge.base import Rating
 from opens2v_hf.models.judge.endpoint import EndpointJudge
 from opens2v_hf.models.judge.rubric import Rubric

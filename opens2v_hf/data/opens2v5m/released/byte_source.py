@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -25,6 +24,7 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_ba
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from opens2v_hf._util.content_coding import drop_redirect_body
+from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 _T = TypeVar("_T")
@@ -394,15 +394,8 @@ def _wait_s(state: RetryCallState) -> float:
     """Seconds before the next request: longer each time, and no shorter than the server demands (Retry-After)."""
     wait = wait_exponential_jitter(initial=0.2, max=10)(state)
     error = None if state.outcome is None else state.outcome.exception()
-    retry_after = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
-    try:
-        if retry_after.isdecimal():
-            seconds = float(retry_after)
-        else:
-            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, OverflowError):  # missing, or no date
-        return wait
-    return max(wait, min(seconds, _LONGEST_WAIT_S))
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After")
+    return max(wait, min(retry_after_s(asked, time.time()) or 0.0, _LONGEST_WAIT_S))
 
 
 def _may_pass(error: BaseException) -> bool:
