@@ -70,6 +70,19 @@ def visible_files(folder: Path, pattern: str) -> list[Path]:
     )
 
 
+def remove_files(paths: Iterable[Path], what: str = "") -> None:
+    """Remove files; `what` they are is said where one cannot be removed.
+
+    Raises:
+        ResultError: a file cannot be removed.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ResultError(f"cannot remove {path}{what}: {error.strerror}") from error
+
+
 @contextmanager
 def write_errors(path: Path) -> Iterator[None]:
     """Turn the errors of a disk that is full, read-only or otherwise not to be written into a ResultError.

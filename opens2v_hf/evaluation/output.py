@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from opens2v_hf._util.files import remove_files
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.evaluation.thumbnails import thumbnails_folder
 from opens2v_hf.evaluation.timings import FILE as TIMINGS
 from opens2v_hf.jobs.journal import remove_crash_traces
-from opens2v_hf.jobs.journal_files import journal_files, remove_files
+from opens2v_hf.jobs.journal_files import journal_files
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.metrics.registry import METRICS
 from opens2v_hf.results.result import RunResult
@@ -110,11 +111,7 @@ class Output:
             *self.thumbnails.glob(".*.part"),
             *self.journal.glob(".*.tmp"),
         ]
-        for path in leftovers:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise ResultError(f"cannot remove {path}, a leftover of an earlier run: {error.strerror}") from error
+        remove_files(leftovers, ", a leftover of an earlier run")
 
 
 def _status(path: Path) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from opens2v_hf._util.atomic import atomic_file
+from opens2v_hf._util.files import remove_files
 from opens2v_hf.data.benchmark.sample import EvalSample
 from opens2v_hf.errors import GenerationError, ResultError, VideoError
 from opens2v_hf.generators.checks import checked_frames
@@ -49,12 +50,8 @@ def remove_leftovers(folder: Path) -> None:
         ResultError: one cannot be removed.
     """
     for kind in ("mp4", "json"):
-        for path in folder.glob(f".*.{kind}.*"):
-            if path.suffix in (".tmp", ".partial"):
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise ResultError(f"cannot remove {path}, which a killed run left: {error.strerror}") from error
+        found = [path for path in folder.glob(f".*.{kind}.*") if path.suffix in (".tmp", ".partial")]
+        remove_files(found, ", which a killed run left")
 
 
 def remove_outdated(folder: Path, failed: Collection[str]) -> None:

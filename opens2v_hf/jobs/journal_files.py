@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,19 +190,6 @@ def is_of_launch(path: Path, launch: str) -> bool:
 def launch_of(path: Path) -> str:
     """The launch id in the name of a file; empty in a foreign name."""
     return [*path.name.split("-"), ""][1]
-
-
-def remove_files(paths: Iterable[Path]) -> None:
-    """Remove files.
-
-    Raises:
-        ResultError: a file cannot be removed.
-    """
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ResultError(f"cannot remove {path}: {error.strerror}") from error
 
 
 def _record_line(record: Record) -> bytes:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from opens2v_hf._util.files import remove_files
 from opens2v_hf.errors import ResultError
 from opens2v_hf.jobs.journal import open_journal
-from opens2v_hf.jobs.journal_files import JournalWriter, Record, journal_files, read_records, remove_files
+from opens2v_hf.jobs.journal_files import JournalWriter, Record, journal_files, read_records
 
 RECORDS = [Record(f"key {number}", {"id": f"singleobj_{number}"}, {"value": number / 7}) for number in range(3)]
 

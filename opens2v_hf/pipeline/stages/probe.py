@@ -21,7 +21,6 @@ from opens2v_hf.video.protection import is_encrypted
 from opens2v_hf.video.source import Source
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
-_BLOCK_BYTES = 1 << 20
 
 
 class Probe:
@@ -135,11 +134,8 @@ def _header(source: SourceFile, path: Path) -> dict[str, Any]:
 
 
 def _sha256(source: SourceFile, path: Path) -> str:
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ClipDroppedError(MISSING, f"{source.name}: cannot be read any more ({error.strerror})") from error
-    return digest.hexdigest()
