@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _written(out: Path, source: Path, before: RunResult, found: Rejudged) -> Iterator[str]:
     """Write the result and, if it replaces that of a run, its journal; yields what was done."""
+    from opens2v_hf.results.file_names import PARTIAL_ENDING
     from opens2v_hf.results.rejudge import update_journal
-    from opens2v_hf.results.result_file import PARTIAL_ENDING
 
     journal = source.with_name(f"{source.name.removesuffix(PARTIAL_ENDING).removesuffix('.json')}.journal")
     is_source = out.exists() and out.samefile(source)

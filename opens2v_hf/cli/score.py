@@ -126,8 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     from opens2v_hf._util import processes
     from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.results.columns import version_of
+    from opens2v_hf.results.file_names import PARTIAL_ENDING
     from opens2v_hf.results.result import notes
-    from opens2v_hf.results.result_file import PARTIAL_ENDING
     from opens2v_hf.results.table import format_text, wrapped
 
     hide_bars(downloads=is_quiet() or not processes.is_main_process())

@@ -16,8 +16,8 @@ from opens2v_hf.jobs.journal import remove_crash_traces
 from opens2v_hf.jobs.journal_files import journal_files
 from opens2v_hf.jobs.lock import only_run
 from opens2v_hf.metrics.registry import METRICS
+from opens2v_hf.results.file_names import PARTIAL_ENDING
 from opens2v_hf.results.result import RunResult
-from opens2v_hf.results.result_file import PARTIAL_ENDING
 
 
 class Output:

@@ -15,8 +15,9 @@ from opens2v_hf._util.text import shown
 from opens2v_hf.data.benchmark.prompts import PROMPT_FILES
 from opens2v_hf.errors import ResultError
 from opens2v_hf.results.columns import category_of_id
+from opens2v_hf.results.file_names import FORMAT, PARTIAL_ENDING
 from opens2v_hf.results.problem import MAX_PROBLEMS, Problem, ProblemsError, form_problems
-from opens2v_hf.results.result_file import FORMAT, PARTIAL_ENDING, ResultFile
+from opens2v_hf.results.result_file import ResultFile
 from opens2v_hf.scores.scorecard import COLUMNS
 
 MAX_SAMPLES = 10_000

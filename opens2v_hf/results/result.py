@@ -21,9 +21,8 @@ from opens2v_hf.results.columns import (
     version_of,
 )
 from opens2v_hf.results.editions import editions
+from opens2v_hf.results.file_names import FORMAT
 from opens2v_hf.results.generation import Generation
-from opens2v_hf.results.reading import read_result_file, result_file, result_files
-from opens2v_hf.results.result_file import FORMAT
 from opens2v_hf.results.views import result_html, short_repr
 from opens2v_hf.scores.outcome import Summary, VideoScore, summarize
 from opens2v_hf.scores.scorecard import RELEASED, SCORINGS, SPLITS, STRICT, Scorecard
@@ -306,6 +305,8 @@ class RunResult:
             ResultError: the file is missing, not JSON, or not a result of this format; a `ProblemsError` lists all that
                 is wrong with its fields.
         """
+        from opens2v_hf.results.reading import read_result_file, result_file  # pydantic is large
+
         file = read_result_file(result_file(path))
         covered = file.coverage
         return cls(
@@ -345,6 +346,8 @@ def read_results(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[Path, Ru
     Raises:
         ResultError: see `RunResult.load`; or a folder holds no result.
     """
+    from opens2v_hf.results.reading import result_files
+
     files = dict.fromkeys(file for path in paths for file in result_files(path))
     return [(file, RunResult.load(file)) for file in files]
 

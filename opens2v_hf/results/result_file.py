@@ -13,11 +13,6 @@ from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.results.generation import Generation
 from opens2v_hf.scores.outcome import Status, VideoScore
 
-FORMAT = "opens2v-hf/result/1"
-
-PARTIAL_ENDING = ".partial.json"
-"""Of the files of results about some samples of a split, which never replace one about all of them."""
-
 _MAX_INTEGER = 2**53
 
 
