@@ -68,11 +68,22 @@ def test_a_copy_is_a_notice_for_the_reviewer(kind):
     assert "looks like a copy of 'VACE-14B' of 'alice'" in problem.what
 
 
-@pytest.mark.parametrize("added", [0.0, 1e-5])
-def test_values_that_were_given_to_other_videos_are_found(added):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, i, value, given: given,
+        lambda name, i, value, given: given + 1e-5,
+        lambda name, i, value, given: sum(RANGES[name]) - given,
+        lambda name, i, value, given: given if hash_of(i) % 2 else value,  # so that some values come twice
+    ],
+    ids=["all", "changed", "reversed", "every other one"],
+)
+def test_values_that_were_given_to_other_videos_are_found(change):
     columns = {name: [values[name] for values in THEIRS.per_video.values() if name in values] for name in RANGES}
     taken = {name: iter(values[1:] + values[:1]) for name, values in columns.items()}
-    copy = with_values(THEIRS, lambda name, i, value: next(taken[name]) + added, model="Rocket", submitted_by="mallory")
+    copy = with_values(
+        THEIRS, lambda name, i, value: change(name, i, value, next(taken[name])), model="Rocket", submitted_by="mallory"
+    )
     assert [problem.code for problem in validate_submission(copy, existing=[THEIRS])] == ["looks_copied"]
 
 

@@ -25,7 +25,8 @@ COPIED_DISTRIBUTION = 0.9999
 COPIED_SHARE = 0.5
 SAME_VIDEO_SHARE = 0.2
 """Share of values that are the same to `DECIMALS` for any videos, and for the same video. Only values that no other
-video of the model has are counted: ratings in whole steps and ends of a range are often equal by chance."""
+video of one of the two models has are counted, and each once: ratings in whole steps and ends of a range are often
+equal by chance."""
 
 DECIMALS = 6
 
@@ -89,14 +90,12 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
         if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
             continue
         with np.errstate(all="ignore"):  # NaN is refused elsewhere
-            rank, linear, distribution = (
-                _correlation(a, b)
-                for a, b in ((_ranks(first), _ranks(second)), (first, second), (np.sort(first), np.sort(second)))
-            )
-        is_rare = _is_rare(first)
+            rank, linear = _correlation(_ranks(first), _ranks(second)), _correlation(first, second)
+            # also of values that were all reversed before they were given to other videos
+            distribution = max(_correlation(np.sort(first), np.sort(each)) for each in (second, -second))
+        is_rare = _is_rare(first) | _is_rare(second)
         same_video = np.mean(is_rare & (np.abs(first - second) < 0.5 * 10.0**-DECIMALS))
-        rare = first[is_rare].round(DECIMALS)
-        share = len(np.intersect1d(rare, second[_is_rare(second)].round(DECIMALS), assume_unique=True)) / len(both)
+        share = max(_common(first, second), _common(second, first)) / len(both)
         if (
             max(abs(rank), abs(linear)) >= COPIED_CORRELATION
             or distribution >= COPIED_DISTRIBUTION
@@ -213,6 +212,11 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 def _is_rare(values: np.ndarray) -> np.ndarray:
     _, positions, counts = np.unique(values.round(DECIMALS), return_inverse=True, return_counts=True)
     return counts[positions] == 1
+
+
+def _common(first: np.ndarray, second: np.ndarray) -> int:
+    """How many values of which the first has one are in the second, there also several times."""
+    return len(np.intersect1d(first[_is_rare(first)].round(DECIMALS), second.round(DECIMALS)))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
