@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.info import ModelInfo
-from opens2v_hf.models.roles import ModelChoice, load_model
+from opens2v_hf.models.roles import ModelChoice, check_models, load_model
 
 _shared: dict[str, Any] = {}
 
@@ -60,6 +60,11 @@ class StageModel:
         return self._model
 
     @property
+    def to_load(self) -> tuple[str, ModelChoice] | None:
+        """Role and choice of a model that is named and not loaded yet."""
+        return None if self._choice is None or self._model is not None else (self._role, self._choice)
+
+    @property
     def wants_gpu(self) -> bool:
         """Whether it is to be loaded on a GPU."""
         return self._choice is not None and str(self._choice.arguments.get("device", "")).startswith("cuda")
@@ -89,6 +94,20 @@ def forget_endpoints() -> None:
     """Let the next build in this process make new clients: those of the last may have stopped, or hold another key."""
     for key in [key for key, model in _shared.items() if isinstance(getattr(model, "budget", None), Budget)]:
         del _shared[key]
+
+
+def check_stage_models(stages: Iterable[object]) -> None:
+    """Check that the models that stages name can be loaded, before the first is: it may take minutes.
+
+    Raises:
+        OpenS2VError: see `check_models`.
+    """
+    named: dict[str, ModelChoice] = {}
+    for stage in stages:
+        for model in getattr(stage, "__dict__", {}).values():
+            if isinstance(model, StageModel) and model.to_load is not None:
+                named.setdefault(*model.to_load)
+    check_models(named)
 
 
 def on_gpu(*models: StageModel | None) -> float:

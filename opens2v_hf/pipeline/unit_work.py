@@ -17,6 +17,7 @@ from opens2v_hf.pipeline.apply import UnitResult, apply_stages
 from opens2v_hf.pipeline.output import write_unit
 from opens2v_hf.pipeline.readers import Reader
 from opens2v_hf.pipeline.stage import Dropped, Stage
+from opens2v_hf.pipeline.stage_models import check_stage_models
 from opens2v_hf.pipeline.units import ERRORS, BuildUnit
 
 INPUT = "input"
@@ -46,8 +47,10 @@ class UnitWork:
         """Load the models of all stages.
 
         Raises:
-            OpenS2VError: one cannot be loaded; a `ModelError` for an error that is not of this package.
+            OpenS2VError: one cannot be loaded; if several are missing, one error that lists them all; a `ModelError`
+                for an error that is not of this package.
         """
+        check_stage_models(self.stages)
         for stage in self.stages:
             try:
                 with ends_as_errors():

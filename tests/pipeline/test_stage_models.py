@@ -1,12 +1,13 @@
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.aesthetic_models import save_aesthetic_models
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.roles import ModelChoice
-from opens2v_hf.pipeline.stage_models import StageModel, on_gpu
+from opens2v_hf.pipeline.stage_models import StageModel, check_stage_models, on_gpu
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,15 @@ def test_a_named_model_is_pickled_by_its_name(head: Path) -> None:
 
     assert copy._model is None
     assert copy.get() is model.get()
+
+
+def test_what_is_missing_is_named_at_once_before_anything_is_loaded(head: Path, monkeypatch) -> None:
+    monkeypatch.setattr("opens2v_hf.models.hub_access.cached_commit", lambda *_, **__: None)
+    stages = [SimpleNamespace(first=StageModel("aesthetic_head", str(head)), other=3, none=None)]
+    check_stage_models(stages)
+    stages += [SimpleNamespace(a=StageModel("segmenter", "org/one"), b=StageModel("captioner", "org/two")), object()]
+    with pytest.raises(ModelError, match=r"what is missing:\n.*org/one \(segmenter\), org/two \(captioner\)"):
+        check_stage_models(stages)
 
 
 def test_a_model_on_a_gpu_takes_one() -> None:
