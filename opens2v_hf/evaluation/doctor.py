@@ -173,6 +173,7 @@ def _models() -> Iterable[Finding]:
 def _model(name: str, role: Role) -> Finding:
     from opens2v_hf.metrics.registry import METRICS
     from opens2v_hf.models.hub import cached_commit
+    from opens2v_hf.models.hub_access import hub_problem
 
     metrics = ", ".join(entry.name for entry in METRICS.values() if name in entry.roles)
     topic = f"{name.replace('_', ' ')} of {metrics or 'opens2v build'}"
@@ -181,11 +182,10 @@ def _model(name: str, role: Role) -> Finding:
     commit = cached_commit(role.released, filename=role.file)
     if commit:
         return Finding(topic, "ok", f"{role.released} at {commit[:12]} is in the local cache")
-    return Finding(
-        topic,
-        "note",
-        f"{role.released} is not in the local cache; {role.download_gb:.1f} GB are downloaded when it is first used",
-    )
+    missing = f"{role.released} is not in the local cache"
+    if problem := hub_problem(role.released, None, role.file):
+        return Finding(topic, "note", f"{missing}, and {problem}; give a folder that holds it")
+    return Finding(topic, "note", f"{missing}; {role.download_gb:.1f} GB are downloaded when it is first used")
 
 
 def _endpoint(topic: str, role: Role) -> Finding:

@@ -32,6 +32,17 @@ def test_it_names_versions_device_decoder_and_models(
     assert "sk-secret" not in printed
 
 
+def test_a_model_that_cannot_be_downloaded_is_not_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("opens2v_hf.models.hub.cached_commit", lambda *_, **__: None)
+    monkeypatch.setattr("opens2v_hf.models.hub_access.hub_problem", lambda *_: "the Hub cannot be reached (no route)")
+    main(["doctor"])
+    printed = capsys.readouterr().out
+    assert "q-future/one-align is not in the local cache, and the Hub cannot be reached (no route); give" in printed
+    assert "downloaded when it is first used" not in printed
+
+
 def test_a_missing_key_and_a_missing_decoder_are_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
