@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from opens2v_hf._util.text import harmless, shown
 from opens2v_hf.errors import ResultError
 
+_MAX_INTEGER = 2**53
 MAX_PROBLEMS = 20
 """That are listed of one file's form."""
 
@@ -115,3 +116,10 @@ def _kind(value: object) -> str:
     return {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}.get(
         type(value), f"a {type(value).__name__}"
     )
+
+
+def exact(value: object) -> object:
+    """A value for pydantic: no float holds all numbers beyond 2**53, and no column of `datasets` those beyond 2**63."""
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+        raise ValueError("should be a number that is not beyond 2**53")
+    return value

@@ -11,9 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from opens2v_hf._util.text import A_LINE, is_line
 from opens2v_hf.results.generation import Generation
+from opens2v_hf.results.problem import exact
 from opens2v_hf.scores.outcome import Status, VideoScore
-
-_MAX_INTEGER = 2**53
 
 
 def _line(value: str) -> str:
@@ -28,15 +27,9 @@ def _not_blank(value: str) -> str:
     return value
 
 
-def _exact(value: object) -> object:
-    if isinstance(value, int) and abs(value) > _MAX_INTEGER:  # a float does not hold it
-        raise ValueError("should be a number that is not beyond 2**53")
-    return value
-
-
 Line = Annotated[str, AfterValidator(_line)]
-Count = Annotated[int, Field(ge=0), BeforeValidator(_exact)]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_exact)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(exact)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(exact)]
 Seed = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,15})$")]
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 

@@ -32,7 +32,7 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
         >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
         0.5
     """
-    return _pearson(_ranks(a), _ranks(b))
+    return _pearson(mean_ranks(a), mean_ranks(b))
 
 
 def kendall_tau_b(a: np.ndarray, b: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
@@ -201,7 +201,8 @@ def _squared_distances(values: np.ndarray, totals: np.ndarray, level: Level) -> 
     return (positions[:, None] - positions[None, :]) ** 2
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def mean_ranks(values: np.ndarray) -> np.ndarray:
+    """From 1 for the smallest; equal values have the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
 

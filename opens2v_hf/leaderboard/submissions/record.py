@@ -28,7 +28,7 @@ from opens2v_hf.errors import ArgumentError, ResultError, short_repr
 from opens2v_hf.leaderboard.submissions.remote import DATA_FOLDER, download_results
 from opens2v_hf.leaderboard.submissions.untrusted_json import parse
 from opens2v_hf.results.editions import OPEN, edition
-from opens2v_hf.results.problem import SubmissionError, form_problems
+from opens2v_hf.results.problem import SubmissionError, exact, form_problems
 from opens2v_hf.scores.scorecard import NUM_RESAMPLES, SPLITS, Scorecard, scorecard, weights
 
 FORMAT = "opens2v-hf/submission/1"
@@ -40,18 +40,10 @@ VENUES = ("Open-Source", "Closed-Source")
 
 
 _SLUG_LENGTH = 64
-_MAX_INTEGER = 2**53
 
 
-def _exact(value: object) -> object:
-    """Beyond 2**53 a float is not exact, and beyond 2**63 a column of `datasets` cannot hold the number."""
-    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
-        raise ValueError("should be a number that is not beyond 2**53")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_exact)]
-Count = Annotated[int, BeforeValidator(_exact)]
+Number = Annotated[float, BeforeValidator(exact)]
+Count = Annotated[int, BeforeValidator(exact)]
 T = TypeVar("T")
 
 

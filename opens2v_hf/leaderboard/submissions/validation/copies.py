@@ -9,6 +9,7 @@ import numpy as np
 
 from opens2v_hf.leaderboard.submissions.record import Submission
 from opens2v_hf.leaderboard.submissions.validation.names import confusable_key
+from opens2v_hf.scores.agreement import mean_ranks
 from opens2v_hf.scores.scorecard import COLUMNS
 
 FEWEST_VIDEOS = 20
@@ -90,7 +91,7 @@ def copy_signs(one: Submission, other: Submission) -> list[str]:
         if len(both) < FEWEST_VIDEOS or min(len(np.unique(v)) for v in (first, second)) < FEWEST_VALUES:
             continue
         with np.errstate(all="ignore"):  # NaN is refused elsewhere
-            rank, linear = _correlation(_ranks(first), _ranks(second)), _correlation(first, second)
+            rank, linear = _correlation(mean_ranks(first), mean_ranks(second)), _correlation(first, second)
             # also of values that were all reversed before they were given to other videos
             distribution = max(_correlation(np.sort(first), np.sort(each)) for each in (second, -second))
         is_rare = _is_rare(first) | _is_rare(second)
@@ -158,8 +159,8 @@ def _alike(values: np.ndarray, table: np.ndarray) -> Iterator[tuple[int, float]]
     if table.shape[1] <= FEWEST_OTHERS:
         return
     bound = np.tanh(np.arctanh(HONEST_CORRELATION) + STANDARD_ERRORS / np.sqrt(len(values) - 3))
-    ranks = _standardised(np.apply_along_axis(_ranks, 0, table))
-    own = _standardised(_ranks(values))
+    ranks = _standardised(np.apply_along_axis(mean_ranks, 0, table))
+    own = _standardised(mean_ranks(values))
     everyone = ranks.sum(axis=1)
     for position in range(ranks.shape[1]):
         shared = (everyone - ranks[:, position])[:, None]
@@ -217,9 +218,3 @@ def _is_rare(values: np.ndarray) -> np.ndarray:
 def _common(first: np.ndarray, second: np.ndarray) -> int:
     """How many values of which the first has one are in the second, there also several times."""
     return len(np.intersect1d(first[_is_rare(first)].round(DECIMALS), second.round(DECIMALS)))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1 for the smallest; equal values have the mean of their ranks."""
-    _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[positions]
