@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import torch
 
-from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.batching import check_count
 from opens2v_hf.models.faces.ir_network import IrConfig, IrNetwork, input_of
 from opens2v_hf.models.files import find_weights, fit_weights, read_weights
 from opens2v_hf.models.hub import loading, pick_device, pick_dtype
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.models.roles import OPENS2V_WEIGHTS
 
 ROLE = "face_embedder"
@@ -112,16 +112,12 @@ class IrFaceEmbedder:
             ArgumentError: a crop of another shape or dtype.
         """
         side = self.network.config.input_px
-        inputs = [cv2.resize(_checked(crop), (side, side)) for crop in crops]
+        for crop in crops:
+            check_picture(crop, "an aligned face")
+        inputs = [cv2.resize(crop, (side, side)) for crop in crops]
         found = [np.zeros((0, self.network.config.embed_dim), np.float32)]
         for start in range(0, len(inputs), self.batch_size):
             batch = torch.from_numpy(np.stack(inputs[start : start + self.batch_size])).to(self.device)
             embeds = self.network(input_of(batch).to(self.dtype)).float()
             found.append(torch.nn.functional.normalize(embeds, dim=1).cpu().numpy())
         return np.concatenate(found)
-
-
-def _checked(crop: np.ndarray) -> np.ndarray:
-    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or 0 in crop.shape:
-        raise ArgumentError(f"an aligned face is uint8 [S, S, 3] (got {crop.dtype} {list(crop.shape)})")
-    return crop

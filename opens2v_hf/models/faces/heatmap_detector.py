@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import torch
 
-from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.faces.face import Face
 from opens2v_hf.models.faces.heatmap_network import HeatmapFaceNetwork
 from opens2v_hf.models.hub import pick_device
 from opens2v_hf.models.info import ModelInfo
+from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.models.yolo_world.boxes import non_maximum_suppression
 
 PAD_LEVEL = 128
@@ -78,9 +78,7 @@ def fit_picture(image: np.ndarray, side: int) -> tuple[np.ndarray, np.float32]:
     Raises:
         ArgumentError: a picture of another shape or dtype.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ArgumentError(f"a picture is uint8 [H, W, 3] (got {image.dtype} {list(image.shape)})")
-    height, width = image.shape[:2]
+    height, width = check_picture(image)
     scale = side / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

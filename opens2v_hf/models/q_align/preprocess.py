@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPImageProcessorPil
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.pictures import check_picture
 from opens2v_hf.video.resize import resizes_horizontally_first
 
 
@@ -24,11 +24,7 @@ def pad_to_square(frame: np.ndarray, color: tuple[int, int, int]) -> Image.Image
     Raises:
         ArgumentError: another shape or dtype, or no pixels.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise ArgumentError(
-            f"a frame must be a uint8 array [H, W, 3] (got a {frame.dtype} array of shape {frame.shape})"
-        )
-    height, width = frame.shape[:2]
+    height, width = check_picture(frame, "a frame")
     side = max(height, width)
     square = Image.new("RGB", (side, side), color)
     square.paste(Image.fromarray(frame), ((side - width) // 2, (side - height) // 2))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from opens2v_hf.errors import ArgumentError
+from opens2v_hf.models.pictures import check_picture
 
 PAD_VALUE = 114
 
@@ -67,9 +67,7 @@ def letterbox(frame: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
     Raises:
         ArgumentError: `frame` is of another shape or dtype.
     """
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
-        raise ArgumentError(f"a frame must be uint8 [height, width, 3] (got {frame.dtype} {list(frame.shape)})")
-    box = fit(frame.shape[0], frame.shape[1], size)
+    box = fit(*check_picture(frame, "a frame"), size)
     if (box.height, box.width) != frame.shape[:2]:
         shrinks = box.height < box.frame_height or box.width < box.frame_width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

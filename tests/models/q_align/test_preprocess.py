@@ -91,7 +91,7 @@ def test_an_odd_pixel_of_padding_goes_below() -> None:
     [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)],
 )
 def test_what_is_no_frame_is_refused(preprocessor: FramePreprocessor, frame: np.ndarray) -> None:
-    with pytest.raises(ArgumentError, match="a frame must be a uint8 array"):
+    with pytest.raises(ArgumentError, match="a frame must be uint8"):
         preprocessor([frame])
 
 
