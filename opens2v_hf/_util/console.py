@@ -57,13 +57,15 @@ def hide_bars(*, downloads: bool = True) -> None:
     Args:
         downloads: show none of downloads either.
     """
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
     if downloads:
         from huggingface_hub.utils import disable_progress_bars
 
         disable_progress_bars()
+        if "transformers" not in sys.modules:
+            return  # when it is imported it does as huggingface_hub does; the import takes half a second
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
 
 
 def terminal_width() -> int:

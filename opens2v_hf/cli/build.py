@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from opens2v_hf._util.console import hide_bars, is_quiet, say
+from opens2v_hf._util.console import say
 from opens2v_hf._util.repo_id import check_repo_id
 from opens2v_hf.cli.as_job import add_job_arguments
 from opens2v_hf.cli.metric_options import split_option
@@ -124,8 +124,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Build, and print the counts of each stage; 1 if a shard is not done or the check finds problems."""
     from opens2v_hf.data.opens2v5m.shards.verify import verify
     from opens2v_hf.pipeline.api import build
+    from opens2v_hf.pipeline.stage_models import hide_bars_of_weights
 
-    hide_bars(downloads=is_quiet())
+    hide_bars_of_weights()
     options = _options(arguments)
     stages = names_of(arguments.stages)
     if arguments.probe is not None and not arguments.plan:

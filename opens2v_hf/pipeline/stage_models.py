@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from opens2v_hf._util.console import hide_bars
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.models.endpoint.budget import Budget
 from opens2v_hf.models.info import ModelInfo
 from opens2v_hf.models.roles import ModelChoice, check_models, load_model
 
 _shared: dict[str, Any] = {}
+_hides_bars = False
+
+
+def hide_bars_of_weights() -> None:
+    """Show no progress bars while stages load weights, from now on in this process."""
+    global _hides_bars
+    _hides_bars = True
+    # else before a model is loaded: a build without models need not wait half a second for the import
+    if "transformers" in sys.modules:
+        hide_bars(downloads=False)
 
 
 class StageModel:
@@ -55,6 +67,8 @@ class StageModel:
             arguments = json.dumps(dict(self._choice.arguments), sort_keys=True, default=str)
             key = f"{self._role} {os.fspath(self._choice.name)} {arguments}"
             if key not in _shared:
+                if _hides_bars:
+                    hide_bars(downloads=False)
                 _shared[key] = load_model(self._role, self._choice)
             self._model = _shared[key]
         return self._model

@@ -4,11 +4,13 @@ import ast
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers.loopback_hub.fixture import Forks
 from helpers.scorecards import full_result
 
 from opens2v_hf._util.console import prepare_streams, say, say_json
@@ -99,3 +101,21 @@ def test_no_command_prints_by_another_way() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 found.append(f"{file.name}:{node.lineno}")
     assert found == []
+
+
+def test_hiding_bars_costs_no_import_and_lasts(bare: Forks) -> None:
+    """transformers takes half a second; it does as huggingface_hub does at the time when it is imported."""
+    printed = bare.printed(
+        f"""
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        from opens2v_hf._util.console import hide_bars
+        hide_bars()
+        print("transformers" in sys.modules)
+        from huggingface_hub.utils import are_progress_bars_disabled
+        from transformers.utils.logging import is_progress_bar_enabled
+        print(are_progress_bars_disabled(), is_progress_bar_enabled())
+        """,
+        environment={**os.environ, "USE_TORCH": "0"},
+    )
+    assert printed.split() == ["False", "True", "False"]

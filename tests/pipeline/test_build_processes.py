@@ -146,7 +146,8 @@ def test_a_child_reports_an_error_that_is_not_made_from_its_message_alone(tmp_pa
         raise ModelUnavailableError("embedder", "org/name", "there is no such repo")
 
     monkeypatch.setattr(local, "_share", offline)
-    monkeypatch.setattr(local, "hide_bars", lambda downloads: None)
+    monkeypatch.setattr(local, "hide_bars", lambda: None)
+    monkeypatch.setattr(local, "hide_bars_of_weights", lambda: None)
     ours, theirs = multiprocessing.Pipe(duplex=False)
     local._child(pickle.dumps(None), str(tmp_path / "errors.log"), {}, is_quiet(), theirs)
     error = ours.recv()

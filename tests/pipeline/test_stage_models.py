@@ -1,4 +1,5 @@
 import pickle
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,7 +8,8 @@ from helpers.aesthetic_models import save_aesthetic_models
 
 from opens2v_hf.errors import ArgumentError, ModelError
 from opens2v_hf.models.roles import ModelChoice
-from opens2v_hf.pipeline.stage_models import StageModel, check_stage_models, on_gpu
+from opens2v_hf.pipeline import stage_models
+from opens2v_hf.pipeline.stage_models import StageModel, check_stage_models, hide_bars_of_weights, on_gpu
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +63,16 @@ def test_a_model_on_a_gpu_takes_one() -> None:
 def test_a_dict_without_a_name_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"the embedder is named by a dict with a 'name' \(got the keys \['dev"):
         StageModel("embedder", {"device": "cpu"})
+
+
+def test_bars_are_hidden_when_a_model_is_loaded_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden: list[bool] = []
+    monkeypatch.delitem(sys.modules, "transformers")  # it is not imported yet
+    monkeypatch.setattr(stage_models, "_hides_bars", False)
+    monkeypatch.setattr(stage_models, "_shared", {})
+    monkeypatch.setattr(stage_models, "hide_bars", lambda *, downloads: hidden.append(downloads))
+    monkeypatch.setattr(stage_models, "load_model", lambda role, choice: (role, list(hidden)))
+    assert StageModel("embedder", "one").get() == ("embedder", [])
+    hide_bars_of_weights()
+    assert hidden == []
+    assert StageModel("embedder", "two").get() == ("embedder", [False])

@@ -33,6 +33,7 @@ from opens2v_hf.pipeline.clip_ids import whole_file
 from opens2v_hf.pipeline.engines.outcome import EngineResult, plain_error
 from opens2v_hf.pipeline.inputs import InputFile
 from opens2v_hf.pipeline.records import SourceFile
+from opens2v_hf.pipeline.stage_models import hide_bars_of_weights
 from opens2v_hf.pipeline.unit_work import UnitWork
 from opens2v_hf.pipeline.units import ERRORS, WORK_FOLDER, BuildUnit
 
@@ -272,7 +273,9 @@ def _answer(ours: Connection) -> EngineResult | Exception | None:
 def _child(pickled: bytes, log: str, environment: Mapping[str, str], quiet: bool, theirs: Connection) -> None:
     os.environ.update(environment)
     set_quiet(quiet)
-    hide_bars(downloads=quiet or not launcher.is_main_process())  # the others wait for the same download
+    hide_bars_of_weights()
+    if quiet or not launcher.is_main_process():  # the others wait for the same download
+        hide_bars()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         job: _Job = pickle.loads(pickled)  # noqa: S301 - of the process that started this one
