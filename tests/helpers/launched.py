@@ -1,27 +1,34 @@
 """Work of each process of a launch in the tests of sharing work: `launched.py FOLDER`.
 
 Reads the jobs from FOLDER/jobs.json, and writes the outcome of each, and what this process loaded and scored, to
-FOLDER/<rank>.json.
+FOLDER/<rank>.json. Ends as the command line, which scores once more; the second score in each process then waits until
+that is killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
+import runpy
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import evaluate
 
 import opens2v_hf
+from opens2v_hf._util.atomic import atomic_file
 from opens2v_hf.cli import main as command_line
 from opens2v_hf.errors import ModelError, OpenS2VError
 from opens2v_hf.metrics.gmescore import GmeScore
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude
 from opens2v_hf.models.gme import GmeEmbedder
+
+LONG_S = 600.0
 
 
 def run(folder: Path) -> None:
@@ -54,7 +61,24 @@ def run(folder: Path) -> None:
     report["command"]["printed"] = printed.getvalue()
     report["loaded"] = loaded
     report["version"] = opens2v_hf.__version__
-    (folder / f"{rank}.json").write_text(json.dumps(report))
+    with atomic_file(folder / f"{rank}.json", suffix=".partial", sync=False) as partial:
+        partial.write_text(json.dumps(report))
+
+    hold()
+    sys.argv[1:] = jobs["held"]
+    runpy.run_module("opens2v_hf", run_name="__main__", alter_sys=True)
+
+
+def hold() -> None:
+    """Let each process score one video."""
+    score, calls = GmeScore.score, itertools.count()
+
+    def held(self: GmeScore, clip: Any, reference: str) -> Any:
+        if next(calls):
+            time.sleep(LONG_S)
+        return score(self, clip, reference)
+
+    GmeScore.score = held  # type: ignore[method-assign]
 
 
 def count_calls() -> tuple[list[str], list[str]]:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,33 +66,69 @@ def environment(**more: str) -> dict[str, str]:
     return variables | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **more}
 
 
+@dataclass
+class Launch:
+    """Two processes that first do all jobs, and then score `videos` until one of them is killed."""
+
+    launcher: subprocess.Popen[bytes]
+    folder: Path
+    held: list[str]
+
+    def wait_for(self, reached: Callable[[], bool]) -> None:
+        while not reached():
+            assert self.launcher.poll() is None, self.said()[-4000:]
+            time.sleep(0.05)
+
+    def said(self) -> str:
+        return (self.folder / "said.txt").read_text()
+
+
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory, model, videos) -> list[dict[str, Any]]:
-    """The reports of both processes of one launch, with its standard error and its result."""
+def launch(tmp_path_factory, model, videos) -> Iterator[Launch]:
     folder = tmp_path_factory.mktemp("launch")
-    own = folder / "own"
-    own.mkdir()
-    for id_, video in zip(OPEN_IDS, videos, strict=False):
-        (own / f"{id_}.mp4").write_bytes(video.read_bytes())
+    benchmark = write_eval_folder(folder / "benchmark")
+    words = {}
+    for name, out in (("own", folder / "out"), ("videos", folder / "held")):
+        (folder / name).mkdir()
+        for id_, video in zip(OPEN_IDS, videos, strict=False):
+            (folder / name / f"{id_}.mp4").write_bytes(video.read_bytes())
+        words[name] = [
+            "score", str(folder / name), "--data-dir", str(benchmark), "--metrics", "gmescore",
+            "--embedder", str(model), "--num-frames", "2", "--out", str(out),
+        ]  # fmt: skip
     jobs = {
         "module": str(ROOT / "metrics" / "gmescore"),
         "videos": [str(video) for video in videos],
         "prompts": PROMPTS,
         "arguments": {"embedder": str(model), "num_frames": 4, "device": "cpu", "details": True},
-        "command": [
-            "score", str(own), "--data-dir", str(write_eval_folder(folder / "benchmark")), "--metrics", "gmescore",
-            "--embedder", str(model), "--num-frames", "2", "--out", str(folder / "out"),
-        ],
-    }  # fmt: skip
+        "command": words["own"],
+        "held": words["videos"],
+    }
     (folder / "jobs.json").write_text(json.dumps(jobs))
-    launched = subprocess.run(
-        [*LAUNCH, str(HELPERS / "launched.py"), str(folder)], env=environment(HF_HOME=str(folder / "hf")),
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert launched.returncode == 0, launched.stderr[-4000:]
-    found = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
-    found[0]["stderr"] = launched.stderr
-    found[0]["result"] = json.loads((folder / "out" / "open-domain.json").read_text())
+    with (folder / "said.txt").open("w") as stderr:
+        launcher = subprocess.Popen(
+            [*LAUNCH, str(HELPERS / "launched.py"), str(folder)],
+            env=environment(HF_HOME=str(folder / "hf")), stderr=stderr, start_new_session=True,
+        )  # fmt: skip
+    watchdog = threading.Timer(600, os.killpg, (launcher.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        yield Launch(launcher, folder, words["videos"])
+    finally:
+        watchdog.cancel()
+        if launcher.poll() is None:  # the test that kills one of its processes was not run, or failed
+            os.killpg(launcher.pid, signal.SIGKILL)
+            launcher.wait()
+
+
+@pytest.fixture(scope="module")
+def reports(launch) -> list[dict[str, Any]]:
+    """The reports of both processes, with the standard error and the result."""
+    files = [launch.folder / f"{rank}.json" for rank in range(2)]
+    launch.wait_for(lambda: all(file.exists() for file in files))
+    found = [json.loads(file.read_text()) for file in files]
+    found[0]["stderr"] = launch.said()
+    found[0]["result"] = json.loads((launch.folder / "out" / "open-domain.json").read_text())
     return found
 
 
@@ -155,42 +193,22 @@ def test_only_the_main_process_prints_and_writes(reports):
     assert lines.count("own, open-domain: 4 of 4 scored, 0 taken from the journal") == 1
 
 
-def test_a_killed_process_ends_the_run(model, videos, tmp_path, capsys):
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    for id_, video in zip(OPEN_IDS, videos, strict=False):
-        (folder / f"{id_}.mp4").write_bytes(video.read_bytes())
-    words = [
-        "score", str(folder), "--data-dir", str(write_eval_folder(tmp_path / "benchmark")),
-        "--metrics", "gmescore", "--embedder", str(model), "--num-frames", "2", "--out", str(tmp_path / "out"),
-    ]  # fmt: skip
-    output = tmp_path / "said.txt"
-    with output.open("w") as stderr:
-        launched = subprocess.Popen(
-            [*LAUNCH, str(HELPERS / "held_scores.py"), *words],
-            env=environment(), stderr=stderr, start_new_session=True,
-        )  # fmt: skip
-    watchdog = threading.Timer(600, os.killpg, (launched.pid, signal.SIGKILL))
-    watchdog.start()
-    try:
-        while num_kept(tmp_path / "out") < 2:  # one of each process
-            assert launched.poll() is None, output.read_text()
-            time.sleep(0.05)
-        process_of_rank(launched.pid, "1").send_signal(signal.SIGKILL)
-        killed_at = time.monotonic()
-        code = launched.wait()
-        seconds = time.monotonic() - killed_at
-    finally:
-        watchdog.cancel()
-    said = output.read_text()
+def test_a_killed_process_ends_the_run(launch, capsys):
+    out = launch.folder / "held"
+    launch.wait_for(lambda: num_kept(out) >= 2)  # one of each process
+    process_of_rank(launch.launcher.pid, "1").send_signal(signal.SIGKILL)
+    killed_at = time.monotonic()
+    code = launch.launcher.wait()
+    seconds = time.monotonic() - killed_at
+    said = launch.said()
     assert code != 0, said
     assert seconds < 120
     # whichever comes first: the launcher's signal, or the check of the other process
     assert re.search(r"opens2v score: process (0 of 2 received SIGTERM|1 of 2 died at \w+\.mp4)", said), said
     assert "Signal 9 (SIGKILL)" in said
-    assert not (tmp_path / "out" / "open-domain.json").exists()
-    assert num_kept(tmp_path / "out") == 2
-    assert main(words) == 0
+    assert not (out / "open-domain.json").exists()
+    assert num_kept(out) == 2
+    assert main(launch.held) == 0
     assert ", open-domain: 4 of 4 scored, 2 taken from the journal" in capsys.readouterr().err
 
 
