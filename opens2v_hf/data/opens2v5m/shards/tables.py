@@ -24,6 +24,7 @@ from opens2v_hf.data.opens2v5m.released.samples import (
 )
 from opens2v_hf.data.opens2v5m.shards.features import to_blob
 from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
+from opens2v_hf.data.opens2v5m.shards.row_size import may_have_large_rows, without_large_rows
 from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILD_ONLY, CROSS_PAIRS, REGULAR, VIEWS, to_table
 from opens2v_hf.errors import SampleError, SourceError
 
@@ -140,8 +141,8 @@ def shard_tables(
                 yield table
 
 
-def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str, str], None]:
-    def handle(sample_id: str, reason: str) -> None:
+def _malformed_row(url: str, on_error: OnError, report: Report) -> Callable[[str | None, str], None]:
+    def handle(sample_id: str | None, reason: str) -> None:
         malformed = Malformed(url, sample_id, None, reason)
         if on_error == "raise":
             raise SampleError(f'{malformed}. Leave the row out with on_error="skip"')
@@ -198,7 +199,7 @@ def _unpacked_bytes(array: pa.Array) -> int:
 
 
 def _row_group(
-    parquet: pq.ParquetFile, group: int, selection: Selection, malformed: Callable[[str, str], object]
+    parquet: pq.ParquetFile, group: int, selection: Selection, malformed: Callable[[str | None, str], object]
 ) -> pa.Table | None:
     if selection.rows is not None:
         columns = parquet.read_row_group(group, columns=list(selection.rows.columns))
@@ -206,6 +207,8 @@ def _row_group(
             return None
     needed = selection.needed
     table = parquet.read_row_group(group, columns=needed)
+    if may_have_large_rows(parquet.metadata, group, needed):
+        table = without_large_rows(table, malformed)
     present = set(table.column_names)
     for name in needed:
         if name not in present:
