@@ -7,6 +7,7 @@ if the answer has it.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable
 import httpx
 
 from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.event_loop import run_coroutine
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.data.images import to_png
 from opens2v_hf.errors import ArgumentError, GenerationError
@@ -27,6 +29,7 @@ KEY_VARIABLE = "OPENS2V_ENDPOINT_KEY"
 MAX_VIDEO_BYTES = 512 << 20
 _ATTEMPTS = 4
 _LONGEST_WAIT_S = 120.0
+_MAX_CONNECT_S = 30.0
 
 
 class EndpointGenerator:
@@ -86,15 +89,9 @@ class EndpointGenerator:
         if key and not (key.isascii() and key.isprintable()):
             raise ArgumentError(f"{KEY_VARIABLE} must hold printable ASCII characters only; check how it was set")
         headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        until = time.monotonic() + self._timeout_s
         try:
-            # no redirects: the key must not reach another host
-            with (
-                httpx.Client(timeout=httpx.Timeout(self._timeout_s, connect=30.0), follow_redirects=False) as client,
-                client.stream("POST", self._url, json=body, headers=headers) as answer,
-            ):
-                content = self._read(answer, until)
-        except httpx.TimeoutException as error:
+            answer, content = run_coroutine(self._exchange(body, headers))
+        except TimeoutError as error:
             raise self._too_late() from error
         except httpx.HTTPError as error:
             raise BusyError(f"{type(error).__name__}: {error}") from error
@@ -112,19 +109,25 @@ class EndpointGenerator:
             )
         return content
 
-    def _read(self, answer: httpx.Response, until: float) -> bytes:
-        check_coding(answer)
+    async def _exchange(self, body: dict[str, object], headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
+        # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
+        timeout = httpx.Timeout(None, connect=min(self._timeout_s, _MAX_CONNECT_S))
         parts = bytearray()
-        for part in answer.iter_bytes():
-            parts += part
-            if len(parts) > MAX_VIDEO_BYTES:
-                raise GenerationError(f"{self._url} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
-            if time.monotonic() > until:
-                raise self._too_late()
-        return bytes(parts)
+        # no redirects: the key must not reach another host
+        async with (
+            asyncio.timeout(self._timeout_s),
+            httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client,
+            client.stream("POST", self._url, json=body, headers=headers) as answer,
+        ):
+            check_coding(answer)
+            async for part in answer.aiter_bytes():
+                parts += part
+                if len(parts) > MAX_VIDEO_BYTES:
+                    raise GenerationError(f"{self._url} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
+        return answer, bytes(parts)
 
     def _too_late(self) -> GenerationError:
-        return GenerationError(f"{self._url} gave no answer within {self._timeout_s:.0f} s", transient=True)
+        return GenerationError(f"{self._url} gave no answer within {self._timeout_s:g} s", transient=True)
 
 
 def ask_until_free(ask: Callable[[], bytes], name: str, sleep: Callable[[float], None]) -> bytes:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from helpers.eval_folder import write_eval_folder
-from helpers.judge_endpoint import drips, judge_endpoint, raw, resets
+from helpers.judge_endpoint import drips, drips_headers, judge_endpoint, raw, resets
 from PIL import Image
 
 import opens2v_hf.generators.endpoint as endpoint_module
@@ -64,12 +64,13 @@ def test_a_long_wait_is_cut_and_the_failure_is_transient():
             True,
         ),
         (raw(b"no such model", status=404), "status 404.*no such model", False),
-        (drips(30), "no answer within 1 s", True),
+        (drips(30), r"no answer within 0\.3 s", True),
+        (drips_headers(30), r"no answer within 0\.3 s", True),
     ],
 )
 def test_answers_that_are_no_video(behaviour, words, transient):
     with judge_endpoint(behaviour) as service, pytest.raises(GenerationError, match=words) as raised:
-        ask(service, timeout_s=1.0)
+        ask(service, timeout_s=0.3 if "within" in words else 5.0)
     assert raised.value.transient == transient
 
 

@@ -8,6 +8,7 @@ from helpers.stripes import Stripes, make
 from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators import Generated, GeneratorInfo, Recipe
 from opens2v_hf.generators.api import generate
+from opens2v_hf.generators.function import as_generator, load_function
 from opens2v_hf.leaderboard.reproduction.reproduce import reproduce
 
 
@@ -126,3 +127,16 @@ def test_what_a_generator_returns_costs_its_own_video_only(benchmark, tmp_path):
 def test_recipes(wrong):
     with pytest.raises(ArgumentError, match="recipe"):
         wrong()
+
+
+def test_code_that_exits_is_no_generator(tmp_path):
+    (tmp_path / "script.py").write_text("import sys\ndef make(request): ...\nsys.exit(3)\n")
+    with pytest.raises(ArgumentError, match=r"cannot import .*script\.py.*called sys\.exit\(3\)"):
+        load_function(f"{tmp_path / 'script.py'}:make")
+
+    class Exits:
+        def __init__(self):
+            raise SystemExit(3)
+
+    with pytest.raises(ArgumentError, match=r"Exits\(\) raised .*called sys\.exit\(3\)"):
+        as_generator(Exits)
