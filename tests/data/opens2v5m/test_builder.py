@@ -195,13 +195,22 @@ def test_a_file_of_the_hub_that_another_of_its_size_replaced(tmp_path, loopback_
             except OpenS2VError as error:
                 print(type(error).__name__, error)
         print(open_source(url).read(1000, 10))
+        path.write_bytes(bytes(1000) + b"c" * 2000)  # longer, so that its first bytes are no file
+        upload()
+        for size in (2000, None):
+            try:
+                print(open_source(url, size=size).read(0, 10))
+            except OpenS2VError as error:
+                print(type(error).__name__, error)
+        print(open_source(url).size)
         """,
         tmp_path / "video.mp4",
     )
     changed = "SourceError hf://datasets/org/replaced/video.mp4 changed while it was read: load the dataset again"
     before = str(bytes(10) + b"a" * 10)
     late = "SourceChangedError video.mp4: was changed after it was listed; the same command reads it again"
-    assert printed.splitlines()[-6:] == ["True", before, changed, changed, late, str(b"b" * 10)]
+    of_same_size = ["True", before, changed, changed, late, str(b"b" * 10)]
+    assert printed.splitlines()[-9:] == [*of_same_size, changed, str(bytes(10)), "3000"]
 
 
 def test_only_the_selected_columns_are_given() -> None:

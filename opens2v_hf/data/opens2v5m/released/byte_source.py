@@ -194,7 +194,10 @@ class RemoteSource:
         response = http_backoff("GET", filesystem.url(path), headers=headers, timeout=_LONGEST_WAIT_S)
         hf_raise_for_status(response)
         version = _hub_version([*response.history, response])
-        if self._version and version and version != self._version:
+        sent = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+        is_other = sent is not None and (int(sent[1]) != offset or sent[3] not in ("*", str(self.size)))
+        if is_other or (self._version and version and version != self._version):
+            filesystem.invalidate_cache()  # its listing has the size of the file that was there before
             raise SourceError(f"{self._shown} changed while it was read: load the dataset again")
         self._version = self._version or version
         return response.content
