@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -208,8 +208,9 @@ class _Notes:
         self.pax_headers: dict[str, str] = {}
         self._count = 0
         for path in sorted(folder.glob("[0-9]*.parquet")):
-            note = json.loads(pq.read_schema(path.absolute()).metadata[_METADATA_KEY])
-            if note["pieces"] != self._fingerprint:
+            note = _note_of(path)
+            # of other pieces, damaged, or behind one that is missing, whose members would be lost
+            if path.stem != f"{self._count:08d}" or note is None or note["pieces"] != self._fingerprint:
                 shutil.rmtree(folder)
                 self.offset, self.pax_headers, self._count = 0, {}, 0
                 break
@@ -229,7 +230,7 @@ class _Notes:
             {_METADATA_KEY: json.dumps(note).encode()}
         )
         with whole_file(self._folder / f"{self._count:08d}.parquet") as temporary:
-            pq.write_table(table, temporary.absolute())
+            pq.write_table(table, temporary.absolute(), write_page_checksum=True)
         self._count += 1
 
     def collect(self) -> tuple[pa.Table, list[Skipped]]:
@@ -242,6 +243,16 @@ class _Notes:
 
     def remove(self) -> None:
         shutil.rmtree(self._folder)
+
+
+def _note_of(path: Path) -> dict[str, Any] | None:
+    """The note of a checkpoint that can be read to its end."""
+    try:
+        table = pq.read_table(path.absolute(), page_checksum_verification=True)
+        note = json.loads(table.schema.metadata[_METADATA_KEY])
+        return {name: note[name] for name in ("pieces", "next_offset", "pax_headers", "skipped")}
+    except Exception:  # Arrow raises more than its own exceptions for a damaged file
+        return None
 
 
 def _read_members(

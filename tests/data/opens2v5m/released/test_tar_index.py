@@ -369,6 +369,28 @@ def test_checkpoints_of_other_pieces_are_discarded(tmp_path, monkeypatch) -> Non
     assert [member.name for member in build_index(new, tmp_path / "index.parquet")] == ["n.mp4"]
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        Path.unlink,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: path.write_bytes(path.read_bytes()[:10] + bytes(200) + path.read_bytes()[210:]),
+        lambda path: pq.write_table(pq.read_table(path).replace_schema_metadata(None), path),
+    ],
+    ids=["missing", "empty", "cut", "overwritten", "without note"],
+)
+def test_checkpoints_that_are_missing_or_damaged_lose_no_member(tmp_path, monkeypatch, harm) -> None:
+    monkeypatch.setattr(tar_index, "FRAGMENT_MEMBERS", 2)
+    data = make_tar({f"{n}.mp4": b"x" * 600 for n in range(9)})
+    with pytest.raises(SourceError):  # its end is not downloaded yet
+        build_index(split(data[: 7 * 1536].ljust(len(data), b"x"), tmp_path, 10**6), tmp_path / "index.parquet")
+    partial = tmp_path / "index.parquet.partial"
+    assert len(list(partial.iterdir())) == 3
+    harm(partial / "00000001.parquet")
+    assert len(build_index(split(data, tmp_path, 10**6), tmp_path / "index.parquet")) == 9
+
+
 def test_a_file_that_is_no_index(tmp_path) -> None:
     (tmp_path / "index.parquet").write_bytes(b"not parquet")
     with pytest.raises(SourceError, match="no index of a split tar"):
