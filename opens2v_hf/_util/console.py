@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 import logging
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from opens2v_hf._util.text import printable
+from opens2v_hf.errors import ResultError
 
 _ENCODING_ERRORS = "opens2v_hf.console"
 _SUBSTITUTES = {"±": "+-", "×": "x", "–": "-", "—": "-", "…": "...", "→": "->", "’": "'", "“": '"', "”": '"'}
@@ -21,12 +25,53 @@ _quiet = False
 def say(text: object = "", *, error: bool = False) -> None:
     """Print a text, with control characters escaped, on standard output or on standard error.
 
+    A stream that is closed gets nothing. Standard error that cannot be written, such as a log on a full disk, ends no
+    run.
+
     Args:
         text: what is printed; names in it may come from anywhere.
         error: print on standard error.
+
+    Raises:
+        ResultError: standard output cannot be written.
+        BrokenPipeError: its reader has ended.
     """
-    stream = sys.stderr if error else sys.stdout
-    print(printable(str(text)), file=stream, flush=error)
+    line = printable(str(text))
+    if error:
+        if sys.stderr is not None:  # `print` would take standard output
+            with suppress(OSError, ValueError):
+                print(line, file=sys.stderr, flush=True)
+    elif sys.stdout is not None:
+        with _output_errors():
+            print(line)
+
+
+def flush_output() -> None:
+    """Write what was printed on standard output.
+
+    Raises:
+        ResultError: see `say`, likewise BrokenPipeError.
+    """
+    if sys.stdout is not None:
+        with _output_errors():
+            sys.stdout.flush()
+
+
+def drop_output() -> None:
+    """Send the rest of standard output nowhere: Python would fail once more to write it when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise ResultError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def say_json(record: Any) -> None:
@@ -75,11 +120,27 @@ def terminal_width() -> int:
 
 def prepare_streams() -> None:
     """Let nothing that is printed or logged fail by the console's encoding, and no log line hold control characters."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_ENCODING_ERRORS)
     if logging.lastResort is not None:  # prints warnings where no handler is configured
         logging.lastResort.setFormatter(_PrintableFormatter())
+
+
+def _open_closed() -> None:
+    """Open standard streams that were closed: libraries print to them, and files would get their numbers and so that.
+
+    The system gives the lowest free number to the next file that is opened, which may be a journal.
+    """
+    if sys.stdout is not None and sys.stderr is not None:
+        return
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 class _PrintableFormatter(logging.Formatter):

@@ -54,7 +54,7 @@ class Progress:
         self._shown = shown and not is_quiet()
         self._has_lines = False
         self._bar: Any = None
-        if self._shown and sys.stderr.isatty():
+        if self._shown and sys.stderr is not None and sys.stderr.isatty():
             self._bar = tqdm(
                 total=total, initial=initial, desc=description, unit=unit, unit_scale=unit == _BYTES, file=sys.stderr,
                 dynamic_ncols=True,

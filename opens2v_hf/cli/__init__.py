@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 import re
 import sys
 from collections.abc import Sequence
 
-from opens2v_hf._util.console import hide_bars, prepare_streams, say, set_quiet
+from opens2v_hf._util.console import drop_output, flush_output, hide_bars, prepare_streams, say, set_quiet
 from opens2v_hf._version import __version__
 from opens2v_hf.cli.parser import Parser
 from opens2v_hf.cli.wording import in_flags, plain_warnings
@@ -77,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f"opens2v_hf.cli.{'as_job' if as_job else name}")
         with plain_warnings(command):
             code = module.run(arguments)
-        sys.stdout.flush()
+        flush_output()
         return code
     except OpenS2VError as error:
         # a line break may be part of a foreign file name, so the rest is indented
@@ -85,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"opens2v {name}: {message}", error=True)
         return 2
     except BrokenPipeError:  # the reader of the output has ended, e.g. `head`; nothing more can be printed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
     except KeyboardInterrupt:
         say(f"opens2v {name}: interrupted", error=True)

@@ -1,6 +1,7 @@
 """What is printed: on consoles of every encoding, and with hostile names."""
 
 import ast
+import errno
 import io
 import json
 import logging
@@ -54,6 +55,42 @@ def test_every_encoding_gets_what_it_can_hold(encoding: str, bytes_: bytes, monk
     say("±0.5 → große 猫")
     stream.flush()
     assert stream.buffer.getvalue() == bytes_
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_output_on_a_full_disk_is_an_error_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["models"]) == 2
+    expected = "opens2v models: cannot write to standard output: No space left on device\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("log", [Full(), None], ids=["full disk", "closed"])
+def test_a_log_that_cannot_be_written_ends_no_run(
+    log: io.StringIO | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", log)
+    say("a remark", error=True)
+    assert main(["models"]) == 0
+    assert "a remark" not in capsys.readouterr().out
+
+
+def test_closed_streams_are_opened_before_another_file_takes_their_numbers(tmp_path: Path) -> None:
+    code = "import os, sys; from opens2v_hf.cli import main; main(['models']); print(open(os.devnull).fileno() > 2)"
+    path = tmp_path / "out"
+    with path.open("w") as out:
+        command = f'exec {sys.executable} -c "{code}" 2>&-'
+        done = subprocess.run(["sh", "-c", command], stdout=out, check=False, env=dict(os.environ), cwd=ROOT)
+    assert done.returncode == 0
+    assert path.read_text().splitlines()[-1] == "True"
 
 
 def test_json_is_json_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
