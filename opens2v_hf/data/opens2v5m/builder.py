@@ -96,6 +96,7 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
         left_out: the first records that were skipped while this process read.
         on_malformed: called with each malformed record, which is then skipped also where the config's `on_error` is
             "raise"; None to follow the config.
+        mapped: whether local shards are mapped into memory while they are read; see `open_parquet`.
     """
 
     VERSION = datasets.Version("1.0.0")
@@ -121,6 +122,7 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
             raise SourceError(f"there is no folder {config.index_dir}, which index_dir names")
         self.left_out: list[Malformed] = []
         self.on_malformed: Callable[[Malformed], object] | None = None
+        self.mapped = True
         _selection(config, BUILT if config.name == "regular" else SCHEMAS[config.name])  # refuses unknown columns early
         self._layout, self._shards = _find(config, self.token)
         self._selection = _selection(config, _schema(config.name, self._layout, self._shards, self.token))
@@ -188,7 +190,9 @@ class OpenS2V5M(CachedByContent, datasets.ArrowBasedBuilder):
         on_error: OnError = self.config.on_error if self.on_malformed is None else "skip"
         if self._layout is None:
             options = hub_options(shard.url, self.token)
-            return shard_tables(shard.url, self._selection, options, on_error=on_error, report=self._leave_out)
+            return shard_tables(
+                shard.url, self._selection, options, on_error=on_error, report=self._leave_out, mapped=self.mapped
+            )
         return released_tables(
             self._layout,
             self.config.name,

@@ -187,10 +187,13 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
         if worker is None:
             self._loaded = None
         self._skipped_in_a_row = 0
-        builders = builders_of(self._rows.dataset) if self._on_error == "skip" else []
+        builders = builders_of(self._rows.dataset)
         try:
             for builder in builders:
-                builder.on_malformed = lambda malformed: self._count_skipped(Reason.ROW, str(malformed))
+                # A shard that is cut off ends a process that has mapped it. Next to decoding, a copy costs little.
+                builder.mapped = False
+                if self._on_error == "skip":
+                    builder.on_malformed = lambda malformed: self._count_skipped(Reason.ROW, str(malformed))
             for row, reached in self._rows.rows(epoch, consumer, consumers, start, self._skip_shard):
                 position = ConsumerPosition(epoch, consumer, consumers, reached.to_dict())
                 try:
@@ -207,7 +210,7 @@ class TrainingView(torch.utils.data.IterableDataset[TrainingSample]):
                 yield sample
         finally:
             for builder in builders:
-                builder.on_malformed = None
+                builder.on_malformed, builder.mapped = None, True
 
     def _make(self, row: dict[str, Any], position: ConsumerPosition) -> TrainingSample | None:
         try:

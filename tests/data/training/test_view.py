@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import pickle
 import shutil
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.opens2v5m import folder_form
-from helpers.training import LAYOUTS, clips, fingerprint, name_of, records, samples_of, stream
+from helpers.training import LAYOUTS, clips, fingerprint, name_of, records, samples_of, shard_form, stream
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -22,6 +23,7 @@ from opens2v_hf.data.synthetic.dataset_layout import annotate, background_tag
 from opens2v_hf.data.synthetic.render import render_frame
 from opens2v_hf.data.training import BadSample, SubjectRule, TrainingBatch, TrainingView, collate
 from opens2v_hf.data.training.problems import BadBackground, BadBox, BadMask, BadVideo, NoSubject, Reason, TooShort
+from opens2v_hf.data.training.row_stream import as_stream, builders_of
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 from opens2v_hf.video.reader import VideoReader, open_video
 
@@ -467,6 +469,28 @@ def test_a_malformed_record_is_skipped_and_counted(workers, tmp_path) -> None:
     assert view.counts.skipped == {Reason.ROW: 1}
     with pytest.raises(SampleError, match=r"metadata\.fps must be a number"):
         list(view_of(layout))
+
+
+def test_a_shard_that_is_cut_off_within_a_read_costs_its_own_rows(tmp_path, monkeypatch) -> None:
+    shutil.copytree(shard_form(), tmp_path / "copy")
+    view = view_of(str(tmp_path / "copy"), on_error="skip")
+    [builder] = builders_of(as_stream(view._rows.dataset))
+    [cut, *_] = sorted((tmp_path / "copy/data/regular").iterdir())
+    read, mapped = pq.ParquetFile.read_row_group, []
+
+    def read_while_cut(parquet, group, **options):
+        mapped.append(builder.mapped)
+        if len(mapped) == 1 and not builder.mapped:  # it would end this process
+            os.truncate(cut, 1000)
+        return read(parquet, group, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_while_cut)
+    names = [name_of(sample) for sample in view]
+    assert mapped
+    assert not any(mapped)
+    assert builder.mapped, "rows alone are read faster"
+    assert view.counts.skipped == {Reason.SHARD: 1}
+    assert 0 < len(names) < len(list(view_of()))
 
 
 def test_a_damaged_shard_costs_its_own_rows(tmp_path) -> None:

@@ -104,6 +104,7 @@ def shard_tables(
     *,
     on_error: OnError,
     report: Report,
+    mapped: bool = True,
 ) -> Iterator[pa.Table]:
     """The rows of a Parquet shard, a table a row group.
 
@@ -116,13 +117,14 @@ def shard_tables(
         storage_options: for fsspec.
         on_error: "raise" at a row that a preset cannot judge because a mask is malformed, or "skip" it.
         report: called with each row that is skipped.
+        mapped: see `open_parquet`.
 
     Raises:
         SampleError: a row is malformed.
         SourceError: the file cannot be read or lacks a column.
     """
     malformed = _malformed_row(url, on_error, report)
-    with open_parquet(url, storage_options, mapped=True) as opened:
+    with open_parquet(url, storage_options, mapped=mapped) as opened:
         fragment = None if selection.rows is None else ds.ParquetFileFormat().make_fragment(opened.file)
         # The fragment has read the footer, which is not read again.
         parquet = pq.ParquetFile(opened.file, metadata=fragment and fragment.metadata, pre_buffer=True)
