@@ -120,7 +120,7 @@ def test_processes_on_several_machines_share_the_output_folder_and_use_no_port(
         codes, written = together(runs, [job], 2, tmp_path / "again.json", port=port, machines=2)
         assert codes == [0, 0], runs.stderr.read_text()[-2000:]
         socket.create_connection(("127.0.0.1", int(port))).close()  # this one is seen
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 600
         while not connections and time.monotonic() < deadline:
             time.sleep(0.05)
     assert len(connections) == 1

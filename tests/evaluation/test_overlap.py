@@ -44,7 +44,7 @@ def test_the_result_is_the_same_and_models_are_used_by_one_video_at_a_time(
             most[place] = max(most[place], inside[place])
             changed.notify_all()
             if place == "flow":  # the first waits for a second one, however busy the machine is
-                changed.wait_for(lambda: most["flow"] >= 2, timeout=60)
+                changed.wait_for(lambda: most["flow"] >= 2, timeout=600)
         time.sleep(0.03)
         with changed:
             inside[place] -= 1

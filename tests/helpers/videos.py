@@ -164,7 +164,7 @@ def media_data(content: bytes) -> tuple[int, int]:
 def ffmpeg_frames(path: Path, width: int, height: int) -> np.ndarray:
     """All frames as ffmpeg's command line gives them, uint8 [N, H, W, 3]; its whole output has to have that size."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo"]
-    done = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, timeout=60)
+    done = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, timeout=600)
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
 
 

@@ -49,7 +49,7 @@ def test_a_resource_is_used_by_one_item_at_a_time():
 def test_an_error_stops_the_others():
     shared = Shared()
     stopped: list[int] = []
-    all_began = threading.Barrier(3, timeout=60)
+    all_began = threading.Barrier(3, timeout=600)
 
     def work(item: int) -> None:
         all_began.wait()

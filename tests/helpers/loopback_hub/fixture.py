@@ -148,7 +148,7 @@ def run_python(
 ) -> str:
     """Run Python code in a fresh process; a failure shows what it wrote to standard error."""
     command = [sys.executable, *(["-I"] if isolated else []), "-c", textwrap.dedent(code), *map(str, arguments)]
-    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -185,6 +185,6 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory, bare: Forks) -> Iterato
 @pytest.fixture(scope="module")
 def loopback_hub(hub_server: LoopbackHub) -> LoopbackHub:
     """An empty Hub on loopback, with empty caches, for each test file: no file sees the repos of another."""
-    httpx.post(f"{hub_server.url}/__empty", timeout=60).raise_for_status()
+    httpx.post(f"{hub_server.url}/__empty", timeout=600).raise_for_status()
     shutil.rmtree(hub_server.home, ignore_errors=True)
     return hub_server

@@ -122,7 +122,7 @@ module.convert(plan_conversion(read_layout({str(root)!r}), json_step=2000), Path
     for further in (2, 4):
         process = subprocess.Popen([sys.executable, "-c", script, str(further)], stderr=subprocess.DEVNULL)
         done = tmp_path / "killed" / ".conversion" / "done"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while len(list(done.rglob("*.json"))) < sum(notes) + further and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
