@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
@@ -163,8 +164,12 @@ def extra_bars(rows: Sequence[Row], metric: str, color_of: Mapping[str, str]) ->
 def to_png(figure: Figure) -> bytes:
     """The figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
+    before = figure.dpi
     with _house_style():
-        figure.savefig(buffer, format="png", dpi=_DPI)
+        # the bytes of `savefig`, which draws a figure once more before, for its layout
+        figure.set_dpi(_DPI)
+        FigureCanvasAgg(figure).print_png(buffer)
+        figure.set_dpi(before)
     return buffer.getvalue()
 
 
