@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Score, compare, print; 1 if a number differs, a model fails, or the golden inputs are rendered differently."""
     from dataclasses import asdict
 
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.evaluation.calibrate import as_row, calibrate
     from opens2v_hf.metrics.registry import DEFAULT_METRICS, METRICS
     from opens2v_hf.models.info import EMBEDDED
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"golden": same, "verdicts": [{**asdict(one), "state": one.state} for one in verdicts]})
     else:
-        say(_text(same, verdicts))
+        say(in_flags(_text(same, verdicts), arguments.parser))
     if arguments.record:
         write_json(Path(arguments.record), [as_row(one.measured) for one in verdicts if not one.measured.problem])
         remark(f"wrote {arguments.record}")

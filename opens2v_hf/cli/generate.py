@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the videos."""
     from opens2v_hf._util import processes
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.generators.api import generate
     from opens2v_hf.generators.files import seed_folder
 
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in (made, *made.others.values()):
         of_seed = f"seed {each.settings.seed}, " if made.others else ""
         for sample_id, reason in each.failed.items():
-            say(f"{of_seed}{sample_id}: {reason}", error=True)
+            say(f"{of_seed}{sample_id}: {in_flags(reason, arguments.parser)}", error=True)
         folder = seed_folder(arguments.out, each.settings.seed, made.settings.seeds or (each.settings.seed,)) / "videos"
         num_made = count_of(len(each.made), "video")
         say(f"{num_made} in {folder} ({each.num_reused} from earlier runs), {len(each.failed)} failed")

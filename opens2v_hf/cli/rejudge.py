@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Parse the answers, print the changes, and write the result if `--out` is given."""
+    from opens2v_hf.cli.wording import in_flags
     from opens2v_hf.results.reading import result_file
     from opens2v_hf.results.rejudge import METRIC, rejudge
     from opens2v_hf.results.result import RunResult
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         say_json({**found.to_dict(), "mean_before": means[0], "mean_after": means[1]})
     else:
         for change in found.changes:
-            why = f" ({change.reason})" if change.reason else ""
+            why = f" ({in_flags(change.reason, arguments.parser)})" if change.reason else ""
             say(f"{change.id}: {_number(change.before)} -> {_number(change.after)}{why}")
         say(
             f"{found.num_read} videos with stored answers were parsed again, {len(found.changes)} have another score"

@@ -158,7 +158,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(wrapped(f"note: {note}", width))
     made = result.generation
     if made is not None and made.failed:
-        _print_list("not made", [f"{sample_id}: {why}" for sample_id, why in made.failed.items()], separator="\n  ")
+        reasons = [f"{sample_id}: {in_flags(why, arguments.parser)}" for sample_id, why in made.failed.items()]
+        _print_list("not made", reasons, separator="\n  ")
     lacking = {
         seed: sum(value is None for values in columns.values() for value in values.values())
         for seed, columns in result.other_seeds.items()

@@ -110,3 +110,14 @@ def test_wrong_arguments_are_refused(
     assert main(["calibrate", *words]) == code
     printed = capsys.readouterr()
     assert said in printed.out + printed.err
+
+
+def test_a_missing_model_is_named_by_a_flag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["calibrate", "--metrics", "naturalscore"]) == 1
+    said = capsys.readouterr().out
+    assert "as --judge)" in said
+    assert "`judge=" not in said
