@@ -35,8 +35,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     A whole number is also a number, and True is neither. Where several items are annotated, any collection of them
     will do, but a text and bytes are none, and a mapping is no sequence; an iterator is read into a tuple first, unless
-    one is annotated. Single values of NumPy become those of Python, and devices and dtypes of PyTorch their names where
-    a text is annotated.
+    one is annotated. Single values of NumPy become those of Python, devices and dtypes of PyTorch their names where a
+    text is annotated, and its tensors lists and numbers where several items are annotated and tensors do not fit.
     Not compared are protocols, and types that are imported for type checkers only.
 
     Args:
@@ -161,7 +161,17 @@ def _plain(value: Any, hint: Any) -> Any:
         return value.item()  # JSON has no values of NumPy
     if kind.__module__ == "torch" and kind.__name__ in ("device", "dtype") and not fits(value, hint) and fits("", hint):
         return str(value).removeprefix("torch.")
+    if _wants_collection(hint) and not fits(value, hint):
+        return _without_tensors(value)
     return value
+
+
+def _without_tensors(value: Any) -> Any:
+    """Lists and numbers in the place of tensors of PyTorch, which are no numbers for Python, however short."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_without_tensors, value)) if type(value) in (list, tuple) else value
+    is_tensor = type(value).__module__.startswith("torch") and hasattr(value, "detach") and hasattr(value, "tolist")
+    return value.tolist() if is_tensor else value
 
 
 def _can_be_a_path(value: str | os.PathLike[str]) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 
+@checked
 def aesthetics_score(ratings: Sequence[float]) -> float:
     """Mean over frames of their ratings (released code v1.1).
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 MIN_ANGLE = 0.35
@@ -27,6 +28,7 @@ class CopyPaste:
     frames_compared: tuple[int, ...]
 
 
+@checked
 def copy_excess(given: float, views: Sequence[float], between: Sequence[float]) -> float | None:
     r"""How much nearer a crop is to the given picture than to other true views of the same subject.
 
@@ -67,6 +69,7 @@ def copy_excess(given: float, views: Sequence[float], between: Sequence[float]) 
     return math.fsum(ratios) / len(ratios) if ratios else None
 
 
+@checked
 def copypaste(excesses: Sequence[Sequence[float | None]]) -> CopyPaste:
     r"""The share of a video's subjects that are not copies of the pictures that were given.
 

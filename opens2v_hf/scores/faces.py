@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.matching import best_matching
 
@@ -32,6 +33,7 @@ class FaceSimCur:
     num_counted: int
 
 
+@checked
 def facesim_cur(cosines: Sequence[float | None]) -> FaceSimCur:
     r"""Mean similarity of a video's face with the reference's, over the frames where there is any (released code v1.1).
 
@@ -82,6 +84,7 @@ class FaceSimMulti:
     similarities: tuple[tuple[float, ...], ...]
 
 
+@checked
 def facesim_multi(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num_references: int) -> FaceSimMulti:
     r"""Mean over frames and references of the similarity of the face that is taken for the reference in the frame.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 ROUNDINGS = ("float64", "float16")
@@ -28,6 +29,7 @@ def check_rounding(rounding: str) -> str:
     return rounding
 
 
+@checked
 def gme_score(similarities: Sequence[float], *, rounding: str = "float64") -> float:
     r"""Mean over frames of the similarity of the frame and the prompt (released code v1.1).
 
@@ -61,6 +63,7 @@ def gme_score(similarities: Sequence[float], *, rounding: str = "float64") -> fl
     return math.fsum(similarities) / len(similarities)
 
 
+@checked
 def gme_lowest(similarities: Sequence[float]) -> float:
     r"""Lowest similarity of any frame and the prompt: a frame in which the prompt is not met costs, however short.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 RELEASED = "released"
@@ -45,6 +46,7 @@ def reduced_size(width: int, height: int) -> tuple[int, int]:
     return REDUCED_WIDTH, rows
 
 
+@checked
 def motion_amplitude(pair_means: Sequence[float]) -> float:
     r"""Absolute value of the mean of all components of all reduced flow maps (released code v1.1).
 
@@ -68,6 +70,7 @@ def motion_amplitude(pair_means: Sequence[float]) -> float:
     return abs(_mean(pair_means))
 
 
+@checked
 def motion_magnitude(pair_lengths: Sequence[float], *, fps: float, width: int, height: int) -> float:
     """Mean length of the motion, in diagonals of the picture per second; this project's own definition.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.errors import ArgumentError
 
 LEVELS = ("excellent", "good", "fair", "poor", "bad")
@@ -133,6 +134,7 @@ def jump_frames(scores: Sequence[float], threshold: float = JUMP_THRESHOLD) -> t
     return tuple(np.union1d(jumps, jumps + 1).tolist())
 
 
+@checked
 def motion_smoothness(scores: Sequence[float], threshold: float = JUMP_THRESHOLD) -> float:
     """Share of the frames that touch no jump (released code v1.1).
 

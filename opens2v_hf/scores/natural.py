@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.numbers import is_whole
 from opens2v_hf.errors import JudgeError
 
@@ -35,6 +36,7 @@ _THOUGHTS_START = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNOR
 _MAX_REPLY_CHARS = 4_000
 
 
+@checked
 def read_score(reply: str) -> int:
     r"""Read the score that a judge's reply states, or refuse.
 
@@ -79,6 +81,7 @@ def read_score(reply: str) -> int:
     return stated
 
 
+@checked
 def expected_score(logits: Sequence[float]) -> float:
     """Expectation of the score over the five digits.
 

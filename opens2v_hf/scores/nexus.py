@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.numbers import is_finite
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.variants import check_variant
@@ -198,6 +199,7 @@ def judge(
     return Verdict.ZERO_IMAGE_SIMILARITY if image_similarity == 0 else Verdict.KEPT
 
 
+@checked
 def released(boxes: Iterable[NexusBox]) -> float:
     r"""NexusScore of the released code v1.1, the leaderboard's, and of the paper (equations 1-3 and section D.4).
 
@@ -225,6 +227,7 @@ def released_v1_0(boxes: Iterable[NexusBox]) -> float:
     return _mean(kept) / len({(box.frame, box.reference) for box in found}) if kept else 0.0
 
 
+@checked
 def coverage(boxes: Iterable[NexusBox], *, num_frames: int, references: Sequence[int]) -> float:
     """Mean over frames and references of the best kept g_i, 0 where the reference is not found in the frame.
 
@@ -255,6 +258,7 @@ VARIANTS = (*_OF_BOXES, "coverage")
 """Names of the definitions."""
 
 
+@checked
 def nexus_score(variant: str, boxes: Iterable[NexusBox], *, num_frames: int, references: Sequence[int]) -> float:
     """The score of a video by the name of its definition; see the functions of this module.
 

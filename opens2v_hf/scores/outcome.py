@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.scores.resampling import bootstrap_interval
 
 
@@ -149,6 +150,7 @@ class Summary:
         }
 
 
+@checked
 def summarize(scores: Sequence[VideoScore]) -> Summary:
     """Summarise the outcomes of one metric.
 

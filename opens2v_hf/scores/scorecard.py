@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf._util.numbers import is_finite
 from opens2v_hf.errors import ArgumentError
 from opens2v_hf.scores.resampling import interval_of, resampled_means
@@ -103,6 +104,7 @@ _WEIGHTS = {
 }  # by version, and whether the split is human-domain
 
 
+@checked
 def weights(version: str, split: str) -> dict[str, float]:
     """The weight of each column that counts towards the total, in the order of `COLUMNS`; they sum to 1.
 
@@ -125,6 +127,7 @@ def weights(version: str, split: str) -> dict[str, float]:
     return {name: of[name] for name in COLUMNS if of[name] > 0}
 
 
+@checked
 def normalise(column: str, raw: float) -> float:
     """A raw value of a column, clipped to its range and scaled to 0..1.
 
@@ -138,6 +141,7 @@ def normalise(column: str, raw: float) -> float:
     return _column(column).normalise(_finite(column, "a raw value", raw))
 
 
+@checked
 def total_of(columns: Mapping[str, float], split: str, version: str = "v1.1") -> float:
     """The total of a published or submitted row.
 
@@ -271,6 +275,7 @@ class Scorecard:
         return {**_jsonable(record), "partial": self.partial, "weight_present": self.weight_present}
 
 
+@checked
 def scorecard(
     values: Mapping[str, Mapping[str, float | None]],
     *,

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from opens2v_hf._util.argument_types import checked
 from opens2v_hf.scores.faces import FaceSimMulti, facesim_multi
 
 SubjectIdentity = FaceSimMulti
 """The score with what it rests on; a "face" of it is a crop."""
 
 
+@checked
 def subject_identity(cosines: Sequence[Sequence[Sequence[float]] | np.ndarray], num_references: int) -> SubjectIdentity:
     r"""Mean over frames and references of the similarity of the crop that is taken for the reference in the frame.
 

@@ -85,6 +85,8 @@ def test_what_fits_is_passed_on_unchanged(arguments: dict[str, Any]) -> None:
         ({"flag": np.array([1, 2]).max() > 1}, True),
         ({"name": torch.device("cuda", 1)}, "cuda:1"),
         ({"name": torch.bfloat16}, "bfloat16"),
+        ({"size": torch.tensor([3, 4])}, [3, 4]),
+        ({"size": (torch.tensor(3), torch.tensor(4))}, (3, 4)),
     ],
     ids=str,
 )
