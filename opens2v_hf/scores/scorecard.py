@@ -277,7 +277,7 @@ class Scorecard:
 
 @checked
 def scorecard(
-    values: Mapping[str, Mapping[str, float | None]],
+    values: Mapping[str, Mapping[str, Any]],
     *,
     split: str,
     category_of: Mapping[str, str],
@@ -290,8 +290,8 @@ def scorecard(
     """Clip, average, normalise and weigh the values of one model.
 
     Args:
-        values: column to sample id to raw value, None for a video that should have one and has none. Columns that the
-            split's leaderboard does not have (NexusScore of human-domain) are left out.
+        values: column to sample id to raw value (float), None for a video that should have one and has none. Columns
+            that the split's leaderboard does not have (NexusScore of human-domain) are left out.
         split: "open-domain", "human-domain" or "single-domain".
         category_of: every id of the split, or at least all that are named in `values` and `applicable`, to its
             category, e.g. one of the paper's seven.
