@@ -23,8 +23,12 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
     "--mute-audio", "--disable-extensions",
+    # all pages are of one site: one process draws them, and compiles what they share once
+    "--process-per-site", "--disable-features=SpareRendererForSitePerProcess",
     "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--window-size=1300,1300",
 )  # fmt: skip
+NOT_LOADED = ("*/ffmpeg-core.wasm",)
+"""The 31 MB with which gradio cuts videos in the browser, loaded with each video that is shown; no test cuts one."""
 DOWNLOADS = "downloads"
 """Folder in the browser's profile that gets what is downloaded."""
 
@@ -148,6 +152,7 @@ def chromium(profile: Path) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WATCH})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": NOT_LOADED})
     try:
         yield driver
     finally:
