@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -31,41 +32,60 @@ _SETTINGS: dict[Any, Any] = {
 }
 _ONE_AT_A_TIME = Lock()
 """matplotlib's settings are the process's."""
+_NUM_KEPT = 512
+"""Plots that are kept, of some 20 kB each: visitors see the same models, and to draw one takes a tenth of a second."""
 
 
 def radar(rows: Sequence[Row]) -> str:
     """The columns of one or two models around a circle, 0 to 100, with intervals as bands where there are any."""
     names = [name for name in rows[0].columns if all(row.columns[name].value is not None for row in rows)]
-    color_of = {row.key: color for row, color in zip(rows, COLORS, strict=False)}
-    outlines = {row.key: [_measured(row.columns[name]) for name in names] for row in rows}
-    with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(5.6, 4.0))
-        panel = figure.add_axes((0.22, 0.1, 0.56, 0.8), projection="polar")
-        titles = [TITLES[name] for name in names]
-        charts.radar(panel, titles, outlines, color_of, grid=_GRID, bands=True, whole_scale=True)
-        panel.patch.set_alpha(0)
-        return _svg(figure, "Radar of the columns")
+    return _radar_of(
+        tuple(TITLES[name] for name in names),
+        tuple(tuple(_measured(row.columns[name]) for name in names) for row in rows),
+    )
 
 
 def category_bars(rows: Sequence[Row], column: str) -> str:
     """One metric by category, a bar a model, with 95 % intervals as whiskers."""
-    categories = [name for name in CATEGORIES if any(name in row.by_category.get(column, {}) for row in rows)]
-    color_of = {row.key: color for row, color in zip(rows, COLORS, strict=False)}
-    groups = {
-        CATEGORIES[name]: {
-            row.key: _measured(row.by_category[column][name]) for row in rows if name in row.by_category.get(column, {})
-        }
-        for name in categories
-    }
+    by_category = [row.by_category.get(column, {}) for row in rows]
+    categories = [name for name in CATEGORIES if any(name in cells for cells in by_category)]
+    return _bars_of(
+        TITLES[column],
+        tuple(CATEGORIES[name] for name in categories),
+        tuple(tuple(_measured(cells[name]) if name in cells else None for name in categories) for cells in by_category),
+    )
+
+
+@lru_cache(maxsize=_NUM_KEPT)
+def _radar_of(titles: tuple[str, ...], outlines: tuple[tuple[charts.Measured, ...], ...]) -> str:
+    by_place = {str(place): outline for place, outline in enumerate(outlines)}
     with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(4.6, 0.7 + 0.24 * len(rows) * len(categories)), layout="constrained")
+        figure = Figure(figsize=(5.6, 4.0))
+        panel = figure.add_axes((0.22, 0.1, 0.56, 0.8), projection="polar")
+        color_of = dict(zip(by_place, COLORS, strict=False))
+        charts.radar(panel, titles, by_place, color_of, grid=_GRID, bands=True, whole_scale=True)
+        panel.patch.set_alpha(0)
+        return _svg(figure, "Radar of the columns")
+
+
+@lru_cache(maxsize=_NUM_KEPT)
+def _bars_of(title: str, categories: tuple[str, ...], models: tuple[tuple[charts.Measured | None, ...], ...]) -> str:
+    places = [str(place) for place in range(len(models))]
+    groups: dict[str, dict[str, charts.Measured]] = {category: {} for category in categories}
+    for place, bars in zip(places, models, strict=True):
+        for category, measured in zip(categories, bars, strict=True):
+            if measured is not None:
+                groups[category][place] = measured
+    with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.6, 0.7 + 0.24 * len(models) * len(categories)), layout="constrained")
         panel = figure.subplots()
-        height = 0.76 / len(rows)
-        charts.grouped_bars(panel, groups, list(color_of), color_of, ink=_INK, soft=_INK, height=height, gap=0.24)
-        panel.set_title(TITLES[column], loc="left", fontsize=10)
+        color_of = dict(zip(places, COLORS, strict=False))
+        height = 0.76 / len(models)
+        charts.grouped_bars(panel, groups, places, color_of, ink=_INK, soft=_INK, height=height, gap=0.24)
+        panel.set_title(title, loc="left", fontsize=10)
         panel.set_xlim(0, 100)
         _plain(panel)
-        return _svg(figure, f"{TITLES[column]} by category")
+        return _svg(figure, f"{title} by category")
 
 
 def history_lines(totals: Mapping[str, Sequence[tuple[str, float]]]) -> str:

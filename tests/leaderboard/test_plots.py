@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -28,6 +29,17 @@ def test_a_radar_names_all_columns(rows):
 def test_categories_of_a_column(rows):
     found = words(category_bars([rows["Alpha"], rows[HOSTILE_NAME[:9]]], "facesim_cur"))
     assert [word for word in found if "e" in word] == ["Single face", "Single body", "Human entity", "FaceSim"]
+
+
+def test_a_plot_is_drawn_once_for_the_same_numbers(rows):
+    alpha, other = rows["Alpha"], rows[HOSTILE_NAME[:9]]
+    once = category_bars([alpha], "facesim_cur")
+    assert category_bars([replace(alpha, name="Beta", key="beta")], "facesim_cur") is once
+    assert category_bars([other], "facesim_cur") is not once
+    cells = {name: replace(cell, interval=(0.0, 1.0)) for name, cell in alpha.by_category["facesim_cur"].items()}
+    wide = replace(alpha, by_category={**alpha.by_category, "facesim_cur": cells})
+    assert category_bars([wide], "facesim_cur") is not once
+    assert radar([alpha, other]) is not radar([other, alpha])
 
 
 def test_plots_have_the_colours_of_the_page(rows):
