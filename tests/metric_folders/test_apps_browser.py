@@ -152,21 +152,17 @@ def sample(folder):
     return folder / "videos" / f"{SAMPLE}.mp4", split.picture_path(subject), subject.label
 
 
-def _fill_in(page: Page, sample) -> None:
+@on("nexusscore")
+def test_uploads_are_scored_by_the_embedded_set_and_by_models_of_a_folder(page, folder, sample, downloads):
     video, picture, label = sample
     page.upload(0, video, "video")
     page.upload(0, picture, PICTURES)
     page.type_into("#label-1 :is(input, textarea)", label)
-
-
-@on("nexusscore")
-def test_the_embedded_set_finds_the_subject_and_shows_it(page, sample, downloads):
-    _fill_in(page, sample)
     page.ask("Score")
     text = page.wait_for_text("NexusScore (released)", "Download as a page")
     value = float(re.search(r"NexusScore \(released\) ([0-9.]+)", text).group(1))
     assert value > 0
-    assert f"Reference 1 ({sample[2]}) was found in" in text
+    assert f"Reference 1 ({label}) was found in" in text
     assert "coverage" in text
     (inline,) = page.wait(lambda: page.find("#explanation iframe") or None, "no explanation")
     assert f"NexusScore (released) {value:.4f}" in inline.get_attribute("srcdoc")
@@ -176,13 +172,6 @@ def test_the_embedded_set_finds_the_subject_and_shows_it(page, sample, downloads
     page.wait(lambda: saved.is_file() or None, "the page was not downloaded")
     assert f"NexusScore (released) {value:.4f}" in saved.read_text(encoding="utf-8")
 
-
-@on("nexusscore")
-def test_other_models_by_folder_and_an_error_in_words(page, folder, sample):
-    page.ask("Score")
-    page.wait(lambda: page.find("#verdict blockquote") or None, "no error on the page")
-    assert "upload a video first" in page.text()
-    _fill_in(page, sample)
     page.click("Other models")
     for role in ROLES:
         page.type_into(f"#model-{role.replace('_', '-')} :is(input, textarea)", str(folder / "models" / role))

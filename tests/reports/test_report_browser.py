@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.browser import chromium
 from helpers.scorecards import full_result
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -30,12 +29,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = np.full((4, 112, 168, 3), 180, np.uint8)
     found = {video.id: write_thumbnail(folder / "thumbnails", video.id, frames) for video in results[0].videos}
     return write_report(results, folder, title="Two models", thumbnails={(names[0], "open-domain"): found})
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with chromium(tmp_path_factory.mktemp("browser")) as driver:
-        yield driver
 
 
 def _show(driver: Any, page: Path, width: int) -> None:

@@ -8,7 +8,7 @@ import time
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from helpers.browser import DOWNLOADS, ROOT, Page, app_on_loopback, chromium
+from helpers.browser import ROOT, Page, app_on_loopback
 from helpers.leaderboard import HOSTILE_NAME, hostile, measured, write_records
 from helpers.loopback_hub.fixture import OFFLINE_SWITCHES, TESTS, LoopbackHub
 from helpers.submissions import make_whole_result
@@ -63,8 +63,7 @@ def hub(folder, hub_server):
 
 
 @pytest.fixture(scope="module")
-def page(hub, folder, tmp_path_factory):
-    profile = tmp_path_factory.mktemp("profile")
+def page(hub, folder, driver):
     environment = {
         **hub[1].environment(),
         **dict.fromkeys(OFFLINE_SWITCHES, ""),
@@ -72,12 +71,8 @@ def page(hub, folder, tmp_path_factory):
         "OPENS2V_BENCHMARK": "org/opens2v-eval",
         "OPENS2V_MAX_AGE_S": str(MAX_AGE_S),
     }
-    with (
-        app_on_loopback(ROOT / "spaces" / "leaderboard" / "app.py", folder / "app.log", environment) as address,
-        chromium(profile) as driver,
-    ):
+    with app_on_loopback(ROOT / "spaces" / "leaderboard" / "app.py", folder / "app.log", environment) as address:
         page = Page(driver, address)
-        page.downloads = profile / DOWNLOADS
         rows(page, "open-domain")
         yield page
 
@@ -273,9 +268,9 @@ def test_the_headings_sort_and_filter(page):
     rows(page, "open-domain", lambda table: table[0][1] == "Aurora-14B")
 
 
-def test_the_csv_file(page):
+def test_the_csv_file(page, downloads):
     press(page, "#csv-open-domain a")
-    file = page.downloads / "opens2v-eval-open-domain-v1.1-released.csv"
+    file = downloads / "opens2v-eval-open-domain-v1.1-released.csv"
     page.wait(lambda: True if file.is_file() else None, "no file was downloaded")
     table = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
     assert len(table) == 16
@@ -372,21 +367,20 @@ def discussions(hub):
 
 
 def test_a_phone_in_the_dark(page, folder):
-    phone = Page(page.driver, page.address)
-    phone.resize(390)
-    phone.open("?__theme=dark&model=BindWeave")
-    wait_for(phone, "model-page", "BindWeave", "57.61")  # the page that the address names
+    page.resize(390)
+    page.open("?__theme=dark&model=BindWeave")
+    wait_for(page, "model-page", "BindWeave", "57.61")  # the page that the address names
     for tab in ("Models", "Compare", "Submit", "About", "Leaderboard"):
-        phone.click(tab)
-        phone.wait(phone.is_laid_out, f"{tab} does not settle")
-        width = phone.driver.execute_script("return document.documentElement.scrollWidth")
+        page.click(tab)
+        page.wait(page.is_laid_out, f"{tab} does not settle")
+        width = page.driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= 390, f"{tab} is {width} px wide"
-        assert phone.low_contrast() == []
-        assert phone.driver.save_screenshot(str(folder / f"phone-{tab}.png"))
-    rows(phone, "open-domain")
-    labels = phone.find("#controls .b-switch > span")
+        assert page.low_contrast() == []
+        assert page.driver.save_screenshot(str(folder / f"phone-{tab}.png"))
+    rows(page, "open-domain")
+    labels = page.find("#controls .b-switch > span")
     assert [label.text for label in labels if label.is_displayed()] == ["Models", "View", "Weights", "Scoring"]
-    places = phone.driver.execute_script(
+    places = page.driver.execute_script(
         """
         return ["2", "3"].map(column => {
           const text = document.createRange();
@@ -401,14 +395,14 @@ def test_a_phone_in_the_dark(page, folder):
     for ends, *off in places:  # the total and the heaviest column are there before anything is moved, below their names
         assert 0 < ends < 390 - 20
         assert max(map(abs, off)) <= 1
-    left = phone.driver.execute_script(
+    left = page.driver.execute_script(
         "const view = document.querySelector('#table-open-domain .virtual-table-viewport'); view.scrollLeft = 400;"
         "return new Promise(done => setTimeout(() => done(document.querySelector("
         '\'#table-open-domain [data-row="0"][data-col="1"]\').getBoundingClientRect().left), 300))'
     )
     assert 0 <= left < 30  # the name stays while the numbers move
-    assert contrast(phone, "#table-open-domain [data-row='0'][data-col='1'] span") > 7
-    assert contrast(phone, "#note-open-domain p") > 4.5
+    assert contrast(page, "#table-open-domain [data-row='0'][data-col='1'] span") > 7
+    assert contrast(page, "#note-open-domain p") > 4.5
     page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -439,9 +433,9 @@ def test_an_unreachable_hub_is_named_and_the_last_results_stay(page, hub, folder
     hub[0].wait(10)
 
     def said():
-        again = Page(page.driver, page.address)
-        rows(again, "open-domain")
-        return True if "Hub not reached" in text_of(again, "head") else time.sleep(MAX_AGE_S / 4)
+        page.open()
+        rows(page, "open-domain")
+        return True if "Hub not reached" in text_of(page, "head") else time.sleep(MAX_AGE_S / 4)
 
     page.wait(said, "nothing is said of the Hub")
     assert "These are the results of 20" in wait_for(page, "head", "The Hub does not answer")
