@@ -27,6 +27,7 @@ def render_page(explanation: Explanation) -> str:
             explanation=explanation,
             headline=headline(explanation),
             why=why(explanation),
+            labels=[reference.label for reference in explanation.references],
             variant_explanations=variant_explanations(explanation),
             references=[_reference(explanation, reference) for reference in explanation.references],
             frames=[_frame(explanation, index) for index in explanation.frames],

@@ -7,12 +7,15 @@ import re
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from opens2v_hf._util.data_url import picture_url
 
 _JPEG_QUALITY = 82
+_MAX_NAME = 60
+"""Characters of a name in a sentence."""
+
 # the second alternative leaves addresses, fractions and closing tags alone: a path begins a word and has two parts
 _WHOLE_PATH = re.compile(r"(?:file://)?(?:/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\)[^\n<>]*")
 _PATH_IN_TEXT = re.compile(
@@ -32,6 +35,9 @@ def environment() -> jinja2.Environment:
         finalize=_without_folders,
     )
     made.filters["breakable"] = breakable
+    made.filters["name"] = name_in_a_table
+    made.filters["short"] = lambda name: with_short_names(name, name)
+    made.filters["with_short_names"] = with_short_names
     return made
 
 
@@ -48,6 +54,27 @@ def jpeg_url(data: bytes) -> Markup:
 def breakable(name: str) -> Markup:
     """A name that a narrow column may break between its words; escaped."""
     return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])(?=[^_-])", hide_folders(name)))
+
+
+def name_in_a_table(name: str) -> Markup:
+    """A name of which a table shows four lines (the style sheet's `.name`), and all to who points at it; escaped."""
+    return Markup('<span class="name" title="{}">{}</span>').format(hide_folders(name), breakable(name))
+
+
+def with_short_names(text: str, *names: str) -> Markup:
+    """A text in which long ones of these names are cut, and shown whole to who points at them; escaped.
+
+    Example:
+        >>> with_short_names("m is ahead of " + "n" * 70, "m", "n" * 70)[-22:]
+        Markup('nnnnnnnnnnnnnn…</span>')
+    """
+    long = sorted({hide_folders(name) for name in names if len(name) > _MAX_NAME}, key=len, reverse=True)
+    shown = hide_folders(text)
+    if not long:
+        return escape(shown)
+    cut = Markup('<span title="{}">{}…</span>')
+    parts = re.split(f"({'|'.join(map(re.escape, long))})", shown)
+    return Markup("").join(cut.format(part, part[: _MAX_NAME - 1]) if part in long else part for part in parts)
 
 
 def hide_folders(text: str) -> str:
