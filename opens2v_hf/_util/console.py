@@ -71,7 +71,7 @@ def _output_errors() -> Iterator[None]:
         raise
     except OSError as error:
         drop_output()
-        raise ResultError(f"cannot write to standard output: {error.strerror}") from error
+        raise ResultError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 def say_json(record: Any) -> None:
@@ -136,7 +136,7 @@ def _open_closed() -> None:
     if sys.stdout is not None and sys.stderr is not None:
         return
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+        os.set_inheritable(number, True)  # the same is true of processes that are started
     os.close(number)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:

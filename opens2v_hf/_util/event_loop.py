@@ -12,9 +12,17 @@ from typing import Any, TypeVar
 _Result = TypeVar("_Result")
 
 
-@functools.cache
+_lock = threading.Lock()
+
+
 def event_loop() -> asyncio.AbstractEventLoop:
     """The loop of this process. `asyncio.run` has none to offer where one runs already, as in a notebook."""
+    with _lock:  # several threads may send their first requests at once
+        return _running_loop()
+
+
+@functools.cache
+def _running_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="opens2v-requests", daemon=True).start()
     return loop
@@ -29,5 +37,12 @@ def run_coroutine(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         under_way.cancel()
 
 
-if hasattr(os, "register_at_fork"):  # a forked process has no such thread
-    os.register_at_fork(after_in_child=event_loop.cache_clear)
+def _begin_again() -> None:
+    """A forked process has no such thread, and none that would release the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _running_loop.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_again)

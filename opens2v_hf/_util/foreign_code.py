@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,4 +55,8 @@ def _is_of_signal(error: BaseException) -> bool:
 
 
 def _code(handler: object) -> CodeType | None:
+    if isinstance(handler, functools.partial):
+        return _code(handler.func)
+    if callable(handler) and not hasattr(handler, "__code__"):  # an object that can be called
+        handler = type(handler).__call__
     return getattr(handler, "__code__", None)

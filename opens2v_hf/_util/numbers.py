@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, TypeGuard
 
 
@@ -27,5 +28,10 @@ def is_number(value: Any, least: float = -math.inf, most: float = math.inf) -> T
 
 
 def is_finite(value: Any) -> TypeGuard[float]:
-    """Whether a value is a number that is neither infinite nor NaN."""
-    return is_number(value) and math.isfinite(value)
+    """Whether a value is a number that a float can hold, and neither infinite nor NaN.
+
+    Example:
+        >>> is_finite(1), is_finite(math.inf), is_finite(10**400)
+        (True, False, False)
+    """
+    return is_number(value, -sys.float_info.max, sys.float_info.max)

@@ -84,13 +84,13 @@ def test_a_log_that_cannot_be_written_ends_no_run(
 
 
 def test_closed_streams_are_opened_before_another_file_takes_their_numbers(tmp_path: Path) -> None:
-    code = "import os, sys; from opens2v_hf.cli import main; main(['models']); print(open(os.devnull).fileno() > 2)"
+    code = "import os, sys; from opens2v_hf.cli import main; main(['models']); print(open(os.devnull).fileno() > 2, os.get_inheritable(2))"
     path = tmp_path / "out"
     with path.open("w") as out:
         command = f'exec {sys.executable} -c "{code}" 2>&-'
         done = subprocess.run(["sh", "-c", command], stdout=out, check=False, env=dict(os.environ), cwd=ROOT)
     assert done.returncode == 0
-    assert path.read_text().splitlines()[-1] == "True"
+    assert path.read_text().splitlines()[-1] == "True True"
 
 
 def test_json_is_json_in_every_encoding(monkeypatch: pytest.MonkeyPatch) -> None:

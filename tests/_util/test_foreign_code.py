@@ -1,8 +1,10 @@
 """What code of others may do, and what may stop a program."""
 
 import asyncio
+import functools
 import signal
 import sys
+from typing import Any
 
 import pytest
 
@@ -41,8 +43,24 @@ def test_what_stops_a_program_or_is_an_error_passes(error: BaseException) -> Non
     assert raised.value is error
 
 
-def test_the_exit_of_a_handler_of_a_signal_passes() -> None:
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+class Handler:
+    """An object that is called."""
+
+    def __call__(self, number: int, frame: object) -> None:
+        sys.exit(143)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda number, frame: sys.exit(143),
+        Handler(),
+        Handler().__call__,
+        functools.partial(lambda code, number, frame: sys.exit(code), 143),
+    ],
+)
+def test_the_exit_of_a_handler_of_a_signal_passes(handler: Any) -> None:
+    before = signal.signal(signal.SIGTERM, handler)
     try:
         with pytest.raises(SystemExit) as raised, ends_as_errors():
             signal.raise_signal(signal.SIGTERM)
