@@ -212,7 +212,8 @@ def _fetched(source: SourceFile) -> Path:
         with os.fdopen(handle, "wb") as target, opened as remote:
             shutil.copyfileobj(remote, target, 1 << 20)
             details = getattr(remote, "details", None) or {}
-            if isinstance(opened.fs, HfFileSystem):  # what it says is from the listing
+            # What the Hub says here is from the listing. Of a file in a bucket it would list the whole folder again.
+            if isinstance(opened.fs, HfFileSystem) and not opened.path.startswith("buckets/"):
                 details = opened.fs.info(opened.path, refresh=True, expand_info=True)
             _check_as_listed(source, details, target.tell())
     except SourceChangedError:

@@ -84,7 +84,8 @@ def test_a_log_that_cannot_be_written_ends_no_run(
 
 
 def test_closed_streams_are_opened_before_another_file_takes_their_numbers(tmp_path: Path) -> None:
-    code = "import os, sys; from opens2v_hf.cli import main; main(['models']); print(open(os.devnull).fileno() > 2, os.get_inheritable(2))"
+    checks = "print(open(os.devnull).fileno() > 2, os.get_inheritable(2))"
+    code = f"import os, sys; from opens2v_hf.cli import main; main(['models']); {checks}"
     path = tmp_path / "out"
     with path.open("w") as out:
         command = f'exec {sys.executable} -c "{code}" 2>&-'

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import datasets
 import httpx
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from opens2v_hf._version import __version__
 from opens2v_hf.data.opens2v5m.released.samples import read_layout
 from opens2v_hf.data.opens2v5m.shards.convert import convert
 from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m.shards.features import card_front_matter
 from opens2v_hf.errors import ArgumentError, ResultError
 from opens2v_hf.hub.dataset_card import front_matter
 from opens2v_hf.hub.folders import hub_folder
@@ -326,6 +328,15 @@ def test_a_card_speaks_of_what_there_is(tmp_path):
     assert head["size_categories"] == ["n<1K"]
     assert head["license"] == "cc-by-4.0"
     assert f"{rows} rows of `regular`. The shards hold their videos." in body
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(None, "n<1K"), (0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (10**7, "n>10M")]
+)
+def test_the_size_on_a_card_is_that_of_the_clips(rows, size):
+    counts = {} if rows is None else {"regular": rows, "views": 5000}
+    found = card_front_matter((name, datasets.Features(), count, 1) for name, count in counts.items())
+    assert found["size_categories"] == [size]
 
 
 def test_the_card_of_the_folder_is_that_of_shards_that_hold_their_videos():

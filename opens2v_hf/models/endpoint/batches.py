@@ -27,6 +27,7 @@ _ATTEMPTS = 6
 _EXCERPT_CHARS = 300
 _MAX_CONNECT_S = 15.0
 _MAX_RECORD_BYTES = 16 << 20
+_RECORD_S = 120.0
 MAX_CONTENT_BYTES = 200 << 20
 """Bytes of a file of answers: as many as services take of requests, which hold pictures and are longer."""
 
@@ -56,13 +57,21 @@ class _TransientError(Exception):
     pass
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """Of one request with its answer."""
+
+    seconds: float
+    num_bytes: int
+
+
 class BatchClient:
     """The files and batches endpoints of a service that speaks OpenAI's protocol.
 
     Args:
         base_url: up to and without "/batches".
         headers: with the key; never shown.
-        timeout_s: of one request with its answer; files are large.
+        timeout_s: of one request for a file with its answer; files are large. Others have two minutes at most.
         sleep: waits some seconds between attempts.
     """
 
@@ -125,7 +134,7 @@ class BatchClient:
 
     def content(self, file_id: str) -> bytes:
         """The bytes of a file; one of more than `MAX_CONTENT_BYTES` is refused."""
-        return self._ask("GET", f"/files/{file_id}/content", {}, MAX_CONTENT_BYTES)
+        return self._ask("GET", f"/files/{file_id}/content", {}, _Bounds(self._timeout_s, MAX_CONTENT_BYTES))
 
     def _id(self, path: str, **arguments: Any) -> str:
         """What the service calls the thing that a POST has made."""
@@ -135,7 +144,8 @@ class BatchClient:
         return str(record["id"])
 
     def _record(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        content = self._ask(method, path, arguments, _MAX_RECORD_BYTES)
+        limit_s = self._timeout_s if "files" in arguments else min(self._timeout_s, _RECORD_S)
+        content = self._ask(method, path, arguments, _Bounds(limit_s, _MAX_RECORD_BYTES))
         try:
             record = read_json(content)
         except ValueError as error:
@@ -149,7 +159,7 @@ class BatchClient:
             f"the answer of {self._base_url}{path} cannot be used: {problem}; does the service take batches?"
         )
 
-    def _ask(self, method: str, path: str, arguments: Mapping[str, Any], max_bytes: int) -> bytes:
+    def _ask(self, method: str, path: str, arguments: Mapping[str, Any], bounds: _Bounds) -> bytes:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_TransientError),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
@@ -158,18 +168,18 @@ class BatchClient:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, method, path, arguments, max_bytes)
+            return retrying(self._attempt, method, path, arguments, bounds)
         except _TransientError as error:
             raise ServiceUnavailableError(f"{self._base_url}{path} gave no answer: {error}") from error
 
-    def _attempt(self, method: str, path: str, arguments: Mapping[str, Any], max_bytes: int) -> bytes:
+    def _attempt(self, method: str, path: str, arguments: Mapping[str, Any], bounds: _Bounds) -> bytes:
         url = self._base_url + path
         try:
-            response, content = run_coroutine(self._exchange(method, url, arguments, max_bytes))
+            response, content = run_coroutine(self._exchange(method, url, arguments, bounds))
         except httpx.DecodingError as error:
             raise _TransientError(f"what came cannot be read: {error}") from error
         except TimeoutError as error:
-            raise _TransientError(f"none came within {self._timeout_s:g} s") from error
+            raise _TransientError(f"none came within {bounds.seconds:g} s") from error
         except (httpx.RequestError, OSError, UnicodeError) as error:  # the last is a host that is no name
             raise _TransientError(f"the connection failed ({type(error).__name__})") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
@@ -179,25 +189,27 @@ class BatchClient:
             raise ServiceUnavailableError(
                 f"{url} refused with {response.status_code}; does the service take batches? It says: {said}"
             )
-        if len(content) > max_bytes:
-            raise ServiceUnavailableError(f"the answer of {url} has more than {max_bytes >> 20} MB, and is not read")
+        if len(content) > bounds.num_bytes:
+            raise ServiceUnavailableError(
+                f"the answer of {url} has more than {bounds.num_bytes >> 20} MB, and is not read"
+            )
         return content
 
     async def _exchange(
-        self, method: str, url: str, arguments: Mapping[str, Any], max_bytes: int
+        self, method: str, url: str, arguments: Mapping[str, Any], bounds: _Bounds
     ) -> tuple[httpx.Response, bytes]:
-        """The answer and its body, of which little more than `max_bytes` is read."""
+        """The answer and its body, of which little more than the bound is read."""
         # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
-        timeout = httpx.Timeout(None, connect=min(self._timeout_s, _MAX_CONNECT_S))
+        timeout = httpx.Timeout(None, connect=min(bounds.seconds, _MAX_CONNECT_S))
         content = bytearray()
         async with (
-            asyncio.timeout(self._timeout_s),
+            asyncio.timeout(bounds.seconds),
             httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
             http.stream(method, url, **arguments) as response,
         ):
             check_coding(response)
             async for chunk in response.aiter_bytes():
                 content += chunk
-                if len(content) > max_bytes:
+                if len(content) > bounds.num_bytes:
                     break
         return response, bytes(content)

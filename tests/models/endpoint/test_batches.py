@@ -87,15 +87,23 @@ def test_what_is_packed_twice_is_not_unpacked(client, status):
         client(GET_batches=answer).status("b")
 
 
-def test_a_service_that_sends_a_byte_now_and_then_is_given_up(client, monkeypatch):
-    class Drip(httpx.AsyncByteStream):
-        async def __aiter__(self):
-            while True:
-                await asyncio.sleep(0.01)
-                yield b" "
+class Drip(httpx.AsyncByteStream):
+    async def __aiter__(self):
+        while True:
+            await asyncio.sleep(0.01)
+            yield b" "
 
+
+def test_a_service_that_sends_a_byte_now_and_then_is_given_up(client, monkeypatch):
     monkeypatch.setattr(batches, "_ATTEMPTS", 1)
     asked = client(GET_files=httpx.Response(200, stream=Drip()))
     asked._timeout_s = 0.05
     with pytest.raises(ServiceUnavailableError, match=r"gave no answer: none came within 0\.05 s"):
         asked.content("f")
+
+
+def test_the_time_for_a_large_file_is_not_that_for_a_record(client, monkeypatch):
+    monkeypatch.setattr(batches, "_ATTEMPTS", 1)
+    monkeypatch.setattr(batches, "_RECORD_S", 0.05)
+    with pytest.raises(ServiceUnavailableError, match=r"gave no answer: none came within 0\.05 s"):
+        client(GET_batches=httpx.Response(200, stream=Drip())).status("b")

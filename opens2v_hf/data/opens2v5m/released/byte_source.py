@@ -190,7 +190,11 @@ class RemoteSource:
 
     def _ask_hub_range(self, filesystem: HfFileSystem, path: str, offset: int, end: int) -> bytes:
         # The Hub's `cat_file` reads ahead by 5 MB, and nothing tells which version of the file it has read.
-        headers = {**build_hf_headers(token=filesystem.token), "Range": f"bytes={offset}-{end - 1}"}
+        headers = {
+            **build_hf_headers(token=filesystem.token),
+            "Accept-Encoding": "identity",  # a range of a compressed file would be one of other bytes
+            "Range": f"bytes={offset}-{end - 1}",
+        }
         response = http_backoff("GET", filesystem.url(path), headers=headers, timeout=_LONGEST_WAIT_S)
         hf_raise_for_status(response)
         version = _hub_version([*response.history, response])

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from opens2v_hf._util.files import whole_file
+from opens2v_hf._util.files import remove_files, whole_file
 from opens2v_hf.data.opens2v5m.released.byte_source import shown_url
 from opens2v_hf.data.opens2v5m.released.split_tar import SplitTar, SplitTarFile
 from opens2v_hf.errors import OpenS2VError, SampleError, SourceError
@@ -207,15 +207,15 @@ class _Notes:
         self.offset = 0
         self.pax_headers: dict[str, str] = {}
         self._count = 0
-        for path in sorted(folder.glob("[0-9]*.parquet")):
+        paths = sorted(folder.glob("[0-9]*.parquet"))
+        for path in paths:
             note = _note_of(path)
             # of other pieces, damaged, or behind one that is missing, whose members would be lost
             if path.stem != f"{self._count:08d}" or note is None or note["pieces"] != self._fingerprint:
-                shutil.rmtree(folder)
-                self.offset, self.pax_headers, self._count = 0, {}, 0
                 break
             self.offset, self.pax_headers = note["next_offset"], note["pax_headers"]
             self._count += 1
+        remove_files(paths[self._count :])
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, fragment: _Fragment) -> None:
@@ -251,7 +251,9 @@ def _note_of(path: Path) -> dict[str, Any] | None:
         table = pq.read_table(path.absolute(), page_checksum_verification=True)
         note = json.loads(table.schema.metadata[_METADATA_KEY])
         return {name: note[name] for name in ("pieces", "next_offset", "pax_headers", "skipped")}
-    except Exception:  # Arrow raises more than its own exceptions for a damaged file
+    except Exception as error:  # Arrow raises more than its own exceptions for a damaged file
+        if isinstance(error, OSError) and error.errno is not None:  # the disk failed; the checkpoint may be whole
+            raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
         return None
 
 

@@ -15,7 +15,7 @@ from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, Subject
 from opens2v_hf.data.opens2v5m.shards.schema import BLOB, BUILT, CROSS_PAIRS, MASK, REGULAR, VIEWS
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
-_USUAL_SIZE = "1M<n<10M"  # of the released dataset, where the number of rows is unknown
+_RELEASED_SIZE = "1M<n<10M"  # where the number of rows is unknown
 
 HUB_PREFIX = "hf://datasets/"
 
@@ -185,14 +185,15 @@ def card_front_matter(configs: Iterable[tuple[str, datasets.Features, int, int]]
     """The part of a card's front matter that plain `datasets` reads.
 
     Args:
-        configs: name, features, rows and bytes of the shards of each config; 0 where these are unknown.
+        configs: name, features, rows and bytes of the shards of each config; 0 where these are unknown. The first is
+            the one whose rows are counted.
 
     Returns:
         `size_categories`, `configs` and `dataset_info`.
     """
     entries: list[dict[str, Any]] = []
-    infos = []
-    category = _USUAL_SIZE
+    infos: list[dict[str, Any]] = []
+    category = _SIZES[0][1]
     for name, features, rows, num_bytes in configs:
         files = [{"split": "train", "path": f"data/{name}/*.parquet"}]
         entries.append({"config_name": name, **({"default": True} if name == "regular" else {}), "data_files": files})
@@ -201,7 +202,7 @@ def card_front_matter(configs: Iterable[tuple[str, datasets.Features, int, int]]
             split = datasets.SplitInfo("train", num_bytes=num_bytes, num_examples=rows)
             info.splits = datasets.SplitDict({"train": split})
             info.download_size = info.dataset_size = num_bytes
+        if not infos:
+            category = next((size for bound, size in _SIZES if rows < bound), "n>10M") if num_bytes else _RELEASED_SIZE
         infos.append({"config_name": name, **info._to_yaml_dict()})
-        if name == "regular" and rows:
-            category = next((size for bound, size in _SIZES if rows < bound), "n>10M")
     return {"size_categories": [category], "configs": entries, "dataset_info": infos}

@@ -1,5 +1,6 @@
 """Split tars, with Python's tarfile as the writer and the oracle."""
 
+import errno
 import io
 import os
 import random
@@ -388,7 +389,26 @@ def test_checkpoints_that_are_missing_or_damaged_lose_no_member(tmp_path, monkey
     partial = tmp_path / "index.parquet.partial"
     assert len(list(partial.iterdir())) == 3
     harm(partial / "00000001.parquet")
-    assert len(build_index(split(data, tmp_path, 10**6), tmp_path / "index.parquet")) == 9
+    seen = []
+    index = build_index(split(data, tmp_path, 10**6), tmp_path / "index.parquet", progress=seen.append)
+    assert len(index) == 9
+    assert seen[0] == 3 * 1536  # behind the checkpoint before it, of two members
+
+
+def test_a_disk_that_fails_costs_no_checkpoint(tmp_path, monkeypatch) -> None:
+    def fail(*given: object, **options: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(tar_index, "FRAGMENT_MEMBERS", 2)
+    data = make_tar({f"{n}.mp4": b"x" * 600 for n in range(9)})
+    with pytest.raises(SourceError):
+        build_index(split(data[:8000], tmp_path, 10**6), tmp_path / "index.parquet")
+    before = sorted((tmp_path / "index.parquet.partial").iterdir())
+    monkeypatch.setattr(tar_index.pq, "read_table", fail)
+    with pytest.raises(SourceError, match=r"00000000\.parquet: Input/output error"):
+        build_index(split(data, tmp_path, 10**6), tmp_path / "index.parquet")
+    assert before
+    assert sorted((tmp_path / "index.parquet.partial").iterdir()) == before
 
 
 def test_a_file_that_is_no_index(tmp_path) -> None:
