@@ -35,17 +35,8 @@ def coding_problem(header: str) -> str:
     return f"Content-Encoding must be gzip, deflate or nothing (got {', '.join(codings)[:80]!r})"
 
 
-def drop_redirect_body(response: httpx.Response) -> None:
+async def drop_redirect_body(response: httpx.Response) -> None:
     """A response hook for a client that follows redirects: httpx reads the body of each whole, of any length."""
-    if response.has_redirect_location and isinstance(response.stream, httpx.SyncByteStream):
-        for _ in zip(range(_REDIRECT_PARTS), response.stream, strict=False):
-            pass
-        response.stream.close()
-        response.stream = httpx.ByteStream(b"")
-
-
-async def drop_redirect_body_async(response: httpx.Response) -> None:
-    """See `drop_redirect_body`."""
     if response.has_redirect_location and isinstance(response.stream, httpx.AsyncByteStream):
         parts = 0
         async for _ in response.stream:

@@ -37,6 +37,22 @@ def run_coroutine(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         under_way.cancel()
 
 
+def run_within(limit_s: float, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Wait for a coroutine, such as one exchange with a server from the connection to the last byte.
+
+    A blocking client bounds each read, and a server that sends a byte now and then is waited for without end.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+
+    async def bounded() -> _Result:
+        async with asyncio.timeout(limit_s):
+            return await coroutine
+
+    return run_coroutine(bounded())
+
+
 def _begin_again() -> None:
     """A forked process has no such thread, and none that would release the lock."""
     global _lock

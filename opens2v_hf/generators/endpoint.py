@@ -7,7 +7,6 @@ if the answer has it.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import time
@@ -16,7 +15,7 @@ from collections.abc import Callable
 import httpx
 
 from opens2v_hf._util.content_coding import check_coding
-from opens2v_hf._util.event_loop import run_coroutine
+from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.data.images import to_png
 from opens2v_hf.errors import ArgumentError, GenerationError
@@ -90,7 +89,7 @@ class EndpointGenerator:
             raise ArgumentError(f"{KEY_VARIABLE} must hold printable ASCII characters only; check how it was set")
         headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         try:
-            answer, content = run_coroutine(self._exchange(body, headers))
+            answer, content = run_within(self._timeout_s, self._exchange(body, headers))
         except TimeoutError as error:
             raise self._too_late() from error
         except httpx.HTTPError as error:
@@ -110,12 +109,10 @@ class EndpointGenerator:
         return content
 
     async def _exchange(self, body: dict[str, object], headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
-        # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
         timeout = httpx.Timeout(None, connect=min(self._timeout_s, _MAX_CONNECT_S))
         parts = bytearray()
         # no redirects: the key must not reach another host
         async with (
-            asyncio.timeout(self._timeout_s),
             httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client,
             client.stream("POST", self._url, json=body, headers=headers) as answer,
         ):

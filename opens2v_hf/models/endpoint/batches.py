@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import httpx
 import tenacity
 
 from opens2v_hf._util.content_coding import check_coding
-from opens2v_hf._util.event_loop import run_coroutine
+from opens2v_hf._util.event_loop import run_within
 from opens2v_hf.errors import ServiceUnavailableError
 from opens2v_hf.models.endpoint.answers import read_json
 
@@ -175,7 +174,7 @@ class BatchClient:
     def _attempt(self, method: str, path: str, arguments: Mapping[str, Any], bounds: _Bounds) -> bytes:
         url = self._base_url + path
         try:
-            response, content = run_coroutine(self._exchange(method, url, arguments, bounds))
+            response, content = run_within(bounds.seconds, self._exchange(method, url, arguments, bounds))
         except httpx.DecodingError as error:
             raise _TransientError(f"what came cannot be read: {error}") from error
         except TimeoutError as error:
@@ -199,11 +198,9 @@ class BatchClient:
         self, method: str, url: str, arguments: Mapping[str, Any], bounds: _Bounds
     ) -> tuple[httpx.Response, bytes]:
         """The answer and its body, of which little more than the bound is read."""
-        # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
         timeout = httpx.Timeout(None, connect=min(bounds.seconds, _MAX_CONNECT_S))
         content = bytearray()
         async with (
-            asyncio.timeout(bounds.seconds),
             httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
             http.stream(method, url, **arguments) as response,
         ):

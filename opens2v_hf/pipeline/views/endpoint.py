@@ -6,7 +6,6 @@ where it cannot have been worked on: no connection was made, or the answer was 4
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -18,8 +17,8 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from opens2v_hf._util.content_coding import check_coding, drop_redirect_body_async
-from opens2v_hf._util.event_loop import run_coroutine
+from opens2v_hf._util.content_coding import check_coding, drop_redirect_body
+from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
@@ -117,7 +116,7 @@ class EndpointEditor:
         for attempt in range(1, _ATTEMPTS + 1):
             wait_s = min(2.0**attempt, _LONGEST_WAIT_S)
             try:
-                answer = run_coroutine(self._exchange(files, prompt))
+                answer = run_within(self._options.timeout_s, self._exchange(files, prompt))
             except (httpx.ConnectError, httpx.ConnectTimeout, UnicodeError) as error:
                 problem = f"no connection ({self._clean(str(error)) or type(error).__name__})"
             except TimeoutError as error:
@@ -141,14 +140,11 @@ class EndpointEditor:
         raise EditUnpaidError(f"{self.url}: {problem}")
 
     async def _exchange(self, files: list[bytes], prompt: str) -> _Answer:
-        # On an event loop the whole of it has one time limit; a server that sends a byte now and then has it too.
-        limit_s = self._options.timeout_s
-        timeout = httpx.Timeout(None, connect=min(limit_s, _MAX_CONNECT_S))
+        timeout = httpx.Timeout(None, connect=min(self._options.timeout_s, _MAX_CONNECT_S))
         name = self._image_field(len(files))
         parts = [(name, (f"{number}.png", data, "image/png")) for number, data in enumerate(files)]
         fields = {"model": self.name, "prompt": prompt, "n": "1", **self._fields()}
         async with (
-            asyncio.timeout(limit_s),
             httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
             http.stream("POST", self.url, data=fields, files=parts) as response,
         ):
@@ -217,7 +213,7 @@ class EndpointEditor:
         problem = ""
         for attempt in range(1, _DOWNLOAD_ATTEMPTS + 1):
             try:
-                return run_coroutine(self._fetch(url))
+                return run_within(self._options.timeout_s, self._fetch(url))
             except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
                 problem = self._clean(str(error)) or type(error).__name__
             if attempt < _DOWNLOAD_ATTEMPTS:
@@ -225,9 +221,8 @@ class EndpointEditor:
         raise EditLostError(f"the picture was made, but cannot be fetched from the answer's url ({problem})")
 
     async def _fetch(self, url: str) -> bytes:
-        hooks = {"response": [drop_redirect_body_async]}
+        hooks = {"response": [drop_redirect_body]}
         async with (
-            asyncio.timeout(self._options.timeout_s),
             httpx.AsyncClient(timeout=_MAX_CONNECT_S, follow_redirects=True, event_hooks=hooks) as http,
             http.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as response,
         ):

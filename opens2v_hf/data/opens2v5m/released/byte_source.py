@@ -6,12 +6,14 @@ can be pickled and survives a fork: it opens its file in the process that reads.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -24,6 +26,7 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_ba
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from opens2v_hf._util.content_coding import drop_redirect_body
+from opens2v_hf._util.event_loop import event_loop, run_within
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
@@ -39,8 +42,8 @@ _LONGEST_WAIT_S = 60.0
 """Upper bound of the wait that a server can demand (Retry-After)."""
 
 _SLOWEST_BYTES_PER_S = 1 << 14
-"""A response may take `_LONGEST_WAIT_S` and the time for its bytes at this rate: with a timeout between bytes alone,
-a server that sends single bytes would hold a reader for ever."""
+"""An answer with its headers may take `_LONGEST_WAIT_S` and the time for its bytes at this rate: with a timeout between
+bytes alone, a server that sends single bytes would hold a reader for ever."""
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 _VALIDATORS = ("ETag", "Last-Modified")
@@ -222,14 +225,34 @@ class HttpSource(RemoteSource):
         super().__init__(url, storage_options=storage_options, size=size)
         self._validators: dict[str, str] = {}
 
-    def _connect(self) -> httpx.Client:
+    def _connect(self) -> httpx.AsyncClient:
         # A range of a compressed file would be one of other bytes.
         headers = {**(self._storage_options.get("headers") or {}), "Accept-Encoding": "identity"}
         hooks = {"response": [drop_redirect_body]}
-        return httpx.Client(follow_redirects=True, timeout=60, headers=headers, event_hooks=hooks)
+        client = httpx.AsyncClient(follow_redirects=True, timeout=60, headers=headers, event_hooks=hooks)
+        weakref.finalize(self, _close, client, event_loop(), os.getpid()).atexit = False
+        return client
 
     def _ask_size(self) -> int:
-        with self._get(0, 1) as response:
+        return self._in_time(self._told_size(), 0)
+
+    def _ask_range(self, offset: int, end: int) -> bytes:
+        parts = []
+        while offset < end:
+            # A server may send the first part of the requested range only.
+            parts.append(self._in_time(self._first_part(offset, end), end - offset))
+            offset += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _in_time(self, exchange: Coroutine[Any, Any, _T], length: int) -> _T:
+        limit_s = _LONGEST_WAIT_S + length / _SLOWEST_BYTES_PER_S
+        try:
+            return run_within(limit_s, exchange)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"the answer did not come within {limit_s:.3g} s") from error
+
+    async def _told_size(self) -> int:
+        async with self._get(0, 1) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return 0
             if response.status_code == httpx.codes.OK:  # a file of at most one byte, see `_get`
@@ -238,7 +261,7 @@ class HttpSource(RemoteSource):
             self._validators = _validators_of(response)
         if total is not None:
             return total
-        response = self._connected().head(self._url)
+        response = await self._connected().head(self._url)
         response.raise_for_status()
         length = response.headers.get("Content-Length", "")
         # The file has a first byte, and the length of a compressed copy is another one.
@@ -246,32 +269,27 @@ class HttpSource(RemoteSource):
             raise SourceError(f"cannot read {self._shown} by ranges: its server does not say how long it is")
         return int(length)
 
-    def _ask_range(self, offset: int, end: int) -> bytes:
-        parts = []
-        while offset < end:
-            with self._get(offset, end) as response:
-                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    raise SourceError(f"{self._shown} ends before byte {end}: it changed while it was read")
-                total: int | None = end
-                first, last = 0, end - 1
-                if response.status_code == httpx.codes.PARTIAL_CONTENT:
-                    first, last, total = self._content_range(response)
-                if first != offset or not first <= last < end:
-                    raise SourceError(
-                        f"cannot read {self._shown} by ranges: its server sent bytes {first} to {last} (requested were "
-                        f"{offset} to {end - 1})"
-                    )
-                self._check_unchanged(response, total)
-                parts.append(self._body(response, last - first + 1))
-            # A server may send the first part of the requested range only.
-            offset = last + 1
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    async def _first_part(self, offset: int, end: int) -> bytes:
+        async with self._get(offset, end) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise SourceError(f"{self._shown} ends before byte {end}: it changed while it was read")
+            total: int | None = end
+            first, last = 0, end - 1
+            if response.status_code == httpx.codes.PARTIAL_CONTENT:
+                first, last, total = self._content_range(response)
+            if first != offset or not first <= last < end:
+                raise SourceError(
+                    f"cannot read {self._shown} by ranges: its server sent bytes {first} to {last} (requested were "
+                    f"{offset} to {end - 1})"
+                )
+            self._check_unchanged(response, total)
+            return await self._body(response, last - first + 1)
 
-    @contextmanager
-    def _get(self, offset: int, end: int) -> Iterator[httpx.Response]:
+    @asynccontextmanager
+    async def _get(self, offset: int, end: int) -> AsyncIterator[httpx.Response]:
         """The answer to a range: 206, 416, or 200 where the range is the whole file, or the file is empty."""
         headers = {"Range": f"bytes={offset}-{end - 1}"}
-        with self._connected().stream("GET", self._url, headers=headers) as response:
+        async with self._connected().stream("GET", self._url, headers=headers) as response:
             is_empty = response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
             if response.is_error and not is_empty:
                 response.raise_for_status()
@@ -312,18 +330,20 @@ class HttpSource(RemoteSource):
             raise SourceError(f"{self._shown} changed while it was read: load the dataset again")
         self._validators = {**validators, **self._validators}
 
-    def _body(self, response: httpx.Response, length: int) -> bytes:
+    async def _body(self, response: httpx.Response, length: int) -> bytes:
         body = bytearray()
-        latest = time.monotonic() + _LONGEST_WAIT_S + length / _SLOWEST_BYTES_PER_S
-        for chunk in response.iter_raw():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > length:
                 raise SourceError(f"cannot read {self._shown} by ranges: its server sends more bytes than it announces")
-            if time.monotonic() > latest:
-                raise httpx.ReadTimeout(f"only {len(body)} of {length} bytes came in time")
         if len(body) < length:
             raise httpx.RemoteProtocolError(f"the answer ends after {len(body)} of {length} bytes")
         return bytes(body)
+
+
+def _close(client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop, process: int) -> None:
+    if process == os.getpid():  # the connections of a forked process are its parent's
+        asyncio.run_coroutine_threadsafe(client.aclose(), loop)
 
 
 def open_source(

@@ -1,12 +1,18 @@
+import asyncio
+import gc
 import gzip
 import os
 import pickle
 import re
+import threading
 import tracemalloc
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from helpers.range_server import RangeServer
 
+from opens2v_hf._util.event_loop import run_coroutine
 from opens2v_hf.data.opens2v5m.released import byte_source
 from opens2v_hf.data.opens2v5m.released.byte_source import HttpSource, LocalSource, open_source
 from opens2v_hf.data.opens2v5m.shards.parquet_file import open_parquet
@@ -216,8 +222,42 @@ def test_a_response_that_is_too_slow_is_an_error(served, monkeypatch) -> None:
     source = HttpSource(f"{served.url}/file.bin")
     assert source.size == len(CONTENT)
     monkeypatch.setattr(byte_source, "_LONGEST_WAIT_S", -60)
-    with pytest.raises(SourceError, match="of 8 bytes came in time"):
+    with pytest.raises(SourceError, match="the answer did not come within"):
         source.read(1000, 8)
+
+
+class DripServer(RangeServer):
+    """Sends its headers byte by byte, and never ends them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.is_over = threading.Event()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 206 Partial Content\r\nX-Slow: ")
+        while not self.is_over.wait(0.02):
+            handler.wfile.write(b"a")
+        handler.close_connection = True
+
+
+def test_headers_that_never_end_are_an_error(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(byte_source, "_LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(byte_source, "ATTEMPTS", 1)
+    with DripServer(tmp_path).running() as server:
+        source = HttpSource(f"{server.url}/file.bin", size=len(CONTENT))
+        with pytest.raises(SourceError, match=r"cannot read bytes 0 to 8 of .*: the answer did not come within 0\.2 s"):
+            source.read(0, 8)
+        server.is_over.set()
+
+
+def test_the_connections_of_a_source_that_is_gone_are_closed(served) -> None:
+    source = HttpSource(f"{served.url}/file.bin")
+    assert source.read(0, 8) == CONTENT[:8]
+    client = source._connected()
+    del source
+    gc.collect()
+    run_coroutine(asyncio.sleep(0))  # what was handed to the loop before is done
+    assert client.is_closed
 
 
 def test_no_message_shows_the_secrets_of_a_url(served, monkeypatch) -> None:
