@@ -38,7 +38,19 @@ def test_a_task_for_the_total_of_each_split():
     [
         ({"evaluation_framework": "opens2v-hf"}, "'opens2v-hf' is not on the Hub's list of 20"),
         ({"evaluation_framework": "inspect-ai"}, "inspect-ai needs field_spec, scorers, solvers in the task a"),
+        (
+            {
+                "evaluation_framework": "inspect-ai",
+                "tasks": [{"id": "a", "field_spec": None, "solvers": [], "scorers": [1]}],
+            },
+            "inspect-ai needs field_spec, solvers in the task a",
+        ),
         ({"tasks": []}, "tasks"),
+        ({"tasks": [{"id": " "}]}, r"tasks\.0\.id: .*visible text"),
+        ({"tasks": [{"id": "a b"}]}, r"tasks\.0\.id: .*one word"),
+        ({"tasks": [{"id": "a\u200b"}]}, r"tasks\.0\.id: .*visible text"),
+        ({"tasks": [{"id": "a", "split": ""}]}, r"tasks\.0\.split: .*visible text"),
+        ({"name": " "}, "name: .*visible text"),
         ({"tasks": [{"id": "a"}, {"id": "a"}]}, "the same id"),
         ({"tasks": [{"config": "a"}]}, r"tasks\.0\.id"),
         ({"name": ""}, "name"),
@@ -52,7 +64,17 @@ def test_a_file_that_the_hub_would_refuse_is_not_published(changes, said):
         check_eval_yaml(yaml.safe_dump({**good, **changes}))
 
 
-@pytest.mark.parametrize("content", ["a: [", "[" * 5_000, "date: 2026-13-45", "a: !!python/object/apply:os.getcwd []"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: [",
+        "[" * 5_000,
+        "date: 2026-13-45",
+        "a: !!python/object/apply:os.getcwd []",
+        "a: 1\na: 2",
+        "a: &x [*x, {b: 1, b: 2}]",
+    ],
+)
 def test_a_file_that_is_not_yaml_is_not_published(content):
     with pytest.raises(ResultError, match="cannot be read as YAML"):
         check_eval_yaml(content)
