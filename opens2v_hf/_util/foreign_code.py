@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CodeType
+from types import FrameType
 
 _PANIC = "PanicException"  # each library in Rust has a class of its own, which cannot be imported
 _OWN = __name__.partition(".")[0]
@@ -45,18 +43,16 @@ def _is_own(error: BaseException) -> bool:
 
 def _is_of_signal(error: BaseException) -> bool:
     """Whether a handler of a signal raised it, which may come at any line."""
-    handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code in handlers:
+        if _is_handler(trace.tb_frame):
             return True
         trace = trace.tb_next
     return False
 
 
-def _code(handler: object) -> CodeType | None:
-    if isinstance(handler, functools.partial):
-        return _code(handler.func)
-    if callable(handler) and not hasattr(handler, "__code__"):  # an object that can be called
-        handler = type(handler).__call__
-    return getattr(handler, "__code__", None)
+def _is_handler(frame: FrameType) -> bool:
+    # It is given the frame that it interrupts, which is its caller. `signal.getsignal` knows only the one of now, and
+    # many set another before they exit.
+    given = (each for value in frame.f_locals.values() for each in (value if isinstance(value, tuple) else (value,)))
+    return any(each is frame.f_back for each in given if isinstance(each, FrameType))

@@ -50,10 +50,17 @@ class Handler:
         sys.exit(143)
 
 
+def once(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(143)
+
+
 @pytest.mark.parametrize(
     "handler",
     [
         lambda number, frame: sys.exit(143),
+        lambda *_: sys.exit(143),
+        once,
         Handler(),
         Handler().__call__,
         functools.partial(lambda code, number, frame: sys.exit(code), 143),
