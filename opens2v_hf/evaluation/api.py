@@ -250,3 +250,6 @@ def _announce(run: Run, names: Sequence[str], options: Mapping[str, Mapping[str,
     if near:
         more = f", ... and {len(near) - 3} more" if len(near) > 3 else ""
         remark(f"not scored because of its name: {', '.join(map(str, near[:3]))}{more}; rename such files to <id>.mp4")
+    deeper = near_matches(run.found.not_searched, run.found.missing)
+    if deeper:
+        remark(f"subfolders are not searched ({deeper[0]}); they are with the option `recursive`")

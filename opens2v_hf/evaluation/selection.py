@@ -65,8 +65,13 @@ class Selection:
             and (self.categories is None or sample.category in self.categories)
         ]
         found = [sample for sample in chosen if sample.id in with_video]
+        if not chosen:
+            raise ArgumentError(f"no sample is selected by all of these: {self.describe()}")
         if not found:
-            raise ArgumentError(f"none of the {len(chosen)} selected samples ({self.describe()}) has a video")
+            raise ArgumentError(
+                f"none of the {len(chosen)} selected samples ({self.describe()}) has a video, such as "
+                f"{chosen[0].id}.mp4"
+            )
         if self.limit is None:
             return chosen
         drawn = {sample.id for sample in in_turn(found)[: self.limit]}
@@ -94,6 +99,7 @@ def _names(value: str | Sequence[str] | None, argument: str) -> tuple[str, ...] 
 def _check_known(kind: str, names: Sequence[str] | None, known: Sequence[str]) -> None:
     for name in names or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
+            by_lower = {one.lower(): one for one in known}
+            near = [by_lower[one] for one in difflib.get_close_matches(name.lower(), by_lower, n=3)]
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are, e.g., {', '.join(known[:8])}"
             raise ArgumentError(f"the split has no {kind} {name!r}; {hint}")

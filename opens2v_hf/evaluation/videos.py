@@ -30,6 +30,7 @@ class FoundVideos:
         file_names: sample id to name in the folder or repo.
         missing: ids without a video, in the order of the split.
         unknown: files that match no id.
+        not_searched: some files in subfolders, if they are not searched and ids are missing.
     """
 
     source: str
@@ -37,6 +38,7 @@ class FoundVideos:
     file_names: dict[str, str]
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
+    not_searched: tuple[str, ...] = ()
 
     @property
     def is_remote(self) -> bool:
@@ -95,8 +97,8 @@ def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
         raise ArgumentError(f"cannot list the folder {folder}: {error.strerror}") from error
     names += files_below(folder) if recursive else []
     files, missing, unknown = _match(names, ids, str(folder))
+    deeper = files_below(folder, most=_MOST_DEEPER) if missing and not recursive else []
     if not files:
-        deeper = [] if recursive else files_below(folder, most=_MOST_DEEPER)
         raise ArgumentError(explain_no_match(str(folder), names, deeper, ids))
     return FoundVideos(
         source=as_line(Path(os.path.realpath(folder)).name),
@@ -104,6 +106,7 @@ def _in_folder(folder: Path, ids: list[str], *, recursive: bool) -> FoundVideos:
         file_names=files,
         missing=missing,
         unknown=unknown,
+        not_searched=tuple(filter(is_video_name, deeper)),
     )
 
 

@@ -49,7 +49,9 @@ def test_ids_and_categories_restrict_the_samples(samples: tuple[EvalSample, ...]
         (None, ",", None, "ids must name at least one"),
         (None, "singleobj1", None, "no sample 'singleobj1'; did you mean singleobj_1"),
         (None, None, "single-face", "no category 'single-face'; did you mean singleface"),
-        (None, "singleobj_3", None, "none of the 1 selected samples .* has a video"),
+        (None, "SINGLEOBJ_1", None, "no sample 'SINGLEOBJ_1'; did you mean singleobj_1"),
+        (None, "singleobj_3", None, r"none of the 1 selected samples .* has a video, such as singleobj_3\.mp4"),
+        (2, "singleobj_3", "faceobj", "selected by all of these: limit 2; ids singleobj_3; categories faceobj"),
     ],
 )
 def test_wrong_selections_are_refused(

@@ -116,6 +116,7 @@ def test_subfolders_are_searched_on_request_only(tmp_path: Path) -> None:
     assert found.file_names == {"singleobj_1": "seed1/singleobj_1.mp4", "faceobj_1": "seed1/deep/faceobj_1.mp4"}
     assert found.fetch["faceobj_1"]() == tmp_path / "seed1" / "deep" / "faceobj_1.mp4"
     _touch(tmp_path, "singleobj_1.mp4")
+    assert find_videos(str(tmp_path), IDS).not_searched == ("seed1/singleobj_1.mp4", "seed1/deep/faceobj_1.mp4")
     with pytest.raises(ArgumentError, match=r"two videos of singleobj_1: singleobj_1\.mp4 and seed1/singleobj_1\.mp4"):
         find_videos(str(tmp_path), IDS, recursive=True)
 
