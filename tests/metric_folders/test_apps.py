@@ -23,11 +23,12 @@ from opens2v_hf.data.synthetic.render import reference_picture  # noqa: E402
 from opens2v_hf.data.synthetic.scenes import draw_scene  # noqa: E402
 from opens2v_hf.data.synthetic.simulated import simulate  # noqa: E402
 from opens2v_hf.errors import ArgumentError  # noqa: E402
-from opens2v_hf.hub.apps import examples, frame, metric, nexus  # noqa: E402
+from opens2v_hf.hub.apps import examples, frame, metric, nexus, views  # noqa: E402
 from opens2v_hf.hub.apps.examples import draw_example  # noqa: E402
 from opens2v_hf.metrics.gmescore import GmeScore  # noqa: E402
 from opens2v_hf.metrics.motion_amplitude import MotionAmplitude  # noqa: E402
 from opens2v_hf.metrics.motion_smoothness import MotionSmoothness  # noqa: E402
+from opens2v_hf.scores.outcome import VideoScore  # noqa: E402
 from opens2v_hf.video.clip import Clip  # noqa: E402
 from opens2v_hf.video.writer import write_video  # noqa: E402
 
@@ -300,6 +301,14 @@ def test_a_visitors_words_are_no_markup():
     assert "](" not in text.replace("\\](", "").replace("\\]\\(", "")
     assert "<b>" not in frame.table(["a"], [["<b>bold</b>"]])
     assert frame.refusal("<b>\n_x_") == "> **No score.** \\<b\\> \\_x\\_"
+
+
+def test_a_label_is_no_markup_in_the_lines_below_a_score():
+    found = {"similarity": 0.5, "frames_found": 1, "frames_compared": 1}
+    outcome = VideoScore.scored(0.5, references=[{"label": "<b>\n[x](y)", **found}], frame_indices=[0])
+    label = r"\<b\> \[x\]\(y\)"
+    assert views.people_lines(None, outcome)[1] == f"- {label}: similarity 0.5000, a face in 1 frames"
+    assert views.copy_lines(None, outcome) == [f"{label}: compared in 1 of 1 frames"]
 
 
 def test_the_scorecard_is_the_weighted_mean_of_its_columns(tmp_path):

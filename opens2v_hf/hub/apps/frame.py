@@ -77,13 +77,13 @@ def launch(demo: gr.Blocks, **options: Any) -> Any:
 
 
 def plain(text: str) -> str:
-    """Text of a visitor (labels, file names), escaped for Markdown."""
-    return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in text)
+    """Text of a visitor (labels, file names) on one line, escaped for Markdown."""
+    return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in " ".join(text.split()))
 
 
 def refusal(message: str) -> str:
     """An error as a Markdown block, which stays on the page until the next request."""
-    return f"> **No score.** {plain(' '.join(message.split()))}"
+    return f"> **No score.** {plain(message)}"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from opens2v_hf.hub.apps.frame import table
+from opens2v_hf.hub.apps.frame import plain, table
 from opens2v_hf.metrics.base import Metric
 from opens2v_hf.scores.motion_amplitude import MAGNITUDE, RELEASED
 from opens2v_hf.scores.outcome import VideoScore
@@ -45,7 +45,7 @@ def per_frame(name: str, key: str) -> Callable[[Mapping[str, Any]], pd.DataFrame
 def people_lines(metric: Metric[Any], outcome: VideoScore, found: str = "a face") -> list[str]:
     """The results of each person, as a list."""
     people = [
-        f"- {one['label']}: similarity {one['similarity']:.4f}, {found} in {one['frames_found']} frames"
+        f"- {plain(one['label'])}: similarity {one['similarity']:.4f}, {found} in {one['frames_found']} frames"
         for one in outcome.references
     ]
     return [f"from {len(outcome.details['frame_indices'])} frames", "\n".join(people)]
@@ -59,7 +59,7 @@ def subject_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
 def copy_lines(metric: Metric[Any], outcome: VideoScore) -> list[str]:
     """In how many frames a subject was compared with its picture and views."""
     return [
-        f"{one['label']}: compared in {one['frames_compared']} of {len(outcome.details['frame_indices'])} frames"
+        f"{plain(one['label'])}: compared in {one['frames_compared']} of {len(outcome.details['frame_indices'])} frames"
         for one in outcome.references
     ]
 
