@@ -2,12 +2,13 @@
 
 import gc
 import json
-import sys
+import subprocess
 import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.two_processes import LAUNCH, environment
 
 import opens2v_hf.errors
 
@@ -232,7 +233,6 @@ def test_a_generator_that_lacks_a_part_is_named(benchmark, tmp_path):
 LAUNCHED = """
 import json, os, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
 import numpy as np, opens2v_hf
 made = []
 def stripes(request):
@@ -241,36 +241,20 @@ def stripes(request):
     frames[range(4), :, [(len(request.prompt) + 4 * n) % 32 for n in range(4)]] = 255
     return frames
 result = opens2v_hf.score(
-    model=stripes, data_dir=sys.argv[2], out=sys.argv[3], metrics=["motion_amplitude"], seeds=[0, 1]
+    model=stripes, data_dir=sys.argv[1], out=sys.argv[2], metrics=["motion_amplitude"], seeds=[0, 1]
 )
 report = {"made": made, "scored": sorted(result.metric("motion_amplitude").scores)}
 report["other"] = sorted(result.other_seeds[1]["motion_amplitude"])
-Path(sys.argv[3], os.environ["RANK"] + ".json").write_text(json.dumps(report))
+Path(sys.argv[2], os.environ["RANK"] + ".json").write_text(json.dumps(report))
 """
 
 
 def test_two_processes_share_the_videos_and_then_the_scores(benchmark, tmp_path):
-    import os
-    import subprocess
-    from pathlib import Path
-
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(LAUNCHED)
-    root = Path(__file__).resolve().parents[2]
-    launched = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(root), str(benchmark), str(out)],
-            env=os.environ | {
-                "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517", "PYTHONPATH": str(root),
-            },
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    for process in launched:
-        _, errors = process.communicate(timeout=200)
-        assert process.returncode == 0, errors
+    command = [*LAUNCH, str(script), str(benchmark), str(out)]
+    launched = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600)
+    assert launched.returncode == 0, launched.stderr
     reports = [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
     every = sorted(path.stem for path in (out / "videos").glob("*.mp4"))
     assert len(every) == 8

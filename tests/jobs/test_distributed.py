@@ -20,6 +20,7 @@ import psutil
 import pytest
 from helpers.eval_folder import OPEN_IDS, write_eval_folder
 from helpers.tiny_qwen2vl import save_tiny_qwen2vl
+from helpers.two_processes import LAUNCH, ROOT, environment
 from helpers.videos import encode, numbered_frames
 
 from opens2v_hf.cli import main
@@ -32,15 +33,9 @@ from opens2v_hf.models.gme import GmeEmbedder
 
 pytestmark = pytest.mark.timeout(900)  # imports of several processes take long on a busy machine
 
-ROOT = Path(__file__).resolve().parents[2]
 HELPERS = ROOT / "tests" / "helpers"
 LENGTHS = [40, 3, 12, 7, 25, 5]
 PROMPTS = [f"a bar that moves, number {number}" for number in range(len(LENGTHS))]
-# without --multi_gpu, accelerate launches one process on a machine without a GPU, for any --num_processes
-LAUNCH = [
-    sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2",
-    "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +54,6 @@ def single(model, videos) -> dict[str, Any]:
     """The answer of a single process."""
     metric = GmeScore(GmeEmbedder.from_pretrained(model, device="cpu"), num_frames=4)
     return score_many(metric, videos, PROMPTS, details=True)
-
-
-def environment(**more: str) -> dict[str, str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("ACCELERATE_", "OMP_"))}
-    return variables | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **more}
 
 
 @dataclass
