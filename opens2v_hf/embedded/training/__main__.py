@@ -5,11 +5,10 @@ bytes; other machines differ in the last bits, which is why the weights are comm
 model its figures on held-out scenes, the sha256 of its files and the versions of the libraries; `--evaluate-only`
 measures weights that exist, and trains nothing.
 
-The committed weights were not made in one run of this command. By the scripts and stages below: aesthetics, the quality
-scorer, the text detector, the segmenter. The others were made before some changes of their scripts:
+The committed weights were not made in one run of this command. By the scripts and stages below: aesthetics, the judge,
+the quality scorer, the text detector, the segmenter. The others were made before some changes of their scripts:
 
-- judge: the same stages, before the training loop became one function for all scripts;
-- embedder: the same stages, before that change, too;
+- embedder: the same stages, before the training loop became one function for all scripts;
 - detector: three runs of 700 steps at a learning rate of 3e-3, then 600 and 500 at 2e-3; in the first two, environments
   were targets, too;
 - faces: the same numbers of steps, in float32 throughout, where the script now trains in half precision.
@@ -74,7 +73,13 @@ RECIPES = {
     ),
     "detector": Recipe(("detector", "prompt_encoder"), ("--seed 0 --steps 1800",), evaluate_detector),
     "judge": Recipe(
-        ("judge",), ("--seed 0 --steps 600", "--seed 1 --steps 650 --learning-rate 1.5e-3"), evaluate_judge
+        ("judge",),
+        (
+            "--seed 0 --steps 600",
+            "--seed 1 --steps 650 --learning-rate 1.5e-3",
+            "--seed 2 --steps 500 --learning-rate 1e-3",
+        ),
+        evaluate_judge,
     ),
     "quality_scorer": Recipe(
         ("quality_scorer",),

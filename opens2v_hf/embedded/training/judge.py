@@ -1,8 +1,10 @@
 r"""Train the embedded judge on synthetic scenes and write its folder.
 
     python -m opens2v_hf.embedded.training.judge --out FIRST --seed 0 --steps 600
-    python -m opens2v_hf.embedded.training.judge --out opens2v_hf/embedded/weights/judge --start-from FIRST --seed 1 \
-        --steps 650 --learning-rate 1.5e-3
+    python -m opens2v_hf.embedded.training.judge --out SECOND --start-from FIRST --seed 1 --steps 650 \
+        --learning-rate 1.5e-3
+    python -m opens2v_hf.embedded.training.judge --out opens2v_hf/embedded/weights/judge --start-from SECOND --seed 2 \
+        --steps 500 --learning-rate 1e-3
 
 The targets are 5 for clean videos and lower for broken ones, by their damage, with the same prompt as for any local
 judge. An auxiliary loss at the end of each frame predicts the quality of that frame. The folder loads like any other
