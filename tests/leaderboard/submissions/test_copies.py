@@ -13,7 +13,13 @@ from helpers.submissions import RANGES, columns_of, make_submission, replace, we
 
 from opens2v_hf.data.benchmark.ids import split_ids
 from opens2v_hf.leaderboard.submissions.checking import validate_folder
-from opens2v_hf.leaderboard.submissions.validation.copies import HONEST_CORRELATION, copy_signs, derived_from
+from opens2v_hf.leaderboard.submissions.validation.copies import (
+    COPIED_RANKS,
+    HONEST_CORRELATION,
+    copy_signs,
+    derived_from,
+    same_ranks,
+)
 from opens2v_hf.leaderboard.submissions.validation.submission import validate_submission
 
 THEIRS = make_submission("open-domain", 3, model="VACE-14B", submitted_by="alice")
@@ -85,6 +91,20 @@ def test_values_that_were_given_to_other_videos_are_found(change):
         THEIRS, lambda name, i, value: change(name, i, value, next(taken[name])), model="Rocket", submitted_by="mallory"
     )
     assert [problem.code for problem in validate_submission(copy, existing=[THEIRS])] == ["looks_copied"]
+
+
+def test_whole_videos_that_changed_places_are_found_behind_any_rising_curve():
+    rows = list(THEIRS.per_video.values())
+    taken = dict(zip(THEIRS.per_video, rows[7:] + rows[:7], strict=True))
+
+    def changed(name, i, value):
+        low, high = RANGES[name]
+        share = max(0.0, (taken[i].get(name, value) - low) / (high - low))
+        return low + (high - low) * (0.6 * share**3 + 0.4 * share**0.3)
+
+    copy = with_values(THEIRS, changed, model="Rocket", submitted_by="mallory")
+    (problem,) = validate_submission(copy, existing=[make_submission("open-domain", 4), THEIRS])
+    assert "(100% of the videos have the ranks of other videos in all of motion_smoothness, " in problem.what
 
 
 def test_a_copy_to_another_split_is_found():
@@ -222,6 +242,8 @@ def test_real_models_on_the_same_prompts_do_not_reach_the_bounds(file):
     ]
     for one in models:
         assert list(derived_from(one, [other for other in models if other is not one])) == []
+        shares = [same_ranks(one, other, list(one.per_video))[0] for other in models if other is not one]
+        assert max(shares) < COPIED_RANKS / 5
 
 
 def test_a_new_submission_of_the_same_model_is_no_copy():
