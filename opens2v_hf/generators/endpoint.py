@@ -17,6 +17,7 @@ import httpx
 from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
+from opens2v_hf._util.tls import tls_context
 from opens2v_hf.data.images import to_png
 from opens2v_hf.errors import ArgumentError, GenerationError
 from opens2v_hf.generators.recipe import Recipe
@@ -113,7 +114,7 @@ class EndpointGenerator:
         parts = bytearray()
         # no redirects: the key must not reach another host
         async with (
-            httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=tls_context()) as client,
             client.stream("POST", self._url, json=body, headers=headers) as answer,
         ):
             check_coding(answer)

@@ -12,6 +12,7 @@ import tenacity
 
 from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf._util.event_loop import run_within
+from opens2v_hf._util.tls import tls_context
 from opens2v_hf.errors import ServiceUnavailableError
 from opens2v_hf.models.endpoint.answers import read_json
 
@@ -201,7 +202,7 @@ class BatchClient:
         timeout = httpx.Timeout(None, connect=min(bounds.seconds, _MAX_CONNECT_S))
         content = bytearray()
         async with (
-            httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
+            httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=tls_context()) as http,
             http.stream(method, url, **arguments) as response,
         ):
             check_coding(response)

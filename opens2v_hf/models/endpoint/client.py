@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import tenacity
 from opens2v_hf._util.content_coding import check_coding
 from opens2v_hf._util.event_loop import event_loop
 from opens2v_hf._util.retries import retry_after_s
+from opens2v_hf._util.tls import tls_context
 from opens2v_hf.errors import ArgumentError, EndpointError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
 from opens2v_hf.models.endpoint.breaker import Breaker, JudgeStoppedError
@@ -256,7 +255,7 @@ class EndpointClient(Generic[_Reply]):
         async with (
             asyncio.timeout(limit_s),
             httpx.AsyncClient(
-                headers=self._headers, timeout=timeout, verify=_tls() if self.url.startswith("https:") else False
+                headers=self._headers, timeout=timeout, verify=tls_context() if self.url.startswith("https:") else False
             ) as http,
             http.stream("POST", self.url, content=body) as response,
         ):
@@ -292,12 +291,6 @@ class EndpointClient(Generic[_Reply]):
     def clean(self, text: str) -> str:
         """A text without the key."""
         return text.replace(self._secret, "[key]") if self._secret else text
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Reading the certificates takes tens of milliseconds."""
-    return httpx.create_ssl_context()
 
 
 def _asked_wait(state: tenacity.RetryCallState) -> float:

@@ -20,6 +20,7 @@ from PIL import Image
 from opens2v_hf._util.content_coding import check_coding, drop_redirect_body
 from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
+from opens2v_hf._util.tls import tls_context
 from opens2v_hf.data.images import read_image, to_png
 from opens2v_hf.errors import ArgumentError, ImageError
 from opens2v_hf.models.endpoint.address import DEFAULT_BASE_URL, endpoint_key, endpoint_url
@@ -145,7 +146,7 @@ class EndpointEditor:
         parts = [(name, (f"{number}.png", data, "image/png")) for number, data in enumerate(files)]
         fields = {"model": self.name, "prompt": prompt, "n": "1", **self._fields()}
         async with (
-            httpx.AsyncClient(headers=self._headers, timeout=timeout) as http,
+            httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=tls_context()) as http,
             http.stream("POST", self.url, data=fields, files=parts) as response,
         ):
             return _Answer(response.status_code, response.headers, await _body(response, "answer"))
@@ -223,7 +224,9 @@ class EndpointEditor:
     async def _fetch(self, url: str) -> bytes:
         hooks = {"response": [drop_redirect_body]}
         async with (
-            httpx.AsyncClient(timeout=_MAX_CONNECT_S, follow_redirects=True, event_hooks=hooks) as http,
+            httpx.AsyncClient(
+                timeout=_MAX_CONNECT_S, follow_redirects=True, event_hooks=hooks, verify=tls_context()
+            ) as http,
             http.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as response,
         ):
             response.raise_for_status()

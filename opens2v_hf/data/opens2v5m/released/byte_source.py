@@ -28,6 +28,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from opens2v_hf._util.content_coding import drop_redirect_body
 from opens2v_hf._util.event_loop import event_loop, run_within
 from opens2v_hf._util.retries import retry_after_s
+from opens2v_hf._util.tls import tls_context
 from opens2v_hf.errors import ArgumentError, OpenS2VError, SourceError
 
 _T = TypeVar("_T")
@@ -229,7 +230,9 @@ class HttpSource(RemoteSource):
         # A range of a compressed file would be one of other bytes.
         headers = {**(self._storage_options.get("headers") or {}), "Accept-Encoding": "identity"}
         hooks = {"response": [drop_redirect_body]}
-        client = httpx.AsyncClient(follow_redirects=True, timeout=60, headers=headers, event_hooks=hooks)
+        client = httpx.AsyncClient(
+            follow_redirects=True, timeout=60, headers=headers, event_hooks=hooks, verify=tls_context()
+        )
         weakref.finalize(self, _close, client, event_loop(), os.getpid()).atexit = False
         return client
 
