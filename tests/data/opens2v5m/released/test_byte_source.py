@@ -4,6 +4,7 @@ import gzip
 import os
 import pickle
 import re
+import ssl
 import threading
 import tracemalloc
 from http.server import BaseHTTPRequestHandler
@@ -258,6 +259,12 @@ def test_the_connections_of_a_source_that_is_gone_are_closed(served) -> None:
     gc.collect()
     run_coroutine(asyncio.sleep(0))  # what was handed to the loop before is done
     assert client.is_closed
+
+
+def test_the_certificates_are_read_once_for_all_sources(served, monkeypatch) -> None:
+    assert HttpSource(f"{served.url}/file.bin").read(0, 8) == CONTENT[:8]
+    monkeypatch.setattr(ssl, "create_default_context", None)
+    assert HttpSource(f"{served.url}/file.bin").read(8, 8) == CONTENT[8:16]
 
 
 def test_no_message_shows_the_secrets_of_a_url(served, monkeypatch) -> None:
