@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
 from helpers.opens2v5m import folder_form, hub_form
 from helpers.range_server import RangeServer
+from PIL import Image
 
 import opens2v_hf
 from opens2v_hf.data.opens2v5m import builder
@@ -29,6 +31,7 @@ from opens2v_hf.data.opens2v5m.shards import write as shards
 from opens2v_hf.data.opens2v5m.shards.blobs import LazyImage, LazyVideo, SubjectMask
 from opens2v_hf.data.opens2v5m.shards.convert import convert
 from opens2v_hf.data.opens2v5m.shards.convert_plan import plan_conversion
+from opens2v_hf.data.opens2v5m.shards.features import ImageFeature
 from opens2v_hf.data.opens2v5m.shards.schema import REGULAR
 from opens2v_hf.errors import ArgumentError, SampleError, SourceError
 
@@ -430,6 +433,28 @@ def test_formats_give_frames_pixels_and_masks(form, streaming, tmp_path) -> None
     assert np.array_equal(np.asarray(row["video"]), video.frames(range(video.num_frames)))
     assert np.array_equal(np.asarray(row["background"]), np.asarray(plain["background"].load()))
     assert np.array_equal(np.asarray(row["subjects"][0]["mask"]), plain["subjects"][0]["mask"].decode())
+
+
+@pytest.mark.parametrize("form", ["torch", "numpy", "pandas"])
+@pytest.mark.parametrize("num_pieces", [0, 1, 2])
+def test_formats_give_files_of_split_tars(form, num_pieces, tmp_path) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3)).save(content, "PNG")
+    data, spans = content.getvalue(), []
+    for number, part in enumerate((data[:20], data[20:]) if num_pieces == 2 else (data,)):
+        (tmp_path / f"{number}.tar").write_bytes(part)
+        spans.append({"url": str(tmp_path / f"{number}.tar"), "offset": 0, "length": len(part)})
+    rows = datasets.Dataset.from_dict(
+        {"image": [{"path": "a.png", "bytes": None, "spans": spans if num_pieces else []}]},
+        features=datasets.Features(image=ImageFeature()),
+    ).with_format(form)
+    if num_pieces:
+        assert np.asarray(rows[0]["image"] if form != "pandas" else rows[0]["image"][0]).tolist() == (
+            np.arange(24).reshape(2, 4, 3).tolist()
+        )
+    else:
+        with pytest.raises(SourceError, match=r"a\.png\.tar, which has no index"):
+            np.asarray(rows[0]["image"] if form != "pandas" else rows[0]["image"][0])
 
 
 @pytest.mark.parametrize("source", ["folder", "embedded shards"])

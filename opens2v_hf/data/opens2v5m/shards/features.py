@@ -53,7 +53,8 @@ class VideoFeature(_BlobFeature):
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> LazyVideo:
         """The video; nothing is read."""
-        return LazyVideo(value, _token_of(value, token_per_repo_id))
+        blob = _with_list(value)
+        return LazyVideo(blob, _token_of(blob, token_per_repo_id))
 
 
 @dataclass
@@ -64,7 +65,8 @@ class ImageFeature(_BlobFeature):
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None) -> LazyImage:
         """The picture; nothing is read."""
-        return LazyImage(value, _token_of(value, token_per_repo_id))
+        blob = _with_list(value)
+        return LazyImage(blob, _token_of(blob, token_per_repo_id))
 
 
 @dataclass
@@ -152,6 +154,12 @@ def repo_of(url: str) -> str:
     'org/name'
     """
     return "/".join(url.removeprefix(HUB_PREFIX).split("/")[:2]).partition("@")[0]
+
+
+def _with_list(value: dict[str, Any]) -> dict[str, Any]:
+    """A file whose spans are a list: in the formats of NumPy, PyTorch and pandas they are an array."""
+    spans = value.get("spans")
+    return value if spans is None else {**value, "spans": list(spans)}
 
 
 def _token_of(value: dict[str, Any], token_per_repo_id: dict[str, Any] | None) -> str | None:
