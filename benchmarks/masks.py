@@ -58,11 +58,12 @@ def generated(count: int) -> list[RLE]:
 
 
 def rate(work: Callable[[], Any], count: int, seconds: float) -> float:
-    """Items per second over at least so many seconds, where each call works on `count` of them."""
-    done, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds:
+    """Items per second over at least one call and so many seconds, where each call works on `count` of them."""
+    done, elapsed, start = 0, 0.0, time.perf_counter()
+    while not done or elapsed < seconds:
         work()
         done += count
+        elapsed = time.perf_counter() - start
     return done / elapsed
 
 
