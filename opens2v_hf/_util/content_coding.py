@@ -35,6 +35,21 @@ def coding_problem(header: str) -> str:
     return f"Content-Encoding must be gzip, deflate or nothing (got {', '.join(codings)[:80]!r})"
 
 
+async def bounded_body(response: httpx.Response, num_bytes: int) -> bytes:
+    """Read the body of a streamed answer; of a longer one, one part more than `num_bytes`, which the caller refuses.
+
+    Raises:
+        httpx.DecodingError: see `check_coding`.
+    """
+    check_coding(response)
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > num_bytes:
+            break
+    return bytes(body)
+
+
 async def drop_redirect_body(response: httpx.Response) -> None:
     """A response hook for a client that follows redirects: httpx reads the body of each whole, of any length."""
     if response.has_redirect_location and isinstance(response.stream, httpx.AsyncByteStream):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import httpx
 
-from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.content_coding import bounded_body
 from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf._util.tls import tls_context
@@ -111,18 +111,15 @@ class EndpointGenerator:
 
     async def _exchange(self, body: dict[str, object], headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
         timeout = httpx.Timeout(None, connect=min(self._timeout_s, _MAX_CONNECT_S))
-        parts = bytearray()
         # no redirects: the key must not reach another host
         async with (
             httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=tls_context()) as client,
             client.stream("POST", self._url, json=body, headers=headers) as answer,
         ):
-            check_coding(answer)
-            async for part in answer.aiter_bytes():
-                parts += part
-                if len(parts) > MAX_VIDEO_BYTES:
-                    raise GenerationError(f"{self._url} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
-        return answer, bytes(parts)
+            content = await bounded_body(answer, MAX_VIDEO_BYTES)
+        if len(content) > MAX_VIDEO_BYTES:
+            raise GenerationError(f"{self._url} answered more than {MAX_VIDEO_BYTES >> 20} MB for one video")
+        return answer, content
 
     def _too_late(self) -> GenerationError:
         return GenerationError(f"{self._url} gave no answer within {self._timeout_s:g} s", transient=True)

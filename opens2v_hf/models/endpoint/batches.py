@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from opens2v_hf._util.content_coding import check_coding
+from opens2v_hf._util.content_coding import bounded_body
 from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.tls import tls_context
 from opens2v_hf.errors import ServiceUnavailableError
@@ -200,14 +200,8 @@ class BatchClient:
     ) -> tuple[httpx.Response, bytes]:
         """The answer and its body, of which little more than the bound is read."""
         timeout = httpx.Timeout(None, connect=min(bounds.seconds, _MAX_CONNECT_S))
-        content = bytearray()
         async with (
             httpx.AsyncClient(headers=self._headers, timeout=timeout, verify=tls_context()) as http,
             http.stream(method, url, **arguments) as response,
         ):
-            check_coding(response)
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > bounds.num_bytes:
-                    break
-        return response, bytes(content)
+            return response, await bounded_body(response, bounds.num_bytes)

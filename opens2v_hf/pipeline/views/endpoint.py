@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from opens2v_hf._util.content_coding import check_coding, drop_redirect_body
+from opens2v_hf._util.content_coding import bounded_body, drop_redirect_body
 from opens2v_hf._util.event_loop import run_within
 from opens2v_hf._util.retries import retry_after_s
 from opens2v_hf._util.tls import tls_context
@@ -241,13 +241,10 @@ class EndpointEditor:
 
 
 async def _body(response: httpx.Response, what: str) -> bytes:
-    check_coding(response)
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise EditLostError(f"the {what} has more than {MAX_BODY_BYTES >> 20} MB")
-    return bytes(body)
+    body = await bounded_body(response, MAX_BODY_BYTES)
+    if len(body) > MAX_BODY_BYTES:
+        raise EditLostError(f"the {what} has more than {MAX_BODY_BYTES >> 20} MB")
+    return body
 
 
 def _as_field(value: Any) -> str:
